@@ -1,0 +1,21 @@
+//! Decides: what a token is, which credential answers, what an answer means, what a request costs.
+//!
+//! The wall that makes this a crate: no IO at all. Time, environment and files enter as values; there is no async
+//! runtime, no HTTP client, no SQL, no clock and no randomness below this line, and nothing here can be serialised by
+//! accident. It compiles in seconds and its tests need no set-up.
+#![forbid(unsafe_code)]
+
+pub mod credential;
+pub mod inject;
+pub mod money;
+pub mod origin;
+pub mod price;
+pub mod profile;
+pub mod resolve;
+pub mod secret;
+pub mod select;
+pub mod snapshot;
+pub mod token;
+pub mod usage;
+pub mod verdict;
+pub mod virtual_key;

@@ -1,0 +1,156 @@
+//! A profile: a named credential that keyreeve keeps or knows how to obtain, and where it may go.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::origin::BaseUrl;
+use crate::token::Family;
+
+/// A profile as remembered, without its secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Profile {
+    /// Names the profile for ever, whatever people call it.
+    pub id: ProfileId,
+    /// What people call it.
+    pub name: Name,
+    /// Where its secret comes from.
+    pub source: Source,
+    /// The one place its secret may go.
+    pub base_url: BaseUrl,
+    /// How the secret is sent there.
+    pub auth: Auth,
+    /// How its token came to be.
+    pub provenance: Provenance,
+    /// Who is billed for its requests.
+    pub billing: BillingClass,
+    /// The family of the sealed token; none where the secret is fetched at lease time.
+    pub family: Option<Family>,
+    /// The sealed token as [`crate::token::redact`] shows it; none where the secret is fetched at lease time.
+    pub hint: Option<String>,
+    /// Whether it leads to the sandbox: its requests cost nothing and are marked in every report.
+    pub simulated: bool,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When its secret was last replaced.
+    pub rotated_at: Option<Timestamp>,
+}
+
+/// Names a profile for ever: a UUID v7 in the 32 digits of its simple form.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ProfileId(pub Uuid);
+
+impl fmt::Display for ProfileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+/// What people call a profile or a key: 1 to 64 of `a-z A-Z 0-9 . _ -`, starting with a letter or digit.
+///
+/// Nothing in it can break a line protocol, a terminal or a page (security promise P16).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Name(String);
+
+impl Name {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let mut letters = text.bytes();
+        let first = letters.next().is_some_and(|c| c.is_ascii_alphanumeric());
+        let rest = letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'));
+        if first && rest && text.len() <= 64 { Ok(Self(text.to_owned())) } else { Err(BadName) }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name with something else in it than names have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a name has 1 to 64 of the characters a-z A-Z 0-9 . _ - and starts with a letter or digit")]
+pub struct BadName;
+
+/// Where a profile's secret comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// Sealed in the store.
+    Sealed,
+    /// An environment variable, read at lease time from what `keyreeve` was started with.
+    Environment {
+        /// The variable's name.
+        variable: String,
+    },
+    /// The first line of a program's output, run at lease time; never through a shell.
+    Command {
+        /// The program and its arguments, as given; never split by us.
+        argv: Vec<String>,
+    },
+}
+
+/// How a credential is sent to its origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Auth {
+    /// `x-api-key: …`
+    ApiKey,
+    /// `Authorization: Bearer …`
+    Bearer,
+}
+
+/// How a token came to be. It decides what a token may be used for, where its prefix does not tell
+/// (docs/facts.md#tokens).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Provenance {
+    /// Made in the Console.
+    Console,
+    /// Pasted from `claude setup-token`: a plan login. Every pasted `oat01` counts as this.
+    SetupToken,
+    /// Obtained by workload identity federation: an organization credential.
+    Federation,
+    /// Obtained by `ant auth login`: an organization credential.
+    AntLogin,
+    /// Issued by another gateway.
+    Gateway,
+    /// Not known: fetched from a variable or a command, which can hold anything.
+    Unknown,
+}
+
+/// Who is billed. Never crossed without consent; `Plan` never stands behind a virtual key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum BillingClass {
+    /// API credit of an organization.
+    Metered,
+    /// A cloud account.
+    Cloud,
+    /// Another gateway's operator.
+    Gateway,
+    /// A person's subscription.
+    Plan,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_hold_nothing_that_breaks_a_line_or_a_page() {
+        for good in ["work", "a", "0", "work-2.x_y", &"x".repeat(64)] {
+            assert!(good.parse::<Name>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "-a", ".a", "a b", "a\n", "a\0", "a=b", "ä", "<b>", &"x".repeat(65)] {
+            assert!(bad.parse::<Name>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Asks the operating system: time, environment, randomness; opens and replaces files safely; locks; hardens.
+//!
+//! The wall that makes this a crate: it is the only one that may hold `unsafe`. It knows paths and bytes, not profiles.
+
+pub mod world;

@@ -1,0 +1,19 @@
+//! The clock, the environment and randomness: the only places in the product where any of them is read.
+
+use jiff::Timestamp;
+
+/// Reads the clock. The one such call in the product.
+pub fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    Timestamp::now()
+}
+
+/// Fills an array from the operating system's random generator.
+///
+/// # Errors
+/// When the system has no randomness to give; nothing can go on then.
+pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
