@@ -1,1 +1,92 @@
-//! (stub)
+//! Leases: finds the credential for a request, hands it out for one attempt, and takes the report of how it went.
+//!
+//! The audience that makes this a crate: programs that want keyreeve's judgement without its gateway. It holds no SQL
+//! and prints nothing; the published JSON shapes are in [`view`].
+#![forbid(unsafe_code)]
+
+mod lease;
+mod report;
+mod sources;
+pub mod upstream;
+pub mod view;
+
+use std::sync::Arc;
+
+use keyreeve_core::price::PriceTable;
+use keyreeve_core::snapshot::Environment;
+use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
+use keyreeve_os::world;
+use keyreeve_store::Store;
+
+pub use lease::{Ask, Lease, LeaseError};
+pub use report::{Answered, Report};
+pub use sources::SourceError;
+
+/// Gives out leases against one store. Cheap to share behind an [`Arc`].
+pub struct Broker {
+    store: Arc<Store>,
+    prices: PriceTable,
+    environment: Environment,
+    commands: sources::command::Outputs,
+}
+
+/// A virtual key that was presented, known, and neither revoked nor expired when it was looked at.
+#[derive(Clone, Debug)]
+pub struct Client {
+    presented: Presented,
+    /// The key and what it allows.
+    pub key: VirtualKey,
+}
+
+/// Why a presented virtual key opens nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAllowed {
+    /// No such key, or its secret part differs. Which of the two is not told.
+    #[error("unknown virtual key")]
+    Unknown,
+    /// Known, and refused.
+    #[error("virtual key refused")]
+    Refused(#[source] Refused),
+    /// The store cannot be asked.
+    #[error("the store of keys cannot be read")]
+    Store(#[source] keyreeve_store::Error),
+}
+
+impl Broker {
+    /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it.
+    pub fn new(store: Arc<Store>, prices: PriceTable, environment: Environment) -> Self {
+        Self { store, prices, environment, commands: sources::command::Outputs::default() }
+    }
+
+    /// The prices in force.
+    pub fn prices(&self) -> &PriceTable {
+        &self.prices
+    }
+
+    /// The store behind the leases.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Looks up who presents a virtual key. Sees every change another process made to the store before this call.
+    ///
+    /// # Errors
+    /// See [`NotAllowed`].
+    pub fn client(&self, presented: &Presented) -> Result<Client, NotAllowed> {
+        let policy = self.store.policy().map_err(NotAllowed::Store)?;
+        let Some(found) = policy.key(presented.public_id) else {
+            // The same comparison for an unknown id, so that the time taken tells nothing.
+            let _: bool = KeyHash::DUMMY.matches(&presented.hash);
+            return Err(NotAllowed::Unknown);
+        };
+        let now = world::now();
+        let rotated_away = found.valid_until.is_some_and(|until| until <= now);
+        if !found.hash.matches(&presented.hash) || rotated_away {
+            return Err(NotAllowed::Unknown);
+        }
+        match found.key.refusal(now) {
+            Some(refused) => Err(NotAllowed::Refused(refused)),
+            None => Ok(Client { presented: *presented, key: found.key.clone() }),
+        }
+    }
+}

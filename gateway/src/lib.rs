@@ -1,1 +1,69 @@
-//! (stub)
+//! Forwards: one request in, one answer out. The life of a request is in `flow.rs`.
+//!
+//! The audience that makes this a crate: the program that serves. It reads no environment and no configuration file,
+//! prints nothing, and never rebuilds a body it can pass on.
+#![forbid(unsafe_code)]
+
+mod authenticate;
+mod classify;
+mod error;
+mod flow;
+mod forward;
+mod guard;
+mod health;
+mod inject;
+mod listen;
+mod mask;
+mod models;
+mod page;
+mod record;
+mod replay;
+mod routes;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyreeve_broker::Broker;
+use keyreeve_broker::upstream::Upstream;
+
+pub use health::{InstanceSecret, NONCE_LENGTH};
+pub use listen::{BindError, Bound, Listen, USUAL_PORT, bind};
+pub use server::{Parts, serve};
+
+/// What the gateway is told; everything else it finds in the store.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Names, beside those of loopback, under which clients may address the gateway; with or without a port.
+    pub allowed_hosts: Vec<String>,
+    /// Bytes of request bodies held at once, over all requests.
+    pub body_budget: usize,
+    /// How long a client may take over a request head.
+    pub head_time: Duration,
+    /// How long a client may leave us waiting for the next piece of its body, or for room to write.
+    pub client_stall: Duration,
+    /// How long running answers may go on after the signal to stop.
+    pub drain_time: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            body_budget: 256 * 1024 * 1024,
+            head_time: Duration::from_secs(10),
+            client_stall: Duration::from_mins(1),
+            drain_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What every request can reach.
+pub(crate) struct Gateway {
+    broker: Arc<Broker>,
+    upstream: Upstream,
+    budget: replay::Budget,
+    hosts: guard::KnownHosts,
+    instance: InstanceSecret,
+    config: Config,
+}

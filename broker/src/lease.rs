@@ -1,0 +1,233 @@
+//! A lease: the right to use one credential for one attempt.
+//!
+//! Invariants: the key is looked at again here, after the request body was read, so that a revocation holds for the
+//! next lease; the intent is committed before a lease is given, so nothing goes upstream without a record; a lease that
+//! is dropped without a report is closed as incomplete at its reserved cost, never as free.
+
+use std::sync::Arc;
+
+use keyreeve_core::credential::Credential;
+use keyreeve_core::inject::{self, Facing, Injection};
+use keyreeve_core::money::NanoDollars;
+use keyreeve_core::profile::{Name, Profile, ProfileId};
+use keyreeve_core::select::{self, NoProfile};
+use keyreeve_os::world;
+use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::report::{self, Report};
+use crate::sources::{self, SourceError};
+use crate::{Broker, Client, NotAllowed};
+
+/// What is asked for: everything the ledger's intent needs to know about a request.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The client's request.
+    pub request: RequestId,
+    /// Which API.
+    pub operation: Operation,
+    /// The client's session, where it names one.
+    pub session: Option<String>,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// The output limit asked for, in tokens.
+    pub max_tokens: Option<u64>,
+    /// BLAKE3 of the request body.
+    pub body_hash: [u8; 32],
+    /// Length of the request body in bytes.
+    pub body_bytes: usize,
+}
+
+/// The right to use one credential for one attempt. Must be reported.
+#[must_use = "a lease that is dropped is recorded as incomplete, at its reserved cost"]
+pub struct Lease {
+    broker: Arc<Broker>,
+    /// Names the attempt.
+    pub attempt: AttemptId,
+    /// The client's request it is for.
+    pub request: RequestId,
+    /// Who asked.
+    pub key: Name,
+    /// The profile whose credential it is.
+    pub profile: Profile,
+    /// How the credential is sent.
+    pub injection: Injection,
+    operation: Operation,
+    reserved: NanoDollars,
+    started: Instant,
+    reported: bool,
+}
+
+/// Why no lease is given.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// The key stopped being allowed since it was looked at.
+    #[error("the virtual key is no longer allowed")]
+    NotAllowed(#[from] NotAllowed),
+    /// The key has no profile that could serve.
+    #[error("no profile can serve this key")]
+    NoProfile(#[from] NoProfile),
+    /// The profile's secret could not be had.
+    #[error("the secret of profile {profile} cannot be had")]
+    Source {
+        /// Which profile.
+        profile: String,
+        /// Why.
+        #[source]
+        source: SourceError,
+    },
+    /// The profile's credential may not be used like this.
+    #[error("the credential of profile {profile} may not be used here")]
+    Refused {
+        /// Which profile.
+        profile: String,
+        /// The rule.
+        #[source]
+        source: inject::Refusal,
+    },
+    /// The ledger cannot take the intent: nothing is sent without a record.
+    #[error("the ledger cannot be written")]
+    Ledger(#[source] keyreeve_store::Error),
+    /// The ledger is closing: keyreeve is about to stop.
+    #[error("the ledger is closing")]
+    LedgerClosed,
+    /// The system has no randomness for an id.
+    #[error("the system gives no random bytes")]
+    Randomness,
+}
+
+impl Broker {
+    /// Leases a credential for one attempt, and its secret.
+    ///
+    /// # Errors
+    /// See [`LeaseError`]. Whatever it is, nothing was sent.
+    pub async fn lease(
+        self: &Arc<Self>,
+        client: &Client,
+        ask: Ask,
+    ) -> Result<(Lease, Credential), LeaseError> {
+        let client = self.client(&client.presented)?;
+        let policy = self.store.policy().map_err(NotAllowed::Store)?;
+        let profile = select::choose(&client.key, |id: ProfileId| policy.profile(id))?;
+        let named = |source| LeaseError::Source { profile: profile.name.to_string(), source };
+        let credential = sources::obtain(self, profile).await.map_err(named)?;
+        let injection = inject::decide(facing(profile), credential.family(), credential.provenance())
+            .map_err(|source| LeaseError::Refused { profile: profile.name.to_string(), source })?;
+
+        let reserved = self.reserve(&ask);
+        let started_at = world::now();
+        let attempt = AttemptId(time_ordered_id(started_at)?);
+        let lease = Lease {
+            broker: Arc::clone(self),
+            attempt,
+            request: ask.request,
+            key: client.key.name,
+            profile: profile.clone(),
+            injection,
+            operation: ask.operation,
+            reserved,
+            started: Instant::now(),
+            reported: false,
+        };
+        let intent = Intent {
+            attempt,
+            request: ask.request,
+            started_at,
+            operation: ask.operation,
+            key: client.key.id,
+            profile: profile.id,
+            session: ask.session,
+            model_asked: ask.model,
+            stream: ask.stream,
+            request_hash: ask.body_hash,
+            request_bytes: ask.body_bytes as u64,
+            reserved,
+            simulated: profile.simulated,
+        };
+        // The lease exists before its intent is committed: should the client go away in between, dropping it closes the row.
+        self.commit(intent).await?;
+        Ok((lease, credential))
+    }
+
+    /// Makes the id of a client's request.
+    ///
+    /// # Errors
+    /// [`LeaseError::Randomness`].
+    pub fn request_id(&self) -> Result<RequestId, LeaseError> {
+        Ok(RequestId(time_ordered_id(world::now())?))
+    }
+
+    async fn commit(&self, intent: Intent) -> Result<(), LeaseError> {
+        let (done, committed) = oneshot::channel();
+        self.store.begin(intent, move |result| {
+            // Nobody listens any more when the client went away meanwhile.
+            let _: Result<(), _> = done.send(result);
+        });
+        match committed.await {
+            Ok(result) => result.map_err(LeaseError::Ledger),
+            Err(_) => Err(LeaseError::LedgerClosed),
+        }
+    }
+
+    fn reserve(&self, ask: &Ask) -> NanoDollars {
+        match (ask.operation, &ask.model) {
+            (Operation::Messages, Some(model)) => {
+                self.prices.worst_case(model, ask.body_bytes, ask.max_tokens).amount
+            }
+            _ => NanoDollars::ZERO,
+        }
+    }
+}
+
+impl Lease {
+    /// Tells how the attempt went, and closes the lease.
+    pub fn report(mut self, report: Report) {
+        self.close(report);
+    }
+
+    /// The prices the attempt is reckoned with.
+    pub(crate) fn prices(&self) -> &keyreeve_core::price::PriceTable {
+        &self.broker.prices
+    }
+
+    /// How long ago the lease was given.
+    pub fn age(&self) -> std::time::Duration {
+        self.started.elapsed()
+    }
+
+    fn close(&mut self, report: Report) {
+        if std::mem::replace(&mut self.reported, true) {
+            return;
+        }
+        let cost = report::settle(&report, self.operation, self.reserved, &self.broker.prices);
+        let outcome = report::outcome(self, report, cost);
+        report::log(self, &outcome);
+        self.broker.store.finish(outcome);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.close(Report::unanswered(Ending::Incomplete));
+    }
+}
+
+/// How the profile's upstream judges credentials: the vendor and its simulation by family, others by configuration.
+fn facing(profile: &Profile) -> Facing {
+    if profile.simulated || profile.base_url.origin().is_first_party() {
+        Facing::FirstParty
+    } else {
+        Facing::Gateway(profile.auth)
+    }
+}
+
+/// A UUID v7.
+fn time_ordered_id(now: jiff::Timestamp) -> Result<Uuid, LeaseError> {
+    let random = world::random::<10>().map_err(|_| LeaseError::Randomness)?;
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}

@@ -1,0 +1,132 @@
+//! The report on a lease: what the answer was and what it used, and from that what it cost.
+//!
+//! Invariant: a message request that was sent is never settled as free for want of figures. Where the answer told no usage,
+//! its reserved cost stands and is marked as an upper bound.
+
+use keyreeve_core::money::NanoDollars;
+use keyreeve_core::price::{Basis, Cost, PriceTable};
+use keyreeve_core::usage::Metered;
+use keyreeve_core::verdict::Verdict;
+use keyreeve_os::world;
+use keyreeve_store::{Ending, Operation, Outcome};
+
+use crate::lease::Lease;
+
+/// How an attempt went.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How it ended.
+    pub ending: Ending,
+    /// What that means for the credential.
+    pub verdict: Verdict,
+    /// What came back, if anything did.
+    pub answer: Option<Answered>,
+}
+
+/// An answer, seen whole or cut.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The upstream's status.
+    pub status: u16,
+    /// The upstream's `request-id`.
+    pub upstream_request_id: Option<String>,
+    /// What the meter counted.
+    pub metered: Metered,
+    /// From lease to the first byte of the body.
+    pub first_byte: Option<std::time::Duration>,
+    /// BLAKE3 of the body as it went to the client.
+    pub body_hash: [u8; 32],
+    /// Length of the body in bytes.
+    pub body_bytes: u64,
+}
+
+impl Report {
+    /// An attempt on which no answer came.
+    pub fn unanswered(ending: Ending) -> Self {
+        Self { ending, verdict: Verdict::no_answer(), answer: None }
+    }
+}
+
+/// What the attempt cost.
+pub(crate) fn settle(
+    report: &Report,
+    operation: Operation,
+    reserved: NanoDollars,
+    prices: &PriceTable,
+) -> Cost {
+    const FREE: Cost = Cost { amount: NanoDollars::ZERO, basis: Basis::Known };
+    match (operation, report.ending, &report.answer) {
+        (Operation::CountTokens | Operation::Models, _, _) => FREE,
+        // The upstream was never reached, or refused: nothing was produced.
+        (Operation::Messages, Ending::Failed, _) => FREE,
+        (Operation::Messages, _, Some(answer)) if !(200..300).contains(&answer.status) => FREE,
+        (Operation::Messages, _, Some(answer)) if answer.metered.told_usage() => {
+            prices.cost(answer.metered.model.as_deref(), &answer.metered.usage)
+        }
+        (Operation::Messages, _, Some(answer)) if answer.metered.error.is_some() => FREE,
+        (Operation::Messages, _, _) => Cost { amount: reserved, basis: Basis::AtMost },
+    }
+}
+
+/// The row that closes the attempt.
+pub(crate) fn outcome(lease: &Lease, report: Report, cost: Cost) -> Outcome {
+    let verdict = report.verdict.name();
+    let duration_micros = micros(lease.age());
+    let prices_as_of = lease.prices().as_of().to_owned();
+    let row = Outcome {
+        attempt: lease.attempt,
+        ending: report.ending,
+        ended_at: world::now(),
+        status: None,
+        verdict,
+        upstream_request_id: None,
+        model_served: None,
+        tokens: Default::default(),
+        web_searches: 0,
+        cost: cost.amount,
+        basis: cost.basis,
+        prices_as_of,
+        first_byte_micros: None,
+        duration_micros,
+        answer_hash: None,
+        answer_bytes: 0,
+    };
+    match report.answer {
+        None => row,
+        Some(answer) => Outcome {
+            status: Some(answer.status),
+            upstream_request_id: answer.upstream_request_id,
+            tokens: answer.metered.usage.totals(),
+            web_searches: answer.metered.usage.web_searches,
+            model_served: answer.metered.model,
+            first_byte_micros: answer.first_byte.map(micros),
+            answer_hash: Some(answer.body_hash),
+            answer_bytes: answer.body_bytes,
+            ..row
+        },
+    }
+}
+
+/// The one log event of an attempt, at its end. Names and figures only: nothing a client or an upstream wrote.
+pub(crate) fn log(lease: &Lease, row: &Outcome) {
+    tracing::info!(
+        request = %lease.request,
+        key = %lease.key,
+        profile = %lease.profile.name,
+        status = row.status,
+        verdict = row.verdict,
+        ending = ?row.ending,
+        input = row.tokens.input,
+        output = row.tokens.output,
+        cache_read = row.tokens.cache_read,
+        write_5m = row.tokens.write_5m,
+        write_1h = row.tokens.write_1h,
+        cost_usd = %row.cost,
+        micros = row.duration_micros,
+        "attempt",
+    );
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,102 @@
+//! A secret printed by a program, such as a password manager's command line.
+//!
+//! Invariants: the program is started directly, never through a shell; it has 60 seconds; what it prints is kept for
+//! 5 minutes, zeroed afterwards, and never shown; leases that need it at once share one run.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use keyreeve_core::credential::Credential;
+use keyreeve_core::profile::ProfileId;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use super::SourceError;
+
+/// How long an output is used before the program is asked again: Claude Code's own default (docs/facts.md#claude-code).
+const KEPT_FOR: Duration = Duration::from_mins(5);
+/// How long a program may take.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
+/// When a slow program is worth a line in the log.
+const SLOW: Duration = Duration::from_secs(10);
+/// The longest value a header takes from a helper (docs/facts.md#claude-code), and a line break.
+const OUTPUT_LIMIT: u64 = 16_384 + 2;
+
+/// What each profile's program last printed.
+#[derive(Default)]
+pub(crate) struct Outputs(Mutex<HashMap<ProfileId, Arc<tokio::sync::Mutex<Option<Kept>>>>>);
+
+struct Kept {
+    argv: Vec<String>,
+    printed: Zeroizing<String>,
+    at: Instant,
+}
+
+impl Outputs {
+    /// Gives `read` what the program prints, running it where nothing fresh is kept.
+    pub(super) async fn obtain(
+        &self,
+        profile: ProfileId,
+        argv: &[String],
+        read: impl FnOnce(&str) -> Result<Credential, SourceError>,
+    ) -> Result<Credential, SourceError> {
+        let slot = {
+            let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(profile).or_default())
+        };
+        // Held while the program runs, so that everybody else waits for this run instead of starting another.
+        let mut kept = slot.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(argv)) {
+            return read(&kept.printed);
+        }
+        let printed = run(argv).await?;
+        let credential = read(&printed)?;
+        *kept = Some(Kept { argv: argv.to_vec(), printed, at: Instant::now() });
+        Ok(credential)
+    }
+}
+
+impl Kept {
+    fn serves(&self, argv: &[String]) -> bool {
+        self.argv == argv && self.at.elapsed() < KEPT_FOR
+    }
+}
+
+async fn run(argv: &[String]) -> Result<Zeroizing<String>, SourceError> {
+    let program = argv.first().cloned().unwrap_or_default();
+    let failed = |what| SourceError::Command { program: program.clone(), what };
+    let mut child = Command::new(&program)
+        .args(argv.get(1..).unwrap_or_default())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // A password manager may print anything there, also a secret: it is for a person who runs it by hand.
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|_| failed("cannot be started"))?;
+    let started = Instant::now();
+    let mut printed = Zeroizing::new(String::new());
+    let finished = timeout(TIME_LIMIT, async {
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(OUTPUT_LIMIT).read_to_string(&mut printed).await.map_err(|_| failed("printed no text"))?;
+        }
+        child.wait().await.map_err(|_| failed("could not be waited for"))
+    })
+    .await
+    .map_err(|_| failed("took longer than 60 s and was ended"))??;
+    if started.elapsed() > SLOW {
+        tracing::warn!(%program, seconds = started.elapsed().as_secs(), "slow credential command");
+    }
+    if !finished.success() {
+        return Err(failed("failed; run it by hand to see why"));
+    }
+    match printed.trim_end_matches(['\r', '\n']) {
+        "" => Err(failed("printed nothing")),
+        text if text.contains(['\r', '\n']) => Err(failed("printed more than one line")),
+        _ => Ok(printed),
+    }
+}

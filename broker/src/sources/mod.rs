@@ -1,0 +1,70 @@
+//! Where a profile's secret comes from, one file a source. Each yields a [`Credential`] bound to the profile's origin.
+
+pub(crate) mod command;
+mod environment;
+mod sealed;
+
+use keyreeve_core::credential::Credential;
+use keyreeve_core::profile::{Profile, Provenance, Source};
+use keyreeve_core::secret::Secret;
+use keyreeve_core::token::{self, Grammar};
+
+use crate::Broker;
+
+/// Why a secret could not be had. No text holds any part of a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The sealed record cannot be opened.
+    #[error("the sealed secret cannot be opened")]
+    Sealed(#[source] keyreeve_store::Error),
+    /// The variable is not set, or holds something other than text.
+    #[error("the environment variable {0} is not set where keyreeve was started")]
+    NoVariable(String),
+    /// What the source gave is not a credential.
+    #[error("what came is not a usable credential: {0}")]
+    NotACredential(String),
+    /// The command failed; what it printed is not shown.
+    #[error("the command {program} {what}")]
+    Command {
+        /// The program, without its arguments.
+        program: String,
+        /// What happened.
+        what: &'static str,
+    },
+}
+
+/// Fetches the secret of a profile and binds it to the profile's origin.
+pub(crate) async fn obtain(broker: &Broker, profile: &Profile) -> Result<Credential, SourceError> {
+    match &profile.source {
+        Source::Sealed => sealed::obtain(broker, profile),
+        Source::Environment { variable } => environment::obtain(broker, profile, variable),
+        Source::Command { argv } => {
+            broker.commands.obtain(profile.id, argv, |printed| fetched(profile, printed)).await
+        }
+    }
+}
+
+/// Judges text that was fetched at lease time as strictly as a paste.
+fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
+    let origin = profile.base_url.origin();
+    let grammar = if profile.simulated || origin.is_first_party() {
+        Grammar::Anthropic
+    } else {
+        Grammar::Printable
+    };
+    let reading = token::read(text, grammar);
+    let family = reading.family;
+    let problems = reading.problems_said();
+    match reading.token {
+        Some(secret) => Ok(bind(profile, secret, family)),
+        None => Err(SourceError::NotACredential(problems)),
+    }
+}
+
+fn bind(profile: &Profile, secret: Secret, family: token::Family) -> Credential {
+    let provenance = match profile.source {
+        Source::Sealed => profile.provenance,
+        Source::Environment { .. } | Source::Command { .. } => Provenance::Unknown,
+    };
+    Credential::new(secret, family, provenance, profile.base_url.origin().clone())
+}

@@ -1,0 +1,271 @@
+//! What the gateway says no to, in Anthropic's envelope, so that every client shows it.
+//!
+//! Invariants: the text for the client names what to do and holds nothing of a secret, a path or another tenant; the
+//! private cause goes to the log only; where waiting cannot help, clients are told not to retry, because both SDKs and
+//! Claude Code would otherwise ask up to eleven times (docs/facts.md#claude-code).
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use keyreeve_broker::{LeaseError, NotAllowed};
+use keyreeve_core::peek::Unreadable;
+use keyreeve_core::virtual_key::{Malformed, Refused};
+use keyreeve_os::world;
+use serde::Serialize;
+
+use crate::forward::Failed;
+
+/// Why a request ends here.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(
+        "no credential: set ANTHROPIC_AUTH_TOKEN to a keyreeve key (`keyreeve key add NAME --profile PROFILE`)"
+    )]
+    NoCredential,
+    #[error(
+        "the credential is empty: the helper or variable that should hold a keyreeve key gave nothing"
+    )]
+    EmptyCredential,
+    #[error(
+        "this gateway takes a keyreeve key (krv_…), not a credential of the vendor or of another service: make one with `keyreeve key add NAME --profile PROFILE`, and keep the real one out of this tool"
+    )]
+    ForeignCredential,
+    #[error("an admin key opens the admin routes only: use a keyreeve key that starts with krv_")]
+    AdminKey,
+    #[error(
+        "two different keyreeve keys in one request: unset one of ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN and apiKeyHelper"
+    )]
+    TwoKeys,
+    #[error("not a whole keyreeve key: it was cut or mistyped when it was copied")]
+    MistypedKey(#[source] Malformed),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error("this key may not use the model {asked}; it may use: {allowed}")]
+    Model { asked: String, allowed: String },
+    #[error("the request body cannot be read: {0}")]
+    Body(Unreadable),
+    #[error("the request body is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("the request body did not arrive whole")]
+    BodyCut,
+    #[error("compressed request bodies are not taken: send it without content-encoding")]
+    Compressed,
+    #[error("too many request bodies are held at this moment: try again")]
+    Full,
+    #[error(
+        "this Host is not known here: address the gateway as localhost or 127.0.0.1, or add the name to allowed_hosts"
+    )]
+    UnknownHost,
+    #[error("the request's framing is ambiguous")]
+    Framing,
+    #[error("requests from web pages of another origin are not served")]
+    ForeignOrigin,
+    #[error(
+        "{path} is not served here: POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models and GET /v1/models/ID are"
+    )]
+    NotServed { path: String },
+    #[error("{method} is not for this path")]
+    Method { method: String },
+    #[error("the credential cannot be sent: it has a character that no header takes")]
+    Unsendable,
+    #[error(transparent)]
+    Upstream(#[from] Failed),
+}
+
+/// How a refusal is sent.
+struct Shape {
+    status: StatusCode,
+    kind: &'static str,
+    /// Stable, for tests and the log.
+    code: &'static str,
+    retry: Retry,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    /// Nothing changes by asking again.
+    Pointless,
+    /// It may work in a moment.
+    Soon,
+}
+
+impl From<NotAllowed> for Refusal {
+    fn from(error: NotAllowed) -> Self {
+        Self::Lease(LeaseError::NotAllowed(error))
+    }
+}
+
+impl Refusal {
+    /// The refusal's stable name.
+    pub(crate) fn code(&self) -> &'static str {
+        self.shape().code
+    }
+
+    /// Writes the refusal as an answer with a request id of its own, and tells the log why.
+    pub(crate) fn into_response(self) -> Response {
+        let shape = self.shape();
+        let id = own_request_id();
+        let text = self.for_client();
+        tracing::info!(request = %id, status = shape.status.as_u16(), refused = shape.code, cause = %chain(&self), "refused");
+        let envelope = Envelope {
+            kind: "error",
+            error: Detail {
+                kind: shape.kind,
+                message: &text,
+            },
+            request_id: &id,
+        };
+        let body = serde_json::to_vec(&envelope).unwrap_or_default();
+        let mut answer = Response::new(Body::from(body));
+        *answer.status_mut() = shape.status;
+        let headers = answer.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert("request-id", id);
+        }
+        match shape.retry {
+            Retry::Pointless => headers.insert("x-should-retry", HeaderValue::from_static("false")),
+            Retry::Soon => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1")),
+        };
+        answer
+    }
+
+    /// The text a client sees: the outer sentence, and for leases what their owner can do.
+    fn for_client(&self) -> String {
+        match self {
+            Self::Lease(error) => lease_text(error),
+            other => other.to_string(),
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        use Retry::{Pointless, Soon};
+        let (status, kind, code, retry) = match self {
+            Self::NoCredential => (401, AUTHENTICATION, "no_credential", Pointless),
+            Self::EmptyCredential => (401, AUTHENTICATION, "empty_credential", Pointless),
+            Self::ForeignCredential => (401, AUTHENTICATION, "foreign_credential", Pointless),
+            Self::AdminKey => (401, AUTHENTICATION, "admin_key", Pointless),
+            Self::TwoKeys => (400, REQUEST, "two_keys", Pointless),
+            Self::MistypedKey(_) => (401, AUTHENTICATION, "mistyped_key", Pointless),
+            Self::Lease(error) => return lease_shape(error),
+            Self::Model { .. } => (403, PERMISSION, "model_not_allowed", Pointless),
+            Self::Body(_) => (400, REQUEST, "unreadable_body", Pointless),
+            Self::TooLarge { .. } => (413, "request_too_large", "body_too_large", Pointless),
+            Self::BodyCut => (400, REQUEST, "body_cut", Pointless),
+            Self::Compressed => (415, REQUEST, "compressed_body", Pointless),
+            Self::Full => (529, "overloaded_error", "bodies_full", Soon),
+            Self::UnknownHost => (421, REQUEST, "unknown_host", Pointless),
+            Self::Framing => (400, REQUEST, "framing", Pointless),
+            Self::ForeignOrigin => (403, PERMISSION, "foreign_origin", Pointless),
+            Self::NotServed { .. } => (404, "not_found_error", "not_served", Pointless),
+            Self::Method { .. } => (405, REQUEST, "method", Pointless),
+            Self::Unsendable => (500, API, "unsendable_credential", Pointless),
+            Self::Upstream(failed) => return upstream_shape(failed),
+        };
+        Shape::new(status, kind, code, retry)
+    }
+}
+
+const AUTHENTICATION: &str = "authentication_error";
+const PERMISSION: &str = "permission_error";
+const REQUEST: &str = "invalid_request_error";
+const API: &str = "api_error";
+
+impl Shape {
+    fn new(status: u16, kind: &'static str, code: &'static str, retry: Retry) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self {
+            status,
+            kind,
+            code,
+            retry,
+        }
+    }
+}
+
+fn lease_shape(error: &LeaseError) -> Shape {
+    use Retry::{Pointless, Soon};
+    let (status, kind, code, retry) = match error {
+        LeaseError::NotAllowed(NotAllowed::Unknown) => {
+            (401, AUTHENTICATION, "unknown_key", Pointless)
+        }
+        LeaseError::NotAllowed(NotAllowed::Refused(Refused::Revoked)) => {
+            (401, AUTHENTICATION, "revoked_key", Pointless)
+        }
+        LeaseError::NotAllowed(NotAllowed::Refused(Refused::Expired)) => {
+            (401, AUTHENTICATION, "expired_key", Pointless)
+        }
+        LeaseError::NotAllowed(NotAllowed::Store(_)) => (503, API, "store_unavailable", Soon),
+        LeaseError::NoProfile(_) => (403, PERMISSION, "no_profile", Pointless),
+        LeaseError::Source { .. } => (503, API, "no_secret", Pointless),
+        LeaseError::Refused { .. } => (403, PERMISSION, "credential_refused", Pointless),
+        LeaseError::Ledger(_) | LeaseError::LedgerClosed => (503, API, "ledger_unavailable", Soon),
+        LeaseError::Randomness => (503, API, "no_randomness", Soon),
+    };
+    Shape::new(status, kind, code, retry)
+}
+
+/// What the key's holder reads. The owner's own details (which file, which error) stay in the log.
+fn lease_text(error: &LeaseError) -> String {
+    match error {
+        LeaseError::NotAllowed(NotAllowed::Unknown) => {
+            "unknown keyreeve key: it was removed, rotated, or belongs to another store (`keyreeve key list`)".to_owned()
+        }
+        LeaseError::NotAllowed(NotAllowed::Refused(refused)) => refused.to_string(),
+        LeaseError::NoProfile(none) => none.to_string(),
+        LeaseError::Refused { source, .. } => source.to_string(),
+        LeaseError::Source { profile, .. } => format!(
+            "the credential of profile {profile} cannot be had: `keyreeve profile show {profile}` and the gateway's log say why"
+        ),
+        LeaseError::NotAllowed(NotAllowed::Store(_))
+        | LeaseError::Ledger(_)
+        | LeaseError::LedgerClosed
+        | LeaseError::Randomness => {
+            format!("{error}: nothing is sent without a record; see the gateway's log")
+        }
+    }
+}
+
+fn upstream_shape(failed: &Failed) -> Shape {
+    let (status, kind, code) = match failed {
+        Failed::Unreachable(_) => (502, API, "upstream_unreachable"),
+        Failed::Broken(_) | Failed::CutAtOnce => (502, API, "upstream_broken"),
+        Failed::TimedOut(_) => (504, "timeout_error", "upstream_timeout"),
+        Failed::Redirect(_) => return Shape::new(502, API, "upstream_redirect", Retry::Pointless),
+        Failed::Address => return Shape::new(502, API, "upstream_address", Retry::Pointless),
+    };
+    Shape::new(status, kind, code, Retry::Soon)
+}
+
+/// Names a refusal that no ledger row stands for.
+fn own_request_id() -> String {
+    let random = world::random::<12>().unwrap_or_default();
+    random.iter().fold(String::from("req_kr_"), |id, byte| {
+        format!("{id}{byte:02x}")
+    })
+}
+
+/// An error and its causes on one line, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error: Detail<'a>,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    message: &'a str,
+}

@@ -1,0 +1,94 @@
+//! Bytes to the origin, and the beginning of its answer.
+//!
+//! Invariants: a redirect is never followed and never passed on; the head of an answer is held until the first piece of
+//! its body is there, so that an answer that fails at once has not yet begun for the client.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::response::Parts;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use keyreeve_broker::upstream::{NoAnswer, Upstream};
+use tokio::time::timeout;
+
+use crate::inject::Outgoing;
+use crate::mask::Mask;
+
+/// An answer that has begun.
+pub(crate) struct Answer {
+    pub(crate) head: Parts,
+    /// The first piece of the body; none where the body is empty.
+    pub(crate) first: Option<Bytes>,
+    /// What follows.
+    pub(crate) rest: Incoming,
+    /// How long the rest may be silent.
+    pub(crate) silence: Duration,
+    pub(crate) mask: Mask,
+}
+
+/// Why there is no answer to pass on. Nothing has gone to the client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failed {
+    #[error("the upstream cannot be reached")]
+    Unreachable(#[source] NoAnswer),
+    #[error("the upstream broke the connection before it answered")]
+    Broken(#[source] NoAnswer),
+    #[error("the upstream did not answer in time")]
+    TimedOut(#[source] Option<NoAnswer>),
+    #[error("the upstream's answer was cut before its first byte")]
+    CutAtOnce,
+    #[error(
+        "the upstream answered with a redirect ({0}), which is never followed: correct the profile's origin"
+    )]
+    Redirect(u16),
+    #[error("the profile's address and the path do not make a URL")]
+    Address,
+}
+
+/// Sends the request and waits for the answer to begin.
+pub(crate) async fn forward(upstream: &Upstream, outgoing: Outgoing) -> Result<Answer, Failed> {
+    let answer = upstream.send(outgoing.request).await?;
+    let (head, mut rest) = answer.into_parts();
+    if head.status.is_redirection() {
+        return Err(Failed::Redirect(head.status.as_u16()));
+    }
+    let silence = upstream.patience().silence;
+    let first = match timeout(silence, next_data(&mut rest)).await {
+        Ok(Some(Ok(first))) => Some(first),
+        Ok(Some(Err(_))) => return Err(Failed::CutAtOnce),
+        Ok(None) => None,
+        Err(_) => return Err(Failed::TimedOut(None)),
+    };
+    Ok(Answer {
+        head,
+        first,
+        rest,
+        silence,
+        mask: outgoing.mask,
+    })
+}
+
+async fn next_data(body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
+    loop {
+        match body.frame().await? {
+            Err(error) => return Some(Err(error)),
+            Ok(frame) => match frame.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => return Some(Ok(data)),
+                // Trailers are hop-by-hop here and go no further.
+                Err(_) => {}
+            },
+        }
+    }
+}
+
+impl From<NoAnswer> for Failed {
+    fn from(error: NoAnswer) -> Self {
+        match error {
+            NoAnswer::Unreachable(_) => Self::Unreachable(error),
+            NoAnswer::Broken(_) => Self::Broken(error),
+            NoAnswer::TimedOut(_) => Self::TimedOut(Some(error)),
+        }
+    }
+}

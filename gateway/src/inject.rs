@@ -1,0 +1,122 @@
+//! Its header, nothing else: the request that goes upstream, with the leased credential in place of the client's.
+//!
+//! Invariants: body, query and every header that is not ours to set pass as they came, in their order; `anthropic-version`
+//! is never touched; the only edit is the one OAuth value of `anthropic-beta` (keyreeve_core::inject).
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
+use http_body_util::Full;
+use keyreeve_broker::Lease;
+use keyreeve_core::credential::Credential;
+use keyreeve_core::inject::{BetaLines, Fate, edit_beta, named_by_connection, request_header};
+use keyreeve_core::profile::Auth;
+
+use crate::error::Refusal;
+use crate::forward::Failed;
+use crate::mask::Mask;
+use crate::replay::Asked;
+
+/// A request on its way, and what must not come back.
+pub(crate) struct Outgoing {
+    pub(crate) request: Request<Full<Bytes>>,
+    pub(crate) mask: Mask,
+}
+
+/// Builds the upstream request.
+///
+/// # Errors
+/// When the credential cannot stand in a header, or the profile's address cannot be joined with the path.
+pub(crate) fn inject(
+    asked: &Asked,
+    lease: &Lease,
+    credential: &Credential,
+) -> Result<Outgoing, Refusal> {
+    let mut headers = passing(&asked.headers);
+    set_beta(&mut headers, lease.injection.beta);
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
+
+    let origin = lease.profile.base_url.origin();
+    let secret = credential
+        .expose_for(origin)
+        .map_err(|_| Refusal::Unsendable)?;
+    let (name, value) = match lease.injection.auth {
+        Auth::ApiKey => (
+            HeaderName::from_static("x-api-key"),
+            HeaderValue::from_str(secret),
+        ),
+        Auth::Bearer => {
+            let value = zeroize::Zeroizing::new(format!("Bearer {secret}"));
+            (header::AUTHORIZATION, HeaderValue::from_str(&value))
+        }
+    };
+    let mut value = value.map_err(|_| Refusal::Unsendable)?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+
+    let mut request = Request::new(Full::new(asked.body.clone()));
+    *request.method_mut() = asked.method.clone();
+    *request.uri_mut() = address(asked, lease)?;
+    *request.headers_mut() = headers;
+    Ok(Outgoing {
+        request,
+        mask: Mask::new(secret),
+    })
+}
+
+/// The client's headers that travel on.
+fn passing(came: &HeaderMap) -> HeaderMap {
+    let mut named = Vec::new();
+    for value in came.get_all(header::CONNECTION) {
+        named.extend(named_by_connection(value.to_str().unwrap_or_default()));
+    }
+    let passes = |name: &HeaderName| {
+        request_header(name.as_str()) == Fate::Pass
+            && !named
+                .iter()
+                .any(|named| name.as_str().eq_ignore_ascii_case(named))
+    };
+    let mut headers = HeaderMap::with_capacity(came.len() + 2);
+    for (name, value) in came.iter().filter(|(name, _)| passes(name)) {
+        headers.append(name, value.clone());
+    }
+    headers
+}
+
+fn set_beta(headers: &mut HeaderMap, edit: keyreeve_core::inject::BetaEdit) {
+    let name = HeaderName::from_static("anthropic-beta");
+    let Ok(lines) = headers
+        .get_all(&name)
+        .iter()
+        .map(HeaderValue::to_str)
+        .collect::<Result<Vec<_>, _>>()
+    else {
+        // Not text: whatever it is, the value we would edit is not in it. The upstream judges it.
+        return;
+    };
+    match edit_beta(&lines, edit) {
+        BetaLines::Unchanged => {}
+        BetaLines::Gone => {
+            headers.remove(&name);
+        }
+        BetaLines::Replaced(line) => {
+            // Made of values that were legal in a header and of a constant.
+            if let Ok(value) = HeaderValue::from_str(&line) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+fn address(asked: &Asked, lease: &Lease) -> Result<Uri, Refusal> {
+    let query = asked
+        .query
+        .as_ref()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    format!("{}/v1{}{query}", lease.profile.base_url, asked.path)
+        .parse()
+        .map_err(|_| Refusal::Upstream(Failed::Address))
+}

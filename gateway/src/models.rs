@@ -1,0 +1,141 @@
+//! Shows a key's holder the models it may use: the upstream's list cut to the key's globs, or the price table's where the
+//! upstream has no such route. Every other answer passes untouched.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use keyreeve_broker::{Broker, Client};
+use keyreeve_store::Operation;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::Refusal;
+use crate::forward::Failed;
+use crate::replay::Asked;
+
+/// A page of at most 1,000 models stays far below this (docs/facts.md#endpoints).
+const PAGE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Turns the upstream's answer into what this client may see.
+///
+/// # Errors
+/// When the upstream's page breaks off.
+pub(crate) async fn present(
+    broker: &Broker,
+    client: &Client,
+    asked: &Asked,
+    answer: Response,
+) -> Result<Response, Refusal> {
+    match asked.operation {
+        Operation::Messages | Operation::CountTokens => Ok(answer),
+        Operation::Models if lacks_the_route(answer.status()) => {
+            Ok(own(broker, client, asked, answer))
+        }
+        Operation::Models if asked.model_in_path().is_some() || client.key.models.is_empty() => {
+            Ok(answer)
+        }
+        Operation::Models => cut(client, answer).await,
+    }
+}
+
+fn lacks_the_route(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+    )
+}
+
+/// Answers from the price table; the upstream's refusal stands for a model that the table does not know either.
+fn own(broker: &Broker, client: &Client, asked: &Asked, refusal: Response) -> Response {
+    let listed = broker
+        .prices()
+        .models()
+        .filter(|model| client.key.may_ask(model.id));
+    match asked.model_in_path() {
+        Some(id) => match listed.into_iter().find(|model| model.id == id) {
+            Some(model) => json(&Model::of(model.id, model.display_name)),
+            None => refusal,
+        },
+        None => {
+            let data: Vec<_> = listed
+                .map(|model| Model::of(model.id, model.display_name))
+                .collect();
+            let ends = (
+                data.first().map(|model| model.id),
+                data.last().map(|model| model.id),
+            );
+            json(&Page {
+                has_more: false,
+                first_id: ends.0,
+                last_id: ends.1,
+                data,
+            })
+        }
+    }
+}
+
+/// Leaves out what the key may not use. A page that is not in the known shape shows nothing rather than too much.
+async fn cut(client: &Client, answer: Response) -> Result<Response, Refusal> {
+    let (mut head, body) = answer.into_parts();
+    let body = to_bytes(body, PAGE_LIMIT)
+        .await
+        .map_err(|_| Refusal::Upstream(Failed::CutAtOnce))?;
+    if !head.status.is_success() {
+        return Ok(Response::from_parts(head, Body::from(body)));
+    }
+    let mut page: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let id = |model: &Value| {
+        model
+            .get("id")
+            .and_then(Value::as_str)
+            .map(ToOwned::to_owned)
+    };
+    if let Some(data) = page.get_mut("data").and_then(Value::as_array_mut) {
+        data.retain(|model| id(model).is_some_and(|id| client.key.may_ask(&id)));
+        let (first, last) = (data.first().and_then(id), data.last().and_then(id));
+        page["first_id"] = first.into();
+        page["last_id"] = last.into();
+    } else {
+        page = Value::Null;
+    }
+    head.headers.remove(header::CONTENT_LENGTH);
+    let body = serde_json::to_vec(&page).unwrap_or_default();
+    Ok(Response::from_parts(head, Body::from(body)))
+}
+
+fn json(value: &impl Serialize) -> Response {
+    let mut answer = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    data: Vec<Model<'a>>,
+    has_more: bool,
+    first_id: Option<&'a str>,
+    last_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    display_name: &'a str,
+}
+
+impl<'a> Model<'a> {
+    fn of(id: &'a str, display_name: &'a str) -> Self {
+        Self {
+            kind: "model",
+            id,
+            display_name,
+        }
+    }
+}

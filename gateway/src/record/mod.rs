@@ -1,0 +1,108 @@
+//! Remember: usage and cost, counted while the bytes stream on.
+//!
+//! Invariants: bytes go to the client first, and what is counted is a copy of the piece before; a meter that cannot
+//! follow loses figures, never bytes; the lease is reported exactly once, whether the answer ends, is cut, or the client
+//! goes away.
+
+mod body;
+mod tally;
+
+use axum::body::Body;
+use axum::http::response::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use keyreeve_broker::{Lease, Report};
+use keyreeve_core::inject::{Fate, answer_header};
+use keyreeve_core::verdict::Verdict;
+use keyreeve_store::Ending;
+
+use crate::error::Refusal;
+use crate::forward::{Answer, Failed};
+use body::{Recorded, Silence};
+use tally::Tally;
+
+/// Passes the answer on and closes the lease when it ends; a failure is reported at once.
+///
+/// # Errors
+/// The [`Failed`] attempt, as a refusal to the client.
+pub(crate) fn record(
+    lease: Lease,
+    verdict: Verdict,
+    came: Result<Answer, Failed>,
+) -> Result<Response, Refusal> {
+    let answer = match came {
+        Ok(answer) => answer,
+        Err(failed) => {
+            lease.report(Report {
+                verdict,
+                ..Report::unanswered(failed.ending())
+            });
+            return Err(Refusal::Upstream(failed));
+        }
+    };
+    let Answer {
+        head: Parts {
+            status,
+            mut headers,
+            ..
+        },
+        first,
+        rest,
+        silence,
+        mask,
+    } = answer;
+    let tally = Tally::new(lease, verdict, status, &headers);
+    keep_answer_headers(&mut headers);
+    mask.headers(&mut headers);
+    tally.name_request(&mut headers);
+    let body = Recorded {
+        first,
+        rest,
+        silence: Silence::new(silence),
+        mask,
+        tally,
+    };
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+impl Failed {
+    /// Whether anything can have been produced, and so billed.
+    fn ending(&self) -> Ending {
+        match self {
+            Self::Unreachable(_) | Self::Redirect(_) | Self::Address => Ending::Failed,
+            Self::Broken(_) | Self::TimedOut(_) | Self::CutAtOnce => Ending::Incomplete,
+        }
+    }
+}
+
+fn keep_answer_headers(headers: &mut HeaderMap) {
+    let gone: Vec<_> = headers
+        .keys()
+        .filter(|name| answer_header(name.as_str()) == Fate::Drop)
+        .cloned()
+        .collect();
+    for name in gone {
+        headers.remove(name);
+    }
+    if is_stream(headers) {
+        // Proxies on the way must neither keep nor gather what is meant to flow (docs/facts.md#streaming).
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, no-transform"),
+        );
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    } else {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+fn is_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
+        kind.as_bytes()
+            .to_ascii_lowercase()
+            .starts_with(b"text/event-stream")
+    })
+}

@@ -1,0 +1,194 @@
+//! The request body, read whole: it must be peeked at, and a further attempt must be able to send it again.
+//!
+//! Invariants: the bytes are never changed; a body is bounded by its route's limit and all bodies together by one budget,
+//! claimed before the bytes are read; a client that stalls is let go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, header};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
+use keyreeve_broker::{Ask, Client};
+use keyreeve_core::inert::inert_line;
+use keyreeve_core::peek::{Peek, peek};
+use keyreeve_store::{Operation, RequestId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::Gateway;
+use crate::error::Refusal;
+use crate::routes::{Forwarded, unversioned};
+
+/// The room for request bodies, in units of a KiB.
+pub(crate) struct Budget(Arc<Semaphore>);
+
+const UNIT: usize = 1024;
+
+/// A request that has been read whole.
+pub(crate) struct Asked {
+    /// Names the client's request in the ledger.
+    pub(crate) id: RequestId,
+    /// Which API.
+    pub(crate) operation: Operation,
+    /// `GET` or `POST`.
+    pub(crate) method: Method,
+    /// Path below the version, such as `/messages`.
+    pub(crate) path: String,
+    /// The query as it came.
+    pub(crate) query: Option<String>,
+    /// The headers as they came.
+    pub(crate) headers: HeaderMap,
+    /// The body as it came.
+    pub(crate) body: Bytes,
+    /// What the body says of itself; nothing for a request without one.
+    peek: Peek,
+    body_hash: [u8; 32],
+    /// Its claim on the budget.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(
+            (bytes / UNIT).min(Semaphore::MAX_PERMITS),
+        )))
+    }
+
+    /// Claims room, or says at once that there is none: waiting with half a body in hand could wait for ever.
+    fn claim(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| Refusal::Full)?;
+        Arc::clone(&self.0)
+            .try_acquire_many_owned(units)
+            .map_err(|_| Refusal::Full)
+    }
+}
+
+/// Reads a request to its end and peeks at it.
+///
+/// # Errors
+/// A [`Refusal`] for a body that is too large, compressed, cut, stalled or unreadable, or when the budget is used up.
+pub(crate) async fn read_whole(
+    gateway: &Gateway,
+    route: Forwarded,
+    request: Request,
+) -> Result<Asked, Refusal> {
+    let (head, body) = request.into_parts();
+    if head.headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Refusal::Compressed);
+    }
+    let stall = gateway.config.client_stall;
+    let (body, room) = collect(&gateway.budget, body, route.body_limit, stall).await?;
+    let peek = match route.operation {
+        Operation::Messages | Operation::CountTokens => peek(&body).map_err(Refusal::Body)?,
+        Operation::Models => Peek::default(),
+    };
+    Ok(Asked {
+        id: gateway.broker.request_id()?,
+        operation: route.operation,
+        method: head.method,
+        path: unversioned(head.uri.path()).to_owned(),
+        query: head.uri.query().map(ToOwned::to_owned),
+        headers: head.headers,
+        body_hash: *blake3::hash(&body).as_bytes(),
+        body,
+        peek,
+        _room: room,
+    })
+}
+
+impl Asked {
+    /// Checks the model asked for, and for one model's page the model named in the path, against the key.
+    ///
+    /// # Errors
+    /// [`Refusal::Model`], with the list of what is allowed.
+    pub(crate) fn allowed_by(&self, client: &Client) -> Result<(), Refusal> {
+        let Some(model) = self.peek.model.as_deref().or(self.model_in_path()) else {
+            return Ok(());
+        };
+        if client.key.may_ask(model) {
+            return Ok(());
+        }
+        let asked = inert_line(model, 128).into_owned();
+        Err(Refusal::Model {
+            asked,
+            allowed: client.key.models.join(", "),
+        })
+    }
+
+    /// The model of `/models/{id}`.
+    pub(crate) fn model_in_path(&self) -> Option<&str> {
+        self.path.strip_prefix("/models/")
+    }
+
+    /// What the broker needs to know of the request.
+    pub(crate) fn ask(&self) -> Ask {
+        Ask {
+            request: self.id,
+            operation: self.operation,
+            session: self.session(),
+            model: self
+                .peek
+                .model
+                .as_deref()
+                .map(|model| inert_line(model, 128).into_owned()),
+            stream: self.peek.stream,
+            max_tokens: self.peek.max_tokens,
+            body_hash: self.body_hash,
+            body_bytes: self.body.len(),
+        }
+    }
+
+    /// The client's session, where it names one in printable ASCII.
+    fn session(&self) -> Option<String> {
+        let value = self
+            .headers
+            .get("x-claude-code-session-id")?
+            .to_str()
+            .ok()?;
+        let short = !value.is_empty() && value.len() <= 128;
+        short.then(|| value.to_owned())
+    }
+}
+
+async fn collect(
+    budget: &Budget,
+    mut body: Body,
+    limit: usize,
+    stall: Duration,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
+    use http_body::Body as _;
+
+    let announced = body.size_hint();
+    if announced.lower() > limit as u64 {
+        return Err(Refusal::TooLarge { limit });
+    }
+    let announced = usize::try_from(announced.exact().unwrap_or_default()).unwrap_or_default();
+    let mut room = (announced > 0)
+        .then(|| budget.claim(announced))
+        .transpose()?;
+    let mut read = BytesMut::with_capacity(announced);
+    loop {
+        let frame = timeout(stall, body.frame())
+            .await
+            .map_err(|_| Refusal::BodyCut)?;
+        let Some(frame) = frame else { break };
+        let Ok(piece) = frame.map_err(|_| Refusal::BodyCut)?.into_data() else {
+            continue;
+        };
+        if read.len() + piece.len() > limit {
+            return Err(Refusal::TooLarge { limit });
+        }
+        if read.len() + piece.len() > announced {
+            let more = budget.claim(piece.len())?;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+        }
+        read.extend_from_slice(&piece);
+    }
+    Ok((read.freeze(), room))
+}
