@@ -1,0 +1,3 @@
+//! The rules of core, as tables and properties.
+
+mod virtual_key;
