@@ -2,3 +2,10 @@
 
 mod token;
 mod virtual_key;
+//! Tests of core's public face, one module an area.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by failing"
+)]
+
+mod usage;
