@@ -8,4 +8,5 @@ mod virtual_key;
     reason = "a test that cannot go on says so by failing"
 )]
 
+mod price;
 mod usage;

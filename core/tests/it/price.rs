@@ -1,0 +1,471 @@
+//! Pricing: the fixtures' costs, the terms of sale, unknown models, and lists that are refused.
+
+use keyreeve_core::price::{Basis, PriceTable};
+use keyreeve_core::usage::{Geo, Part, ServiceTier, Speed, Tokens, Usage, of_body};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::usage::{fixtures, meter};
+
+fn tokens(counts: [u64; 5]) -> Tokens {
+    let [input, output, cache_read, write_5m, write_1h] = counts;
+    Tokens {
+        input,
+        output,
+        cache_read,
+        write_5m,
+        write_1h,
+    }
+}
+
+/// One part at the answer's model, under standard terms.
+fn usage(counts: [u64; 5]) -> Usage {
+    Usage {
+        parts: vec![Part {
+            model: None,
+            tokens: tokens(counts),
+        }],
+        ..Usage::default()
+    }
+}
+
+/// The cost in dollars, with `<=` before it where it is the most it can be.
+fn cost(model: &str, usage: &Usage) -> String {
+    let cost = PriceTable::embedded().cost(Some(model), usage);
+    match cost.basis {
+        Basis::Known => cost.amount.to_string(),
+        Basis::AtMost => format!("<= {}", cost.amount),
+    }
+}
+
+#[test]
+fn the_fixture_streams_cost_what_they_should() {
+    let table = PriceTable::embedded();
+    for fixture in fixtures() {
+        let metered = meter([fixture.stream]);
+        let cost = table.cost(metered.model.as_deref(), &metered.usage);
+        let seen = (cost.amount.to_string(), cost.basis);
+        assert_eq!(seen, (fixture.cost, Basis::Known), "{}", fixture.file);
+    }
+}
+
+#[test]
+fn the_fixture_bodies_cost_what_they_should() {
+    let success: Value = serde_json::from_str(include_str!("../fixtures/success.json")).unwrap();
+    let success = success["body"].to_string();
+    let iterations = include_str!("../fixtures/usage-iterations.json");
+    for (body, dollars) in [(success.as_str(), "0.017914"), (iterations, "0.06006")] {
+        let metered = of_body(body.as_bytes());
+        assert_eq!(
+            cost(metered.model.as_deref().unwrap(), &metered.usage),
+            dollars
+        );
+    }
+}
+
+#[test]
+fn the_tier_is_chosen_by_the_prompt_and_holds_for_all_of_it() {
+    for (counts, dollars) in [
+        ([100_000, 1000, 0, 0, 0], "0.0105"),
+        ([100_001, 1000, 0, 0, 0], "0.0525005"),
+        ([1, 1000, 99_999, 0, 0], "0.00150009"),
+        ([1, 0, 50_000, 25_000, 25_000], "0.0431255"),
+        ([0, 1_000_000, 0, 0, 0], "0.5"),
+    ] {
+        assert_eq!(
+            cost("claude-haiku-5-5", &usage(counts)),
+            dollars,
+            "{counts:?}"
+        );
+    }
+}
+
+#[test]
+fn each_part_has_a_tier_of_its_own() {
+    let part = Part {
+        model: None,
+        tokens: tokens([60_000, 0, 0, 0, 0]),
+    };
+    let two = Usage {
+        parts: vec![part.clone(), part],
+        ..Usage::default()
+    };
+    assert_eq!(cost("claude-haiku-5-5", &two), "0.012");
+    assert_eq!(
+        cost("claude-haiku-5-5", &usage([120_000, 0, 0, 0, 0])),
+        "0.06"
+    );
+}
+
+#[test]
+fn a_part_with_its_own_model_has_its_own_price() {
+    let mut both = usage([1000, 0, 0, 0, 0]);
+    let advisor = Some("claude-opus-5-5".to_owned());
+    both.parts.push(Part {
+        model: advisor,
+        tokens: tokens([0, 100, 0, 0, 0]),
+    });
+    assert_eq!(cost("claude-sonnet-5-5", &both), "0.004");
+    both.parts[1].model = Some("unheard-of".to_owned());
+    assert_eq!(cost("claude-sonnet-5-5", &both), "<= 0.0095");
+}
+
+#[test]
+fn the_terms_multiply_every_class() {
+    let standard = usage([100, 100, 100, 100, 100]);
+    let with = |change: fn(&mut Usage)| {
+        let mut usage = standard.clone();
+        change(&mut usage);
+        usage
+    };
+    for (model, usage, dollars) in [
+        ("claude-opus-5-5", with(|_| ()), "0.00372"),
+        (
+            "claude-opus-5-5",
+            with(|usage| usage.service_tier = ServiceTier::Batch),
+            "0.00186",
+        ),
+        (
+            "claude-opus-5-5",
+            with(|usage| usage.service_tier = ServiceTier::Priority),
+            "0.00372",
+        ),
+        (
+            "claude-opus-5-5",
+            with(|usage| usage.geo = Geo::Us),
+            "0.004092",
+        ),
+        (
+            "claude-opus-5-5",
+            with(|usage| usage.speed = Speed::Fast),
+            "0.00744",
+        ),
+        (
+            "claude-sonnet-5-5",
+            with(|usage| usage.speed = Speed::Fast),
+            "0.00186",
+        ),
+        (
+            "claude-haiku-4-5",
+            with(|usage| usage.geo = Geo::Us),
+            "0.000935",
+        ),
+        (
+            "claude-opus-5-5",
+            with(|usage| usage.web_searches = 7),
+            "0.07372",
+        ),
+        (
+            "claude-opus-5-5",
+            with(|usage| {
+                usage.geo = Geo::Us;
+                usage.speed = Speed::Fast;
+                usage.service_tier = ServiceTier::Batch;
+                usage.web_searches = 1;
+            }),
+            "0.014092",
+        ),
+    ] {
+        assert_eq!(cost(model, &usage), dollars, "{model} {usage:?}");
+    }
+}
+
+#[test]
+fn one_rounding_goes_up() {
+    let mut half = usage([1, 0, 0, 0, 0]);
+    half.service_tier = ServiceTier::Batch;
+    half.geo = Geo::Us;
+    // 0.125 $/M for a 5-minute write of Haiku 5.5: 125 nano-dollars, times 0.5 and 1.1, is 68.75.
+    half.parts[0].tokens = tokens([0, 0, 0, 1, 0]);
+    assert_eq!(cost("claude-haiku-5-5", &half), "0.000000069");
+    half.parts.push(half.parts[0].clone());
+    assert_eq!(cost("claude-haiku-5-5", &half), "0.000000138");
+}
+
+#[test]
+fn a_date_may_be_stripped_and_a_version_never() {
+    let million = usage([1_000_000, 0, 0, 0, 0]);
+    for (model, dollars) in [
+        ("claude-opus-5-5", "4"),
+        ("claude-opus-5-5-20261001", "4"),
+        ("claude-opus-5-5@20261001", "4"),
+        ("claude-opus-4-5", "5"),
+        ("claude-opus-4-5-20251101", "5"),
+        ("claude-opus-4-5-20260101", "5"),
+        ("claude-opus-4-7-20260416", "5"),
+        ("claude-opus-5-6", "<= 15"),
+        ("claude-opus-5-5-1", "<= 15"),
+        ("claude-opus-5-5-20261301", "<= 15"),
+        ("claude-opus-5-5-2026100", "<= 15"),
+        ("claude-opus-5-5-latest", "<= 15"),
+        ("claude-opus", "<= 15"),
+        ("Claude-Opus-5-5", "<= 15"),
+        ("-20261001", "<= 15"),
+        ("", "<= 15"),
+    ] {
+        assert_eq!(cost(model, &million), dollars, "{model}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_reckoned_at_the_dearest_of_each_class() {
+    for (counts, dollars) in [
+        ([1_000_000, 0, 0, 0, 0], "<= 15"),
+        ([0, 1_000_000, 0, 0, 0], "<= 75"),
+        ([0, 0, 1_000_000, 0, 0], "<= 1.5"),
+        ([0, 0, 0, 1_000_000, 0], "<= 18.75"),
+        ([0, 0, 0, 0, 1_000_000], "<= 30"),
+        ([0, 0, 0, 0, 0], "0"),
+    ] {
+        assert_eq!(cost("unheard-of", &usage(counts)), dollars, "{counts:?}");
+    }
+    let table = PriceTable::embedded();
+    assert_eq!(
+        table.cost(None, &usage([1, 0, 0, 0, 0])).basis,
+        Basis::AtMost
+    );
+    let nothing = table.cost(None, &Usage::default());
+    assert_eq!((nothing.amount.get(), nothing.basis), (0, Basis::Known));
+}
+
+#[test]
+fn the_worst_case_is_reckoned_from_the_size_and_the_wanted_output() {
+    let table = PriceTable::embedded();
+    for (model, bytes, max_tokens, dollars, basis) in [
+        // (1000 / 2 at 8 + 100 at 20) x 1.1
+        ("claude-opus-5-5", 1000, Some(100), "0.0066", Basis::Known),
+        // The dearer tier, whatever the size: (500 at 1 + 100 at 2.5) x 1.1
+        (
+            "claude-haiku-5-5",
+            1000,
+            Some(100),
+            "0.000825",
+            Basis::Known,
+        ),
+        // No premium in the US: 500 at 2 + 64,000 at 5
+        ("claude-haiku-4-5", 1000, None, "0.321", Basis::Known),
+        // No more input than the context window: 200,000 at 2
+        ("claude-haiku-4-5", 32 << 20, Some(0), "0.4", Basis::Known),
+        ("unheard-of", 1000, Some(100), "0.02475", Basis::AtMost),
+    ] {
+        let cost = table.worst_case(model, bytes, max_tokens);
+        assert_eq!(
+            (cost.amount.to_string().as_str(), cost.basis),
+            (dollars, basis),
+            "{model}"
+        );
+    }
+    let all = table.worst_case("unheard-of", usize::MAX, Some(u64::MAX));
+    assert_eq!(all.amount.get(), u64::MAX);
+}
+
+#[test]
+fn the_embedded_list_says_what_it_lists() {
+    let table = PriceTable::embedded();
+    assert_eq!(table.as_of(), "2026-11-21");
+    assert_eq!(table.models().count(), 26);
+    assert_eq!(
+        table.models().next(),
+        Some(("claude-fable-5-2", "Claude Fable 5.2"))
+    );
+    let from = table
+        .effective_from("claude-opus-5-5")
+        .map(|date| date.to_string());
+    assert_eq!(from.as_deref(), Some("2026-09-22"));
+    assert_eq!(table.effective_from("claude-opus-4-8"), None);
+}
+
+/// A small list that is accepted, for spoiling.
+fn list() -> Value {
+    let tier = json!({"max_prompt_tokens": null, "input": 1, "output": 5, "cache_read": 0.1,
+        "cache_write_5m": 1.25, "cache_write_1h": 2});
+    json!({"as_of": "2026-01-31", "models": [{"id": "m", "aliases": ["n"], "tiers": [tier],
+        "context_window": 1000, "max_output": 100}]})
+}
+
+#[test]
+fn a_list_may_be_replaced() {
+    let table = PriceTable::parse(&list().to_string()).unwrap();
+    assert_eq!(table.as_of(), "2026-01-31");
+    assert_eq!(table.models().collect::<Vec<_>>(), [("m", "m")]);
+    assert_eq!(
+        table.cost(Some("n"), &usage([1, 1, 1, 0, 0])).amount.get(),
+        6100
+    );
+}
+
+#[test]
+fn nonsense_is_refused_by_name() {
+    for (place, value, said) in [
+        ("/as_of", json!("soon"), r#"as_of is no date: "soon""#),
+        ("/models", json!([]), "lists no model"),
+        ("/models", json!({}), "not a price list"),
+        ("/models/0/aliases/0", json!("m"), r#""m" is listed twice"#),
+        ("/models/0/tiers", json!([]), r#""m": tiers are missing"#),
+        (
+            "/models/0/tiers/0/max_prompt_tokens",
+            json!(5),
+            r#""m": tiers leave out the largest prompts"#,
+        ),
+        (
+            "/models/0/tiers/0/input",
+            json!(-1),
+            r#""m": input is negative"#,
+        ),
+        (
+            "/models/0/tiers/0/input",
+            json!("1"),
+            r#""m": input is not a plain number"#,
+        ),
+        (
+            "/models/0/tiers/0/input",
+            json!(null),
+            r#""m": input is not a plain number"#,
+        ),
+        (
+            "/models/0/tiers/0/output",
+            json!(0.0001),
+            r#""m": output has more than three decimals"#,
+        ),
+        (
+            "/models/0/tiers/0/output",
+            json!(1e300),
+            r#""m": output is not a plain number"#,
+        ),
+        (
+            "/models/0/tiers/0/output",
+            json!(2_000_000),
+            r#""m": output is beyond all sense"#,
+        ),
+        (
+            "/models/0/max_output",
+            json!(0),
+            r#""m": context_window or max_output is zero"#,
+        ),
+    ] {
+        let mut spoiled = list();
+        *spoiled.pointer_mut(place).unwrap() = value;
+        let refused = PriceTable::parse(&spoiled.to_string()).unwrap_err();
+        assert_eq!(refused.to_string(), said, "{place}");
+    }
+}
+
+#[test]
+fn nonsense_that_is_added_is_refused_by_name() {
+    for (field, value, said) in [
+        (
+            "batch_multiplier",
+            json!(-0.5),
+            r#""m": batch_multiplier is negative"#,
+        ),
+        (
+            "us_inference_multiplier",
+            json!(1000),
+            r#""m": us_inference_multiplier is beyond all sense"#,
+        ),
+        (
+            "effective_from",
+            json!("x"),
+            r#""m": effective_from is no date"#,
+        ),
+        (
+            "fast_mode",
+            json!({"input": 2, "output": 11}),
+            r#""m": fast_mode does not multiply input and output alike"#,
+        ),
+    ] {
+        let mut spoiled = list();
+        spoiled["models"][0][field] = value;
+        let refused = PriceTable::parse(&spoiled.to_string()).unwrap_err();
+        assert_eq!(refused.to_string(), said);
+    }
+    let mut spoiled = list();
+    spoiled["currency"] = json!("EUR");
+    let refused = PriceTable::parse(&spoiled.to_string()).unwrap_err();
+    assert_eq!(refused.to_string(), r#"currency must be "USD""#);
+}
+
+/// The models and terms a property looks at.
+fn sold() -> impl Strategy<Value = (&'static str, Usage)> {
+    let model = prop::sample::select(vec![
+        "claude-opus-5-5",
+        "claude-haiku-5-5",
+        "claude-3-haiku-20240307",
+    ]);
+    let counts = prop::array::uniform5(0..200_000_u64);
+    let terms = (any::<bool>(), any::<bool>(), any::<bool>());
+    (model, counts, terms).prop_map(|(model, counts, (batch, us, fast))| {
+        let mut usage = usage(counts);
+        usage.service_tier = if batch {
+            ServiceTier::Batch
+        } else {
+            ServiceTier::Standard
+        };
+        usage.geo = if us { Geo::Us } else { Geo::Global };
+        usage.speed = if fast { Speed::Fast } else { Speed::Standard };
+        (model, usage)
+    })
+}
+
+/// The exact cost in twentieths of a nano-dollar, reckoned from the list's own numbers by another way.
+fn twentieths(list: &Value, model: &str, usage: &Usage) -> u128 {
+    let models = list["models"].as_array().unwrap();
+    let listed = models.iter().find(|listed| listed["id"] == model).unwrap();
+    let part = usage.parts[0].tokens;
+    let tiers = listed["tiers"].as_array().unwrap();
+    let fits = |tier: &&Value| {
+        tier["max_prompt_tokens"]
+            .as_u64()
+            .is_none_or(|max| part.prompt() <= max)
+    };
+    let tier = tiers.iter().find(fits).unwrap();
+    let nanos = |class: &str| {
+        // Whole nano-dollars a token, so that the nearest is the one.
+        format!("{:.0}", tier[class].as_f64().unwrap() * 1000.0)
+            .parse::<u128>()
+            .unwrap()
+    };
+    let sum: u128 = [
+        ("input", part.input),
+        ("output", part.output),
+        ("cache_read", part.cache_read),
+        ("cache_write_5m", part.write_5m),
+        ("cache_write_1h", part.write_1h),
+    ]
+    .into_iter()
+    .map(|(class, count)| nanos(class) * u128::from(count))
+    .sum();
+    let batch = if usage.service_tier == ServiceTier::Batch {
+        1
+    } else {
+        2
+    };
+    let us = usage.geo == Geo::Us && !listed["us_inference_multiplier"].is_null();
+    let fast = usage.speed == Speed::Fast && !listed["fast_mode"].is_null();
+    sum * batch * if us { 11 } else { 10 } * if fast { 2 } else { 1 }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_cost_is_the_exact_one_rounded_up((model, usage) in sold()) {
+        let list: Value = serde_json::from_str(include_str!("../../data/pricing.json")).unwrap();
+        let exact = twentieths(&list, model, &usage);
+        let cost = PriceTable::embedded().cost(Some(model), &usage);
+        prop_assert_eq!(u128::from(cost.amount.get()), exact.div_ceil(20));
+    }
+
+    #[test]
+    fn more_never_costs_less((model, usage) in sold(), more in prop::array::uniform5(0..1000_u64)) {
+        let table = PriceTable::embedded();
+        for class in 0..5 {
+            let mut added = [0; 5];
+            added[class] = more[class];
+            let mut larger = usage.clone();
+            larger.parts[0].tokens = larger.parts[0].tokens.plus(tokens(added));
+            let (less, more) = (table.cost(Some(model), &usage), table.cost(Some(model), &larger));
+            prop_assert!(less.amount <= more.amount);
+        }
+    }
+}
