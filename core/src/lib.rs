@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod credential;
+pub mod inert;
 pub mod inject;
 pub mod money;
 pub mod origin;
+pub mod peek;
 pub mod price;
 pub mod profile;
 pub mod resolve;

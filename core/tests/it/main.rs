@@ -8,5 +8,6 @@ mod virtual_key;
     reason = "a test that cannot go on says so by failing"
 )]
 
+mod peek;
 mod price;
 mod usage;
