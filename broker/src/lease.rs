@@ -113,10 +113,20 @@ impl Broker {
         let client = self.client(&client.presented)?;
         let policy = self.store.policy().map_err(NotAllowed::Store)?;
         let profile = select::choose(&client.key, |id: ProfileId| policy.profile(id))?;
-        let named = |source| LeaseError::Source { profile: profile.name.to_string(), source };
+        let named = |source| LeaseError::Source {
+            profile: profile.name.to_string(),
+            source,
+        };
         let credential = sources::obtain(self, profile).await.map_err(named)?;
-        let injection = inject::decide(facing(profile), credential.family(), credential.provenance())
-            .map_err(|source| LeaseError::Refused { profile: profile.name.to_string(), source })?;
+        let injection = inject::decide(
+            facing(profile),
+            credential.family(),
+            credential.provenance(),
+        )
+        .map_err(|source| LeaseError::Refused {
+            profile: profile.name.to_string(),
+            source,
+        })?;
 
         let reserved = self.reserve(&ask);
         let started_at = world::now();
@@ -176,7 +186,9 @@ impl Broker {
     fn reserve(&self, ask: &Ask) -> NanoDollars {
         match (ask.operation, &ask.model) {
             (Operation::Messages, Some(model)) => {
-                self.prices.worst_case(model, ask.body_bytes, ask.max_tokens).amount
+                self.prices
+                    .worst_case(model, ask.body_bytes, ask.max_tokens)
+                    .amount
             }
             _ => NanoDollars::ZERO,
         }

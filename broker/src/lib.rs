@@ -55,7 +55,12 @@ pub enum NotAllowed {
 impl Broker {
     /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it.
     pub fn new(store: Arc<Store>, prices: PriceTable, environment: Environment) -> Self {
-        Self { store, prices, environment, commands: sources::command::Outputs::default() }
+        Self {
+            store,
+            prices,
+            environment,
+            commands: sources::command::Outputs::default(),
+        }
     }
 
     /// The prices in force.
@@ -86,7 +91,10 @@ impl Broker {
         }
         match found.key.refusal(now) {
             Some(refused) => Err(NotAllowed::Refused(refused)),
-            None => Ok(Client { presented: *presented, key: found.key.clone() }),
+            None => Ok(Client {
+                presented: *presented,
+                key: found.key.clone(),
+            }),
         }
     }
 }

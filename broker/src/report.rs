@@ -43,7 +43,11 @@ pub struct Answered {
 impl Report {
     /// An attempt on which no answer came.
     pub fn unanswered(ending: Ending) -> Self {
-        Self { ending, verdict: Verdict::no_answer(), answer: None }
+        Self {
+            ending,
+            verdict: Verdict::no_answer(),
+            answer: None,
+        }
     }
 }
 
@@ -54,18 +58,29 @@ pub(crate) fn settle(
     reserved: NanoDollars,
     prices: &PriceTable,
 ) -> Cost {
-    const FREE: Cost = Cost { amount: NanoDollars::ZERO, basis: Basis::Known };
+    const FREE: Cost = Cost {
+        amount: NanoDollars::ZERO,
+        basis: Basis::Known,
+    };
     match (operation, report.ending, &report.answer) {
         (Operation::CountTokens | Operation::Models, _, _) => FREE,
         // The upstream was never reached, or refused: nothing was produced.
         (Operation::Messages, Ending::Failed, _) => FREE,
         (Operation::Messages, _, Some(answer)) if !(200..300).contains(&answer.status) => FREE,
-        (Operation::Messages, _, Some(answer)) if answer.metered.told_usage() => {
+        (Operation::Messages, _, Some(answer)) if told_usage(&answer.metered) => {
             prices.cost(answer.metered.model.as_deref(), &answer.metered.usage)
         }
         (Operation::Messages, _, Some(answer)) if answer.metered.error.is_some() => FREE,
-        (Operation::Messages, _, _) => Cost { amount: reserved, basis: Basis::AtMost },
+        (Operation::Messages, _, _) => Cost {
+            amount: reserved,
+            basis: Basis::AtMost,
+        },
     }
+}
+
+/// Whether the figures are there, and whole.
+fn told_usage(metered: &Metered) -> bool {
+    !metered.usage.parts.is_empty() && !metered.gaps
 }
 
 /// The row that closes the attempt.

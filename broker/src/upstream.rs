@@ -103,7 +103,10 @@ impl Upstream {
     ///
     /// # Errors
     /// See [`NoAnswer`].
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
+    pub async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, NoAnswer> {
         match timeout(self.patience.head, self.client.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.is_connect() => Err(NoAnswer::Unreachable(error)),
@@ -119,7 +122,8 @@ impl Upstream {
 }
 
 fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, BadRoots> {
-    let mut roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots =
+        rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(pem) = extra_roots {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
             .collect::<Result<_, _>>()

@@ -47,30 +47,16 @@ fn lacks_the_route(status: StatusCode) -> bool {
 
 /// Answers from the price table; the upstream's refusal stands for a model that the table does not know either.
 fn own(broker: &Broker, client: &Client, asked: &Asked, refusal: Response) -> Response {
-    let listed = broker
+    let mut listed = broker
         .prices()
         .models()
-        .filter(|model| client.key.may_ask(model.id));
+        .filter(|(id, _)| client.key.may_ask(id))
+        .map(Model::of);
     match asked.model_in_path() {
-        Some(id) => match listed.into_iter().find(|model| model.id == id) {
-            Some(model) => json(&Model::of(model.id, model.display_name)),
-            None => refusal,
-        },
-        None => {
-            let data: Vec<_> = listed
-                .map(|model| Model::of(model.id, model.display_name))
-                .collect();
-            let ends = (
-                data.first().map(|model| model.id),
-                data.last().map(|model| model.id),
-            );
-            json(&Page {
-                has_more: false,
-                first_id: ends.0,
-                last_id: ends.1,
-                data,
-            })
-        }
+        Some(id) => listed
+            .find(|model| model.id == id)
+            .map_or(refusal, |model| json(&model)),
+        None => json(&Page::of(listed.collect())),
     }
 }
 
@@ -130,8 +116,23 @@ struct Model<'a> {
     display_name: &'a str,
 }
 
+impl<'a> Page<'a> {
+    fn of(data: Vec<Model<'a>>) -> Self {
+        let (first, last) = (
+            data.first().map(|model| model.id),
+            data.last().map(|model| model.id),
+        );
+        Self {
+            data,
+            has_more: false,
+            first_id: first,
+            last_id: last,
+        }
+    }
+}
+
 impl<'a> Model<'a> {
-    fn of(id: &'a str, display_name: &'a str) -> Self {
+    fn of((id, display_name): (&'a str, &'a str)) -> Self {
         Self {
             kind: "model",
             id,

@@ -55,7 +55,11 @@ impl Outputs {
         }
         let printed = run(argv).await?;
         let credential = read(&printed)?;
-        *kept = Some(Kept { argv: argv.to_vec(), printed, at: Instant::now() });
+        *kept = Some(Kept {
+            argv: argv.to_vec(),
+            printed,
+            at: Instant::now(),
+        });
         Ok(credential)
     }
 }
@@ -68,7 +72,10 @@ impl Kept {
 
 async fn run(argv: &[String]) -> Result<Zeroizing<String>, SourceError> {
     let program = argv.first().cloned().unwrap_or_default();
-    let failed = |what| SourceError::Command { program: program.clone(), what };
+    let failed = |what| SourceError::Command {
+        program: program.clone(),
+        what,
+    };
     let mut child = Command::new(&program)
         .args(argv.get(1..).unwrap_or_default())
         .stdin(Stdio::null())
@@ -82,9 +89,16 @@ async fn run(argv: &[String]) -> Result<Zeroizing<String>, SourceError> {
     let mut printed = Zeroizing::new(String::new());
     let finished = timeout(TIME_LIMIT, async {
         if let Some(stdout) = child.stdout.take() {
-            stdout.take(OUTPUT_LIMIT).read_to_string(&mut printed).await.map_err(|_| failed("printed no text"))?;
+            stdout
+                .take(OUTPUT_LIMIT)
+                .read_to_string(&mut printed)
+                .await
+                .map_err(|_| failed("printed no text"))?;
         }
-        child.wait().await.map_err(|_| failed("could not be waited for"))
+        child
+            .wait()
+            .await
+            .map_err(|_| failed("could not be waited for"))
     })
     .await
     .map_err(|_| failed("took longer than 60 s and was ended"))??;

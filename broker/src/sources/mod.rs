@@ -7,7 +7,7 @@ mod sealed;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::token::{self, Grammar};
+use keyreeve_core::token::{self, Grammar, Problem};
 
 use crate::Broker;
 
@@ -21,8 +21,8 @@ pub enum SourceError {
     #[error("the environment variable {0} is not set where keyreeve was started")]
     NoVariable(String),
     /// What the source gave is not a credential.
-    #[error("what came is not a usable credential: {0}")]
-    NotACredential(String),
+    #[error("what came is not a usable credential{}", .0.map(|problem| format!(": {problem}")).unwrap_or_default())]
+    NotACredential(Option<Problem>),
     /// The command failed; what it printed is not shown.
     #[error("the command {program} {what}")]
     Command {
@@ -39,7 +39,10 @@ pub(crate) async fn obtain(broker: &Broker, profile: &Profile) -> Result<Credent
         Source::Sealed => sealed::obtain(broker, profile),
         Source::Environment { variable } => environment::obtain(broker, profile, variable),
         Source::Command { argv } => {
-            broker.commands.obtain(profile.id, argv, |printed| fetched(profile, printed)).await
+            broker
+                .commands
+                .obtain(profile.id, argv, |printed| fetched(profile, printed))
+                .await
         }
     }
 }
@@ -53,11 +56,11 @@ fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
         Grammar::Printable
     };
     let reading = token::read(text, grammar);
-    let family = reading.family;
-    let problems = reading.problems_said();
     match reading.token {
-        Some(secret) => Ok(bind(profile, secret, family)),
-        None => Err(SourceError::NotACredential(problems)),
+        Some(secret) => Ok(bind(profile, secret, reading.family)),
+        None => Err(SourceError::NotACredential(
+            reading.problems.first().copied(),
+        )),
     }
 }
 
@@ -66,5 +69,10 @@ fn bind(profile: &Profile, secret: Secret, family: token::Family) -> Credential 
         Source::Sealed => profile.provenance,
         Source::Environment { .. } | Source::Command { .. } => Provenance::Unknown,
     };
-    Credential::new(secret, family, provenance, profile.base_url.origin().clone())
+    Credential::new(
+        secret,
+        family,
+        provenance,
+        profile.base_url.origin().clone(),
+    )
 }

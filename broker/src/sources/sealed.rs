@@ -9,5 +9,9 @@ use crate::Broker;
 
 pub(super) fn obtain(broker: &Broker, profile: &Profile) -> Result<Credential, SourceError> {
     let secret = broker.store.unseal(profile).map_err(SourceError::Sealed)?;
-    Ok(bind(profile, secret, profile.family.unwrap_or(Family::Opaque)))
+    Ok(bind(
+        profile,
+        secret,
+        profile.family.unwrap_or(Family::Opaque),
+    ))
 }

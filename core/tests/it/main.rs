@@ -1,7 +1,3 @@
-//! The rules of core, as tables and properties.
-
-mod token;
-mod virtual_key;
 //! Tests of core's public face, one module an area.
 #![expect(
     clippy::unwrap_used,
@@ -10,4 +6,6 @@ mod virtual_key;
 
 mod peek;
 mod price;
+mod token;
 mod usage;
+mod virtual_key;

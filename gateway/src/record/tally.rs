@@ -106,7 +106,7 @@ impl Tally {
             came_to_its_end
         };
         let verdict = if streamed && ok {
-            self.verdict.at_stream_end(&metered)
+            Verdict::of_stream_end(metered.complete, metered.error.as_deref())
         } else {
             self.verdict
         };
