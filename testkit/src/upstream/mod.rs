@@ -1,0 +1,11 @@
+//! Upstreams that misbehave on purpose, down to the byte, and record all that reaches them.
+//!
+//! Invariants: every byte is recorded before anything is made of it, also of what is no request; connections are told
+//! apart by number; all of it stops when its value goes.
+
+mod decoy;
+pub mod reply;
+mod scripted;
+
+pub use decoy::Decoy;
+pub use scripted::{Received, Scripted, Step};
