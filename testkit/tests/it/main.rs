@@ -9,6 +9,7 @@
 mod canary;
 mod home;
 mod leakscan;
+mod sandbox;
 mod skip;
 mod upstream;
 mod wire;
