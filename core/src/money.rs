@@ -54,9 +54,12 @@ mod tests {
 
     #[test]
     fn dollars_are_written_exactly() {
-        for (nanos, text) in
-            [(0, "0"), (1, "0.000000001"), (3_620_000, "0.00362"), (12_000_000_000, "12")]
-        {
+        for (nanos, text) in [
+            (0, "0"),
+            (1, "0.000000001"),
+            (3_620_000, "0.00362"),
+            (12_000_000_000, "12"),
+        ] {
             assert_eq!(NanoDollars::new(nanos).to_string(), text);
         }
     }

@@ -51,7 +51,9 @@ pub enum Refused {
     #[error("the scheme must be https")]
     Scheme,
     /// Plain `http` where it may not be.
-    #[error("plain http would send the credential in the clear: it is allowed only to a loopback address such as http://127.0.0.1:8080, and only when asked for")]
+    #[error(
+        "plain http would send the credential in the clear: it is allowed only to a loopback address such as http://127.0.0.1:8080, and only when asked for"
+    )]
     PlainHttp,
     /// A user name or password stands before the host.
     #[error("a URL with a user name in it is not what it looks like: write the host alone")]
@@ -104,7 +106,11 @@ impl fmt::Display for Origin {
             Scheme::Http => ("http", 80),
         };
         write!(f, "{scheme}://{}", self.host)?;
-        if self.port == usual { Ok(()) } else { write!(f, ":{}", self.port) }
+        if self.port == usual {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.port)
+        }
     }
 }
 
@@ -137,7 +143,11 @@ impl BaseUrl {
             return Err(Refused::PlainHttp);
         }
         let path = url.path().trim_end_matches('/');
-        let path = path.strip_suffix("/v1").unwrap_or(path).trim_end_matches('/').to_owned();
+        let path = path
+            .strip_suffix("/v1")
+            .unwrap_or(path)
+            .trim_end_matches('/')
+            .to_owned();
         Ok(Self { origin, path })
     }
 
@@ -179,9 +189,15 @@ mod tests {
         for (typed, understood) in [
             ("https://api.anthropic.com", "https://api.anthropic.com"),
             ("https://api.anthropic.com/", "https://api.anthropic.com"),
-            ("https://api.anthropic.com:443/v1/", "https://api.anthropic.com"),
+            (
+                "https://api.anthropic.com:443/v1/",
+                "https://api.anthropic.com",
+            ),
             ("https://API.Anthropic.COM", "https://api.anthropic.com"),
-            ("https://gateway.example/anthropic/v1", "https://gateway.example/anthropic"),
+            (
+                "https://gateway.example/anthropic/v1",
+                "https://gateway.example/anthropic",
+            ),
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("http://[::1]:8080/", "http://[::1]:8080"),
             ("http://2130706433:9", "http://127.0.0.1:9"),
@@ -212,7 +228,10 @@ mod tests {
     #[test]
     fn plain_http_must_be_asked_for() {
         let typed = "http://127.0.0.1:8080";
-        assert_eq!(BaseUrl::parse(typed, PlainHttp::Refused), Err(Refused::PlainHttp));
+        assert_eq!(
+            BaseUrl::parse(typed, PlainHttp::Refused),
+            Err(Refused::PlainHttp)
+        );
     }
 
     #[test]

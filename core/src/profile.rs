@@ -68,7 +68,11 @@ impl FromStr for Name {
         let mut letters = text.bytes();
         let first = letters.next().is_some_and(|c| c.is_ascii_alphanumeric());
         let rest = letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'));
-        if first && rest && text.len() <= 64 { Ok(Self(text.to_owned())) } else { Err(BadName) }
+        if first && rest && text.len() <= 64 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadName)
+        }
     }
 }
 
@@ -149,7 +153,18 @@ mod tests {
         for good in ["work", "a", "0", "work-2.x_y", &"x".repeat(64)] {
             assert!(good.parse::<Name>().is_ok(), "{good:?}");
         }
-        for bad in ["", "-a", ".a", "a b", "a\n", "a\0", "a=b", "ä", "<b>", &"x".repeat(65)] {
+        for bad in [
+            "",
+            "-a",
+            ".a",
+            "a b",
+            "a\n",
+            "a\0",
+            "a=b",
+            "ä",
+            "<b>",
+            &"x".repeat(65),
+        ] {
             assert!(bad.parse::<Name>().is_err(), "{bad:?}");
         }
     }

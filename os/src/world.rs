@@ -4,7 +4,10 @@ use jiff::Timestamp;
 
 /// Reads the clock. The one such call in the product.
 pub fn now() -> Timestamp {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
     Timestamp::now()
 }
 
