@@ -2,4 +2,8 @@
 //!
 //! The wall that makes this a crate: it is the only one that may hold `unsafe`. It knows paths and bytes, not profiles.
 
+pub mod files;
+pub mod lock;
+pub mod memory;
+pub mod process;
 pub mod world;

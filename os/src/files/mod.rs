@@ -1,0 +1,14 @@
+//! Opens and replaces files that matter: nobody else can read them, and a crash leaves the old or the new.
+//!
+//! Invariants: the base directory is canonicalised once; below it a file is taken only when it is a regular file, ours,
+//! closed to everybody else (mode & 077 == 0), with one name, and no symbolic link. What is weaker is refused
+//! with the command that mends it; nothing is ever mended silently. What is made carries 0600 or 0700 from the first
+//! instant, whatever the umask.
+
+mod checks;
+mod directory;
+mod error;
+mod replace;
+
+pub use directory::{Make, SafeDir};
+pub use error::FileError;
