@@ -12,21 +12,7 @@ use super::FileError;
 
 /// Takes a regular file that is ours, closed to others and has one name.
 pub(super) fn file(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
-    let stat = fstat(open).map_err(FileError::system("look at", path))?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => {}
-        FileType::Symlink => {
-            return Err(FileError::Symlink {
-                path: path.to_owned(),
-            });
-        }
-        other => {
-            return Err(FileError::NotAFile {
-                path: path.to_owned(),
-                found: kind(other),
-            });
-        }
-    }
+    let stat = regular(open, path)?;
     ours(&stat, path)?;
     let mode = permissions(&stat);
     if mode & 0o077 != 0 {
@@ -47,6 +33,25 @@ pub(super) fn file(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
         });
     }
     Ok(stat)
+}
+
+/// Takes a regular file, whoever owns it.
+pub(super) fn regular(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
+    let stat = fstat(open).map_err(FileError::system("look at", path))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(stat),
+        FileType::Symlink => {
+            return Err(FileError::Symlink {
+                path: path.to_owned(),
+            });
+        }
+        other => {
+            return Err(FileError::NotAFile {
+                path: path.to_owned(),
+                found: kind(other),
+            });
+        }
+    }
 }
 
 /// Takes a directory that is ours and into which nobody else can write.

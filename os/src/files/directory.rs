@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, open, openat, openat2, unl
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::{FileError, checks, replace};
+use super::{FileError, NewFile, checks, replace};
 
 /// An open directory that is ours and into which nobody else can write.
 #[derive(Debug)]
@@ -87,16 +87,17 @@ impl SafeDir {
         Ok(file.into())
     }
 
-    /// Checks a file that somebody else is about to open, such as a database.
+    /// Checks a file that somebody else is about to open, such as a database, and returns its length in bytes.
     ///
     /// It is looked at without being opened: closing an ordinary descriptor would give up every POSIX lock this
     /// process holds on the file, and with them the database's.
     ///
     /// # Errors
     /// It is missing, or not strictly ours.
-    pub fn check(&self, name: &str) -> Result<(), FileError> {
+    pub fn check(&self, name: &str) -> Result<u64, FileError> {
         let file = self.open_with(name, OFlags::PATH, Mode::empty())?;
-        checks::file(&file, &self.path.join(name)).map(|_| ())
+        let stat = checks::file(&file, &self.path.join(name))?;
+        Ok(stat.st_size.unsigned_abs())
     }
 
     /// Says whether the name is taken, by whatever it is.
@@ -117,10 +118,17 @@ impl SafeDir {
     /// # Errors
     /// [`FileError::Exists`] when the name is taken; otherwise when the system refuses.
     pub fn create_new(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
-        replace::write(
-            &self.fd,
+        self.start(name)?.write_all(bytes)?.finish()
+    }
+
+    /// Starts a file that is written piece by piece; it gets its name when it is finished.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn start(&self, name: &str) -> Result<NewFile, FileError> {
+        NewFile::start(
+            self.own_fd()?,
             &self.child(name)?,
-            bytes,
             replace::Old::MustNotExist,
         )
     }
@@ -131,10 +139,11 @@ impl SafeDir {
     /// When the file there is not strictly ours, or the system refuses; the old file then stays.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         match self.check(name) {
-            Ok(()) | Err(FileError::Missing { .. }) => {}
+            Ok(_) | Err(FileError::Missing { .. }) => {}
             Err(error) => return Err(error),
         }
-        replace::write(&self.fd, &self.child(name)?, bytes, replace::Old::GoesAway)
+        let file = NewFile::start(self.own_fd()?, &self.child(name)?, replace::Old::GoesAway)?;
+        file.write_all(bytes)?.finish()
     }
 
     /// Gives a file the name of another one in this directory that must not exist yet, and syncs the directory.
@@ -201,6 +210,14 @@ impl SafeDir {
         })
     }
 
+    fn own_fd(&self) -> Result<OwnedFd, FileError> {
+        self.fd.try_clone().map_err(|source| FileError::System {
+            doing: "open",
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     fn child(&self, name: &str) -> Result<PathBuf, FileError> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
             return Err(FileError::BadName {
@@ -209,6 +226,22 @@ impl SafeDir {
         }
         Ok(self.path.join(name))
     }
+}
+
+/// Opens a regular file anywhere for reading, whoever owns it: only for what is checked by other means.
+///
+/// # Errors
+/// It is missing, no regular file, or the system refuses.
+pub fn open_anywhere(path: &Path) -> Result<File, FileError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let fd = open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT => FileError::Missing {
+            path: path.to_owned(),
+        },
+        errno => FileError::system("open", path)(errno),
+    })?;
+    checks::regular(&fd, path)?;
+    Ok(fd.into())
 }
 
 fn wrong_directory(doing: &'static str, path: &Path, source: std::io::Error) -> FileError {

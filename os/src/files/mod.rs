@@ -10,5 +10,6 @@ mod directory;
 mod error;
 mod replace;
 
-pub use directory::{Make, SafeDir};
+pub use directory::{Make, SafeDir, open_anywhere};
 pub use error::FileError;
+pub use replace::NewFile;

@@ -1,22 +1,36 @@
 //! Writes a file whole or not at all: a temporary one beside it, synced, then given its name.
 //!
-//! Invariant: on any error the temporary file is removed and what lay under the name before still lies there.
+//! Invariant: a file that is not finished leaves nothing behind but in a crash, and what lay under the name before
+//! still lies there.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, fsync, linkat, openat, renameat, renameat_with, unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, fsync, linkat, open, openat, renameat, renameat_with,
+    unlinkat,
 };
 use rustix::io::Errno;
 
 use super::FileError;
 use crate::world;
 
+/// A file being written: 0600, under a temporary name. Dropping it removes it; finishing gives it its name.
+#[derive(Debug)]
+pub struct NewFile {
+    dir: OwnedFd,
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+    old: Old,
+    finished: bool,
+}
+
 /// What becomes of a file that has the name already.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Old {
     /// It is replaced.
     GoesAway,
@@ -24,16 +38,85 @@ pub(super) enum Old {
     MustNotExist,
 }
 
-/// Writes `bytes` under the last component of `path`, which lies in `dir`.
-pub(super) fn write(dir: impl AsFd, path: &Path, bytes: &[u8], old: Old) -> Result<(), FileError> {
-    let dir = dir.as_fd();
-    let temporary = temporary_beside(path)?;
-    let written = fill(dir, &temporary, bytes).and_then(|()| settle(dir, &temporary, path, old));
-    if written.is_err() {
-        // The first error is the one to report; a file left behind is 0600 and never read.
-        unlinkat(dir, last(&temporary), AtFlags::empty()).ok();
+impl NewFile {
+    /// Starts a file in any directory, also one where others can write: only for content that is sealed.
+    ///
+    /// # Errors
+    /// [`FileError::Exists`] when there is one already; otherwise when the system refuses.
+    pub fn anywhere(path: &Path) -> Result<Self, FileError> {
+        if path.file_name().is_none() {
+            return Err(FileError::BadName {
+                name: path.display().to_string(),
+            });
+        }
+        if path.symlink_metadata().is_ok() {
+            return Err(FileError::Exists {
+                path: path.to_owned(),
+            });
+        }
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let dir = open(parent, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(FileError::system("open", parent))?;
+        Self::start(dir, path, Old::MustNotExist)
     }
-    written
+
+    /// Starts the file that will get the last component of `path`, which lies in `dir`.
+    pub(super) fn start(dir: OwnedFd, path: &Path, old: Old) -> Result<Self, FileError> {
+        let temporary = temporary_beside(path)?;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let fd = openat(&dir, last(&temporary), flags, Mode::RUSR | Mode::WUSR)
+            .map_err(FileError::system("write", path))?;
+        let path = path.to_owned();
+        Ok(Self {
+            dir,
+            file: fd.into(),
+            temporary,
+            path,
+            old,
+            finished: false,
+        })
+    }
+
+    /// Appends to it.
+    ///
+    /// # Errors
+    /// When the system refuses; the file is then given up.
+    pub fn write_all(mut self, bytes: &[u8]) -> Result<Self, FileError> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|source| self.failed(source)).map(|()| self)
+    }
+
+    /// Syncs it, gives it its name and syncs the directory, so that a power cut leaves the old or the new.
+    ///
+    /// # Errors
+    /// [`FileError::Exists`] when somebody took the name; otherwise when the system refuses.
+    pub fn finish(mut self) -> Result<(), FileError> {
+        self.file.sync_all().map_err(|source| self.failed(source))?;
+        settle(&self.dir, &self.temporary, &self.path, self.old)?;
+        self.finished = true;
+        Ok(())
+    }
+
+    fn failed(&self, source: std::io::Error) -> FileError {
+        FileError::System {
+            doing: "write",
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What cannot be removed is 0600 and never read.
+            unlinkat(&self.dir, last(&self.temporary), AtFlags::empty()).ok();
+        }
+    }
 }
 
 /// Renames within `dir` and syncs it, so that the new name survives a power cut.
@@ -62,33 +145,19 @@ pub(super) fn settle(dir: impl AsFd, from: &Path, to: &Path, old: Old) -> Result
     fsync(dir).map_err(FileError::system("sync the directory of", to))
 }
 
-fn fill(dir: BorrowedFd<'_>, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let fd = openat(dir, last(path), flags, Mode::RUSR | Mode::WUSR)
-        .map_err(FileError::system("write", path))?;
-    let mut file = File::from(fd);
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|source| FileError::System {
-            doing: "write",
-            path: path.to_owned(),
-            source,
-        })
-}
-
 fn temporary_beside(path: &Path) -> Result<PathBuf, FileError> {
     let random = world::random::<8>().map_err(|error| FileError::System {
         doing: "find a temporary name for",
         path: path.to_owned(),
         source: std::io::Error::other(error),
     })?;
-    let mut name = std::ffi::OsString::from(".");
+    let mut name = OsString::from(".");
     name.push(last(path));
     name.push(format!(".{:016x}.tmp", u64::from_ne_bytes(random)));
     Ok(path.with_file_name(name))
 }
 
-/// The name within the directory. Paths come from `SafeDir::child` and always have one.
-fn last(path: &Path) -> &std::ffi::OsStr {
+/// The name within the directory; the constructors see to it that there is one.
+fn last(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
 }
