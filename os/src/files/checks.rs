@@ -40,17 +40,13 @@ pub(super) fn regular(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
     let stat = fstat(open).map_err(FileError::system("look at", path))?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(stat),
-        FileType::Symlink => {
-            return Err(FileError::Symlink {
-                path: path.to_owned(),
-            });
-        }
-        other => {
-            return Err(FileError::NotAFile {
-                path: path.to_owned(),
-                found: kind(other),
-            });
-        }
+        FileType::Symlink => Err(FileError::Symlink {
+            path: path.to_owned(),
+        }),
+        other => Err(FileError::NotAFile {
+            path: path.to_owned(),
+            found: kind(other),
+        }),
     }
 }
 
