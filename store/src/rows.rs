@@ -107,3 +107,51 @@ pub struct Outcome {
     /// Length of the answer's body in bytes.
     pub answer_bytes: u64,
 }
+
+/// An attempt as the ledger has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AttemptRow {
+    /// What was written when it began.
+    pub intent: Intent,
+    /// The key's name; none where the key is not known here.
+    pub key_name: Option<String>,
+    /// The profile's last name; none where the profile is not known here.
+    pub profile_name: Option<String>,
+    /// What was written when it ended; none while it is open.
+    pub ended: Option<Ended>,
+}
+
+/// How an attempt ended, as the ledger has it. Recovery knows less than an [`Outcome`]: what it cannot know is none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub ending: Ending,
+    /// When it ended, or was given up.
+    pub ended_at: Timestamp,
+    /// The upstream's status.
+    pub status: Option<u16>,
+    /// The verdict's name.
+    pub verdict: Option<String>,
+    /// The upstream's `request-id`.
+    pub upstream_request_id: Option<String>,
+    /// The model that answered.
+    pub model_served: Option<String>,
+    /// What it used.
+    pub tokens: Tokens,
+    /// Web searches it made.
+    pub web_searches: u64,
+    /// What it cost; with [`Ending::Unknown`] what was reserved.
+    pub cost: NanoDollars,
+    /// How sure that is.
+    pub basis: Option<Basis>,
+    /// The date of the prices it was reckoned with.
+    pub prices_as_of: Option<String>,
+    /// Microseconds from lease to the first byte of the answer's body.
+    pub first_byte_micros: Option<u64>,
+    /// Microseconds from lease to the end.
+    pub duration_micros: Option<u64>,
+    /// BLAKE3 of the answer's body.
+    pub answer_hash: Option<[u8; 32]>,
+    /// Length of the answer's body in bytes.
+    pub answer_bytes: u64,
+}

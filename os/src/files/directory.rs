@@ -118,7 +118,9 @@ impl SafeDir {
     /// # Errors
     /// [`FileError::Exists`] when the name is taken; otherwise when the system refuses.
     pub fn create_new(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
-        self.start(name)?.write_all(bytes)?.finish()
+        let mut file = self.start(name)?;
+        file.write_all(bytes)?;
+        file.finish()
     }
 
     /// Starts a file that is written piece by piece; it gets its name when it is finished.
@@ -142,8 +144,9 @@ impl SafeDir {
             Ok(_) | Err(FileError::Missing { .. }) => {}
             Err(error) => return Err(error),
         }
-        let file = NewFile::start(self.own_fd()?, &self.child(name)?, replace::Old::GoesAway)?;
-        file.write_all(bytes)?.finish()
+        let mut file = NewFile::start(self.own_fd()?, &self.child(name)?, replace::Old::GoesAway)?;
+        file.write_all(bytes)?;
+        file.finish()
     }
 
     /// Gives a file the name of another one in this directory that must not exist yet, and syncs the directory.

@@ -84,10 +84,10 @@ impl NewFile {
     /// Appends to it.
     ///
     /// # Errors
-    /// When the system refuses; the file is then given up.
-    pub fn write_all(mut self, bytes: &[u8]) -> Result<Self, FileError> {
+    /// When the system refuses.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.file.write_all(bytes);
-        written.map_err(|source| self.failed(source)).map(|()| self)
+        written.map_err(|source| self.failed(source))
     }
 
     /// Syncs it, gives it its name and syncs the directory, so that a power cut leaves the old or the new.

@@ -1,0 +1,170 @@
+//! What leasing may look at: profiles and keys, read in one transaction and kept until somebody changes them.
+//!
+//! Invariant: a change committed by any process before [`Store::policy`] is called is in what it returns.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keyreeve_core::profile::{Profile, ProfileId};
+use keyreeve_core::virtual_key::{KeyHash, PublicId, VirtualKey};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::{Result, Store, keys, profiles};
+
+/// Everything leasing may look at, read in one transaction.
+#[derive(Debug)]
+pub struct Policy {
+    profiles: Vec<Profile>,
+    profile_places: HashMap<ProfileId, usize>,
+    keys: Vec<VirtualKey>,
+    secrets: HashMap<PublicId, KeySecret>,
+    default_profile: Option<ProfileId>,
+}
+
+/// One secret of a key: a rotated key has several for a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySecret {
+    /// Where the key stands among all.
+    pub key: usize,
+    /// SHA-256 of the secret.
+    pub hash: KeyHash,
+    /// When the secret ends.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// A key as [`Policy::key`] finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundKey<'a> {
+    /// The key.
+    pub key: &'a VirtualKey,
+    /// The hash to compare the presented one with, in constant time.
+    pub hash: KeyHash,
+    /// After this the presented secret is refused: it was rotated away. None: no end.
+    pub valid_until: Option<Timestamp>,
+}
+
+impl Policy {
+    /// Looks a key up by its public part; a revoked or expired one is found too.
+    pub fn key(&self, id: PublicId) -> Option<FoundKey<'_>> {
+        let secret = self.secrets.get(&id)?;
+        let key = self.keys.get(secret.key)?;
+        Some(FoundKey {
+            key,
+            hash: secret.hash,
+            valid_until: secret.valid_until,
+        })
+    }
+
+    /// Looks a profile up.
+    pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
+        self.profile_places
+            .get(&id)
+            .and_then(|&place| self.profiles.get(place))
+    }
+
+    /// All keys, in order of their names; of several with one name the living one comes first, then the newest.
+    pub fn keys(&self) -> &[VirtualKey] {
+        &self.keys
+    }
+
+    /// All profiles, in order of their names.
+    pub fn profiles(&self) -> &[Profile] {
+        &self.profiles
+    }
+
+    /// The profile `profile use` chose.
+    pub fn default_profile(&self) -> Option<ProfileId> {
+        self.default_profile
+    }
+
+    fn read(connection: &Connection) -> Result<(i64, Self)> {
+        let transaction = connection.unchecked_transaction()?;
+        let (generation, default): (i64, Option<[u8; 16]>) =
+            transaction.query_row("SELECT generation, default_profile FROM meta", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let profiles = profiles::read_all(&transaction)?;
+        let keys = keys::read_all(&transaction)?;
+        let secrets = keys::read_secrets(&transaction, &keys)?;
+        let profile_places = profiles
+            .iter()
+            .enumerate()
+            .map(|(place, profile)| (profile.id, place))
+            .collect();
+        let default_profile = default.map(|id| ProfileId(Uuid::from_bytes(id)));
+        Ok((
+            generation,
+            Self {
+                profiles,
+                profile_places,
+                keys,
+                secrets,
+                default_profile,
+            },
+        ))
+    }
+}
+
+/// The connection that reads policy, and what it read last.
+pub(crate) struct Reader {
+    pub(crate) connection: Connection,
+    last: Option<Last>,
+}
+
+struct Last {
+    /// SQLite's own number, which moves with every commit of any other connection.
+    data_version: i64,
+    /// Ours, which moves with every policy write.
+    generation: i64,
+    policy: Arc<Policy>,
+}
+
+impl Reader {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            last: None,
+        }
+    }
+
+    fn policy(&mut self) -> Result<Arc<Policy>> {
+        // Asked for before anything is read: what is committed in between moves it again.
+        let data_version = one_number(&self.connection, "PRAGMA data_version")?;
+        if let Some(last) = &mut self.last {
+            if last.data_version == data_version {
+                return Ok(Arc::clone(&last.policy));
+            }
+            let generation = one_number(&self.connection, "SELECT generation FROM meta")?;
+            if last.generation == generation {
+                last.data_version = data_version;
+                return Ok(Arc::clone(&last.policy));
+            }
+        }
+        let (generation, policy) = Policy::read(&self.connection)?;
+        let policy = Arc::new(policy);
+        self.last = Some(Last {
+            data_version,
+            generation,
+            policy: Arc::clone(&policy),
+        });
+        Ok(policy)
+    }
+}
+
+impl Store {
+    /// What leasing may look at: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation counter).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn policy(&self) -> Result<Arc<Policy>> {
+        self.reader().policy()
+    }
+}
+
+fn one_number(connection: &Connection, query: &str) -> Result<i64> {
+    Ok(connection
+        .prepare_cached(query)?
+        .query_row([], |row| row.get(0))?)
+}

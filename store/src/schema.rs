@@ -1,0 +1,106 @@
+//! The database's schema: numbered migrations, each in one transaction.
+//!
+//! Invariants: a database with a newer number is left as it is; one without our mark is not ours.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::{Error, Result};
+
+/// Marks a database as keyreeve's: "krv1".
+const APPLICATION: i64 = 0x6b72_7631;
+
+/// Migration n brings a database from number n to n + 1.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+
+/// Brings a database up to date; 0 is a database just being made.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = number(&transaction)?;
+    let done = usize::try_from(found).map_err(|_| not_ours(path))?;
+    for (migration, number) in MIGRATIONS.iter().zip(1_i64..).skip(done) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", number)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Says whether a database needs [`migrate`]; refuses one that is newer or not ours.
+pub(crate) fn is_behind(connection: &Connection, path: &Path) -> Result<bool> {
+    let mark: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let (found, known) = (number(connection)?, known());
+    if mark != APPLICATION || found < 1 {
+        return Err(not_ours(path));
+    }
+    if found > known {
+        return Err(Error::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    Ok(found < known)
+}
+
+fn number(connection: &Connection) -> Result<i64> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+fn not_ours(path: &Path) -> Error {
+    Error::Corrupt {
+        path: path.to_owned(),
+        what: "it is no database of keyreeve's".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stopped_at(number: usize) -> (Connection, Result<bool>) {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, Path::new("x")).unwrap();
+        connection
+            .pragma_update(None, "user_version", i64::try_from(number).unwrap())
+            .unwrap();
+        let behind = is_behind(&connection, Path::new("x"));
+        (connection, behind)
+    }
+
+    #[test]
+    fn the_number_decides() {
+        assert!(matches!(stopped_at(MIGRATIONS.len()).1, Ok(false)));
+        assert!(matches!(
+            stopped_at(MIGRATIONS.len() + 1).1,
+            Err(Error::NewerSchema { .. })
+        ));
+        assert!(matches!(stopped_at(0).1, Err(Error::Corrupt { .. })));
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing() {
+        let (mut connection, _) = stopped_at(MIGRATIONS.len());
+        migrate(&mut connection, Path::new("x")).unwrap();
+        assert!(matches!(is_behind(&connection, Path::new("x")), Ok(false)));
+    }
+
+    #[test]
+    fn the_ledger_has_two_indexes_at_most() {
+        let (connection, _) = stopped_at(MIGRATIONS.len());
+        let indexes: i64 = connection
+            .query_row(
+                "SELECT count(*) FROM pragma_index_list('ledger') WHERE origin = 'c'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert!(indexes <= 2);
+    }
+}

@@ -1,0 +1,161 @@
+//! What was used and what it cost, summed up by the database.
+//!
+//! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most";
+//! days are UTC.
+
+use jiff::Timestamp;
+use keyreeve_core::money::NanoDollars;
+use keyreeve_core::usage::Tokens;
+use rusqlite::{Row, named_params};
+use uuid::Uuid;
+
+use crate::columns::count;
+use crate::sqlite::Access;
+use crate::{Result, Store};
+
+/// Which attempts are summed up, and how they are grouped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UsageQuery {
+    /// From this moment on; none: from the beginning.
+    pub since: Option<Timestamp>,
+    /// Up to, not including, this moment; none: up to now.
+    pub until: Option<Timestamp>,
+    /// What makes a group.
+    pub by: Grouping,
+}
+
+/// What makes a group.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Grouping {
+    /// The virtual key.
+    Key,
+    /// The profile.
+    Profile,
+    /// The model that answered, else the one asked for.
+    Model,
+    /// The day in UTC, `YYYY-MM-DD`.
+    Day,
+    /// The client's session.
+    Session,
+}
+
+/// One group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UsageRow {
+    /// The group's name; none where the attempts have none (no session, no model, a key that is not known here).
+    pub group: Option<String>,
+    /// The id of the key or profile, which keeps two apart that had the same name at different times.
+    pub id: Option<Uuid>,
+    /// How many requests clients made.
+    pub requests: u64,
+    /// How many attempts were made for them.
+    pub attempts: u64,
+    /// How many of the attempts went to the sandbox.
+    pub simulated: u64,
+    /// How many of the attempts got no answer, or an error.
+    pub failed: u64,
+    /// What they used.
+    pub tokens: Tokens,
+    /// Web searches they made.
+    pub web_searches: u64,
+    /// What they cost.
+    pub cost: NanoDollars,
+    /// How sure the cost is.
+    pub certainty: Certainty,
+}
+
+/// How sure a sum is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Certainty {
+    /// Each attempt is known to the last token, at its model's own price.
+    Exact,
+    /// It is not more: some model has no price, or some attempt is open or ended unknown and counts as reserved.
+    AtMost,
+}
+
+impl Store {
+    /// Sums up the ledger, in order of the groups' names.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>> {
+        let connection = self.connect(Access::Read)?;
+        let mut statement = connection.prepare(&sql(query.by))?;
+        let rows = statement.query_map(
+            named_params! {
+                ":since": query.since.map_or(i64::MIN, Timestamp::as_microsecond),
+                ":until": query.until.map_or(i64::MAX, Timestamp::as_microsecond),
+            },
+            read_row,
+        )?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+/// What to group by, where the group's name and id come from.
+fn sql(by: Grouping) -> String {
+    let (value, name, id, names) = match by {
+        Grouping::Key => (
+            "key",
+            "keys.name",
+            "value",
+            "LEFT JOIN keys ON keys.id = value",
+        ),
+        Grouping::Profile => (
+            "profile",
+            "profiles.name",
+            "value",
+            "LEFT JOIN profiles ON profiles.id = value",
+        ),
+        Grouping::Model => ("coalesce(model_served, model_asked)", "value", "NULL", ""),
+        Grouping::Day => (
+            "date(started_at / 1000000, 'unixepoch')",
+            "value",
+            "NULL",
+            "",
+        ),
+        Grouping::Session => ("session", "value", "NULL", ""),
+    };
+    format!(
+        "SELECT {name} AS name, {id} AS id, sums.* FROM (
+             SELECT {value} AS value,
+                    count(DISTINCT request) AS requests,
+                    count(*) AS attempts,
+                    sum(simulated) AS simulated,
+                    sum(coalesce(ending = 'failed' OR status >= 400, 0)) AS failed,
+                    sum(input) AS input, sum(output) AS output, sum(cache_read) AS cache_read,
+                    sum(write_5m) AS write_5m, sum(write_1h) AS write_1h,
+                    sum(web_searches) AS web_searches,
+                    sum(coalesce(cost, reserved)) AS cost,
+                    max(ending IS NULL OR ending = 'unknown' OR coalesce(basis = 'at-most', 0)) AS at_most
+             FROM ledger WHERE started_at >= :since AND started_at < :until GROUP BY value
+         ) AS sums {names} ORDER BY name, id"
+    )
+}
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
+    let id: Option<[u8; 16]> = row.get("id")?;
+    let at_most: bool = row.get("at_most")?;
+    Ok(UsageRow {
+        group: row.get("name")?,
+        id: id.map(Uuid::from_bytes),
+        requests: count(row, "requests")?,
+        attempts: count(row, "attempts")?,
+        simulated: count(row, "simulated")?,
+        failed: count(row, "failed")?,
+        tokens: Tokens {
+            input: count(row, "input")?,
+            output: count(row, "output")?,
+            cache_read: count(row, "cache_read")?,
+            write_5m: count(row, "write_5m")?,
+            write_1h: count(row, "write_1h")?,
+        },
+        web_searches: count(row, "web_searches")?,
+        cost: NanoDollars::new(count(row, "cost")?),
+        certainty: if at_most {
+            Certainty::AtMost
+        } else {
+            Certainty::Exact
+        },
+    })
+}
