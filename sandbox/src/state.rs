@@ -1,0 +1,82 @@
+//! What one sandbox remembers between requests: scripts, what it has seen, cached prefixes, a counter.
+//!
+//! Each part has its own lock, held for one step and never across an `await`; all are bounded.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::cache::Cache;
+use crate::models::Models;
+use crate::script::Scripts;
+use crate::seen::Ring;
+use crate::server::Clock;
+
+/// One sandbox's memory.
+pub(crate) struct State {
+    now: Clock,
+    counter: AtomicU64,
+    /// The models it serves.
+    pub(crate) models: Models,
+    scripts: Mutex<Scripts>,
+    seen: Mutex<Ring>,
+    cache: Mutex<Cache>,
+}
+
+impl State {
+    /// Starts with nothing remembered.
+    pub(crate) fn new(now: Clock) -> Self {
+        Self {
+            now,
+            counter: AtomicU64::new(0),
+            models: Models::of_the_price_table(),
+            scripts: Mutex::default(),
+            seen: Mutex::default(),
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The time, as whoever started the sandbox tells it.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
+    /// Makes the mark of one answer, from which its ids come: the body's hash and how many answers came before.
+    pub(crate) fn mark(&self, body: &blake3::Hash) -> Mark {
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(body.as_bytes()).update(&count.to_le_bytes());
+        Mark(hasher.finalize())
+    }
+
+    /// The scripts that make keys misbehave.
+    pub(crate) fn scripts(&self) -> MutexGuard<'_, Scripts> {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The requests that came.
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Ring> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The prompt prefixes that count as cached.
+    pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The mark of one answer: its ids are read off it, so that the same requests in the same order get the same ids.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark(blake3::Hash);
+
+impl Mark {
+    /// An id of 24 base-62 characters behind a prefix such as `msg_01`, as the API's own look.
+    pub(crate) fn id(self, prefix: &str) -> String {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let digits = self.0.as_bytes()[..22]
+            .iter()
+            .map(|byte| DIGITS[usize::from(*byte) % 62]);
+        prefix.chars().chain(digits.map(char::from)).collect()
+    }
+}
