@@ -3,7 +3,7 @@
 //! The HTTP side has no lock, so it answers only those who address the machine itself: a page in a browser that
 //! reaches it under another name, or from another origin, is refused.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use http::header::{HOST, HeaderMap, ORIGIN};
@@ -70,6 +70,10 @@ pub(crate) fn answer(
             state.seen().clear();
             Ok(done())
         }
+        (&Method::DELETE, "/scripts") => {
+            state.scripts().clear();
+            Ok(done())
+        }
         (&Method::PUT | &Method::DELETE, _) => {
             let key = rest
                 .strip_prefix("/keys/")
@@ -94,11 +98,12 @@ fn set(state: &State, key: &str, steps: Vec<Step>) -> Result<Answer, Refusal> {
             "a fingerprint is 16 digits of 0-9 a-f: see GET /_sandbox/requests for those that came";
         return Err(Refusal::bad_request(text));
     }
-    if state.scripts().set(key, steps) {
-        Ok(done())
-    } else {
-        Err(Refusal::bad_request("too many keys have a script"))
+    let mut scripts = state.scripts();
+    if scripts.is_full() {
+        return Err(Refusal::bad_request("too many keys have a script"));
     }
+    scripts.set(key, steps);
+    Ok(done())
 }
 
 fn read(body: &[u8]) -> Result<Vec<Step>, Refusal> {
@@ -121,11 +126,13 @@ fn not_here() -> Refusal {
     Refusal::not_found("nothing of the control desk is here: GET /_sandbox tells what there is")
 }
 
-/// Says whether the `Host` is this machine's own name or loopback address.
+/// Says whether every `Host` is this machine's own name or loopback address, and there is one.
 fn is_addressed_to_this_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
-        return false;
-    };
+    let mut hosts = headers.get_all(HOST).iter();
+    headers.contains_key(HOST) && hosts.all(|host| host.to_str().is_ok_and(is_this_machine))
+}
+
+fn is_this_machine(host: &str) -> bool {
     let port = host.rfind(':').filter(|at| !host[*at..].contains(']'));
     let name = port.map_or(host, |at| &host[..at]);
     matches!(name, "localhost" | "[::1]")
@@ -146,6 +153,7 @@ fn explanation() -> Value {
         "control": {
             "PUT /_sandbox/keys/{fingerprint}/script": "sets a key's script: a JSON array of steps, one per request",
             "DELETE /_sandbox/keys/{fingerprint}/script": "takes it away",
+            "DELETE /_sandbox/scripts": "takes all away",
             "GET /_sandbox/requests": format!("lists the last {MOST} requests, newest last, without secrets or bodies"),
             "DELETE /_sandbox/requests": "forgets them",
         },

@@ -12,6 +12,9 @@ use crate::errors::Refusal;
 /// The beta value without which an OAuth token is refused.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
+/// Stands for a credential that is there and cannot be one: bytes that are no text, or another scheme than Bearer.
+const NO_TOKEN: &str = "\u{fffd}";
+
 /// The credentials a request carries, borrowed until the answer is made.
 pub(crate) struct Presented<'a> {
     api_keys: Vec<&'a str>,
@@ -58,11 +61,10 @@ impl<'a> Presented<'a> {
             return Err(Refusal::like("x_api_key_header_required"));
         };
         let valid = match Family::of(token) {
-            Family::ApiKey => true,
             Family::OauthAccess if !self.oauth_beta => {
                 return Err(Refusal::like("oauth_not_supported"));
             }
-            Family::OauthAccess => true,
+            Family::ApiKey | Family::OauthAccess => true,
             Family::AdminKey
             | Family::OauthRefresh
             | Family::ClaudeSession
@@ -89,17 +91,18 @@ fn betas(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-/// The value as text; one that is no text is no credential anybody could have meant, but it is there.
+/// The value as text.
 fn text(value: &HeaderValue) -> &str {
-    std::str::from_utf8(value.as_bytes()).map_or("\u{fffd}", str::trim)
+    std::str::from_utf8(value.as_bytes()).map_or(NO_TOKEN, str::trim)
 }
 
-/// The token behind `Bearer`; another scheme stays whole, and is no token.
+/// The token behind `Bearer`.
 fn bearer(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ if value.eq_ignore_ascii_case("bearer") => "",
-        _ => value,
+        _ if value.is_empty() => "",
+        _ => NO_TOKEN,
     }
 }
 

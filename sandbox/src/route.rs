@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, DATE, HeaderName};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -33,6 +33,9 @@ use crate::tokens;
 /// The largest body the API takes.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
+/// What request ids begin with.
+const REQUEST_ID: &str = "req_011C";
+
 /// The versions of the API that are live.
 const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
@@ -43,20 +46,17 @@ pub(crate) async fn answer(
 ) -> Result<Response<Body>, CutShort> {
     let (head, incoming) = request.into_parts();
     let body = receive(incoming).await?;
-    let mark = state.mark(&body.digest.hash);
-    let request_id = mark.id("req_011C");
     if let Some(rest) = head.uri.path().strip_prefix(control::PATH) {
-        let answer = control::answer(&state, (&head.method, rest), &head.headers, &body.bytes);
-        let answer = answer.unwrap_or_else(|refusal| refusal.answer(&request_id));
-        return Ok(answer.send(Delivery::default()));
+        return Ok(at_the_desk(&state, &head, rest, &body));
     }
     let number = state.seen().arrived(&head, &body.digest, state.now());
+    let mark = state.mark(&body.digest.hash);
     let call = Call {
         state: &state,
         head: &head,
         body: &body,
         mark,
-        request_id,
+        request_id: mark.id(REQUEST_ID),
     };
     let step = call.step();
     let (answer, delivery) = match step {
@@ -66,7 +66,7 @@ pub(crate) async fn answer(
             (call.scripted(&step)?, step.delivery)
         }
     };
-    let answer = call.finish(answer);
+    let answer = finish(answer, &call.request_id, state.now());
     state
         .seen()
         .answered(number, answer.status.as_u16(), state.now());
@@ -258,10 +258,10 @@ impl Call<'_> {
                     content: Content::Events(_),
                     ..
                 } => {
-                    let kind = stream.headers.get("content-type").cloned();
+                    let kind = stream.headers.get(CONTENT_TYPE).cloned();
                     case.put_headers(&mut stream);
                     if let Some(kind) = kind {
-                        stream.headers.insert("content-type", kind);
+                        stream.headers.insert(CONTENT_TYPE, kind);
                     }
                     stream
                 }
@@ -293,23 +293,28 @@ impl Call<'_> {
             } => other(),
         }
     }
+}
 
-    /// Adds what every answer has, unless a script said otherwise.
-    fn finish(&self, mut answer: Answer) -> Answer {
-        let is_json = answer
-            .headers
-            .get("content-type")
-            .is_none_or(|kind| kind != "text/html");
-        if is_json && !answer.headers.contains_key("request-id") {
-            answer = answer.with("request-id", &self.request_id);
-        }
-        if !answer.headers.contains_key(DATE)
-            && let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&self.state.now())
-        {
-            answer.set(&DATE, &date);
-        }
-        answer
+/// Answers a request to the control desk, which leaves no trace: it is not listed and moves no counter.
+fn at_the_desk(state: &State, head: &Parts, rest: &str, body: &Received) -> Response<Body> {
+    let request_id = Mark::new(&body.digest.hash, 0).id(REQUEST_ID);
+    let answer = control::answer(state, (&head.method, rest), &head.headers, &body.bytes);
+    let answer = answer.unwrap_or_else(|refusal| refusal.answer(&request_id));
+    finish(answer, &request_id, state.now()).send(Delivery::default())
+}
+
+/// Adds what every answer has, unless a script said otherwise. What comes from before the API has no `request-id`.
+fn finish(mut answer: Answer, request_id: &str, now: Timestamp) -> Answer {
+    let kind = answer.headers.get(CONTENT_TYPE);
+    if kind.is_none_or(|kind| kind != "text/html") && !answer.headers.contains_key("request-id") {
+        answer = answer.with("request-id", request_id);
     }
+    if !answer.headers.contains_key(DATE)
+        && let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now)
+    {
+        answer.set(&DATE, &date);
+    }
+    answer
 }
 
 /// The error type that goes with a status.

@@ -109,17 +109,18 @@ pub fn read_script(json: &str) -> Result<Vec<Step>, BadScript> {
 pub(crate) struct Scripts(HashMap<String, VecDeque<Step>>);
 
 impl Scripts {
-    /// Sets a key's script in place of the one it had; no steps take it away. Says whether there was room.
-    pub(crate) fn set(&mut self, fingerprint: &str, steps: Vec<Step>) -> bool {
+    /// Sets a key's script in place of the one it had; no steps take it away.
+    pub(crate) fn set(&mut self, fingerprint: &str, steps: Vec<Step>) {
         if steps.is_empty() {
             self.0.remove(fingerprint);
-            return true;
-        }
-        let fits = self.0.contains_key(fingerprint) || self.0.len() < MOST_KEYS;
-        if fits {
+        } else {
             self.0.insert(fingerprint.to_owned(), steps.into());
         }
-        fits
+    }
+
+    /// Says whether so many keys have a script that no other one should get one.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= MOST_KEYS
     }
 
     /// Takes the step for a key's next request.

@@ -55,9 +55,9 @@ pub struct Sandbox {
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Given to a client to send the head of its next request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Read of a request's head: `request line + headers`.
+/// The most bytes of a request's head: its first line and its headers.
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Waited when the machine has no room for another connection.

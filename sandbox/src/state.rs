@@ -42,12 +42,9 @@ impl State {
         (self.now)()
     }
 
-    /// Makes the mark of one answer, from which its ids come: the body's hash and how many answers came before.
+    /// Makes the mark of the next answer.
     pub(crate) fn mark(&self, body: &blake3::Hash) -> Mark {
-        let count = self.counter.fetch_add(1, Ordering::Relaxed);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(body.as_bytes()).update(&count.to_le_bytes());
-        Mark(hasher.finalize())
+        Mark::new(body, self.counter.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The scripts that make keys misbehave.
@@ -71,6 +68,13 @@ impl State {
 pub(crate) struct Mark(blake3::Hash);
 
 impl Mark {
+    /// The mark of the answer to this body, after so many answers.
+    pub(crate) fn new(body: &blake3::Hash, before: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(body.as_bytes()).update(&before.to_le_bytes());
+        Self(hasher.finalize())
+    }
+
     /// An id of 24 base-62 characters behind a prefix such as `msg_01`, as the API's own look.
     pub(crate) fn id(self, prefix: &str) -> String {
         const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

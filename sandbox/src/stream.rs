@@ -25,12 +25,16 @@ enum Event<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Delta<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    SignatureDelta { signature: &'a str },
-    InputJsonDelta { partial_json: &'a str },
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: &'a str },
 }
 
 #[derive(Serialize)]
@@ -62,7 +66,7 @@ pub(crate) fn events(message: Message) -> Vec<Bytes> {
     let usage_at_start = Usage {
         output_tokens: 1,
         output_tokens_details: None,
-        ..usage.clone()
+        ..usage
     };
     let opening = Message {
         content: Vec::new(),
@@ -120,20 +124,20 @@ fn write_deltas(events: &mut Vec<Bytes>, index: usize, block: &Block) {
             signature,
         } => {
             for thinking in pieces(thinking) {
-                push(Delta::ThinkingDelta { thinking });
+                push(Delta::Thinking { thinking });
             }
-            push(Delta::SignatureDelta { signature });
+            push(Delta::Signature { signature });
         }
         Block::Text { text } => {
             for text in pieces(text) {
-                push(Delta::TextDelta { text });
+                push(Delta::Text { text });
             }
         }
         Block::ToolUse { input, .. } => {
             let input = input.to_string();
             let (head, tail) = split_inside_a_string(&input);
             for partial_json in ["", head, tail] {
-                push(Delta::InputJsonDelta { partial_json });
+                push(Delta::InputJson { partial_json });
             }
         }
     }

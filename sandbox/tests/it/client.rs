@@ -1,5 +1,6 @@
 //! A sandbox on a port of its own, and an HTTP/1.1 client of a few lines: one connection per request.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -99,9 +100,9 @@ impl Running {
             self.addr
         );
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
-        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        write!(head, "content-length: {}\r\n\r\n", body.len()).unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         let mut raw = Vec::new();

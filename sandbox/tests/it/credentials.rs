@@ -1,0 +1,139 @@
+//! Who is let in: each family in each header, and the real refusals.
+
+use serde_json::json;
+
+use crate::client::{Running, api_key, ask, oauth_token};
+
+/// Sends the smallest request with these headers and compares the error's message; none where it is let in.
+async fn check(sandbox: &Running, headers: &[(&str, &str)], expected: Option<(u16, &str)>) {
+    let mut headers = headers.to_vec();
+    if headers.iter().all(|(name, _)| *name != "anthropic-version") {
+        headers.push(("anthropic-version", "2023-06-01"));
+    }
+    let body = ask(&json!({})).to_string();
+    let reply = sandbox
+        .send("POST /v1/messages", &headers, body.as_bytes())
+        .await
+        .unwrap();
+    match expected {
+        None => assert_eq!(reply.status, 200, "{headers:?}: {}", reply.text()),
+        Some((status, message)) => {
+            let (_, found) = reply.error();
+            assert_eq!(
+                (reply.status, found.as_str()),
+                (status, message),
+                "{headers:?}"
+            );
+        }
+    }
+}
+
+const NO_KEY: Option<(u16, &str)> = Some((401, "invalid x-api-key"));
+const NO_BEARER: Option<(u16, &str)> = Some((401, "Invalid bearer token"));
+const NOTHING: Option<(u16, &str)> = Some((401, "x-api-key header is required"));
+const NO_OAUTH: Option<(u16, &str)> =
+    Some((401, "OAuth authentication is currently not supported."));
+
+#[tokio::test]
+async fn each_family_is_let_in_by_its_own_header() {
+    let sandbox = Running::start().await;
+    let (key, other, token) = (api_key("a"), api_key("b"), oauth_token("a"));
+    let (as_bearer, token_as_bearer) = (format!("Bearer {key}"), format!("bearer {token}"));
+    let (key, other, token) = (key.as_str(), other.as_str(), token.as_str());
+    let beta = ("anthropic-beta", "some-beta-2026-01-01, oauth-2025-04-20");
+    for (headers, expected) in [
+        (vec![("x-api-key", key)], None),
+        (vec![("authorization", as_bearer.as_str())], None),
+        (
+            vec![("x-api-key", key), ("authorization", &as_bearer)],
+            None,
+        ),
+        (vec![("x-api-key", ""), ("authorization", &as_bearer)], None),
+        (vec![("authorization", &token_as_bearer), beta], None),
+        (
+            vec![
+                ("authorization", &token_as_bearer),
+                ("anthropic-beta", "a"),
+                beta,
+            ],
+            None,
+        ),
+        (vec![("authorization", &token_as_bearer)], NO_OAUTH),
+        (
+            vec![
+                ("authorization", &token_as_bearer),
+                ("anthropic-beta", "x-oauth-2025-04-20"),
+            ],
+            NO_OAUTH,
+        ),
+        (
+            vec![("x-api-key", other), ("authorization", &as_bearer)],
+            NO_KEY,
+        ),
+        (vec![("x-api-key", key), ("x-api-key", other)], NO_KEY),
+        (vec![("x-api-key", token), beta], NO_KEY),
+        (vec![], NOTHING),
+        (vec![("x-api-key", " ")], NOTHING),
+        (vec![("authorization", "Bearer ")], NOTHING),
+        (vec![("authorization", "Basic dTpw")], NO_BEARER),
+        (vec![("authorization", key)], NO_BEARER),
+    ] {
+        check(&sandbox, &headers, expected).await;
+    }
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_credential_of_the_api_is_refused() {
+    let sandbox = Running::start().await;
+    let beta = ("anthropic-beta", "oauth-2025-04-20");
+    let anthropic = |kind: &str| format!("sk-ant-{kind}-{}AA", "x".repeat(93));
+    for token in [
+        anthropic("admin01"),
+        anthropic("ort01"),
+        anthropic("sid01"),
+        anthropic("new99"),
+        anthropic("req"),
+        format!("krv_{}", "x".repeat(48)),
+        format!("sk-ant-{}-", "api03"),
+        format!("{}\u{e9}", api_key("a")),
+        format!("\"{}\"", api_key("a")),
+        String::from("hello"),
+    ] {
+        let bearer = format!("Bearer {token}");
+        check(&sandbox, &[("x-api-key", &token), beta], NO_KEY).await;
+        check(&sandbox, &[("authorization", &bearer), beta], NO_BEARER).await;
+    }
+    sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn versions_betas_and_origins_are_judged_as_the_api_does() {
+    let sandbox = Running::start().await;
+    let key = api_key("a");
+    let (key, version) = (("x-api-key", key.as_str()), "anthropic-version");
+    let cors = "CORS requests are not allowed for this Organization because of its settings";
+    let unknown = "anthropic-version: is not a valid version: 2026-10-21 and 2023-06-01 are";
+    for (headers, expected) in [
+        (vec![key, (version, "2026-10-21")], None),
+        (vec![key, (version, "2025-01-01")], Some((400, unknown))),
+        (
+            vec![key, ("anthropic-beta", "never-heard-of-2030-01-01")],
+            None,
+        ),
+        (
+            vec![key, ("origin", "https://example.invalid")],
+            Some((401, cors)),
+        ),
+    ] {
+        check(&sandbox, &headers, expected).await;
+    }
+    let body = ask(&json!({})).to_string();
+    let reply = sandbox
+        .send("POST /v1/messages", &[key], body.as_bytes())
+        .await
+        .unwrap();
+    assert_eq!(reply.status, 400);
+    assert_eq!(reply.error().1, "anthropic-version: header is required");
+    sandbox.stop().await;
+}
