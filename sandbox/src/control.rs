@@ -57,11 +57,7 @@ pub(crate) fn answer(
 ) -> Result<Answer, Refusal> {
     if headers.contains_key(ORIGIN) || !is_addressed_to_this_machine(headers) {
         let text = "the control desk answers only requests made to this machine by its address";
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            "permission_error",
-            text,
-        ));
+        return Err(Refusal::new(StatusCode::FORBIDDEN, text));
     }
     match (method, rest) {
         (&Method::GET, "" | "/") => Ok(Answer::json(&explanation())),

@@ -120,19 +120,19 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// A 400.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", message)
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// A 404.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found_error", message)
+        Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// A refusal with its status and type.
-    pub(crate) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+    /// A refusal with its status, and the type that goes with it.
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
-            kind: kind.into(),
+            kind: kind_of(status).into(),
             message: message.into(),
             code: None,
         }
@@ -174,7 +174,24 @@ impl Refusal {
             },
             request_id,
         };
-        Answer::json_with(self.status, &envelope)
+        Answer::json_with(self.status, &envelope).with("request-id", request_id)
+    }
+}
+
+/// The error type that goes with a status.
+fn kind_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        409 => "conflict_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        529 => "overloaded_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
     }
 }
 

@@ -12,10 +12,12 @@
 mod answer;
 mod ask;
 mod cache;
+mod call;
 mod control;
 mod credentials;
 mod delivery;
 mod errors;
+mod follow;
 mod models;
 mod reply;
 mod route;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::delivery::{Delivery, How};
-use crate::errors::{self, Case};
+use crate::errors::{self, Case, Place};
 
 /// One step of a script: what one request, or several in a row, get.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ pub struct Step {
 pub(crate) enum Effect {
     /// What would be answered without a script.
     Normal,
-    /// A named case of `errors.json`.
-    Case(&'static Case),
+    /// A named case of `errors.json`; one of the inside of a stream comes after so many events.
+    Case(&'static Case, usize),
     /// Any status, with its body; the API's envelope where none was given.
     Status(StatusCode, Option<Bytes>),
     /// The normal stream, which ends with an `error` event of this type after so many events.
@@ -74,6 +74,14 @@ pub enum BadScript {
     NotHttp {
         /// Which step, counted from 1.
         number: usize,
+    },
+    /// A step has a word that changes nothing beside its other words.
+    #[error("step {number} says `{word}`, which does nothing there")]
+    Idle {
+        /// Which step, counted from 1.
+        number: usize,
+        /// The word.
+        word: &'static str,
     },
     /// There are too many steps.
     #[error("a script has {MOST_STEPS} steps at most")]
@@ -195,6 +203,10 @@ impl Written {
         let delivery = self.delivery();
         let headers = self.headers(number)?;
         let changes_delivery = delivery != Delivery::default() || !headers.is_empty();
+        let after = self.after_events.unwrap_or(0);
+        if let Some(word) = self.idle_word() {
+            return Err(BadScript::Idle { number, word });
+        }
         let how = self.how.unwrap_or_default();
         let body = self.body.map(|body| {
             serde_json::from_str::<String>(body.get())
@@ -210,7 +222,8 @@ impl Written {
             (Some(Yes), None, None, None, None) => Effect::Normal,
             (None, None, None, None, None) if changes_delivery => Effect::Normal,
             (None, Some(name), None, None, None) => {
-                Effect::Case(errors::named(&name).ok_or(BadScript::UnknownError { number })?)
+                let case = errors::named(&name).ok_or(BadScript::UnknownError { number })?;
+                Effect::Case(case, after)
             }
             (None, None, Some(status), None, None) => match StatusCode::from_u16(status) {
                 Ok(status) if (200..=599).contains(&status.as_u16()) => {
@@ -218,9 +231,7 @@ impl Written {
                 }
                 Ok(_) | Err(_) => return Err(BadScript::NotHttp { number }),
             },
-            (None, None, None, Some(kind), None) => {
-                Effect::StreamError(kind, self.after_events.unwrap_or(0))
-            }
+            (None, None, None, Some(kind), None) => Effect::StreamError(kind, after),
             (None, None, None, None, Some(Yes)) => Effect::NoAnswer(how),
             _ => return Err(BadScript::NotOneEffect { number }),
         };
@@ -230,6 +241,21 @@ impl Written {
             delivery,
             times: self.times.unwrap_or(1).max(1),
         })
+    }
+
+    /// The word that changes nothing beside the others, if there is one.
+    fn idle_word(&self) -> Option<&'static str> {
+        let case = self.error.as_deref().and_then(errors::named);
+        let breaks_a_stream =
+            self.stream_error.is_some() || case.is_some_and(|case| case.place == Place::Stream);
+        if self.body.is_some() && self.status.is_none() {
+            return Some("body");
+        }
+        if self.after_events.is_some() && !breaks_a_stream && self.silent_ms.is_none() {
+            return Some("after_events");
+        }
+        let is_cut = self.cut_after_bytes.is_some() || self.no_answer.is_some();
+        (self.how.is_some() && !is_cut).then_some("how")
     }
 
     fn delivery(&self) -> Delivery {

@@ -75,7 +75,12 @@ impl Mark {
         Self(hasher.finalize())
     }
 
-    /// An id of 24 base-62 characters behind a prefix such as `msg_01`, as the API's own look.
+    /// The id of the request.
+    pub(crate) fn request_id(self) -> String {
+        self.id("req_011C")
+    }
+
+    /// An id of 22 base-62 characters behind a prefix such as `msg_01`, as the API's own look.
     pub(crate) fn id(self, prefix: &str) -> String {
         const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let digits = self.0.as_bytes()[..22]

@@ -173,6 +173,10 @@ async fn a_stream_breaks_with_an_error_event() {
         ),
         (json!({"stream_error": "overloaded_error"}), 1),
         (json!({"error": "stream_error_overloaded"}), 1),
+        (
+            json!({"error": "stream_error_overloaded", "after_events": 5}),
+            6,
+        ),
     ] {
         script(&sandbox, "a", &json!([step, step]));
         let reply = sandbox.post("a", &json!({"stream": true})).await;
@@ -235,6 +239,15 @@ async fn what_is_no_script_is_refused_by_name() {
             "step 2 cannot be read: unknown field `wait`",
         ),
         ("[{\"ok\":false}]", "step 1 cannot be read: only true"),
+        (
+            "[{\"ok\":true,\"body\":1}]",
+            "step 1 says `body`, which does nothing there",
+        ),
+        (
+            "[{\"error\":\"credit\",\"after_events\":1}]",
+            "step 1 says `after_events`",
+        ),
+        ("[{\"delay_ms\":1,\"how\":\"rst\"}]", "step 1 says `how`"),
         ("[{\"error\":\"none_such\"}]", "step 1 names an error"),
         ("[{}]", "step 1 must say one of"),
         ("[{\"ok\":true,\"status\":500}]", "step 1 must say one of"),
