@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::header::{HOST, HeaderMap, ORIGIN};
 use http::{Method, StatusCode};
 use keyreeve_core::secret::Fingerprint;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -61,7 +62,9 @@ pub(crate) fn answer(
     }
     match (method, rest) {
         (&Method::GET, "" | "/") => Ok(Answer::json(&explanation())),
-        (&Method::GET, "/requests") => Ok(Answer::json(&json!({ "data": state.seen().list() }))),
+        (&Method::GET, "/requests") => Ok(Answer::json(&Listed {
+            data: state.seen().list(),
+        })),
         (&Method::DELETE, "/requests") => {
             state.seen().clear();
             Ok(done())
@@ -84,6 +87,12 @@ pub(crate) fn answer(
         }
         _ => Err(not_here()),
     }
+}
+
+/// The requests that came, as `GET /_sandbox/requests` tells them.
+#[derive(Serialize)]
+struct Listed {
+    data: Vec<Seen>,
 }
 
 fn set(state: &State, key: &str, steps: Vec<Step>) -> Result<Answer, Refusal> {

@@ -83,7 +83,8 @@ impl Mark {
     /// An id of 22 base-62 characters behind a prefix such as `msg_01`, as the API's own look.
     pub(crate) fn id(self, prefix: &str) -> String {
         const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let digits = self.0.as_bytes()[..22]
+        let hash = blake3::keyed_hash(self.0.as_bytes(), prefix.as_bytes());
+        let digits = hash.as_bytes()[..22]
             .iter()
             .map(|byte| DIGITS[usize::from(*byte) % 62]);
         prefix.chars().chain(digits.map(char::from)).collect()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyreeve_core::usage::{Meter, of_body};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -90,6 +91,26 @@ async fn a_stream_tells_what_the_whole_answer_tells() {
         }
         assert_eq!(both[0], both[1], "{more}");
     }
+}
+
+#[tokio::test]
+async fn a_stream_is_metered_like_the_whole_answer() {
+    let sandbox = Running::start().await;
+    let marked = json!({"type": "text", "text": "a".repeat(90), "cache_control": {"type": "ephemeral", "ttl": "1h"}});
+    let mut more = json!({"system": [marked], "thinking": {"type": "adaptive"}});
+    let whole = of_body(&sandbox.post("a", &more).await.body);
+    more["stream"] = json!(true);
+    let stream = sandbox.post("b", &more).await;
+    let mut meter = Meter::new();
+    meter.feed(&stream.body);
+    let metered = meter.finish();
+    assert_eq!(metered, whole);
+    let tokens = metered.usage.totals();
+    assert_eq!(
+        (tokens.input, tokens.write_1h, metered.complete),
+        (10, 23, true)
+    );
+    sandbox.stop().await;
 }
 
 #[tokio::test]
