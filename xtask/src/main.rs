@@ -1,1 +1,55 @@
-fn main() {}
+//! The developer's commands: `cargo xtask tidy`, `test`, `clients` and `ci`.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these commands read the repository and the caller's environment"
+)]
+
+mod rust_source;
+mod say;
+mod tidy;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail, ensure};
+
+const USAGE: &str = "\
+cargo xtask tidy      hold the rules that a compiler does not
+cargo xtask ci        all of .ci/run, as the public workflow runs it";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::line(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        ["tidy"] => tidy::run(&root()),
+        ["ci"] => ci(),
+        _ => bail!("what shall it be?\n{USAGE}"),
+    }
+}
+
+fn ci() -> Result<()> {
+    let status = Command::new("bash")
+        .arg(".ci/run")
+        .current_dir(root())
+        .status()?;
+    ensure!(status.success(), ".ci/run failed");
+    Ok(())
+}
+
+/// The repository's root: the folder above this crate.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}

@@ -1,0 +1,131 @@
+//! Each direct dependency has its row in `docs/dependencies.md`, is used, and takes its version from the workspace.
+
+use super::Finding;
+use super::edges::Manifest;
+use crate::tree::Tree;
+
+const ROWS: &str = "docs/dependencies.md";
+const ROOT: &str = "Cargo.toml";
+
+/// Finds dependencies without a row, rows without a dependency, unused ones, and versions given outside the workspace.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let declared = declared(tree.text(ROOT));
+    let rows = rows(tree.text(ROWS));
+    let manifests: Vec<Manifest> = tree
+        .files
+        .iter()
+        .filter_map(|file| Manifest::parse(&file.path, &file.text))
+        .collect();
+    let mut findings = Vec::new();
+    for name in declared
+        .iter()
+        .filter(|name| !rows.iter().any(|(_, row)| row == *name))
+    {
+        let advice = format!("say in {ROWS} what `{name}` saves and who keeps it");
+        findings.push(Finding::new(ROOT, line_of(tree.text(ROOT), name), advice));
+    }
+    for (number, name) in rows.iter().filter(|(_, name)| !declared.contains(name)) {
+        findings.push(Finding::new(
+            ROWS,
+            *number,
+            format!("`{name}` is no dependency any more"),
+        ));
+    }
+    for name in &declared {
+        if !manifests
+            .iter()
+            .any(|manifest| manifest.all().any(|used| used == name))
+        {
+            let advice = format!("no crate uses `{name}`; take it out");
+            findings.push(Finding::new(ROOT, line_of(tree.text(ROOT), name), advice));
+        }
+    }
+    for manifest in &manifests {
+        for name in manifest.own_versions() {
+            let advice = format!("write `{name}.workspace = true`; the version stands in {ROOT}");
+            findings.push(Finding::new(&manifest.path, 1, advice));
+        }
+    }
+    findings
+}
+
+/// The names of the workspace's dependencies, without its own crates.
+fn declared(root: &str) -> Vec<String> {
+    let table: toml::Table = toml::from_str(root).unwrap_or_default();
+    let dependencies = table
+        .get("workspace")
+        .and_then(|workspace| workspace.get("dependencies"))
+        .and_then(toml::Value::as_table);
+    let Some(dependencies) = dependencies else {
+        return Vec::new();
+    };
+    let foreign = dependencies
+        .iter()
+        .filter(|(_, value)| value.get("path").is_none());
+    foreign.map(|(name, _)| name.clone()).collect()
+}
+
+/// The rows of the page: table lines that begin with a name in backticks, with their line numbers.
+fn rows(page: &str) -> Vec<(usize, String)> {
+    let name = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    page.lines()
+        .enumerate()
+        .filter_map(|(index, line)| Some((index + 1, name(line)?)))
+        .collect()
+}
+
+fn line_of(text: &str, name: &str) -> usize {
+    let starts = |line: &str| {
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('='))
+    };
+    text.lines().position(starts).map_or(1, |index| index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::check;
+
+    const ROOT: &str = "[workspace.dependencies]\nown = { path = \"own\" }\nserde = \"1\"\n";
+    const USES: &str = "[package]\nname = \"a\"\n[dependencies]\nserde.workspace = true\n";
+
+    #[test]
+    fn both_sides_of_the_page_are_compared() {
+        let files = |page| {
+            [
+                ("Cargo.toml", ROOT),
+                ("a/Cargo.toml", USES),
+                ("docs/dependencies.md", page),
+            ]
+        };
+        case::check(
+            check,
+            &files("| `serde` | reads JSON | its authors |\n"),
+            &[],
+        );
+        case::check(check, &files(""), &["Cargo.toml:3"]);
+        case::check(
+            check,
+            &files("| `serde` | x | y |\n| `gone` | x | y |\n"),
+            &["docs/dependencies.md:2"],
+        );
+    }
+
+    #[test]
+    fn unused_ones_and_own_versions_are_found() {
+        let page = ("docs/dependencies.md", "| `serde` | x | y |\n");
+        let idle = "[package]\nname = \"a\"\n[dependencies]\n";
+        case::check(
+            check,
+            &[("Cargo.toml", ROOT), ("a/Cargo.toml", idle), page],
+            &["Cargo.toml:3"],
+        );
+        let own = "[package]\nname = \"a\"\n[dependencies]\nserde = \"1\"\n";
+        case::check(
+            check,
+            &[("Cargo.toml", ROOT), ("a/Cargo.toml", own), page],
+            &["a/Cargo.toml:1"],
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! Each Rust file opens with `//!`: what it is for, then its invariants.
+
+use super::Finding;
+use crate::tree::Tree;
+
+/// Finds files whose first line says nothing.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let silent = |text: &str| {
+        let first = text.lines().next().unwrap_or_default();
+        first
+            .strip_prefix("//! ")
+            .is_none_or(|sentence| sentence.trim().is_empty())
+    };
+    tree.rust()
+        .filter(|file| silent(&file.text))
+        .map(|file| {
+            Finding::new(
+                &file.path,
+                1,
+                "open with `//!`: what the file is for, in one sentence",
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::check;
+
+    #[test]
+    fn the_first_line_must_speak() {
+        case::check(check, &[("a.rs", "//! Counts.\n")], &[]);
+        case::check(
+            check,
+            &[("a.rs", "use std::fmt;\n//! Counts.\n")],
+            &["a.rs:1"],
+        );
+        case::check(
+            check,
+            &[("a.rs", "//! \n"), ("b.rs", "")],
+            &["a.rs:1", "b.rs:1"],
+        );
+    }
+}

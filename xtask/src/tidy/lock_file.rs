@@ -1,0 +1,42 @@
+//! The lock file has room for 330 packages and no more: each one is code that somebody must trust.
+
+use super::Finding;
+use crate::tree::Tree;
+
+const LIMIT: usize = 330;
+
+/// Finds a lock file that has grown past its room.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let packages = tree
+        .text("Cargo.lock")
+        .lines()
+        .filter(|line| *line == "[[package]]")
+        .count();
+    if packages <= LIMIT {
+        return Vec::new();
+    }
+    let advice = format!(
+        "{packages} packages, {LIMIT} are allowed: `cargo tree --duplicates` shows where to begin"
+    );
+    vec![Finding::new("Cargo.lock", 1, advice)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::{LIMIT, check};
+
+    #[test]
+    fn one_package_too_many_is_found() {
+        case::check(
+            check,
+            &[("Cargo.lock", &"[[package]]\n".repeat(LIMIT))],
+            &[],
+        );
+        case::check(
+            check,
+            &[("Cargo.lock", &"[[package]]\n".repeat(LIMIT + 1))],
+            &["Cargo.lock:1"],
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! No file names the machine it was written on, nor the hosts from which packages are fetched.
+
+use super::Finding;
+use crate::tree::Tree;
+
+/// Hosts that a build reaches by its client's own settings, and the home of the superuser. Put together from parts, so
+/// that this file may pass its own rule.
+const BANNED: &[&str] = &[
+    concat!("/ro", "ot/"),
+    concat!("registry.npm", "js.org"),
+    concat!("registry.yarn", "pkg.com"),
+    concat!("files.python", "hosted.org"),
+    concat!("pypi", ".org/simple"),
+    concat!("static.crates", ".io"),
+    concat!("index.crates", ".io"),
+    concat!("deb.", "debian.org"),
+];
+
+/// Finds such names, and the path of this very checkout.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let here = tree.root.to_string_lossy();
+    let deep_enough = here.matches('/').count() > 1;
+    let mut findings = Vec::new();
+    for file in &tree.files {
+        for (index, line) in file.text.lines().enumerate() {
+            let banned = BANNED.iter().find(|banned| line.contains(**banned));
+            let named = banned
+                .copied()
+                .or_else(|| (deep_enough && line.contains(&*here)).then_some(&*here));
+            if let Some(named) = named {
+                let advice =
+                    format!("names `{named}`: take it from the environment or leave it out");
+                findings.push(Finding::new(&file.path, index + 1, advice));
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::{BANNED, check};
+
+    #[test]
+    fn the_checkout_and_the_hosts_are_found() {
+        case::check(
+            check,
+            &[("a.toml", "x = \"/srv/checkouts/keyreeve/target\"\n")],
+            &["a.toml:1"],
+        );
+        for banned in BANNED {
+            case::check(
+                check,
+                &[("a.toml", &format!("x\ny = \"{banned}\"\n"))],
+                &["a.toml:2"],
+            );
+        }
+        case::check(check, &[("a.toml", "x = \"/home/you/project\"\n")], &[]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Holds the rules of the house: what a reader would otherwise have to look for by hand.
+//!
+//! Invariants: each rule is one function of the file that bears its name, from a [`Tree`] to findings, and has tests
+//! that show it fail. The rules run as `cargo xtask tidy` and as a test of this crate, over the same list.
+
+mod anchors;
+mod clippy_lists;
+mod core_serializes_nothing;
+mod dependencies;
+mod edges;
+mod env_names;
+mod exceptions;
+mod expose_for;
+mod headers;
+mod lock_file;
+mod machine_paths;
+mod promises;
+mod pure_core;
+mod sizes;
+mod test_modules;
+mod token_strings;
+mod unsafe_code;
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::say;
+use crate::tree::Tree;
+
+/// Something that breaks a rule, with where it stands and what to do.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    path: String,
+    line: usize,
+    rule: &'static str,
+    advice: String,
+}
+
+impl Finding {
+    fn new(path: &str, line: usize, advice: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            line,
+            rule: "",
+            advice: advice.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}: {}: {}",
+            self.path, self.line, self.rule, self.advice
+        )
+    }
+}
+
+type Rule = (&'static str, fn(&Tree) -> Vec<Finding>);
+
+const RULES: &[Rule] = &[
+    ("anchors", anchors::check),
+    ("clippy-lists", clippy_lists::check),
+    ("core-serializes-nothing", core_serializes_nothing::check),
+    ("dependencies", dependencies::check),
+    ("edges", edges::check),
+    ("env-names", env_names::check),
+    ("expose-for", expose_for::check),
+    ("headers", headers::check),
+    ("lock-file", lock_file::check),
+    ("machine-paths", machine_paths::check),
+    ("promises", promises::check),
+    ("pure-core", pure_core::check),
+    ("sizes", sizes::check),
+    ("test-modules", test_modules::check),
+    ("token-strings", token_strings::check),
+    ("unsafe-code", unsafe_code::check),
+];
+
+/// Runs every rule over the repository at `root` and prints what they find.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let tree = Tree::read(root)?;
+    let findings = findings(&tree);
+    for finding in &findings {
+        say::line(finding);
+    }
+    for (path, lines) in sizes::long_files(&tree) {
+        say::line(format_args!(
+            "note: {path} has {lines} lines; 400 are wanted"
+        ));
+    }
+    if !findings.is_empty() {
+        bail!("tidy: {} found", findings.len());
+    }
+    say::line(format_args!(
+        "tidy: {} rules hold over {} files",
+        RULES.len(),
+        tree.files.len()
+    ));
+    Ok(())
+}
+
+fn findings(tree: &Tree) -> Vec<Finding> {
+    let named = |&(rule, check): &Rule| {
+        check(tree)
+            .into_iter()
+            .map(move |finding| Finding { rule, ..finding })
+    };
+    RULES.iter().flat_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_is_tidy() {
+        let tree = Tree::read(&crate::root()).expect("read the repository");
+        let found: Vec<String> = findings(&tree).iter().map(ToString::to_string).collect();
+        assert!(found.is_empty(), "cargo xtask tidy:\n{}", found.join("\n"));
+    }
+
+    #[test]
+    fn a_finding_reads_as_place_rule_and_advice() {
+        let finding = Finding {
+            rule: "headers",
+            ..Finding::new("a.rs", 1, "open with //!")
+        };
+        assert_eq!(finding.to_string(), "a.rs:1: headers: open with //!");
+    }
+}
+
+/// What the tests of the rules share.
+#[cfg(test)]
+mod case {
+    use super::{Finding, Tree};
+    use crate::tree::tree;
+
+    /// Runs one rule over the files and compares the places it names, written `path:line`.
+    pub(super) fn check(
+        rule: fn(&Tree) -> Vec<Finding>,
+        files: &[(&str, &str)],
+        expected: &[&str],
+    ) {
+        let found: Vec<String> = rule(&tree(files))
+            .iter()
+            .map(|finding| format!("{}:{}", finding.path, finding.line))
+            .collect();
+        assert_eq!(found, expected, "over {files:?}");
+    }
+}

@@ -1,0 +1,65 @@
+//! A promise that is said to hold names its tests, and each test it names is there.
+//!
+//! `docs/promises.md` writes a test's id as in `NF-03`; the test's own name begins with it, `nf_03_…`.
+
+use super::Finding;
+use crate::tree::Tree;
+
+const PAGE: &str = "docs/promises.md";
+
+/// Finds ids of tests that nobody has written, in rows of the page that say a promise holds.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, line) in tree.text(PAGE).lines().enumerate() {
+        let Some(holds) = line
+            .strip_prefix("| P")
+            .and_then(|row| row.split('|').nth(2))
+        else {
+            continue;
+        };
+        for id in ids(holds) {
+            let function = format!("fn {}_", id.to_lowercase().replace('-', "_"));
+            if !tree.rust().any(|file| file.text.contains(&function)) {
+                let advice = format!(
+                    "no test `{function}…`: write it, or move {id} to what does not hold yet"
+                );
+                findings.push(Finding::new(PAGE, index + 1, advice));
+            }
+        }
+    }
+    findings
+}
+
+/// The ids in a cell: two capital letters, a hyphen, two digits.
+fn ids(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .filter(|word| {
+            let (letters, digits) = word.split_once('-').unwrap_or_default();
+            let capital =
+                letters.len() == 2 && letters.bytes().all(|byte| byte.is_ascii_uppercase());
+            capital && digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::check;
+
+    #[test]
+    fn a_named_test_must_exist() {
+        let page = "| # | promise | holds | not yet |\n|---|---|---|---|\n| P1 | one place | NF-03, PR-01 | SU-01 |\n";
+        let both = "//! x\nfn nf_03_cut() {}\nasync fn pr_01_scan() {}\n";
+        case::check(
+            check,
+            &[("docs/promises.md", page), ("a/tests/it/x.rs", both)],
+            &[],
+        );
+        let one = "//! x\nfn nf_03_cut() {}\n";
+        case::check(
+            check,
+            &[("docs/promises.md", page), ("a/tests/it/x.rs", one)],
+            &["docs/promises.md:3"],
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! No file holds a string with the whole shape of a token: scanners would stop at it, and one day it would be a real one.
+
+use super::Finding;
+use crate::tree::Tree;
+
+const FAMILIES: &[&str] = &["api", "oat", "ort", "admin"];
+const BODY: usize = 60;
+
+/// Finds a family's prefix with 60 or more token characters behind it.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in &tree.files {
+        for (index, line) in file.text.lines().enumerate() {
+            if holds_token(line) {
+                let advice = "looks like a whole token: put it together from parts, and revoke it if it is real";
+                findings.push(Finding::new(&file.path, index + 1, advice));
+            }
+        }
+    }
+    findings
+}
+
+fn holds_token(line: &str) -> bool {
+    line.match_indices("sk-ant-").any(|(at, prefix)| {
+        let rest = &line[at + prefix.len()..];
+        let body = FAMILIES.iter().find_map(|family| rest.strip_prefix(family));
+        body.is_some_and(|body| {
+            body.bytes().take_while(|byte| is_token_byte(*byte)).count() >= BODY
+        })
+    })
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::check;
+
+    #[test]
+    fn whole_tokens_are_found_and_parts_are_not() {
+        for family in ["api03", "oat01", "ort01", "admin01"] {
+            let whole = format!("key = \"sk-ant-{family}-{}\"\n", "A".repeat(93));
+            case::check(check, &[("a.md", &whole)], &["a.md:1"]);
+            let part = format!("key = \"sk-ant-{family}-{}\"\n", "A".repeat(40));
+            case::check(check, &[("a.md", &part)], &[]);
+        }
+        case::check(
+            check,
+            &[("a.rs", "concat!(\"sk-ant-api03-\", \"A\")\n")],
+            &[],
+        );
+    }
+}

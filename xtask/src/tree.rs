@@ -1,0 +1,98 @@
+//! Reads the repository: every file that is tracked or about to be, as text.
+//!
+//! Invariant: rules look at a [`Tree`] and at nothing else, so that a test can hand them one made of strings.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// One file of the repository.
+pub(crate) struct File {
+    /// Path from the root, with forward slashes.
+    pub(crate) path: String,
+    /// Its text.
+    pub(crate) text: String,
+}
+
+/// The text files of the repository.
+pub(crate) struct Tree {
+    /// Where they were read; a tree made for a test has a made-up one.
+    pub(crate) root: PathBuf,
+    /// The files, ordered by path.
+    pub(crate) files: Vec<File>,
+}
+
+impl Tree {
+    /// Reads what git tracks, and what it would track if it were added. Files that are not UTF-8 are left out.
+    pub(crate) fn read(root: &Path) -> Result<Self> {
+        let output = Command::new("git")
+            .args([
+                "-c",
+                "safe.directory=*",
+                "ls-files",
+                "-z",
+                "--cached",
+                "--others",
+            ])
+            .arg("--exclude-standard")
+            .current_dir(root)
+            .output()
+            .context("run git ls-files")?;
+        ensure!(
+            output.status.success(),
+            "git ls-files failed in {}",
+            root.display()
+        );
+        let mut files: Vec<File> = String::from_utf8_lossy(&output.stdout)
+            .split_terminator('\0')
+            .filter_map(|path| {
+                let text = std::fs::read_to_string(root.join(path)).ok()?;
+                Some(File {
+                    path: path.to_owned(),
+                    text,
+                })
+            })
+            .collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Self {
+            root: root.to_owned(),
+            files,
+        })
+    }
+
+    /// Gives the file at a path, where there is one.
+    pub(crate) fn file(&self, path: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// Gives the text at a path; a file that is not there reads as empty.
+    pub(crate) fn text(&self, path: &str) -> &str {
+        self.file(path).map_or("", |file| &file.text)
+    }
+
+    /// Lists the Rust files.
+    pub(crate) fn rust(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| {
+            Path::new(&file.path)
+                .extension()
+                .is_some_and(|end| end == "rs")
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {
+    let mut files: Vec<File> = files
+        .iter()
+        .map(|(path, text)| File {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+        })
+        .collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Tree {
+        root: PathBuf::from("/srv/checkouts/keyreeve"),
+        files,
+    }
+}
