@@ -5,8 +5,12 @@
     reason = "these commands read the repository and the caller's environment"
 )]
 
+mod clients;
+mod environment;
 mod rust_source;
 mod say;
+mod scratch;
+mod suite;
 mod tidy;
 mod tree;
 
@@ -17,6 +21,8 @@ use anyhow::{Result, bail, ensure};
 
 const USAGE: &str = "\
 cargo xtask tidy      hold the rules that a compiler does not
+cargo xtask test      every test, the documentation's examples, and the real clients
+cargo xtask clients   only the real clients, pinned, on a network with loopback alone
 cargo xtask ci        all of .ci/run, as the public workflow runs it";
 
 fn main() -> ExitCode {
@@ -34,6 +40,10 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["tidy"] => tidy::run(&root()),
+        ["test"] => suite::run(&root()),
+        ["clients"] => clients::run(&root()),
+        // Not for people: the second half of `clients`, inside its network namespace.
+        ["clients-inside"] => clients::run_inside(&root()),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),
     }

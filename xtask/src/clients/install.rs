@@ -1,0 +1,121 @@
+//! Fetches the pinned clients under `target/clients`, once, with the ordinary package clients and the caller's settings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use super::scenario::Program;
+use crate::{environment, say};
+
+const CLAUDE_CODE: &str = "2.1.329";
+
+/// Fetches every client that is absent. One that cannot be had is left absent; its scenarios say so.
+pub(super) fn all(root: &Path) -> Result<()> {
+    for program in Program::ALL {
+        if program_path(root, program).is_err() {
+            say::line(format_args!("installing {program}"));
+            fetch(root, program)?;
+        }
+    }
+    Ok(())
+}
+
+/// The program that a scenario starts, or why it is not there.
+pub(super) fn program_path(root: &Path, program: Program) -> Result<PathBuf, String> {
+    let file = match program {
+        Program::Curl => {
+            return environment::find("curl").ok_or_else(|| "curl is not installed".to_owned());
+        }
+        Program::Python(_) => folder(root, program).join("bin/python"),
+        Program::ClaudeCode => {
+            let package = claude_package().ok_or("there is no Claude Code for this machine")?;
+            folder(root, program)
+                .join("node_modules")
+                .join(package)
+                .join("claude")
+        }
+    };
+    let complete = folder(root, program).join("complete").is_file() && file.is_file();
+    if complete {
+        Ok(file)
+    } else {
+        Err(format!("{program} could not be installed"))
+    }
+}
+
+fn folder(root: &Path, program: Program) -> PathBuf {
+    let clients = environment::target(root).join("clients");
+    match program {
+        Program::Curl => clients,
+        Program::Python(version) => clients.join(format!("anthropic-{version}")),
+        Program::ClaudeCode => clients.join(format!("claude-code-{CLAUDE_CODE}")),
+    }
+}
+
+/// Installs into a clean folder and marks it complete only when every step went well.
+fn fetch(root: &Path, program: Program) -> Result<()> {
+    let folder = folder(root, program);
+    let steps = match program {
+        Program::Curl => return Ok(()),
+        Program::Python(version) => python_steps(&folder, version),
+        Program::ClaudeCode => claude_steps(&folder),
+    };
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let went_well = |mut step: Command| {
+        step.stdin(Stdio::null()).stdout(Stdio::null());
+        step.status().is_ok_and(|status| status.success())
+    };
+    if steps.into_iter().all(went_well) {
+        fs::write(folder.join("complete"), "").context("mark the client complete")?;
+    }
+    Ok(())
+}
+
+fn python_steps(folder: &Path, version: &str) -> Vec<Command> {
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv"]).arg(folder);
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--only-binary",
+        ":all:",
+    ]);
+    pip.arg(format!("anthropic=={version}"));
+    vec![venv, pip]
+}
+
+/// The platform's own package holds the binary, which needs no Node and no install script.
+fn claude_steps(folder: &Path) -> Vec<Command> {
+    let mut npm = Command::new("npm");
+    npm.args([
+        "install",
+        "--no-save",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
+    npm.arg("--prefix").arg(folder);
+    npm.arg(format!(
+        "{}@{CLAUDE_CODE}",
+        claude_package().unwrap_or_default()
+    ));
+    vec![npm]
+}
+
+fn claude_package() -> Option<&'static str> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Some("@anthropic-ai/claude-code-linux-x64"),
+        ("linux", "aarch64") => Some("@anthropic-ai/claude-code-linux-arm64"),
+        _ => None,
+    }
+}

@@ -1,0 +1,160 @@
+//! `cargo xtask clients`: the programs people really use, pinned, against the gateway and the simulated API.
+//!
+//! They run in a network namespace of their own that has loopback only, with a scrubbed environment and a home made
+//! for each scenario. What they sent is recorded on its way to the gateway, and compared with what the simulated API
+//! saw behind it and with the ledger.
+//!
+//! Invariant: a scenario whose client cannot be had on this machine is skipped by name, never passed over.
+
+mod compare;
+mod http;
+mod inside;
+mod install;
+mod namespace;
+mod relay;
+mod scenario;
+mod stage;
+
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{environment, say};
+pub(crate) use inside::run as run_inside;
+
+/// What became of a scenario.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed { name: String },
+    Failed { name: String, why: String },
+    Skipped { name: String, why: String },
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed { name } => write!(f, "PASSED {name}"),
+            Self::Failed { name, why } => write!(f, "FAILED {name}: {why}"),
+            Self::Skipped { name, why } => write!(f, "SKIPPED {name}: {why}"),
+        }
+    }
+}
+
+impl Outcome {
+    /// Reads one back from the line it prints as. Names hold no `": "`.
+    fn read(line: &str) -> Option<Self> {
+        if let Some(name) = line.strip_prefix("PASSED ") {
+            return Some(Self::Passed {
+                name: name.to_owned(),
+            });
+        }
+        let (word, rest) = line.split_once(' ')?;
+        let (name, why) = rest.split_once(": ")?;
+        let (name, why) = (name.to_owned(), why.to_owned());
+        match word {
+            "FAILED" => Some(Self::Failed { name, why }),
+            "SKIPPED" => Some(Self::Skipped { name, why }),
+            _ => None,
+        }
+    }
+}
+
+/// Runs every scenario and fails if one failed.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let outcomes = outcomes(root)?;
+    let count =
+        |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| wanted(outcome)).count();
+    let passed = count(|outcome| matches!(outcome, Outcome::Passed { .. }));
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed { .. }));
+    let skipped = outcomes.len() - passed - failed;
+    say::line(format_args!(
+        "{passed} passed, {failed} failed, {skipped} skipped"
+    ));
+    ensure!(failed == 0, "{failed} failed");
+    Ok(())
+}
+
+/// Installs what is absent, runs every scenario in the namespace and tells what became of each.
+pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
+    say::line("\n== real clients");
+    install::all(root)?;
+    build(root)?;
+    let Some(namespace) = namespace::kind() else {
+        let why = "this machine lets nobody make a network namespace (unshare -n, unshare -rn)";
+        let skipped = |name: String| Outcome::Skipped {
+            name,
+            why: why.to_owned(),
+        };
+        return Ok(scenario::all()
+            .iter()
+            .map(|scenario| skipped(scenario.name()))
+            .collect());
+    };
+    let mut command = namespace.command(&std::env::current_exe()?);
+    command
+        .arg("clients-inside")
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let output = command
+        .spawn()
+        .context("enter the network namespace")?
+        .wait_with_output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    for line in text.lines() {
+        say::line(line);
+    }
+    let outcomes: Vec<Outcome> = text.lines().filter_map(Outcome::read).collect();
+    if !output.status.success() || outcomes.len() != scenario::all().len() {
+        bail!(
+            "{} of {} scenarios came to an end",
+            outcomes.len(),
+            scenario::all().len()
+        );
+    }
+    Ok(outcomes)
+}
+
+/// Builds the program under test with what has been fetched already.
+fn build(root: &Path) -> Result<()> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["build", "--locked", "--quiet", "--package", "keyreeve"])
+        .current_dir(root);
+    let status = command.status().context("build keyreeve")?;
+    ensure!(status.success(), "keyreeve does not build");
+    Ok(())
+}
+
+/// The program under test.
+fn keyreeve(root: &Path) -> std::path::PathBuf {
+    environment::target(root).join("debug").join("keyreeve")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+
+    #[test]
+    fn outcomes_are_read_back_from_what_they_print() {
+        let name = || "curl streams".to_owned();
+        let why = || "expected a: found b".to_owned();
+        let outcomes = [
+            Outcome::Passed { name: name() },
+            Outcome::Failed {
+                name: name(),
+                why: why(),
+            },
+            Outcome::Skipped {
+                name: name(),
+                why: why(),
+            },
+        ];
+        for outcome in outcomes {
+            assert_eq!(Outcome::read(&outcome.to_string()), Some(outcome));
+        }
+        assert_eq!(Outcome::read("a line of somebody's"), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! The scenarios, as data: which program does what, and what must have been seen behind the gateway.
+
+use std::fmt;
+
+/// A program that people use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Program {
+    Curl,
+    /// The official Python SDK of this version.
+    Python(&'static str),
+    ClaudeCode,
+}
+
+impl Program {
+    /// Each of them.
+    pub(super) const ALL: [Self; 4] = [
+        Self::Curl,
+        Self::Python("2.11.0"),
+        Self::Python("0.125.0"),
+        Self::ClaudeCode,
+    ];
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Curl => f.write_str("curl"),
+            Self::Python(version) => write!(f, "python anthropic {version}"),
+            Self::ClaudeCode => f.write_str("claude code 2.1.329"),
+        }
+    }
+}
+
+/// What the program is asked to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Act {
+    /// A message, whole.
+    Plain,
+    /// A message, streamed.
+    Stream,
+    /// A message that calls a tool, with two made-up betas.
+    Tool,
+    /// A model that nobody has.
+    Error,
+    /// `count_tokens`.
+    Count,
+    /// The list of models.
+    Models,
+    /// `claude -p hi` with the key in `ANTHROPIC_AUTH_TOKEN`.
+    AuthToken,
+    /// `claude -p hi` with an `apiKeyHelper` that prints the key.
+    Helper,
+    /// `claude -p hi` with a key that nobody made.
+    WrongKey,
+}
+
+/// What must have happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Expected {
+    /// The upstream answered with this status, and the ledger has a row of this operation.
+    Answered {
+        status: u64,
+        operation: &'static str,
+    },
+    /// The gateway refused and the client took no for an answer: it asked once, and nothing went upstream.
+    RefusedOnce,
+}
+
+/// One scenario.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scenario {
+    pub(super) program: Program,
+    pub(super) act: Act,
+}
+
+impl Scenario {
+    /// Its name, under which its outcome is printed.
+    pub(super) fn name(&self) -> String {
+        let act = match self.act {
+            Act::Plain => "gets a message",
+            Act::Stream => "gets a streamed message",
+            Act::Tool => "gets a tool call",
+            Act::Error => "gets the upstream's error",
+            Act::Count => "counts tokens",
+            Act::Models => "lists models",
+            Act::AuthToken => "answers by ANTHROPIC_AUTH_TOKEN",
+            Act::Helper => "answers by apiKeyHelper",
+            Act::WrongKey => "asks once with a wrong key",
+        };
+        format!("{} {act}", self.program)
+    }
+
+    /// The path on which the client asks.
+    pub(super) fn path(&self) -> &'static str {
+        match self.act {
+            Act::Count => "/v1/messages/count_tokens",
+            Act::Models => "/v1/models",
+            _ => "/v1/messages",
+        }
+    }
+
+    /// What must have happened.
+    pub(super) fn expected(&self) -> Expected {
+        match self.act {
+            Act::WrongKey => Expected::RefusedOnce,
+            Act::Error => Expected::Answered {
+                status: 404,
+                operation: "messages",
+            },
+            Act::Count => Expected::Answered {
+                status: 200,
+                operation: "count_tokens",
+            },
+            Act::Models => Expected::Answered {
+                status: 200,
+                operation: "models",
+            },
+            _ => Expected::Answered {
+                status: 200,
+                operation: "messages",
+            },
+        }
+    }
+
+    /// Whether the client asks for a stream.
+    pub(super) fn streams(&self) -> bool {
+        matches!(self.act, Act::Stream | Act::AuthToken | Act::Helper)
+    }
+}
+
+/// Every scenario.
+pub(super) fn all() -> Vec<Scenario> {
+    const PYTHON: [Act; 6] = [
+        Act::Plain,
+        Act::Stream,
+        Act::Tool,
+        Act::Error,
+        Act::Count,
+        Act::Models,
+    ];
+    let acts = |program| match program {
+        Program::Curl => &PYTHON[..4],
+        Program::Python(_) => &PYTHON[..],
+        Program::ClaudeCode => &[Act::AuthToken, Act::Helper, Act::WrongKey],
+    };
+    let of = |program| {
+        acts(program)
+            .iter()
+            .map(move |&act| Scenario { program, act })
+    };
+    Program::ALL.into_iter().flat_map(of).collect()
+}
