@@ -3,7 +3,7 @@
 //! `docs/promises.md` writes a test's id as in `NF-03`; the test's own name begins with it, `nf_03_…`.
 
 use super::Finding;
-use crate::tree::Tree;
+use crate::tree::{File, Tree};
 
 const PAGE: &str = "docs/promises.md";
 
@@ -19,7 +19,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         };
         for id in ids(holds) {
             let function = format!("fn {}_", id.to_lowercase().replace('-', "_"));
-            if !tree.rust().any(|file| file.text.contains(&function)) {
+            let written =
+                |file: &&File| !file.path.starts_with("xtask/") && file.text.contains(&function);
+            if tree.rust().find(written).is_none() {
                 let advice = format!(
                     "no test `{function}…`: write it, or move {id} to what does not hold yet"
                 );
