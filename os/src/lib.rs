@@ -5,5 +5,6 @@
 pub mod files;
 pub mod lock;
 pub mod memory;
+pub mod ports;
 pub mod process;
 pub mod world;

@@ -1,5 +1,7 @@
 //! What the ledger remembers: one row an attempt, opened by an [`Intent`] and closed by an [`Outcome`].
 
+use std::fmt;
+
 use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Basis;
@@ -15,6 +17,13 @@ pub struct AttemptId(pub Uuid);
 /// Names a client's request; its attempts share it. A UUID v7.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub Uuid);
+
+impl fmt::Display for RequestId {
+    /// Writes it as clients and logs see it: `req_kr_` and 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "req_kr_{}", self.0.simple())
+    }
+}
 
 /// Which API the attempt is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
