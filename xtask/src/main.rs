@@ -1,10 +1,11 @@
-//! The developer's commands: `cargo xtask tidy`, `test`, `clients` and `ci`.
+//! The developer's commands: `cargo xtask tidy`, `test`, `clients`, `bench` and `ci`.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::disallowed_methods,
     reason = "these commands read the repository and the caller's environment"
 )]
 
+mod bench;
 mod clients;
 mod environment;
 mod rust_source;
@@ -23,6 +24,7 @@ const USAGE: &str = "\
 cargo xtask tidy      hold the rules that a compiler does not
 cargo xtask test      every test, the documentation's examples, and the real clients
 cargo xtask clients   only the real clients, pinned, on a network with loopback alone
+cargo xtask bench     what the gateway costs beside nginx, and how long short commands take
 cargo xtask ci        all of .ci/run, as the public workflow runs it";
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["clients"] => clients::run(&root()),
         // Not for people: the second half of `clients`, inside its network namespace.
         ["clients-inside"] => clients::run_inside(&root()),
+        ["bench"] => bench::run(&root()),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),
     }

@@ -1,0 +1,63 @@
+//! How long short commands take from nothing to the end.
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::stage::Stage;
+use crate::say;
+
+/// How often each command is run; the middle one counts.
+const RUNS: usize = 21;
+
+/// Times `inspect` and `key list`, beside `true`, which costs what starting any program costs here.
+pub(super) fn run(stage: &Stage) -> Result<()> {
+    let nothing = middle(|| Ok(std::process::Command::new("true")), b"")?;
+    let pasted = format!("sk-ant-{}-{}AA\n", "api03", "x".repeat(93));
+    let inspect = middle(|| with(stage, &["inspect", "-"]), pasted.as_bytes())?;
+    let list = middle(|| with(stage, &["key", "list"]), b"")?;
+    for (name, time) in [
+        ("true", nothing),
+        ("keyreeve inspect", inspect),
+        ("keyreeve key list", list),
+    ] {
+        say::line(format_args!(
+            "{name:<18} {:>6.1} ms (middle of {RUNS})",
+            time.as_secs_f64() * 1e3
+        ));
+    }
+    Ok(())
+}
+
+fn with(stage: &Stage, arguments: &[&str]) -> Result<std::process::Command> {
+    let mut command = stage.keyreeve()?;
+    command.args(arguments);
+    Ok(command)
+}
+
+fn middle(make: impl Fn() -> Result<std::process::Command>, input: &[u8]) -> Result<Duration> {
+    let mut times = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let mut command = make()?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a stop-watch around another process"
+        )]
+        let started = Instant::now();
+        let mut child = command.spawn().context("start a command")?;
+        let mut stdin = child.stdin.take().context("no standard input")?;
+        // `true` may be gone before it is written to.
+        let _gone = stdin.write_all(input);
+        drop(stdin);
+        ensure!(child.wait()?.success(), "a command failed");
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    times.get(RUNS / 2).copied().context("no runs")
+}
