@@ -7,5 +7,6 @@
 mod peek;
 mod price;
 mod token;
+mod resolve;
 mod usage;
 mod virtual_key;
