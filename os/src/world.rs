@@ -1,6 +1,7 @@
 //! The clock, the environment and randomness: the only places in the product where any of them is read.
 
 use jiff::Timestamp;
+use keyreeve_core::snapshot::Environment;
 
 /// Reads the clock. The one such call in the product.
 pub fn now() -> Timestamp {
@@ -9,6 +10,16 @@ pub fn now() -> Timestamp {
         reason = "this is the one place that reads the clock"
     )]
     Timestamp::now()
+}
+
+/// Captures the environment this process was started with. The one such call in the product.
+pub fn environment() -> Environment {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    let variables = std::env::vars_os();
+    Environment::from_pairs(variables)
 }
 
 /// Fills an array from the operating system's random generator.
