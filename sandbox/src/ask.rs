@@ -73,9 +73,7 @@ impl Ask {
                 "messages: at least one message is required",
             ));
         };
-        if !models.serves(&model) {
-            return Err(Refusal::not_found(format!("model: {model}")));
-        }
+        models.get(&model)?;
         Ok(Self {
             segments: segments(&request)?,
             max_tokens,

@@ -46,22 +46,15 @@ impl Models {
         Self(table.models().map(model).collect())
     }
 
-    /// Says whether a model can be asked for: by its id, or by its id with or without a date behind it.
-    pub(crate) fn serves(&self, id: &str) -> bool {
-        let asked = without_date(id);
-        self.0
-            .iter()
-            .any(|model| model.id == id || without_date(&model.id) == asked)
-    }
-
-    /// One model.
+    /// One model: by its id, or by its id without the date behind it, or with one where it has none.
+    ///
+    /// # Errors
+    /// The API's 404 for a model that is not in the list.
     pub(crate) fn get(&self, id: &str) -> Result<&Model, Refusal> {
-        let model = self.0.iter().find(|model| model.id == id);
-        let model = model.or_else(|| {
-            self.0
-                .iter()
-                .find(|model| without_date(&model.id) == without_date(id))
-        });
+        let is_meant = |model: &&Model| {
+            model.id == id || without_date(&model.id) == id || model.id == without_date(id)
+        };
+        let model = self.0.iter().find(is_meant);
         model.ok_or_else(|| Refusal::not_found(format!("model: {id}")))
     }
 

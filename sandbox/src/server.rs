@@ -57,7 +57,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Given to a client to send the head of its next request.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The most bytes of a request's head: its first line and its headers.
+/// Bytes of a request's head, its first line and its headers, after which no more is read of one that is not complete.
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Waited when the machine has no room for another connection.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,12 +18,26 @@ use tokio_util::sync::CancellationToken;
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running sandbox; it stops when it is dropped.
+/// A running sandbox, and a client of it.
 pub(crate) struct Running {
-    pub(crate) addr: SocketAddr,
+    client: Client,
     pub(crate) control: Control,
     stop: CancellationToken,
     task: JoinHandle<io::Result<()>>,
+}
+
+/// Sends requests to one address.
+#[derive(Clone, Copy)]
+pub(crate) struct Client {
+    pub(crate) addr: SocketAddr,
+}
+
+impl Deref for Running {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
 }
 
 /// What came back.
@@ -70,11 +85,16 @@ impl Running {
         #[expect(clippy::disallowed_methods, reason = "the test waits for it in `stop`")]
         let task = tokio::spawn(sandbox.run(stopped));
         Self {
-            addr,
+            client: Client { addr },
             control,
             stop,
             task,
         }
+    }
+
+    /// A client that outlives it.
+    pub(crate) fn client(&self) -> Client {
+        self.client
     }
 
     /// Stops it and waits until it has.
@@ -86,7 +106,9 @@ impl Running {
             .unwrap()
             .unwrap();
     }
+}
 
+impl Client {
     /// Sends a request as given; `host`, `content-length` and `connection` are added.
     pub(crate) async fn send(
         &self,

@@ -104,6 +104,7 @@ async fn a_model_is_found_by_its_id_with_or_without_the_date() {
     let sandbox = Running::start().await;
     for (asked, found) in [
         ("claude-haiku-5-5", "claude-haiku-5-5"),
+        ("claude-haiku-5-5-20261007", "claude-haiku-5-5"),
         ("claude-haiku-4-5", "claude-haiku-4-5-20251001"),
     ] {
         let reply = sandbox
@@ -115,6 +116,10 @@ async fn a_model_is_found_by_its_id_with_or_without_the_date() {
             200
         );
     }
+    let other_date = sandbox
+        .post("a", &json!({"model": "claude-haiku-4-5-20240101"}))
+        .await;
+    assert_eq!(other_date.status, 404);
     let reply = sandbox
         .call("a", "GET /v1/models/claude-nonesuch-9", b"")
         .await;

@@ -249,6 +249,10 @@ async fn what_is_no_script_is_refused_by_name() {
         ),
         ("[{\"delay_ms\":1,\"how\":\"rst\"}]", "step 1 says `how`"),
         ("[{\"error\":\"none_such\"}]", "step 1 names an error"),
+        (
+            "[{\"ok\":true,\"times\":0}]",
+            "step 1 cannot be read: invalid value",
+        ),
         ("[{}]", "step 1 must say one of"),
         ("[{\"ok\":true,\"status\":500}]", "step 1 must say one of"),
         ("[{\"status\":99}]", "step 1 has a status or header"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::usage::{Meter, of_body};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -147,14 +148,31 @@ async fn events_come_in_the_order_of_the_grammar() {
 }
 
 #[tokio::test]
+async fn a_running_stream_is_finished_before_the_sandbox_stops() {
+    let sandbox = Running::start().await;
+    let steps = keyreeve_sandbox::read_script("[{\"pace_ms\": 10}]").unwrap();
+    sandbox
+        .control
+        .script(&Fingerprint::of(&api_key("a")), steps);
+    let client = sandbox.client();
+    let streaming = async { client.post("a", &json!({"stream": true})).await };
+    let stopping = async {
+        while sandbox.control.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        sandbox.stop().await;
+    };
+    let (reply, ()) = tokio::join!(streaming, stopping);
+    assert_eq!(reply.events().last().unwrap().0, "message_stop");
+}
+
+#[tokio::test]
 async fn each_event_leaves_before_the_next_is_due() {
     let sandbox = Running::start().await;
     let script =
         keyreeve_sandbox::read_script("[{\"silent_ms\": 60000, \"after_events\": 2}]").unwrap();
     let key = api_key("a");
-    sandbox
-        .control
-        .script(&keyreeve_core::secret::Fingerprint::of(&key), script);
+    sandbox.control.script(&Fingerprint::of(&key), script);
     let body = ask(&json!({"stream": true})).to_string();
     let head = format!(
         "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\nanthropic-version: 2026-10-21\r\ncontent-length: {}\r\n\r\n",
