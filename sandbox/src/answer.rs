@@ -22,16 +22,6 @@ pub(crate) enum Content {
     Events(Vec<Bytes>),
 }
 
-impl Content {
-    /// The parts in which it is sent.
-    pub(crate) fn into_parts(self) -> Vec<Bytes> {
-        match self {
-            Self::Whole(bytes) => vec![bytes],
-            Self::Events(events) => events,
-        }
-    }
-}
-
 impl Answer {
     /// A 200 whose body is `value` as JSON.
     pub(crate) fn json(value: &impl Serialize) -> Self {

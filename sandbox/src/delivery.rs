@@ -43,7 +43,7 @@ pub(crate) struct Delivery {
     pub(crate) delay: Duration,
     /// Waited before each event but the first.
     pub(crate) pace: Duration,
-    /// Waited once, after so many events.
+    /// Waited once, after so many events, before the last at the latest.
     pub(crate) silence: Option<(usize, Duration)>,
     /// Where the connection breaks: after so many bytes of the body.
     pub(crate) cut: Option<(usize, How)>,
@@ -62,30 +62,41 @@ enum Act {
 
 /// Makes the body that sends `content` in the way asked for.
 pub(crate) fn body(content: Content, delivery: Delivery) -> Body {
-    if let Content::Whole(bytes) = content {
-        if delivery.silence.is_none() && delivery.cut.is_none() {
-            return Full::new(bytes)
+    match content {
+        Content::Whole(bytes) if delivery.silence.is_none() && delivery.cut.is_none() => {
+            Full::new(bytes)
                 .map_err(|never| match never {})
-                .boxed_unsync();
+                .boxed_unsync()
         }
-        return acting(acts(vec![bytes], delivery));
+        Content::Whole(bytes) => {
+            let silence = delivery.silence.map(|(_, time)| (0, time));
+            acting(acts(
+                vec![bytes],
+                Delivery {
+                    silence,
+                    ..delivery
+                },
+            ))
+        }
+        Content::Events(events) => acting(acts(events, delivery)),
     }
-    acting(acts(content.into_parts(), delivery))
 }
 
 /// Lays out the acts of sending.
 fn acts(parts: Vec<Bytes>, delivery: Delivery) -> VecDeque<Act> {
-    let whole = parts.len() == 1;
     let mut acts = VecDeque::with_capacity(parts.len() * 2 + 2);
     let mut left = delivery.cut.map_or(usize::MAX, |(after, _)| after);
+    let silence = delivery
+        .silence
+        .map(|(after, time)| (after.min(parts.len().saturating_sub(1)), time));
     for (index, part) in parts.into_iter().enumerate() {
-        if let Some((after, silence)) = delivery.silence
-            && (after == index || (whole && index == 0))
-        {
-            acts.push_back(Act::Wait(silence));
-        }
         if index > 0 {
             acts.push_back(Act::Wait(delivery.pace));
+        }
+        if let Some((after, time)) = silence
+            && after == index
+        {
+            acts.push_back(Act::Wait(time));
         }
         let take = left.min(part.len());
         left -= take;
