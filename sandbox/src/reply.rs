@@ -123,6 +123,24 @@ pub(crate) fn compose(ask: &Ask, prompt: Prompt, mark: Mark) -> Message {
 }
 
 impl Block {
+    /// The block as a stream starts it: empty.
+    pub(crate) fn opening(&self) -> Self {
+        match self {
+            Self::Thinking { .. } => Self::Thinking {
+                thinking: String::new(),
+                signature: String::new(),
+            },
+            Self::Text { .. } => Self::Text {
+                text: String::new(),
+            },
+            Self::ToolUse { id, name, .. } => Self::ToolUse {
+                id: id.clone(),
+                name: name.clone(),
+                input: json!({}),
+            },
+        }
+    }
+
     /// The tokens of it, by the rule that counts prompts too.
     fn tokens(&self) -> u64 {
         match self {
@@ -209,25 +227,5 @@ fn usage(ask: &Ask, prompt: Prompt, content: &[Block]) -> Usage {
         output_tokens_details: ask.thinking.then_some(OutputDetails { thinking_tokens }),
         service_tier: "standard",
         inference_geo: ask.inference_geo,
-    }
-}
-
-impl Block {
-    /// The block as a stream starts it: empty.
-    pub(crate) fn opening(&self) -> Self {
-        match self {
-            Self::Thinking { .. } => Self::Thinking {
-                thinking: String::new(),
-                signature: String::new(),
-            },
-            Self::Text { .. } => Self::Text {
-                text: String::new(),
-            },
-            Self::ToolUse { id, name, .. } => Self::ToolUse {
-                id: id.clone(),
-                name: name.clone(),
-                input: json!({}),
-            },
-        }
     }
 }
