@@ -68,11 +68,11 @@ impl Ask {
             Endpoint::CountTokens => None,
         };
         let messages = required(&request, "messages", Value::as_array)?;
-        let Some(last) = messages.last() else {
-            return Err(Refusal::bad_request(
-                "messages: at least one message is required",
-            ));
-        };
+        if messages.is_empty() {
+            let text = "messages: at least one message is required";
+            return Err(Refusal::bad_request(text));
+        }
+        let last = last_turn(messages);
         models.get(&model)?;
         Ok(Self {
             segments: segments(&request)?,
@@ -123,6 +123,12 @@ fn choice(value: &Value) -> Choice {
 
 fn blocks(message: &Value) -> impl Iterator<Item = &Value> {
     message["content"].as_array().into_iter().flatten()
+}
+
+/// The last message of somebody who speaks: newer clients put a message of role `system` behind the user's.
+fn last_turn(messages: &[Value]) -> &Value {
+    let turn = messages.iter().rfind(|message| message["role"] != "system");
+    turn.unwrap_or(&Value::Null)
 }
 
 /// The last text of a message of the user's.

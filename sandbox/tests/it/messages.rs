@@ -167,6 +167,10 @@ async fn a_tool_is_called_when_asked_for() {
     ] {
         check_tool(&sandbox, more, expected).await;
     }
+    let mut reminded = says("use the tool Bash");
+    let reminder = json!({"role": "system", "content": "# Environment"});
+    reminded["messages"].as_array_mut().unwrap().push(reminder);
+    check_tool(&sandbox, reminded, json!(["Bash", {}])).await;
     let mut never = says("use the tool");
     never["tool_choice"] = json!({"type": "none"});
     check_tool(&sandbox, never, Value::Null).await;
