@@ -18,7 +18,7 @@ fn shown(minted: &Minted) -> &str {
 fn key(models: &[&str]) -> VirtualKey {
     VirtualKey {
         id: KeyId(Uuid::from_u128(7)),
-        name: "tool".parse().unwrap(),
+        name: "tool".parse().expect("a name"),
         profiles: Vec::new(),
         models: models.iter().map(ToString::to_string).collect(),
         expires_at: None,

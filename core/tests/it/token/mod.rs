@@ -62,14 +62,16 @@ fn summary(reading: &Reading) -> String {
 
 /// Everything that a reading says to people.
 fn messages(reading: &Reading) -> String {
-    let mut text = format!("{}\n{:?}\n", reading.family, reading.problems);
-    for fix in &reading.fixes {
-        text += &format!("{fix}\n");
-    }
-    for problem in &reading.problems {
-        text += &format!("{problem}\n");
-    }
-    text
+    let fixes = reading.fixes.iter().map(ToString::to_string);
+    let problems = reading
+        .problems
+        .iter()
+        .map(|found| format!("{found} {found:?}"));
+    fixes
+        .chain(problems)
+        .chain([reading.family.to_string()])
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn kept(reading: &Reading) -> Option<&str> {
@@ -79,127 +81,113 @@ fn kept(reading: &Reading) -> Option<&str> {
         .map(|token| token.expose_for(Sink::Shown))
 }
 
+/// What was pasted, with its parts in braces, and what the vendor's grammar says of it.
+const PASTED: &[(&str, &str)] = &[
+    ("{vendor}api03-aaaa\0aaaa", "reject api_key  bad_char@18"),
+    (
+        "\u{feff}X-Api-Key: {head}/",
+        "reject api_key invisible_chars+header_name bad_char@63",
+    ),
+    (
+        "{head}\r{tail}",
+        "reject unknown_anthropic  inner_whitespace@51",
+    ),
+    ("{head}\n {tail}", "warn api_key joined_lines "),
+    (
+        "{whole},{whole}",
+        "reject unknown_anthropic  several_tokens",
+    ),
+    ("{whole}{whole}", "reject unknown_anthropic  several_tokens"),
+    (
+        "\"x-api-key\": \"{whole}\",",
+        "warn api_key trailing_punctuation+header_name+quotes ",
+    ),
+    ("api_key: {whole}", "warn api_key assignment "),
+    (
+        "'Authorization: Bearer {whole}'",
+        "warn api_key quotes+header_name+bearer ",
+    ),
+    ("set ANTHROPIC_API_KEY={whole}", "warn api_key assignment "),
+    (
+        "{vendor}Api03-{long}",
+        "reject unknown_anthropic  wrong_case",
+    ),
+    ("{vendor}", "reject unknown_anthropic  no_body"),
+    (
+        "{vendor}api03-xxxxxxxxxxxxxxxxxxxxxxxx",
+        "reject unknown_anthropic  placeholder",
+    ),
+    (
+        "{vendor}api03-…wxYZ",
+        "reject unknown_anthropic  placeholder",
+    ),
+    ("<token>", "reject opaque  placeholder"),
+    ("$(cat key file)", "reject opaque  unexpanded_variable"),
+    ("please help", "reject opaque  inner_whitespace@7"),
+    ("ANTHROPIC_API_KEY=", "reject opaque assignment empty"),
+    (
+        "{vendor}api03-{longest}",
+        "reject unknown_anthropic  too_long",
+    ),
+    (
+        "{longest}{longest}{longest}{longest}!",
+        "reject opaque  too_long",
+    ),
+    ("krv_{long}", "reject virtual_key  keyreeves_own"),
+    (
+        "export ANTHROPIC_API_KEY=krv_{long}",
+        "reject virtual_key assignment keyreeves_own",
+    ),
+    ("kra_{long}", "reject admin_virtual_key  keyreeves_own"),
+    ("KRV_{long}", "reject opaque  wrong_case"),
+];
+
+/// The same for another gateway's token.
+const FOREIGN: &[(&str, &str)] = &[
+    ("sk-1234", "accept other_vendor  "),
+    ("a/b+c==~!{}", "accept opaque  "),
+    ("dGVzdC1rZXk=", "accept opaque  "),
+    ("eyJ{long}.eyJ{long}.{long}", "accept other_vendor  "),
+    ("{vendor}api03-abc", "accept api_key  "),
+    ("Bearer tok_1\n", "warn opaque trim+bearer "),
+    (
+        "export GATEWAY_TOKEN='tok_1'",
+        "warn opaque assignment+quotes ",
+    ),
+    ("krv_{long}", "warn virtual_key  key_of_a_keyreeve"),
+    ("kra_{long}", "reject admin_virtual_key  keyreeves_own"),
+    (
+        "{vendor}sid01-{long}",
+        "reject claude_session  not_an_api_credential",
+    ),
+    ("tok 1", "reject opaque  inner_whitespace@4"),
+    ("tok\n1", "reject opaque  inner_whitespace@4"),
+    (" tok\u{1b}1", "reject opaque trim bad_char@5"),
+    ("tök", "reject opaque  bad_char@2"),
+    ("%GATEWAY_TOKEN%", "reject opaque  unexpanded_variable"),
+    ("{longest}", "accept opaque  "),
+    ("{longest}a", "reject opaque  too_long"),
+];
+
+/// Puts the parts in braces in.
+fn filled(template: &str) -> String {
+    let whole = canonical("api03-");
+    template
+        .replace("{vendor}", "sk-ant-")
+        .replace("{whole}", &whole)
+        .replace("{head}", &whole[..50])
+        .replace("{tail}", &whole[50..])
+        .replace("{longest}", &"a".repeat(LONGEST))
+        .replace("{long}", &"a".repeat(48))
+}
+
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
-    let whole = canonical("api03-");
-    let own = token("krv_", &"a".repeat(48));
-    for (name, pasted, expected) in [
-        (
-            "NUL",
-            token("api03-", "aaaa\0aaaa"),
-            "reject api_key  bad_char@18",
-        ),
-        (
-            "after repairs",
-            format!("\u{feff}X-Api-Key: {}/", &whole[..50]),
-            "reject api_key invisible_chars+header_name bad_char@63",
-        ),
-        (
-            "lone carriage return",
-            format!("{}\r{}", &whole[..50], &whole[50..]),
-            "reject unknown_anthropic  inner_whitespace@51",
-        ),
-        (
-            "two on a line",
-            format!("{whole},{whole}"),
-            "reject unknown_anthropic  several_tokens",
-        ),
-        (
-            "glued",
-            format!("{whole}{whole}"),
-            "reject unknown_anthropic  several_tokens",
-        ),
-        (
-            "JSON pair",
-            format!("\"x-api-key\": \"{whole}\","),
-            "warn api_key trailing_punctuation+header_name+quotes ",
-        ),
-        (
-            "YAML",
-            format!("api_key: {whole}"),
-            "warn api_key assignment ",
-        ),
-        (
-            "quoted header",
-            format!("'Authorization: Bearer {whole}'"),
-            "warn api_key quotes+header_name+bearer ",
-        ),
-        (
-            "windows",
-            format!("set ANTHROPIC_API_KEY={whole}"),
-            "warn api_key assignment ",
-        ),
-        (
-            "mixed case",
-            whole.replace("api", "Api"),
-            "reject unknown_anthropic  wrong_case",
-        ),
-        (
-            "prefix of the vendor",
-            "sk-ant-".into(),
-            "reject unknown_anthropic  no_body",
-        ),
-        (
-            "crossed out",
-            token("api03-", &"x".repeat(95)),
-            "reject unknown_anthropic  placeholder",
-        ),
-        (
-            "angle brackets",
-            "<token>".into(),
-            "reject opaque  placeholder",
-        ),
-        (
-            "command",
-            "$(cat key file)".into(),
-            "reject opaque  unexpanded_variable",
-        ),
-        (
-            "our redaction",
-            redact(&whole),
-            "reject unknown_anthropic  placeholder",
-        ),
-        (
-            "prose",
-            "please help".into(),
-            "reject opaque  inner_whitespace@7",
-        ),
-        (
-            "empty value",
-            "ANTHROPIC_API_KEY=".into(),
-            "reject opaque assignment empty",
-        ),
-        (
-            "too long",
-            token("api03-", &"a".repeat(LONGEST)),
-            "reject unknown_anthropic  too_long",
-        ),
-        (
-            "far too long",
-            "a".repeat(LONGEST * 5),
-            "reject opaque  too_long",
-        ),
-        ("our own", own.clone(), "reject virtual_key  keyreeves_own"),
-        (
-            "our own, exported",
-            format!("export ANTHROPIC_API_KEY={own}"),
-            "reject virtual_key assignment keyreeves_own",
-        ),
-        (
-            "our own admin's",
-            own.replace("krv", "kra"),
-            "reject admin_virtual_key  keyreeves_own",
-        ),
-        (
-            "our own, shouted",
-            own.to_uppercase(),
-            "reject opaque  wrong_case",
-        ),
-    ] {
+    for (pasted, expected) in PASTED {
         assert_eq!(
-            summary(&read(&pasted, Grammar::Anthropic)),
-            expected,
-            "{name}"
+            summary(&read(&filled(pasted), Grammar::Anthropic)),
+            *expected,
+            "{pasted}"
         );
     }
 }
@@ -234,88 +222,12 @@ fn a_key_in_a_url_is_recognised_and_refused() {
 
 #[test]
 fn another_gateways_token_needs_only_to_fit_a_header() {
-    let session = canonical("sid01-");
-    let jwt = [
-        "eyJ",
-        &"a".repeat(30),
-        ".eyJ",
-        &"b".repeat(30),
-        ".",
-        &"c".repeat(30),
-    ]
-    .concat();
-    for (name, pasted, expected) in [
-        ("short", "sk-1234".into(), "accept other_vendor  "),
-        ("opaque", "a/b+c==~!{}".into(), "accept opaque  "),
-        (
-            "base64 padding is no assignment",
-            "dGVzdC1rZXk=".into(),
-            "accept opaque  ",
-        ),
-        ("web token", jwt, "accept other_vendor  "),
-        (
-            "the vendor's, cut",
-            token("api03-", "abc"),
-            "accept api_key  ",
-        ),
-        (
-            "Bearer",
-            "Bearer tok_1\n".into(),
-            "warn opaque trim+bearer ",
-        ),
-        (
-            "exported",
-            "export GATEWAY_TOKEN='tok_1'".into(),
-            "warn opaque assignment+quotes ",
-        ),
-        (
-            "another keyreeve's",
-            token("krv_", &"a".repeat(48)),
-            "warn virtual_key  key_of_a_keyreeve",
-        ),
-        (
-            "admin key",
-            token("kra_", &"a".repeat(48)),
-            "reject admin_virtual_key  keyreeves_own",
-        ),
-        (
-            "session cookie",
-            session,
-            "reject claude_session  not_an_api_credential",
-        ),
-        (
-            "inner blank",
-            "tok 1".into(),
-            "reject opaque  inner_whitespace@4",
-        ),
-        (
-            "wrapped",
-            "tok\n1".into(),
-            "reject opaque  inner_whitespace@4",
-        ),
-        (
-            "escape",
-            " tok\u{1b}1".into(),
-            "reject opaque trim bad_char@5",
-        ),
-        ("umlaut", "tök".into(), "reject opaque  bad_char@2"),
-        (
-            "variable",
-            "%GATEWAY_TOKEN%".into(),
-            "reject opaque  unexpanded_variable",
-        ),
-        ("longest", "a".repeat(LONGEST), "accept opaque  "),
-        (
-            "too long",
-            "a".repeat(LONGEST + 1),
-            "reject opaque  too_long",
-        ),
-    ] {
-        let reading = read(&pasted, Grammar::Printable);
-        assert_eq!(summary(&reading), expected, "{name}");
+    for (pasted, expected) in FOREIGN {
+        let reading = read(&filled(pasted), Grammar::Printable);
+        assert_eq!(summary(&reading), *expected, "{pasted}");
         assert_eq!(
             reading.header, None,
-            "{name}: the profile says how it is sent"
+            "{pasted}: the profile says how it is sent"
         );
     }
 }
