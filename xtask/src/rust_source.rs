@@ -29,14 +29,17 @@ pub(crate) fn shipped_lines(text: &str) -> Vec<(usize, &str)> {
     shipped
 }
 
-/// Steps over the item that follows an attribute at the left margin.
+/// Steps over the item that follows an attribute at the left margin: to the brace that closes it there, or to its `;`.
 fn skip_item<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>) {
-    for (_, line) in lines {
-        let opens = line.ends_with('{');
-        if !opens && (line == "}" || line.ends_with(';') || line.ends_with("{}")) {
+    for (_, line) in lines.by_ref() {
+        if line.ends_with('{') {
+            break;
+        }
+        if line.ends_with([';', '}']) {
             return;
         }
     }
+    let _closing = lines.find(|(_, line)| *line == "}");
 }
 
 /// A function: its name, the line it begins at, and how many lines it has.
@@ -124,6 +127,7 @@ trait Named {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     fn inside() {
     }
 }
