@@ -39,7 +39,7 @@ fn skip_item<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>) {
             return;
         }
     }
-    let _closing = lines.find(|(_, line)| *line == "}");
+    let _closing = lines.find(|(_, line)| line.starts_with('}'));
 }
 
 /// A function: its name, the line it begins at, and how many lines it has.
