@@ -3,19 +3,22 @@
 //! Invariant: the only ways to the bytes are [`Secret::expose_for`], which names where they are about to go, and the
 //! one-way [`Secret::fingerprint`]. `cargo xtask tidy` keeps the list of files that may call the first.
 //!
-//! ```compile_fail
+//! It cannot be printed,
+//! ```compile_fail,E0277
 //! let secret = keyreeve_core::secret::Secret::new(String::from("x"));
 //! println!("{secret:?}");
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! let secret = keyreeve_core::secret::Secret::new(String::from("x"));
 //! println!("{secret}");
 //! ```
-//! ```compile_fail
+//! nor cloned,
+//! ```compile_fail,E0599
 //! let secret = keyreeve_core::secret::Secret::new(String::from("x"));
 //! let copy = secret.clone();
 //! ```
-//! ```compile_fail
+//! nor serialised.
+//! ```compile_fail,E0277
 //! fn needs_serialize<T: serde::Serialize>(_: T) {}
 //! needs_serialize(keyreeve_core::secret::Secret::new(String::from("x")));
 //! ```

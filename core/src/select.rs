@@ -1,1 +1,106 @@
-//! (stub)
+//! Chooses the profile that pays for a virtual key's next request.
+//!
+//! Invariants: the key's own order decides; a profile that the key does not name is never chosen; a plan login never
+//! stands behind a virtual key (docs/facts.md#terms).
+
+use crate::profile::{BillingClass, Profile, ProfileId};
+use crate::virtual_key::VirtualKey;
+
+/// Why no profile can serve a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoProfile {
+    /// The key names none. Mend it with `keyreeve key add NAME --profile P`: a new key inherits none.
+    #[error("this key has no profile to use")]
+    NoneAssigned,
+    /// Every profile it names was removed. Mend it with `keyreeve profile add NAME`, then a new key for that.
+    #[error("every profile of this key was removed")]
+    AllRemoved,
+    /// All that are left are plan logins. Use an API key (`keyreeve profile add NAME`), or start the client itself
+    /// with `keyreeve exec -- claude`.
+    #[error("this key has only plan logins, which never stand behind a key")]
+    OnlyPlanLogins,
+}
+
+/// Chooses the first of the key's profiles that exists and is no plan login.
+///
+/// # Errors
+/// [`NoProfile`] says which of the three reasons there is none.
+pub fn choose<'p>(
+    key: &VirtualKey,
+    find: impl Fn(ProfileId) -> Option<&'p Profile>,
+) -> Result<&'p Profile, NoProfile> {
+    if key.profiles.is_empty() {
+        return Err(NoProfile::NoneAssigned);
+    }
+    let mut left = key.profiles.iter().filter_map(|id| find(*id)).peekable();
+    if left.peek().is_none() {
+        return Err(NoProfile::AllRemoved);
+    }
+    left.find(|profile| match profile.billing {
+        BillingClass::Metered | BillingClass::Cloud | BillingClass::Gateway => true,
+        BillingClass::Plan => false,
+    })
+    .ok_or(NoProfile::OnlyPlanLogins)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::origin::{BaseUrl, PlainHttp};
+    use crate::profile::{Auth, Provenance, Source};
+    use crate::virtual_key::KeyId;
+
+    fn profile(id: u128, billing: BillingClass) -> Profile {
+        Profile {
+            id: ProfileId(Uuid::from_u128(id)),
+            name: format!("p{id}").parse().unwrap(),
+            source: Source::Sealed,
+            base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused).unwrap(),
+            auth: Auth::ApiKey,
+            provenance: Provenance::Console,
+            billing,
+            family: None,
+            hint: None,
+            simulated: false,
+            created_at: Timestamp::UNIX_EPOCH,
+            rotated_at: None,
+        }
+    }
+
+    #[test]
+    fn the_first_that_exists_and_is_no_plan_is_chosen() {
+        let stored = [
+            profile(1, BillingClass::Metered),
+            profile(2, BillingClass::Plan),
+            profile(3, BillingClass::Gateway),
+        ];
+        for (names, expected) in [
+            (vec![1_u128, 3], Ok(1)),
+            (vec![3, 1], Ok(3)),
+            (vec![9, 2, 3], Ok(3)),
+            (vec![], Err(NoProfile::NoneAssigned)),
+            (vec![8, 9], Err(NoProfile::AllRemoved)),
+            (vec![9, 2], Err(NoProfile::OnlyPlanLogins)),
+        ] {
+            let key = VirtualKey {
+                id: KeyId(Uuid::nil()),
+                name: "tool".parse().unwrap(),
+                profiles: names
+                    .iter()
+                    .map(|id| ProfileId(Uuid::from_u128(*id)))
+                    .collect(),
+                models: Vec::new(),
+                expires_at: None,
+                revoked_at: None,
+                created_at: Timestamp::UNIX_EPOCH,
+                simulated: false,
+            };
+            let find = |id| stored.iter().find(|profile| profile.id == id);
+            let chosen = choose(&key, find).map(|profile| profile.id.0.as_u128());
+            assert_eq!(chosen, expected, "{names:?}");
+        }
+    }
+}

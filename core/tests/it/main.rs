@@ -6,6 +6,7 @@
 
 mod peek;
 mod price;
+mod inject;
 mod token;
 mod resolve;
 mod usage;
