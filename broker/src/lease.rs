@@ -175,7 +175,7 @@ impl Broker {
         let (done, committed) = oneshot::channel();
         self.store.begin(intent, move |result| {
             // Nobody listens any more when the client went away meanwhile.
-            let _: Result<(), _> = done.send(result);
+            done.send(result).ok();
         });
         match committed.await {
             Ok(result) => result.map_err(LeaseError::Ledger),

@@ -5,7 +5,7 @@
 
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Basis, Cost, PriceTable};
-use keyreeve_core::usage::Metered;
+use keyreeve_core::usage::{Metered, Tokens};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_os::world;
 use keyreeve_store::{Ending, Operation, Outcome};
@@ -62,16 +62,18 @@ pub(crate) fn settle(
         amount: NanoDollars::ZERO,
         basis: Basis::Known,
     };
-    match (operation, report.ending, &report.answer) {
-        (Operation::CountTokens | Operation::Models, _, _) => FREE,
-        // The upstream was never reached, or refused: nothing was produced.
-        (Operation::Messages, Ending::Failed, _) => FREE,
-        (Operation::Messages, _, Some(answer)) if !(200..300).contains(&answer.status) => FREE,
-        (Operation::Messages, _, Some(answer)) if told_usage(&answer.metered) => {
+    if operation != Operation::Messages || report.ending == Ending::Failed {
+        return FREE;
+    }
+    match &report.answer {
+        Some(answer) if told_usage(&answer.metered) => {
             prices.cost(answer.metered.model.as_deref(), &answer.metered.usage)
         }
-        (Operation::Messages, _, Some(answer)) if answer.metered.error.is_some() => FREE,
-        (Operation::Messages, _, _) => Cost {
+        // Refused, or failed before anything was produced.
+        Some(answer) if !(200..300).contains(&answer.status) || answer.metered.error.is_some() => {
+            FREE
+        }
+        Some(_) | None => Cost {
             amount: reserved,
             basis: Basis::AtMost,
         },
@@ -96,7 +98,7 @@ pub(crate) fn outcome(lease: &Lease, report: Report, cost: Cost) -> Outcome {
         verdict,
         upstream_request_id: None,
         model_served: None,
-        tokens: Default::default(),
+        tokens: Tokens::default(),
         web_searches: 0,
         cost: cost.amount,
         basis: cost.basis,

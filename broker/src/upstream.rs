@@ -93,7 +93,7 @@ impl Upstream {
             .wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_mins(1))
             .http1_max_buf_size(64 * 1024)
             .build(connector);
         Ok(Self { client, patience })
@@ -122,8 +122,9 @@ impl Upstream {
 }
 
 fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, BadRoots> {
-    let mut roots =
-        rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     if let Some(pem) = extra_roots {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
             .collect::<Result<_, _>>()

@@ -1,4 +1,4 @@
-//! What came back? Today the class of the status; the verdict itself is keyreeve_core's.
+//! What came back? Today the class of the status; the verdict itself is core's.
 
 use keyreeve_core::verdict::Verdict;
 

@@ -106,7 +106,7 @@ impl Refusal {
         let shape = self.shape();
         let id = own_request_id();
         let text = self.for_client();
-        tracing::info!(request = %id, status = shape.status.as_u16(), refused = shape.code, cause = %chain(&self), "refused");
+        tracing::info!(request = %id, status = shape.status.as_u16(), refused = self.code(), cause = %chain(&self), "refused");
         let envelope = Envelope {
             kind: "error",
             error: Detail {

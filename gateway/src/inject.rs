@@ -1,7 +1,7 @@
 //! Its header, nothing else: the request that goes upstream, with the leased credential in place of the client's.
 //!
 //! Invariants: body, query and every header that is not ours to set pass as they came, in their order; `anthropic-version`
-//! is never touched; the only edit is the one OAuth value of `anthropic-beta` (keyreeve_core::inject).
+//! is never touched; the only edit is the one OAuth value of `anthropic-beta` ([`keyreeve_core::inject`]).
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};

@@ -105,7 +105,7 @@ impl Asked {
     /// # Errors
     /// [`Refusal::Model`], with the list of what is allowed.
     pub(crate) fn allowed_by(&self, client: &Client) -> Result<(), Refusal> {
-        let Some(model) = self.peek.model.as_deref().or(self.model_in_path()) else {
+        let Some(model) = self.peek.model.as_deref().or_else(|| self.model_in_path()) else {
             return Ok(());
         };
         if client.key.may_ask(model) {

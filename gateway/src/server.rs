@@ -3,7 +3,6 @@
 //! Invariants: every connection has a time limit for its head and for a reader that does not read; after the signal to
 //! stop no request is taken, running answers may finish within the drain time, and the ledger is closed last.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +110,7 @@ impl Doors {
 
     fn welcome(&self, stream: TcpStream) {
         // Each frame of a stream is worth a packet of its own.
-        let _: std::io::Result<()> = stream.set_nodelay(true);
+        stream.set_nodelay(true).ok();
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.stall));
         let router = self.router.clone();
@@ -125,9 +124,8 @@ impl Doors {
         let watched = self.graceful.watch(connection);
         let time_is_up = self.time_is_up.clone();
         self.connections.spawn(async move {
-            match time_is_up.run_until_cancelled(watched).await {
-                Some(Err(error)) => tracing::debug!(%error, "connection ended"),
-                Some(Ok(())) | None => {}
+            if let Some(Err(error)) = time_is_up.run_until_cancelled(watched).await {
+                tracing::debug!(%error, "connection ended");
             }
         });
     }

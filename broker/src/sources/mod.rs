@@ -69,10 +69,5 @@ fn bind(profile: &Profile, secret: Secret, family: token::Family) -> Credential 
         Source::Sealed => profile.provenance,
         Source::Environment { .. } | Source::Command { .. } => Provenance::Unknown,
     };
-    Credential::new(
-        secret,
-        family,
-        provenance,
-        profile.base_url.origin().clone(),
-    )
+    Credential::new(secret, family, provenance, profile.base_url.clone())
 }

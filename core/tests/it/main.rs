@@ -4,10 +4,10 @@
     reason = "a test that cannot go on says so by failing"
 )]
 
+mod inject;
 mod peek;
 mod price;
-mod inject;
-mod token;
 mod resolve;
+mod token;
 mod usage;
 mod virtual_key;
