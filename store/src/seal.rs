@@ -107,3 +107,126 @@ fn associated_data(binding: Binding<'_>) -> Vec<u8> {
     }
     data
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../docs/store-format.md");
+
+    fn field<'a>(vector: &'a str, name: &str) -> &'a str {
+        let line = vector
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().trim()
+    }
+
+    fn bytes<const N: usize>(vector: &str, name: &str) -> [u8; N] {
+        hex::decode(field(vector, name))
+            .unwrap()
+            .try_into()
+            .unwrap()
+    }
+
+    #[test]
+    fn the_documented_vectors_hold() {
+        let vectors: Vec<&str> = DOCUMENT.split("```vector").skip(1).collect();
+        assert_eq!(vectors.len(), 3);
+        for vector in vectors {
+            let binding = Binding {
+                id: bytes(vector, "id"),
+                kind: match field(vector, "kind") {
+                    "profile" => Kind::Profile,
+                    _ => Kind::Check,
+                },
+                generation: field(vector, "generation").parse().unwrap(),
+                base_url: field(vector, "base-url"),
+            };
+            let key: [u8; 32] = bytes(vector, "key");
+            let plaintext = hex::decode(field(vector, "plaintext")).unwrap();
+            let sealed = hex::decode(field(vector, "sealed")).unwrap();
+            assert_eq!(
+                hex::encode(associated_data(binding)),
+                field(vector, "associated-data")
+            );
+            assert_eq!(
+                seal_with(&key, bytes(vector, "nonce"), binding, &plaintext),
+                Ok(sealed.clone())
+            );
+            let opened = open(&MasterKey::of(&key).unwrap(), binding, &sealed).unwrap();
+            assert_eq!(*opened, plaintext);
+        }
+    }
+
+    const BINDING: Binding<'static> = Binding {
+        id: [7; 16],
+        kind: Kind::Profile,
+        generation: 3,
+        base_url: "https://api.anthropic.com",
+    };
+
+    fn sealed() -> (MasterKey, Vec<u8>) {
+        let key = MasterKey::of(&[9; 32]).unwrap();
+        let sealed = seal(&key, BINDING, b"an example").unwrap();
+        (key, sealed)
+    }
+
+    #[test]
+    fn st_05_each_flipped_bit_is_refused() {
+        let (key, sealed) = sealed();
+        assert_eq!(
+            open(&key, BINDING, &sealed).unwrap().as_slice(),
+            b"an example"
+        );
+        for bit in 0..sealed.len() * 8 {
+            let mut flipped = sealed.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(&key, BINDING, &flipped), Err(Refused), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn st_05_each_cut_is_refused() {
+        let (key, sealed) = sealed();
+        for length in 0..sealed.len() {
+            assert_eq!(
+                open(&key, BINDING, &sealed[..length]),
+                Err(Refused),
+                "length {length}"
+            );
+        }
+    }
+
+    #[test]
+    fn st_05_another_record_kind_generation_place_or_key_is_refused() {
+        let (key, sealed) = sealed();
+        for other in [
+            Binding {
+                id: [8; 16],
+                ..BINDING
+            },
+            Binding {
+                kind: Kind::Check,
+                ..BINDING
+            },
+            Binding {
+                generation: 2,
+                ..BINDING
+            },
+            Binding {
+                base_url: "https://api.anthropic.com.evil.test",
+                ..BINDING
+            },
+            Binding {
+                base_url: "",
+                ..BINDING
+            },
+        ] {
+            assert_eq!(open(&key, other, &sealed), Err(Refused));
+        }
+        assert_eq!(
+            open(&MasterKey::of(&[8; 32]).unwrap(), BINDING, &sealed),
+            Err(Refused)
+        );
+    }
+}

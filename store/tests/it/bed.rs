@@ -1,0 +1,184 @@
+//! A store in a temporary home, and plain things to put into it.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+
+use jiff::Timestamp;
+use keyreeve_core::money::NanoDollars;
+use keyreeve_core::origin::{BaseUrl, PlainHttp};
+use keyreeve_core::price::Basis;
+use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_core::usage::Tokens;
+use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
+use keyreeve_store::{
+    AttemptId, Durability, Ending, Error, Intent, Operation, Outcome, Places, RequestId, Store,
+};
+use uuid::Uuid;
+
+/// A temporary home with the two directories of a store in it.
+pub(crate) struct Bed {
+    home: tempfile::TempDir,
+    pub(crate) places: Places,
+}
+
+impl Bed {
+    pub(crate) fn new() -> Self {
+        let home = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
+            .unwrap();
+        let places = Places {
+            data: home.path().join("data"),
+            keys: home.path().join("config"),
+        };
+        Self { home, places }
+    }
+
+    /// The directory everything lies in.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn open(&self) -> Store {
+        Store::open(&self.places, Durability::Process).unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Store, Error> {
+        Store::open(&self.places, Durability::Process)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.places.data.join("keyreeve.db")
+    }
+
+    pub(crate) fn master_key(&self) -> PathBuf {
+        self.places.keys.join("master.key")
+    }
+
+    /// Changes the database behind the store's back.
+    pub(crate) fn meddle(&self, sql: &str) {
+        rusqlite::Connection::open(self.database())
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+    }
+}
+
+/// Where the two halves of a store lie in a home.
+pub(crate) fn places(home: &Path) -> Places {
+    Places {
+        data: home.join("data"),
+        keys: home.join("config"),
+    }
+}
+
+/// The n-th moment.
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+pub(crate) fn id(number: u128) -> Uuid {
+    Uuid::from_u128((0x019a_0000_0000_7000_8000 << 48) | number)
+}
+
+pub(crate) fn profile(number: u128, name: &str) -> Profile {
+    Profile {
+        id: ProfileId(id(number)),
+        name: name.parse().unwrap(),
+        source: Source::Sealed,
+        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused).unwrap(),
+        auth: Auth::ApiKey,
+        provenance: Provenance::Console,
+        billing: BillingClass::Metered,
+        family: None,
+        hint: Some("sk-ant-…1234".to_owned()),
+        simulated: false,
+        created_at: at(0),
+        rotated_at: None,
+    }
+}
+
+pub(crate) fn secret(text: &str) -> Secret {
+    Secret::new(text.to_owned())
+}
+
+pub(crate) fn shown(secret: &Secret) -> String {
+    secret.expose_for(Sink::Shown).to_owned()
+}
+
+pub(crate) fn key(number: u128, name: &str, profiles: &[&Profile]) -> VirtualKey {
+    VirtualKey {
+        id: KeyId(id(number)),
+        name: name.parse().unwrap(),
+        profiles: profiles.iter().map(|profile| profile.id).collect(),
+        models: vec!["claude-*".to_owned()],
+        expires_at: Some(at(1000)),
+        revoked_at: None,
+        created_at: at(0),
+        simulated: false,
+    }
+}
+
+/// The public id and hash of the n-th secret.
+pub(crate) fn key_secret(number: u8) -> (PublicId, KeyHash) {
+    (PublicId([number; 8]), KeyHash([number; 32]))
+}
+
+pub(crate) fn intent(number: u128) -> Intent {
+    Intent {
+        attempt: AttemptId(id(number)),
+        request: RequestId(id(number)),
+        started_at: at(i64::try_from(number).unwrap()),
+        operation: Operation::Messages,
+        key: KeyId(id(1)),
+        profile: ProfileId(id(1)),
+        session: Some("session".to_owned()),
+        model_asked: Some("claude-asked".to_owned()),
+        stream: true,
+        request_hash: [1; 32],
+        request_bytes: 10,
+        reserved: NanoDollars::new(1000),
+        simulated: false,
+    }
+}
+
+pub(crate) fn outcome(number: u128) -> Outcome {
+    Outcome {
+        attempt: AttemptId(id(number)),
+        ending: Ending::Done,
+        ended_at: at(i64::try_from(number).unwrap() + 1),
+        status: Some(200),
+        verdict: "ok",
+        upstream_request_id: Some("req_1".to_owned()),
+        model_served: Some("claude-served".to_owned()),
+        tokens: Tokens {
+            input: 1,
+            output: 2,
+            cache_read: 3,
+            write_5m: 4,
+            write_1h: 5,
+        },
+        web_searches: 6,
+        cost: NanoDollars::new(70),
+        basis: Basis::Known,
+        prices_as_of: "2026-11-01".to_owned(),
+        first_byte_micros: Some(1500),
+        duration_micros: 2500,
+        answer_hash: Some([2; 32]),
+        answer_bytes: 20,
+    }
+}
+
+/// Begins and waits for the commit.
+pub(crate) fn begin(store: &Store, intent: Intent) -> Result<(), Error> {
+    let (told, answer) = channel();
+    store.begin(intent, move |committed| told.send(committed).unwrap());
+    answer.recv().unwrap()
+}

@@ -1,0 +1,16 @@
+//! What the store promises, tried on real files, with several stores and processes on one database.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these tests damage files, with plain calls, as nobody should"
+)]
+
+mod backup;
+mod bed;
+mod concurrency;
+mod damage;
+mod kills;
+mod ledger;
+mod policy;
+mod secrets;
+mod usage;

@@ -1,0 +1,205 @@
+//! Profiles and keys come back as they were put in, and every store on the database sees a change at once.
+
+use std::sync::Arc;
+
+use keyreeve_core::origin::{BaseUrl, PlainHttp};
+use keyreeve_core::profile::{Auth, Profile, Source};
+use keyreeve_store::Error;
+
+use crate::bed::{Bed, at, id, key, key_secret, profile, secret};
+
+#[test]
+fn profiles_come_back_as_they_were_put_in() {
+    let bed = Bed::new();
+    let url = |text| BaseUrl::parse(text, PlainHttp::LoopbackOnly).unwrap();
+    let cases = [
+        profile(1, "a-sealed"),
+        Profile {
+            source: Source::Environment {
+                variable: "SOME_KEY".to_owned(),
+            },
+            hint: None,
+            base_url: url("http://[::1]:8080/under/v1/v1"),
+            ..profile(2, "b-environment")
+        },
+        Profile {
+            source: Source::Command {
+                argv: vec!["pass".to_owned(), "a b\"'\n".to_owned()],
+            },
+            auth: Auth::Bearer,
+            simulated: true,
+            rotated_at: Some(at(3)),
+            ..profile(3, "c-command")
+        },
+    ];
+    let store = bed.open();
+    for case in &cases {
+        store.add_profile(case, Some(&secret("example"))).unwrap();
+    }
+    drop(store);
+    assert_eq!(bed.open().policy().unwrap().profiles(), cases);
+}
+
+#[test]
+fn keys_come_back_as_they_were_put_in() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let (one, two) = (profile(1, "one"), profile(2, "two"));
+    store.add_profile(&one, Some(&secret("1"))).unwrap();
+    store.add_profile(&two, Some(&secret("2"))).unwrap();
+    let kept = key(10, "kept", &[&two, &one]);
+    let (public, hash) = key_secret(1);
+    store.add_key(&kept, public, hash).unwrap();
+
+    let policy = store.policy().unwrap();
+    assert_eq!(policy.keys(), std::slice::from_ref(&kept));
+    let found = policy.key(public).unwrap();
+    assert_eq!(
+        (found.key, found.hash, found.valid_until),
+        (&kept, hash, None)
+    );
+    assert!(policy.key(key_secret(2).0).is_none());
+    assert_eq!(policy.profile(one.id), Some(&one));
+}
+
+#[test]
+fn a_taken_name_is_refused_until_it_is_free() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let add = |number, name| store.add_profile(&profile(number, name), Some(&secret("x")));
+    add(1, "work").unwrap();
+    add(2, "home").unwrap();
+    assert!(matches!(add(3, "work"), Err(Error::NameTaken { name }) if name == "work"));
+    let rename = store.rename_profile(profile(2, "home").id, &"work".parse().unwrap());
+    assert!(matches!(rename, Err(Error::NameTaken { .. })));
+    store.remove_profile(profile(1, "work").id).unwrap();
+    add(3, "work").unwrap();
+
+    let add = |number, secret| {
+        let (public, hash) = key_secret(secret);
+        store.add_key(&key(number, "tool", &[]), public, hash)
+    };
+    add(10, 1).unwrap();
+    assert!(matches!(add(11, 2), Err(Error::NameTaken { .. })));
+    store.revoke_key(key(10, "tool", &[]).id, at(5)).unwrap();
+    add(11, 2).unwrap();
+    let revoked: Vec<_> = store
+        .policy()
+        .unwrap()
+        .keys()
+        .iter()
+        .map(|key| key.revoked_at)
+        .collect();
+    assert_eq!(revoked, [None, Some(at(5))], "the living one comes first");
+}
+
+#[test]
+fn what_is_not_there_is_said_so() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let (none, no_key) = (profile(9, "none"), key(9, "none", &[]));
+    for answer in [
+        store.rename_profile(none.id, &none.name),
+        store.rotate_profile(&none, &secret("x")),
+        store.remove_profile(none.id),
+        store.use_profile(none.id),
+        store.rotate_key(no_key.id, key_secret(1), at(1)),
+        store.revoke_key(no_key.id, at(1)),
+        store.add_key(&key(1, "k", &[&none]), key_secret(1).0, key_secret(1).1),
+        store.add_profile(&none, None),
+    ] {
+        assert!(matches!(answer, Err(Error::NotFound { .. })), "{answer:?}");
+    }
+    assert!(
+        store.policy().unwrap().keys().is_empty(),
+        "a refused key leaves nothing behind"
+    );
+}
+
+#[test]
+fn a_removed_profile_is_gone_from_keys_and_default() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let gone = profile(1, "gone");
+    store.add_profile(&gone, Some(&secret("x"))).unwrap();
+    store
+        .add_key(&key(2, "tool", &[&gone]), key_secret(1).0, key_secret(1).1)
+        .unwrap();
+    store.use_profile(gone.id).unwrap();
+    assert_eq!(store.policy().unwrap().default_profile(), Some(gone.id));
+
+    store.remove_profile(gone.id).unwrap();
+    let policy = store.policy().unwrap();
+    assert_eq!(policy.default_profile(), None);
+    assert_eq!(policy.profile(gone.id), None);
+    assert!(policy.keys()[0].profiles.is_empty());
+    assert!(matches!(store.unseal(&gone), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn a_rotated_key_has_two_secrets_until_the_old_one_ends() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let tool = key(1, "tool", &[]);
+    store
+        .add_key(&tool, key_secret(1).0, key_secret(1).1)
+        .unwrap();
+    store.rotate_key(tool.id, key_secret(2), at(20)).unwrap();
+    store.rotate_key(tool.id, key_secret(3), at(30)).unwrap();
+    let policy = store.policy().unwrap();
+    for (number, until) in [(1, Some(at(20))), (2, Some(at(30))), (3, None)] {
+        let found = policy.key(key_secret(number).0).unwrap();
+        assert_eq!(
+            (found.key.id, found.valid_until),
+            (tool.id, until),
+            "secret {number}"
+        );
+    }
+    store.revoke_key(tool.id, at(40)).unwrap();
+    store.revoke_key(tool.id, at(50)).unwrap();
+    assert_eq!(store.policy().unwrap().keys()[0].revoked_at, Some(at(40)));
+    let rotated = store.rotate_key(tool.id, key_secret(4), at(60));
+    assert!(matches!(rotated, Err(Error::NotFound { .. })));
+}
+
+/// CO-03, the store's half: what one store revokes, another sees the next time it asks.
+#[test]
+fn co_03_a_revocation_elsewhere_holds_at_once() {
+    let bed = Bed::new();
+    let (here, there) = (bed.open(), bed.open());
+    let tool = key(1, "tool", &[]);
+    here.add_key(&tool, key_secret(1).0, key_secret(1).1)
+        .unwrap();
+    for round in 0..50 {
+        assert_eq!(
+            there.policy().unwrap().keys()[0].revoked_at,
+            None,
+            "round {round}"
+        );
+        let (public, hash) = key_secret(u8::try_from(round + 2).unwrap());
+        here.rotate_key(tool.id, (public, hash), at(round)).unwrap();
+        assert!(
+            there.policy().unwrap().key(public).is_some(),
+            "round {round}"
+        );
+    }
+    here.revoke_key(tool.id, at(100)).unwrap();
+    assert_eq!(there.policy().unwrap().keys()[0].revoked_at, Some(at(100)));
+}
+
+#[test]
+fn policy_is_read_again_only_when_it_changed() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let before = store.policy().unwrap();
+    crate::bed::begin(&store, crate::bed::intent(1)).unwrap();
+    assert!(
+        Arc::ptr_eq(&before, &store.policy().unwrap()),
+        "a ledger row is no policy"
+    );
+    store
+        .add_profile(&profile(1, "new"), Some(&secret("x")))
+        .unwrap();
+    assert!(!Arc::ptr_eq(&before, &store.policy().unwrap()));
+    assert_eq!(store.policy().unwrap().profiles()[0].id.0, id(1));
+}

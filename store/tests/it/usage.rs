@@ -1,0 +1,164 @@
+//! Sums by key, profile, model, day and session.
+
+use keyreeve_core::money::NanoDollars;
+use keyreeve_core::price::Basis;
+use keyreeve_core::profile::ProfileId;
+use keyreeve_core::usage::Tokens;
+use keyreeve_core::virtual_key::KeyId;
+use keyreeve_store::{
+    Certainty, Ending, Grouping, Intent, Outcome, RequestId, Store, UsageQuery, UsageRow,
+};
+
+use crate::bed::{Bed, at, begin, id, intent, key, key_secret, outcome, profile, secret};
+
+const DAY: u128 = 86_400;
+
+/// Four attempts: two of one request, one in the sandbox the day after, one still open.
+fn filled(bed: &Bed) -> Store {
+    let store = bed.open();
+    for (number, name) in [(1, "work"), (2, "home")] {
+        store
+            .add_profile(&profile(number, name), Some(&secret("x")))
+            .unwrap();
+        let (public, hash) = key_secret(u8::try_from(number).unwrap());
+        store
+            .add_key(&key(number, name, &[]), public, hash)
+            .unwrap();
+    }
+    let retry = Intent {
+        request: RequestId(id(1)),
+        ..intent(2)
+    };
+    let other = Intent {
+        key: KeyId(id(2)),
+        profile: ProfileId(id(2)),
+        session: None,
+        simulated: true,
+        ..intent(DAY)
+    };
+    let open = Intent {
+        model_asked: None,
+        key: KeyId(id(77)),
+        ..intent(DAY + 1)
+    };
+    for intent in [intent(1), retry, other, open] {
+        begin(&store, intent).unwrap();
+    }
+    let failed = Outcome {
+        ending: Ending::Failed,
+        status: None,
+        model_served: None,
+        tokens: Tokens::default(),
+        web_searches: 0,
+        cost: NanoDollars::ZERO,
+        ..outcome(1)
+    };
+    let at_most = Outcome {
+        basis: Basis::AtMost,
+        ..outcome(DAY)
+    };
+    for outcome in [failed, outcome(2), at_most] {
+        store.finish(outcome);
+    }
+    store.flush().unwrap();
+    store
+}
+
+fn usage(store: &Store, by: Grouping) -> Vec<UsageRow> {
+    store
+        .usage(&UsageQuery {
+            since: None,
+            until: None,
+            by,
+        })
+        .unwrap()
+}
+
+#[test]
+fn groups_are_named_and_summed() {
+    let bed = Bed::new();
+    let store = filled(&bed);
+    for (by, groups) in [
+        (
+            Grouping::Key,
+            &[(None, 1000), (Some("home"), 70), (Some("work"), 70)][..],
+        ),
+        (
+            Grouping::Profile,
+            &[(Some("home"), 70), (Some("work"), 1070)],
+        ),
+        (
+            Grouping::Model,
+            &[
+                (None, 1000),
+                (Some("claude-asked"), 0),
+                (Some("claude-served"), 140),
+            ],
+        ),
+        (
+            Grouping::Day,
+            &[(Some("2026-09-21"), 70), (Some("2026-09-22"), 1070)],
+        ),
+        (Grouping::Session, &[(None, 70), (Some("session"), 1070)]),
+    ] {
+        let rows = usage(&store, by);
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| (row.group.as_deref(), row.cost.get()))
+            .collect();
+        assert_eq!(found, groups, "{by:?}");
+    }
+}
+
+#[test]
+fn a_group_counts_what_happened() {
+    let bed = Bed::new();
+    let rows = usage(&filled(&bed), Grouping::Profile);
+    let [home, work] = rows.as_slice() else {
+        panic!("{rows:?}")
+    };
+    let once = outcome(1);
+    assert_eq!(
+        *work,
+        UsageRow {
+            group: Some("work".to_owned()),
+            id: Some(id(1)),
+            requests: 2,
+            attempts: 3,
+            simulated: 0,
+            failed: 1,
+            tokens: once.tokens,
+            web_searches: once.web_searches,
+            cost: NanoDollars::new(1070),
+            certainty: Certainty::AtMost,
+        }
+    );
+    assert_eq!((home.simulated, home.certainty), (1, Certainty::AtMost));
+    let by_key = usage(&filled(&Bed::new()), Grouping::Key);
+    assert_eq!(by_key[2].certainty, Certainty::Exact);
+}
+
+#[test]
+fn a_span_takes_its_beginning_and_leaves_its_end() {
+    let bed = Bed::new();
+    let store = filled(&bed);
+    for (since, until, attempts) in [
+        (Some(at(1)), Some(at(2)), 1),
+        (Some(at(2)), None, 3),
+        (None, Some(at(2)), 1),
+        (Some(at(200_000)), None, 0),
+    ] {
+        let query = UsageQuery {
+            since,
+            until,
+            by: Grouping::Day,
+        };
+        let found: u64 = store
+            .usage(&query)
+            .unwrap()
+            .iter()
+            .map(|row| row.attempts)
+            .sum();
+        assert_eq!(found, attempts, "{since:?} {until:?}");
+    }
+}
