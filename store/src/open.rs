@@ -67,7 +67,6 @@ pub enum MasterKeyHome {
 pub struct Store {
     reader: Mutex<Reader>,
     pub(crate) writer: Writer,
-    _checkpointer: Checkpointer,
     master_key: Arc<MasterKey>,
     master_key_home: MasterKeyHome,
     dir: SafeDir,
@@ -98,7 +97,7 @@ impl Store {
                 word(row, "master_key_home")
             })?;
         let checkpointer = Checkpointer::start(&path, &mut connection)?;
-        let writer = Writer::start(connection, durability).map_err(|source| {
+        let writer = Writer::start(connection, checkpointer, durability).map_err(|source| {
             Error::Files(FileError::System {
                 doing: "start a thread for",
                 path: path.clone(),
@@ -108,7 +107,6 @@ impl Store {
         Ok(Self {
             reader: Mutex::new(Reader::new(sqlite::connect(&path, Access::Read)?)),
             writer,
-            _checkpointer: checkpointer,
             master_key: Arc::new(master_key),
             master_key_home,
             dir,

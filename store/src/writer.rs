@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::rows::{Intent, Outcome};
+use crate::sqlite::Checkpointer;
 use crate::{Durability, Error, Result, ledger};
 
 /// How many intents may wait for the thread. More than that means the disk stands still.
@@ -44,13 +45,22 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on its connection.
-    pub(crate) fn start(connection: Connection, durability: Durability) -> std::io::Result<Self> {
+    /// Starts the thread on its connection; the checkpointer that watches the connection ends with it.
+    pub(crate) fn start(
+        connection: Connection,
+        checkpointer: Checkpointer,
+        durability: Durability,
+    ) -> std::io::Result<Self> {
+        let disk = Disk {
+            connection,
+            checkpointer,
+            sync: None,
+        };
         let queue = Arc::new(Queue::default());
         let shared = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("keyreeve-writer".to_owned())
-            .spawn(move || run(connection, durability, &shared))?;
+            .spawn(move || run(disk, durability, &shared))?;
         Ok(Self {
             queue,
             thread: Some(thread),
@@ -125,7 +135,10 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(thread) = self.thread.take() {
-            thread.join().ok();
+            // An answer may hold the last handle of the store: the thread cannot wait for itself, and ends anyway.
+            if thread.thread().id() != std::thread::current().id() {
+                thread.join().ok();
+            }
         }
     }
 }
@@ -199,15 +212,11 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
-fn run(connection: Connection, durability: Durability, queue: &Queue) {
+fn run(mut disk: Disk, durability: Durability, queue: &Queue) {
     let _close = CloseAtEnd(queue);
     let for_ledger = match durability {
         Durability::Process => Sync::AtCheckpoint,
         Durability::Strict => Sync::EachCommit,
-    };
-    let mut disk = Disk {
-        connection,
-        sync: None,
     };
     let mut carried = Vec::new();
     while let Some(jobs) = queue.next(!carried.is_empty()) {
@@ -244,6 +253,9 @@ enum Sync {
 /// The connection, and how it was last told to sync.
 struct Disk {
     connection: Connection,
+    /// Ends when the connection is closed: must stand below it.
+    #[expect(dead_code, reason = "held for its end")]
+    checkpointer: Checkpointer,
     sync: Option<Sync>,
 }
 

@@ -255,3 +255,20 @@ fn st_03_an_outcome_that_cannot_be_written_is_kept() {
     assert!(written, "the outcome was forgotten");
     begin(&store, intent(2)).unwrap();
 }
+
+#[test]
+fn the_last_handle_may_be_dropped_in_an_answer() {
+    let bed = Bed::new();
+    let store = Arc::new(bed.open());
+    let (told, ended) = channel();
+    let last = Arc::clone(&store);
+    let barrier = hold_up(&store);
+    store.begin(intent(1), move |committed| {
+        drop(last);
+        told.send(committed.is_ok()).unwrap();
+    });
+    drop(store);
+    barrier.wait();
+    assert!(ended.recv().unwrap());
+    assert_eq!(bed.open().attempts(10).unwrap().len(), 2);
+}
