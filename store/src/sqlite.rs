@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use keyreeve_os::files::{FileError, SafeDir};
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{Error, Result};
@@ -85,7 +86,7 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts it; it ends when the writer's connection is closed.
+    /// Starts it; it ends when the writer's connection is no longer watched ([`unwatch`]) or closed.
     pub(crate) fn start(path: &Path, writer: &mut Connection) -> Result<Self> {
         let (nudge, nudged) = sync_channel(1);
         let connection = connect(path, Access::Write)?;
@@ -116,9 +117,17 @@ impl Drop for Checkpointer {
     }
 }
 
+/// Lets the checkpointer of this connection end.
+pub(crate) fn unwatch(writer: &mut Connection) {
+    // It fails only on a connection that is closed, whose hook is gone, too.
+    writer
+        .wal_hook(None::<fn(&mut Wal, i32) -> rusqlite::Result<()>>)
+        .ok();
+}
+
 fn hook(
     nudge: SyncSender<()>,
-) -> impl FnMut(&mut rusqlite::hooks::Wal, i32) -> rusqlite::Result<()> + Send + 'static {
+) -> impl FnMut(&mut Wal, i32) -> rusqlite::Result<()> + Send + 'static {
     move |_, pages| {
         if pages >= LOG_PAGES {
             // Full: it has been nudged already.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::rows::{Intent, Outcome};
-use crate::sqlite::Checkpointer;
+use crate::sqlite::{self, Checkpointer};
 use crate::{Durability, Error, Result, ledger};
 
 /// How many intents may wait for the thread. More than that means the disk stands still.
@@ -252,11 +252,18 @@ enum Sync {
 
 /// The connection, and how it was last told to sync.
 struct Disk {
-    connection: Connection,
-    /// Ends when the connection is closed: must stand below it.
     #[expect(dead_code, reason = "held for its end")]
     checkpointer: Checkpointer,
+    /// Closed after the checkpointer's: of two closed at once neither is the last, which tidies the log away.
+    connection: Connection,
     sync: Option<Sync>,
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Nothing nudges the checkpointer any more, so it ends when it is dropped, before the connection.
+        sqlite::unwatch(&mut self.connection);
+    }
 }
 
 impl Disk {

@@ -272,3 +272,17 @@ fn the_last_handle_may_be_dropped_in_an_answer() {
     assert!(ended.recv().unwrap());
     assert_eq!(bed.open().attempts(10).unwrap().len(), 2);
 }
+
+#[test]
+fn the_last_to_close_tidies_the_log_away() {
+    for round in 0..20 {
+        let bed = Bed::new();
+        let store = bed.open();
+        begin(&store, intent(1)).unwrap();
+        drop(store);
+        assert!(
+            !bed.places.data.join("keyreeve.db-wal").exists(),
+            "round {round}"
+        );
+    }
+}
