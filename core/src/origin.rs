@@ -115,7 +115,7 @@ impl fmt::Display for Origin {
 }
 
 impl BaseUrl {
-    /// Parses what a person typed. A trailing slash and a trailing `/v1` are dropped: clients write both forms
+    /// Parses what a person typed. Trailing slashes and `/v1`s are dropped: clients write both forms
     /// (docs/facts.md#clients), and keyreeve adds the version itself.
     ///
     /// # Errors
@@ -142,13 +142,14 @@ impl BaseUrl {
         if scheme == Scheme::Http && !(plain == PlainHttp::LoopbackOnly && origin.is_loopback()) {
             return Err(Refused::PlainHttp);
         }
-        let path = url.path().trim_end_matches('/');
-        let path = path
-            .strip_suffix("/v1")
-            .unwrap_or(path)
-            .trim_end_matches('/')
-            .to_owned();
-        Ok(Self { origin, path })
+        let mut path = url.path().trim_end_matches('/');
+        while let Some(shorter) = path.strip_suffix("/v1") {
+            path = shorter.trim_end_matches('/');
+        }
+        Ok(Self {
+            origin,
+            path: path.to_owned(),
+        })
     }
 
     /// The origin a credential is bound to.
@@ -194,6 +195,7 @@ mod tests {
                 "https://api.anthropic.com",
             ),
             ("https://API.Anthropic.COM", "https://api.anthropic.com"),
+            ("https://api.anthropic.com/v1/v1", "https://api.anthropic.com"),
             (
                 "https://gateway.example/anthropic/v1",
                 "https://gateway.example/anthropic",
