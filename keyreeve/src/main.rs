@@ -1,1 +1,104 @@
-fn main() {}
+//! keyreeve's command line: arguments, then settings, then wiring, then print.
+//!
+//! Invariants: the process is hardened before anything else happens; the environment is captured once; an argument that
+//! looks like a key is refused before anybody parses it.
+#![forbid(unsafe_code)]
+
+mod args;
+mod ask;
+mod commands;
+mod config;
+mod error;
+mod output;
+mod places;
+mod settings;
+mod variables;
+mod wiring;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use keyreeve_core::snapshot::Snapshot;
+use keyreeve_core::token::looks_like_a_key;
+use keyreeve_os::{process, world};
+
+use crate::args::{Args, Command};
+use crate::ask::Asker;
+use crate::error::{CommandError, Exit};
+use crate::output::Output;
+use crate::wiring::World;
+
+fn main() -> ExitCode {
+    let weaknesses = process::harden();
+    let snapshot = Snapshot {
+        environment: world::environment(),
+        now: world::now(),
+    };
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(refused) => return Output::plain().end(Err(refused)),
+    };
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(told) => return Output::plain().end(tell(&told)),
+    };
+    let output = Arc::new(Output::new(&args.global, &snapshot.environment));
+    for weakness in weaknesses {
+        output.note(&format!(
+            "this system did not let keyreeve harden itself: {weakness}"
+        ));
+    }
+    let asker = Asker::look(args.global.no_input, &snapshot.environment);
+    let listen = match &args.command {
+        Some(Command::Serve(serve)) => serve.listen.clone(),
+        _ => Vec::new(),
+    };
+    let world = World {
+        snapshot,
+        output: Arc::clone(&output),
+        asker,
+        listen,
+    };
+    output.end(run(args.command, world))
+}
+
+fn run(typed: Option<Command>, world: World) -> Result<(), CommandError> {
+    let command = settings::Command::of(typed, world.snapshot.now)?;
+    commands::run(command, world)
+}
+
+/// The arguments, unless one of them holds a key: it is in the shell's history and in the process list already.
+fn arguments() -> Result<Vec<String>, CommandError> {
+    let mut arguments = Vec::new();
+    for argument in std::env::args_os() {
+        let text = argument.to_string_lossy();
+        if looks_like_a_key(&text) {
+            return Err(CommandError::new(Exit::Credential, "an argument holds a key")
+                .because([
+                    "arguments stand in the shell's history and in the process list: rotate this key".to_owned()
+                ])
+                .hint("keyreeve profile add NAME --stdin"));
+        }
+        arguments.push(text.into_owned());
+    }
+    Ok(arguments)
+}
+
+/// What clap has to say: help and version are data, all else is a mistake in the command line.
+fn tell(told: &clap::Error) -> Result<(), CommandError> {
+    let text = told.render().to_string();
+    match told.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Output::plain().data(&text)?),
+        _ => {
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let message = lines
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned();
+            Err(CommandError::new(Exit::Usage, message).because(lines.map(ToOwned::to_owned)))
+        }
+    }
+}

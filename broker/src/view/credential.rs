@@ -1,0 +1,225 @@
+//! Profiles and virtual keys, as lists show them.
+
+use jiff::Timestamp;
+use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::virtual_key::VirtualKey;
+use keyreeve_store::Policy;
+use serde::Serialize;
+
+/// Every profile.
+#[derive(Debug, Serialize)]
+pub struct ProfilesView {
+    /// In the order of their names.
+    pub profiles: Vec<ProfileView>,
+}
+
+/// A profile, without its secret.
+#[derive(Debug, Serialize)]
+pub struct ProfileView {
+    /// Names it for ever: 32 hexadecimal digits.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Whether `profile use` chose it.
+    pub default: bool,
+    /// The one place its secret may go.
+    pub base_url: String,
+    /// `api-key` or `bearer`.
+    pub auth: &'static str,
+    /// Where its secret comes from.
+    pub source: SourceView,
+    /// The sealed token's family, such as `api_key`.
+    pub family: Option<&'static str>,
+    /// The sealed token, but for most of it: `sk-ant-api03-…wxYZ`.
+    pub hint: Option<String>,
+    /// `console`, `setup-token`, `federation`, `ant-login`, `gateway` or `unknown`.
+    pub provenance: &'static str,
+    /// `metered`, `cloud`, `gateway` or `plan`.
+    pub billing: &'static str,
+    /// Whether it leads to a sandbox.
+    pub simulated: bool,
+    /// When it was added.
+    pub created_at: String,
+    /// When its secret was last replaced.
+    pub rotated_at: Option<String>,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum SourceView {
+    /// Sealed in the store.
+    Sealed,
+    /// An environment variable, read at lease time.
+    Environment {
+        /// Its name.
+        variable: String,
+    },
+    /// A program, run at lease time.
+    Command {
+        /// The program and its arguments.
+        argv: Vec<String>,
+    },
+}
+
+/// Every virtual key.
+#[derive(Debug, Serialize)]
+pub struct KeysView {
+    /// In the order of their names.
+    pub keys: Vec<KeyView>,
+}
+
+/// A virtual key, without its secret.
+#[derive(Debug, Serialize)]
+pub struct KeyView {
+    /// Names it for ever: 32 hexadecimal digits.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Whether it is accepted.
+    pub state: KeyState,
+    /// The names of the profiles it may use, the first asked first; a removed one is missing.
+    pub profiles: Vec<String>,
+    /// Globs of the models it may ask for; empty: any.
+    pub models: Vec<String>,
+    /// After this it is refused.
+    pub expires_at: Option<String>,
+    /// Since when it is refused for good.
+    pub revoked_at: Option<String>,
+    /// When it was made.
+    pub created_at: String,
+    /// Whether `serve --sandbox` made it.
+    pub simulated: bool,
+}
+
+/// Whether a key is accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    /// It is.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl ProfilesView {
+    /// Shows every profile of a policy.
+    pub fn of(policy: &Policy) -> Self {
+        let show = |profile| ProfileView::of(profile, policy.default_profile());
+        Self {
+            profiles: policy.profiles().iter().map(show).collect(),
+        }
+    }
+}
+
+impl ProfileView {
+    /// Shows a profile; `default` is the one that `profile use` chose.
+    pub fn of(profile: &Profile, default: Option<ProfileId>) -> Self {
+        Self {
+            id: profile.id.to_string(),
+            name: profile.name.to_string(),
+            default: default == Some(profile.id),
+            base_url: profile.base_url.to_string(),
+            auth: auth(profile.auth),
+            source: SourceView::from(&profile.source),
+            family: profile.family.map(keyreeve_core::token::Family::code),
+            hint: profile.hint.clone(),
+            provenance: provenance(profile.provenance),
+            billing: billing(profile.billing),
+            simulated: profile.simulated,
+            created_at: profile.created_at.to_string(),
+            rotated_at: profile.rotated_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+impl From<&Source> for SourceView {
+    fn from(source: &Source) -> Self {
+        match source {
+            Source::Sealed => Self::Sealed,
+            Source::Environment { variable } => Self::Environment {
+                variable: variable.clone(),
+            },
+            Source::Command { argv } => Self::Command { argv: argv.clone() },
+        }
+    }
+}
+
+impl KeysView {
+    /// Shows every key of a policy as it stands at `now`.
+    pub fn of(policy: &Policy, now: Timestamp) -> Self {
+        Self {
+            keys: policy
+                .keys()
+                .iter()
+                .map(|key| KeyView::of(key, policy, now))
+                .collect(),
+        }
+    }
+}
+
+impl KeyView {
+    /// Shows a key as it stands at `now`.
+    pub fn of(key: &VirtualKey, policy: &Policy, now: Timestamp) -> Self {
+        let name = |id: &ProfileId| policy.profile(*id).map(|profile| profile.name.to_string());
+        Self {
+            id: key.id.0.simple().to_string(),
+            name: key.name.to_string(),
+            state: KeyState::of(key, now),
+            profiles: key.profiles.iter().filter_map(name).collect(),
+            models: key.models.clone(),
+            expires_at: key.expires_at.map(|at| at.to_string()),
+            revoked_at: key.revoked_at.map(|at| at.to_string()),
+            created_at: key.created_at.to_string(),
+            simulated: key.simulated,
+        }
+    }
+}
+
+impl KeyState {
+    fn of(key: &VirtualKey, now: Timestamp) -> Self {
+        match (key.revoked_at, key.expires_at) {
+            (Some(_), _) => Self::Revoked,
+            (None, Some(end)) if end <= now => Self::Expired,
+            (None, _) => Self::Active,
+        }
+    }
+
+    /// Its name in JSON and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+fn auth(auth: Auth) -> &'static str {
+    match auth {
+        Auth::ApiKey => "api-key",
+        Auth::Bearer => "bearer",
+    }
+}
+
+fn provenance(provenance: Provenance) -> &'static str {
+    match provenance {
+        Provenance::Console => "console",
+        Provenance::SetupToken => "setup-token",
+        Provenance::Federation => "federation",
+        Provenance::AntLogin => "ant-login",
+        Provenance::Gateway => "gateway",
+        Provenance::Unknown => "unknown",
+    }
+}
+
+fn billing(billing: BillingClass) -> &'static str {
+    match billing {
+        BillingClass::Metered => "metered",
+        BillingClass::Cloud => "cloud",
+        BillingClass::Gateway => "gateway",
+        BillingClass::Plan => "plan",
+    }
+}

@@ -1,0 +1,37 @@
+//! The published JSON shapes, once, for the command line and the admin API.
+//!
+//! Invariants: no shape holds a secret; a field is added, never renamed or given another meaning, while
+//! [`SCHEMA_VERSION`] stays the same. Times are RFC 3339 in UTC, money is US dollars.
+
+mod credential;
+mod ledger;
+mod reading;
+mod status;
+
+use serde::Serialize;
+
+pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
+pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
+pub use reading::{FixView, ProblemView, ReadingView};
+pub use status::{RungView, SlotView, StatusView};
+
+/// Which shapes these are. It rises when a field goes or means something else.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Any shape, with the version of all shapes before it.
+#[derive(Debug, Serialize)]
+pub struct Document<T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    body: T,
+}
+
+impl<T: Serialize> Document<T> {
+    /// Makes a document of a shape, which must be an object.
+    pub fn of(body: T) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            body,
+        }
+    }
+}

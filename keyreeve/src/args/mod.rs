@@ -1,0 +1,120 @@
+//! The command line as typed: clap structs without logic.
+//!
+//! Invariants: nothing here looks at the environment, a file or the clock; no argument ever holds a secret. What the words
+//! mean is decided in [`crate::settings`]; commands never see these types.
+
+mod key;
+mod profile;
+mod report;
+mod serve;
+mod store;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+pub(crate) use key::{AddKey, Connect, Connectable, Key};
+pub(crate) use profile::{AddProfile, Auth, Profile};
+pub(crate) use report::{Attempts, Dimension, Inspect, Status, Usage};
+pub(crate) use serve::{Sandbox, Serve};
+pub(crate) use store::Store;
+
+/// A credential broker for the Anthropic API: who pays, is it well, who may use it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyreeve",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  \
+        keyreeve serve --sandbox              try everything offline, without an account\n  \
+        keyreeve profile add work             keep an API key, sealed\n  \
+        keyreeve key add laptop --profile work\n  \
+        keyreeve connect claude-code --key laptop\n  \
+        keyreeve usage --by key --since 7d"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// None: a short status.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Print one JSON document with a `schema_version` on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Never ask; fail where a question would be needed
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+    /// Say only what goes wrong
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    Auto,
+    /// Also into a pipe.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// The commands, nouns first.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway
+    Serve(Serve),
+    /// Run the simulated Anthropic API alone
+    Sandbox(Sandbox),
+    /// Say which credential the next request of a client would use, and why
+    Status(Status),
+    /// Say what a pasted token is, offline and without echoing it
+    Inspect(Inspect),
+    /// Keep credentials
+    #[command(subcommand, visible_alias = "profiles")]
+    Profile(Profile),
+    /// Make the virtual keys that tools hold instead of a credential
+    #[command(subcommand, visible_alias = "keys")]
+    Key(Key),
+    /// Print paste-ready settings for a client
+    Connect(Connect),
+    /// Sum up tokens and cost
+    Usage(Usage),
+    /// List the newest ledger rows
+    Attempts(Attempts),
+    /// Make, describe, save and restore the store
+    #[command(subcommand)]
+    Store(Store),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a completion script
+    #[command(
+        after_help = "Example:\n  keyreeve completions bash > ~/.local/share/bash-completion/completions/keyreeve"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the version
+    Version,
+}
+
+/// `config …`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Print where the configuration file is looked for
+    Path,
+    /// Print each setting, its value and where that came from
+    Show,
+    /// Print the JSON Schema of the configuration file
+    Schema,
+}

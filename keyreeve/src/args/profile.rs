@@ -1,0 +1,101 @@
+//! `profile …` as typed.
+
+use clap::{ArgGroup, Subcommand, ValueEnum};
+use keyreeve_core::profile::Name;
+
+/// `profile …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Profile {
+    /// Keep a credential under a name
+    Add(AddProfile),
+    /// List profiles
+    List,
+    /// Describe one profile
+    Show {
+        /// Its name
+        name: Name,
+    },
+    /// Make a profile the default
+    Use {
+        /// Its name
+        name: Name,
+    },
+    /// Give a profile another name
+    Rename {
+        /// Its name
+        name: Name,
+        /// Its new name
+        new_name: Name,
+    },
+    /// Replace a profile's sealed secret
+    Rotate(RotateProfile),
+    /// Forget a profile and its secret
+    Remove {
+        /// Its name
+        name: Name,
+    },
+}
+
+/// `profile add`
+#[derive(Debug, clap::Args)]
+#[command(
+    group = ArgGroup::new("secret"),
+    after_help = "The secret is asked for on the terminal; or say where it comes from. It is never an argument.\n\n\
+        Examples:\n  \
+        keyreeve profile add work\n  \
+        pass show anthropic | keyreeve profile add work --stdin\n  \
+        keyreeve profile add ci --env ANTHROPIC_API_KEY\n  \
+        keyreeve profile add vault --command -- op read op://dev/anthropic/key\n  \
+        keyreeve profile add team --origin https://gateway.example --auth bearer --stdin"
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag as typed; settings make enums of them"
+)]
+pub(crate) struct AddProfile {
+    /// What to call it
+    pub(crate) name: Name,
+    /// The one place the secret may go
+    #[arg(long, value_name = "URL", default_value = "https://api.anthropic.com")]
+    pub(crate) origin: String,
+    /// How it is sent there [default: api-key at Anthropic, bearer elsewhere]
+    #[arg(long, value_enum)]
+    pub(crate) auth: Option<Auth>,
+    /// Read the secret from standard input
+    #[arg(long, group = "secret")]
+    pub(crate) stdin: bool,
+    /// Read the secret at lease time from this environment variable of `keyreeve serve`
+    #[arg(long, group = "secret", value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Run the program after `--` at lease time; the first line it prints is the secret
+    #[arg(long, group = "secret", requires = "argv")]
+    pub(crate) command: bool,
+    /// The program and its arguments, for --command
+    #[arg(last = true, value_name = "ARGV", requires = "command")]
+    pub(crate) argv: Vec<String>,
+    /// Allow plain http, to an IP address of this machine's own
+    #[arg(long)]
+    pub(crate) insecure_loopback: bool,
+    /// The origin is a keyreeve sandbox: requests cost nothing and are marked
+    #[arg(long, requires = "insecure_loopback")]
+    pub(crate) simulated: bool,
+}
+
+/// How a credential is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Auth {
+    /// `x-api-key: …`
+    ApiKey,
+    /// `Authorization: Bearer …`
+    Bearer,
+}
+
+/// `profile rotate`
+#[derive(Debug, clap::Args)]
+pub(crate) struct RotateProfile {
+    /// Its name
+    pub(crate) name: Name,
+    /// Read the secret from standard input
+    #[arg(long)]
+    pub(crate) stdin: bool,
+}

@@ -1,0 +1,132 @@
+//! Takes what must not be an argument: from a prompt that shows nothing, or from standard input.
+//!
+//! Invariants: what is taken is overwritten when dropped; nobody is asked unless a terminal is there and asking is
+//! allowed.
+
+use std::io::{self, IsTerminal as _, Read as _};
+
+use inquire::{InquireError, Password, PasswordDisplayMode};
+use keyreeve_core::snapshot::Environment;
+use zeroize::Zeroizing;
+
+use crate::error::{CommandError, Exit};
+use crate::settings::Given;
+use crate::variables;
+
+/// More than this is not a token, however it was wrapped.
+const LIMIT: usize = 64 * 1024;
+
+/// Whether there is somebody to ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asker {
+    /// A terminal is there, and questions are allowed.
+    Present,
+    /// Only a program is there.
+    Absent,
+}
+
+/// Whether a new secret has to be typed twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Typed {
+    /// A mistake shows when it is used.
+    Once,
+    /// A mistake would lock it away for good.
+    Twice,
+}
+
+/// What to ask for, and what to run where nobody can be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// The prompt.
+    pub(crate) prompt: &'a str,
+    /// How often it is typed.
+    pub(crate) typed: Typed,
+    /// The command that gives it without a question.
+    pub(crate) instead: &'a str,
+}
+
+impl Asker {
+    /// Looks whether somebody is there: standard input and error are terminals, no `--no-input`, no `CI`.
+    pub(crate) fn look(no_input: bool, environment: &Environment) -> Self {
+        let in_ci = matches!(environment.get(variables::CI), Some("true" | "1"));
+        if !no_input && !in_ci && io::stdin().is_terminal() && io::stderr().is_terminal() {
+            Self::Present
+        } else {
+            Self::Absent
+        }
+    }
+
+    /// Takes a secret from where the person said.
+    ///
+    /// # Errors
+    /// Where nobody can be asked, the person broke off, or standard input cannot be read.
+    pub(crate) fn take(
+        self,
+        from: Given,
+        question: &Question<'_>,
+    ) -> Result<Zeroizing<String>, CommandError> {
+        match (from, self) {
+            (Given::Asked, Self::Present) => prompt(question),
+            // A secret typed at a plain read would stand on the screen.
+            (Given::Stdin, Self::Present) if io::stdin().is_terminal() => prompt(question),
+            (Given::Stdin, Self::Present | Self::Absent) => standard_input(),
+            (Given::Asked, Self::Absent) => Err(CommandError::new(
+                Exit::Usage,
+                "there is no terminal to ask for the secret on",
+            )
+            .hint(question.instead)),
+        }
+    }
+
+    /// Takes a text from the terminal where there is one, else from standard input.
+    ///
+    /// # Errors
+    /// See [`Asker::take`].
+    pub(crate) fn take_anyhow(
+        self,
+        from: Given,
+        question: &Question<'_>,
+    ) -> Result<Zeroizing<String>, CommandError> {
+        match (from, self) {
+            (Given::Asked, Self::Absent) if !io::stdin().is_terminal() => standard_input(),
+            _ => self.take(from, question),
+        }
+    }
+}
+
+fn prompt(question: &Question<'_>) -> Result<Zeroizing<String>, CommandError> {
+    let prompt = Password::new(question.prompt).with_display_mode(PasswordDisplayMode::Hidden);
+    let prompt = match question.typed {
+        Typed::Once => prompt.without_confirmation(),
+        Typed::Twice => prompt,
+    };
+    match prompt.prompt() {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Err(
+            CommandError::new(Exit::Interrupted, "stopped, nothing was changed"),
+        ),
+        Err(error) => {
+            Err(CommandError::new(Exit::Failed, "could not ask on the terminal").caused_by(&error))
+        }
+    }
+}
+
+/// Reads all of standard input. What is no UTF-8 becomes U+FFFD, which no token may hold.
+fn standard_input() -> Result<Zeroizing<String>, CommandError> {
+    // The buffer never grows, so that no copy is left behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT + 1));
+    io::stdin()
+        .lock()
+        .take(LIMIT as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            CommandError::new(Exit::Failed, "could not read standard input").caused_by(&error)
+        })?;
+    if bytes.len() > LIMIT {
+        return Err(CommandError::new(
+            Exit::Credential,
+            "standard input holds more than 64 KiB: that is no token",
+        ));
+    }
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+}

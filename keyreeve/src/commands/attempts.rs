@@ -1,0 +1,63 @@
+//! `attempts`: the newest rows of the ledger, one an attempt.
+
+use keyreeve_broker::view::{AttemptView, AttemptsView};
+
+use crate::error::CommandError;
+use crate::output::{Align, Format, Table};
+use crate::settings::Attempts;
+use crate::wiring::World;
+
+pub(super) fn run(attempts: Attempts, world: &World) -> Result<(), CommandError> {
+    let rows = world.store()?.attempts(attempts.limit)?;
+    let view = AttemptsView {
+        attempts: rows.iter().map(AttemptView::from).collect(),
+    };
+    if world.output.format() == Format::Json {
+        return Ok(world.output.document(&view)?);
+    }
+    if view.attempts.is_empty() {
+        world.output.note("nothing was asked yet");
+        return Ok(());
+    }
+    Ok(world.output.table(&table(&view.attempts))?)
+}
+
+fn table(attempts: &[AttemptView]) -> Table {
+    let mut table = Table::new(&[
+        ("started", Align::Left),
+        ("key", Align::Left),
+        ("profile", Align::Left),
+        ("model", Align::Left),
+        ("status", Align::Right),
+        ("ending", Align::Left),
+        ("tokens", Align::Right),
+        ("usd", Align::Right),
+        ("ms", Align::Right),
+    ]);
+    for row in attempts {
+        let model = row.model_served.as_ref().or(row.model_asked.as_ref());
+        table.row([
+            row.started_at.clone(),
+            row.key.clone().unwrap_or_default(),
+            row.profile.clone().unwrap_or_default(),
+            model.cloned().unwrap_or_default(),
+            row.status
+                .map(|status| status.to_string())
+                .unwrap_or_default(),
+            row.ending.to_owned(),
+            row.tokens.total().to_string(),
+            usd(row),
+            row.duration_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn usd(row: &AttemptView) -> String {
+    let amount = super::usage::dollars(row.cost_usd, row.cost_is_at_most);
+    if row.simulated {
+        format!("{amount} (simulated)")
+    } else {
+        amount
+    }
+}

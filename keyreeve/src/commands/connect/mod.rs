@@ -1,0 +1,103 @@
+//! `connect`: paste-ready settings for a client, with a variable where the key belongs, or the key itself.
+//!
+//! Invariant: the key is in no setting unless it was handed in: keyreeve itself keeps only its hash.
+
+mod snippets;
+
+use keyreeve_core::secret::Secret;
+use keyreeve_core::virtual_key::Presented;
+use serde::Serialize;
+
+pub(super) use snippets::{Snippet, of};
+
+use super::key;
+use crate::ask::{Question, Typed};
+use crate::error::{CommandError, Exit};
+use crate::output::Format;
+use crate::settings::{self, Given};
+use crate::wiring::World;
+
+#[derive(Serialize)]
+struct Connection<'a> {
+    client: &'static str,
+    base_url: &'a str,
+    variable: &'static str,
+    settings: &'a str,
+}
+
+pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), CommandError> {
+    let places = world.places()?;
+    let settings = world.settings(&places)?;
+    let store = crate::wiring::store(&places, &settings)?;
+    let policy = store.policy()?;
+    let key = key::find(&policy, &connect.key)?;
+    let given = connect
+        .given
+        .map(|from| given(from, connect, world))
+        .transpose()?;
+    let address = settings
+        .listen
+        .value
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let base_url = format!("http://{address}");
+    let model = key
+        .models
+        .iter()
+        .find(|model| !model.contains(['*', '?']))
+        .map(String::as_str);
+    let snippet = of(connect.client, &base_url, model);
+    match (world.output.format(), &given) {
+        (Format::Human, Some(secret)) => world.output.reveal(&snippet.template, secret)?,
+        (Format::Human, None) => world.output.data(&snippet.with_variable())?,
+        (Format::Json, Some(secret)) => {
+            world
+                .output
+                .reveal_document(&connection(&snippet, &base_url, &snippet.template), secret)?;
+        }
+        (Format::Json, None) => {
+            world
+                .output
+                .document(&connection(&snippet, &base_url, &snippet.with_variable()))?;
+        }
+    }
+    if given.is_none() {
+        let (variable, name) = (crate::variables::KEY, &connect.key);
+        world.output.note(&format!(
+            "put the key into {variable} yourself: it was shown when it was made, and never again"
+        ));
+        world
+            .output
+            .hint(&format!("export {variable}=$(keyreeve key rotate {name})"));
+    }
+    Ok(())
+}
+
+fn connection<'a>(snippet: &Snippet, base_url: &'a str, settings: &'a str) -> Connection<'a> {
+    Connection {
+        client: snippet.client,
+        base_url,
+        variable: crate::variables::KEY,
+        settings,
+    }
+}
+
+/// Takes the key, and refuses anything that is none: it would end up in settings that are kept.
+fn given(from: Given, connect: &settings::Connect, world: &World) -> Result<Secret, CommandError> {
+    let instead = format!(
+        "keyreeve key rotate {0} | keyreeve connect CLIENT --key {0} --key-stdin",
+        connect.key
+    );
+    let question = Question {
+        prompt: "Virtual key (it is not shown):",
+        typed: Typed::Once,
+        instead: &instead,
+    };
+    let pasted = world.asker.take(from, &question)?;
+    let text = pasted.trim();
+    Presented::parse(text).map_err(|error| {
+        CommandError::new(Exit::Credential, "this is no virtual key").caused_by(&error)
+    })?;
+    Ok(Secret::new(text.to_owned()))
+}

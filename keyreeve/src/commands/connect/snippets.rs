@@ -1,0 +1,96 @@
+//! The settings themselves, one template a client (docs/facts.md#clients).
+
+use crate::output::KEY_MARK;
+use crate::settings::Connectable;
+use crate::variables;
+
+/// A model that every key without a list of its own may ask for, and cheap.
+const MODEL: &str = "claude-haiku-5-5";
+
+/// Settings for a client.
+pub(in crate::commands) struct Snippet {
+    /// The client, as `connect` calls it.
+    pub(in crate::commands) client: &'static str,
+    /// The settings, with [`KEY_MARK`] where the key belongs.
+    pub(in crate::commands) template: String,
+    /// How a variable is named where the key belongs.
+    variable: String,
+}
+
+impl Snippet {
+    /// The settings with a variable in the key's place.
+    pub(in crate::commands) fn with_variable(&self) -> String {
+        // Quotes around a key become part of the expression that reads the variable.
+        self.template
+            .replace(&format!("\"{KEY_MARK}\""), &self.variable)
+            .replace(KEY_MARK, &self.variable)
+    }
+}
+
+/// Writes the settings for a client: one line each, ready to paste.
+pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Option<&str>) -> Snippet {
+    let name = variables::KEY;
+    let model = model.unwrap_or(MODEL);
+    match client {
+        Connectable::Curl => Snippet {
+            client: "curl",
+            template: format!(
+                "curl -N {base_url}/v1/messages -H \"x-api-key: {KEY_MARK}\" -H 'anthropic-version: 2023-06-01' \
+                 -H 'content-type: application/json' -d '{{\"model\":\"{model}\",\"max_tokens\":256,\"stream\":true,\
+                 \"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
+            ),
+            variable: format!("${name}"),
+        },
+        Connectable::Python => Snippet {
+            client: "python",
+            template: format!(
+                "client = anthropic.Anthropic(base_url=\"{base_url}\", api_key=\"{KEY_MARK}\")"
+            ),
+            variable: format!("os.environ[\"{name}\"]"),
+        },
+        Connectable::Typescript => Snippet {
+            client: "typescript",
+            template: format!(
+                "const client = new Anthropic({{ baseURL: \"{base_url}\", apiKey: \"{KEY_MARK}\" }});"
+            ),
+            variable: format!("process.env.{name}"),
+        },
+        Connectable::ClaudeCode => Snippet {
+            client: "claude-code",
+            // As ANTHROPIC_API_KEY the key would also be sent to the vendor, on calls that ignore the base URL.
+            template: format!(
+                "env -u ANTHROPIC_API_KEY CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1 \
+                 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 ANTHROPIC_BASE_URL={base_url} \
+                 ANTHROPIC_AUTH_TOKEN=\"{KEY_MARK}\" claude"
+            ),
+            variable: format!("\"${name}\""),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_stands_where_the_key_belongs() {
+        for (client, expected) in [
+            (Connectable::Curl, "-H \"x-api-key: $KEYREEVE_KEY\""),
+            (Connectable::Python, "api_key=os.environ[\"KEYREEVE_KEY\"])"),
+            (
+                Connectable::Typescript,
+                "apiKey: process.env.KEYREEVE_KEY }",
+            ),
+            (
+                Connectable::ClaudeCode,
+                "ANTHROPIC_AUTH_TOKEN=\"$KEYREEVE_KEY\" claude",
+            ),
+        ] {
+            let snippet = of(client, "http://127.0.0.1:8484", None);
+            let text = snippet.with_variable();
+            assert!(text.contains(expected), "{text}");
+            assert!(!text.contains(KEY_MARK), "{text}");
+            assert_eq!(snippet.template.lines().count(), 1, "{}", snippet.template);
+        }
+    }
+}

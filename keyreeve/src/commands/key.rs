@@ -1,0 +1,201 @@
+//! `key`: make virtual keys, list them, replace them, revoke them.
+
+use keyreeve_broker::view::{KeyView, KeysView};
+use keyreeve_core::profile::{BillingClass, Name};
+use keyreeve_core::secret::Secret;
+use keyreeve_core::virtual_key::{KeyId, VirtualKey};
+use keyreeve_os::world::now;
+use keyreeve_store::{Policy, Store};
+
+use jiff::SignedDuration;
+
+use super::profile;
+use crate::error::{CommandError, Exit};
+use crate::output::{Align, Format, KEY_MARK, Table};
+use crate::settings::{self, AddKey};
+use crate::wiring::{self, World};
+
+pub(super) fn run(key: settings::Key, world: &World) -> Result<(), CommandError> {
+    match key {
+        settings::Key::Add(key) => add(key, world),
+        settings::Key::List => list(world),
+        settings::Key::Show(name) => show(&name, world),
+        settings::Key::Rotate { name, overlap } => rotate(&name, overlap, world),
+        settings::Key::Revoke(name) => revoke(&name, world),
+    }
+}
+
+/// Finds a key by what people call it.
+///
+/// # Errors
+/// Exit 1 where there is none.
+pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
+    policy
+        .keys()
+        .iter()
+        .find(|key| key.name == *name)
+        .ok_or_else(|| {
+            CommandError::new(Exit::Failed, format!("there is no key `{name}`"))
+                .hint("keyreeve key list")
+        })
+}
+
+fn add(add: AddKey, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    let policy = store.policy()?;
+    let mut profiles = Vec::new();
+    for name in &add.profiles {
+        let profile = profile::find(&policy, name)?;
+        if profile.billing == BillingClass::Plan {
+            return Err(CommandError::new(
+                Exit::Policy,
+                format!(
+                    "profile `{name}` is a plan login, and those never stand behind a virtual key"
+                ),
+            )
+            .hint("keyreeve profile add NAME"));
+        }
+        profiles.push(profile.id);
+    }
+    let key = VirtualKey {
+        id: KeyId(wiring::fresh_id()?),
+        name: add.name,
+        profiles,
+        models: add.models,
+        expires_at: add.expires_at,
+        revoked_at: None,
+        created_at: now(),
+        simulated: false,
+    };
+    let minted = wiring::mint()?;
+    store.add_key(&key, minted.public_id, minted.hash)?;
+    hand_over(&key.name, &minted.key, &store, world)
+}
+
+fn rotate(name: &Name, overlap: SignedDuration, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    let policy = store.policy()?;
+    let key = find(&policy, name)?;
+    if key.revoked_at.is_some() {
+        return Err(
+            CommandError::new(Exit::Failed, format!("key `{name}` was revoked, for good"))
+                .hint("keyreeve key add NAME --profile PROFILE"),
+        );
+    }
+    let old_until = now().checked_add(overlap).map_err(|error| {
+        CommandError::new(Exit::Usage, "--overlap is too long").caused_by(&error)
+    })?;
+    let minted = wiring::mint()?;
+    store.rotate_key(key.id, (minted.public_id, minted.hash), old_until)?;
+    world.output.note(&if overlap.is_zero() {
+        "the old secret is refused from now on".to_owned()
+    } else {
+        format!("the old secret is accepted until {old_until}")
+    });
+    hand_over(name, &minted.key, &store, world)
+}
+
+/// Shows a new key, this one time.
+fn hand_over(
+    name: &Name,
+    secret: &Secret,
+    store: &Store,
+    world: &World,
+) -> Result<(), CommandError> {
+    let policy = store.policy()?;
+    let key = find(&policy, name)?;
+    if world.output.format() == Format::Json {
+        return Ok(world
+            .output
+            .reveal_document(&KeyView::of(key, &policy, now()), secret)?);
+    }
+    world.output.reveal(KEY_MARK, secret)?;
+    world
+        .output
+        .note(&format!("this is key `{name}`; it is not shown again"));
+    world
+        .output
+        .hint(&format!("keyreeve connect claude-code --key {name}"));
+    Ok(())
+}
+
+fn list(world: &World) -> Result<(), CommandError> {
+    let policy = world.store()?.policy()?;
+    let view = KeysView::of(&policy, now());
+    if world.output.format() == Format::Json {
+        return Ok(world.output.document(&view)?);
+    }
+    if view.keys.is_empty() {
+        world.output.note("there is no key yet");
+        world.output.hint("keyreeve key add NAME --profile PROFILE");
+        return Ok(());
+    }
+    Ok(world.output.table(&table(&view.keys))?)
+}
+
+/// The keys as columns.
+pub(super) fn table(keys: &[KeyView]) -> Table {
+    let columns =
+        ["key", "state", "profiles", "models", "expires"].map(|title| (title, Align::Left));
+    let mut table = Table::new(&columns);
+    for key in keys {
+        table.row([
+            key.name.clone(),
+            key.state.name().to_owned(),
+            or(&key.profiles.join(", "), "none"),
+            or(&key.models.join(", "), "any"),
+            key.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
+        ]);
+    }
+    table
+}
+
+fn show(name: &Name, world: &World) -> Result<(), CommandError> {
+    let policy = world.store()?.policy()?;
+    let view = KeyView::of(find(&policy, name)?, &policy, now());
+    if world.output.format() == Format::Json {
+        return Ok(world.output.document(&view)?);
+    }
+    world
+        .output
+        .headline(&format!("{} ({})", view.name, view.state.name()))?;
+    for (what, value) in [
+        ("profiles", or(&view.profiles.join(", "), "none")),
+        ("models", or(&view.models.join(", "), "any")),
+        (
+            "expires",
+            view.expires_at.unwrap_or_else(|| "never".to_owned()),
+        ),
+        ("made", view.created_at),
+        (
+            "revoked",
+            view.revoked_at.unwrap_or_else(|| "no".to_owned()),
+        ),
+    ] {
+        world.output.data(&format!("{what:<12} {value}"))?;
+    }
+    Ok(())
+}
+
+fn revoke(name: &Name, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    store.revoke_key(find(&*store.policy()?, name)?.id, now())?;
+    world.output.note(&format!(
+        "key `{name}` is refused from the next request on, for good"
+    ));
+    if world.output.format() == Format::Json {
+        let policy = store.policy()?;
+        world
+            .output
+            .document(&KeyView::of(find(&policy, name)?, &policy, now()))?;
+    }
+    Ok(())
+}
+
+fn or(text: &str, otherwise: &str) -> String {
+    if text.is_empty() {
+        otherwise.to_owned()
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,42 @@
+//! One file a command. Each takes its own settings and the [`World`], does one thing and says so.
+
+mod attempts;
+mod completions;
+mod config;
+mod connect;
+mod inspect;
+mod key;
+mod pasted;
+mod profile;
+mod sandbox;
+mod serve;
+mod status;
+mod store;
+mod usage;
+mod version;
+
+use crate::error::CommandError;
+use crate::settings::Command;
+use crate::wiring::World;
+
+/// Does what was asked.
+///
+/// # Errors
+/// Whatever the command fails with; nothing was printed about it yet.
+pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
+    match command {
+        Command::Serve(serve) => serve::run(serve, world),
+        Command::Sandbox(sandbox) => sandbox::run(sandbox, &world),
+        Command::Status(status) => status::run(status, &world),
+        Command::Inspect(inspect) => inspect::run(inspect, &world),
+        Command::Profile(profile) => profile::run(profile, &world),
+        Command::Key(key) => key::run(key, &world),
+        Command::Connect(connect) => connect::run(&connect, &world),
+        Command::Usage(usage) => usage::run(usage, &world),
+        Command::Attempts(attempts) => attempts::run(attempts, &world),
+        Command::Store(store) => store::run(store, &world),
+        Command::Config(config) => config::run(config, &world),
+        Command::Completions(shell) => completions::run(shell, &world),
+        Command::Version => version::run(&world),
+    }
+}

@@ -1,0 +1,112 @@
+//! `profile add`: bind a credential to its one origin and seal it, or note where it comes from.
+
+use keyreeve_core::profile::{BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::secret::Secret;
+use keyreeve_core::token::Family;
+use keyreeve_os::world::now;
+
+use super::{pasted, show};
+use crate::error::CommandError;
+use crate::settings::{AddProfile, SecretFrom, Service};
+use crate::wiring::{self, World};
+
+/// A new profile's source, and the secret where it is sealed.
+struct Origin {
+    source: Source,
+    secret: Option<Secret>,
+    family: Option<Family>,
+    hint: Option<String>,
+}
+
+pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    let origin = origin(&add, world)?;
+    let profile = Profile {
+        id: ProfileId(wiring::fresh_id()?),
+        name: add.name,
+        provenance: provenance(add.service, &origin.source),
+        source: origin.source,
+        base_url: add.base_url,
+        auth: add.auth,
+        billing: billing(add.service),
+        family: origin.family,
+        hint: origin.hint,
+        simulated: add.service == Service::Sandbox,
+        created_at: now(),
+        rotated_at: None,
+    };
+    store.add_profile(&profile, origin.secret.as_ref())?;
+    if store.policy()?.default_profile().is_none() {
+        store.use_profile(profile.id)?;
+    }
+    let name = &profile.name;
+    world.output.note(&format!(
+        "profile `{name}` goes to {} and nowhere else",
+        profile.base_url
+    ));
+    world
+        .output
+        .hint(&format!("keyreeve key add NAME --profile {name}"));
+    show::changed(name, &store, world)
+}
+
+fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
+    let fetched = |source| Origin {
+        source,
+        secret: None,
+        family: None,
+        hint: None,
+    };
+    match &add.secret {
+        SecretFrom::Given(from) => {
+            let instead = format!("keyreeve profile add {} --stdin", add.name);
+            let taken = pasted::take(*from, add.service, world, &instead)?;
+            if add.service == Service::Gateway && taken.family == Family::ApiKey {
+                world.output.note(&format!(
+                    "this looks like Anthropic's key, and will be sent to {}",
+                    add.base_url
+                ));
+            }
+            Ok(Origin {
+                source: Source::Sealed,
+                secret: Some(taken.secret),
+                family: Some(taken.family),
+                hint: Some(taken.hint),
+            })
+        }
+        SecretFrom::Environment { variable } => {
+            if world
+                .snapshot
+                .environment
+                .get(variable)
+                .is_none_or(str::is_empty)
+            {
+                world.output.note(&format!(
+                    "{variable} is not set here: it must be set where `keyreeve serve` runs"
+                ));
+            }
+            Ok(fetched(Source::Environment {
+                variable: variable.clone(),
+            }))
+        }
+        SecretFrom::Command { argv } => Ok(fetched(Source::Command { argv: argv.clone() })),
+    }
+}
+
+fn provenance(service: Service, source: &Source) -> Provenance {
+    match (service, source) {
+        (Service::Gateway, _) => Provenance::Gateway,
+        (Service::Anthropic | Service::Sandbox, Source::Sealed) => Provenance::Console,
+        (
+            Service::Anthropic | Service::Sandbox,
+            Source::Environment { .. } | Source::Command { .. },
+        ) => Provenance::Unknown,
+    }
+}
+
+fn billing(service: Service) -> BillingClass {
+    match service {
+        Service::Anthropic | Service::Sandbox => BillingClass::Metered,
+        Service::Gateway => BillingClass::Gateway,
+    }
+}

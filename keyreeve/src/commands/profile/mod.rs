@@ -1,0 +1,140 @@
+//! `profile`: keep credentials, list them, replace them, forget them.
+
+mod add;
+mod show;
+
+pub(super) use show::table;
+
+use keyreeve_core::profile::{Name, Profile, Source};
+use keyreeve_core::virtual_key::VirtualKey;
+use keyreeve_store::{Policy, Store};
+
+use super::pasted;
+use crate::error::{CommandError, Exit};
+use crate::settings::{self, Given, Service};
+use crate::wiring::World;
+
+pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), CommandError> {
+    match profile {
+        settings::Profile::Add(profile) => add::run(profile, world),
+        settings::Profile::List => show::list(world),
+        settings::Profile::Show(name) => show::one(&name, world),
+        settings::Profile::Use(name) => choose(&name, world),
+        settings::Profile::Rename { name, new_name } => rename(&name, &new_name, world),
+        settings::Profile::Rotate { name, from } => rotate(&name, from, world),
+        settings::Profile::Remove(name) => remove(&name, world),
+    }
+}
+
+/// Finds a profile by what people call it.
+///
+/// # Errors
+/// Exit 1 where there is none.
+pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a Profile, CommandError> {
+    policy
+        .profiles()
+        .iter()
+        .find(|profile| profile.name == *name)
+        .ok_or_else(|| {
+            CommandError::new(Exit::Failed, format!("there is no profile `{name}`"))
+                .hint("keyreeve profile list")
+        })
+}
+
+fn choose(name: &Name, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    store.use_profile(find(&*store.policy()?, name)?.id)?;
+    world
+        .output
+        .note(&format!("profile `{name}` is the default now"));
+    show::changed(name, &store, world)
+}
+
+fn rename(name: &Name, new_name: &Name, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    store.rename_profile(find(&*store.policy()?, name)?.id, new_name)?;
+    world
+        .output
+        .note(&format!("profile `{name}` is called `{new_name}` now"));
+    show::changed(new_name, &store, world)
+}
+
+fn rotate(name: &Name, from: Given, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    let policy = store.policy()?;
+    let profile = find(&policy, name)?;
+    match &profile.source {
+        Source::Sealed => {}
+        Source::Environment { variable } => {
+            return Err(not_ours(name, &format!("the variable {variable}")));
+        }
+        Source::Command { .. } => return Err(not_ours(name, "a program")),
+    }
+    let instead = format!("keyreeve profile rotate {name} --stdin");
+    let taken = pasted::take(from, service(profile), world, &instead)?;
+    let changed = Profile {
+        family: Some(taken.family),
+        hint: Some(taken.hint),
+        rotated_at: Some(keyreeve_os::world::now()),
+        ..profile.clone()
+    };
+    store.rotate_profile(&changed, &taken.secret)?;
+    world
+        .output
+        .note(&format!("profile `{name}` has a new secret"));
+    world
+        .output
+        .note("the old one is still valid where it was made: delete it there");
+    show::changed(name, &store, world)
+}
+
+fn not_ours(name: &Name, place: &str) -> CommandError {
+    CommandError::new(
+        Exit::Failed,
+        format!("profile `{name}` has no secret of its own to replace"),
+    )
+    .because([format!("it takes its secret from {place} each time")])
+    .hint(format!("keyreeve profile show {name}"))
+}
+
+fn remove(name: &Name, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    let policy = store.policy()?;
+    let profile = find(&policy, name)?;
+    store.remove_profile(profile.id)?;
+    world
+        .output
+        .note(&format!("profile `{name}` and its secret are gone"));
+    let left = policy
+        .keys()
+        .iter()
+        .filter(|key| key.profiles.contains(&profile.id));
+    for key in left {
+        world.output.note(&what_is_left(key, name));
+    }
+    show::gone(profile, world)
+}
+
+fn what_is_left(key: &VirtualKey, name: &Name) -> String {
+    match key.profiles.len() {
+        1 => format!("key `{}` has no profile left", key.name),
+        _ => format!("key `{}` goes on without `{name}`", key.name),
+    }
+}
+
+/// What stands at a profile's base URL.
+fn service(profile: &Profile) -> Service {
+    match (
+        profile.simulated,
+        profile.base_url.origin().is_first_party(),
+    ) {
+        (true, _) => Service::Sandbox,
+        (false, true) => Service::Anthropic,
+        (false, false) => Service::Gateway,
+    }
+}
+
+/// A profile by its name, as the store has it after a change.
+fn again(name: &Name, store: &Store) -> Result<Profile, CommandError> {
+    Ok(find(&*store.policy()?, name)?.clone())
+}

@@ -1,0 +1,100 @@
+//! Profiles as people and programs see them.
+
+use keyreeve_broker::view::{ProfileView, ProfilesView, SourceView};
+use keyreeve_core::profile::{Name, Profile};
+use keyreeve_store::Store;
+
+use super::{again, find};
+use crate::error::CommandError;
+use crate::output::{Align, Format, Table};
+use crate::wiring::World;
+
+pub(super) fn list(world: &World) -> Result<(), CommandError> {
+    let policy = world.store()?.policy()?;
+    let view = ProfilesView::of(&policy);
+    if world.output.format() == Format::Json {
+        return Ok(world.output.document(&view)?);
+    }
+    if view.profiles.is_empty() {
+        world.output.note("there is no profile yet");
+        world.output.hint("keyreeve profile add NAME");
+        return Ok(());
+    }
+    Ok(world.output.table(&table(&view.profiles))?)
+}
+
+/// The profiles as columns.
+pub(in crate::commands) fn table(profiles: &[ProfileView]) -> Table {
+    let columns =
+        ["profile", "secret", "sent to", "as", "billed"].map(|title| (title, Align::Left));
+    let mut table = Table::new(&columns);
+    for profile in profiles {
+        let mark = if profile.default { " (default)" } else { "" };
+        table.row([
+            format!("{}{mark}", profile.name),
+            secret(profile),
+            profile.base_url.clone(),
+            profile.auth.to_owned(),
+            billed(profile).to_owned(),
+        ]);
+    }
+    table
+}
+
+pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
+    let policy = world.store()?.policy()?;
+    let view = ProfileView::of(find(&policy, name)?, policy.default_profile());
+    if world.output.format() == Format::Json {
+        return Ok(world.output.document(&view)?);
+    }
+    let mut lines = vec![
+        ("secret", secret(&view)),
+        ("sent to", view.base_url.clone()),
+        ("as", view.auth.to_owned()),
+        ("billed", billed(&view).to_owned()),
+        ("provenance", view.provenance.to_owned()),
+        ("added", view.created_at.clone()),
+    ];
+    lines.extend(view.rotated_at.clone().map(|at| ("rotated", at)));
+    let mark = if view.default { " (default)" } else { "" };
+    world.output.headline(&format!("{}{mark}", view.name))?;
+    for (what, value) in lines {
+        world.output.data(&format!("{what:<12} {value}"))?;
+    }
+    Ok(())
+}
+
+/// After a change, programs get the profile as it is now; people were told already.
+pub(super) fn changed(name: &Name, store: &Store, world: &World) -> Result<(), CommandError> {
+    if world.output.format() == Format::Json {
+        let default = store.policy()?.default_profile();
+        world
+            .output
+            .document(&ProfileView::of(&again(name, store)?, default))?;
+    }
+    Ok(())
+}
+
+/// After a removal, programs get the profile as it was.
+pub(super) fn gone(profile: &Profile, world: &World) -> Result<(), CommandError> {
+    if world.output.format() == Format::Json {
+        world.output.document(&ProfileView::of(profile, None))?;
+    }
+    Ok(())
+}
+
+fn secret(profile: &ProfileView) -> String {
+    match &profile.source {
+        SourceView::Sealed => profile.hint.clone().unwrap_or_default(),
+        SourceView::Environment { variable } => format!("${variable}"),
+        SourceView::Command { argv } => argv.join(" "),
+    }
+}
+
+fn billed(profile: &ProfileView) -> &'static str {
+    if profile.simulated {
+        "nobody (simulated)"
+    } else {
+        profile.billing
+    }
+}

@@ -1,0 +1,107 @@
+//! `serve`: the gateway, and on request the simulated API beside it.
+//!
+//! Invariants: one `serve` a store, claimed before anything is bound; nothing is announced before it is bound; the sandbox
+//! outlives the gateway, whose last streams may come from it.
+
+mod announce;
+mod demo;
+mod runtime_file;
+pub(super) mod signal;
+
+use std::sync::Arc;
+
+use keyreeve_broker::Broker;
+use keyreeve_gateway::{Bound, InstanceSecret};
+use keyreeve_os::{process, world};
+use keyreeve_store::Store;
+use tokio::sync::oneshot;
+
+use self::announce::Ready;
+use self::demo::Demo;
+use self::runtime_file::RuntimeFile;
+use crate::error::{CommandError, Exit};
+use crate::places::Places;
+use crate::settings::{Serve, Settings};
+use crate::wiring::{self, World, runtime};
+
+/// A `serve` that has its store to itself.
+struct Daemon {
+    places: Places,
+    settings: Settings,
+    store: Arc<Store>,
+    world: World,
+}
+
+pub(super) fn run(serve: Serve, world: World) -> Result<(), CommandError> {
+    let places = world.places()?;
+    let settings = world.settings(&places)?;
+    let store = Arc::new(wiring::store(&places, &settings)?);
+    let _claim = store.claim(&format!("keyreeve serve, process {}", process::pid()))?;
+    wiring::log(settings.log.value, &world.output);
+    let unknown = store.close_open_intents(world::now())?;
+    if unknown > 0 {
+        world.output.note(&format!(
+            "{unknown} attempts were cut off by a crash: they are closed at their reserved cost"
+        ));
+    }
+    let daemon = Daemon {
+        places,
+        settings,
+        store: Arc::clone(&store),
+        world,
+    };
+    let served = runtime()?.block_on(daemon.run(serve));
+    store.flush()?;
+    served
+}
+
+impl Daemon {
+    async fn run(self, serve: Serve) -> Result<(), CommandError> {
+        let (first, second) = (signal::nth(1)?, signal::nth(2)?);
+        let demo = match serve.sandbox_port {
+            Some(port) => Some(Demo::prepare(port, &self.store).await?),
+            None => None,
+        };
+        let bound = keyreeve_gateway::bind(&wiring::gateway(&self.settings)).await?;
+        let secret = wiring::random()?;
+        let ready = Ready::of(bound.addresses(), demo.as_ref());
+        let runtime_file = RuntimeFile::write(&self.places, &ready, &secret)?;
+        ready.announce(demo.as_ref(), &*self.store.policy()?, &self.world.output)?;
+        let broker = Arc::new(wiring::broker(self.store, &self.settings, self.world)?);
+        let served = tokio::select! {
+            served = together(bound, broker, InstanceSecret::new(secret), (demo, first)) => served,
+            () = second => Err(CommandError::new(Exit::Interrupted, "stopped at once: running streams were cut")),
+        };
+        runtime_file.remove()?;
+        served
+    }
+}
+
+/// Serves until `stop`, then lets the gateway's streams finish before the sandbox goes.
+async fn together(
+    bound: Bound,
+    broker: Arc<Broker>,
+    secret: InstanceSecret,
+    (demo, stop): (Option<Demo>, impl Future<Output = ()>),
+) -> Result<(), CommandError> {
+    let (finished, gateway_finished) = oneshot::channel::<()>();
+    let gateway = async {
+        let served = bound.serve(broker, secret, stop).await;
+        drop(finished);
+        served
+    };
+    let sandbox = async {
+        match demo {
+            // The sender is only ever dropped: that is the sign.
+            Some(demo) => {
+                demo.sandbox
+                    .run(async { drop(gateway_finished.await) })
+                    .await
+            }
+            None => Ok(()),
+        }
+    };
+    let (gateway, sandbox) = tokio::join!(gateway, sandbox);
+    gateway?;
+    sandbox.map_err(|error| CommandError::new(Exit::Failed, "the sandbox failed").caused_by(&error))
+}

@@ -1,0 +1,57 @@
+//! The file by which others find a running `serve` and prove that it is the one: 0600, in the state directory.
+
+use keyreeve_broker::view::Document;
+use keyreeve_os::files::{Make, SafeDir};
+use keyreeve_os::process;
+use serde::Serialize;
+
+use super::announce::Ready;
+use crate::error::CommandError;
+use crate::places::Places;
+
+const FILE: &str = "serve.json";
+
+/// The file, for as long as we serve.
+pub(super) struct RuntimeFile {
+    directory: SafeDir,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    process: u32,
+    address: &'a str,
+    addresses: &'a [String],
+    /// What `/healthz` answers a challenge with, in hexadecimal.
+    instance_secret: String,
+}
+
+impl RuntimeFile {
+    /// Writes it; what a killed `serve` left there is replaced.
+    ///
+    /// # Errors
+    /// Where the state directory or what lies there is not ours alone.
+    pub(super) fn write(
+        places: &Places,
+        ready: &Ready,
+        secret: &[u8; 32],
+    ) -> Result<Self, CommandError> {
+        let directory = SafeDir::open(&places.state, Make::IfAbsent)?;
+        let content = Content {
+            process: process::pid(),
+            address: &ready.address,
+            addresses: &ready.addresses,
+            instance_secret: hex::encode(secret),
+        };
+        let json = serde_json::to_vec(&Document::of(&content)).map_err(std::io::Error::from)?;
+        directory.replace(FILE, &json)?;
+        Ok(Self { directory })
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub(super) fn remove(self) -> Result<(), CommandError> {
+        Ok(self.directory.remove(FILE)?)
+    }
+}

@@ -1,0 +1,74 @@
+//! `status`: who would pay for a client's next request, why, and what keyreeve keeps.
+
+use keyreeve_broker::view::{KeysView, ProfilesView, RungView, StatusView};
+use keyreeve_core::resolve::resolve;
+
+use super::{key, profile};
+use crate::error::CommandError;
+use crate::output::{Align, Format, Table};
+use crate::settings::{Detail, Status};
+use crate::wiring::World;
+
+pub(super) fn run(status: Status, world: &World) -> Result<(), CommandError> {
+    let resolution = resolve(&world.snapshot, status.client);
+    let policy = world.store()?.policy()?;
+    let (profiles, keys) = (
+        ProfilesView::of(&policy).profiles,
+        KeysView::of(&policy, world.snapshot.now).keys,
+    );
+    let view = StatusView::of(&resolution, profiles, keys);
+    if world.output.format() == Format::Json {
+        return Ok(world.output.document(&view)?);
+    }
+    world.output.headline(&view.headline)?;
+    match status.detail {
+        Detail::Short => tell_shortly(&view, world),
+        Detail::Full => tell(&view, world),
+    }
+}
+
+fn tell_shortly(view: &StatusView, world: &World) -> Result<(), CommandError> {
+    world.output.data(&format!(
+        "{} profiles, {} keys",
+        view.profiles.len(),
+        view.keys.len()
+    ))?;
+    world.output.hint("keyreeve status, or keyreeve --help");
+    Ok(())
+}
+
+fn tell(view: &StatusView, world: &World) -> Result<(), CommandError> {
+    world.output.data("")?;
+    world.output.table(&rungs(&view.rungs))?;
+    if !view.profiles.is_empty() {
+        world.output.data("\n")?;
+        world.output.table(&profile::table(&view.profiles))?;
+    }
+    if !view.keys.is_empty() {
+        world.output.data("\n")?;
+        world.output.table(&key::table(&view.keys))?;
+    }
+    Ok(())
+}
+
+fn rungs(rungs: &[RungView]) -> Table {
+    let mut table = Table::new(&[
+        ("looked at", Align::Left),
+        ("what became of it", Align::Left),
+    ]);
+    for rung in rungs {
+        let became = match (rung.header, rung.shadowed_by, &rung.problem) {
+            (Some(header), _, _) => format!("sent as {header}"),
+            (_, Some(by), _) => format!("passed over: {by} is stronger"),
+            (_, _, Some(problem)) => format!("cannot be sent: {problem}"),
+            (None, None, None) => match rung.state {
+                "absent" => "not set".to_owned(),
+                "empty" => "set to nothing, which counts as not set".to_owned(),
+                "on" => "on: a cloud account is used".to_owned(),
+                state => state.to_owned(),
+            },
+        };
+        table.row([rung.variable.to_owned(), became]);
+    }
+    table
+}

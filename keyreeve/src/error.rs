@@ -1,0 +1,205 @@
+//! What went wrong, as a person sees it: `error:`, `caused by:`, `hint:` and an exit code.
+//!
+//! Invariants: every error of a library is turned into a [`CommandError`] here and nowhere else; no text holds a secret; a
+//! hint is a command that can be run.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use keyreeve_broker::Error as BrokerError;
+use keyreeve_gateway::{BindError, ServeError};
+use keyreeve_os::files::FileError;
+use keyreeve_store::Error as StoreError;
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+/// What a failed command's exit code says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// Nothing is wrong: whoever read our output stopped reading.
+    Quiet,
+    /// It failed.
+    Failed,
+    /// The command line is wrong.
+    Usage,
+    /// The configuration is invalid.
+    Configuration,
+    /// There is no credential, or it is a bad one.
+    Credential,
+    /// The store is locked or unreadable.
+    Store,
+    /// A rule refused it.
+    Policy,
+    /// The person stopped it.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Quiet => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Configuration => 3,
+            Exit::Credential => 4,
+            Exit::Store => 7,
+            Exit::Policy => 8,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+impl CommandError {
+    /// Says what was tried; lower case, no full stop.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// Takes an error as the message, and what it was caused by.
+    pub(crate) fn of(exit: Exit, error: &dyn Error) -> Self {
+        let told = Self::new(exit, error.to_string());
+        match error.source() {
+            Some(source) => told.caused_by(source),
+            None => told,
+        }
+    }
+
+    /// Adds an error and all it was caused by.
+    #[must_use]
+    pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// Adds several causes that stand side by side.
+    #[must_use]
+    pub(crate) fn because(mut self, causes: impl IntoIterator<Item = String>) -> Self {
+        self.causes.extend(causes);
+        self
+    }
+
+    /// Says what to run.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn maybe_hint(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// Which exit code it ends with.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The lines for the terminal: a label and a text each.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (Label, &str)> {
+        std::iter::once((Label::Error, self.message.as_str()))
+            .chain(
+                self.causes
+                    .iter()
+                    .map(|cause| (Label::CausedBy, cause.as_str())),
+            )
+            .chain(self.hint.iter().map(|hint| (Label::Hint, hint.as_str())))
+    }
+}
+
+/// What a line of a failure says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Label {
+    /// What was tried and failed.
+    Error,
+    /// Why.
+    CausedBy,
+    /// What to run.
+    Hint,
+}
+
+impl From<io::Error> for CommandError {
+    /// Errors of our own output; files have their own errors.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Quiet, "nobody reads the output");
+        }
+        Self::new(Exit::Failed, "could not write the output").caused_by(&error)
+    }
+}
+
+impl From<FileError> for CommandError {
+    /// A file of ours that is not as it must be: where it lies in the configuration or beside the store, people mend it alike.
+    fn from(error: FileError) -> Self {
+        let hint = error.hint();
+        Self::new(Exit::Store, "could not use keyreeve's own files")
+            .caused_by(&error)
+            .maybe_hint(hint)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::NotFound { .. }
+            | StoreError::NameTaken { .. }
+            | StoreError::NotEmpty { .. }
+            | StoreError::WrongPassphrase
+            | StoreError::BadBackup { .. }
+            | StoreError::NoRandomness(_) => Exit::Failed,
+            StoreError::SamePlace { .. } => Exit::Configuration,
+            StoreError::Busy
+            | StoreError::Closed
+            | StoreError::Held { .. }
+            | StoreError::Full(_)
+            | StoreError::Corrupt { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::SqliteTooOld { .. }
+            | StoreError::MasterKeyMissing { .. }
+            | StoreError::MasterKeyDamaged { .. }
+            | StoreError::MasterKeyWrong { .. }
+            | StoreError::Tampered { .. }
+            | StoreError::Files(_)
+            | StoreError::Database(_) => Exit::Store,
+        };
+        let hint = error.hint();
+        Self::of(exit, &error).maybe_hint(hint)
+    }
+}
+
+impl From<BindError> for CommandError {
+    fn from(error: BindError) -> Self {
+        Self::of(Exit::Failed, &error).hint("keyreeve serve --listen 127.0.0.1:PORT")
+    }
+}
+
+impl From<ServeError> for CommandError {
+    fn from(error: ServeError) -> Self {
+        Self::of(Exit::Failed, &error)
+    }
+}
+
+impl From<BrokerError> for CommandError {
+    fn from(error: BrokerError) -> Self {
+        Self::of(Exit::Failed, &error)
+    }
+}

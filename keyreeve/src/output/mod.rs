@@ -1,0 +1,332 @@
+//! The only file that prints: standard output is data, standard error is talk.
+//!
+//! Invariants: text is made inert line by line before it is written, JSON is plain ASCII, and nothing is understood by
+//! colour alone. A secret is written only by [`Output::reveal`] and [`Output::reveal_document`], to standard output, once.
+
+mod table;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Effects, Style};
+use keyreeve_broker::view::Document;
+use keyreeve_core::inert::inert;
+use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_core::snapshot::Environment;
+use serde::Serialize;
+
+pub(crate) use table::{Align, Table};
+
+use crate::args::{Color, Global};
+use crate::error::{CommandError, Exit, Label};
+use crate::variables;
+
+/// Where [`Output::reveal`] puts the secret into a text.
+pub(crate) const KEY_MARK: &str = "{key}";
+
+/// Speaks with the person, or with the program that reads us.
+#[derive(Debug)]
+pub(crate) struct Output {
+    format: Format,
+    talk: Talk,
+    stdout: Stream<io::Stdout>,
+    stderr: Stream<io::Stderr>,
+}
+
+/// One of the two ways out, and whether it takes colour.
+#[derive(Debug)]
+struct Stream<T> {
+    to: T,
+    paint: Paint,
+}
+
+/// What standard output is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// People.
+    Human,
+    /// Programs: one JSON document on one line.
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Talk {
+    All,
+    OnlyFailures,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Paint {
+    Plain,
+    Colored,
+}
+
+impl Output {
+    /// Decides on format and colour from what was typed, the environment and whether a terminal is there.
+    pub(crate) fn new(global: &Global, environment: &Environment) -> Self {
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let paint = |terminal| paint(global.color, terminal, environment);
+        Self {
+            format: if global.json {
+                Format::Json
+            } else {
+                Format::Human
+            },
+            talk: if global.quiet {
+                Talk::OnlyFailures
+            } else {
+                Talk::All
+            },
+            stdout: Stream {
+                paint: paint(stdout.is_terminal()),
+                to: stdout,
+            },
+            stderr: Stream {
+                paint: paint(stderr.is_terminal()),
+                to: stderr,
+            },
+        }
+    }
+
+    /// For what happens before anybody said how to print.
+    pub(crate) fn plain() -> Self {
+        Self {
+            format: Format::Human,
+            talk: Talk::All,
+            stdout: Stream {
+                to: io::stdout(),
+                paint: Paint::Plain,
+            },
+            stderr: Stream {
+                to: io::stderr(),
+                paint: Paint::Plain,
+            },
+        }
+    }
+
+    /// Ends a command: says why it failed, and gives its exit code.
+    pub(crate) fn end(&self, result: Result<(), CommandError>) -> ExitCode {
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                self.failure(&error);
+                error.exit().into()
+            }
+        }
+    }
+
+    /// For whom standard output is.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether talk may be coloured.
+    pub(crate) fn colors_talk(&self) -> bool {
+        self.stderr.paint == Paint::Colored
+    }
+
+    /// Writes data, a line for each line of the text.
+    pub(crate) fn data(&self, text: &str) -> io::Result<()> {
+        let mut stdout = self.stdout.to.lock();
+        for line in text.lines() {
+            writeln!(stdout, "{}", inert(line))?;
+        }
+        stdout.flush()
+    }
+
+    /// Writes data exactly as it is: text of our own build, such as a completion script.
+    pub(crate) fn verbatim(&self, text: &str) -> io::Result<()> {
+        let mut stdout = self.stdout.to.lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Writes a line that stands out.
+    pub(crate) fn headline(&self, text: &str) -> io::Result<()> {
+        let style = self.stdout.paint.style(Style::new().effects(Effects::BOLD));
+        writeln!(self.stdout.to.lock(), "{style}{}{style:#}", inert(text))
+    }
+
+    /// Writes a table; its heading stands out.
+    pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
+        let style = self
+            .stdout
+            .paint
+            .style(Style::new().effects(Effects::DIMMED));
+        let mut stdout = self.stdout.to.lock();
+        for (at, line) in table.lines().iter().enumerate() {
+            match at {
+                0 => writeln!(stdout, "{style}{line}{style:#}")?,
+                _ => writeln!(stdout, "{line}")?,
+            }
+        }
+        stdout.flush()
+    }
+
+    /// Writes one JSON document, with its `schema_version`, on one line.
+    pub(crate) fn document(&self, body: &impl Serialize) -> io::Result<()> {
+        let json = serde_json::to_string(&Document::of(body)).map_err(io::Error::from)?;
+        let mut stdout = self.stdout.to.lock();
+        writeln!(stdout, "{}", ascii(&json))?;
+        stdout.flush()
+    }
+
+    /// Writes data with the secret wherever [`KEY_MARK`] stands in the template.
+    pub(crate) fn reveal(&self, template: &str, secret: &Secret) -> io::Result<()> {
+        let secret = secret.expose_for(Sink::Shown);
+        let mut stdout = self.stdout.to.lock();
+        for line in template.lines() {
+            let mut parts = line.split(KEY_MARK);
+            write!(stdout, "{}", inert(parts.next().unwrap_or_default()))?;
+            for part in parts {
+                write!(stdout, "{secret}{}", inert(part))?;
+            }
+            writeln!(stdout)?;
+        }
+        stdout.flush()
+    }
+
+    /// Writes one JSON document in which the secret stands as `"key"`.
+    pub(crate) fn reveal_document(&self, body: &impl Serialize, secret: &Secret) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct WithKey<'a, T> {
+            key: &'a str,
+            #[serde(flatten)]
+            body: &'a T,
+        }
+        self.document(&WithKey {
+            key: secret.expose_for(Sink::Shown),
+            body,
+        })
+    }
+
+    /// Says something to the person.
+    pub(crate) fn note(&self, text: &str) {
+        if self.talk == Talk::All {
+            self.talk("note:", AnsiColor::Cyan, text);
+        }
+    }
+
+    /// Says what to do next.
+    pub(crate) fn hint(&self, text: &str) {
+        if self.talk == Talk::All {
+            self.talk("hint:", AnsiColor::Green, text);
+        }
+    }
+
+    fn failure(&self, error: &CommandError) {
+        if error.exit() == Exit::Quiet {
+            return;
+        }
+        for (label, text) in error.lines() {
+            match label {
+                Label::Error => self.talk("error:", AnsiColor::Red, text),
+                Label::CausedBy => self.talk("  caused by:", AnsiColor::Red, text),
+                Label::Hint => self.talk("hint:", AnsiColor::Green, text),
+            }
+        }
+    }
+
+    fn talk(&self, label: &str, color: AnsiColor, text: &str) {
+        let style = self
+            .stderr
+            .paint
+            .style(color.on_default().effects(Effects::BOLD));
+        // A terminal that went away cannot be told so.
+        let _gone = writeln!(
+            self.stderr.to.lock(),
+            "{style}{label}{style:#} {}",
+            inert(text)
+        );
+    }
+}
+
+impl Paint {
+    fn style(self, style: Style) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Colored => style,
+        }
+    }
+}
+
+/// `--color` decides; else `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and the terminal, in this order.
+fn paint(color: Color, terminal: bool, environment: &Environment) -> Paint {
+    let set = |name| environment.get(name).is_some_and(|value| !value.is_empty());
+    let forced = || {
+        set(variables::CLICOLOR_FORCE) && environment.get(variables::CLICOLOR_FORCE) != Some("0")
+    };
+    let colored = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set(variables::NO_COLOR) => false,
+        Color::Auto if forced() => true,
+        Color::Auto => terminal && environment.get(variables::TERM) != Some("dumb"),
+    };
+    if colored {
+        Paint::Colored
+    } else {
+        Paint::Plain
+    }
+}
+
+/// Escapes what is not ASCII: it can only stand inside of strings, and none of it can then speak to a terminal.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() && letter != '\u{7f}' {
+            text.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                text.push_str("\\u");
+                text.push_str(&hex::encode(unit.to_be_bytes()));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_ascii_and_means_the_same() {
+        let nasty = "a\u{9b}2J\u{202e}é😀\u{7f}\u{1b}";
+        let json = ascii(&serde_json::to_string(nasty).unwrap());
+        assert!(json.bytes().all(|c| (0x20..0x7f).contains(&c)), "{json:?}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), nasty);
+    }
+
+    #[test]
+    fn color_is_for_terminals_that_want_it() {
+        for (color, terminal, variables, expected) in [
+            (Color::Auto, true, &[][..], Paint::Colored),
+            (Color::Auto, false, &[], Paint::Plain),
+            (Color::Auto, true, &[("NO_COLOR", "1")], Paint::Plain),
+            (Color::Auto, true, &[("NO_COLOR", "")], Paint::Colored),
+            (Color::Auto, true, &[("TERM", "dumb")], Paint::Plain),
+            (
+                Color::Auto,
+                false,
+                &[("CLICOLOR_FORCE", "1")],
+                Paint::Colored,
+            ),
+            (
+                Color::Auto,
+                false,
+                &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
+                Paint::Plain,
+            ),
+            (Color::Always, false, &[("NO_COLOR", "1")], Paint::Colored),
+            (Color::Never, true, &[("CLICOLOR_FORCE", "1")], Paint::Plain),
+        ] {
+            let environment = Environment::from_pairs(variables.iter().copied());
+            assert_eq!(
+                paint(color, terminal, &environment),
+                expected,
+                "{color:?} {terminal} {variables:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! One struct a command: what was typed, parsed once, ready to use. Commands see these and never clap.
+
+use std::path::PathBuf;
+
+use clap_complete::Shell;
+use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::origin::{BaseUrl, PlainHttp};
+use keyreeve_core::profile::{Auth, Name};
+use keyreeve_core::resolve::Client;
+
+use crate::args;
+use crate::settings::Problem;
+use crate::settings::when::{Direction, moment, span};
+
+pub(crate) use crate::args::{Config, Connectable, Dimension};
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Serve(Serve),
+    Sandbox(Sandbox),
+    Status(Status),
+    Inspect(Inspect),
+    Profile(Profile),
+    Key(Key),
+    Connect(Connect),
+    Usage(Usage),
+    Attempts(Attempts),
+    Store(Store),
+    Config(Config),
+    Completions(Shell),
+    Version,
+}
+
+/// `serve`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Serve {
+    /// The port of the simulated API to start beside it, if one was asked for; 0 takes a free one.
+    pub(crate) sandbox_port: Option<u16>,
+}
+
+/// `sandbox`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sandbox {
+    /// Its port on 127.0.0.1; 0 takes a free one.
+    pub(crate) port: u16,
+}
+
+/// `status`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Status {
+    /// Whose chain to follow.
+    pub(crate) client: Client,
+    /// How much to say.
+    pub(crate) detail: Detail,
+}
+
+/// How much `status` says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Detail {
+    /// `keyreeve` alone.
+    Short,
+    /// `keyreeve status`.
+    Full,
+}
+
+/// `inspect`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Inspect {
+    /// Where the token comes from.
+    pub(crate) from: Given,
+}
+
+/// Where something a person must not type as an argument comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Given {
+    /// Asked for on the terminal.
+    Asked,
+    /// Read from standard input.
+    Stdin,
+}
+
+/// `profile …`
+#[derive(Debug)]
+pub(crate) enum Profile {
+    Add(AddProfile),
+    List,
+    Show(Name),
+    Use(Name),
+    Rename { name: Name, new_name: Name },
+    Rotate { name: Name, from: Given },
+    Remove(Name),
+}
+
+/// `profile add`
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct AddProfile {
+    pub(crate) name: Name,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) service: Service,
+    pub(crate) auth: Auth,
+    pub(crate) secret: SecretFrom,
+}
+
+/// What stands at a base URL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Service {
+    /// The vendor's own API.
+    Anthropic,
+    /// keyreeve's sandbox.
+    Sandbox,
+    /// Another gateway.
+    Gateway,
+}
+
+/// Where a new profile's secret comes from.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum SecretFrom {
+    /// A person, now.
+    Given(Given),
+    /// An environment variable, at lease time.
+    Environment { variable: String },
+    /// A program, at lease time.
+    Command { argv: Vec<String> },
+}
+
+/// `key …`
+#[derive(Debug)]
+pub(crate) enum Key {
+    Add(AddKey),
+    List,
+    Show(Name),
+    Rotate { name: Name, overlap: SignedDuration },
+    Revoke(Name),
+}
+
+/// `key add`
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct AddKey {
+    pub(crate) name: Name,
+    pub(crate) profiles: Vec<Name>,
+    pub(crate) models: Vec<String>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// `connect`
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Connect {
+    pub(crate) client: Connectable,
+    pub(crate) key: Name,
+    /// Whether the key itself follows on standard input; none: a variable stands for it.
+    pub(crate) given: Option<Given>,
+}
+
+/// `usage`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Usage {
+    pub(crate) by: Dimension,
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) rows: Rows,
+}
+
+/// How rows are written when no JSON is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rows {
+    Table,
+    Csv,
+}
+
+/// `attempts`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Attempts {
+    pub(crate) limit: u32,
+}
+
+/// `store …`
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Store {
+    Init,
+    Info,
+    Backup { file: PathBuf, passphrase: Given },
+    Restore { file: PathBuf, passphrase: Given },
+}
+
+impl Command {
+    /// Makes sense of what was typed.
+    ///
+    /// # Errors
+    /// Every argument that makes none.
+    pub(crate) fn of(typed: Option<args::Command>, now: Timestamp) -> Result<Self, Vec<Problem>> {
+        Ok(match typed {
+            None => Self::Status(Status {
+                client: Client::ClaudeCode,
+                detail: Detail::Short,
+            }),
+            Some(args::Command::Serve(typed)) => Self::Serve(Serve {
+                sandbox_port: typed.sandbox.then_some(typed.sandbox_port),
+            }),
+            Some(args::Command::Sandbox(typed)) => Self::Sandbox(Sandbox { port: typed.port }),
+            Some(args::Command::Status(typed)) => Self::Status(Status {
+                client: typed.client,
+                detail: Detail::Full,
+            }),
+            Some(args::Command::Inspect(typed)) => Self::Inspect(Inspect {
+                from: given(typed.input.is_some()),
+            }),
+            Some(args::Command::Profile(typed)) => Self::Profile(profile(typed)?),
+            Some(args::Command::Key(typed)) => Self::Key(key(typed, now)?),
+            Some(args::Command::Connect(typed)) => Self::Connect(Connect {
+                client: typed.client,
+                key: typed.key,
+                given: typed.key_stdin.then_some(Given::Stdin),
+            }),
+            Some(args::Command::Usage(typed)) => Self::Usage(usage(&typed, now)?),
+            Some(args::Command::Attempts(typed)) => Self::Attempts(Attempts { limit: typed.limit }),
+            Some(args::Command::Store(typed)) => Self::Store(store(typed)),
+            Some(args::Command::Config(typed)) => Self::Config(typed),
+            Some(args::Command::Completions { shell }) => Self::Completions(shell),
+            Some(args::Command::Version) => Self::Version,
+        })
+    }
+}
+
+fn given(stdin: bool) -> Given {
+    if stdin { Given::Stdin } else { Given::Asked }
+}
+
+fn profile(typed: args::Profile) -> Result<Profile, Vec<Problem>> {
+    Ok(match typed {
+        args::Profile::Add(typed) => Profile::Add(add_profile(typed)?),
+        args::Profile::List => Profile::List,
+        args::Profile::Show { name } => Profile::Show(name),
+        args::Profile::Use { name } => Profile::Use(name),
+        args::Profile::Rename { name, new_name } => Profile::Rename { name, new_name },
+        args::Profile::Rotate(typed) => Profile::Rotate {
+            name: typed.name,
+            from: given(typed.stdin),
+        },
+        args::Profile::Remove { name } => Profile::Remove(name),
+    })
+}
+
+fn add_profile(typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let plain = if typed.insecure_loopback {
+        PlainHttp::LoopbackOnly
+    } else {
+        PlainHttp::Refused
+    };
+    let base_url = match BaseUrl::parse(&typed.origin, plain) {
+        Ok(base_url) => Some(base_url),
+        Err(refused) => {
+            problems.push(Problem::of_flag("--origin", refused.to_string()));
+            None
+        }
+    };
+    let secret = match (typed.env, typed.command) {
+        (Some(variable), _) if is_variable(&variable) => SecretFrom::Environment { variable },
+        (Some(_), _) => {
+            problems.push(Problem::of_flag(
+                "--env",
+                "takes the name of a variable, such as ANTHROPIC_API_KEY",
+            ));
+            SecretFrom::Given(Given::Asked)
+        }
+        (None, true) => SecretFrom::Command { argv: typed.argv },
+        (None, false) => SecretFrom::Given(given(typed.stdin)),
+    };
+    let Some(base_url) = base_url.filter(|_| problems.is_empty()) else {
+        return Err(problems);
+    };
+    let service = service(&base_url, typed.simulated)?;
+    let auth = match (typed.auth, service) {
+        (Some(args::Auth::ApiKey), _) | (None, Service::Anthropic | Service::Sandbox) => {
+            Auth::ApiKey
+        }
+        (Some(args::Auth::Bearer), _) | (None, Service::Gateway) => Auth::Bearer,
+    };
+    Ok(AddProfile {
+        name: typed.name,
+        base_url,
+        service,
+        auth,
+        secret,
+    })
+}
+
+fn service(base_url: &BaseUrl, simulated: bool) -> Result<Service, Vec<Problem>> {
+    match (base_url.origin().is_first_party(), simulated) {
+        (true, false) => Ok(Service::Anthropic),
+        (false, false) => Ok(Service::Gateway),
+        (false, true) if base_url.origin().is_loopback() => Ok(Service::Sandbox),
+        (true | false, true) => Err(vec![Problem::of_flag(
+            "--simulated",
+            "a sandbox stands on a loopback address of this machine",
+        )]),
+    }
+}
+
+/// Whether a word can be the name of an environment variable, as POSIX has it.
+fn is_variable(word: &str) -> bool {
+    let first = word
+        .bytes()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == b'_');
+    first && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
+}
+
+fn key(typed: args::Key, now: Timestamp) -> Result<Key, Vec<Problem>> {
+    Ok(match typed {
+        args::Key::Add(typed) => Key::Add(add_key(typed, now)?),
+        args::Key::List => Key::List,
+        args::Key::Show { name } => Key::Show(name),
+        args::Key::Rotate(typed) => Key::Rotate {
+            name: typed.name,
+            overlap: span(&typed.overlap)
+                .map_err(|text| vec![Problem::of_flag("--overlap", text)])?,
+        },
+        args::Key::Revoke { name } => Key::Revoke(name),
+    })
+}
+
+fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> {
+    let mut problems = Vec::new();
+    if typed.profiles.is_empty() {
+        problems.push(Problem::of_flag(
+            "--profile",
+            "a key uses only the profiles it is given; name at least one",
+        ));
+    }
+    for (at, profile) in typed.profiles.iter().enumerate() {
+        if typed.profiles[..at].contains(profile) {
+            problems.push(Problem::of_flag(
+                "--profile",
+                format!("`{profile}` is named twice"),
+            ));
+        }
+    }
+    for model in typed.models.iter().filter(|model| !is_glob(model)) {
+        problems.push(Problem::of_flag(
+            "--model",
+            format!("`{model}` is not a model's name with * or ?"),
+        ));
+    }
+    let expires_at = match typed
+        .expires
+        .map(|text| moment(&text, now, Direction::Ahead))
+    {
+        Some(Ok(moment)) if moment > now => Some(moment),
+        Some(Ok(_)) => {
+            problems.push(Problem::of_flag("--expires", "that is over already"));
+            None
+        }
+        Some(Err(text)) => {
+            problems.push(Problem::of_flag("--expires", text));
+            None
+        }
+        None => None,
+    };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(AddKey {
+        name: typed.name,
+        profiles: typed.profiles,
+        models: typed.models,
+        expires_at,
+    })
+}
+
+fn is_glob(word: &str) -> bool {
+    !word.is_empty() && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_graphic())
+}
+
+fn usage(typed: &args::Usage, now: Timestamp) -> Result<Usage, Vec<Problem>> {
+    let since = typed
+        .since
+        .as_deref()
+        .map(|text| moment(text, now, Direction::Back))
+        .transpose();
+    Ok(Usage {
+        by: typed.by,
+        since: since.map_err(|text| vec![Problem::of_flag("--since", text)])?,
+        rows: if typed.csv { Rows::Csv } else { Rows::Table },
+    })
+}
+
+fn store(typed: args::Store) -> Store {
+    match typed {
+        args::Store::Init => Store::Init,
+        args::Store::Info => Store::Info,
+        args::Store::Backup(typed) => Store::Backup {
+            file: typed.file,
+            passphrase: given(typed.stdin),
+        },
+        args::Store::Restore(typed) => Store::Restore {
+            file: typed.file,
+            passphrase: given(typed.stdin),
+        },
+    }
+}

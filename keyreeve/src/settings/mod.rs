@@ -1,0 +1,363 @@
+//! What the command line, the environment and the configuration file mean together: pure, and all problems at once.
+//!
+//! Precedence: flag, then `KEYREEVE_*`, then the file, then the default. Invariants: nothing here does IO; whatever is
+//! asked is asked of the [`Environment`] and the [`File`] handed in.
+
+mod command;
+mod layers;
+mod problem;
+mod when;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::slice;
+
+use keyreeve_core::snapshot::Environment;
+use keyreeve_store::Durability;
+
+pub(crate) use command::*;
+pub(crate) use layers::{Layer, Setting, Sourced};
+pub(crate) use problem::Problem;
+
+use crate::config::File;
+use crate::variables;
+use layers::{Layers, spoken};
+
+/// The port of the gateway.
+pub(crate) const PORT: u16 = 8484;
+const MIB: u64 = 1024 * 1024;
+
+/// Every setting that has layers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Settings {
+    /// Where `serve` listens: loopback addresses.
+    pub(crate) listen: Sourced<Vec<SocketAddr>>,
+    /// Further names it answers to.
+    pub(crate) allowed_hosts: Sourced<Vec<String>>,
+    /// Bytes that all request bodies may hold together.
+    pub(crate) body_budget: Sourced<u64>,
+    /// A PEM file of further roots.
+    pub(crate) ca_file: Sourced<Option<PathBuf>>,
+    /// A price table that replaces the built-in one.
+    pub(crate) prices_file: Sourced<Option<PathBuf>>,
+    /// When ledger rows are safe.
+    pub(crate) durability: Sourced<Durability>,
+    /// How much `serve` logs.
+    pub(crate) log: Sourced<LogLevel>,
+}
+
+/// How much `serve` logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LogLevel {
+    /// Only what failed.
+    Error,
+    /// And what looks wrong.
+    Warn,
+    /// And one line a request.
+    Info,
+    /// And how it went inside.
+    Debug,
+    /// And everything else.
+    Trace,
+}
+
+const LISTEN: Setting = Setting {
+    key: "serve.listen",
+    variable: Some(variables::LISTEN),
+    flag: Some("--listen"),
+};
+const ALLOWED_HOSTS: Setting = Setting {
+    key: "serve.allowed_hosts",
+    variable: Some(variables::ALLOWED_HOSTS),
+    flag: None,
+};
+const BODY_BUDGET: Setting = Setting {
+    key: "serve.body_budget_mib",
+    variable: Some(variables::BODY_BUDGET_MIB),
+    flag: None,
+};
+/// No variable: a hostile environment must not be able to re-point TLS.
+const CA_FILE: Setting = Setting {
+    key: "upstream.ca_file",
+    variable: None,
+    flag: None,
+};
+const PRICES_FILE: Setting = Setting {
+    key: "prices.file",
+    variable: Some(variables::PRICES_FILE),
+    flag: None,
+};
+const DURABILITY: Setting = Setting {
+    key: "ledger.durability",
+    variable: Some(variables::LEDGER_DURABILITY),
+    flag: None,
+};
+const LOG: Setting = Setting {
+    key: "log.level",
+    variable: Some(variables::LOG),
+    flag: None,
+};
+
+impl Settings {
+    /// Puts the layers together. `listen` is what `--listen` said, empty where it was not given.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub(crate) fn resolve(
+        listen: &[String],
+        environment: &Environment,
+        file: &File,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut layers = Layers::default();
+        let budget_in_file = file.serve.body_budget_mib.map(|mib| mib.to_string());
+        let one = |setting, file: &Option<String>| {
+            spoken(
+                environment,
+                setting,
+                &[],
+                file.as_ref().map(slice::from_ref),
+            )
+        };
+        let settings = Self {
+            listen: layers.list(
+                spoken(environment, LISTEN, listen, file.serve.listen.as_deref()),
+                address,
+                usual_addresses(),
+            ),
+            allowed_hosts: layers.list(
+                spoken(
+                    environment,
+                    ALLOWED_HOSTS,
+                    &[],
+                    file.serve.allowed_hosts.as_deref(),
+                ),
+                host,
+                Vec::new(),
+            ),
+            body_budget: layers.one(one(BODY_BUDGET, &budget_in_file), budget, 256 * MIB),
+            ca_file: layers.one(one(CA_FILE, &file.upstream.ca_file), path, None),
+            prices_file: layers.one(one(PRICES_FILE, &file.prices.file), path, None),
+            durability: layers.one(
+                one(DURABILITY, &file.ledger.durability),
+                durability,
+                Durability::Process,
+            ),
+            log: layers.one(one(LOG, &file.log.level), log_level, LogLevel::Info),
+        };
+        layers.into_problems().map_or(Ok(settings), Err)
+    }
+
+    /// Each setting's name, value and where that came from, for `config show`.
+    pub(crate) fn shown(&self) -> Vec<(Setting, String, Layer)> {
+        let list = |words: Vec<String>| {
+            if words.is_empty() {
+                "none".to_owned()
+            } else {
+                words.join(", ")
+            }
+        };
+        let file = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map_or_else(|| "none".to_owned(), |path| path.display().to_string())
+        };
+        let addresses = self.listen.value.iter().map(ToString::to_string).collect();
+        vec![
+            (LISTEN, list(addresses), self.listen.from),
+            (
+                ALLOWED_HOSTS,
+                list(self.allowed_hosts.value.clone()),
+                self.allowed_hosts.from,
+            ),
+            (
+                BODY_BUDGET,
+                (self.body_budget.value / MIB).to_string(),
+                self.body_budget.from,
+            ),
+            (CA_FILE, file(&self.ca_file.value), self.ca_file.from),
+            (
+                PRICES_FILE,
+                file(&self.prices_file.value),
+                self.prices_file.from,
+            ),
+            (
+                DURABILITY,
+                durability_name(self.durability.value).to_owned(),
+                self.durability.from,
+            ),
+            (LOG, self.log.value.name().to_owned(), self.log.from),
+        ]
+    }
+}
+
+impl LogLevel {
+    /// Its name in settings.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+fn usual_addresses() -> Vec<SocketAddr> {
+    vec![
+        (Ipv4Addr::LOCALHOST, PORT).into(),
+        (Ipv6Addr::LOCALHOST, PORT).into(),
+    ]
+}
+
+fn address(word: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = word.parse().map_err(|_| {
+        "is not an address and a port, such as 127.0.0.1:8484 or [::1]:8484".to_owned()
+    })?;
+    let loopback = match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    if loopback {
+        Ok(address)
+    } else {
+        Err("is not a loopback address: serving beyond this machine is refused for now".to_owned())
+    }
+}
+
+/// A host name or address as a `Host` header has it, without a port.
+fn host(word: &str) -> Result<String, String> {
+    let name = word.to_ascii_lowercase();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    if !name.is_empty() && name.len() <= 253 && name.chars().all(fits) {
+        Ok(name)
+    } else {
+        Err("is not a host name; there is no wildcard".to_owned())
+    }
+}
+
+fn budget(word: &str) -> Result<u64, String> {
+    match word.parse::<u64>() {
+        Ok(mib @ 32..=65536) => Ok(mib * MIB),
+        Ok(_) | Err(_) => Err("must be a number of MiB from 32 to 65536".to_owned()),
+    }
+}
+
+fn path(word: &str) -> Result<Option<PathBuf>, String> {
+    let path = PathBuf::from(word);
+    if path.is_absolute() {
+        Ok(Some(path))
+    } else {
+        Err("must be an absolute path".to_owned())
+    }
+}
+
+fn durability(word: &str) -> Result<Durability, String> {
+    match word {
+        "process" => Ok(Durability::Process),
+        "strict" => Ok(Durability::Strict),
+        _ => Err("must be process or strict".to_owned()),
+    }
+}
+
+fn durability_name(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Process => "process",
+        Durability::Strict => "strict",
+    }
+}
+
+fn log_level(word: &str) -> Result<LogLevel, String> {
+    use LogLevel::{Debug, Error, Info, Trace, Warn};
+    [Error, Warn, Info, Debug, Trace]
+        .into_iter()
+        .find(|level| level.name() == word)
+        .ok_or_else(|| "must be error, warn, info, debug or trace".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(
+        flags: &[&str],
+        variables: &[(&str, &str)],
+        file: &str,
+    ) -> Result<Settings, Vec<String>> {
+        let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+        let file = crate::config::read(file).unwrap();
+        Settings::resolve(
+            &flags,
+            &Environment::from_pairs(variables.iter().copied()),
+            &file,
+        )
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_nearest_layer_wins() {
+        let file = "[serve]\nlisten = ['127.0.0.1:3']";
+        let variable = ("KEYREEVE_LISTEN", "127.0.0.1:2");
+        for (flags, variables, file, port, from) in [
+            (
+                &["127.0.0.1:1"][..],
+                &[variable][..],
+                file,
+                1,
+                Layer::Flag("--listen"),
+            ),
+            (
+                &[],
+                &[variable],
+                file,
+                2,
+                Layer::Variable("KEYREEVE_LISTEN"),
+            ),
+            (&[], &[], file, 3, Layer::File("serve.listen")),
+            (&[], &[], "", 8484, Layer::Default),
+        ] {
+            let listen = resolve(flags, variables, file).unwrap().listen;
+            assert_eq!((listen.value[0].port(), listen.from), (port, from));
+        }
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let problems = resolve(
+            &["0.0.0.0:1", "x"],
+            &[("KEYREEVE_LOG", "loud"), ("KEYREEVE_BODY_BUDGET_MIB", "1")],
+            "[upstream]\nca_file = 'roots.pem'\n[ledger]\ndurability = 'maybe'\n[serve]\nallowed_hosts = ['*']",
+        )
+        .unwrap_err();
+        assert_eq!(
+            problems,
+            [
+                "--listen: `0.0.0.0:1` is not a loopback address: serving beyond this machine is refused for now",
+                "--listen: `x` is not an address and a port, such as 127.0.0.1:8484 or [::1]:8484",
+                "`serve.allowed_hosts`: `*` is not a host name; there is no wildcard",
+                "KEYREEVE_BODY_BUDGET_MIB: `1` must be a number of MiB from 32 to 65536",
+                "`upstream.ca_file`: `roots.pem` must be an absolute path",
+                "`ledger.durability`: `maybe` must be process or strict",
+                "KEYREEVE_LOG: `loud` must be error, warn, info, debug or trace",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_schema_and_the_settings_name_the_same_things() {
+        let schema = crate::config::schema();
+        let mut published = Vec::new();
+        for (section, shape) in schema.as_value()["properties"].as_object().unwrap() {
+            for key in shape["properties"].as_object().unwrap().keys() {
+                published.push(format!("{section}.{key}"));
+            }
+        }
+        let shown = resolve(&[], &[], "").unwrap().shown();
+        let mut resolved: Vec<_> = shown
+            .iter()
+            .map(|(setting, ..)| setting.key.to_owned())
+            .collect();
+        published.sort();
+        resolved.sort();
+        assert_eq!(published, resolved);
+    }
+}

@@ -1,0 +1,95 @@
+//! A problem with a setting: where it stands and what is wrong, in one line.
+
+use std::fmt;
+
+use crate::error::{CommandError, Exit};
+use crate::settings::Layer;
+
+/// What is wrong with one setting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Problem {
+    place: Place,
+    text: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Place {
+    /// An argument: the person who typed it sees it.
+    Flag(&'static str),
+    /// A variable, and a sentence about it.
+    Variable(&'static str),
+    /// A key of the configuration file.
+    Key(String),
+}
+
+impl Problem {
+    /// A problem with an argument.
+    pub(crate) fn of_flag(flag: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            place: Place::Flag(flag),
+            text: text.into(),
+        }
+    }
+
+    /// A problem with an environment variable; `text` may start with a verb.
+    pub(crate) fn of_variable(variable: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            place: Place::Variable(variable),
+            text: text.into(),
+        }
+    }
+
+    /// A problem with the configuration file.
+    pub(crate) fn of_key(key: &str, text: impl Into<String>) -> Self {
+        Self {
+            place: Place::Key(key.to_owned()),
+            text: text.into(),
+        }
+    }
+
+    /// A problem with the value of the layer that won; `key` names the setting in the file.
+    pub(crate) fn of_layer(layer: Layer, key: &str, text: impl Into<String>) -> Self {
+        match layer {
+            Layer::Flag(flag) => Self::of_flag(flag, text),
+            Layer::Variable(variable) => Self::of_variable(variable, text),
+            Layer::File(_) | Layer::Default => Self::of_key(key, text),
+        }
+    }
+
+    fn is_typed(&self) -> bool {
+        match self.place {
+            Place::Flag(_) => true,
+            Place::Variable(_) | Place::Key(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, text } = self;
+        match place {
+            Place::Flag(flag) => write!(f, "{flag}: {text}"),
+            Place::Variable(name) if text.starts_with("is ") || text.starts_with("must ") => {
+                write!(f, "{name} {text}")
+            }
+            Place::Variable(name) => write!(f, "{name}: {text}"),
+            Place::Key(key) => write!(f, "`{key}`: {text}"),
+        }
+    }
+}
+
+impl From<Vec<Problem>> for CommandError {
+    /// Exit 2 where only arguments are wrong, else 3.
+    fn from(problems: Vec<Problem>) -> Self {
+        let (exit, message) = if problems.iter().all(Problem::is_typed) {
+            (Exit::Usage, "the command line is wrong")
+        } else {
+            (Exit::Configuration, "the configuration is invalid")
+        };
+        let error = Self::new(exit, message).because(problems.iter().map(ToString::to_string));
+        match exit {
+            Exit::Configuration => error.hint("keyreeve config path"),
+            _ => error,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Every environment variable that keyreeve itself reads, in one place.
+
+/// One folder for configuration, data and state.
+pub(crate) const HOME: &str = "KEYREEVE_HOME";
+/// The directory of the configuration and of the master key.
+pub(crate) const CONFIG_DIR: &str = "KEYREEVE_CONFIG_DIR";
+/// The directory of the database.
+pub(crate) const DATA_DIR: &str = "KEYREEVE_DATA_DIR";
+/// The directory of locks and of the runtime file.
+pub(crate) const STATE_DIR: &str = "KEYREEVE_STATE_DIR";
+
+/// Where `serve` listens, separated by commas.
+pub(crate) const LISTEN: &str = "KEYREEVE_LISTEN";
+/// Further names the gateway answers to, separated by commas.
+pub(crate) const ALLOWED_HOSTS: &str = "KEYREEVE_ALLOWED_HOSTS";
+/// How much all request bodies may hold together, in MiB.
+pub(crate) const BODY_BUDGET_MIB: &str = "KEYREEVE_BODY_BUDGET_MIB";
+/// A price table that replaces the built-in one.
+pub(crate) const PRICES_FILE: &str = "KEYREEVE_PRICES_FILE";
+/// When ledger rows are safe: `process` or `strict`.
+pub(crate) const LEDGER_DURABILITY: &str = "KEYREEVE_LEDGER_DURABILITY";
+/// How much `serve` logs.
+pub(crate) const LOG: &str = "KEYREEVE_LOG";
+
+/// The virtual key in settings that `connect` prints. keyreeve never reads it.
+pub(crate) const KEY: &str = "KEYREEVE_KEY";
+
+/// The person's home directory.
+pub(crate) const USER_HOME: &str = "HOME";
+/// Where configuration goes, by the XDG base directory specification.
+pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Where data goes.
+pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
+/// Where state goes.
+pub(crate) const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+
+/// Any value but the empty one: no colour.
+pub(crate) const NO_COLOR: &str = "NO_COLOR";
+/// Any value but the empty one and `0`: colour even into a pipe.
+pub(crate) const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+/// `dumb`: no colour.
+pub(crate) const TERM: &str = "TERM";
+/// `true` or `1`: nobody is there to be asked.
+pub(crate) const CI: &str = "CI";

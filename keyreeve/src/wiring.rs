@@ -1,0 +1,259 @@
+//! The only constructor: what commands work with is made here, from the captured environment and the settings.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use keyreeve_broker::Broker;
+use keyreeve_core::price::PriceTable;
+use keyreeve_core::snapshot::Snapshot;
+use keyreeve_core::virtual_key::{self, Kind, Minted};
+use keyreeve_os::files::{self, FileError, Make, SafeDir};
+use keyreeve_os::world;
+use keyreeve_store::Store;
+use tokio::runtime::Runtime;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use uuid::Uuid;
+
+use crate::ask::Asker;
+use crate::config::{self, File};
+use crate::error::{CommandError, Exit};
+use crate::output::Output;
+use crate::places::Places;
+use crate::settings::{LogLevel, Settings};
+
+/// No configuration file has more bytes than this.
+const CONFIG_LIMIT: usize = 1024 * 1024;
+/// No price table and no bundle of roots has more bytes than this.
+const FILE_LIMIT: u64 = 8 * 1024 * 1024;
+
+/// What every command gets: the person, and what the machine looked like when we were started.
+pub(crate) struct World {
+    /// The environment and the moment, captured once.
+    pub(crate) snapshot: Snapshot,
+    /// The way to the person.
+    pub(crate) output: Arc<Output>,
+    /// The way to ask the person.
+    pub(crate) asker: Asker,
+    /// What `--listen` said.
+    pub(crate) listen: Vec<String>,
+}
+
+impl World {
+    /// Finds keyreeve's directories.
+    ///
+    /// # Errors
+    /// Exit 3 with every problem.
+    pub(crate) fn places(&self) -> Result<Places, CommandError> {
+        Ok(Places::find(&self.snapshot.environment)?)
+    }
+
+    /// Reads the configuration file and puts it together with flags and variables.
+    ///
+    /// # Errors
+    /// Exit 2 or 3 with every problem.
+    pub(crate) fn settings(&self, places: &Places) -> Result<Settings, CommandError> {
+        let (file, mut problems) = match config_text(places)?.as_deref().map(config::read) {
+            None => (File::default(), Vec::new()),
+            Some(Ok(file)) => (file, Vec::new()),
+            Some(Err(problems)) => (File::default(), problems),
+        };
+        match Settings::resolve(&self.listen, &self.snapshot.environment, &file) {
+            Ok(settings) if problems.is_empty() => Ok(settings),
+            Ok(_) => Err(problems.into()),
+            Err(more) => {
+                problems.extend(more);
+                Err(problems.into())
+            }
+        }
+    }
+
+    /// Opens the store, making it where there is none yet.
+    ///
+    /// # Errors
+    /// Exit 3 for bad settings, 7 for a store that does not open.
+    pub(crate) fn store(&self) -> Result<Store, CommandError> {
+        let places = self.places()?;
+        let settings = self.settings(&places)?;
+        store(&places, &settings)
+    }
+}
+
+/// Opens the store, making it where there is none yet.
+///
+/// # Errors
+/// Exit 7.
+pub(crate) fn store(places: &Places, settings: &Settings) -> Result<Store, CommandError> {
+    Ok(Store::open(
+        &store_places(places),
+        settings.durability.value,
+    )?)
+}
+
+/// Where the store's two halves lie.
+pub(crate) fn store_places(places: &Places) -> keyreeve_store::Places {
+    keyreeve_store::Places {
+        data: places.data.clone(),
+        keys: places.config.clone(),
+    }
+}
+
+/// The price table that settings name, else the built-in one.
+///
+/// # Errors
+/// Exit 3 where the file does not hold a table.
+pub(crate) fn prices(settings: &Settings) -> Result<PriceTable, CommandError> {
+    let Some(path) = &settings.prices_file.value else {
+        return Ok(PriceTable::embedded());
+    };
+    let wrong = || {
+        CommandError::new(
+            Exit::Configuration,
+            format!("{} is no price table", path.display()),
+        )
+    };
+    let bytes = named_file(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| wrong().caused_by(&error))?;
+    PriceTable::parse(text).map_err(|error| wrong().caused_by(&error))
+}
+
+/// The further roots that settings name, as PEM.
+///
+/// # Errors
+/// Exit 3 where the file cannot be read.
+pub(crate) fn further_roots(settings: &Settings) -> Result<Option<Vec<u8>>, CommandError> {
+    settings
+        .ca_file
+        .value
+        .as_deref()
+        .map(named_file)
+        .transpose()
+}
+
+/// The broker, which lives as long as `serve`.
+///
+/// # Errors
+/// Exit 3 where a file that settings name cannot be used.
+pub(crate) fn broker(
+    store: Arc<Store>,
+    settings: &Settings,
+    world: World,
+) -> Result<Broker, CommandError> {
+    let settings = keyreeve_broker::Settings {
+        environment: world.snapshot.environment,
+        prices: prices(settings)?,
+        ca_file: further_roots(settings)?,
+    };
+    Ok(Broker::new(store, settings)?)
+}
+
+/// What the gateway needs to be bound.
+pub(crate) fn gateway(settings: &Settings) -> keyreeve_gateway::Config {
+    keyreeve_gateway::Config {
+        listen: settings.listen.value.clone(),
+        allowed_hosts: settings.allowed_hosts.value.clone(),
+        body_budget: settings.body_budget.value,
+    }
+}
+
+/// The runtime of everything that waits.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub(crate) fn runtime() -> Result<Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::new(Exit::Failed, "could not start the runtime").caused_by(&error)
+        })
+}
+
+/// Sends the log to standard error: our own crates at the level asked for, all others only where they warn. What the
+/// environment says about logging is not read: it could turn on what nobody looked at for secrets.
+pub(crate) fn log(level: LogLevel, output: &Output) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let ours = ["keyreeve", "keyreeve_gateway", "keyreeve_broker"].map(|target| (target, level));
+    let targets = Targets::new()
+        .with_targets(ours)
+        .with_default(level.min(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(output.colors_talk());
+    tracing_subscriber::registry()
+        .with(lines.with_filter(targets))
+        .init();
+}
+
+/// Makes an id that nothing else has: a UUID v7 of now.
+///
+/// # Errors
+/// Where the system has no randomness.
+pub(crate) fn fresh_id() -> Result<Uuid, CommandError> {
+    let millis = u64::try_from(world::now().as_millisecond()).unwrap_or_default();
+    let random = random::<10>()?;
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
+/// Makes the secret of a virtual key.
+///
+/// # Errors
+/// Where the system has no randomness.
+pub(crate) fn mint() -> Result<Minted, CommandError> {
+    Ok(virtual_key::mint(Kind::User, random()?))
+}
+
+/// Random bytes.
+///
+/// # Errors
+/// Where the system has none to give.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], CommandError> {
+    world::random().map_err(|error| {
+        CommandError::new(Exit::Failed, "the system gives no randomness").caused_by(&error)
+    })
+}
+
+/// The text of the configuration file, none where there is no file.
+fn config_text(places: &Places) -> Result<Option<String>, CommandError> {
+    let directory = match SafeDir::open(&places.config, Make::Never) {
+        Ok(directory) => directory,
+        Err(FileError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let path = places.config_file();
+    match directory.read("config.toml", CONFIG_LIMIT) {
+        Ok(bytes) => match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(CommandError::new(
+                Exit::Configuration,
+                format!("{} is not UTF-8 text", path.display()),
+            )),
+        },
+        Err(FileError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads a file that settings name by an absolute path: others may own it, as they own a system's roots.
+fn named_file(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let wrong = || {
+        CommandError::new(
+            Exit::Configuration,
+            format!("could not read {}", path.display()),
+        )
+    };
+    let file = files::open_anywhere(path).map_err(|error| wrong().caused_by(&error))?;
+    let mut bytes = Vec::new();
+    file.take(FILE_LIMIT)
+        .read_to_end(&mut bytes)
+        .map_err(|error| wrong().caused_by(&error))?;
+    Ok(bytes)
+}
