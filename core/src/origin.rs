@@ -195,7 +195,10 @@ mod tests {
                 "https://api.anthropic.com",
             ),
             ("https://API.Anthropic.COM", "https://api.anthropic.com"),
-            ("https://api.anthropic.com/v1/v1", "https://api.anthropic.com"),
+            (
+                "https://api.anthropic.com/v1/v1",
+                "https://api.anthropic.com",
+            ),
             (
                 "https://gateway.example/anthropic/v1",
                 "https://gateway.example/anthropic",

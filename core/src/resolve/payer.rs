@@ -123,18 +123,8 @@ impl Request<'_> {
     pub(super) fn judge(&self) -> (Payer, String) {
         let client = self.client;
         if let Some(switch) = self.variable_in(State::On) {
-            let sure = match Switch::of(self.environment, switch) {
-                Switch::On => Sureness::Sure,
-                Switch::PerhapsOn | Switch::Off | Switch::Absent => Sureness::Likely,
-            };
             let text = format!("{client} would use a cloud account, since {switch} is on");
-            return (
-                Payer {
-                    class: PayerClass::Cloud,
-                    sure,
-                },
-                text,
-            );
+            return (self.cloud(switch), text);
         }
         if let Some((variable, flaw)) = self.broken() {
             let text = format!("{client} would fail on {variable}: {flaw}");
@@ -148,26 +138,31 @@ impl Request<'_> {
                 return (likely(PayerClass::Nobody), text);
             }
         };
-        match (self.destination, self.carries, second) {
-            (Destination::Gateway { host, .. }, carries, second) => {
-                let what = match (carries, second) {
-                    (Carries::TwoCredentials, Some(second)) => {
-                        format!("{} and {}", labelled(first), labelled(second))
-                    }
-                    _ => labelled(first),
+        let second = second.filter(|_| self.carries == Carries::TwoCredentials);
+        self.judge_sent(first, second)
+    }
+
+    /// Judges a request that goes out with one credential, or with two that differ.
+    fn judge_sent(&self, first: &Slot, second: Option<&Slot>) -> (Payer, String) {
+        let client = self.client;
+        match (self.destination, second) {
+            (Destination::Gateway { host, .. }, second) => {
+                let what = match second {
+                    Some(second) => format!("{} and {}", labelled(first), labelled(second)),
+                    None => labelled(first),
                 };
                 let text =
                     format!("{client} would send {what} to {host}: that gateway decides who pays");
                 (sure(PayerClass::Gateway), text)
             }
-            (Destination::Unreadable { .. }, _, _) => {
+            (Destination::Unreadable { .. }, _) => {
                 let text = format!(
                     "{client} would send {} to {BASE_URL}, which is no address",
                     labelled(first)
                 );
                 (likely(PayerClass::Unknown), text)
             }
-            (Destination::FirstParty { .. }, Carries::TwoCredentials, Some(second)) => {
+            (Destination::FirstParty { .. }, Some(second)) => {
                 let text = format!(
                     "{client} would send two different credentials, {} as x-api-key and {} as authorization: \
                      the API decides who pays",
@@ -176,10 +171,17 @@ impl Request<'_> {
                 );
                 (sure(PayerClass::Conflict), text)
             }
-            (Destination::FirstParty { .. }, _, _) => {
+            (Destination::FirstParty { .. }, None) => {
                 let payer = payer_of(first.family, self.header_of_one());
                 (payer, sentence(client, first, payer))
             }
+        }
+    }
+
+    fn cloud(&self, switch: &str) -> Payer {
+        match Switch::of(self.environment, switch) {
+            Switch::On => sure(PayerClass::Cloud),
+            Switch::PerhapsOn | Switch::Off | Switch::Absent => likely(PayerClass::Cloud),
         }
     }
 
