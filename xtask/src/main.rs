@@ -18,7 +18,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 
 const USAGE: &str = "\
 cargo xtask tidy      hold the rules that a compiler does not
@@ -30,16 +30,13 @@ cargo xtask ci        all of .ci/run, as the public workflow runs it";
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say::line(format_args!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    run(&arguments).unwrap_or_else(|error| {
+        say::line(format_args!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
-fn run(arguments: &[&str]) -> Result<()> {
+fn run(arguments: &[&str]) -> Result<ExitCode> {
     match arguments {
         ["tidy"] => tidy::run(&root()),
         ["test"] => suite::run(&root()),
@@ -52,13 +49,16 @@ fn run(arguments: &[&str]) -> Result<()> {
     }
 }
 
-fn ci() -> Result<()> {
+fn ci() -> Result<ExitCode> {
     let status = Command::new("bash")
         .arg(".ci/run")
         .current_dir(root())
         .status()?;
-    ensure!(status.success(), ".ci/run failed");
-    Ok(())
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The repository's root: the folder above this crate.

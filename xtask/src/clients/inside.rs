@@ -1,7 +1,7 @@
 //! Runs inside the namespace: one scenario after the other, each on a stage of its own, and a line for each outcome.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const ROW_LIMIT: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs every scenario.
-pub(crate) fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     namespace::prepare(root)?;
     for (number, scenario) in all().iter().enumerate() {
         let name = scenario.name();
@@ -38,7 +38,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         };
         say::line(outcome);
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn play(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Result<()> {

@@ -17,10 +17,11 @@ mod stage;
 
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::suite::Tally;
 use crate::{environment, say};
 pub(crate) use inside::run as run_inside;
 
@@ -61,19 +62,18 @@ impl Outcome {
     }
 }
 
-/// Runs every scenario and fails if one failed.
-pub(crate) fn run(root: &Path) -> Result<()> {
-    let outcomes = outcomes(root)?;
-    let count =
-        |wanted: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| wanted(outcome)).count();
-    let passed = count(|outcome| matches!(outcome, Outcome::Passed { .. }));
-    let failed = count(|outcome| matches!(outcome, Outcome::Failed { .. }));
-    let skipped = outcomes.len() - passed - failed;
-    say::line(format_args!(
-        "{passed} passed, {failed} failed, {skipped} skipped"
-    ));
-    ensure!(failed == 0, "{failed} failed");
-    Ok(())
+/// Runs every scenario and prints the count.
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    let mut tally = Tally::default();
+    outcomes(root)?
+        .into_iter()
+        .for_each(|outcome| tally.add(outcome));
+    say::line(&tally);
+    Ok(if tally.failed() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Installs what is absent, runs every scenario in the namespace and tells what became of each.

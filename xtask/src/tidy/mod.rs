@@ -23,8 +23,9 @@ mod unsafe_code;
 
 use std::fmt;
 use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::say;
 use crate::tree::Tree;
@@ -81,26 +82,28 @@ const RULES: &[Rule] = &[
 ];
 
 /// Runs every rule over the repository at `root` and prints what they find.
-pub(crate) fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let tree = Tree::read(root)?;
-    let findings = findings(&tree);
-    for finding in &findings {
-        say::line(finding);
-    }
     for (path, lines) in sizes::long_files(&tree) {
         say::line(format_args!(
             "note: {path} has {lines} lines; 400 are wanted"
         ));
     }
-    if !findings.is_empty() {
-        bail!("tidy: {} found", findings.len());
+    let findings = findings(&tree);
+    for finding in &findings {
+        say::line(finding);
     }
+    let found = findings.len();
     say::line(format_args!(
-        "tidy: {} rules hold over {} files",
+        "tidy: {} rules over {} files, {found} findings",
         RULES.len(),
         tree.files.len()
     ));
-    Ok(())
+    Ok(if findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn findings(tree: &Tree) -> Vec<Finding> {
