@@ -122,19 +122,28 @@ impl Manifest {
         }
         let table: toml::Table = toml::from_str(text).ok()?;
         let name = table.get("package")?.get("name")?.as_str()?.to_owned();
-        let section = |key: &str| {
-            table
-                .get(key)
-                .and_then(toml::Value::as_table)
-                .cloned()
-                .unwrap_or_default()
+        let for_platforms = table.get("target").and_then(toml::Value::as_table);
+        let mut places = vec![&table];
+        places.extend(
+            for_platforms
+                .into_iter()
+                .flat_map(toml::Table::values)
+                .filter_map(toml::Value::as_table),
+        );
+        let section = |key: &str| -> toml::Table {
+            let tables = places.iter().filter_map(|place| place.get(key)?.as_table());
+            tables
+                .flatten()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
         };
-        let (normal, dev) = (section("dependencies"), section("dev-dependencies"));
+        let mut normal = section("dependencies");
+        normal.extend(section("build-dependencies"));
         Some(Self {
             path: path.to_owned(),
             name,
             normal,
-            dev,
+            dev: section("dev-dependencies"),
         })
     }
 
@@ -266,6 +275,15 @@ mod tests {
             let text = manifest(name, &format!("{dependency}.workspace = true"));
             let expected: &[&str] = if allowed { &[] } else { &["x/Cargo.toml:1"] };
             case::check(check, &[("x/Cargo.toml", &text)], expected);
+        }
+    }
+
+    #[test]
+    fn platforms_and_build_scripts_are_no_way_round() {
+        for section in ["build-dependencies", "target.'cfg(unix)'.dependencies"] {
+            let text = manifest("keyreeve-core", "").replace("dependencies]", "dependencies-none]")
+                + &format!("[{section}]\nrustix.workspace = true\n");
+            case::check(check, &[("core/Cargo.toml", &text)], &["core/Cargo.toml:1"]);
         }
     }
 
