@@ -33,8 +33,9 @@ pub(crate) struct File {
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Serve {
-    /// Loopback addresses to listen on, such as `"127.0.0.1:8484"`. Default: `["127.0.0.1:8484", "[::1]:8484"]`.
-    pub(crate) listen: Option<Vec<String>>,
+    /// Where to listen: a loopback address and a port, or `localhost` and a port for `127.0.0.1` and `[::1]` both. Default:
+    /// `"localhost:8484"`.
+    pub(crate) listen: Option<String>,
     /// Names beyond `localhost`, `127.0.0.1` and `[::1]` that a request's `Host` may have. Default: none.
     pub(crate) allowed_hosts: Option<Vec<String>>,
     /// How much all request bodies in work may hold together, in MiB: 32 to 65536. Default: 256.
@@ -198,11 +199,8 @@ mod tests {
     #[test]
     fn a_whole_file_is_read() {
         let file =
-            read("[serve]\nlisten = ['127.0.0.1:1']\n[ledger]\ndurability = 'strict'\n").unwrap();
-        assert_eq!(
-            file.serve.listen.as_deref(),
-            Some(&["127.0.0.1:1".to_owned()][..])
-        );
+            read("[serve]\nlisten = '127.0.0.1:1'\n[ledger]\ndurability = 'strict'\n").unwrap();
+        assert_eq!(file.serve.listen.as_deref(), Some("127.0.0.1:1"));
         assert_eq!(file.ledger.durability.as_deref(), Some("strict"));
         assert_eq!(read("").unwrap(), File::default());
     }
@@ -217,7 +215,7 @@ mod tests {
                 "`sreve`: there is no such setting; did you mean `serve`?",
                 "`log.level`: invalid type: sequence, expected a string",
                 "`serve.body_budget_mib`: invalid type: string \"x\", expected u64",
-                "`serve.listen`: invalid type: integer `5`, expected a sequence",
+                "`serve.listen`: invalid type: integer `5`, expected a string",
             ]
         );
     }

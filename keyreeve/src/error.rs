@@ -7,9 +7,9 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
-use keyreeve_broker::Error as BrokerError;
-use keyreeve_gateway::{BindError, ServeError};
+use keyreeve_gateway::BindError;
 use keyreeve_os::files::FileError;
+use keyreeve_os::ports;
 use keyreeve_store::Error as StoreError;
 
 /// A failed command.
@@ -188,18 +188,15 @@ impl From<StoreError> for CommandError {
 
 impl From<BindError> for CommandError {
     fn from(error: BindError) -> Self {
-        Self::of(Exit::Failed, &error).hint("keyreeve serve --listen 127.0.0.1:PORT")
-    }
-}
-
-impl From<ServeError> for CommandError {
-    fn from(error: ServeError) -> Self {
-        Self::of(Exit::Failed, &error)
-    }
-}
-
-impl From<BrokerError> for CommandError {
-    fn from(error: BrokerError) -> Self {
-        Self::of(Exit::Failed, &error)
+        let told = Self::of(Exit::Failed, &error);
+        match &error {
+            BindError::BeyondLoopback(_) => Self::of(Exit::Policy, &error),
+            BindError::Taken(address) => told
+                .because(
+                    ports::holder(address.port()).map(|holder| format!("{holder} listens there")),
+                )
+                .hint("keyreeve serve --listen localhost:PORT"),
+            BindError::Io { .. } => told.hint("keyreeve serve --listen localhost:PORT"),
+        }
     }
 }

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     }
     let asker = Asker::look(args.global.no_input, &snapshot.environment);
     let listen = match &args.command {
-        Some(Command::Serve(serve)) => serve.listen.clone(),
+        Some(Command::Serve(serve)) => serve.listen.iter().cloned().collect(),
         _ => Vec::new(),
     };
     let world = World {
@@ -98,7 +98,10 @@ fn tell(told: &clap::Error) -> Result<(), CommandError> {
                 .unwrap_or_default()
                 .trim_start_matches("error: ")
                 .to_owned();
-            Err(CommandError::new(Exit::Usage, message).because(lines.map(ToOwned::to_owned)))
+            let causes = lines.filter(|line| !line.starts_with("For more information"));
+            Err(CommandError::new(Exit::Usage, message)
+                .because(causes.map(ToOwned::to_owned))
+                .hint("keyreeve --help"))
         }
     }
 }

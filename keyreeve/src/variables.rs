@@ -9,7 +9,7 @@ pub(crate) const DATA_DIR: &str = "KEYREEVE_DATA_DIR";
 /// The directory of locks and of the runtime file.
 pub(crate) const STATE_DIR: &str = "KEYREEVE_STATE_DIR";
 
-/// Where `serve` listens, separated by commas.
+/// Where `serve` listens.
 pub(crate) const LISTEN: &str = "KEYREEVE_LISTEN";
 /// Further names the gateway answers to, separated by commas.
 pub(crate) const ALLOWED_HOSTS: &str = "KEYREEVE_ALLOWED_HOSTS";

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyreeve_broker::Broker;
+use keyreeve_broker::upstream::{Patience, Upstream};
 use keyreeve_core::price::PriceTable;
-use keyreeve_core::snapshot::Snapshot;
+use keyreeve_core::snapshot::{Environment, Snapshot};
 use keyreeve_core::virtual_key::{self, Kind, Minted};
+use keyreeve_gateway::{InstanceSecret, Parts};
 use keyreeve_os::files::{self, FileError, Make, SafeDir};
 use keyreeve_os::world;
 use keyreeve_store::Store;
@@ -132,30 +134,30 @@ pub(crate) fn further_roots(settings: &Settings) -> Result<Option<Vec<u8>>, Comm
         .transpose()
 }
 
-/// The broker, which lives as long as `serve`.
+/// What the gateway is made of, which lives as long as `serve`.
 ///
 /// # Errors
 /// Exit 3 where a file that settings name cannot be used.
-pub(crate) fn broker(
+pub(crate) fn gateway(
     store: Arc<Store>,
     settings: &Settings,
-    world: World,
-) -> Result<Broker, CommandError> {
-    let settings = keyreeve_broker::Settings {
-        environment: world.snapshot.environment,
-        prices: prices(settings)?,
-        ca_file: further_roots(settings)?,
-    };
-    Ok(Broker::new(store, settings)?)
-}
-
-/// What the gateway needs to be bound.
-pub(crate) fn gateway(settings: &Settings) -> keyreeve_gateway::Config {
-    keyreeve_gateway::Config {
-        listen: settings.listen.value.clone(),
-        allowed_hosts: settings.allowed_hosts.value.clone(),
-        body_budget: settings.body_budget.value,
-    }
+    environment: Environment,
+    instance: InstanceSecret,
+) -> Result<Parts, CommandError> {
+    let roots = further_roots(settings)?;
+    let upstream = Upstream::new(roots.as_deref(), Patience::default()).map_err(|error| {
+        CommandError::new(Exit::Configuration, "could not set up TLS").caused_by(&error)
+    })?;
+    Ok(Parts {
+        broker: Arc::new(Broker::new(store, prices(settings)?, environment)),
+        upstream,
+        instance,
+        config: keyreeve_gateway::Config {
+            allowed_hosts: settings.allowed_hosts.value.clone(),
+            body_budget: settings.body_budget.value,
+            ..keyreeve_gateway::Config::default()
+        },
+    })
 }
 
 /// The runtime of everything that waits.

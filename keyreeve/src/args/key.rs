@@ -67,7 +67,7 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "NAME")]
     pub(crate) key: Name,
     /// Read the key itself from standard input and write it into the settings
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub(crate) key_stdin: bool,
 }
 

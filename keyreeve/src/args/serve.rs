@@ -13,9 +13,9 @@ pub(crate) struct Serve {
     /// Where the simulated API listens on 127.0.0.1; 0 takes a free port
     #[arg(long, value_name = "PORT", default_value_t = 0, requires = "sandbox")]
     pub(crate) sandbox_port: u16,
-    /// Where to listen, a loopback address; repeatable [default: port 8484 of both loopback addresses]
+    /// Where to listen; localhost means both loopback addresses [default: localhost:8484]
     #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) listen: Vec<String>,
+    pub(crate) listen: Option<String>,
 }
 
 /// `sandbox`

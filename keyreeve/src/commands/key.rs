@@ -43,6 +43,15 @@ pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey
 fn add(add: AddKey, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
     let policy = store.policy()?;
+    if policy
+        .keys()
+        .iter()
+        .any(|key| key.name == add.name && key.revoked_at.is_none())
+    {
+        let taken = format!("there is a key `{}` already", add.name);
+        return Err(CommandError::new(Exit::Failed, taken)
+            .hint(format!("keyreeve key rotate {}", add.name)));
+    }
     let mut profiles = Vec::new();
     for name in &add.profiles {
         let profile = profile::find(&policy, name)?;

@@ -38,7 +38,7 @@ fn tell_shortly(view: &StatusView, world: &World) -> Result<(), CommandError> {
 }
 
 fn tell(view: &StatusView, world: &World) -> Result<(), CommandError> {
-    world.output.data("")?;
+    world.output.data("\n")?;
     world.output.table(&rungs(&view.rungs))?;
     if !view.profiles.is_empty() {
         world.output.data("\n")?;

@@ -65,10 +65,10 @@ fn tell(view: &UsageView, world: &World) -> Result<(), CommandError> {
     Ok(world.output.table(&table)?)
 }
 
-/// An amount for people: four digits after the point, and a sign before an upper bound.
+/// An amount for people: six digits after the point, and a sign before an upper bound.
 pub(super) fn dollars(usd: f64, is_at_most: bool) -> String {
     let sign = if is_at_most { "<= " } else { "" };
-    format!("{sign}{usd:.4}")
+    format!("{sign}{usd:.6}")
 }
 
 fn mark(row: &UsageRowView) -> String {

@@ -8,11 +8,12 @@ mod layers;
 mod problem;
 mod when;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::slice;
 
 use keyreeve_core::snapshot::Environment;
+use keyreeve_gateway::{Listen, USUAL_PORT};
 use keyreeve_store::Durability;
 
 pub(crate) use command::*;
@@ -23,19 +24,17 @@ use crate::config::File;
 use crate::variables;
 use layers::{Layers, spoken};
 
-/// The port of the gateway.
-pub(crate) const PORT: u16 = 8484;
-const MIB: u64 = 1024 * 1024;
+const MIB: usize = 1024 * 1024;
 
 /// Every setting that has layers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Settings {
-    /// Where `serve` listens: loopback addresses.
-    pub(crate) listen: Sourced<Vec<SocketAddr>>,
+    /// Where `serve` listens.
+    pub(crate) listen: Sourced<Listen>,
     /// Further names it answers to.
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
     /// Bytes that all request bodies may hold together.
-    pub(crate) body_budget: Sourced<u64>,
+    pub(crate) body_budget: Sourced<usize>,
     /// A PEM file of further roots.
     pub(crate) ca_file: Sourced<Option<PathBuf>>,
     /// A price table that replaces the built-in one.
@@ -99,7 +98,8 @@ const LOG: Setting = Setting {
 };
 
 impl Settings {
-    /// Puts the layers together. `listen` is what `--listen` said, empty where it was not given.
+    /// Puts the layers together. `listen` is what `--listen` said, empty where it was
+    /// not given.
     ///
     /// # Errors
     /// Every problem found.
@@ -119,10 +119,15 @@ impl Settings {
             )
         };
         let settings = Self {
-            listen: layers.list(
-                spoken(environment, LISTEN, listen, file.serve.listen.as_deref()),
-                address,
-                usual_addresses(),
+            listen: layers.one(
+                spoken(
+                    environment,
+                    LISTEN,
+                    listen,
+                    file.serve.listen.as_ref().map(slice::from_ref),
+                ),
+                place,
+                Listen::Loopback { port: USUAL_PORT },
             ),
             allowed_hosts: layers.list(
                 spoken(
@@ -160,9 +165,8 @@ impl Settings {
             path.as_ref()
                 .map_or_else(|| "none".to_owned(), |path| path.display().to_string())
         };
-        let addresses = self.listen.value.iter().map(ToString::to_string).collect();
         vec![
-            (LISTEN, list(addresses), self.listen.from),
+            (LISTEN, place_name(self.listen.value), self.listen.from),
             (
                 ALLOWED_HOSTS,
                 list(self.allowed_hosts.value.clone()),
@@ -202,25 +206,29 @@ impl LogLevel {
     }
 }
 
-fn usual_addresses() -> Vec<SocketAddr> {
-    vec![
-        (Ipv4Addr::LOCALHOST, PORT).into(),
-        (Ipv6Addr::LOCALHOST, PORT).into(),
-    ]
-}
-
-fn address(word: &str) -> Result<SocketAddr, String> {
+/// `localhost:PORT` for both families, or one loopback address.
+fn place(word: &str) -> Result<Listen, String> {
+    if let Some(port) = word
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+    {
+        return Ok(Listen::Loopback { port });
+    }
     let address: SocketAddr = word.parse().map_err(|_| {
-        "is not an address and a port, such as 127.0.0.1:8484 or [::1]:8484".to_owned()
+        "is not an address and a port, such as localhost:8484, 127.0.0.1:8484 or [::1]:8484"
+            .to_owned()
     })?;
-    let loopback = match address.ip() {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    };
-    if loopback {
-        Ok(address)
+    if address.ip().to_canonical().is_loopback() {
+        Ok(Listen::At(address))
     } else {
         Err("is not a loopback address: serving beyond this machine is refused for now".to_owned())
+    }
+}
+
+fn place_name(listen: Listen) -> String {
+    match listen {
+        Listen::Loopback { port } => format!("localhost:{port}"),
+        Listen::At(address) => address.to_string(),
     }
 }
 
@@ -235,8 +243,8 @@ fn host(word: &str) -> Result<String, String> {
     }
 }
 
-fn budget(word: &str) -> Result<u64, String> {
-    match word.parse::<u64>() {
+fn budget(word: &str) -> Result<usize, String> {
+    match word.parse::<usize>() {
         Ok(mib @ 32..=65536) => Ok(mib * MIB),
         Ok(_) | Err(_) => Err("must be a number of MiB from 32 to 65536".to_owned()),
     }
@@ -295,35 +303,38 @@ mod tests {
 
     #[test]
     fn the_nearest_layer_wins() {
-        let file = "[serve]\nlisten = ['127.0.0.1:3']";
+        let file = "[serve]\nlisten = '127.0.0.1:3'";
         let variable = ("KEYREEVE_LISTEN", "127.0.0.1:2");
-        for (flags, variables, file, port, from) in [
+        for (flags, variables, file, expected, from) in [
             (
                 &["127.0.0.1:1"][..],
                 &[variable][..],
                 file,
-                1,
+                "127.0.0.1:1",
                 Layer::Flag("--listen"),
             ),
             (
                 &[],
                 &[variable],
                 file,
-                2,
+                "127.0.0.1:2",
                 Layer::Variable("KEYREEVE_LISTEN"),
             ),
-            (&[], &[], file, 3, Layer::File("serve.listen")),
-            (&[], &[], "", 8484, Layer::Default),
+            (&[], &[], file, "127.0.0.1:3", Layer::File("serve.listen")),
+            (&[], &[], "", "localhost:8484", Layer::Default),
         ] {
             let listen = resolve(flags, variables, file).unwrap().listen;
-            assert_eq!((listen.value[0].port(), listen.from), (port, from));
+            assert_eq!(
+                (place_name(listen.value), listen.from),
+                (expected.to_owned(), from)
+            );
         }
     }
 
     #[test]
     fn all_problems_are_reported_at_once() {
         let problems = resolve(
-            &["0.0.0.0:1", "x"],
+            &["0.0.0.0:1"],
             &[("KEYREEVE_LOG", "loud"), ("KEYREEVE_BODY_BUDGET_MIB", "1")],
             "[upstream]\nca_file = 'roots.pem'\n[ledger]\ndurability = 'maybe'\n[serve]\nallowed_hosts = ['*']",
         )
@@ -332,7 +343,6 @@ mod tests {
             problems,
             [
                 "--listen: `0.0.0.0:1` is not a loopback address: serving beyond this machine is refused for now",
-                "--listen: `x` is not an address and a port, such as 127.0.0.1:8484 or [::1]:8484",
                 "`serve.allowed_hosts`: `*` is not a host name; there is no wildcard",
                 "KEYREEVE_BODY_BUDGET_MIB: `1` must be a number of MiB from 32 to 65536",
                 "`upstream.ca_file`: `roots.pem` must be an absolute path",

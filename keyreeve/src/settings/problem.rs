@@ -57,10 +57,11 @@ impl Problem {
     }
 
     fn is_typed(&self) -> bool {
-        match self.place {
-            Place::Flag(_) => true,
-            Place::Variable(_) | Place::Key(_) => false,
-        }
+        matches!(self.place, Place::Flag(_))
+    }
+
+    fn is_in_the_file(&self) -> bool {
+        matches!(self.place, Place::Key(_))
     }
 }
 
@@ -87,9 +88,10 @@ impl From<Vec<Problem>> for CommandError {
             (Exit::Configuration, "the configuration is invalid")
         };
         let error = Self::new(exit, message).because(problems.iter().map(ToString::to_string));
-        match exit {
-            Exit::Configuration => error.hint("keyreeve config path"),
-            _ => error,
+        if problems.iter().any(Problem::is_in_the_file) {
+            error.hint("keyreeve config path")
+        } else {
+            error
         }
     }
 }

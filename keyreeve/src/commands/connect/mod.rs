@@ -6,9 +6,10 @@ mod snippets;
 
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::Presented;
+use keyreeve_gateway::Listen;
 use serde::Serialize;
 
-pub(super) use snippets::{Snippet, of};
+pub(super) use snippets::of;
 
 use super::key;
 use crate::ask::{Question, Typed};
@@ -35,13 +36,7 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
         .given
         .map(|from| given(from, connect, world))
         .transpose()?;
-    let address = settings
-        .listen
-        .value
-        .first()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let base_url = format!("http://{address}");
+    let base_url = base_url(settings.listen.value);
     let model = key
         .models
         .iter()
@@ -51,16 +46,12 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
     match (world.output.format(), &given) {
         (Format::Human, Some(secret)) => world.output.reveal(&snippet.template, secret)?,
         (Format::Human, None) => world.output.data(&snippet.with_variable())?,
-        (Format::Json, Some(secret)) => {
-            world
-                .output
-                .reveal_document(&connection(&snippet, &base_url, &snippet.template), secret)?;
-        }
-        (Format::Json, None) => {
-            world
-                .output
-                .document(&connection(&snippet, &base_url, &snippet.with_variable()))?;
-        }
+        (Format::Json, _) => world.output.document(&Connection {
+            client: snippet.client,
+            base_url: &base_url,
+            variable: crate::variables::KEY,
+            settings: &snippet.with_variable(),
+        })?,
     }
     if given.is_none() {
         let (variable, name) = (crate::variables::KEY, &connect.key);
@@ -74,12 +65,11 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
     Ok(())
 }
 
-fn connection<'a>(snippet: &Snippet, base_url: &'a str, settings: &'a str) -> Connection<'a> {
-    Connection {
-        client: snippet.client,
-        base_url,
-        variable: crate::variables::KEY,
-        settings,
+/// Where clients find the gateway.
+fn base_url(listen: Listen) -> String {
+    match listen {
+        Listen::Loopback { port } => format!("http://127.0.0.1:{port}"),
+        Listen::At(address) => format!("http://{address}"),
     }
 }
 

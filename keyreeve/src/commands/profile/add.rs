@@ -1,12 +1,13 @@
 //! `profile add`: bind a credential to its one origin and seal it, or note where it comes from.
 
-use keyreeve_core::profile::{BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
 use keyreeve_os::world::now;
+use keyreeve_store::Policy;
 
 use super::{pasted, show};
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
 use crate::settings::{AddProfile, SecretFrom, Service};
 use crate::wiring::{self, World};
 
@@ -20,6 +21,8 @@ struct Origin {
 
 pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
+    // Before anybody is asked for a secret.
+    refuse_taken(&add.name, &*store.policy()?)?;
     let origin = origin(&add, world)?;
     let profile = Profile {
         id: ProfileId(wiring::fresh_id()?),
@@ -48,6 +51,20 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
         .output
         .hint(&format!("keyreeve key add NAME --profile {name}"));
     show::changed(name, &store, world)
+}
+
+fn refuse_taken(name: &Name, policy: &Policy) -> Result<(), CommandError> {
+    if policy
+        .profiles()
+        .iter()
+        .all(|profile| profile.name != *name)
+    {
+        return Ok(());
+    }
+    Err(
+        CommandError::new(Exit::Failed, format!("there is a profile `{name}` already"))
+            .hint(format!("keyreeve profile rotate {name}")),
+    )
 }
 
 fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {

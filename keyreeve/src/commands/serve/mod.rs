@@ -10,8 +10,7 @@ pub(super) mod signal;
 
 use std::sync::Arc;
 
-use keyreeve_broker::Broker;
-use keyreeve_gateway::{Bound, InstanceSecret};
+use keyreeve_gateway::InstanceSecret;
 use keyreeve_os::{process, world};
 use keyreeve_store::Store;
 use tokio::sync::oneshot;
@@ -62,14 +61,17 @@ impl Daemon {
             Some(port) => Some(Demo::prepare(port, &self.store).await?),
             None => None,
         };
-        let bound = keyreeve_gateway::bind(&wiring::gateway(&self.settings)).await?;
+        let bound = keyreeve_gateway::bind(self.settings.listen.value).await?;
         let secret = wiring::random()?;
         let ready = Ready::of(bound.addresses(), demo.as_ref());
+        let environment = self.world.snapshot.environment;
+        let instance = InstanceSecret::new(secret);
+        let policy = self.store.policy()?;
+        let parts = wiring::gateway(self.store, &self.settings, environment, instance)?;
         let runtime_file = RuntimeFile::write(&self.places, &ready, &secret)?;
-        ready.announce(demo.as_ref(), &*self.store.policy()?, &self.world.output)?;
-        let broker = Arc::new(wiring::broker(self.store, &self.settings, self.world)?);
+        ready.announce(demo.as_ref(), &policy, &self.world.output)?;
         let served = tokio::select! {
-            served = together(bound, broker, InstanceSecret::new(secret), (demo, first)) => served,
+            served = together(keyreeve_gateway::serve(bound, parts, first), demo) => served,
             () = second => Err(CommandError::new(Exit::Interrupted, "stopped at once: running streams were cut")),
         };
         runtime_file.remove()?;
@@ -77,16 +79,14 @@ impl Daemon {
     }
 }
 
-/// Serves until `stop`, then lets the gateway's streams finish before the sandbox goes.
+/// Serves until the gateway's last stream has ended, and only then lets the sandbox go.
 async fn together(
-    bound: Bound,
-    broker: Arc<Broker>,
-    secret: InstanceSecret,
-    (demo, stop): (Option<Demo>, impl Future<Output = ()>),
+    gateway: impl Future<Output = Result<(), keyreeve_store::Error>>,
+    demo: Option<Demo>,
 ) -> Result<(), CommandError> {
     let (finished, gateway_finished) = oneshot::channel::<()>();
     let gateway = async {
-        let served = bound.serve(broker, secret, stop).await;
+        let served = gateway.await;
         drop(finished);
         served
     };

@@ -1,0 +1,133 @@
+//! `key` and `connect`: a key is shown once, and never again.
+
+use keyreeve_testkit::canary::Canary;
+
+use crate::case::{Case, check, ends};
+
+#[test]
+fn a_key_lives_and_dies() {
+    let (case, _) = Case::with_profile();
+    check(
+        "key_add",
+        &case,
+        &case.run(&["key", "add", "laptop", "--profile", "work"]),
+    );
+    check("key_show", &case, &case.run(&["key", "show", "laptop"]));
+    check(
+        "key_rotate",
+        &case,
+        &case.run(&["key", "rotate", "laptop", "--overlap", "10m"]),
+    );
+    check("key_revoke", &case, &case.run(&["key", "revoke", "laptop"]));
+    check("key_list", &case, &case.run(&["key", "list"]));
+    check(
+        "key_rotate_revoked",
+        &case,
+        &case.run(&["key", "rotate", "laptop"]),
+    );
+}
+
+#[test]
+fn json_has_the_key_once() {
+    let (case, _) = Case::with_profile();
+    let arguments = [
+        "key",
+        "add",
+        "ci",
+        "--profile",
+        "work",
+        "--model",
+        "claude-*",
+        "--expires",
+        "30d",
+        "--json",
+    ];
+    let made = case.run(&arguments).expect_code(0).json();
+    assert!(
+        made["key"]
+            .as_str()
+            .is_some_and(|key| key.starts_with("krv_")),
+        "{made}"
+    );
+    assert_eq!(made["models"][0], "claude-*");
+    assert_eq!(made["state"], "active");
+    let shown = case
+        .run(&["key", "show", "ci", "--json"])
+        .expect_code(0)
+        .json();
+    assert!(shown.get("key").is_none(), "{shown}");
+    assert_eq!(shown["name"], "ci");
+}
+
+#[test]
+fn a_key_needs_its_profiles() {
+    let (case, _) = Case::with_profile();
+    check(
+        "key_add_without_profile",
+        &case,
+        &case.run(&["key", "add", "x"]),
+    );
+    check(
+        "key_add_unknown_profile",
+        &case,
+        &case.run(&["key", "add", "x", "--profile", "nobody"]),
+    );
+    check(
+        "key_add_all_wrong",
+        &case,
+        &case.run(&[
+            "key",
+            "add",
+            "x",
+            "--profile",
+            "work",
+            "--profile",
+            "work",
+            "--expires",
+            "never",
+            "--model",
+            "a b",
+        ]),
+    );
+}
+
+#[test]
+fn settings_are_ready_to_paste() {
+    let (case, _) = Case::with_profile();
+    ends(case.run(&["key", "add", "laptop", "--profile", "work"]), 0);
+    for client in ["curl", "python", "typescript", "claude-code"] {
+        check(
+            &format!("connect_{client}"),
+            &case,
+            &case.run(&["connect", client, "--key", "laptop", "--quiet"]),
+        );
+    }
+    check(
+        "connect_unknown",
+        &case,
+        &case.run(&["connect", "curl", "--key", "nobody"]),
+    );
+}
+
+#[test]
+fn a_key_handed_in_is_written_into_the_settings() {
+    let (case, _) = Case::with_profile();
+    let made = case
+        .run(&["key", "add", "laptop", "--profile", "work"])
+        .expect_code(0);
+    let told = case.feed(
+        &["connect", "python", "--key", "laptop", "--key-stdin"],
+        &made.stdout,
+    );
+    assert!(told.stdout.contains(made.stdout.trim()), "{}", told.stdout);
+    let wrong = Canary::wrong_virtual_key("connect");
+    case.home.plant(&wrong);
+    check(
+        "connect_wrong_key",
+        &case,
+        &case.feed(
+            &["connect", "python", "--key", "laptop", "--key-stdin"],
+            wrong.value(),
+        ),
+    );
+}

@@ -1,0 +1,122 @@
+//! `profile`: from adding to removing.
+
+use keyreeve_testkit::canary::Canary;
+
+use crate::case::{Case, check, ends};
+
+#[test]
+fn a_profile_lives_and_dies() {
+    let (case, _) = Case::with_profile();
+    check("profile_list", &case, &case.run(&["profile", "list"]));
+    check(
+        "profile_show",
+        &case,
+        &case.run(&["profile", "show", "work"]),
+    );
+    check(
+        "profile_rename",
+        &case,
+        &case.run(&["profile", "rename", "work", "office"]),
+    );
+    let new = Canary::api_key("rotated");
+    case.home.plant(&new);
+    check(
+        "profile_rotate",
+        &case,
+        &case.feed(&["profile", "rotate", "office", "--stdin"], new.value()),
+    );
+    check(
+        "profile_use",
+        &case,
+        &case.run(&["profile", "use", "office"]),
+    );
+    ends(
+        case.run(&["key", "add", "laptop", "--profile", "office"]),
+        0,
+    );
+    check(
+        "profile_remove",
+        &case,
+        &case.run(&["profile", "remove", "office"]),
+    );
+    check("profile_list_empty", &case, &case.run(&["profile", "list"]));
+}
+
+#[test]
+fn a_secret_can_stay_where_it_is() {
+    let case = Case::new();
+    check(
+        "profile_env",
+        &case,
+        &case.run(&["profile", "add", "ci", "--env", "CI_KEY"]),
+    );
+    check(
+        "profile_command",
+        &case,
+        &case.run(&[
+            "profile",
+            "add",
+            "vault",
+            "--command",
+            "--",
+            "op",
+            "read",
+            "op://dev/key",
+        ]),
+    );
+    check(
+        "profile_list_sources",
+        &case,
+        &case.run(&["profile", "list"]),
+    );
+    check(
+        "profile_rotate_env",
+        &case,
+        &case.feed(&["profile", "rotate", "ci", "--stdin"], "x"),
+    );
+}
+
+#[test]
+fn another_gateway_takes_any_printable_token() {
+    let case = Case::new();
+    let origin = [
+        "--origin",
+        "https://gateway.example/anthropic/v1",
+        "--stdin",
+        "--json",
+    ];
+    let added = case.feed(
+        &[&["profile", "add", "team"], &origin[..]].concat(),
+        "team-token-of-26-characters",
+    );
+    let added = added.expect_code(0).json();
+    assert_eq!(added["base_url"], "https://gateway.example/anthropic");
+    assert_eq!(added["auth"], "bearer");
+    assert_eq!(added["billing"], "gateway");
+    assert_eq!(added["schema_version"], 1);
+}
+
+#[test]
+fn a_plan_login_and_its_like_are_refused() {
+    let case = Case::new();
+    let oauth = Canary::oauth("plan");
+    case.home.plant(&oauth);
+    check(
+        "profile_plan",
+        &case,
+        &case.feed(&["profile", "add", "plan", "--stdin"], oauth.value()),
+    );
+    for family in ["admin01", "ort01", "sid01"] {
+        let pasted = ["sk-", "ant-", family, "-", &"x".repeat(93), "AA"].concat();
+        ends(
+            case.feed(&["profile", "add", "wrong", "--stdin"], pasted),
+            4,
+        );
+    }
+    let wrong = Canary::wrong_virtual_key("own");
+    case.home.plant(&wrong);
+    ends(
+        case.feed(&["profile", "add", "own", "--stdin"], wrong.value()),
+        4,
+    );
+}

@@ -1,0 +1,55 @@
+//! `store`: made, described, saved, made whole again.
+
+use keyreeve_testkit::canary::Canary;
+
+use crate::case::{Case, check, ends};
+
+#[test]
+fn a_store_is_described() {
+    let case = Case::new();
+    check("store_init", &case, &case.run(&["store", "init"]));
+    let info = case.run(&["store", "info", "--json"]).expect_code(0).json();
+    assert_eq!(info["master_key"], "key-file");
+    assert_eq!(info["profiles"], 0);
+}
+
+#[test]
+fn a_backup_makes_another_machine_the_same() {
+    let (case, _) = Case::with_profile();
+    let file = case.home.path().join("backup").display().to_string();
+    let passphrase = Canary::made("passphrase", "a-passphrase-nobody-guesses-so-soon");
+    case.home.plant(&passphrase);
+    check(
+        "store_backup_short",
+        &case,
+        &case.feed(&["store", "backup", &file, "--stdin"], "short"),
+    );
+    check(
+        "store_backup",
+        &case,
+        &case.feed(&["store", "backup", &file, "--stdin"], passphrase.value()),
+    );
+    check(
+        "store_restore_full",
+        &case,
+        &case.feed(&["store", "restore", &file, "--stdin"], passphrase.value()),
+    );
+
+    let other = Case::new();
+    check(
+        "store_restore_wrong",
+        &other,
+        &other.feed(
+            &["store", "restore", &file, "--stdin"],
+            "another passphrase",
+        ),
+    );
+    ends(
+        other.feed(&["store", "restore", &file, "--stdin"], passphrase.value()),
+        0,
+    );
+    assert_eq!(
+        other.run(&["profile", "list", "--json"]).json()["profiles"][0]["name"],
+        "work"
+    );
+}
