@@ -158,6 +158,7 @@ fn http(config: &Config) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(config.head_time)
+        .max_header_size(HEAD_LIMIT)
         .max_buf_size(HEAD_LIMIT)
         .max_headers(HEADER_LINES);
     http
