@@ -6,6 +6,7 @@
 mod command;
 mod layers;
 mod problem;
+mod profile;
 mod when;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use keyreeve_store::Durability;
 pub(crate) use command::*;
 pub(crate) use layers::{Layer, Setting, Sourced};
 pub(crate) use problem::Problem;
+pub(crate) use profile::{AddProfile, Profile, SecretFrom, Service};
 
 use crate::config::File;
 use crate::variables;

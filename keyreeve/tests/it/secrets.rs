@@ -34,6 +34,33 @@ fn bi_01_junk_around_a_key_is_repaired_and_said() {
 }
 
 #[test]
+fn bi_01_what_is_typed_at_a_terminal_is_not_shown() {
+    if std::process::Command::new("script")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        keyreeve_testkit::skip!("script is not installed");
+    }
+    let (case, canary) = (Case::new(), Canary::api_key("terminal"));
+    case.home.plant(&canary);
+    let binary = env!("CARGO_BIN_EXE_keyreeve");
+    let mut command = case.home.command("sh");
+    // What comes before the prompt is there would be shown by the terminal itself.
+    let typed =
+        format!("(sleep 1; cat; sleep 1) | script -qec '{binary} profile add work' /dev/null");
+    command.args(["-c", &typed]);
+    let said = case
+        .home
+        .run_with_input(&mut command, format!("{}\r", canary.value()).as_bytes());
+    assert!(
+        said.stdout.contains("profile `work` goes to"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
 fn bi_01_what_cannot_be_repaired_is_refused_without_an_echo() {
     let canary = Canary::api_key("junk");
     let (start, end) = canary.value().split_at(40);
