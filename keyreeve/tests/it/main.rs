@@ -12,6 +12,7 @@ mod help;
 mod inspect;
 mod keys;
 mod profiles;
+mod reports;
 mod schema;
 mod secrets;
 mod serve;
