@@ -110,8 +110,7 @@ impl Broker {
         client: &Client,
         ask: Ask,
     ) -> Result<(Lease, Credential), LeaseError> {
-        let client = self.client(&client.presented)?;
-        let policy = self.store.policy().map_err(NotAllowed::Store)?;
+        let (client, policy) = self.known(&client.presented)?;
         let profile = select::choose(&client.key, |id: ProfileId| policy.profile(id))?;
         let named = |source| LeaseError::Source {
             profile: profile.name.to_string(),

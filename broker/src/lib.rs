@@ -16,7 +16,7 @@ use keyreeve_core::price::PriceTable;
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
 use keyreeve_os::world;
-use keyreeve_store::Store;
+use keyreeve_store::{Policy, Store};
 
 pub use lease::{Ask, Lease, LeaseError};
 pub use report::{Answered, Report};
@@ -78,6 +78,11 @@ impl Broker {
     /// # Errors
     /// See [`NotAllowed`].
     pub fn client(&self, presented: &Presented) -> Result<Client, NotAllowed> {
+        self.known(presented).map(|(client, _)| client)
+    }
+
+    /// The client, and the policy by which it is one.
+    fn known(&self, presented: &Presented) -> Result<(Client, Arc<Policy>), NotAllowed> {
         let policy = self.store.policy().map_err(NotAllowed::Store)?;
         let Some(found) = policy.key(presented.public_id) else {
             // The same comparison for an unknown id, so that the time taken tells nothing.
@@ -89,12 +94,13 @@ impl Broker {
         if !found.hash.matches(&presented.hash) || rotated_away {
             return Err(NotAllowed::Unknown);
         }
-        match found.key.refusal(now) {
-            Some(refused) => Err(NotAllowed::Refused(refused)),
-            None => Ok(Client {
-                presented: *presented,
-                key: found.key.clone(),
-            }),
+        if let Some(refused) = found.key.refusal(now) {
+            return Err(NotAllowed::Refused(refused));
         }
+        let client = Client {
+            presented: *presented,
+            key: found.key.clone(),
+        };
+        Ok((client, policy))
     }
 }

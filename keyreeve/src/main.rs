@@ -98,10 +98,16 @@ fn tell(told: &clap::Error) -> Result<(), CommandError> {
                 .unwrap_or_default()
                 .trim_start_matches("error: ")
                 .to_owned();
-            let causes = lines.filter(|line| !line.starts_with("For more information"));
-            Err(CommandError::new(Exit::Usage, message)
-                .because(causes.map(ToOwned::to_owned))
-                .hint("keyreeve --help"))
+            let (tips, rest): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("tip: "));
+            let causes = rest
+                .into_iter()
+                .filter(|line| !line.starts_with("For more information"));
+            let error =
+                CommandError::new(Exit::Usage, message).because(causes.map(ToOwned::to_owned));
+            let hint = tips
+                .first()
+                .map_or("keyreeve --help", |tip| tip.trim_start_matches("tip: "));
+            Err(error.hint(hint))
         }
     }
 }

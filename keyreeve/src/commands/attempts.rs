@@ -3,7 +3,7 @@
 use keyreeve_broker::view::{AttemptView, AttemptsView};
 
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table};
+use crate::output::{Align, Format, Table, to_the_second};
 use crate::settings::Attempts;
 use crate::wiring::World;
 
@@ -37,7 +37,7 @@ fn table(attempts: &[AttemptView]) -> Table {
     for row in attempts {
         let model = row.model_served.as_ref().or(row.model_asked.as_ref());
         table.row([
-            row.started_at.clone(),
+            to_the_second(&row.started_at),
             row.key.clone().unwrap_or_default(),
             row.profile.clone().unwrap_or_default(),
             model.cloned().unwrap_or_default(),

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use super::profile;
 use crate::error::{CommandError, Exit};
-use crate::output::{Align, Format, KEY_MARK, Table};
+use crate::output::{Align, Format, KEY_MARK, Table, to_the_minute};
 use crate::settings::{self, AddKey};
 use crate::wiring::{self, World};
 
@@ -153,7 +153,9 @@ pub(super) fn table(keys: &[KeyView]) -> Table {
             key.state.name().to_owned(),
             or(&key.profiles.join(", "), "none"),
             or(&key.models.join(", "), "any"),
-            key.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
+            key.expires_at
+                .as_deref()
+                .map_or_else(|| "never".to_owned(), to_the_minute),
         ]);
     }
     table
@@ -173,12 +175,16 @@ fn show(name: &Name, world: &World) -> Result<(), CommandError> {
         ("models", or(&view.models.join(", "), "any")),
         (
             "expires",
-            view.expires_at.unwrap_or_else(|| "never".to_owned()),
+            view.expires_at
+                .as_deref()
+                .map_or_else(|| "never".to_owned(), to_the_minute),
         ),
-        ("made", view.created_at),
+        ("made", to_the_minute(&view.created_at)),
         (
             "revoked",
-            view.revoked_at.unwrap_or_else(|| "no".to_owned()),
+            view.revoked_at
+                .as_deref()
+                .map_or_else(|| "no".to_owned(), to_the_minute),
         ),
     ] {
         world.output.data(&format!("{what:<12} {value}"))?;

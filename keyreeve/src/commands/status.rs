@@ -5,7 +5,7 @@ use keyreeve_core::resolve::resolve;
 
 use super::{key, profile};
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table};
+use crate::output::{Align, Format, Table, counted};
 use crate::settings::{Detail, Status};
 use crate::wiring::World;
 
@@ -29,9 +29,9 @@ pub(super) fn run(status: Status, world: &World) -> Result<(), CommandError> {
 
 fn tell_shortly(view: &StatusView, world: &World) -> Result<(), CommandError> {
     world.output.data(&format!(
-        "{} profiles, {} keys",
-        view.profiles.len(),
-        view.keys.len()
+        "{}, {}",
+        counted(view.profiles.len(), "profile"),
+        counted(view.keys.len(), "key")
     ))?;
     world.output.hint("keyreeve status, or keyreeve --help");
     Ok(())

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::ask::{Question, Typed};
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
+use crate::output::{Format, counted};
 use crate::settings::{self, Given};
 use crate::wiring::{World, store_places};
 
@@ -96,7 +96,11 @@ fn tell(info: &Info, world: &World) -> Result<(), CommandError> {
         ("protects", &format!("against {}", info.protects_against)),
         (
             "holds",
-            &format!("{} profiles, {} keys", info.profiles, info.keys),
+            &format!(
+                "{}, {}",
+                counted(info.profiles, "profile"),
+                counted(info.keys, "key")
+            ),
         ),
     ] {
         world.output.data(&format!("{what:<12} {value}"))?;

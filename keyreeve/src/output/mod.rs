@@ -4,6 +4,7 @@
 //! colour alone. A secret is written only by [`Output::reveal`] and [`Output::reveal_document`], to standard output, once.
 
 mod table;
+mod words;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use keyreeve_core::snapshot::Environment;
 use serde::Serialize;
 
 pub(crate) use table::{Align, Table};
+pub(crate) use words::{counted, to_the_minute, to_the_second};
 
 use crate::args::{Color, Global};
 use crate::error::{CommandError, Exit, Label};

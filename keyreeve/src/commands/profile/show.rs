@@ -6,7 +6,7 @@ use keyreeve_store::Store;
 
 use super::{again, find};
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table};
+use crate::output::{Align, Format, Table, to_the_minute};
 use crate::wiring::World;
 
 pub(super) fn list(world: &World) -> Result<(), CommandError> {
@@ -53,9 +53,13 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
         ("as", view.auth.to_owned()),
         ("billed", billed(&view).to_owned()),
         ("provenance", view.provenance.to_owned()),
-        ("added", view.created_at.clone()),
+        ("added", to_the_minute(&view.created_at)),
     ];
-    lines.extend(view.rotated_at.clone().map(|at| ("rotated", at)));
+    lines.extend(
+        view.rotated_at
+            .as_deref()
+            .map(|at| ("rotated", to_the_minute(at))),
+    );
     let mark = if view.default { " (default)" } else { "" };
     world.output.headline(&format!("{}{mark}", view.name))?;
     for (what, value) in lines {

@@ -63,17 +63,17 @@ impl Ready {
         Ok(())
     }
 
+    /// What a person reads first: each line to paste stands alone, so that it can be taken whole.
     fn lines_to_paste(&self) -> String {
         let snippet = |client| connect::of(client, &self.address, None).template;
-        [
-            self.address.clone(),
-            KEY_MARK.to_owned(),
+        format!(
+            "address    {}\nkey        {KEY_MARK}\ndashboard  {}\n\n{}\n\n{}\n\n{}",
+            self.address,
+            self.dashboard,
             snippet(Connectable::Curl),
             snippet(Connectable::Python),
             snippet(Connectable::ClaudeCode),
-            self.dashboard.clone(),
-        ]
-        .join("\n")
+        )
     }
 }
 

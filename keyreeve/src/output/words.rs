@@ -1,0 +1,41 @@
+//! How people read a moment and a count. Machines get both exactly, by `--json`.
+
+/// Shows a moment to the minute, such as `2026-11-21 04:46 UTC`.
+pub(crate) fn to_the_minute(rfc3339: &str) -> String {
+    shortened(rfc3339, "2026-11-21T04:46".len())
+}
+
+/// Shows a moment to the second, such as `2026-11-21 04:46:12 UTC`.
+pub(crate) fn to_the_second(rfc3339: &str) -> String {
+    shortened(rfc3339, "2026-11-21T04:46:12".len())
+}
+
+fn shortened(rfc3339: &str, length: usize) -> String {
+    match rfc3339.get(..length) {
+        Some(moment) => format!("{} UTC", moment.replace('T', " ")),
+        None => rfc3339.to_owned(),
+    }
+}
+
+/// Counts things: `1 key`, `2 keys`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_shown_to_the_minute_and_things_are_counted() {
+        let moment = "2026-11-21T04:46:12.65685Z";
+        assert_eq!(to_the_minute(moment), "2026-11-21 04:46 UTC");
+        assert_eq!(to_the_second(moment), "2026-11-21 04:46:12 UTC");
+        assert_eq!(to_the_minute("soon"), "soon");
+        assert_eq!(
+            (counted(1, "key"), counted(0, "key")),
+            ("1 key".to_owned(), "0 keys".to_owned())
+        );
+    }
+}
