@@ -4,7 +4,6 @@
 //! private cause goes to the log only; where waiting cannot help, clients are told not to retry, because both SDKs and
 //! Claude Code would otherwise ask up to eleven times (docs/facts.md#claude-code).
 
-use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{LeaseError, NotAllowed};
@@ -14,6 +13,7 @@ use keyreeve_os::world;
 use serde::Serialize;
 
 use crate::forward::Failed;
+use crate::own::json;
 
 /// Why a request ends here.
 #[derive(Debug, thiserror::Error)]
@@ -115,15 +115,8 @@ impl Refusal {
             },
             request_id: &id,
         };
-        let body = serde_json::to_vec(&envelope).unwrap_or_default();
-        let mut answer = Response::new(Body::from(body));
-        *answer.status_mut() = shape.status;
+        let mut answer = json(shape.status, &envelope);
         let headers = answer.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert("request-id", id);
         }

@@ -7,14 +7,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::Gateway;
+use crate::own::json;
 
 /// What `serve` leaves in its runtime file, and only there.
 pub struct InstanceSecret(Zeroizing<[u8; 32]>);
@@ -64,18 +65,18 @@ pub(crate) async fn healthz(
         .nonce
         .filter(|nonce| nonce.len() == NONCE_LENGTH && nonce.bytes().all(|c| c.is_ascii_hexdigit()))
         .map(|nonce| gateway.instance.proof(&nonce, host));
-    let body = match proof {
-        Some(proof) => format!("{{\"status\":\"ok\",\"proof\":\"{proof}\"}}"),
-        None => "{\"status\":\"ok\"}".to_owned(),
+    let health = Health {
+        status: "ok",
+        proof,
     };
-    let mut answer = body.into_response();
-    let headers = answer.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    json(StatusCode::OK, &health)
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
 }
 
 #[cfg(test)]

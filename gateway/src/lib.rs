@@ -15,6 +15,7 @@ mod inject;
 mod listen;
 mod mask;
 mod models;
+mod own;
 mod page;
 mod record;
 mod replay;

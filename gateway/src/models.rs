@@ -2,7 +2,7 @@
 //! upstream has no such route. Every other answer passes untouched.
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{Broker, Client};
 use keyreeve_store::Operation;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::error::Refusal;
 use crate::forward::Failed;
+use crate::own::json;
 use crate::replay::Asked;
 
 /// A page of at most 1,000 models stays far below this (docs/facts.md#endpoints).
@@ -55,8 +56,8 @@ fn own(broker: &Broker, client: &Client, asked: &Asked, refusal: Response) -> Re
     match asked.model_in_path() {
         Some(id) => listed
             .find(|model| model.id == id)
-            .map_or(refusal, |model| json(&model)),
-        None => json(&Page::of(listed.collect())),
+            .map_or(refusal, |model| json(StatusCode::OK, &model)),
+        None => json(StatusCode::OK, &Page::of(listed.collect())),
     }
 }
 
@@ -87,17 +88,6 @@ async fn cut(client: &Client, answer: Response) -> Result<Response, Refusal> {
     head.headers.remove(header::CONTENT_LENGTH);
     let body = serde_json::to_vec(&page).unwrap_or_default();
     Ok(Response::from_parts(head, Body::from(body)))
-}
-
-fn json(value: &impl Serialize) -> Response {
-    let mut answer = Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default()));
-    let headers = answer.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }
 
 #[derive(Serialize)]
