@@ -1,0 +1,108 @@
+//! A broker over a store of its own, with one profile and one key for it.
+
+use std::sync::Arc;
+
+use keyreeve_broker::{Ask, Broker, Client, Lease, LeaseError};
+use keyreeve_core::credential::Credential;
+use keyreeve_core::origin::{BaseUrl, PlainHttp};
+use keyreeve_core::price::PriceTable;
+use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_core::snapshot::Environment;
+use keyreeve_core::virtual_key::{KeyId, Kind, Presented, VirtualKey, mint};
+use keyreeve_os::world;
+use keyreeve_store::{AttemptRow, Durability, Operation, Places, RequestId, Store};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// The desk. What it holds on disk goes with it.
+pub(crate) struct Desk {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) client: Client,
+    _folder: TempDir,
+}
+
+impl Desk {
+    /// Opens a desk whose one profile has this source and leads to `origin`.
+    pub(crate) fn open(source: Source, origin: &str, environment: Environment) -> Self {
+        let folder = TempDir::new().unwrap();
+        let places = Places {
+            data: folder.path().join("data"),
+            keys: folder.path().join("keys"),
+        };
+        let store = Store::open(&places, Durability::Process).unwrap();
+        let profile = profile(source, origin);
+        let sealed = Secret::new("sealed-bearer-token-of-nobody".to_owned());
+        let secret = (profile.source == Source::Sealed).then_some(&sealed);
+        store.add_profile(&profile, secret).unwrap();
+        let minted = mint(Kind::User, [7; 30]);
+        let key = key_for(profile.id);
+        store.add_key(&key, minted.public_id, minted.hash).unwrap();
+        let broker = Arc::new(Broker::new(
+            Arc::new(store),
+            PriceTable::embedded(),
+            environment,
+        ));
+        let presented = Presented::parse(minted.key.expose_for(Sink::Shown)).unwrap();
+        let client = broker.client(&presented).unwrap();
+        Self {
+            broker,
+            client,
+            _folder: folder,
+        }
+    }
+
+    /// Asks for a lease on a message.
+    pub(crate) async fn lease(&self) -> Result<(Lease, Credential), LeaseError> {
+        self.broker.lease(&self.client, ask()).await
+    }
+
+    /// The ledger's rows, newest first, everything committed.
+    pub(crate) fn attempts(&self) -> Vec<AttemptRow> {
+        self.broker.store().flush().unwrap();
+        self.broker.store().attempts(10).unwrap()
+    }
+}
+
+fn profile(source: Source, origin: &str) -> Profile {
+    Profile {
+        id: ProfileId(Uuid::from_u128(1)),
+        name: "work".parse().unwrap(),
+        source,
+        base_url: BaseUrl::parse(origin, PlainHttp::Refused).unwrap(),
+        auth: Auth::Bearer,
+        provenance: Provenance::Gateway,
+        billing: BillingClass::Gateway,
+        family: None,
+        hint: None,
+        simulated: false,
+        created_at: world::now(),
+        rotated_at: None,
+    }
+}
+
+fn key_for(profile: ProfileId) -> VirtualKey {
+    VirtualKey {
+        id: KeyId(Uuid::from_u128(2)),
+        name: "editor".parse().unwrap(),
+        profiles: vec![profile],
+        models: Vec::new(),
+        expires_at: None,
+        revoked_at: None,
+        created_at: world::now(),
+        simulated: false,
+    }
+}
+
+fn ask() -> Ask {
+    Ask {
+        request: RequestId(Uuid::from_u128(3)),
+        operation: Operation::Messages,
+        session: None,
+        model: Some("claude-haiku-5-5".to_owned()),
+        stream: false,
+        max_tokens: Some(100),
+        body_hash: [0; 32],
+        body_bytes: 300,
+    }
+}

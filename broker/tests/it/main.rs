@@ -1,0 +1,9 @@
+//! Tests of leasing against a real store, one module an area.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by failing"
+)]
+
+mod desk;
+mod settling;
+mod sources;
