@@ -48,6 +48,9 @@ const OF_THE_UPSTREAMS_ADDRESS: [&str; 4] = [
 /// Prefixes of requests' headers that end here: keyreeve's own, and what proxies write.
 const DROPPED_PREFIXES: [&str; 3] = ["x-keyreeve-", "x-forwarded-", "proxy-"];
 
+/// Prefixes of answers' headers that end here: keyreeve's own, what proxies write, and leave for pages of other origins.
+const DROPPED_ANSWER_PREFIXES: [&str; 3] = ["x-keyreeve-", "proxy-", "access-control-"];
+
 /// Headers that `Connection` cannot take away: dropping one would change what is asked, or for whom.
 const PROTECTED: [&str; 7] = [
     "content-type",
@@ -75,7 +78,7 @@ pub fn request_header(name: &str) -> Fate {
 pub fn answer_header(name: &str) -> Fate {
     let dropped = is_any_of(name, &OF_ONE_CONNECTION)
         || is_any_of(name, &OF_THE_UPSTREAMS_ADDRESS)
-        || begins_with_any_of(name, &["x-keyreeve-", "proxy-"]);
+        || begins_with_any_of(name, &DROPPED_ANSWER_PREFIXES);
     if dropped { Fate::Drop } else { Fate::Pass }
 }
 

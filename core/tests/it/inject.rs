@@ -253,6 +253,7 @@ fn what_the_upstream_answers_passes_but_for_its_address_and_the_connection() {
         "connection",
         "Transfer-Encoding",
         "x-keyreeve-a",
+        "Access-Control-Allow-Origin",
     ] {
         assert_eq!(answer_header(name), Fate::Drop, "{name}");
     }
