@@ -2,14 +2,15 @@
 //!
 //! Loopback is not authentication: any web page can make its reader's browser talk to it. Invariants: a request for a
 //! name that is not ours is refused before routes, keys or bodies are looked at (DNS rebinding); a page of another
-//! origin is refused; no answer ever carries a CORS header; a connection whose framing leaves any doubt is not used again.
+//! origin is refused; no answer ever carries a CORS header; a connection whose framing leaves any doubt, or on which the
+//! door refused a request, is not used again.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Uri, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -46,12 +47,14 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let doubtful = is_doubtful(request.headers(), request.version());
-    let mut answer = match admit(&gateway.hosts, request.headers(), request.uri()) {
+    let doubtful = is_doubtful(request.method(), request.headers(), request.version());
+    let admitted = admit(&gateway.hosts, request.headers(), request.uri());
+    let closes = doubtful || admitted.is_err();
+    let mut answer = match admitted {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
-    if doubtful {
+    if closes {
         answer
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -102,9 +105,10 @@ fn is_foreign(headers: &HeaderMap, host: &str) -> bool {
 }
 
 /// Whether what follows on this connection might be read differently by somebody else (request smuggling): a body whose
-/// end is told by chunks (hyper drops a `content-length` beside it), a wished-for upgrade, or HTTP/1.0.
-fn is_doubtful(headers: &HeaderMap, version: Version) -> bool {
+/// end is told by chunks (hyper drops a `content-length` beside it), a wished-for upgrade or tunnel, or HTTP/1.0.
+fn is_doubtful(method: &Method, headers: &HeaderMap, version: Version) -> bool {
     version != Version::HTTP_11
+        || *method == Method::CONNECT
         || headers.contains_key(header::TRANSFER_ENCODING)
         || headers.contains_key(header::UPGRADE)
 }
