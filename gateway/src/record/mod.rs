@@ -9,10 +9,10 @@ mod tally;
 
 use axum::body::Body;
 use axum::http::response::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use keyreeve_broker::{Lease, Report};
-use keyreeve_core::inject::{Fate, answer_header};
+use keyreeve_core::inject::{Fate, answer_header, named_by_connection};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
 
@@ -79,9 +79,20 @@ impl Failed {
 }
 
 fn keep_answer_headers(headers: &mut HeaderMap) {
+    let named: Vec<_> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(named_by_connection)
+        .collect();
+    let is_named = |name: &HeaderName| {
+        named
+            .iter()
+            .any(|named| name.as_str().eq_ignore_ascii_case(named))
+    };
     let gone: Vec<_> = headers
         .keys()
-        .filter(|name| answer_header(name.as_str()) == Fate::Drop)
+        .filter(|name| answer_header(name.as_str()) == Fate::Drop || is_named(name))
         .cloned()
         .collect();
     for name in gone {
