@@ -1,7 +1,7 @@
 //! Shows a key's holder the models it may use: the upstream's list cut to the key's globs, or the price table's where the
 //! upstream has no such route. Every other answer passes untouched.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{Broker, Client};
@@ -30,13 +30,22 @@ pub(crate) async fn present(
     match asked.operation {
         Operation::Messages | Operation::CountTokens => Ok(answer),
         Operation::Models if lacks_the_route(answer.status()) => {
-            Ok(own(broker, client, asked, answer))
+            Ok(own(broker, client, asked, whole(answer).await?))
         }
         Operation::Models if asked.model_in_path().is_some() || client.key.models.is_empty() => {
             Ok(answer)
         }
-        Operation::Models => cut(client, answer).await,
+        Operation::Models => Ok(cut(client, whole(answer).await?)),
     }
+}
+
+/// Reads an answer to its end, so that the ledger has it whole too.
+async fn whole(answer: Response) -> Result<Response<Bytes>, Refusal> {
+    let (head, body) = answer.into_parts();
+    let body = to_bytes(body, PAGE_LIMIT)
+        .await
+        .map_err(|_| Refusal::Upstream(Failed::CutAtOnce))?;
+    Ok(Response::from_parts(head, body))
 }
 
 fn lacks_the_route(status: StatusCode) -> bool {
@@ -47,29 +56,27 @@ fn lacks_the_route(status: StatusCode) -> bool {
 }
 
 /// Answers from the price table; the upstream's refusal stands for a model that the table does not know either.
-fn own(broker: &Broker, client: &Client, asked: &Asked, refusal: Response) -> Response {
+fn own(broker: &Broker, client: &Client, asked: &Asked, refusal: Response<Bytes>) -> Response {
     let mut listed = broker
         .prices()
         .models()
         .filter(|(id, _)| client.key.may_ask(id))
         .map(Model::of);
     match asked.model_in_path() {
-        Some(id) => listed
-            .find(|model| model.id == id)
-            .map_or(refusal, |model| json(StatusCode::OK, &model)),
+        Some(id) => listed.find(|model| model.id == id).map_or_else(
+            || refusal.map(Body::from),
+            |model| json(StatusCode::OK, &model),
+        ),
         None => json(StatusCode::OK, &Page::of(listed.collect())),
     }
 }
 
 /// Leaves out what the key may not use. A page that is not in the known shape shows nothing rather than too much.
-async fn cut(client: &Client, answer: Response) -> Result<Response, Refusal> {
-    let (mut head, body) = answer.into_parts();
-    let body = to_bytes(body, PAGE_LIMIT)
-        .await
-        .map_err(|_| Refusal::Upstream(Failed::CutAtOnce))?;
-    if !head.status.is_success() {
-        return Ok(Response::from_parts(head, Body::from(body)));
+fn cut(client: &Client, answer: Response<Bytes>) -> Response {
+    if !answer.status().is_success() {
+        return answer.map(Body::from);
     }
+    let (mut head, body) = answer.into_parts();
     let mut page: Value = serde_json::from_slice(&body).unwrap_or_default();
     let id = |model: &Value| {
         model
@@ -87,7 +94,7 @@ async fn cut(client: &Client, answer: Response) -> Result<Response, Refusal> {
     }
     head.headers.remove(header::CONTENT_LENGTH);
     let body = serde_json::to_vec(&page).unwrap_or_default();
-    Ok(Response::from_parts(head, Body::from(body)))
+    Response::from_parts(head, Body::from(body))
 }
 
 #[derive(Serialize)]
