@@ -1,0 +1,200 @@
+//! NF-03: an answer that is cut looks cut to the client, is asked for once, and is recorded with what was seen of it.
+
+use keyreeve_core::usage::{Meter, Metered};
+use keyreeve_store::{AttemptRow, Ending};
+use keyreeve_testkit::fixtures;
+use keyreeve_testkit::upstream::{Received, Step, reply};
+use keyreeve_testkit::wire::{Answer, Ended};
+
+use crate::stage::{ASK, ASK_STREAM, JSON, Stage, check_envelope};
+
+/// Where and how an answer is cut.
+struct Cut {
+    length: usize,
+    ending: &'static str,
+}
+
+/// An upstream that cuts its answer where the request's own headers say.
+fn cutting(whole: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> Stage {
+    Stage::start(move |request| {
+        let header = |name| request.head.header(name).unwrap();
+        let ending = match header("x-ending") {
+            "reset" => Step::Reset,
+            _ => Step::Close,
+        };
+        reply::cut(whole(), header("x-length").parse().unwrap(), ending)
+    })
+}
+
+fn ask_cut(stage: &Stage, number: usize, cut: &Cut, body: &[u8]) -> Answer {
+    let (length, session) = (cut.length.to_string(), number.to_string());
+    let headers = [
+        JSON,
+        ("x-length", length.as_str()),
+        ("x-ending", cut.ending),
+        ("x-claude-code-session-id", session.as_str()),
+    ];
+    stage.ask("POST /v1/messages", &headers, body)
+}
+
+fn both_endings(lengths: impl IntoIterator<Item = usize>) -> Vec<Cut> {
+    let both = |length| ["close", "reset"].map(|ending| Cut { length, ending });
+    lengths.into_iter().flat_map(both).collect()
+}
+
+/// Each request went upstream once, and its row is found by the number it was sent with.
+#[track_caller]
+fn row_of<'a>(rows: &'a [AttemptRow], requests: &[Received], number: usize) -> &'a AttemptRow {
+    let number = number.to_string();
+    let session = |request: &&Received| {
+        request.head.header("x-claude-code-session-id") == Some(number.as_str())
+    };
+    assert_eq!(requests.iter().filter(session).count(), 1, "{number}");
+    let mut found = rows
+        .iter()
+        .filter(|row| row.intent.session.as_ref() == Some(&number));
+    let row = found.next().unwrap();
+    assert!(found.next().is_none(), "{number}");
+    row
+}
+
+fn metered(body: &[u8]) -> Metered {
+    let mut meter = Meter::default();
+    meter.feed(body);
+    meter.finish()
+}
+
+#[track_caller]
+fn check_stream(whole: &[u8], cut: &Cut, answer: &Answer, row: &AttemptRow) {
+    let Cut { length, ending } = cut;
+    let ended = row.ended.as_ref().unwrap();
+    assert_eq!(ended.ending, Ending::Incomplete, "{length} {ending}");
+    assert_ne!(ended.cost.get(), 0, "{length} {ending}");
+    if answer.status() != 200 {
+        check_envelope(answer, 502, "api_error");
+        assert_eq!(ended.cost, row.intent.reserved, "{length} {ending}");
+        return;
+    }
+    assert!(
+        matches!(answer.ended, Ended::Early | Ended::Reset),
+        "{length} {ending}"
+    );
+    assert!(
+        whole.starts_with(&answer.body),
+        "{length} {ending}: something was invented"
+    );
+    let seen = metered(&answer.body);
+    assert_eq!(
+        ended.answer_bytes,
+        answer.body.len() as u64,
+        "{length} {ending}"
+    );
+    assert_eq!(
+        ended.answer_hash,
+        Some(*blake3::hash(&answer.body).as_bytes())
+    );
+    assert_eq!(ended.tokens, seen.usage.totals(), "{length} {ending}");
+    if seen.usage.parts.is_empty() {
+        assert_eq!(ended.cost, row.intent.reserved, "{length} {ending}");
+    }
+}
+
+#[test]
+fn nf_03_a_stream_cut_anywhere() {
+    let whole = fixtures::bytes("thinking-tools-stream.sse");
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let events: Vec<_> = text
+        .split_inclusive("\n\n")
+        .map(ToOwned::to_owned)
+        .collect();
+    let steps = move || reply::stream(events.iter().map(String::as_bytes));
+    let length = reply::length(&steps());
+    let ends_of_events = steps().into_iter().scan(0, |end, step| {
+        *end += reply::length(&[step]);
+        Some(*end)
+    });
+    let sampled = (0..150).map(|number| number * length / 150);
+    let offsets = ends_of_events
+        .chain(sampled)
+        .filter(|offset| *offset < length);
+    let cuts = both_endings(offsets);
+    assert!(cuts.len() >= 300, "{}", cuts.len());
+
+    let stage = cutting(steps);
+    let asked = |(number, cut)| ask_cut(&stage, number, cut, ASK_STREAM);
+    let answers: Vec<_> = cuts.iter().enumerate().map(asked).collect();
+    let (rows, requests) = (stage.rows(), stage.upstream.requests());
+    for (number, (cut, answer)) in cuts.iter().zip(&answers).enumerate() {
+        check_stream(&whole, cut, answer, row_of(&rows, &requests, number));
+    }
+}
+
+#[test]
+fn nf_03_a_json_answer_cut_anywhere() {
+    let fixture = fixtures::json("success.json");
+    let steps = move || reply::json(200, &fixture["body"].to_string());
+    let length = reply::length(&steps());
+    let cuts = both_endings((0..length).step_by(length / 40));
+
+    let stage = cutting(steps);
+    let asked = |(number, cut)| ask_cut(&stage, number, cut, ASK);
+    let answers: Vec<_> = cuts.iter().enumerate().map(asked).collect();
+    let (rows, requests) = (stage.rows(), stage.upstream.requests());
+    for (number, (cut, answer)) in cuts.iter().zip(&answers).enumerate() {
+        let row = row_of(&rows, &requests, number);
+        let ended = row.ended.as_ref().unwrap();
+        assert_eq!(ended.ending, Ending::Incomplete, "{}", cut.length);
+        // What a cut answer used is not known: its usage stands at its end.
+        assert_eq!(ended.cost, row.intent.reserved, "{}", cut.length);
+        match answer.status() {
+            200 => assert!(
+                matches!(answer.ended, Ended::Early | Ended::Reset),
+                "{}",
+                cut.length
+            ),
+            _ => drop(check_envelope(answer, 502, "api_error")),
+        }
+    }
+}
+
+#[test]
+fn nf_03_a_kept_connection_that_ends_instead_of_answering_is_not_tried_again() {
+    let stage = Stage::start(|request| match request.number {
+        0 => reply::json(200, "{}"),
+        _ => vec![Step::Close],
+    });
+    assert_eq!(stage.post(ASK).status(), 200);
+    check_envelope(&stage.post(ASK), 502, "api_error");
+    assert_eq!(stage.upstream.requests().len(), 2);
+    let endings: Vec<_> = stage
+        .rows()
+        .into_iter()
+        .map(|row| row.ended.unwrap().ending)
+        .collect();
+    assert_eq!(endings, [Ending::Done, Ending::Incomplete]);
+}
+
+#[test]
+fn nf_03_an_upstream_that_falls_silent_is_cut_off() {
+    let mut setup = crate::stage::Setup::default();
+    setup.patience.silence = std::time::Duration::from_millis(300);
+    let whole = fixtures::bytes("success-stream.sse");
+    let half = whole[..whole.len() / 2].to_vec();
+    let sent = half.clone();
+    let stage = setup.start(move |_| {
+        vec![
+            Step::Send(reply::stream_head()),
+            Step::Send(reply::chunk(&sent)),
+            Step::Silence,
+        ]
+    });
+    let answer = stage.post(ASK_STREAM);
+    assert!(
+        matches!(answer.ended, Ended::Early | Ended::Reset),
+        "{:?}",
+        answer.ended
+    );
+    assert_eq!(answer.body, half);
+    let (_, ended) = stage.row();
+    assert_eq!((ended.ending, ended.tokens.input), (Ending::Incomplete, 25));
+}

@@ -1,0 +1,27 @@
+//! The gateway from outside: real sockets before it, a scripted upstream behind it, a real store beside it.
+//!
+//! Each stage captures what its clients were answered, its log at its most talkative and its store's files, and fails
+//! its test if a planted secret is in any of them.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests read the clock of the real machine and fail by panicking"
+)]
+
+mod answers;
+mod bodies;
+mod credentials;
+mod cuts;
+mod doors;
+mod endings;
+mod gated;
+mod ledger;
+mod masking;
+mod models;
+mod passing;
+mod redirects;
+mod revocation;
+mod routes;
+mod smuggling;
+mod splits;
+mod stage;
