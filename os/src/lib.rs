@@ -7,4 +7,5 @@ pub mod lock;
 pub mod memory;
 pub mod ports;
 pub mod process;
+pub mod programs;
 pub mod world;

@@ -59,10 +59,14 @@ fn a_secret_can_stay_where_it_is() {
             "vault",
             "--command",
             "--",
-            "op",
-            "read",
-            "op://dev/key",
+            "/bin/cat",
+            "key of mine",
         ]),
+    );
+    check(
+        "profile_command_unknown",
+        &case,
+        &case.run(&["profile", "add", "other", "--command", "--", "./cat"]),
     );
     check(
         "profile_list_sources",

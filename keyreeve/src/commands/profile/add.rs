@@ -3,6 +3,7 @@
 use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
+use keyreeve_os::programs;
 use keyreeve_os::world::now;
 use keyreeve_store::Policy;
 
@@ -106,8 +107,36 @@ fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
                 variable: variable.clone(),
             }))
         }
-        SecretFrom::Command { argv } => Ok(fetched(Source::Command { argv: argv.clone() })),
+        SecretFrom::Command { argv } => Ok(fetched(Source::Command {
+            argv: found(argv, world)?,
+        })),
     }
+}
+
+/// The command with its program by its whole path: looked up once, by the person who can see what was found, and not
+/// again by a daemon in whatever directory it was started.
+fn found(argv: &[String], world: &World) -> Result<Vec<String>, CommandError> {
+    let mut argv = argv.to_vec();
+    let path = world.snapshot.environment.get("PATH").unwrap_or_default();
+    let Some(name) = argv.first_mut() else {
+        return Err(CommandError::new(Exit::Usage, "no command was given"));
+    };
+    let program =
+        programs::find(name, path).and_then(|file| file.into_os_string().into_string().ok());
+    let Some(program) = program else {
+        return Err(CommandError::new(
+            Exit::Usage,
+            format!("there is no program `{name}` on PATH"),
+        )
+        .because([
+            "the working directory is not looked at: name the program by its whole path".to_owned(),
+        ]));
+    };
+    world
+        .output
+        .note(&format!("the secret comes from {program}"));
+    *name = program;
+    Ok(argv)
 }
 
 fn provenance(service: Service, source: &Source) -> Provenance {

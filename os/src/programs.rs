@@ -1,0 +1,51 @@
+//! Finds a program as a shell does, except in the working directory: what lies there may be somebody else's.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+/// Finds the file that `name` stands for. A name with a slash must be a whole path; another is looked up in `path`, the
+/// value of `PATH`, whose empty and relative entries mean the working directory and are passed over.
+pub fn find(name: &str, path: &str) -> Option<PathBuf> {
+    if name.contains('/') {
+        let file = PathBuf::from(name);
+        return (file.is_absolute() && is_program(&file)).then_some(file);
+    }
+    std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    file.is_file() && access(file, Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_on_the_path_and_nowhere_else() {
+        let sh = find("sh", "/nowhere:/usr/bin:/bin");
+        assert!(sh.is_some_and(|file| file.is_absolute() && file.ends_with("sh")));
+        assert_eq!(find("/bin/sh", ""), Some(PathBuf::from("/bin/sh")));
+        assert_eq!(find("no-such-program", "/usr/bin:/bin"), None);
+    }
+
+    #[test]
+    fn the_working_directory_is_never_looked_at() {
+        for path in ["", ".", ":", "::", "relative/bin", "./bin:."] {
+            assert_eq!(find("Cargo.toml", path), None, "{path}");
+            assert_eq!(find("sh", path), None, "{path}");
+        }
+        assert_eq!(find("./sh", "/bin"), None);
+        assert_eq!(find("bin/sh", "/"), None);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_run_is_no_program() {
+        assert_eq!(find("passwd", "/etc"), None);
+        assert_eq!(find("bin", "/usr"), None, "a directory");
+    }
+}
