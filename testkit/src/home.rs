@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::canary::Canary;
 use crate::leakscan::{self, LeakScan};
 use crate::process::{Output, Process, Running};
+use crate::terminal::{Terminal, Typed};
 
 /// A command may take this long before the test is failed.
 pub const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -111,19 +112,37 @@ impl Home {
         Running::await_ready(self.spawn(command))
     }
 
+    /// Runs a command at a terminal of its own, where a person types; its output is all that the screen showed.
+    pub fn run_at_terminal(&self, command: &mut Command, answers: &[Typed<'_>]) -> Output {
+        let ((screen_file, screen), (nothing, _)) = self.output_files();
+        let mut terminal = Terminal::of(command, screen);
+        let process = Process::spawn(command, screen_file, nothing);
+        // The command held copies of the terminal, which would keep it open for ever.
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        terminal.converse(answers, TIME_LIMIT);
+        process.wait(TIME_LIMIT)
+    }
+
     /// Starts a command and lets it run.
     pub fn spawn(&self, command: &mut Command) -> Process {
-        let number = self.commands.fetch_add(1, Ordering::Relaxed);
-        let printed = |stream: &str| {
-            self.path()
-                .join("printed")
-                .join(format!("{number:04}.{stream}"))
-        };
-        let (stdout, stderr) = (printed("stdout"), printed("stderr"));
-        command
-            .stdout(File::create_new(&stdout).expect("a file for the output can be made"))
-            .stderr(File::create_new(&stderr).expect("a file for the output can be made"));
+        let ((stdout, to_stdout), (stderr, to_stderr)) = self.output_files();
+        command.stdout(to_stdout).stderr(to_stderr);
         Process::spawn(command, stdout, stderr)
+    }
+
+    /// Two new files for what the next command prints.
+    fn output_files(&self) -> ((PathBuf, File), (PathBuf, File)) {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        let file = |stream: &str| {
+            let name = format!("{number:04}.{stream}");
+            let path = self.path().join("printed").join(name);
+            let file = File::create_new(&path).expect("a file for the output can be made");
+            (path, file)
+        };
+        (file("stdout"), file("stderr"))
     }
 
     /// Fails the test if a planted secret is in any file, name or output of this home.

@@ -17,5 +17,6 @@ pub mod leakscan;
 pub mod process;
 pub mod sandbox;
 pub mod skip;
+pub mod terminal;
 pub mod upstream;
 pub mod wire;

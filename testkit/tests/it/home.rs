@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::home::Home;
+use keyreeve_testkit::terminal::Typed;
 
 fn shell(home: &Home, script: &str) -> Command {
     let mut command = home.command("/bin/sh");
@@ -25,6 +26,20 @@ fn a_command_sees_only_its_home() {
     names.sort_unstable();
     assert_eq!(names, ["HOME", "KEYREEVE_HOME", "PATH", "TERM", "TMPDIR"]);
     assert!(!home.keyreeve_home().exists());
+}
+
+#[test]
+fn a_person_types_when_asked() {
+    let home = Home::new();
+    let script = "test -t 0 && test -t 2 && stty -echo && printf 'Name: ' && read -r name && printf 'Age: ' && \
+        read -r age && echo \"$age, $name\" && exit 5";
+    let typed = |prompt, keys| Typed { prompt, keys };
+    let answers = [typed("Name: ", &b"Ada\r"[..]), typed("Age: ", b"36\r")];
+    let seen = home.run_at_terminal(&mut shell(&home, script), &answers);
+    assert_eq!(
+        (seen.code, seen.stdout.as_str()),
+        (5, "Name: Age: 36, Ada\r\n")
+    );
 }
 
 #[test]
