@@ -108,8 +108,8 @@ impl FileError {
             Self::OtherOwner { path, us, .. } => Some(format!("chown {us} {}", quoted(path))),
             Self::FileOpenToOthers { path, .. } => Some(format!("chmod 600 {}", quoted(path))),
             Self::DirectoryOpenToOthers { path, .. } => Some(format!("chmod 700 {}", quoted(path))),
-            Self::Symlink { path } => Some(format!("rm {}", quoted(path))),
-            Self::HardLinked { path, .. } => {
+            // A copy, since what the other name or the link leads to may be all there is of it.
+            Self::Symlink { path } | Self::HardLinked { path, .. } => {
                 let path = quoted(path);
                 Some(format!("cp -p {path} {path}.one && mv {path}.one {path}"))
             }
