@@ -119,12 +119,18 @@ impl LeakScan {
         hits
     }
 
-    /// Scans what anyone may read of a running process: its arguments and, for the same user, its environment.
+    /// Scans what the same user may read of a running process: its arguments and its environment. A process that hides
+    /// them from us has shown nothing.
     pub fn process(&self, pid: u32) -> Vec<Hit> {
-        ["cmdline", "environ"]
-            .iter()
-            .flat_map(|file| self.path(&Path::new("/proc").join(pid.to_string()).join(file)))
-            .collect()
+        let mut hits = Vec::new();
+        for file in ["cmdline", "environ"] {
+            let path = Path::new("/proc").join(pid.to_string()).join(file);
+            let hidden = std::fs::read(&path).map_err(|error| error.kind());
+            if hidden != Err(ErrorKind::PermissionDenied) {
+                hits.extend(self.path(&path));
+            }
+        }
+        hits
     }
 
     fn nested(&self, place: &str, data: &[u8], depth: usize) -> Vec<Hit> {
