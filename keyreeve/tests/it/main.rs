@@ -6,14 +6,26 @@
     reason = "a set-up that fails is a failed test, and tests write files as a person would"
 )]
 
+mod bi_01;
 mod case;
+mod co_01;
+mod day;
 mod errors;
+mod figures;
 mod help;
 mod inspect;
 mod keys;
+mod la_01;
+mod la_03;
+mod la_06;
+mod main_job;
+mod pr_01;
 mod profiles;
 mod reports;
 mod schema;
 mod secrets;
 mod serve;
+mod serving;
+mod st_01;
 mod store;
+mod strace;
