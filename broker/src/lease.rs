@@ -1,15 +1,15 @@
 //! A lease: the right to use one credential for one attempt.
 //!
-//! Invariants: the key is looked at again here, after the request body was read, so that a revocation holds for the
-//! next lease; the intent is committed before a lease is given, so nothing goes upstream without a record; a lease that
-//! is dropped without a report is closed as incomplete at its reserved cost, never as free.
+//! Invariants: the key is looked at again here, after the request body was read and after a program was waited for, so
+//! that a revocation holds for the next lease; the intent is committed before a lease is given, so nothing goes upstream
+//! without a record; a lease that is dropped without a report is closed as incomplete at its reserved cost, never as free.
 
 use std::sync::Arc;
 
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Facing, Injection};
 use keyreeve_core::money::NanoDollars;
-use keyreeve_core::profile::{Name, Profile, ProfileId};
+use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use keyreeve_core::select::{self, NoProfile};
 use keyreeve_os::world;
 use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
@@ -117,6 +117,9 @@ impl Broker {
             source,
         };
         let credential = sources::obtain(self, profile).await.map_err(named)?;
+        if takes_time(&profile.source) {
+            self.client(&client.presented)?;
+        }
         let injection = inject::decide(
             facing(profile),
             credential.family(),
@@ -224,6 +227,14 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.close(Report::unanswered(Ending::Incomplete));
+    }
+}
+
+/// Whether the key may have been revoked by the time the secret is there.
+fn takes_time(source: &Source) -> bool {
+    match source {
+        Source::Command { .. } => true,
+        Source::Sealed | Source::Environment { .. } => false,
     }
 }
 
