@@ -7,3 +7,14 @@
 mod desk;
 mod settling;
 mod sources;
+//! Leases from outside: a real store, real programs, and a key that may be revoked at any moment.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests plant files, read the clock of the real machine, and fail by panicking"
+)]
+
+mod bench;
+mod clients;
+mod commands;
+mod leases;
