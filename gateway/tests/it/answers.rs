@@ -4,7 +4,8 @@ use keyreeve_testkit::fixtures;
 use keyreeve_testkit::upstream::{Step, reply};
 use keyreeve_testkit::wire::{Answer, Ended};
 
-use crate::stage::{ASK, ASK_STREAM, JSON, Setup, Stage, check_envelope};
+use crate::envelope::check_envelope;
+use crate::stage::{ASK, ASK_STREAM, JSON, Setup, Stage};
 
 /// Asks an upstream that always sends `steps`.
 fn answer_to(body: &[u8], steps: Vec<Step>) -> (Stage, Answer) {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use keyreeve_testkit::upstream::reply;
 use keyreeve_testkit::wire::Exchange;
 
-use crate::stage::{ASK, JSON, Setup, Stage, check_envelope, check_refusal, eventually};
+use crate::envelope::{check_envelope, check_refusal};
+use crate::stage::{ASK, JSON, Setup, Stage, eventually};
 
 const LIMIT: usize = 32 * 1024 * 1024;
 

@@ -10,7 +10,8 @@ use keyreeve_testkit::leakscan::{self, LeakScan};
 use keyreeve_testkit::upstream::reply;
 use tempfile::NamedTempFile;
 
-use crate::stage::{ASK, JSON, Setup, Stage, check_envelope, check_refusal};
+use crate::envelope::{check_envelope, check_refusal};
+use crate::stage::{ASK, JSON, Setup, Stage};
 
 /// One key beside anything else: the other is dropped, and the upstream sees the profile's credential alone.
 #[track_caller]

@@ -6,7 +6,8 @@ use keyreeve_testkit::fixtures;
 use keyreeve_testkit::upstream::{Received, Step, reply};
 use keyreeve_testkit::wire::{Answer, Ended};
 
-use crate::stage::{ASK, ASK_STREAM, JSON, Stage, check_envelope};
+use crate::envelope::check_envelope;
+use crate::stage::{ASK, ASK_STREAM, JSON, Stage};
 
 /// Where and how an answer is cut.
 struct Cut {

@@ -3,7 +3,8 @@
 use keyreeve_testkit::upstream::reply;
 use keyreeve_testkit::wire::{self, Answer, Exchange};
 
-use crate::stage::{ASK, JSON, SHORT, Stage, check_refusal};
+use crate::envelope::check_refusal;
+use crate::stage::{ASK, JSON, SHORT, Stage};
 
 /// Every route by method and path, and some that are none.
 const ROUTES: [&str; 19] = [

@@ -14,6 +14,7 @@ mod credentials;
 mod cuts;
 mod doors;
 mod endings;
+mod envelope;
 mod gated;
 mod ledger;
 mod masking;

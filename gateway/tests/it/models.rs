@@ -4,7 +4,8 @@ use keyreeve_store::Ending;
 use keyreeve_testkit::upstream::reply;
 use serde_json::Value;
 
-use crate::stage::{ASK, JSON, Setup, Stage, check_refusal};
+use crate::envelope::check_refusal;
+use crate::stage::{ASK, JSON, Setup, Stage};
 
 const OPUS: &[u8] = br#"{"model":"claude-opus-5-5","max_tokens":16,"messages":[]}"#;
 

@@ -3,7 +3,8 @@
 use keyreeve_store::Ending;
 use keyreeve_testkit::upstream::{Decoy, reply};
 
-use crate::stage::{ASK, JSON, Stage, check_refusal};
+use crate::envelope::check_refusal;
+use crate::stage::{ASK, JSON, Stage};
 
 #[test]
 fn nf_01_redirects() {

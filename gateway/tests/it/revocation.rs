@@ -7,7 +7,8 @@ use keyreeve_core::virtual_key::{Kind, mint};
 use keyreeve_os::world;
 use keyreeve_testkit::upstream::reply;
 
-use crate::stage::{ASK, JSON, Stage, check_refusal, eventually};
+use crate::envelope::check_refusal;
+use crate::stage::{ASK, JSON, Stage, eventually};
 
 const CLIENTS: usize = 50;
 

@@ -3,7 +3,8 @@
 use keyreeve_gateway::InstanceSecret;
 use keyreeve_testkit::upstream::reply;
 
-use crate::stage::{ASK, INSTANCE, JSON, Stage, check_refusal};
+use crate::envelope::check_refusal;
+use crate::stage::{ASK, INSTANCE, JSON, Stage};
 
 #[track_caller]
 fn check_alias(stage: &Stage, asked: &str, forwarded: &str, body: &[u8]) {
