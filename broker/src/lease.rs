@@ -186,13 +186,15 @@ impl Broker {
     }
 
     fn reserve(&self, ask: &Ask) -> NanoDollars {
-        match (ask.operation, &ask.model) {
-            (Operation::Messages, Some(model)) => {
+        // No model is one that the table does not know: an upstream may have a default of its own.
+        let model = ask.model.as_deref().unwrap_or_default();
+        match ask.operation {
+            Operation::Messages => {
                 self.prices
                     .worst_case(model, ask.body_bytes, ask.max_tokens)
                     .amount
             }
-            _ => NanoDollars::ZERO,
+            Operation::CountTokens | Operation::Models => NanoDollars::ZERO,
         }
     }
 }

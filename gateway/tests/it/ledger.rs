@@ -154,6 +154,20 @@ fn a_good_answer_without_figures_is_never_free() {
 }
 
 #[test]
+fn a_request_without_a_model_is_never_free_either() {
+    for body in ["{}", "{\"model\":null,\"max_tokens\":1}"] {
+        let stage = Stage::start(|_| reply::json(200, "{}"));
+        stage.post(body.as_bytes());
+        let (row, ended) = stage.row();
+        assert_eq!(
+            (row.intent.model_asked, ended.cost),
+            (None, row.intent.reserved)
+        );
+        assert_ne!(ended.cost.get(), 0, "{body}");
+    }
+}
+
+#[test]
 fn a_simulated_profile_marks_its_rows() {
     let setup = Setup {
         simulated: true,
