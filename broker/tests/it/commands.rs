@@ -1,166 +1,108 @@
-//! A secret that a program prints: run once for all who wait, kept for a while, never through a shell.
+//! A program that prints a secret takes its time: what is kept of it, and what can happen meanwhile.
+#![expect(clippy::disallowed_methods, reason = "a test's own files and clock")]
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use keyreeve_broker::{LeaseError, NotAllowed};
 use keyreeve_core::profile::Source;
-use keyreeve_os::world;
-use keyreeve_testkit::canary::Canary;
+use keyreeve_core::snapshot::Environment;
 use tempfile::TempDir;
 
-use crate::bench::{Bench, Setup, eventually};
+use crate::desk::Desk;
 
-/// A folder with a program that counts its runs, waits for a file where it is told to, and prints the secret.
-struct Program {
-    directory: TempDir,
+/// A desk whose secret is printed by a shell script, started in a folder of its own, where it notes each run.
+fn desk(script: &str) -> (Desk, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let script = format!("cd {}; echo run >> runs; {script}", folder.path().display());
+    let argv = ["/bin/sh", "-c", &script].map(ToOwned::to_owned).to_vec();
+    let desk = Desk::open(
+        Source::Command { argv },
+        "https://gateway.example",
+        Environment::default(),
+    );
+    (desk, folder)
 }
 
-impl Program {
-    fn new(body: &str) -> Self {
-        let directory = TempDir::new().unwrap();
-        let secret = Canary::api_key("profile");
-        std::fs::write(directory.path().join("secret"), secret.value()).unwrap();
-        let script = format!("cd \"$1\"; echo run >> runs; {body}");
-        std::fs::write(directory.path().join("script"), script).unwrap();
-        Self { directory }
-    }
-
-    fn bench(&self) -> Bench {
-        let path = |path: PathBuf| path.to_str().unwrap().to_owned();
-        let script = path(self.directory.path().join("script"));
-        let argv = vec![
-            "sh".to_owned(),
-            script,
-            path(self.directory.path().to_owned()),
-        ];
-        Setup {
-            source: Source::Command { argv },
-            ..Setup::default()
-        }
-        .build()
-    }
-
-    fn runs(&self) -> usize {
-        std::fs::read_to_string(self.directory.path().join("runs"))
-            .unwrap_or_default()
-            .lines()
-            .count()
-    }
-
-    fn go_on(&self) {
-        std::fs::write(self.directory.path().join("go"), "").unwrap();
-    }
+fn text(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_default()
 }
 
-const WAITS: &str = "while [ ! -e go ]; do sleep 0.01; done; cat secret";
-
-async fn lease(bench: &Bench) -> Result<(), LeaseError> {
-    let (lease, credential) = bench.broker.lease(&bench.client(), bench.ask()).await?;
-    let origin = bench.profile.base_url.origin();
-    assert_eq!(credential.expose_for(origin).unwrap(), bench.secret.value());
-    drop(lease);
-    Ok(())
+/// Waits until something holds, without standing in the way of other tasks.
+async fn eventually(holds: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    while !holds() && begun.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    holds()
 }
 
-#[tokio::test]
-async fn leases_that_need_it_at_once_share_one_run() {
-    let program = Program::new(WAITS);
-    let bench = program.bench();
-    let release = async {
-        assert!(eventually(|| program.runs() > 0).await);
-        program.go_on();
-    };
-    let (one, two, three, ()) = tokio::join!(lease(&bench), lease(&bench), lease(&bench), release);
-    assert!(one.is_ok() && two.is_ok() && three.is_ok());
-    assert_eq!(program.runs(), 1);
+/// Lets so many seconds pass at once.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
 }
 
 #[tokio::test]
 async fn what_it_printed_is_kept_for_five_minutes() {
-    let program = Program::new("cat secret");
-    let bench = program.bench();
+    let (desk, folder) = desk("echo printed-token-value");
     for (passed, runs) in [(0, 1), (200, 1), (99, 1), (2, 2), (100, 2)] {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(passed)).await;
-        tokio::time::resume();
-        lease(&bench).await.unwrap();
-        assert_eq!(program.runs(), runs, "{passed}");
+        pass(passed).await;
+        drop(desk.lease().await.unwrap());
+        let run = text(&folder.path().join("runs")).lines().count();
+        assert_eq!(run, runs, "{passed}");
     }
 }
 
 #[tokio::test]
-async fn a_failure_is_not_kept() {
-    let program = Program::new("[ -e go ] && cat secret");
-    let bench = program.bench();
-    assert!(matches!(
-        lease(&bench).await,
-        Err(LeaseError::Source { .. })
-    ));
-    program.go_on();
-    lease(&bench).await.unwrap();
-    assert_eq!(program.runs(), 2);
-}
-
-#[tokio::test]
 async fn co_03_a_key_revoked_while_the_program_runs_leases_nothing() {
-    let program = Program::new(WAITS);
-    let bench = program.bench();
+    let (desk, folder) = desk("while [ ! -e go ]; do sleep 0.01; done; echo printed-token-value");
     let revoke = async {
-        assert!(eventually(|| program.runs() > 0).await);
-        bench
-            .another_store()
-            .revoke_key(bench.key.id, world::now())
-            .unwrap();
-        program.go_on();
+        assert!(eventually(|| folder.path().join("runs").exists()).await);
+        desk.revoke();
+        std::fs::write(folder.path().join("go"), "").unwrap();
     };
-    let (leased, ()) = tokio::join!(lease(&bench), revoke);
+    let (leased, ()) = tokio::join!(desk.lease(), revoke);
     let error = leased.err().unwrap();
     assert!(
         matches!(error, LeaseError::NotAllowed(NotAllowed::Refused(_))),
         "{error:?}"
     );
-    assert_eq!(bench.rows(), []);
+    assert_eq!(desk.attempts(), []);
 }
 
 #[tokio::test]
 async fn a_program_that_hangs_is_ended() {
-    let program = Program::new("echo $$ > pid; exec sleep 600");
-    let bench = program.bench();
-    let pid = || std::fs::read_to_string(program.directory.path().join("pid")).unwrap_or_default();
-    let pass_time = async {
+    let (desk, folder) = desk("echo $$ > pid; exec sleep 600");
+    let pid = || text(&folder.path().join("pid"));
+    let wait = async {
         assert!(eventually(|| pid().ends_with('\n')).await);
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(61)).await;
-        tokio::time::resume();
+        pass(61).await;
     };
-    let (leased, ()) = tokio::join!(lease(&bench), pass_time);
+    let (leased, ()) = tokio::join!(desk.lease(), wait);
     assert!(matches!(leased, Err(LeaseError::Source { .. })));
     let process = PathBuf::from("/proc").join(pid().trim());
-    let runs = || std::fs::read(process.join("cmdline")).is_ok_and(|line| !line.is_empty());
-    assert!(eventually(|| !runs()).await, "it still runs");
+    assert!(
+        eventually(|| text(&process.join("cmdline")).is_empty()).await,
+        "it still runs"
+    );
 }
 
 #[tokio::test]
 async fn no_shell_stands_between() {
-    let marker = TempDir::new().unwrap();
-    let touched = marker.path().join("touched");
-    let inject = format!("x; touch {}", touched.display());
+    let folder = TempDir::new().unwrap();
+    let touched = folder.path().join("touched");
+    let hidden = format!("x; touch {}", touched.display());
     for argv in [
-        vec!["printf", "%s", &inject],
-        vec![&inject],
-        vec!["true", "$(touch x)", &inject],
+        vec!["printf", "%s", &hidden],
+        vec![&hidden],
+        vec!["true", "$(touch x)", &hidden],
     ] {
         let argv = argv.into_iter().map(ToOwned::to_owned).collect();
-        let bench = Setup {
-            source: Source::Command { argv },
-            ..Setup::default()
-        }
-        .build();
-        assert!(matches!(
-            lease(&bench).await,
-            Err(LeaseError::Source { .. })
-        ));
+        let origin = "https://gateway.example";
+        let desk = Desk::open(Source::Command { argv }, origin, Environment::default());
+        assert!(desk.lease().await.is_err());
     }
     assert!(!touched.exists());
 }

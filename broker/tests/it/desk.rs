@@ -19,18 +19,16 @@ use uuid::Uuid;
 pub(crate) struct Desk {
     pub(crate) broker: Arc<Broker>,
     pub(crate) client: Client,
-    _folder: TempDir,
+    pub(crate) presented: Presented,
+    pub(crate) key: KeyId,
+    folder: TempDir,
 }
 
 impl Desk {
     /// Opens a desk whose one profile has this source and leads to `origin`.
     pub(crate) fn open(source: Source, origin: &str, environment: Environment) -> Self {
         let folder = TempDir::new().unwrap();
-        let places = Places {
-            data: folder.path().join("data"),
-            keys: folder.path().join("keys"),
-        };
-        let store = Store::open(&places, Durability::Process).unwrap();
+        let store = store_in(&folder);
         let profile = profile(source, origin);
         let sealed = Secret::new("sealed-bearer-token-of-nobody".to_owned());
         let secret = (profile.source == Source::Sealed).then_some(&sealed);
@@ -48,8 +46,22 @@ impl Desk {
         Self {
             broker,
             client,
-            _folder: folder,
+            presented,
+            key: key.id,
+            folder,
         }
+    }
+
+    /// The store as another process opens it.
+    pub(crate) fn another_store(&self) -> Store {
+        store_in(&self.folder)
+    }
+
+    /// Revokes the key as another process does.
+    pub(crate) fn revoke(&self) {
+        self.another_store()
+            .revoke_key(self.key, world::now())
+            .unwrap();
     }
 
     /// Asks for a lease on a message.
@@ -62,6 +74,14 @@ impl Desk {
         self.broker.store().flush().unwrap();
         self.broker.store().attempts(10).unwrap()
     }
+}
+
+fn store_in(folder: &TempDir) -> Store {
+    let places = Places {
+        data: folder.path().join("data"),
+        keys: folder.path().join("keys"),
+    };
+    Store::open(&places, Durability::Process).unwrap()
 }
 
 fn profile(source: Source, origin: &str) -> Profile {

@@ -156,7 +156,7 @@ fn ls_03_a_body_of_the_limit_passes_whole() {
     .concat();
     assert_eq!(body.len(), LIMIT);
     // A slow machine takes its time over so much.
-    let mut exchange = Exchange::open_with(stage.address, Duration::from_secs(60));
+    let mut exchange = Exchange::open_with(stage.address, Duration::from_mins(1));
     exchange.write(&stage.request("POST /v1/messages", &[JSON], &body));
     let answer = stage.saw(exchange.answer().unwrap());
     assert_eq!(answer.status(), 200, "{}", answer.text());
