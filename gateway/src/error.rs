@@ -42,6 +42,8 @@ pub(crate) enum Refusal {
     Lease(#[from] LeaseError),
     #[error("this key may not use the model {asked}; it may use: {allowed}")]
     Model { asked: String, allowed: String },
+    #[error("the request names no model; this key may use: {allowed}")]
+    NoModel { allowed: String },
     #[error("the request body cannot be read: {0}")]
     Body(Unreadable),
     #[error("the request body is larger than {limit} bytes")]
@@ -146,6 +148,7 @@ impl Refusal {
             Self::MistypedKey(_) => (401, AUTHENTICATION, "mistyped_key", Pointless),
             Self::Lease(error) => return lease_shape(error),
             Self::Model { .. } => (403, PERMISSION, "model_not_allowed", Pointless),
+            Self::NoModel { .. } => (400, REQUEST, "no_model", Pointless),
             Self::Body(_) => (400, REQUEST, "unreadable_body", Pointless),
             Self::TooLarge { .. } => (413, "request_too_large", "body_too_large", Pointless),
             Self::BodyCut => (400, REQUEST, "body_cut", Pointless),

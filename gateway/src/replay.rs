@@ -103,19 +103,21 @@ impl Asked {
     /// Checks the model asked for, and for one model's page the model named in the path, against the key.
     ///
     /// # Errors
-    /// [`Refusal::Model`], with the list of what is allowed.
+    /// [`Refusal::Model`] or [`Refusal::NoModel`], with the list of what is allowed.
     pub(crate) fn allowed_by(&self, client: &Client) -> Result<(), Refusal> {
-        let Some(model) = self.peek.model.as_deref().or_else(|| self.model_in_path()) else {
-            return Ok(());
-        };
-        if client.key.may_ask(model) {
-            return Ok(());
+        let allowed = || client.key.models.join(", ");
+        match self.peek.model.as_deref().or_else(|| self.model_in_path()) {
+            Some(model) if client.key.may_ask(model) => Ok(()),
+            Some(model) => Err(Refusal::Model {
+                asked: inert_line(model, 128).into_owned(),
+                allowed: allowed(),
+            }),
+            // An upstream with a default of its own would choose one for it.
+            None if self.operation != Operation::Models && !client.key.models.is_empty() => {
+                Err(Refusal::NoModel { allowed: allowed() })
+            }
+            None => Ok(()),
         }
-        let asked = inert_line(model, 128).into_owned();
-        Err(Refusal::Model {
-            asked,
-            allowed: client.key.models.join(", "),
-        })
     }
 
     /// The model of `/models/{id}`.

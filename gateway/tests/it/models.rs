@@ -52,6 +52,22 @@ fn another_model_is_refused_with_the_list_of_those_allowed() {
 }
 
 #[test]
+fn a_limited_key_must_name_its_model() {
+    let stage = haiku_only().start(|_| Vec::new());
+    for body in [
+        br#"{"max_tokens":1}"#.as_slice(),
+        br#"{"model":null}"#.as_slice(),
+    ] {
+        let text = check_refusal(&stage.post(body), 400, "invalid_request_error");
+        assert!(
+            text.contains("names no model") && text.contains("claude-haiku-*"),
+            "{text}"
+        );
+    }
+    stage.assert_nothing_happened();
+}
+
+#[test]
 fn an_allowed_model_passes() {
     let stage = haiku_only().start(|_| reply::json(200, "{}"));
     assert_eq!(stage.post(ASK).status(), 200);
