@@ -12,7 +12,10 @@ use crate::serving::{Serving, message};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     Pipe,
+    /// Key by key, as a terminal of old sends it.
     Terminal,
+    /// As a terminal sends it that marks where a paste begins and ends, which the prompt asks it to do.
+    MarkedPaste,
 }
 
 /// Something around a key, and a word of the note that says it was repaired; the key stands for `{}`.
@@ -64,8 +67,11 @@ impl Bed {
             Way::Pipe => self
                 .case
                 .feed(&[&arguments[..], &["--stdin"]].concat(), pasted),
-            Way::Terminal => {
-                let keys = [pasted, b"\r"].concat();
+            Way::Terminal | Way::MarkedPaste => {
+                let keys = match way {
+                    Way::MarkedPaste => [b"\x1b[200~", pasted, b"\x1b[201~\r"].concat(),
+                    Way::Pipe | Way::Terminal => [pasted, b"\r"].concat(),
+                };
                 let answer = Typed {
                     prompt: "Secret",
                     keys: &keys,
@@ -111,7 +117,7 @@ fn repairs(way: Way) {
         let added = bed.paste(way, &name, pasted.as_bytes()).expect_code(0);
         let said = [added.stdout, added.stderr].concat();
         // At a terminal the line ends with the first return, which so never reaches us.
-        if way == Way::Pipe || !around.ends_with('\n') {
+        if way != Way::Terminal || !around.ends_with('\n') {
             assert!(said.contains(note), "{around:?}: {said}");
         }
         bed.assert_sends(&serving, &name, &canary);
@@ -124,8 +130,14 @@ fn refuses(way: Way) {
     bed.case.home.plant(&canary);
     let (start, end) = canary.value().split_at(40);
     for (inside, names) in REFUSED {
-        // What a terminal takes for a key of its own does not come in.
-        if way == Way::Terminal && matches!(inside, b"\0" | b"\r" | b"\n\n-" | b"\xff") {
+        let comes_in = match way {
+            Way::Pipe => true,
+            // These are keys of their own to a terminal.
+            Way::Terminal => !matches!(inside, b"\0" | b"\r" | b"\n\n-" | b"\xff"),
+            // Inside a paste a return is a line break, and so joined.
+            Way::MarkedPaste => inside != b"\r",
+        };
+        if !comes_in {
             continue;
         }
         let pasted = [start.as_bytes(), inside, end.as_bytes()].concat();
@@ -138,28 +150,38 @@ fn refuses(way: Way) {
 }
 
 #[test]
-fn junk_around_a_piped_key_is_repaired() {
+fn bi_01_junk_around_a_piped_key_is_repaired() {
     repairs(Way::Pipe);
 }
 
 #[test]
-fn junk_around_a_typed_key_is_repaired() {
+fn bi_01_junk_around_a_typed_key_is_repaired() {
     repairs(Way::Terminal);
 }
 
 #[test]
-fn junk_inside_a_piped_key_is_refused() {
+fn bi_01_junk_around_a_pasted_key_is_repaired() {
+    repairs(Way::MarkedPaste);
+}
+
+#[test]
+fn bi_01_junk_inside_a_piped_key_is_refused() {
     refuses(Way::Pipe);
 }
 
 #[test]
-fn junk_inside_a_typed_key_is_refused() {
+fn bi_01_junk_inside_a_typed_key_is_refused() {
     refuses(Way::Terminal);
+}
+
+#[test]
+fn bi_01_junk_inside_a_pasted_key_is_refused() {
+    refuses(Way::MarkedPaste);
 }
 
 /// A terminal wraps a long line: the pieces are put together only where they give a token's very shape.
 #[test]
-fn a_wrapped_key_is_joined_and_said() {
+fn bi_01_a_wrapped_key_is_joined_and_said() {
     for (number, wrap) in ["\n", "\r\n", "\r\n    "].into_iter().enumerate() {
         let bed = Bed::new();
         let canary = Canary::api_key(&format!("bi01-wrapped-{number}"));
@@ -177,7 +199,7 @@ fn a_wrapped_key_is_joined_and_said() {
 
 /// At a terminal a return ends the paste: what came before it is no whole key, and that is said.
 #[test]
-fn a_typed_key_that_breaks_off_is_told() {
+fn bi_01_a_typed_key_that_breaks_off_is_told() {
     let (bed, canary) = (Bed::new(), Canary::api_key("bi01-broken"));
     bed.case.home.plant(&canary);
     let (start, end) = canary.value().split_at(70);
@@ -186,7 +208,7 @@ fn a_typed_key_that_breaks_off_is_told() {
 }
 
 #[test]
-fn two_keys_are_not_one() {
+fn bi_01_two_keys_are_not_one() {
     let bed = Bed::new();
     let (one, other) = (Canary::api_key("bi01-one"), Canary::api_key("bi01-other"));
     bed.case.home.plant(&one);

@@ -7,7 +7,7 @@ use crate::figures::tell;
 use crate::serving::{SERVE, Serving};
 
 #[test]
-fn two_daemons() {
+fn co_01_two_daemons() {
     let case = Case::new();
     let first = Serving::start(&case);
     let started = Instant::now();
@@ -24,7 +24,7 @@ fn two_daemons() {
 }
 
 #[test]
-fn of_many_at_once_one_serves() {
+fn co_01_of_many_at_once_one_serves() {
     let case = Case::new();
     let rivals: Vec<_> = (0..4)
         .map(|_| case.home.spawn(&mut case.command(&SERVE)))

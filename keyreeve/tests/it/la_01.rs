@@ -115,25 +115,25 @@ fn look(path: &Path) -> (u32, u32, u64, u64) {
 const MODES: [Weakness; 3] = [Mode(0o644), Mode(0o660), Mode(0o601)];
 
 #[test]
-fn a_weak_database_is_refused() {
+fn la_01_a_weak_database_is_refused() {
     check("data/keyreeve.db", &MODES, READERS);
     check("data/keyreeve.db", &[HardLink, Symlink], &READERS[..2]);
 }
 
 #[test]
-fn a_weak_master_key_is_refused() {
+fn la_01_a_weak_master_key_is_refused() {
     check("config/master.key", &MODES, READERS);
     check("config/master.key", &[HardLink, Symlink], &READERS[..2]);
 }
 
 #[test]
-fn a_weak_lock_is_refused() {
+fn la_01_a_weak_lock_is_refused() {
     let weaknesses = [Mode(0o666), HardLink, Symlink];
     check("data/serve.lock", &weaknesses, &[&SERVE]);
 }
 
 #[test]
-fn a_weak_directory_is_refused() {
+fn la_01_a_weak_directory_is_refused() {
     let weaknesses = [Mode(0o777), Mode(0o770), Mode(0o1777)];
     check("data", &weaknesses, READERS);
     check("config", &weaknesses, READERS);
@@ -141,7 +141,7 @@ fn a_weak_directory_is_refused() {
 }
 
 #[test]
-fn what_is_somebody_elses_is_refused() {
+fn la_01_what_is_somebody_elses_is_refused() {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         skip!("only root can give a file away");
     }
@@ -151,7 +151,7 @@ fn what_is_somebody_elses_is_refused() {
 }
 
 #[test]
-fn a_weak_configuration_is_refused() {
+fn la_01_a_weak_configuration_is_refused() {
     for (mode, code) in [(0o644, 7), (0o600, 0)] {
         let case = used();
         let file = case.home.keyreeve_home().join("config/config.toml");
@@ -162,7 +162,7 @@ fn a_weak_configuration_is_refused() {
 }
 
 #[test]
-fn a_pipe_in_a_files_place_is_refused_and_nobody_waits_for_it() {
+fn la_01_a_pipe_in_a_files_place_is_refused_and_nobody_waits_for_it() {
     for (file, command) in [
         ("data/keyreeve.db", READERS[0]),
         ("config/master.key", READERS[0]),
@@ -181,7 +181,7 @@ fn a_pipe_in_a_files_place_is_refused_and_nobody_waits_for_it() {
 
 /// While a `serve` runs, the database has its log beside it: that is looked at as well.
 #[test]
-fn a_weak_log_is_refused() {
+fn la_01_a_weak_log_is_refused() {
     let case = used();
     let serving = Serving::start(&case);
     let log = case.home.keyreeve_home().join("data/keyreeve.db-wal");

@@ -14,7 +14,7 @@ const CALLS: &str = "open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,chmod
     rename,renameat,renameat2,link,linkat,bind";
 
 #[test]
-fn nothing_is_open_to_others_whatever_the_umask() {
+fn la_03_nothing_is_open_to_others_whatever_the_umask() {
     let case = Case::new();
     let start = |arguments: &[&str]| {
         let mut command = case.home.command("sh");
@@ -31,7 +31,7 @@ fn nothing_is_open_to_others_whatever_the_umask() {
 }
 
 #[test]
-fn every_file_is_made_closed() {
+fn la_03_every_file_is_made_closed() {
     let strace = match Strace::of(CALLS) {
         Ok(strace) => strace,
         Err(why) => skip!("{why}"),

@@ -17,7 +17,7 @@ use crate::day::{Day, Planted};
 use crate::strace::Strace;
 
 #[test]
-fn no_secret_is_passed_to_a_program() {
+fn la_06_no_secret_is_passed_to_a_program() {
     let strace = match Strace::of("execve,execveat") {
         Ok(strace) => strace,
         Err(why) => skip!("{why}"),
@@ -47,7 +47,7 @@ fn no_secret_is_passed_to_a_program() {
 }
 
 #[test]
-fn no_secret_is_seen_from_outside() {
+fn la_06_no_secret_is_seen_from_outside() {
     let case = Case::new();
     let planted = Planted::new("la06-seen");
     let (others, variable) = set_apart(&planted);
@@ -76,7 +76,7 @@ fn no_secret_is_seen_from_outside() {
 }
 
 #[test]
-fn a_key_among_the_arguments_is_refused() {
+fn la_06_a_key_among_the_arguments_is_refused() {
     let (case, canary) = (Case::new(), Canary::api_key("la06-argument"));
     case.home.plant(&canary);
     let (secret, wrong) = (canary.value(), Canary::wrong_virtual_key("la06argument"));

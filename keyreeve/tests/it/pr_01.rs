@@ -18,7 +18,7 @@ const LOUD: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn full_leak_scan() {
+fn pr_01_full_leak_scan() {
     let case = Case::new();
     let planted = Planted::new("pr01");
     let entered: Vec<_> = planted.all().into_iter().cloned().collect();
@@ -51,7 +51,7 @@ fn full_leak_scan() {
 
 /// The secret by which a running `serve` proves itself stands in its own file and nowhere else.
 #[test]
-fn the_instance_secret_stays_in_its_file() {
+fn pr_01_the_instance_secret_stays_in_its_file() {
     let case = Case::new();
     let serving = Serving::with_sandbox(&case);
     let file = case.home.keyreeve_home().join("state/serve.json");

@@ -35,7 +35,7 @@ const READY_LIMIT: Duration = Duration::from_secs(8);
 const SEED: &str = "KEYREEVE_TEST_SEED";
 
 #[test]
-fn two_hundred_kills() {
+fn st_01_two_hundred_kills() {
     let mut random = Random::seeded();
     let (case, canary) = (Case::new(), Canary::api_key("st01"));
     case.home.plant(&canary);
