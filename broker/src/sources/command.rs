@@ -1,7 +1,8 @@
 //! A secret printed by a program, such as a password manager's command line.
 //!
-//! Invariants: the program is started directly, never through a shell; it has 60 seconds; what it prints is kept for
-//! 5 minutes, zeroed afterwards, and never shown; leases that need it at once share one run.
+//! Invariants: the program is started directly, never through a shell, and is shown no other profile's secret; it has 60
+//! seconds; what it prints is kept for 5 minutes, zeroed afterwards, and never shown; leases that need it at once share
+//! one run.
 
 use std::collections::HashMap;
 use std::process::Stdio;
@@ -9,13 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keyreeve_core::credential::Credential;
-use keyreeve_core::profile::ProfileId;
+use keyreeve_core::profile::{Profile, ProfileId, Source};
+use keyreeve_core::token::looks_like_a_key;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use super::SourceError;
+use super::{SourceError, fetched};
+use crate::Broker;
 
 /// How long an output is used before the program is asked again: Claude Code's own default (docs/facts.md#claude-code).
 const KEPT_FOR: Duration = Duration::from_mins(5);
@@ -28,7 +31,9 @@ const OUTPUT_LIMIT: u64 = 16_384 + 2;
 
 /// What each profile's program last printed.
 #[derive(Default)]
-pub(crate) struct Outputs(Mutex<HashMap<ProfileId, Arc<tokio::sync::Mutex<Option<Kept>>>>>);
+pub(crate) struct Outputs(Mutex<HashMap<ProfileId, Slot>>);
+
+type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
 struct Kept {
     argv: Vec<String>,
@@ -36,31 +41,32 @@ struct Kept {
     at: Instant,
 }
 
+/// Reads what the program prints, running it where nothing fresh is kept.
+pub(super) async fn obtain(
+    broker: &Broker,
+    profile: &Profile,
+    argv: &[String],
+) -> Result<Credential, SourceError> {
+    let slot = broker.commands.slot(profile.id);
+    // Held while the program runs, so that everybody else waits for this run instead of starting another.
+    let mut kept = slot.lock().await;
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(argv)) {
+        return fetched(profile, &kept.printed);
+    }
+    let printed = run(argv, &others_secrets(broker)).await?;
+    let credential = fetched(profile, &printed)?;
+    *kept = Some(Kept {
+        argv: argv.to_vec(),
+        printed,
+        at: Instant::now(),
+    });
+    Ok(credential)
+}
+
 impl Outputs {
-    /// Gives `read` what the program prints, running it where nothing fresh is kept.
-    pub(super) async fn obtain(
-        &self,
-        profile: ProfileId,
-        argv: &[String],
-        read: impl FnOnce(&str) -> Result<Credential, SourceError>,
-    ) -> Result<Credential, SourceError> {
-        let slot = {
-            let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(slots.entry(profile).or_default())
-        };
-        // Held while the program runs, so that everybody else waits for this run instead of starting another.
-        let mut kept = slot.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(argv)) {
-            return read(&kept.printed);
-        }
-        let printed = run(argv).await?;
-        let credential = read(&printed)?;
-        *kept = Some(Kept {
-            argv: argv.to_vec(),
-            printed,
-            at: Instant::now(),
-        });
-        Ok(credential)
+    fn slot(&self, profile: ProfileId) -> Slot {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(profile).or_default())
     }
 }
 
@@ -70,13 +76,31 @@ impl Kept {
     }
 }
 
-async fn run(argv: &[String]) -> Result<Zeroizing<String>, SourceError> {
+/// The variables that hold credentials of others: those that profiles refer to, and any with a key in it.
+fn others_secrets(broker: &Broker) -> Vec<String> {
+    let policy = broker.store.policy().ok();
+    let profiles = policy.iter().flat_map(|policy| policy.profiles());
+    let referred = profiles.filter_map(|profile| match &profile.source {
+        Source::Environment { variable } => Some(variable.as_str()),
+        Source::Sealed | Source::Command { .. } => None,
+    });
+    let environment = &broker.environment;
+    let holds_a_key = |name: &&str| environment.get(name).is_some_and(looks_like_a_key);
+    let with_keys = environment.names().filter(holds_a_key);
+    referred.chain(with_keys).map(ToOwned::to_owned).collect()
+}
+
+async fn run(argv: &[String], hidden: &[String]) -> Result<Zeroizing<String>, SourceError> {
     let program = argv.first().cloned().unwrap_or_default();
     let failed = |what| SourceError::Command {
         program: program.clone(),
         what,
     };
-    let mut child = Command::new(&program)
+    let mut command = Command::new(&program);
+    for variable in hidden {
+        command.env_remove(variable);
+    }
+    let mut child = command
         .args(argv.get(1..).unwrap_or_default())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

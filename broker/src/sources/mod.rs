@@ -38,12 +38,7 @@ pub(crate) async fn obtain(broker: &Broker, profile: &Profile) -> Result<Credent
     match &profile.source {
         Source::Sealed => sealed::obtain(broker, profile),
         Source::Environment { variable } => environment::obtain(broker, profile, variable),
-        Source::Command { argv } => {
-            broker
-                .commands
-                .obtain(profile.id, argv, |printed| fetched(profile, printed))
-                .await
-        }
+        Source::Command { argv } => command::obtain(broker, profile, argv).await,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use keyreeve_broker::{LeaseError, NotAllowed};
 use keyreeve_core::profile::Source;
+use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
 use tempfile::TempDir;
 
@@ -105,4 +106,20 @@ async fn no_shell_stands_between() {
         assert!(desk.lease().await.is_err());
     }
     assert!(!touched.exists());
+}
+
+#[tokio::test]
+async fn a_program_is_not_shown_the_secrets_of_others() {
+    // Cargo sets this variable for every test; the broker is told that a key stands in it.
+    let script = "echo ${CARGO_MANIFEST_DIR-nothing-to-see}";
+    let argv = ["/bin/sh", "-c", script].map(ToOwned::to_owned).to_vec();
+    let key = format!("sk-ant-{}-{}AA", "api03", "s".repeat(93));
+    for (value, shown) in [(key.as_str(), false), ("a folder", true)] {
+        let environment = Environment::from_pairs([("CARGO_MANIFEST_DIR", value)]);
+        let source = Source::Command { argv: argv.clone() };
+        let desk = Desk::open(source, "https://gateway.example", environment);
+        let (_lease, credential) = desk.lease().await.unwrap();
+        let hidden = Fingerprint::of("nothing-to-see");
+        assert_eq!(credential.fingerprint() != hidden, shown);
+    }
 }

@@ -246,6 +246,10 @@ fn bi_02_names_that_could_break_a_line_are_refused() {
         "a\tb",
         "\u{2028}",
         "a\u{1b}[2Jb",
+        "a\u{202e}b",
+        "a b",
+        "-",
+        "",
     ] {
         for command in commands {
             let arguments: Vec<_> = command

@@ -1,6 +1,6 @@
 //! `serve`: ready, alone on its store, and gone when asked.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keyreeve_testkit::process::Running;
 
@@ -71,27 +71,6 @@ fn a_later_start_keeps_the_profile_and_makes_a_new_key() {
         "the port was free again"
     );
     end(second);
-}
-
-#[test]
-fn co_01_a_second_serve_names_the_first_and_a_killed_one_blocks_nobody() {
-    let case = Case::new();
-    let first = serve(&case);
-    let started = Instant::now();
-    let second = case.run(&READY);
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
-    assert!(
-        second.stderr.contains(&first.pid().to_string()),
-        "{}",
-        second.stderr
-    );
-    check("serve_second", &case, &second);
-    let _killed = first.kill();
-    end(serve(&case));
 }
 
 #[test]
