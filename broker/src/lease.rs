@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use keyreeve_core::credential::Credential;
-use keyreeve_core::inject::{self, Facing, Injection};
+use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use keyreeve_core::select::{self, NoProfile};
@@ -121,7 +121,7 @@ impl Broker {
             self.client(&client.presented)?;
         }
         let injection = inject::decide(
-            facing(profile),
+            profile.service().facing(profile.auth),
             credential.family(),
             credential.provenance(),
         )
@@ -237,15 +237,6 @@ fn takes_time(source: &Source) -> bool {
     match source {
         Source::Command { .. } => true,
         Source::Sealed | Source::Environment { .. } => false,
-    }
-}
-
-/// How the profile's upstream judges credentials: the vendor and its simulation by family, others by configuration.
-fn facing(profile: &Profile) -> Facing {
-    if profile.simulated || profile.base_url.origin().is_first_party() {
-        Facing::FirstParty
-    } else {
-        Facing::Gateway(profile.auth)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod profile;
 pub mod resolve;
 pub mod secret;
 pub mod select;
+pub mod service;
 pub mod snapshot;
 pub mod token;
 pub mod usage;

@@ -7,7 +7,7 @@ mod sealed;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::token::{self, Grammar, Problem};
+use keyreeve_core::token::{self, Problem};
 
 use crate::Broker;
 
@@ -44,13 +44,7 @@ pub(crate) async fn obtain(broker: &Broker, profile: &Profile) -> Result<Credent
 
 /// Judges text that was fetched at lease time as strictly as a paste.
 fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
-    let origin = profile.base_url.origin();
-    let grammar = if profile.simulated || origin.is_first_party() {
-        Grammar::Anthropic
-    } else {
-        Grammar::Printable
-    };
-    let reading = token::read(text, grammar);
+    let reading = token::read(text, profile.service().grammar());
     match reading.token {
         Some(secret) => Ok(bind(profile, secret, reading.family)),
         None => Err(SourceError::NotACredential(

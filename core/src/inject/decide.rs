@@ -27,7 +27,7 @@ pub struct Injection {
 pub enum Refusal {
     /// An OAuth access token that was pasted or whose origin is unknown: a person's plan (docs/facts.md#terms).
     #[error(
-        "a plan login serves its owner in Anthropic's own applications and never stands behind a virtual key: start the client with keyreeve exec, or use an API key or federation here"
+        "a plan login serves its owner in Anthropic's own applications and never stands behind a virtual key: use an API key of the Console here"
     )]
     PlanLogin,
     /// It only renews a login.

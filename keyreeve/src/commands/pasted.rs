@@ -1,11 +1,14 @@
 //! Takes a pasted credential for a profile: repaired, judged, and refused where it must not stand behind a virtual key.
 
+use keyreeve_core::inject::{self, Refusal};
+use keyreeve_core::profile::Source;
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::token::{self, Family, Grammar, Reading};
+use keyreeve_core::service::Service;
+use keyreeve_core::token::{self, Family, Reading};
 
 use crate::ask::{Question, Typed};
 use crate::error::{CommandError, Exit};
-use crate::settings::{Given, Service};
+use crate::settings::Given;
 use crate::wiring::World;
 
 /// A credential that was taken.
@@ -34,11 +37,10 @@ pub(super) fn take(
         instead,
     };
     let pasted = world.asker.take(from, &question)?;
-    let reading = token::read(&pasted, grammar(service));
+    let reading = token::read(&pasted, service.grammar());
     for fix in &reading.fixes {
         world.output.note(&fix.to_string());
     }
-    refuse_by_family(reading.family)?;
     let problems = reading.problems.iter().map(ToString::to_string);
     let Reading {
         token: Some(secret),
@@ -52,6 +54,7 @@ pub(super) fn take(
                 .hint("keyreeve inspect"),
         );
     };
+    refuse_what_is_never_sent(service, family)?;
     for problem in problems {
         world.output.note(&problem);
     }
@@ -63,34 +66,27 @@ pub(super) fn take(
     })
 }
 
-/// The vendor's grammar judges only where the vendor's tokens go.
-fn grammar(service: Service) -> Grammar {
-    match service {
-        Service::Anthropic | Service::Sandbox => Grammar::Anthropic,
-        Service::Gateway => Grammar::Printable,
-    }
-}
-
-/// Refuses what no virtual key may lead to, whatever its origin (docs/facts.md#terms).
-fn refuse_by_family(family: Family) -> Result<(), CommandError> {
-    let refused = |why: &str| {
-        let error = CommandError::new(Exit::Credential, "this cannot be kept as a credential");
-        Err(error
-            .because([why.to_owned()])
-            .hint("keyreeve profile add NAME"))
+/// Refuses at once what no lease would ever be given for.
+fn refuse_what_is_never_sent(service: Service, family: Family) -> Result<(), CommandError> {
+    let facing = service.facing(service.usual_auth());
+    let provenance = service.provenance(&Source::Sealed, family);
+    let Err(refusal) = inject::decide(facing, family, provenance) else {
+        return Ok(());
     };
-    match family {
-        Family::OauthAccess => Err(CommandError::new(
-            Exit::Policy,
-            "a plan login may not stand behind a virtual key: Anthropic's terms keep it to Anthropic's own applications",
-        )
-        .because(["a pasted sk-ant-oat01 token counts as one; make an API key in the Console instead".to_owned()])
-        .hint("keyreeve profile add NAME")),
-        Family::AdminKey => refused("an Admin API key cannot ask a model; make an API key in the Console"),
-        Family::OauthRefresh => refused("a refresh token renews a login and is never sent with a request"),
-        Family::ClaudeSession => refused("a session cookie of claude.ai is no API credential and is never kept"),
-        Family::WorkToken => refused("a work-item token is good for one work item only and is never kept"),
-        Family::AdminVirtualKey => refused("this administers a keyreeve; it asks no model"),
-        Family::ApiKey | Family::UnknownAnthropic | Family::VirtualKey | Family::OtherVendor | Family::Opaque => Ok(()),
-    }
+    let exit = match refusal {
+        Refusal::PlanLogin => Exit::Policy,
+        Refusal::RefreshToken
+        | Refusal::AdminKey
+        | Refusal::SessionCookie
+        | Refusal::WorkToken
+        | Refusal::VirtualKey
+        | Refusal::AdminVirtualKey
+        | Refusal::UnknownFamily
+        | Refusal::NotTheVendors => Exit::Credential,
+    };
+    Err(
+        CommandError::new(exit, "this cannot be kept as a credential")
+            .because([refusal.to_string()])
+            .hint("keyreeve profile add NAME"),
+    )
 }

@@ -20,7 +20,7 @@ use keyreeve_store::Durability;
 pub(crate) use command::*;
 pub(crate) use layers::{Layer, Setting, Sourced};
 pub(crate) use problem::Problem;
-pub(crate) use profile::{AddProfile, Profile, SecretFrom, Service};
+pub(crate) use profile::{AddProfile, Profile, SecretFrom};
 
 use crate::config::File;
 use crate::variables;

@@ -2,6 +2,7 @@
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, Name};
+use keyreeve_core::service::Service;
 
 use crate::args;
 use crate::settings::Problem;
@@ -27,17 +28,6 @@ pub(crate) struct AddProfile {
     pub(crate) service: Service,
     pub(crate) auth: Auth,
     pub(crate) secret: SecretFrom,
-}
-
-/// What stands at a base URL.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Service {
-    /// The vendor's own API.
-    Anthropic,
-    /// keyreeve's sandbox.
-    Sandbox,
-    /// Another gateway.
-    Gateway,
 }
 
 /// Where a new profile's secret comes from.
@@ -102,11 +92,10 @@ fn add_profile(typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
         return Err(problems);
     };
     let service = service(&base_url, typed.simulated)?;
-    let auth = match (typed.auth, service) {
-        (Some(args::Auth::ApiKey), _) | (None, Service::Anthropic | Service::Sandbox) => {
-            Auth::ApiKey
-        }
-        (Some(args::Auth::Bearer), _) | (None, Service::Gateway) => Auth::Bearer,
+    let auth = match typed.auth {
+        Some(args::Auth::ApiKey) => Auth::ApiKey,
+        Some(args::Auth::Bearer) => Auth::Bearer,
+        None => service.usual_auth(),
     };
     Ok(AddProfile {
         name: typed.name,
@@ -118,11 +107,10 @@ fn add_profile(typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
 }
 
 fn service(base_url: &BaseUrl, simulated: bool) -> Result<Service, Vec<Problem>> {
-    match (base_url.origin().is_first_party(), simulated) {
-        (true, false) => Ok(Service::Anthropic),
-        (false, false) => Ok(Service::Gateway),
-        (false, true) if base_url.origin().is_loopback() => Ok(Service::Sandbox),
-        (true | false, true) => Err(vec![Problem::of_flag(
+    match (Service::at(base_url), simulated) {
+        (service, false) => Ok(service),
+        (Service::Gateway, true) if base_url.origin().is_loopback() => Ok(Service::Sandbox),
+        (_, true) => Err(vec![Problem::of_flag(
             "--simulated",
             "a sandbox stands on a loopback address of this machine",
         )]),

@@ -1,7 +1,8 @@
 //! `profile add`: bind a credential to its one origin and seal it, or note where it comes from.
 
-use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use keyreeve_core::secret::Secret;
+use keyreeve_core::service::Service;
 use keyreeve_core::token::Family;
 use keyreeve_os::programs;
 use keyreeve_os::world::now;
@@ -9,7 +10,7 @@ use keyreeve_store::Policy;
 
 use super::{pasted, show};
 use crate::error::{CommandError, Exit};
-use crate::settings::{AddProfile, SecretFrom, Service};
+use crate::settings::{AddProfile, SecretFrom};
 use crate::wiring::{self, World};
 
 /// A new profile's source, and the secret where it is sealed.
@@ -28,11 +29,13 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
     let profile = Profile {
         id: ProfileId(wiring::fresh_id()?),
         name: add.name,
-        provenance: provenance(add.service, &origin.source),
+        provenance: add
+            .service
+            .provenance(&origin.source, origin.family.unwrap_or(Family::Opaque)),
         source: origin.source,
         base_url: add.base_url,
         auth: add.auth,
-        billing: billing(add.service),
+        billing: add.service.billing(),
         family: origin.family,
         hint: origin.hint,
         simulated: add.service == Service::Sandbox,
@@ -137,22 +140,4 @@ fn found(argv: &[String], world: &World) -> Result<Vec<String>, CommandError> {
         .note(&format!("the secret comes from {program}"));
     *name = program;
     Ok(argv)
-}
-
-fn provenance(service: Service, source: &Source) -> Provenance {
-    match (service, source) {
-        (Service::Gateway, _) => Provenance::Gateway,
-        (Service::Anthropic | Service::Sandbox, Source::Sealed) => Provenance::Console,
-        (
-            Service::Anthropic | Service::Sandbox,
-            Source::Environment { .. } | Source::Command { .. },
-        ) => Provenance::Unknown,
-    }
-}
-
-fn billing(service: Service) -> BillingClass {
-    match service {
-        Service::Anthropic | Service::Sandbox => BillingClass::Metered,
-        Service::Gateway => BillingClass::Gateway,
-    }
 }

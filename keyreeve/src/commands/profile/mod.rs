@@ -11,7 +11,7 @@ use keyreeve_store::{Policy, Store};
 
 use super::pasted;
 use crate::error::{CommandError, Exit};
-use crate::settings::{self, Given, Service};
+use crate::settings::{self, Given};
 use crate::wiring::World;
 
 pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), CommandError> {
@@ -71,7 +71,7 @@ fn rotate(name: &Name, from: Given, world: &World) -> Result<(), CommandError> {
         Source::Command { .. } => return Err(not_ours(name, "a program")),
     }
     let instead = format!("keyreeve profile rotate {name} --stdin");
-    let taken = pasted::take(from, service(profile), world, &instead)?;
+    let taken = pasted::take(from, profile.service(), world, &instead)?;
     let changed = Profile {
         family: Some(taken.family),
         hint: Some(taken.hint),
@@ -119,18 +119,6 @@ fn what_is_left(key: &VirtualKey, name: &Name) -> String {
     match key.profiles.len() {
         1 => format!("key `{}` has no profile left", key.name),
         _ => format!("key `{}` goes on without `{name}`", key.name),
-    }
-}
-
-/// What stands at a profile's base URL.
-fn service(profile: &Profile) -> Service {
-    match (
-        profile.simulated,
-        profile.base_url.origin().is_first_party(),
-    ) {
-        (true, _) => Service::Sandbox,
-        (false, true) => Service::Anthropic,
-        (false, false) => Service::Gateway,
     }
 }
 
