@@ -9,15 +9,20 @@ use crate::virtual_key::VirtualKey;
 /// Why no profile can serve a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NoProfile {
-    /// The key names none. Mend it with `keyreeve key add NAME --profile P`: a new key inherits none.
-    #[error("this key has no profile to use")]
+    /// The key names none: a new key inherits none.
+    #[error(
+        "this key has no profile to use: make one that has, with `keyreeve key add NAME --profile PROFILE`"
+    )]
     NoneAssigned,
-    /// Every profile it names was removed. Mend it with `keyreeve profile add NAME`, then a new key for that.
-    #[error("every profile of this key was removed")]
+    /// Every profile it names was removed.
+    #[error(
+        "every profile of this key was removed: `keyreeve profile list` shows those left, and `keyreeve key add NAME --profile PROFILE` makes a key for one"
+    )]
     AllRemoved,
-    /// All that are left are plan logins. Use an API key (`keyreeve profile add NAME`), or start the client itself
-    /// with `keyreeve exec -- claude`.
-    #[error("this key has only plan logins, which never stand behind a key")]
+    /// All that are left are plan logins.
+    #[error(
+        "this key has only plan logins, which never stand behind a key: add an API key with `keyreeve profile add NAME`"
+    )]
     OnlyPlanLogins,
 }
 

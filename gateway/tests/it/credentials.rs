@@ -235,7 +235,7 @@ fn a_plan_login_never_stands_behind_a_virtual_key() {
     let stage = setup.start(|_| Vec::new());
     let text = check_refusal(&stage.post(ASK), 403, "permission_error");
     assert!(
-        text.contains("plan") && text.contains("keyreeve exec"),
+        text.contains("plan login") && text.contains("API key"),
         "{text}"
     );
     stage.assert_nothing_happened();
