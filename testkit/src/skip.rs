@@ -11,7 +11,7 @@ pub const SKIPS_FILE: &str = "KEYREEVE_SKIPS_FILE";
 
 /// Announces that the calling test is skipped, and why, and returns from it. The reason is formatted as by `format!`.
 ///
-/// ```
+/// ```no_run
 /// fn needs_strace() {
 ///     keyreeve_testkit::skip!("{} is not installed", "strace");
 /// }

@@ -3,6 +3,7 @@
 //! Invariants: a test that could not run is counted as skipped and never as passed; the last line is the count; nothing
 //! runs with the caller's own home or credentials.
 
+mod debian;
 mod tally;
 
 use std::fs;
@@ -34,6 +35,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     );
     say::line("2. the examples in the documentation");
     say::line("3. real clients through the gateway, on a network that has loopback only");
+    debian::install_what_is_missing();
     fetch(root)?;
 
     let scratch = Scratch::new(&environment::target(root), "test")?;
