@@ -66,9 +66,12 @@ pub(crate) fn settle(
         return FREE;
     }
     match &report.answer {
-        Some(answer) if told_usage(&answer.metered) => {
-            prices.cost(answer.metered.model.as_deref(), &answer.metered.usage)
-        }
+        Some(answer) if told_usage(&answer.metered) => match report.ending {
+            Ending::Done => prices.cost(answer.metered.model.as_deref(), &answer.metered.usage),
+            Ending::Incomplete | Ending::Failed | Ending::Unknown => {
+                cut_short(answer, reserved, prices)
+            }
+        },
         // Refused, or failed before anything was produced.
         Some(answer) if !(200..300).contains(&answer.status) || answer.metered.error.is_some() => {
             FREE
@@ -77,6 +80,24 @@ pub(crate) fn settle(
             amount: reserved,
             basis: Basis::AtMost,
         },
+    }
+}
+
+/// The output of an answer is told at its end. One that was cut is reckoned by what came of it, at a token for every
+/// eight bytes, several times what streams need (docs/facts.md#streaming), within what was reserved for it.
+fn cut_short(answer: &Answered, reserved: NanoDollars, prices: &PriceTable) -> Cost {
+    const BYTES_PER_TOKEN: u64 = 8;
+    let model = answer.metered.model.as_deref();
+    let told = prices.cost(model, &answer.metered.usage).amount;
+    let mut usage = answer.metered.usage.clone();
+    if let Some(part) = usage.parts.first_mut() {
+        let output = answer.body_bytes / BYTES_PER_TOKEN;
+        part.tokens.output = part.tokens.output.max(output);
+    }
+    let reckoned = prices.cost(model, &usage).amount;
+    Cost {
+        amount: reckoned.min(reserved).max(told),
+        basis: Basis::AtMost,
     }
 }
 

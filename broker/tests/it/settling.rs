@@ -77,6 +77,35 @@ async fn an_answer_without_figures_keeps_its_reserve() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_cut_is_reckoned_by_what_came_of_it() {
+    for (bytes, output) in [(0, 2), (160, 20), (1 << 40, 100)] {
+        let desk = desk();
+        let (lease, _credential) = desk.lease().await.unwrap();
+        let mut report = answered(200, MESSAGE);
+        report.ending = Ending::Incomplete;
+        if let Some(answer) = &mut report.answer {
+            answer.body_bytes = bytes;
+        }
+        lease.report(report);
+        let row = desk.attempts().remove(0);
+        let ended = row.ended.unwrap();
+        // Ten tokens in at 100 nano-dollars, the output at 500; never more than was reserved.
+        let reckoned = NanoDollars::new(1_000 + output * 500);
+        let expected = if output == 100 {
+            row.intent.reserved
+        } else {
+            reckoned
+        };
+        assert_eq!(
+            (ended.cost, ended.basis),
+            (expected, Some(Basis::AtMost)),
+            "{bytes}"
+        );
+        assert_eq!(ended.tokens.output, 2, "the row says what was told");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_and_an_error_are_free() {
     check(answered(529, ERROR), Some(0), Basis::Known).await;
     check(answered(400, ""), Some(0), Basis::Known).await;

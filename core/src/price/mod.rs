@@ -65,8 +65,8 @@ impl PriceTable {
     /// Reckons what a request may cost, to reserve it before sending.
     ///
     /// An estimate that errs on the dear side: every two bytes of the body are a token, up to the model's context
-    /// window, each at the dearest input class (reading apart) of the dearest tier; `max_tokens` of output, or the model's
-    /// largest output where the request names none; inference in the US, at standard speed. Not foreseen are server
+    /// window, each at the dearest input class (reading apart) of the dearest tier; `max_tokens` of output, at most the
+    /// model's largest, which also stands where the request names none; inference in the US, at standard speed. Not foreseen are server
     /// tools and fast mode: they are settled with the answer.
     pub fn worst_case(&self, model: &str, body_bytes: usize, max_tokens: Option<u64>) -> Cost {
         let (model, basis) = match self.find(model) {
@@ -75,10 +75,11 @@ impl PriceTable {
         };
         let bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX);
         let input = bytes.div_ceil(BYTES_PER_TOKEN).min(model.context_window);
+        let output = max_tokens.map_or(model.max_output, |limit| limit.min(model.max_output));
         let rates = model.dearest_rates();
         let mut sum =
             Amount::nanos(rates.input.max(rates.write_5m).max(rates.write_1h)).times(input);
-        sum.add(Amount::nanos(rates.output).times(max_tokens.unwrap_or(model.max_output)));
+        sum.add(Amount::nanos(rates.output).times(output));
         Cost {
             amount: sum.scaled(model.us_inference).round_up(),
             basis,

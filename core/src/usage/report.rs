@@ -262,9 +262,13 @@ fn service_tier(text: &str) -> ServiceTier {
     }
 }
 
+/// No answer uses more of anything: a thousand times the largest context window. What claims more counts as this much,
+/// so that no sum over answers can run over, whatever an upstream writes.
+const MOST: u64 = 1_000_000_000;
+
 /// A count is a row of digits up to 2⁶⁴ - 1; signs, fractions, exponents and strings are none.
 fn count(raw: &RawValue) -> Option<u64> {
-    raw.get().parse().ok()
+    raw.get().parse().ok().map(|count: u64| count.min(MOST))
 }
 
 fn replace(counter: &mut u64, reported: Option<&RawValue>) {

@@ -256,7 +256,8 @@ fn the_worst_case_is_reckoned_from_the_size_and_the_wanted_output() {
         );
     }
     let all = table.worst_case("unheard-of", usize::MAX, Some(u64::MAX));
-    assert_eq!(all.amount.get(), u64::MAX);
+    // No more output than a model gives, whatever is asked for: a request cannot reserve more than there is.
+    assert_eq!(all.amount.to_string(), "43.56");
 }
 
 #[test]

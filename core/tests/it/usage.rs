@@ -227,7 +227,7 @@ fn a_later_report_replaces_what_it_names() {
         ),
         (
             r#"{"input_tokens":18446744073709551615}"#,
-            (u64::MAX, 1, 5, 0, 0),
+            (1_000_000_000, 1, 5, 0, 0),
         ),
         (
             r#"{"cache_creation":"x","server_tool_use":[],"iterations":7}"#,
