@@ -133,7 +133,7 @@ impl Broker {
         let reserved = self.reserve(&ask);
         let started_at = world::now();
         let attempt = AttemptId(time_ordered_id(started_at)?);
-        let lease = Lease {
+        let mut lease = Lease {
             broker: Arc::clone(self),
             attempt,
             request: ask.request,
@@ -161,8 +161,10 @@ impl Broker {
             simulated: profile.simulated,
         };
         // The lease exists before its intent is committed: should the client go away in between, dropping it closes the row.
-        self.commit(intent).await?;
-        Ok((lease, credential))
+        let committed = self.commit(intent).await;
+        // Where there is no row, there is none to close.
+        lease.reported = committed.is_err();
+        committed.map(|()| (lease, credential))
     }
 
     /// Makes the id of a client's request.

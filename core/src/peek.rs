@@ -71,13 +71,11 @@ pub fn peek(body: &[u8]) -> Result<Peek, Unreadable> {
     if let Some(key) = fields.twice {
         return Err(Unreadable::Twice(key));
     }
-    let metadata: Option<Metadata<'_>> = read(fields.metadata, "metadata", "an object")?;
-    let user_id = metadata.and_then(|metadata| metadata.user_id);
     Ok(Peek {
         model: read(fields.model, "model", "a string")?,
         stream: read(fields.stream, "stream", "true or false")?.unwrap_or(false),
         max_tokens: read(fields.max_tokens, "max_tokens", "a whole number")?,
-        user_id: read(user_id, "metadata.user_id", "a string")?,
+        user_id: fields.metadata.and_then(user_id),
     })
 }
 
@@ -92,10 +90,14 @@ struct Fields<'a> {
     twice: Option<&'static str>,
 }
 
-#[derive(Deserialize)]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    user_id: Option<&'a RawValue>,
+/// `user_id` of the metadata. Nothing is decided by it, so that an odd one is left for the API to judge.
+fn user_id(metadata: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        user_id: Option<String>,
+    }
+    let metadata: Metadata = serde_json::from_str(metadata.get()).ok()?;
+    metadata.user_id
 }
 
 /// A key, its escapes resolved.

@@ -9,16 +9,11 @@ use crate::virtual_key::VirtualKey;
 /// Why no profile can serve a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NoProfile {
-    /// The key names none: a new key inherits none.
+    /// The key names none: a new key inherits none, and a profile that is removed is taken out of every key.
     #[error(
-        "this key has no profile to use: make one that has, with `keyreeve key add NAME --profile PROFILE`"
+        "this key has no profile to use, or those it had were removed: make a key that has one, with `keyreeve key add NAME --profile PROFILE`"
     )]
     NoneAssigned,
-    /// Every profile it names was removed.
-    #[error(
-        "every profile of this key was removed: `keyreeve profile list` shows those left, and `keyreeve key add NAME --profile PROFILE` makes a key for one"
-    )]
-    AllRemoved,
     /// All that are left are plan logins.
     #[error(
         "this key has only plan logins, which never stand behind a key: add an API key with `keyreeve profile add NAME`"
@@ -29,17 +24,14 @@ pub enum NoProfile {
 /// Chooses the first of the key's profiles that exists and is no plan login.
 ///
 /// # Errors
-/// [`NoProfile`] says which of the three reasons there is none.
+/// [`NoProfile`] says why there is none.
 pub fn choose<'p>(
     key: &VirtualKey,
     find: impl Fn(ProfileId) -> Option<&'p Profile>,
 ) -> Result<&'p Profile, NoProfile> {
-    if key.profiles.is_empty() {
-        return Err(NoProfile::NoneAssigned);
-    }
     let mut left = key.profiles.iter().filter_map(|id| find(*id)).peekable();
     if left.peek().is_none() {
-        return Err(NoProfile::AllRemoved);
+        return Err(NoProfile::NoneAssigned);
     }
     left.find(|profile| match profile.billing {
         BillingClass::Metered | BillingClass::Cloud | BillingClass::Gateway => true,
@@ -87,7 +79,7 @@ mod tests {
             (vec![3, 1], Ok(3)),
             (vec![9, 2, 3], Ok(3)),
             (vec![], Err(NoProfile::NoneAssigned)),
-            (vec![8, 9], Err(NoProfile::AllRemoved)),
+            (vec![8, 9], Err(NoProfile::NoneAssigned)),
             (vec![9, 2], Err(NoProfile::OnlyPlanLogins)),
         ] {
             let key = VirtualKey {

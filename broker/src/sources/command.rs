@@ -1,8 +1,8 @@
 //! A secret printed by a program, such as a password manager's command line.
 //!
 //! Invariants: the program is started directly, never through a shell, and is shown no other profile's secret; it has 60
-//! seconds; what it prints is kept for 5 minutes, zeroed afterwards, and never shown; leases that need it at once share
-//! one run.
+//! seconds; what it prints is used for 5 minutes, zeroed when it is replaced, and never shown; leases that need it at once
+//! share one run.
 
 use std::collections::HashMap;
 use std::process::Stdio;
@@ -27,7 +27,7 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// When a slow program is worth a line in the log.
 const SLOW: Duration = Duration::from_secs(10);
 /// The longest value a header takes from a helper (docs/facts.md#claude-code), and a line break.
-const OUTPUT_LIMIT: u64 = 16_384 + 2;
+const LONGEST_OUTPUT: usize = 16_384 + 2;
 
 /// What each profile's program last printed.
 #[derive(Default)]
@@ -53,6 +53,7 @@ pub(super) async fn obtain(
     if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(argv)) {
         return fetched(profile, &kept.printed);
     }
+    *kept = None;
     let printed = run(argv, &others_secrets(broker)).await?;
     let credential = fetched(profile, &printed)?;
     *kept = Some(Kept {
@@ -110,11 +111,11 @@ async fn run(argv: &[String], hidden: &[String]) -> Result<Zeroizing<String>, So
         .spawn()
         .map_err(|_| failed("cannot be started"))?;
     let started = Instant::now();
-    let mut printed = Zeroizing::new(String::new());
+    let mut printed = Zeroizing::new(String::with_capacity(LONGEST_OUTPUT));
     let finished = timeout(TIME_LIMIT, async {
         if let Some(stdout) = child.stdout.take() {
             stdout
-                .take(OUTPUT_LIMIT)
+                .take(LONGEST_OUTPUT as u64)
                 .read_to_string(&mut printed)
                 .await
                 .map_err(|_| failed("printed no text"))?;
