@@ -10,6 +10,7 @@ use keyreeve_broker::{LeaseError, NotAllowed};
 use keyreeve_core::peek::Unreadable;
 use keyreeve_core::virtual_key::{Malformed, Refused};
 use keyreeve_os::world;
+use keyreeve_store::RequestId;
 use serde::Serialize;
 
 use crate::forward::Failed;
@@ -68,10 +69,13 @@ pub(crate) enum Refusal {
     NotServed { path: String },
     #[error("{method} is not for this path")]
     Method { method: String },
-    #[error("the credential cannot be sent: it has a character that no header takes")]
-    Unsendable,
-    #[error(transparent)]
-    Upstream(#[from] Failed),
+    #[error("the request got no answer")]
+    Upstream {
+        /// The request in the ledger, which has the attempt.
+        request: RequestId,
+        #[source]
+        failed: Failed,
+    },
 }
 
 /// How a refusal is sent.
@@ -106,7 +110,7 @@ impl Refusal {
     /// Writes the refusal as an answer with a request id of its own, and tells the log why.
     pub(crate) fn into_response(self) -> Response {
         let shape = self.shape();
-        let id = own_request_id();
+        let id = self.request_id();
         let text = self.for_client();
         tracing::info!(request = %id, status = shape.status.as_u16(), refused = self.code(), cause = %chain(&self), "refused");
         let envelope = Envelope {
@@ -129,10 +133,18 @@ impl Refusal {
         answer
     }
 
+    fn request_id(&self) -> String {
+        match self {
+            Self::Upstream { request, .. } => request.to_string(),
+            _ => own_request_id(),
+        }
+    }
+
     /// The text a client sees: the outer sentence, and for leases what their owner can do.
     fn for_client(&self) -> String {
         match self {
             Self::Lease(error) => lease_text(error),
+            Self::Upstream { failed, .. } => failed.to_string(),
             other => other.to_string(),
         }
     }
@@ -159,8 +171,7 @@ impl Refusal {
             Self::ForeignOrigin => (403, PERMISSION, "foreign_origin", Pointless),
             Self::NotServed { .. } => (404, "not_found_error", "not_served", Pointless),
             Self::Method { .. } => (405, REQUEST, "method", Pointless),
-            Self::Unsendable => (500, API, "unsendable_credential", Pointless),
-            Self::Upstream(failed) => return upstream_shape(failed),
+            Self::Upstream { failed, .. } => return upstream_shape(failed),
         };
         Shape::new(status, kind, code, retry)
     }
@@ -233,11 +244,14 @@ fn upstream_shape(failed: &Failed) -> Shape {
         Failed::TimedOut(_) => (504, "timeout_error", "upstream_timeout"),
         Failed::Redirect(_) => return Shape::new(502, API, "upstream_redirect", Retry::Pointless),
         Failed::Address => return Shape::new(502, API, "upstream_address", Retry::Pointless),
+        Failed::Unsendable => {
+            return Shape::new(500, API, "unsendable_credential", Retry::Pointless);
+        }
     };
     Shape::new(status, kind, code, Retry::Soon)
 }
 
-/// Names a refusal that no ledger row stands for.
+/// Names a refusal before any lease, which no ledger row stands for.
 fn own_request_id() -> String {
     let random = world::random::<12>().unwrap_or_default();
     random.iter().fold(String::from("req_kr_"), |id, byte| {

@@ -35,10 +35,10 @@ async fn pass_on(
 
     // Whole, because it must be peeked at and may be replayed; unchanged, because it is passed on as it came.
     let asked = read_whole(gateway, route, request).await?;
-    asked.allowed_by(&client)?;
+    let asked = asked.within_what_is_allowed(&client)?;
 
     let (lease, credential) = gateway.broker.lease(&client, asked.ask()).await?;
-    let outgoing = inject(&asked, &lease, &credential)?;
+    let outgoing = inject(&asked, &lease, &credential);
     drop(credential);
 
     let came = forward(&gateway.upstream, outgoing).await;

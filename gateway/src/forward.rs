@@ -44,10 +44,16 @@ pub(crate) enum Failed {
     Redirect(u16),
     #[error("the profile's address and the path do not make a URL")]
     Address,
+    #[error("the credential cannot be sent: it has a character that no header takes")]
+    Unsendable,
 }
 
-/// Sends the request and waits for the answer to begin.
-pub(crate) async fn forward(upstream: &Upstream, outgoing: Outgoing) -> Result<Answer, Failed> {
+/// Sends the request and waits for the answer to begin. A request that could not be built has failed already.
+pub(crate) async fn forward(
+    upstream: &Upstream,
+    outgoing: Result<Outgoing, Failed>,
+) -> Result<Answer, Failed> {
+    let outgoing = outgoing?;
     let answer = upstream.send(outgoing.request).await?;
     let (head, mut rest) = answer.into_parts();
     if head.status.is_redirection() {

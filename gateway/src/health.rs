@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
@@ -54,7 +55,7 @@ impl InstanceSecret {
 /// Answers `ok`, and the proof where a well-formed nonce came.
 pub(crate) async fn healthz(
     State(gateway): State<Arc<Gateway>>,
-    Query(challenge): Query<Challenge>,
+    challenge: Result<Query<Challenge>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let host = headers
@@ -62,7 +63,8 @@ pub(crate) async fn healthz(
         .and_then(|host| host.to_str().ok())
         .unwrap_or_default();
     let proof = challenge
-        .nonce
+        .ok()
+        .and_then(|Query(challenge)| challenge.nonce)
         .filter(|nonce| nonce.len() == NONCE_LENGTH && nonce.bytes().all(|c| c.is_ascii_hexdigit()))
         .map(|nonce| gateway.instance.proof(&nonce, host));
     let health = Health {

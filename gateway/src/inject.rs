@@ -11,7 +11,6 @@ use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{BetaLines, Fate, edit_beta, named_by_connection, request_header};
 use keyreeve_core::profile::Auth;
 
-use crate::error::Refusal;
 use crate::forward::Failed;
 use crate::mask::Mask;
 use crate::replay::Asked;
@@ -30,7 +29,7 @@ pub(crate) fn inject(
     asked: &Asked,
     lease: &Lease,
     credential: &Credential,
-) -> Result<Outgoing, Refusal> {
+) -> Result<Outgoing, Failed> {
     let mut headers = passing(&asked.headers);
     set_beta(&mut headers, lease.injection.beta);
     headers.insert(
@@ -41,7 +40,7 @@ pub(crate) fn inject(
     let origin = lease.profile.base_url.origin();
     let secret = credential
         .expose_for(origin)
-        .map_err(|_| Refusal::Unsendable)?;
+        .map_err(|_| Failed::Unsendable)?;
     let (name, value) = match lease.injection.auth {
         Auth::ApiKey => (
             HeaderName::from_static("x-api-key"),
@@ -52,7 +51,7 @@ pub(crate) fn inject(
             (header::AUTHORIZATION, HeaderValue::from_str(&value))
         }
     };
-    let mut value = value.map_err(|_| Refusal::Unsendable)?;
+    let mut value = value.map_err(|_| Failed::Unsendable)?;
     value.set_sensitive(true);
     headers.insert(name, value);
 
@@ -110,7 +109,7 @@ fn set_beta(headers: &mut HeaderMap, edit: keyreeve_core::inject::BetaEdit) {
     }
 }
 
-fn address(asked: &Asked, lease: &Lease) -> Result<Uri, Refusal> {
+fn address(asked: &Asked, lease: &Lease) -> Result<Uri, Failed> {
     let query = asked
         .query
         .as_ref()
@@ -118,5 +117,5 @@ fn address(asked: &Asked, lease: &Lease) -> Result<Uri, Refusal> {
         .unwrap_or_default();
     format!("{}/v1{}{query}", lease.profile.base_url, asked.path)
         .parse()
-        .map_err(|_| Refusal::Upstream(Failed::Address))
+        .map_err(|_| Failed::Address)
 }

@@ -39,7 +39,7 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Bytes of request bodies held at once, over all requests.
     pub body_budget: usize,
-    /// How long a client may take over a request head.
+    /// How long a client may take over a request head; a connection that asks nothing is closed after the same time.
     pub head_time: Duration,
     /// How long a client may leave us waiting for the next piece of its body, or for room to write.
     pub client_stall: Duration,

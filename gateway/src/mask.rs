@@ -1,4 +1,4 @@
-//! Blots out our own injected secret where an upstream echoes it: the one change ever made to an answer.
+//! Blots out our own injected secret where an upstream echoes it: the one change ever made to a body that streams.
 //!
 //! Invariants: the length never changes, so framing and offsets stay true; bytes are held back only while they could be
 //! the beginning of the secret, so a stream is not delayed.

@@ -5,7 +5,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{Broker, Client};
-use keyreeve_store::Operation;
+use keyreeve_store::{Operation, RequestId};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,21 +30,24 @@ pub(crate) async fn present(
     match asked.operation {
         Operation::Messages | Operation::CountTokens => Ok(answer),
         Operation::Models if lacks_the_route(answer.status()) => {
-            Ok(own(broker, client, asked, whole(answer).await?))
+            Ok(own(broker, client, asked, whole(asked.id, answer).await?))
         }
         Operation::Models if asked.model_in_path().is_some() || client.key.models.is_empty() => {
             Ok(answer)
         }
-        Operation::Models => Ok(cut(client, whole(answer).await?)),
+        Operation::Models => Ok(cut(client, whole(asked.id, answer).await?)),
     }
 }
 
 /// Reads an answer to its end, so that the ledger has it whole too.
-async fn whole(answer: Response) -> Result<Response<Bytes>, Refusal> {
+async fn whole(request: RequestId, answer: Response) -> Result<Response<Bytes>, Refusal> {
     let (head, body) = answer.into_parts();
     let body = to_bytes(body, PAGE_LIMIT)
         .await
-        .map_err(|_| Refusal::Upstream(Failed::CutAtOnce))?;
+        .map_err(|_| Refusal::Upstream {
+            request,
+            failed: Failed::CutAtOnce,
+        })?;
     Ok(Response::from_parts(head, body))
 }
 

@@ -100,24 +100,41 @@ pub(crate) async fn read_whole(
 }
 
 impl Asked {
-    /// Checks the model asked for, and for one model's page the model named in the path, against the key.
+    /// Gives the request as this key may ask it: the model is checked against the key, and a limited key asks for the
+    /// whole list of models, since a page of which little is left would lead nowhere.
     ///
     /// # Errors
-    /// [`Refusal::Model`] or [`Refusal::NoModel`], with the list of what is allowed.
-    pub(crate) fn allowed_by(&self, client: &Client) -> Result<(), Refusal> {
-        let allowed = || client.key.models.join(", ");
-        match self.peek.model.as_deref().or_else(|| self.model_in_path()) {
-            Some(model) if client.key.may_ask(model) => Ok(()),
-            Some(model) => Err(Refusal::Model {
-                asked: inert_line(model, 128).into_owned(),
-                allowed: allowed(),
-            }),
-            // An upstream with a default of its own would choose one for it.
-            None if self.operation != Operation::Models && !client.key.models.is_empty() => {
-                Err(Refusal::NoModel { allowed: allowed() })
-            }
-            None => Ok(()),
+    /// [`Refusal::Model`] or [`Refusal::NoModel`], with the list of what is allowed; [`Refusal::NotServed`] for a model's
+    /// name that an upstream might read as another path.
+    pub(crate) fn within_what_is_allowed(mut self, client: &Client) -> Result<Self, Refusal> {
+        if self.model_in_path().is_some_and(|id| !is_one_segment(id)) {
+            let path = inert_line(&self.path, 128).into_owned();
+            return Err(Refusal::NotServed { path });
         }
+        if client.key.models.is_empty() {
+            return Ok(self);
+        }
+        let allowed = || client.key.models.join(", ");
+        match self.model() {
+            Some(model) if client.key.may_ask(model) => {}
+            Some(model) => {
+                return Err(Refusal::Model {
+                    asked: inert_line(model, 128).into_owned(),
+                    allowed: allowed(),
+                });
+            }
+            // An upstream with a default of its own would choose one for it.
+            None if self.operation != Operation::Models => {
+                return Err(Refusal::NoModel { allowed: allowed() });
+            }
+            None => self.query = Some("limit=1000".to_owned()),
+        }
+        Ok(self)
+    }
+
+    /// The model asked for, in the body or in the path.
+    fn model(&self) -> Option<&str> {
+        self.peek.model.as_deref().or_else(|| self.model_in_path())
     }
 
     /// The model of `/models/{id}`.
@@ -132,9 +149,7 @@ impl Asked {
             operation: self.operation,
             session: self.session(),
             model: self
-                .peek
-                .model
-                .as_deref()
+                .model()
                 .map(|model| inert_line(model, 128).into_owned()),
             stream: self.peek.stream,
             max_tokens: self.peek.max_tokens,
@@ -153,6 +168,12 @@ impl Asked {
         let short = !value.is_empty() && value.len() <= 128;
         short.then(|| value.to_owned())
     }
+}
+
+/// Whether a model's name is one plain segment of a path, however it is read: no dots alone, no escapes.
+fn is_one_segment(id: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-' | b':' | b'@');
+    !id.is_empty() && id.bytes().all(plain) && id.bytes().any(|c| c != b'.')
 }
 
 async fn collect(
@@ -183,14 +204,15 @@ async fn collect(
         if read.len() + piece.len() > limit {
             return Err(Refusal::TooLarge { limit });
         }
-        if read.len() + piece.len() > announced {
-            let more = budget.claim(piece.len())?;
+        read.extend_from_slice(&piece);
+        let claimed = room.as_ref().map_or(0, |room| room.num_permits() * UNIT);
+        if read.len() > claimed {
+            let more = budget.claim(read.len() - claimed)?;
             match &mut room {
                 Some(room) => room.merge(more),
                 None => room = Some(more),
             }
         }
-        read.extend_from_slice(&piece);
     }
     Ok((read.freeze(), room))
 }

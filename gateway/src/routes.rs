@@ -141,9 +141,14 @@ impl Route {
                     self.who == Who::VirtualKey,
                     "the six steps begin with a key"
                 );
+                let method = self.method.clone();
                 on(
                     filter,
                     async move |State(gateway): State<Arc<Gateway>>, request: Request| {
+                        // axum lets HEAD in where GET is served; the table does not.
+                        if *request.method() != method {
+                            return wrong_method(request).await;
+                        }
                         flow::answer(gateway, forwarded, request).await
                     },
                 )

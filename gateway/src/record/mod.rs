@@ -33,11 +33,12 @@ pub(crate) fn record(
     let answer = match came {
         Ok(answer) => answer,
         Err(failed) => {
+            let request = lease.request;
             lease.report(Report {
                 verdict,
                 ..Report::unanswered(failed.ending())
             });
-            return Err(Refusal::Upstream(failed));
+            return Err(Refusal::Upstream { request, failed });
         }
     };
     let Answer {
@@ -72,7 +73,9 @@ impl Failed {
     /// Whether anything can have been produced, and so billed.
     fn ending(&self) -> Ending {
         match self {
-            Self::Unreachable(_) | Self::Redirect(_) | Self::Address => Ending::Failed,
+            Self::Unreachable(_) | Self::Redirect(_) | Self::Address | Self::Unsendable => {
+                Ending::Failed
+            }
             Self::Broken(_) | Self::TimedOut(_) | Self::CutAtOnce => Ending::Incomplete,
         }
     }

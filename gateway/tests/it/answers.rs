@@ -176,7 +176,10 @@ fn an_upstream_that_cannot_be_reached_is_a_502_to_be_tried_again() {
     check_envelope(&answer, 502, "api_error");
     assert_eq!(answer.head.header("retry-after"), Some("1"));
     assert_eq!(answer.head.header("x-should-retry"), None);
-    assert_eq!(stage.row().1.cost.get(), 0);
+    let (row, ended) = stage.row();
+    assert_eq!(ended.cost.get(), 0);
+    let id = row.intent.request.to_string();
+    assert_eq!(answer.head.header("request-id"), Some(id.as_str()));
 }
 
 #[test]

@@ -259,3 +259,23 @@ fn all_bodies_together_have_one_budget() {
     let answer = stage.ask("POST /v1/messages", &chunked, piece.as_bytes());
     check_envelope(&answer, 529, "overloaded_error");
 }
+
+#[test]
+fn small_pieces_take_no_more_of_the_budget_than_their_bytes() {
+    let mut setup = Setup::default();
+    setup.config.body_budget = 4 << 10;
+    let stage = setup.start(|_| reply::json(200, "{}"));
+    let chunked = [JSON, ("transfer-encoding", "chunked")];
+    let body = [ASK, " ".repeat(2000).as_bytes()].concat();
+    let mut pieces = Vec::new();
+    for byte in body {
+        pieces.extend_from_slice(b"1\r\n");
+        pieces.push(byte);
+        pieces.extend_from_slice(b"\r\n");
+    }
+    pieces.extend_from_slice(b"0\r\n\r\n");
+    assert_eq!(
+        stage.ask("POST /v1/messages", &chunked, &pieces).status(),
+        200
+    );
+}

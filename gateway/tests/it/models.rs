@@ -148,3 +148,43 @@ fn the_price_table_stands_in_for_an_upstream_without_a_list() {
         }
     }
 }
+
+#[test]
+fn a_limited_key_gets_the_whole_list_at_once() {
+    let stage = haiku_only().start(|_| reply::json(200, PAGE));
+    stage.ask("GET /v1/models?limit=2&after_id=x", &[], b"");
+    let head = &stage.upstream.requests()[0].head;
+    assert_eq!(head.line, "GET /v1/models?limit=1000 HTTP/1.1");
+}
+
+#[test]
+fn a_model_in_the_path_is_one_plain_word() {
+    let stage = Stage::start(|_| reply::json(200, "{}"));
+    for id in [
+        "..",
+        ".",
+        "..%2Fmessages",
+        "a%2fb",
+        "a%5Cb",
+        "a;b",
+        "%2e%2e",
+    ] {
+        let answer = stage.ask(&format!("GET /v1/models/{id}"), &[], b"");
+        assert_eq!(answer.status(), 404, "{id}");
+    }
+    stage.assert_nothing_happened();
+    let line = "GET /v1/models/claude-haiku-4-5@20251001";
+    assert_eq!(stage.ask(line, &[], b"").status(), 200);
+    let (row, _) = stage.row();
+    assert_eq!(
+        row.intent.model_asked.as_deref(),
+        Some("claude-haiku-4-5@20251001")
+    );
+}
+
+#[test]
+fn head_is_not_get() {
+    let stage = Stage::start(|_| reply::json(200, "{}"));
+    assert_eq!(stage.ask("HEAD /v1/models", &[], b"").status(), 405);
+    stage.assert_nothing_happened();
+}
