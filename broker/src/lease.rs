@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use keyreeve_core::select::{self, NoProfile};
+use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::world;
 use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
 use tokio::sync::oneshot;
@@ -137,7 +139,7 @@ impl Broker {
             broker: Arc::clone(self),
             attempt,
             request: ask.request,
-            key: client.key.name,
+            key: client.key.name.clone(),
             profile: profile.clone(),
             injection,
             operation: ask.operation,
@@ -145,21 +147,7 @@ impl Broker {
             started: Instant::now(),
             reported: false,
         };
-        let intent = Intent {
-            attempt,
-            request: ask.request,
-            started_at,
-            operation: ask.operation,
-            key: client.key.id,
-            profile: profile.id,
-            session: ask.session,
-            model_asked: ask.model,
-            stream: ask.stream,
-            request_hash: ask.body_hash,
-            request_bytes: ask.body_bytes as u64,
-            reserved,
-            simulated: profile.simulated,
-        };
+        let intent = lease.intent(ask, client.key.id, started_at);
         // The lease exists before its intent is committed: should the client go away in between, dropping it closes the row.
         let committed = self.commit(intent).await;
         // Where there is no row, there is none to close.
@@ -217,6 +205,24 @@ impl Lease {
         self.started.elapsed()
     }
 
+    fn intent(&self, ask: Ask, key: KeyId, started_at: Timestamp) -> Intent {
+        Intent {
+            attempt: self.attempt,
+            request: ask.request,
+            started_at,
+            operation: ask.operation,
+            key,
+            profile: self.profile.id,
+            session: ask.session,
+            model_asked: ask.model,
+            stream: ask.stream,
+            request_hash: ask.body_hash,
+            request_bytes: ask.body_bytes as u64,
+            reserved: self.reserved,
+            simulated: self.profile.simulated,
+        }
+    }
+
     fn close(&mut self, report: Report) {
         if std::mem::replace(&mut self.reported, true) {
             return;
@@ -243,7 +249,7 @@ fn takes_time(source: &Source) -> bool {
 }
 
 /// A UUID v7.
-fn time_ordered_id(now: jiff::Timestamp) -> Result<Uuid, LeaseError> {
+fn time_ordered_id(now: Timestamp) -> Result<Uuid, LeaseError> {
     let random = world::random::<10>().map_err(|_| LeaseError::Randomness)?;
     let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
