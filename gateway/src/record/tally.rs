@@ -106,7 +106,7 @@ impl Tally {
             came_to_its_end
         };
         let verdict = if streamed && ok {
-            Verdict::of_stream_end(metered.complete, metered.error.as_deref())
+            Verdict::of_stream_end(metered.complete, metered.error.as_deref(), None)
         } else {
             self.verdict
         };
