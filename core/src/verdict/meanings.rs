@@ -41,7 +41,7 @@ meanings! {
         "Use a credential that may do this, or ask the organization's admin.";
     NOT_FOUND: "not_found" Request Request Useless
         "Check the path, and the base URL of the profile.";
-    RATE_LIMITED: "rate_limited" Transient Credential MayHelp
+    RATE_LIMITED: "rate_limited" Transient Credential Useless
         "Try again in a moment.";
     OVERLOADED: "overloaded" Transient UpstreamModel Useless
         "Try again with growing pauses; try another model if it lasts.";

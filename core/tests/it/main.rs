@@ -10,4 +10,5 @@ mod price;
 mod resolve;
 mod token;
 mod usage;
+mod verdict;
 mod virtual_key;

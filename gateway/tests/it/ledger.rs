@@ -198,3 +198,20 @@ fn text_of_clients_is_cut_and_made_inert_in_the_ledger() {
     assert_eq!(row.intent.session, None);
     assert_eq!(stage.upstream.requests()[0].body, body.as_bytes());
 }
+
+#[test]
+fn the_ledger_has_the_verdict_of_the_body_and_the_client_the_body_as_it_came() {
+    let credit = r#"{"type":"error", "error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#;
+    for (status, body, verdict) in [
+        (400, credit, "out_of_credit"),
+        (401, "<html>who are you</html>", "foreign_answer"),
+        (401, "{\"type\":\"err", "authentication"),
+        (529, "", "overloaded"),
+    ] {
+        let stage = Stage::start(move |_| reply::json(status, body));
+        let answer = stage.post(ASK_STREAM);
+        assert_eq!((answer.status(), answer.text()), (status, body.to_owned()));
+        let (_, ended) = stage.row();
+        assert_eq!(ended.verdict.as_deref(), Some(verdict));
+    }
+}
