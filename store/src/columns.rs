@@ -71,6 +71,6 @@ pub(crate) fn parsed<T>(
     parse(&text).ok_or_else(|| unreadable(column, Type::Text))
 }
 
-fn unreadable(column: &'static str, found: Type) -> rusqlite::Error {
+pub(crate) fn unreadable(column: &'static str, found: Type) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, found, Box::new(Unreadable { column }))
 }

@@ -1,15 +1,17 @@
 //! What was used and what it cost, summed up by the database.
 //!
 //! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most";
-//! days are UTC.
+//! days are UTC; sums are exact up to [`i64::MAX`], as much as a column holds, and stay there, whatever numbers an
+//! upstream claimed.
 
 use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::usage::Tokens;
+use rusqlite::types::Type;
 use rusqlite::{Row, named_params};
 use uuid::Uuid;
 
-use crate::columns::count;
+use crate::columns::{count, unreadable};
 use crate::sqlite::Access;
 use crate::{Result, Store};
 
@@ -116,6 +118,11 @@ fn sql(by: Grouping) -> String {
         ),
         Grouping::Session => ("session", "value", "NULL", ""),
     };
+    let tokens = ["input", "output", "cache_read", "write_5m", "write_1h"]
+        .map(|column| halves(column, column));
+    let tokens = tokens.join(", ");
+    let web_searches = halves("web_searches", "web_searches");
+    let cost = halves("coalesce(cost, reserved)", "cost");
     format!(
         "SELECT {name} AS name, {id} AS id, sums.* FROM (
              SELECT {value} AS value,
@@ -123,14 +130,27 @@ fn sql(by: Grouping) -> String {
                     count(*) AS attempts,
                     sum(simulated) AS simulated,
                     sum(coalesce(ending = 'failed' OR status >= 400, 0)) AS failed,
-                    sum(input) AS input, sum(output) AS output, sum(cache_read) AS cache_read,
-                    sum(write_5m) AS write_5m, sum(write_1h) AS write_1h,
-                    sum(web_searches) AS web_searches,
-                    sum(coalesce(cost, reserved)) AS cost,
+                    {tokens},
+                    {web_searches},
+                    {cost},
                     max(ending IS NULL OR ending = 'unknown' OR coalesce(basis = 'at-most', 0)) AS at_most
              FROM ledger WHERE started_at >= :since AND started_at < :until GROUP BY value
          ) AS sums {names} ORDER BY name, id"
     )
+}
+
+/// Sums up the upper and the lower 32 bits apart: SQLite fails where a sum leaves 63 bits, and these two cannot before
+/// there are 2^31 rows.
+fn halves(value: &str, name: &str) -> String {
+    format!("sum({value} >> 32) AS {name}_high, sum({value} & 0xffffffff) AS {name}_low")
+}
+
+/// Puts together what [`halves`] summed up.
+fn sum(row: &Row<'_>, name: &'static str) -> rusqlite::Result<u64> {
+    let high: i64 = row.get(format!("{name}_high").as_str())?;
+    let low: i64 = row.get(format!("{name}_low").as_str())?;
+    let sum = (i128::from(high) << 32) + i128::from(low);
+    u64::try_from(sum.min(i64::MAX.into())).map_err(|_| unreadable(name, Type::Integer))
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
@@ -144,14 +164,14 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
         simulated: count(row, "simulated")?,
         failed: count(row, "failed")?,
         tokens: Tokens {
-            input: count(row, "input")?,
-            output: count(row, "output")?,
-            cache_read: count(row, "cache_read")?,
-            write_5m: count(row, "write_5m")?,
-            write_1h: count(row, "write_1h")?,
+            input: sum(row, "input")?,
+            output: sum(row, "output")?,
+            cache_read: sum(row, "cache_read")?,
+            write_5m: sum(row, "write_5m")?,
+            write_1h: sum(row, "write_1h")?,
         },
-        web_searches: count(row, "web_searches")?,
-        cost: NanoDollars::new(count(row, "cost")?),
+        web_searches: sum(row, "web_searches")?,
+        cost: NanoDollars::new(sum(row, "cost")?),
         certainty: if at_most {
             Certainty::AtMost
         } else {

@@ -162,3 +162,53 @@ fn a_span_takes_its_beginning_and_leaves_its_end() {
         assert_eq!(found, attempts, "{since:?} {until:?}");
     }
 }
+
+#[test]
+fn a_sum_beyond_all_sense_stays_at_the_top() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let absurd = u64::MAX;
+    for (number, count) in [(1, absurd), (2, absurd), (3, absurd), (DAY, (1 << 40) + 3)] {
+        let reserved = NanoDollars::new(count);
+        begin(
+            &store,
+            Intent {
+                reserved,
+                ..intent(number)
+            },
+        )
+        .unwrap();
+        store.finish(Outcome {
+            tokens: Tokens {
+                input: count,
+                ..outcome(number).tokens
+            },
+            web_searches: count,
+            cost: NanoDollars::new(count),
+            ..outcome(number)
+        });
+    }
+    let reserved = NanoDollars::new((1 << 40) + 4);
+    begin(
+        &store,
+        Intent {
+            reserved,
+            ..intent(DAY + 1)
+        },
+    )
+    .unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let rows = usage(&bed.open(), Grouping::Day);
+    let sums: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let tokens = row.tokens;
+            let [cost, searches] = [row.cost.get(), row.web_searches];
+            (tokens.input, tokens.output, searches, cost)
+        })
+        .collect();
+    let top = i64::MAX.unsigned_abs();
+    let exact = (1 << 40) + 3;
+    assert_eq!(sums, [(top, 6, top, top), (exact, 2, exact, (1 << 41) + 7)]);
+}
