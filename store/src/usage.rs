@@ -54,7 +54,7 @@ pub struct UsageRow {
     pub attempts: u64,
     /// How many of the attempts went to the sandbox.
     pub simulated: u64,
-    /// How many of the attempts got no answer, or an error.
+    /// How many of the attempts that ended got no whole good answer: none, a cut one, an error, or nobody knows.
     pub failed: u64,
     /// What they used.
     pub tokens: Tokens,
@@ -71,7 +71,8 @@ pub struct UsageRow {
 pub enum Certainty {
     /// Each attempt is known to the last token, at its model's own price.
     Exact,
-    /// It is not more: some model has no price, or some attempt is open or ended unknown and counts as reserved.
+    /// It is not more: some model has no price, some answer was cut, or some attempt is open or ended unknown and counts
+    /// as reserved.
     AtMost,
 }
 
@@ -129,11 +130,12 @@ fn sql(by: Grouping) -> String {
                     count(DISTINCT request) AS requests,
                     count(*) AS attempts,
                     sum(simulated) AS simulated,
-                    sum(coalesce(ending = 'failed' OR status >= 400, 0)) AS failed,
+                    sum(coalesce(ending <> 'done' OR status >= 400 OR verdict <> 'ok', 0)) AS failed,
                     {tokens},
                     {web_searches},
                     {cost},
-                    max(ending IS NULL OR ending = 'unknown' OR coalesce(basis = 'at-most', 0)) AS at_most
+                    max(ending IS NULL OR ending IN ('incomplete', 'unknown')
+                        OR coalesce(basis = 'at-most', 0)) AS at_most
              FROM ledger WHERE started_at >= :since AND started_at < :until GROUP BY value
          ) AS sums {names} ORDER BY name, id"
     )

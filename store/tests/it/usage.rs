@@ -212,3 +212,80 @@ fn a_sum_beyond_all_sense_stays_at_the_top() {
     let exact = (1 << 40) + 3;
     assert_eq!(sums, [(top, 6, top, top), (exact, 2, exact, (1 << 41) + 7)]);
 }
+
+#[test]
+fn what_is_no_whole_good_answer_failed() {
+    let good = outcome(1);
+    for (what, outcome, failed, certainty) in [
+        ("good", good.clone(), 0, Certainty::Exact),
+        (
+            "cut",
+            Outcome {
+                ending: Ending::Incomplete,
+                ..good.clone()
+            },
+            1,
+            Certainty::AtMost,
+        ),
+        (
+            "without an answer",
+            Outcome {
+                ending: Ending::Failed,
+                ..good.clone()
+            },
+            1,
+            Certainty::Exact,
+        ),
+        (
+            "refused",
+            Outcome {
+                status: Some(429),
+                ..good.clone()
+            },
+            1,
+            Certainty::Exact,
+        ),
+        (
+            "an error in the stream",
+            Outcome {
+                verdict: "overloaded",
+                ..good.clone()
+            },
+            1,
+            Certainty::Exact,
+        ),
+        (
+            "bounded",
+            Outcome {
+                basis: Basis::AtMost,
+                ..good
+            },
+            0,
+            Certainty::AtMost,
+        ),
+    ] {
+        let bed = Bed::new();
+        let store = bed.open();
+        begin(&store, intent(1)).unwrap();
+        store.finish(outcome);
+        store.flush().unwrap();
+        check(&store, what, failed, certainty);
+    }
+}
+
+#[test]
+fn an_open_attempt_has_not_failed_before_it_is_closed_as_unknown() {
+    let bed = Bed::new();
+    let store = bed.open();
+    begin(&store, intent(1)).unwrap();
+    check(&store, "open", 0, Certainty::AtMost);
+    assert_eq!(store.close_open_intents(at(2)).unwrap(), 1);
+    check(&store, "unknown", 1, Certainty::AtMost);
+}
+
+#[track_caller]
+fn check(store: &Store, what: &str, failed: u64, certainty: Certainty) {
+    let rows = usage(store, Grouping::Key);
+    let found: Vec<_> = rows.iter().map(|row| (row.failed, row.certainty)).collect();
+    assert_eq!(found, [(failed, certainty)], "{what}");
+}
