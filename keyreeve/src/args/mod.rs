@@ -29,7 +29,10 @@ pub(crate) use store::Store;
         keyreeve profile add work             keep an API key, sealed\n  \
         keyreeve key add laptop --profile work\n  \
         keyreeve connect claude-code --key laptop\n  \
-        keyreeve usage --by key --since 7d"
+        keyreeve usage --by key --since 7d\n\n\
+        Exit codes:\n  \
+        0 done, 1 failed, 2 wrong command line, 3 invalid configuration, 4 no credential or a bad one,\n  \
+        7 store locked or unreadable, 8 refused by a rule, 130 interrupted"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
