@@ -67,7 +67,7 @@ pub(crate) struct AddProfile {
     /// Read the secret at lease time from this environment variable of `keyreeve serve`
     #[arg(long, group = "secret", value_name = "NAME")]
     pub(crate) env: Option<String>,
-    /// Run the program after `--` at lease time; the first line it prints is the secret
+    /// Run the program after `--` at lease time; it must print the secret as its only line
     #[arg(long, group = "secret", requires = "argv")]
     pub(crate) command: bool,
     /// The program and its arguments, for --command
