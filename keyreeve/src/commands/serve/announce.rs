@@ -21,7 +21,7 @@ pub(super) struct Ready {
     /// The simulated API's.
     #[serde(skip_serializing_if = "Option::is_none")]
     sandbox: Option<String>,
-    /// The status page.
+    /// The status page; there is no other dashboard yet.
     dashboard: String,
 }
 
@@ -67,7 +67,7 @@ impl Ready {
     fn lines_to_paste(&self) -> String {
         let snippet = |client| connect::of(client, &self.address, None).template;
         format!(
-            "address    {}\nkey        {KEY_MARK}\ndashboard  {}\n\n{}\n\n{}\n\n{}",
+            "address      {}\nkey          {KEY_MARK}\nstatus page  {}\n\n{}\n\n{}\n\n{}",
             self.address,
             self.dashboard,
             snippet(Connectable::Curl),
