@@ -110,6 +110,23 @@ fn settings_are_ready_to_paste() {
 }
 
 #[test]
+fn the_curl_line_asks_for_a_model_that_the_key_may_have() {
+    let (case, _) = Case::with_profile();
+    for (name, models, expected) in [
+        ("any", &[][..], "claude-haiku-5-5"),
+        ("every", &["--model", "claude-*"], "claude-haiku-5-5"),
+        ("opus", &["--model", "claude-opus-*"], "claude-opus-5-5"),
+        ("new", &["--model", "?-*", "--model", "my-own"], "my-own"),
+    ] {
+        let add = ["key", "add", name, "--profile", "work"];
+        ends(case.run(&[&add[..], models].concat()), 0);
+        let told = case.run(&["connect", "curl", "--key", name]).expect_code(0);
+        let asked = format!("\"model\":\"{expected}\"");
+        assert!(told.stdout.contains(&asked), "{name}: {}", told.stdout);
+    }
+}
+
+#[test]
 fn a_key_handed_in_is_written_into_the_settings() {
     let (case, _) = Case::with_profile();
     let made = case

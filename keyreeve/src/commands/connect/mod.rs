@@ -37,11 +37,8 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
         .map(|from| given(from, connect, world))
         .transpose()?;
     let base_url = base_url(settings.listen.value);
-    let model = key
-        .models
-        .iter()
-        .find(|model| !model.contains(['*', '?']))
-        .map(String::as_str);
+    let prices = crate::wiring::prices(&settings)?;
+    let model = snippets::model_for(key, &prices);
     let snippet = of(connect.client, &base_url, model);
     match (world.output.format(), &given) {
         (Format::Human, Some(secret)) => world.output.reveal(&snippet.template, secret)?,

@@ -1,11 +1,24 @@
 //! The settings themselves, one template a client (docs/facts.md#clients).
 
+use keyreeve_core::price::PriceTable;
+use keyreeve_core::virtual_key::VirtualKey;
+
 use crate::output::KEY_MARK;
 use crate::settings::Connectable;
 use crate::variables;
 
 /// A model that every key without a list of its own may ask for, and cheap.
 const MODEL: &str = "claude-haiku-5-5";
+
+/// Finds a model that a key may ask for: the usual one, else the first one priced, else the first one it names whole.
+pub(super) fn model_for<'a>(key: &'a VirtualKey, prices: &'a PriceTable) -> Option<&'a str> {
+    let named = key.models.iter().map(String::as_str);
+    [MODEL]
+        .into_iter()
+        .chain(prices.models().map(|(id, _)| id))
+        .chain(named.filter(|model| !model.contains(['*', '?'])))
+        .find(|model| key.may_ask(model))
+}
 
 /// Settings for a client.
 pub(in crate::commands) struct Snippet {
@@ -15,15 +28,19 @@ pub(in crate::commands) struct Snippet {
     pub(in crate::commands) template: String,
     /// How a variable is named where the key belongs.
     variable: String,
+    /// What stands before the settings where a variable holds the key.
+    before_variable: &'static str,
 }
 
 impl Snippet {
     /// The settings with a variable in the key's place.
     pub(in crate::commands) fn with_variable(&self) -> String {
         // Quotes around a key become part of the expression that reads the variable.
-        self.template
+        let settings = self
+            .template
             .replace(&format!("\"{KEY_MARK}\""), &self.variable)
-            .replace(KEY_MARK, &self.variable)
+            .replace(KEY_MARK, &self.variable);
+        format!("{}{settings}", self.before_variable)
     }
 }
 
@@ -40,20 +57,23 @@ pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Option
                  \"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
             ),
             variable: format!("${name}"),
+            before_variable: "",
         },
         Connectable::Python => Snippet {
             client: "python",
             template: format!(
-                "client = anthropic.Anthropic(base_url=\"{base_url}\", api_key=\"{KEY_MARK}\")"
+                "import anthropic; client = anthropic.Anthropic(base_url=\"{base_url}\", api_key=\"{KEY_MARK}\")"
             ),
             variable: format!("os.environ[\"{name}\"]"),
+            before_variable: "import os; ",
         },
         Connectable::Typescript => Snippet {
             client: "typescript",
             template: format!(
-                "const client = new Anthropic({{ baseURL: \"{base_url}\", apiKey: \"{KEY_MARK}\" }});"
+                "import Anthropic from \"@anthropic-ai/sdk\"; const client = new Anthropic({{ baseURL: \"{base_url}\", apiKey: \"{KEY_MARK}\" }});"
             ),
             variable: format!("process.env.{name}"),
+            before_variable: "",
         },
         Connectable::ClaudeCode => Snippet {
             client: "claude-code",
@@ -64,6 +84,7 @@ pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Option
                  ANTHROPIC_AUTH_TOKEN=\"{KEY_MARK}\" claude"
             ),
             variable: format!("\"${name}\""),
+            before_variable: "",
         },
     }
 }
