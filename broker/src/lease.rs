@@ -123,7 +123,7 @@ impl Broker {
             self.client(&client.presented)?;
         }
         let injection = inject::decide(
-            profile.service().facing(profile.auth),
+            profile.api().facing(profile.auth),
             credential.family(),
             credential.provenance(),
         )

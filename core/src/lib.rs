@@ -5,6 +5,7 @@
 //! accident. It compiles in seconds and its tests need no set-up.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod credential;
 pub mod inert;
 pub mod inject;
@@ -16,7 +17,6 @@ pub mod profile;
 pub mod resolve;
 pub mod secret;
 pub mod select;
-pub mod service;
 pub mod snapshot;
 pub mod token;
 pub mod usage;

@@ -44,7 +44,7 @@ pub(crate) async fn obtain(broker: &Broker, profile: &Profile) -> Result<Credent
 
 /// Judges text that was fetched at lease time as strictly as a paste.
 fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
-    let reading = token::read(text, profile.service().grammar());
+    let reading = token::read(text, profile.api().grammar());
     match reading.token {
         Some(secret) => Ok(bind(profile, secret, reading.family)),
         None => Err(SourceError::NotACredential(

@@ -1,9 +1,9 @@
 //! Takes a pasted credential for a profile: repaired, judged, and refused where it must not stand behind a virtual key.
 
+use keyreeve_core::api::Api;
 use keyreeve_core::inject::{self, Refusal};
 use keyreeve_core::profile::Source;
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::service::Service;
 use keyreeve_core::token::{self, Family, Reading};
 
 use crate::ask::{Question, Typed};
@@ -27,7 +27,7 @@ pub(super) struct Taken {
 /// Exit 4 for what is no usable credential, exit 8 for a plan login.
 pub(super) fn take(
     from: Given,
-    service: Service,
+    api: Api,
     world: &World,
     instead: &str,
 ) -> Result<Taken, CommandError> {
@@ -37,7 +37,7 @@ pub(super) fn take(
         instead,
     };
     let pasted = world.asker.take(from, &question)?;
-    let reading = token::read(&pasted, service.grammar());
+    let reading = token::read(&pasted, api.grammar());
     for fix in &reading.fixes {
         world.output.note(&fix.to_string());
     }
@@ -54,7 +54,7 @@ pub(super) fn take(
                 .hint("keyreeve inspect"),
         );
     };
-    refuse_what_is_never_sent(service, family)?;
+    refuse_what_is_never_sent(api, family)?;
     for problem in problems {
         world.output.note(&problem);
     }
@@ -67,9 +67,9 @@ pub(super) fn take(
 }
 
 /// Refuses at once what no lease would ever be given for.
-fn refuse_what_is_never_sent(service: Service, family: Family) -> Result<(), CommandError> {
-    let facing = service.facing(service.usual_auth());
-    let provenance = service.provenance(&Source::Sealed, family);
+fn refuse_what_is_never_sent(api: Api, family: Family) -> Result<(), CommandError> {
+    let facing = api.facing(api.usual_auth());
+    let provenance = api.provenance(&Source::Sealed, family);
     let Err(refusal) = inject::decide(facing, family, provenance) else {
         return Ok(());
     };

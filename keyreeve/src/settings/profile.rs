@@ -1,8 +1,8 @@
 //! `profile …`: what was typed, parsed once, ready to use.
 
+use keyreeve_core::api::Api;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, Name};
-use keyreeve_core::service::Service;
 
 use crate::args;
 use crate::settings::Problem;
@@ -25,7 +25,7 @@ pub(crate) enum Profile {
 pub(crate) struct AddProfile {
     pub(crate) name: Name,
     pub(crate) base_url: BaseUrl,
-    pub(crate) service: Service,
+    pub(crate) api: Api,
     pub(crate) auth: Auth,
     pub(crate) secret: SecretFrom,
 }
@@ -91,25 +91,25 @@ fn add_profile(typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
     let Some(base_url) = base_url.filter(|_| problems.is_empty()) else {
         return Err(problems);
     };
-    let service = service(&base_url, typed.simulated)?;
+    let api = api(&base_url, typed.simulated)?;
     let auth = match typed.auth {
         Some(args::Auth::ApiKey) => Auth::ApiKey,
         Some(args::Auth::Bearer) => Auth::Bearer,
-        None => service.usual_auth(),
+        None => api.usual_auth(),
     };
     Ok(AddProfile {
         name: typed.name,
         base_url,
-        service,
+        api,
         auth,
         secret,
     })
 }
 
-fn service(base_url: &BaseUrl, simulated: bool) -> Result<Service, Vec<Problem>> {
-    match (Service::at(base_url), simulated) {
-        (service, false) => Ok(service),
-        (Service::Gateway, true) if base_url.origin().is_loopback() => Ok(Service::Sandbox),
+fn api(base_url: &BaseUrl, simulated: bool) -> Result<Api, Vec<Problem>> {
+    match (Api::at(base_url), simulated) {
+        (api, false) => Ok(api),
+        (Api::Gateway, true) if base_url.origin().is_loopback() => Ok(Api::Sandbox),
         (_, true) => Err(vec![Problem::of_flag(
             "--simulated",
             "a sandbox stands on a loopback address of this machine",

@@ -1,8 +1,8 @@
 //! `profile add`: bind a credential to its one origin and seal it, or note where it comes from.
 
+use keyreeve_core::api::Api;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::service::Service;
 use keyreeve_core::token::Family;
 use keyreeve_os::programs;
 use keyreeve_os::world::now;
@@ -30,15 +30,15 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
         id: ProfileId(wiring::fresh_id()?),
         name: add.name,
         provenance: add
-            .service
+            .api
             .provenance(&origin.source, origin.family.unwrap_or(Family::Opaque)),
         source: origin.source,
         base_url: add.base_url,
         auth: add.auth,
-        billing: add.service.billing(),
+        billing: add.api.billing(),
         family: origin.family,
         hint: origin.hint,
-        simulated: add.service == Service::Sandbox,
+        simulated: add.api == Api::Sandbox,
         created_at: now(),
         rotated_at: None,
     };
@@ -81,8 +81,8 @@ fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
     match &add.secret {
         SecretFrom::Given(from) => {
             let instead = format!("keyreeve profile add {} --stdin", add.name);
-            let taken = pasted::take(*from, add.service, world, &instead)?;
-            if add.service == Service::Gateway && taken.family == Family::ApiKey {
+            let taken = pasted::take(*from, add.api, world, &instead)?;
+            if add.api == Api::Gateway && taken.family == Family::ApiKey {
                 world.output.note(&format!(
                     "this looks like Anthropic's key, and will be sent to {}",
                     add.base_url

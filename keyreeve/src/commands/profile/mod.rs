@@ -71,7 +71,7 @@ fn rotate(name: &Name, from: Given, world: &World) -> Result<(), CommandError> {
         Source::Command { .. } => return Err(not_ours(name, "a program")),
     }
     let instead = format!("keyreeve profile rotate {name} --stdin");
-    let taken = pasted::take(from, profile.service(), world, &instead)?;
+    let taken = pasted::take(from, profile.api(), world, &instead)?;
     let changed = Profile {
         family: Some(taken.family),
         hint: Some(taken.hint),

@@ -6,9 +6,9 @@ use crate::origin::BaseUrl;
 use crate::profile::{Auth, BillingClass, Profile, Provenance, Source};
 use crate::token::{Family, Grammar};
 
-/// What stands at a base URL.
+/// An API that a profile leads to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Service {
+pub enum Api {
     /// The vendor's own API.
     Anthropic,
     /// keyreeve's sandbox, which simulates the vendor's.
@@ -17,7 +17,7 @@ pub enum Service {
     Gateway,
 }
 
-impl Service {
+impl Api {
     /// Tells by the origin; that a sandbox stands there is known from the profile alone.
     pub fn at(base_url: &BaseUrl) -> Self {
         if base_url.origin().is_first_party() {
@@ -77,11 +77,11 @@ impl Service {
 
 impl Profile {
     /// What stands at the profile's base URL.
-    pub fn service(&self) -> Service {
+    pub fn api(&self) -> Api {
         if self.simulated {
-            Service::Sandbox
+            Api::Sandbox
         } else {
-            Service::at(&self.base_url)
+            Api::at(&self.base_url)
         }
     }
 }
@@ -94,21 +94,21 @@ mod tests {
 
     #[test]
     fn only_the_vendors_origin_is_the_vendor() {
-        for (url, service) in [
-            ("https://api.anthropic.com", Service::Anthropic),
-            ("https://api.anthropic.com:8443", Service::Gateway),
-            ("https://gateway.example", Service::Gateway),
+        for (url, api) in [
+            ("https://api.anthropic.com", Api::Anthropic),
+            ("https://api.anthropic.com:8443", Api::Gateway),
+            ("https://gateway.example", Api::Gateway),
         ] {
             let base_url = BaseUrl::parse(url, PlainHttp::Refused).unwrap();
-            assert_eq!(Service::at(&base_url), service, "{url}");
+            assert_eq!(Api::at(&base_url), api, "{url}");
         }
     }
 
     #[test]
     fn a_pasted_oauth_token_is_refused_wherever_it_is_meant_to_go() {
-        for service in [Service::Anthropic, Service::Sandbox, Service::Gateway] {
-            let provenance = service.provenance(&Source::Sealed, Family::OauthAccess);
-            let facing = service.facing(service.usual_auth());
+        for api in [Api::Anthropic, Api::Sandbox, Api::Gateway] {
+            let provenance = api.provenance(&Source::Sealed, Family::OauthAccess);
+            let facing = api.facing(api.usual_auth());
             assert_eq!(
                 decide(facing, Family::OauthAccess, provenance),
                 Err(Refusal::PlanLogin)
