@@ -11,6 +11,7 @@ mod edges;
 mod env_names;
 mod exceptions;
 mod expose_for;
+mod file_names;
 mod headers;
 mod lock_file;
 mod machine_paths;
@@ -70,6 +71,7 @@ const RULES: &[Rule] = &[
     ("edges", edges::check),
     ("env-names", env_names::check),
     ("expose-for", expose_for::check),
+    ("file-names", file_names::check),
     ("headers", headers::check),
     ("lock-file", lock_file::check),
     ("machine-paths", machine_paths::check),
