@@ -45,6 +45,31 @@ fn an_empty_machine_serves_with_two_words() {
 }
 
 #[test]
+fn connect_names_the_address_that_is_served_now() {
+    let case = Case::new();
+    let connect = || {
+        let told = case.run(&["connect", "curl", "--key", "sandbox", "--json"]);
+        let told = told.expect_code(0);
+        let alone = told.stderr.contains("no `keyreeve serve` runs");
+        (told.json()["base_url"].clone(), alone)
+    };
+    let file = case.home.keyreeve_home().join("state/serve.json");
+    let running = serve(&case);
+    let address = running.ready()["address"].clone();
+    assert_eq!(connect(), (address, false));
+    let configured = (serde_json::json!("http://127.0.0.1:8484"), true);
+    let left = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "{}").unwrap();
+    assert_eq!(connect(), configured, "a file without an address");
+    std::fs::write(&file, &left).unwrap();
+    let _killed = running.kill();
+    assert_eq!(std::fs::read(&file).unwrap(), left);
+    assert_eq!(connect(), configured, "what a killed serve left");
+    end(serve(&case));
+    assert_eq!(connect(), configured, "ended in good order");
+}
+
+#[test]
 fn a_later_start_keeps_the_profile_and_makes_a_new_key() {
     let case = Case::new();
     let first = serve(&case);

@@ -1,6 +1,7 @@
 //! `connect`: paste-ready settings for a client, with a variable where the key belongs, or the key itself.
 //!
-//! Invariant: the key is in no setting unless it was handed in: keyreeve itself keeps only its hash.
+//! Invariants: the key is in no setting unless it was handed in: keyreeve itself keeps only its hash; a `serve` that runs
+//! on this store is believed before the configuration.
 
 mod snippets;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 pub(super) use snippets::of;
 
 use super::key;
+use super::serve::runtime_file;
 use crate::ask::{Question, Typed};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
@@ -36,7 +38,13 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
         .given
         .map(|from| given(from, connect, world))
         .transpose()?;
-    let base_url = base_url(settings.listen.value);
+    let running = runtime_file::running(&places, &store);
+    if running.is_none() {
+        world
+            .output
+            .note("no `keyreeve serve` runs on this store now: this is the configured address");
+    }
+    let base_url = running.unwrap_or_else(|| configured(settings.listen.value));
     let prices = crate::wiring::prices(&settings)?;
     let model = snippets::model_for(key, &prices);
     let snippet = of(connect.client, &base_url, model);
@@ -62,8 +70,8 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
     Ok(())
 }
 
-/// Where clients find the gateway.
-fn base_url(listen: Listen) -> String {
+/// Where clients find the gateway once it is started without `--listen`.
+fn configured(listen: Listen) -> String {
     match listen {
         Listen::Loopback { port } => format!("http://127.0.0.1:{port}"),
         Listen::At(address) => format!("http://{address}"),

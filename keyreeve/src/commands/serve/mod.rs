@@ -5,7 +5,7 @@
 
 mod announce;
 mod demo;
-mod runtime_file;
+pub(super) mod runtime_file;
 pub(super) mod signal;
 
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(super) fn run(serve: Serve, world: World) -> Result<(), CommandError> {
     let places = world.places()?;
     let settings = world.settings(&places)?;
     let store = Arc::new(wiring::store(&places, &settings)?);
-    let _claim = store.claim(&format!("keyreeve serve, process {}", process::pid()))?;
+    let _claim = store.claim(&runtime_file::claim_note(process::pid()))?;
     wiring::log(settings.log.value, &world.output);
     let unknown = store.close_open_intents(world::now())?;
     if unknown > 0 {
