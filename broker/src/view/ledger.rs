@@ -97,7 +97,7 @@ pub struct UsageRowView {
     pub requests: u64,
     /// How many attempts were made for them.
     pub attempts: u64,
-    /// How many of the attempts got no answer, or an error.
+    /// How many of the attempts got no whole good answer.
     pub failed: u64,
     /// How many of the attempts went to a sandbox.
     pub simulated_attempts: u64,
@@ -166,12 +166,8 @@ fn total(rows: &[UsageRow]) -> UsageRow {
         total.attempts += row.attempts;
         total.simulated += row.simulated;
         total.failed += row.failed;
-        total.tokens.input += row.tokens.input;
-        total.tokens.output += row.tokens.output;
-        total.tokens.cache_read += row.tokens.cache_read;
-        total.tokens.write_5m += row.tokens.write_5m;
-        total.tokens.write_1h += row.tokens.write_1h;
-        total.web_searches += row.web_searches;
+        total.tokens = total.tokens.plus(row.tokens);
+        total.web_searches = total.web_searches.saturating_add(row.web_searches);
         total.cost += row.cost;
         if row.certainty == Certainty::AtMost {
             total.certainty = Certainty::AtMost;
@@ -256,11 +252,14 @@ impl TokensView {
             cache_write_5m_tokens,
             cache_write_1h_tokens,
         } = self;
-        input_tokens
-            + output_tokens
-            + cache_read_tokens
-            + cache_write_5m_tokens
-            + cache_write_1h_tokens
+        [
+            output_tokens,
+            cache_read_tokens,
+            cache_write_5m_tokens,
+            cache_write_1h_tokens,
+        ]
+        .into_iter()
+        .fold(*input_tokens, |sum, count| sum.saturating_add(*count))
     }
 }
 
