@@ -19,13 +19,14 @@ const GATEWAY: u16 = 18_703;
 
 /// The stage; everything on it ends with it.
 pub(super) struct Stage {
-    scratch: Scratch,
     binary: PathBuf,
     _upstream: Nginx,
     proxy: Nginx,
     gateway: Child,
     key: String,
     pub(super) idle_mib: u64,
+    /// Last, so that it goes when nobody writes in it any more.
+    scratch: Scratch,
 }
 
 impl Stage {
