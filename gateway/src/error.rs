@@ -254,9 +254,7 @@ fn upstream_shape(failed: &Failed) -> Shape {
 /// Names a refusal before any lease, which no ledger row stands for.
 fn own_request_id() -> String {
     let random = world::random::<12>().unwrap_or_default();
-    random.iter().fold(String::from("req_kr_"), |id, byte| {
-        format!("{id}{byte:02x}")
-    })
+    format!("req_kr_{}", hex::encode(random))
 }
 
 /// An error and its causes on one line, for the log.

@@ -45,10 +45,7 @@ impl InstanceSecret {
         mac.update(nonce.as_bytes());
         mac.update(b"\n");
         mac.update(host.to_ascii_lowercase().as_bytes());
-        mac.finalize()
-            .into_bytes()
-            .iter()
-            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        hex::encode(mac.finalize().into_bytes())
     }
 }
 

@@ -156,7 +156,7 @@ fn credential(value: &str) -> Shown {
         Some((scheme, token)) if is_scheme(scheme) => (Some(scheme.to_owned()), token.trim()),
         _ => (None, value),
     };
-    let family = family(Family::of(token));
+    let family = Family::of(token).code();
     Shown::Credential {
         scheme,
         fingerprint: Fingerprint::of(token),
@@ -168,22 +168,6 @@ fn is_scheme(word: &str) -> bool {
     ["bearer", "basic", "digest"]
         .iter()
         .any(|scheme| word.eq_ignore_ascii_case(scheme))
-}
-
-fn family(family: Family) -> &'static str {
-    match family {
-        Family::ApiKey => "api_key",
-        Family::AdminKey => "admin_key",
-        Family::OauthAccess => "oauth_access",
-        Family::OauthRefresh => "oauth_refresh",
-        Family::ClaudeSession => "claude_session",
-        Family::WorkToken => "work_token",
-        Family::UnknownAnthropic => "unknown_anthropic",
-        Family::VirtualKey => "virtual_key",
-        Family::AdminVirtualKey => "admin_virtual_key",
-        Family::OtherVendor => "other_vendor",
-        Family::Opaque => "opaque",
-    }
 }
 
 fn in_words<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,6 +7,7 @@ use super::family::{Family, Generation, Parts};
 use super::judge::{Judged, is_canonical, judge};
 use super::problem::{Problem, ProblemKind};
 use super::repair::{Fix, cut_around, is_invisible, join_lines, without_invisible};
+use super::shown::redact;
 use crate::profile::Auth;
 use crate::secret::Secret;
 
@@ -75,6 +76,8 @@ pub struct Reading {
     pub header: Option<Auth>,
     /// The cleaned token, unless refused.
     pub token: Option<Secret>,
+    /// What of the cleaned token may be shown, as [`redact`] does.
+    pub hint: Option<String>,
 }
 
 /// Reads what was pasted, by the grammar of the place it is meant for.
@@ -142,6 +145,7 @@ impl Reading {
             usable_for,
             header,
             token: kept.then(|| Secret::new(text.to_owned())),
+            hint: kept.then(|| redact(text)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use keyreeve_core::api::Api;
 use keyreeve_core::inject::{self, Refusal};
 use keyreeve_core::profile::Source;
-use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_core::secret::Secret;
 use keyreeve_core::token::{self, Family, Reading};
 
 use crate::ask::{Question, Typed};
@@ -44,6 +44,7 @@ pub(super) fn take(
     let problems = reading.problems.iter().map(ToString::to_string);
     let Reading {
         token: Some(secret),
+        hint: Some(hint),
         family,
         ..
     } = reading
@@ -58,7 +59,6 @@ pub(super) fn take(
     for problem in problems {
         world.output.note(&problem);
     }
-    let hint = token::redact(secret.expose_for(Sink::Shown));
     Ok(Taken {
         secret,
         family,

@@ -1,24 +1,16 @@
 //! Core serialises nothing: the published shapes live at the edge, so that no secret and no accident gets out with them.
 
 use super::Finding;
-use crate::rust_source::{has_word, shipped_lines};
+use super::pure_core::in_core;
+use crate::rust_source::has_word;
 use crate::tree::Tree;
 
 /// Finds the word `Serialize` in core's shipped code.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for file in tree
-        .rust()
-        .filter(|file| file.path.starts_with("core/src/"))
-    {
-        for (number, line) in shipped_lines(&file.text) {
-            if has_word(line, "Serialize") {
-                let advice = "give the type a shape of its own in keyreeve-broker's `view`";
-                findings.push(Finding::new(&file.path, number, advice));
-            }
-        }
-    }
-    findings
+    in_core(tree, |line| {
+        let advice = "give the type a shape of its own in keyreeve-broker's `view`";
+        has_word(line, "Serialize").then(|| advice.to_owned())
+    })
 }
 
 #[cfg(test)]
