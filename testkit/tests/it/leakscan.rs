@@ -1,6 +1,6 @@
 //! Each form a secret can take is found, and named without being shown.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -217,10 +217,18 @@ fn files_names_and_processes_are_looked_at() {
 fn arguments_of_a_process_are_seen() {
     let planted = Canary::api_key("argv");
     let mut child = std::process::Command::new("/bin/sh")
-        .args(["-c", "read line", planted.value()])
+        .args(["-c", "echo ready; read line", planted.value()])
         .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
+    // A process that is only just being started has no arguments to show yet.
+    let stdout = child.stdout.take().unwrap();
+    let mut ready = String::new();
+    std::io::BufReader::new(stdout)
+        .read_line(&mut ready)
+        .unwrap();
+    assert_eq!(ready, "ready\n");
     let hits = LeakScan::of([&planted]).process(child.id());
     child.kill().unwrap();
     child.wait().unwrap();
