@@ -243,8 +243,11 @@ impl Drop for Lease {
 /// Whether the key may have been revoked by the time the secret is there.
 fn takes_time(source: &Source) -> bool {
     match source {
-        Source::Command { .. } => true,
-        Source::Sealed | Source::Environment { .. } => false,
+        Source::Command { .. } | Source::SdkProfile { .. } | Source::Ant { .. } => true,
+        Source::Sealed
+        | Source::Environment { .. }
+        | Source::File { .. }
+        | Source::ClaudeLogin { .. } => false,
     }
 }
 

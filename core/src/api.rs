@@ -64,11 +64,23 @@ impl Api {
     pub fn provenance(self, source: &Source, family: Family) -> Provenance {
         match (self, source, family) {
             (_, Source::Sealed, Family::OauthAccess) => Provenance::SetupToken,
-            (Self::Gateway, _, _) => Provenance::Gateway,
+            (_, Source::Ant { .. }, _) => Provenance::AntLogin,
+            (
+                Self::Gateway,
+                Source::Sealed
+                | Source::Environment { .. }
+                | Source::File { .. }
+                | Source::Command { .. },
+                _,
+            ) => Provenance::Gateway,
             (Self::Anthropic | Self::Sandbox, Source::Sealed, _) => Provenance::Console,
             (
-                Self::Anthropic | Self::Sandbox,
-                Source::Environment { .. } | Source::Command { .. },
+                _,
+                Source::Environment { .. }
+                | Source::File { .. }
+                | Source::Command { .. }
+                | Source::SdkProfile { .. }
+                | Source::ClaudeLogin { .. },
                 _,
             ) => Provenance::Unknown,
         }

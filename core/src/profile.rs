@@ -30,12 +30,33 @@ pub struct Profile {
     pub family: Option<Family>,
     /// The sealed token as [`crate::token::redact`] shows it; none where the secret is fetched at lease time.
     pub hint: Option<String>,
+    /// Whom the raw secret may be handed to.
+    pub handing: Handing,
     /// Whether it leads to the sandbox: its requests cost nothing and are marked in every report.
     pub simulated: bool,
+    /// When its secret ends of itself, where that is known.
+    pub expires_at: Option<Timestamp>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When its secret was last replaced.
     pub rotated_at: Option<Timestamp>,
+}
+
+impl Profile {
+    /// Whether it is a person's own subscription, by whichever of its properties says so: such a profile never stands
+    /// behind a virtual key, whatever else was declared about it (docs/facts.md#terms).
+    pub fn is_plan_login(&self) -> bool {
+        let by_source = match self.source {
+            Source::ClaudeLogin { .. } => true,
+            Source::Sealed
+            | Source::Environment { .. }
+            | Source::File { .. }
+            | Source::Command { .. }
+            | Source::SdkProfile { .. }
+            | Source::Ant { .. } => false,
+        };
+        by_source || self.billing == BillingClass::Plan || self.provenance == Provenance::SetupToken
+    }
 }
 
 /// Names a profile for ever: a UUID v7 in the 32 digits of its simple form.
@@ -97,11 +118,44 @@ pub enum Source {
         /// The variable's name.
         variable: String,
     },
-    /// The first line of a program's output, run at lease time; never through a shell.
+    /// A file that holds nothing else, read at lease time; refused when others could read it.
+    File {
+        /// Its whole path.
+        path: String,
+    },
+    /// The one line a program prints, run at lease time; never through a shell.
     Command {
         /// The program and its arguments, as given; never split by us.
         argv: Vec<String>,
     },
+    /// A profile of the official SDKs, by federation or by login (docs/facts.md#sdk-profiles). It is renewed as they renew it.
+    SdkProfile {
+        /// The directory of `configs/` and `credentials/`; none where the SDKs look at lease time.
+        directory: Option<String>,
+        /// What the SDKs call it.
+        name: Name,
+    },
+    /// What `ant auth print-credentials --access-token` prints at lease time.
+    Ant {
+        /// The profile of `ant`'s; none for the one that is active.
+        profile: Option<Name>,
+    },
+    /// Claude Code's own login, by reference: nothing of it is ever read as a secret, renewed or leased. It is good for
+    /// starting the genuine `claude`, and for nothing else.
+    ClaudeLogin {
+        /// Claude Code's configuration directory; none for the usual one.
+        config_dir: Option<String>,
+    },
+}
+
+/// Whom the raw secret of a profile may be handed to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Handing {
+    /// To nobody: it leaves inside a request to its origin, behind a lease.
+    #[default]
+    Leased,
+    /// Also to a program that the person starts with it, or that asks as their helper (security promise P1).
+    Direct,
 }
 
 /// How a credential is sent to its origin.
@@ -123,11 +177,11 @@ pub enum Provenance {
     SetupToken,
     /// Obtained by workload identity federation: an organization credential.
     Federation,
-    /// Obtained by `ant auth login`: an organization credential.
+    /// Obtained by `ant auth login`, also through an SDK's profile: an organization credential.
     AntLogin,
     /// Issued by another gateway.
     Gateway,
-    /// Not known: fetched from a variable or a command, which can hold anything.
+    /// Not known: fetched from a variable, a file or a command, which can hold anything, or only known once it is fetched.
     Unknown,
 }
 

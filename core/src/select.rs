@@ -3,7 +3,7 @@
 //! Invariants: the key's own order decides; a profile that the key does not name is never chosen; a plan login never
 //! stands behind a virtual key (docs/facts.md#terms).
 
-use crate::profile::{BillingClass, Profile, ProfileId};
+use crate::profile::{Profile, ProfileId};
 use crate::virtual_key::VirtualKey;
 
 /// Why no profile can serve a key.
@@ -33,11 +33,8 @@ pub fn choose<'p>(
     if left.peek().is_none() {
         return Err(NoProfile::NoneAssigned);
     }
-    left.find(|profile| match profile.billing {
-        BillingClass::Metered | BillingClass::Cloud | BillingClass::Gateway => true,
-        BillingClass::Plan => false,
-    })
-    .ok_or(NoProfile::OnlyPlanLogins)
+    left.find(|profile| !profile.is_plan_login())
+        .ok_or(NoProfile::OnlyPlanLogins)
 }
 
 #[cfg(test)]
@@ -47,7 +44,7 @@ mod tests {
 
     use super::*;
     use crate::origin::{BaseUrl, PlainHttp};
-    use crate::profile::{Auth, Provenance, Source};
+    use crate::profile::{Auth, BillingClass, Handing, Provenance, Source};
     use crate::virtual_key::KeyId;
 
     fn profile(id: u128, billing: BillingClass) -> Profile {
@@ -61,9 +58,27 @@ mod tests {
             billing,
             family: None,
             hint: None,
+            handing: Handing::Leased,
             simulated: false,
+            expires_at: None,
             created_at: Timestamp::UNIX_EPOCH,
             rotated_at: None,
+        }
+    }
+
+    fn key_for(profiles: &[u128]) -> VirtualKey {
+        VirtualKey {
+            id: KeyId(Uuid::nil()),
+            name: "tool".parse().unwrap(),
+            profiles: profiles
+                .iter()
+                .map(|id| ProfileId(Uuid::from_u128(*id)))
+                .collect(),
+            models: Vec::new(),
+            expires_at: None,
+            revoked_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            simulated: false,
         }
     }
 
@@ -82,22 +97,29 @@ mod tests {
             (vec![8, 9], Err(NoProfile::NoneAssigned)),
             (vec![9, 2], Err(NoProfile::OnlyPlanLogins)),
         ] {
-            let key = VirtualKey {
-                id: KeyId(Uuid::nil()),
-                name: "tool".parse().unwrap(),
-                profiles: names
-                    .iter()
-                    .map(|id| ProfileId(Uuid::from_u128(*id)))
-                    .collect(),
-                models: Vec::new(),
-                expires_at: None,
-                revoked_at: None,
-                created_at: Timestamp::UNIX_EPOCH,
-                simulated: false,
-            };
+            let key = key_for(&names);
             let find = |id| stored.iter().find(|profile| profile.id == id);
             let chosen = choose(&key, find).map(|profile| profile.id.0.as_u128());
             assert_eq!(chosen, expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_plan_login_is_known_by_any_of_its_marks_whatever_else_was_declared() {
+        let declared = || profile(1, BillingClass::Metered);
+        for plan in [
+            profile(1, BillingClass::Plan),
+            Profile {
+                provenance: Provenance::SetupToken,
+                ..declared()
+            },
+            Profile {
+                source: Source::ClaudeLogin { config_dir: None },
+                ..declared()
+            },
+        ] {
+            let chosen = choose(&key_for(&[1]), |_| Some(&plan));
+            assert_eq!(chosen, Err(NoProfile::OnlyPlanLogins), "{plan:?}");
         }
     }
 }

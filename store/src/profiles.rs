@@ -7,6 +7,7 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use serde_json::{Value, json};
 
 use crate::columns::{instant, maybe_instant, maybe_word, micros, number, parsed, uuid, word};
 use crate::master_key::MasterKey;
@@ -27,7 +28,15 @@ impl Store {
                     what: "secret to seal",
                 });
             }
-            (Source::Environment { .. } | Source::Command { .. }, _) => None,
+            (
+                Source::Environment { .. }
+                | Source::File { .. }
+                | Source::Command { .. }
+                | Source::SdkProfile { .. }
+                | Source::Ant { .. }
+                | Source::ClaudeLogin { .. },
+                _,
+            ) => None,
         };
         let (profile, master_key) = (profile.clone(), self.master_key());
         self.change(move |to| {
@@ -39,7 +48,7 @@ impl Store {
         })
     }
 
-    /// Replaces a profile's secret, family, hint and the time of its last rotation.
+    /// Replaces a profile's secret, family, hint, end and the time of its last rotation.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such profile with a sealed secret.
@@ -47,12 +56,13 @@ impl Store {
         let (changed, secret, master_key) = (changed.clone(), carried(secret), self.master_key());
         self.change(move |to| {
             let updated = to.execute(
-                "UPDATE profiles SET family = :family, hint = :hint, rotated_at = :rotated_at
+                "UPDATE profiles SET family = :family, hint = :hint, expires_at = :expires_at, rotated_at = :rotated_at
                  WHERE id = :id AND removed = 0 AND source = 'sealed'",
                 named_params! {
                     ":id": changed.id.0.into_bytes(),
                     ":family": changed.family.map(Word::word),
                     ":hint": changed.hint,
+                    ":expires_at": changed.expires_at.map(micros),
                     ":rotated_at": changed.rotated_at.map(micros),
                 },
             )?;
@@ -145,19 +155,12 @@ fn found(updated: usize) -> Result<()> {
 }
 
 fn insert(to: &Connection, profile: &Profile) -> Result<()> {
-    let (source, detail) = match &profile.source {
-        Source::Sealed => ("sealed", None),
-        Source::Environment { variable } => ("environment", Some(variable.clone())),
-        Source::Command { argv } => (
-            "command",
-            Some(serde_json::Value::from(argv.as_slice()).to_string()),
-        ),
-    };
+    let (source, detail) = columns_of(&profile.source);
     to.execute(
-        "INSERT INTO profiles (id, name, source, detail, base_url, auth, provenance, billing, family, hint, simulated,
-                               created_at, rotated_at)
-         VALUES (:id, :name, :source, :detail, :base_url, :auth, :provenance, :billing, :family, :hint, :simulated,
-                 :created_at, :rotated_at)",
+        "INSERT INTO profiles (id, name, source, detail, base_url, auth, provenance, billing, family, hint, handing,
+                               simulated, expires_at, created_at, rotated_at)
+         VALUES (:id, :name, :source, :detail, :base_url, :auth, :provenance, :billing, :family, :hint, :handing,
+                 :simulated, :expires_at, :created_at, :rotated_at)",
         named_params! {
             ":id": profile.id.0.into_bytes(),
             ":name": profile.name.as_str(),
@@ -169,7 +172,9 @@ fn insert(to: &Connection, profile: &Profile) -> Result<()> {
             ":billing": profile.billing.word(),
             ":family": profile.family.map(Word::word),
             ":hint": profile.hint,
+            ":handing": profile.handing.word(),
             ":simulated": profile.simulated,
+            ":expires_at": profile.expires_at.map(micros),
             ":created_at": micros(profile.created_at),
             ":rotated_at": profile.rotated_at.map(micros),
         },
@@ -227,26 +232,60 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Profile> {
         billing: word(row, "billing")?,
         family: maybe_word(row, "family")?,
         hint: row.get("hint")?,
+        handing: word(row, "handing")?,
         simulated: row.get("simulated")?,
+        expires_at: maybe_instant(row, "expires_at")?,
         created_at: instant(row, "created_at")?,
         rotated_at: maybe_instant(row, "rotated_at")?,
     })
 }
 
+/// The word of a source, and what else there is to know about it.
+fn columns_of(source: &Source) -> (&'static str, Option<String>) {
+    match source {
+        Source::Sealed => ("sealed", None),
+        Source::Environment { variable } => ("environment", Some(variable.clone())),
+        Source::File { path } => ("file", Some(path.clone())),
+        Source::Command { argv } => ("command", Some(Value::from(argv.as_slice()).to_string())),
+        Source::SdkProfile { directory, name } => (
+            "sdk-profile",
+            Some(json!([name.as_str(), directory]).to_string()),
+        ),
+        Source::Ant { profile } => ("ant", profile.as_ref().map(ToString::to_string)),
+        Source::ClaudeLogin { config_dir } => ("claude-login", config_dir.clone()),
+    }
+}
+
 fn read_source(row: &Row<'_>) -> rusqlite::Result<Source> {
     let source: String = row.get("source")?;
-    match source.as_str() {
-        "environment" => Ok(Source::Environment {
+    Ok(match source.as_str() {
+        "environment" => Source::Environment {
             variable: row.get("detail")?,
-        }),
-        "command" => {
-            let argv = parsed(row, "detail", |text| serde_json::from_str(text).ok())?;
-            Ok(Source::Command { argv })
-        }
+        },
+        "file" => Source::File {
+            path: row.get("detail")?,
+        },
+        "command" => Source::Command {
+            argv: parsed(row, "detail", |text| serde_json::from_str(text).ok())?,
+        },
+        "sdk-profile" => parsed(row, "detail", |text| {
+            let (name, directory) = serde_json::from_str::<(String, Option<String>)>(text).ok()?;
+            let name = name.parse().ok()?;
+            Some(Source::SdkProfile { directory, name })
+        })?,
+        "ant" => Source::Ant {
+            profile: match row.get::<_, Option<String>>("detail")? {
+                Some(_) => Some(parsed(row, "detail", |text| text.parse().ok())?),
+                None => None,
+            },
+        },
+        "claude-login" => Source::ClaudeLogin {
+            config_dir: row.get("detail")?,
+        },
         _ => parsed(row, "source", |text| {
             (text == "sealed").then_some(Source::Sealed)
-        }),
-    }
+        })?,
+    })
 }
 
 /// Reads back what was written. Parsing drops one `/v1` at the end; giving it one to drop keeps any of the path's own.

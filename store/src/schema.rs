@@ -12,7 +12,10 @@ use crate::{Error, Result};
 const APPLICATION: i64 = 0x6b72_7631;
 
 /// Migration n brings a database from number n to n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_sources.sql"),
+];
 
 /// Brings a database up to date; 0 is a database just being made.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
@@ -89,6 +92,36 @@ mod tests {
         let (mut connection, _) = stopped_at(MIGRATIONS.len());
         migrate(&mut connection, Path::new("x")).unwrap();
         assert!(matches!(is_behind(&connection, Path::new("x")), Ok(false)));
+    }
+
+    #[test]
+    fn profiles_of_the_first_schema_keep_what_they_had() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(&format!(
+                "PRAGMA foreign_keys = ON; {} PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION};
+                 INSERT INTO profiles VALUES (zeroblob(16), 'ci', 'environment', 'CI_KEY', 'https://api.anthropic.com',
+                     'api-key', 'unknown', 'metered', NULL, NULL, 0, 5, NULL, 0);
+                 INSERT INTO meta VALUES (1, 'key-file', x'00', 1, zeroblob(16));
+                 INSERT INTO sealed VALUES (zeroblob(16), 1, x'00');",
+                MIGRATIONS[0]
+            ))
+            .unwrap();
+        migrate(&mut connection, Path::new("x")).unwrap();
+        let row: (String, String, String, Option<i64>) = connection
+            .query_row(
+                "SELECT source, detail, handing, expires_at FROM profiles JOIN meta ON default_profile = id
+                 JOIN sealed ON profile = id",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            )
+            .unwrap();
+        let kept = ("environment".to_owned(), "CI_KEY".to_owned());
+        assert_eq!(row, (kept.0, kept.1, "leased".to_owned(), None));
+        for (source, taken) in [("'claude-login'", true), ("'anything'", false)] {
+            let changed = connection.execute(&format!("UPDATE profiles SET source = {source}"), []);
+            assert_eq!(changed.is_ok(), taken, "{source}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Invariant: each word stands here once and serves both ways; a new variant does not compile without its word.
 
 use keyreeve_core::price::Basis;
-use keyreeve_core::profile::{Auth, BillingClass, Provenance};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Provenance};
 use keyreeve_core::token::Family;
 
 use crate::open::MasterKeyHome;
@@ -34,6 +34,11 @@ macro_rules! words {
 words!(Auth {
     ApiKey => "api-key",
     Bearer => "bearer",
+});
+
+words!(Handing {
+    Leased => "leased",
+    Direct => "direct",
 });
 
 words!(Provenance {

@@ -47,10 +47,20 @@ pub(super) async fn obtain(
     profile: &Profile,
     argv: &[String],
 ) -> Result<Credential, SourceError> {
+    printed(broker, profile, argv, KEPT_FOR).await
+}
+
+/// As [`obtain`], for a program whose output is good for as long as `kept_for`.
+pub(super) async fn printed(
+    broker: &Broker,
+    profile: &Profile,
+    argv: &[String],
+    kept_for: Duration,
+) -> Result<Credential, SourceError> {
     let slot = broker.commands.slot(profile.id);
     // Held while the program runs, so that everybody else waits for this run instead of starting another.
     let mut kept = slot.lock().await;
-    if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(argv)) {
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(argv, kept_for)) {
         return fetched(profile, &kept.printed);
     }
     *kept = None;
@@ -72,8 +82,8 @@ impl Outputs {
 }
 
 impl Kept {
-    fn serves(&self, argv: &[String]) -> bool {
-        self.argv == argv && self.at.elapsed() < KEPT_FOR
+    fn serves(&self, argv: &[String], kept_for: Duration) -> bool {
+        self.argv == argv && self.at.elapsed() < kept_for
     }
 }
 
@@ -83,7 +93,12 @@ fn others_secrets(broker: &Broker) -> Vec<String> {
     let profiles = policy.iter().flat_map(|policy| policy.profiles());
     let referred = profiles.filter_map(|profile| match &profile.source {
         Source::Environment { variable } => Some(variable.as_str()),
-        Source::Sealed | Source::Command { .. } => None,
+        Source::Sealed
+        | Source::File { .. }
+        | Source::Command { .. }
+        | Source::SdkProfile { .. }
+        | Source::Ant { .. }
+        | Source::ClaudeLogin { .. } => None,
     });
     let environment = &broker.environment;
     let holds_a_key = |name: &&str| environment.get(name).is_some_and(looks_like_a_key);

@@ -1,13 +1,16 @@
 //! Where a profile's secret comes from, one file a source. Each yields a [`Credential`] bound to the profile's origin.
 
+mod ant;
 pub(crate) mod command;
 mod environment;
+mod file;
 mod sealed;
 
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::{self, Problem};
+use keyreeve_os::files::FileError;
 
 use crate::Broker;
 
@@ -23,6 +26,17 @@ pub enum SourceError {
     /// What the source gave is not a credential.
     #[error("what came is not a usable credential{}", .0.map(|problem| format!(": {problem}")).unwrap_or_default())]
     NotACredential(Option<Problem>),
+    /// The file is missing, or somebody else could read or change it.
+    #[error("the file of the secret is not taken{}", mended_by(.0))]
+    File(#[source] FileError),
+    /// The login is another program's own: nothing of it is read, so there is nothing to lease.
+    #[error(
+        "Claude Code's own login is used by Claude Code alone, and never stands behind a virtual key: start it with `keyreeve exec -- claude`"
+    )]
+    ClaudeLogin,
+    /// Nothing is known of it but its name.
+    #[error("the SDK profile {0} cannot be read yet")]
+    SdkProfile(String),
     /// The command failed; what it printed is not shown.
     #[error("the command {program} {what}")]
     Command {
@@ -38,7 +52,11 @@ pub(crate) async fn obtain(broker: &Broker, profile: &Profile) -> Result<Credent
     match &profile.source {
         Source::Sealed => sealed::obtain(broker, profile),
         Source::Environment { variable } => environment::obtain(broker, profile, variable),
+        Source::File { path } => file::obtain(profile, path),
         Source::Command { argv } => command::obtain(broker, profile, argv).await,
+        Source::SdkProfile { name, .. } => Err(SourceError::SdkProfile(name.to_string())),
+        Source::Ant { profile: theirs } => ant::obtain(broker, profile, theirs.as_ref()).await,
+        Source::ClaudeLogin { .. } => Err(SourceError::ClaudeLogin),
     }
 }
 
@@ -53,10 +71,23 @@ fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
     }
 }
 
+/// The mending command, for the end of a sentence.
+fn mended_by(error: &FileError) -> String {
+    error
+        .hint()
+        .map(|command| format!(" (mend it with `{command}`)"))
+        .unwrap_or_default()
+}
+
 fn bind(profile: &Profile, secret: Secret, family: token::Family) -> Credential {
     let provenance = match profile.source {
         Source::Sealed => profile.provenance,
-        Source::Environment { .. } | Source::Command { .. } => Provenance::Unknown,
+        Source::Ant { .. } => Provenance::AntLogin,
+        Source::Environment { .. }
+        | Source::File { .. }
+        | Source::Command { .. }
+        | Source::SdkProfile { .. }
+        | Source::ClaudeLogin { .. } => Provenance::Unknown,
     };
     Credential::new(secret, family, provenance, profile.base_url.clone())
 }

@@ -1,7 +1,7 @@
 //! Profiles and virtual keys, as lists show them.
 
 use jiff::Timestamp;
-use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::Policy;
 use serde::Serialize;
@@ -36,8 +36,12 @@ pub struct ProfileView {
     pub provenance: &'static str,
     /// `metered`, `cloud`, `gateway` or `plan`.
     pub billing: &'static str,
+    /// `leased`, or `direct` where the raw secret may also be handed to a program.
+    pub handing: &'static str,
     /// Whether it leads to a sandbox.
     pub simulated: bool,
+    /// When its secret ends of itself, where that is known.
+    pub expires_at: Option<String>,
     /// When it was added.
     pub created_at: String,
     /// When its secret was last replaced.
@@ -55,10 +59,32 @@ pub enum SourceView {
         /// Its name.
         variable: String,
     },
+    /// A file, read at lease time.
+    File {
+        /// Its whole path.
+        path: String,
+    },
     /// A program, run at lease time.
     Command {
         /// The program and its arguments.
         argv: Vec<String>,
+    },
+    /// A profile of the official SDKs.
+    SdkProfile {
+        /// Where it lies; null where the SDKs look.
+        directory: Option<String>,
+        /// Its name.
+        name: String,
+    },
+    /// The login of Anthropic's `ant`.
+    Ant {
+        /// The profile of `ant`'s; null for the one that is active.
+        profile: Option<String>,
+    },
+    /// Claude Code's own login, of which nothing is read.
+    ClaudeLogin {
+        /// Claude Code's configuration directory; null for the usual one.
+        config_dir: Option<String>,
     },
 }
 
@@ -128,7 +154,9 @@ impl ProfileView {
             hint: profile.hint.clone(),
             provenance: provenance(profile.provenance),
             billing: billing(profile.billing),
+            handing: handing(profile.handing),
             simulated: profile.simulated,
+            expires_at: profile.expires_at.map(|at| at.to_string()),
             created_at: profile.created_at.to_string(),
             rotated_at: profile.rotated_at.map(|at| at.to_string()),
         }
@@ -142,7 +170,18 @@ impl From<&Source> for SourceView {
             Source::Environment { variable } => Self::Environment {
                 variable: variable.clone(),
             },
+            Source::File { path } => Self::File { path: path.clone() },
             Source::Command { argv } => Self::Command { argv: argv.clone() },
+            Source::SdkProfile { directory, name } => Self::SdkProfile {
+                directory: directory.clone(),
+                name: name.to_string(),
+            },
+            Source::Ant { profile } => Self::Ant {
+                profile: profile.as_ref().map(ToString::to_string),
+            },
+            Source::ClaudeLogin { config_dir } => Self::ClaudeLogin {
+                config_dir: config_dir.clone(),
+            },
         }
     }
 }
@@ -201,6 +240,13 @@ fn auth(auth: Auth) -> &'static str {
     match auth {
         Auth::ApiKey => "api-key",
         Auth::Bearer => "bearer",
+    }
+}
+
+fn handing(handing: Handing) -> &'static str {
+    match handing {
+        Handing::Leased => "leased",
+        Handing::Direct => "direct",
     }
 }
 

@@ -6,7 +6,7 @@ use keyreeve_broker::{Ask, Broker, Client, Lease, LeaseError};
 use keyreeve_core::credential::Credential;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::price::PriceTable;
-use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::virtual_key::{KeyId, Kind, Presented, VirtualKey, mint};
@@ -95,7 +95,9 @@ fn profile(source: Source, origin: &str) -> Profile {
         billing: BillingClass::Gateway,
         family: None,
         hint: None,
+        handing: Handing::Leased,
         simulated: false,
+        expires_at: None,
         created_at: world::now(),
         rotated_at: None,
     }

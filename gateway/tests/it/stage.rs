@@ -14,7 +14,7 @@ use keyreeve_broker::Broker;
 use keyreeve_broker::upstream::{Patience, Upstream};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::price::PriceTable;
-use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::token::Family;
@@ -150,7 +150,9 @@ impl Setup {
             billing: BillingClass::Gateway,
             family: sealed.then_some(self.family),
             hint: None,
+            handing: Handing::Leased,
             simulated: self.simulated,
+            expires_at: None,
             created_at: world::now(),
             rotated_at: None,
         }

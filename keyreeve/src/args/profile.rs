@@ -1,6 +1,8 @@
 //! `profile …` as typed.
 
-use clap::{ArgGroup, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{ArgAction, ArgGroup, Subcommand, ValueEnum};
 use keyreeve_core::profile::Name;
 
 /// `profile …`
@@ -46,6 +48,7 @@ pub(crate) enum Profile {
         pass show anthropic | keyreeve profile add work --stdin\n  \
         keyreeve profile add ci --env ANTHROPIC_API_KEY\n  \
         keyreeve profile add vault --command -- op read op://dev/anthropic/key\n  \
+        keyreeve profile add box --from-file /run/secrets/anthropic\n  \
         keyreeve profile add team --origin https://gateway.example --auth bearer --stdin"
 )]
 #[expect(
@@ -67,12 +70,33 @@ pub(crate) struct AddProfile {
     /// Read the secret at lease time from this environment variable of `keyreeve serve`
     #[arg(long, group = "secret", value_name = "NAME")]
     pub(crate) env: Option<String>,
+    /// Read the secret at lease time from this file, which must be yours alone
+    #[arg(long, group = "secret", value_name = "PATH")]
+    pub(crate) from_file: Option<PathBuf>,
+    /// Use this profile of the official SDKs: federation, or a login that is renewed as they renew it
+    #[arg(long, group = "secret", value_name = "NAME")]
+    pub(crate) sdk_profile: Option<Name>,
+    /// Where that profile lies [default: where the SDKs look when it is used]
+    #[arg(long, value_name = "DIR", requires = "sdk_profile")]
+    pub(crate) sdk_dir: Option<PathBuf>,
+    /// Use the login of Anthropic's `ant` [default: of its active profile]
+    #[arg(long, group = "secret", value_name = "PROFILE", num_args = 0..=1, action = ArgAction::Set)]
+    pub(crate) ant: Option<Vec<Name>>,
+    /// Refer to Claude Code's own login, to start Claude Code with; nothing of it is read, and no key can use it
+    #[arg(long, group = "secret", conflicts_with_all = ["origin", "auth", "direct"])]
+    pub(crate) claude_login: bool,
+    /// Claude Code's configuration directory, for --claude-login [default: the usual one]
+    #[arg(long, value_name = "DIR", requires = "claude_login")]
+    pub(crate) config_dir: Option<PathBuf>,
     /// Run the program after `--` at lease time; it must print the secret as its only line
     #[arg(long, group = "secret", requires = "argv")]
     pub(crate) command: bool,
     /// The program and its arguments, for --command
     #[arg(last = true, value_name = "ARGV", requires = "command")]
     pub(crate) argv: Vec<String>,
+    /// Let programs you start have the raw secret, not only virtual keys
+    #[arg(long)]
+    pub(crate) direct: bool,
     /// Allow plain http, to an IP address of this machine's own
     #[arg(long)]
     pub(crate) insecure_loopback: bool,

@@ -1,7 +1,7 @@
 //! `key`: make virtual keys, list them, replace them, revoke them.
 
 use keyreeve_broker::view::{KeyView, KeysView};
-use keyreeve_core::profile::{BillingClass, Name};
+use keyreeve_core::profile::Name;
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::world::now;
@@ -55,7 +55,7 @@ fn add(add: AddKey, world: &World) -> Result<(), CommandError> {
     let mut profiles = Vec::new();
     for name in &add.profiles {
         let profile = profile::find(&policy, name)?;
-        if profile.billing == BillingClass::Plan {
+        if profile.is_plan_login() {
             return Err(CommandError::new(
                 Exit::Policy,
                 format!(

@@ -1,8 +1,10 @@
 //! `profile …`: what was typed, parsed once, ready to use.
 
+use std::path::Path;
+
 use keyreeve_core::api::Api;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, Name};
+use keyreeve_core::profile::{Auth, Handing, Name};
 
 use crate::args;
 use crate::settings::Problem;
@@ -27,6 +29,7 @@ pub(crate) struct AddProfile {
     pub(crate) base_url: BaseUrl,
     pub(crate) api: Api,
     pub(crate) auth: Auth,
+    pub(crate) handing: Handing,
     pub(crate) secret: SecretFrom,
 }
 
@@ -37,8 +40,32 @@ pub(crate) enum SecretFrom {
     Given(Given),
     /// An environment variable, at lease time.
     Environment { variable: String },
+    /// A file, at lease time.
+    File { path: String },
     /// A program, at lease time.
     Command { argv: Vec<String> },
+    /// A profile of the official SDKs.
+    SdkProfile {
+        directory: Option<String>,
+        name: Name,
+    },
+    /// The login of Anthropic's `ant`.
+    Ant { profile: Option<Name> },
+    /// Claude Code's own login, by reference.
+    ClaudeLogin { config_dir: Option<String> },
+}
+
+impl SecretFrom {
+    /// How such a credential is sent, where the person did not say: a login always as a bearer token.
+    fn usual_auth(&self, api: Api) -> Auth {
+        match self {
+            Self::SdkProfile { .. } | Self::Ant { .. } | Self::ClaudeLogin { .. } => Auth::Bearer,
+            Self::Given(_)
+            | Self::Environment { .. }
+            | Self::File { .. }
+            | Self::Command { .. } => api.usual_auth(),
+        }
+    }
 }
 
 impl Profile {
@@ -62,7 +89,7 @@ impl Profile {
     }
 }
 
-fn add_profile(typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
+fn add_profile(mut typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
     let mut problems = Vec::new();
     let plain = if typed.insecure_loopback {
         PlainHttp::LoopbackOnly
@@ -76,18 +103,7 @@ fn add_profile(typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
             None
         }
     };
-    let secret = match (typed.env, typed.command) {
-        (Some(variable), _) if is_variable(&variable) => SecretFrom::Environment { variable },
-        (Some(_), _) => {
-            problems.push(Problem::of_flag(
-                "--env",
-                "takes the name of a variable, such as ANTHROPIC_API_KEY",
-            ));
-            SecretFrom::Given(Given::Asked)
-        }
-        (None, true) => SecretFrom::Command { argv: typed.argv },
-        (None, false) => SecretFrom::Given(given(typed.stdin)),
-    };
+    let secret = secret_from(&mut typed, &mut problems);
     let Some(base_url) = base_url.filter(|_| problems.is_empty()) else {
         return Err(problems);
     };
@@ -95,15 +111,71 @@ fn add_profile(typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
     let auth = match typed.auth {
         Some(args::Auth::ApiKey) => Auth::ApiKey,
         Some(args::Auth::Bearer) => Auth::Bearer,
-        None => api.usual_auth(),
+        None => secret.usual_auth(api),
+    };
+    let handing = if typed.direct {
+        Handing::Direct
+    } else {
+        Handing::Leased
     };
     Ok(AddProfile {
         name: typed.name,
         base_url,
         api,
         auth,
+        handing,
         secret,
     })
+}
+
+fn secret_from(typed: &mut args::AddProfile, problems: &mut Vec<Problem>) -> SecretFrom {
+    if let Some(variable) = typed.env.take() {
+        if !is_variable(&variable) {
+            let what = "takes the name of a variable, such as ANTHROPIC_API_KEY";
+            problems.push(Problem::of_flag("--env", what));
+        }
+        SecretFrom::Environment { variable }
+    } else if let Some(path) = typed.from_file.take() {
+        let path = whole_path("--from-file", &path, problems);
+        SecretFrom::File { path }
+    } else if let Some(name) = typed.sdk_profile.take() {
+        let directory = typed.sdk_dir.take();
+        SecretFrom::SdkProfile {
+            directory: directory.map(|path| whole_path("--sdk-dir", &path, problems)),
+            name,
+        }
+    } else if let Some(profile) = typed.ant.take() {
+        SecretFrom::Ant {
+            profile: profile.into_iter().next(),
+        }
+    } else if typed.claude_login {
+        let directory = typed.config_dir.take();
+        SecretFrom::ClaudeLogin {
+            config_dir: directory.map(|path| whole_path("--config-dir", &path, problems)),
+        }
+    } else if typed.command {
+        SecretFrom::Command {
+            argv: std::mem::take(&mut typed.argv),
+        }
+    } else {
+        SecretFrom::Given(given(typed.stdin))
+    }
+}
+
+/// A path that means the same wherever keyreeve is started later.
+fn whole_path(flag: &'static str, path: &Path, problems: &mut Vec<Problem>) -> String {
+    match path.to_str() {
+        Some(text) if path.is_absolute() => text.to_owned(),
+        Some(_) => {
+            let what = "takes a whole path, from / on: it is looked up later, from elsewhere";
+            problems.push(Problem::of_flag(flag, what));
+            String::new()
+        }
+        None => {
+            problems.push(Problem::of_flag(flag, "takes a path in UTF-8"));
+            String::new()
+        }
+    }
 }
 
 fn api(base_url: &BaseUrl, simulated: bool) -> Result<Api, Vec<Problem>> {

@@ -81,6 +81,74 @@ fn a_secret_can_stay_where_it_is() {
 }
 
 #[test]
+fn a_secret_can_come_from_other_programs_and_files() {
+    let case = Case::new();
+    for (name, arguments) in [
+        ("box", &["--from-file", "/run/secrets/key", "--direct"][..]),
+        ("fed", &["--sdk-profile", "ci"]),
+        (
+            "fed2",
+            &["--sdk-profile", "ci", "--sdk-dir", "/srv/anthropic"],
+        ),
+        ("ant", &["--ant"]),
+        ("ant2", &["--ant", "office"]),
+        ("mine", &["--claude-login"]),
+        (
+            "hers",
+            &["--claude-login", "--config-dir", "/home/her/.claude"],
+        ),
+    ] {
+        let added = case.run(&[&["profile", "add", name], arguments].concat());
+        ends(added, 0);
+    }
+    check(
+        "profile_list_programs",
+        &case,
+        &case.run(&["profile", "list"]),
+    );
+    check(
+        "profile_show_direct",
+        &case,
+        &case.run(&["profile", "show", "box"]),
+    );
+    check(
+        "profile_rotate_login",
+        &case,
+        &case.feed(&["profile", "rotate", "mine", "--stdin"], "x"),
+    );
+    let shown = case.run(&["profile", "show", "fed2", "--json"]);
+    let shown = shown.expect_code(0).json();
+    assert_eq!(shown["source"]["kind"], "sdk-profile");
+    assert_eq!(shown["source"]["directory"], "/srv/anthropic");
+    assert_eq!(shown["handing"], "leased");
+    for wrong in [
+        &["--from-file", "secrets/key"][..],
+        &["--claude-login", "--direct"],
+        &["--claude-login", "--origin", "https://gateway.example"],
+        &["--ant", "--stdin"],
+        &["--sdk-dir", "/srv/anthropic"],
+    ] {
+        let added = case.run(&[&["profile", "add", "wrong"], wrong].concat());
+        ends(added, 2);
+    }
+}
+
+#[test]
+fn su_01_a_plan_login_stands_behind_no_key() {
+    let case = Case::new();
+    check(
+        "profile_login",
+        &case,
+        &case.run(&["profile", "add", "mine", "--claude-login"]),
+    );
+    check(
+        "key_add_plan",
+        &case,
+        &case.run(&["key", "add", "laptop", "--profile", "mine"]),
+    );
+}
+
+#[test]
 fn another_gateway_takes_any_printable_token() {
     let case = Case::new();
     let origin = [

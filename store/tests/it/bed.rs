@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::price::Basis;
-use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::usage::Tokens;
 use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
@@ -99,7 +99,9 @@ pub(crate) fn profile(number: u128, name: &str) -> Profile {
         billing: BillingClass::Metered,
         family: None,
         hint: Some("sk-ant-…1234".to_owned()),
+        handing: Handing::Leased,
         simulated: false,
+        expires_at: None,
         created_at: at(0),
         rotated_at: None,
     }

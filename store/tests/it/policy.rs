@@ -3,10 +3,24 @@
 use std::sync::Arc;
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, Profile, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, Source};
 use keyreeve_store::Error;
 
 use crate::bed::{Bed, at, id, key, key_secret, profile, secret};
+
+fn from(number: u128, name: &str, source: Source) -> Profile {
+    Profile {
+        source,
+        ..profile(number, name)
+    }
+}
+
+fn sdk_profile(directory: Option<String>) -> Source {
+    Source::SdkProfile {
+        directory,
+        name: "default".parse().unwrap(),
+    }
+}
 
 #[test]
 fn profiles_come_back_as_they_were_put_in() {
@@ -31,6 +45,35 @@ fn profiles_come_back_as_they_were_put_in() {
             rotated_at: Some(at(3)),
             ..profile(3, "c-command")
         },
+        Profile {
+            source: Source::File {
+                path: "/run/secrets/an ant's key".to_owned(),
+            },
+            handing: Handing::Direct,
+            expires_at: Some(at(9)),
+            ..profile(4, "d-file")
+        },
+        from(5, "e-sdk", sdk_profile(None)),
+        from(6, "f-sdk", sdk_profile(Some("/home/me/\"x\"".to_owned()))),
+        from(7, "g-ant", Source::Ant { profile: None }),
+        from(
+            8,
+            "h-ant",
+            Source::Ant {
+                profile: Some("work".parse().unwrap()),
+            },
+        ),
+        Profile {
+            billing: BillingClass::Plan,
+            ..from(9, "i-login", Source::ClaudeLogin { config_dir: None })
+        },
+        from(
+            10,
+            "j-login",
+            Source::ClaudeLogin {
+                config_dir: Some("/home/me/.claude-work".to_owned()),
+            },
+        ),
     ];
     let store = bed.open();
     for case in &cases {

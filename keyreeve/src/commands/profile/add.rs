@@ -1,7 +1,7 @@
 //! `profile add`: bind a credential to its one origin and seal it, or note where it comes from.
 
 use keyreeve_core::api::Api;
-use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
+use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
 use keyreeve_os::programs;
@@ -10,7 +10,7 @@ use keyreeve_store::Policy;
 
 use super::{pasted, show};
 use crate::error::{CommandError, Exit};
-use crate::settings::{AddProfile, SecretFrom};
+use crate::settings::{AddProfile, Given, SecretFrom};
 use crate::wiring::{self, World};
 
 /// A new profile's source, and the secret where it is sealed.
@@ -26,6 +26,15 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
     // Before anybody is asked for a secret.
     refuse_taken(&add.name, &*store.policy()?)?;
     let origin = origin(&add, world)?;
+    let billing = match origin.source {
+        Source::ClaudeLogin { .. } => BillingClass::Plan,
+        Source::Sealed
+        | Source::Environment { .. }
+        | Source::File { .. }
+        | Source::Command { .. }
+        | Source::SdkProfile { .. }
+        | Source::Ant { .. } => add.api.billing(),
+    };
     let profile = Profile {
         id: ProfileId(wiring::fresh_id()?),
         name: add.name,
@@ -35,10 +44,12 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
         source: origin.source,
         base_url: add.base_url,
         auth: add.auth,
-        billing: add.api.billing(),
+        billing,
         family: origin.family,
         hint: origin.hint,
+        handing: add.handing,
         simulated: add.api == Api::Sandbox,
+        expires_at: None,
         created_at: now(),
         rotated_at: None,
     };
@@ -46,7 +57,19 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
     if store.policy()?.default_profile().is_none() {
         store.use_profile(profile.id)?;
     }
+    tell(&profile, world);
+    show::changed(&profile.name, &store, world)
+}
+
+/// Says what was kept and what can be done with it.
+fn tell(profile: &Profile, world: &World) {
     let name = &profile.name;
+    if profile.is_plan_login() {
+        world.output.note(&format!(
+            "profile `{name}` starts Claude Code with a plan login; no key can use it, and nothing of it is read"
+        ));
+        return;
+    }
     world.output.note(&format!(
         "profile `{name}` goes to {} and nowhere else",
         profile.base_url
@@ -54,7 +77,6 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
     world
         .output
         .hint(&format!("keyreeve key add NAME --profile {name}"));
-    show::changed(name, &store, world)
 }
 
 fn refuse_taken(name: &Name, policy: &Policy) -> Result<(), CommandError> {
@@ -79,22 +101,7 @@ fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
         hint: None,
     };
     match &add.secret {
-        SecretFrom::Given(from) => {
-            let instead = format!("keyreeve profile add {} --stdin", add.name);
-            let taken = pasted::take(*from, add.api, world, &instead)?;
-            if add.api == Api::Gateway && taken.family == Family::ApiKey {
-                world.output.note(&format!(
-                    "this looks like Anthropic's key, and will be sent to {}",
-                    add.base_url
-                ));
-            }
-            Ok(Origin {
-                source: Source::Sealed,
-                secret: Some(taken.secret),
-                family: Some(taken.family),
-                hint: Some(taken.hint),
-            })
-        }
+        SecretFrom::Given(from) => given(*from, add, world),
         SecretFrom::Environment { variable } => {
             if world
                 .snapshot
@@ -110,10 +117,39 @@ fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
                 variable: variable.clone(),
             }))
         }
+        SecretFrom::File { path } => Ok(fetched(Source::File { path: path.clone() })),
         SecretFrom::Command { argv } => Ok(fetched(Source::Command {
             argv: found(argv, world)?,
         })),
+        SecretFrom::SdkProfile { directory, name } => Ok(fetched(Source::SdkProfile {
+            directory: directory.clone(),
+            name: name.clone(),
+        })),
+        SecretFrom::Ant { profile } => Ok(fetched(Source::Ant {
+            profile: profile.clone(),
+        })),
+        SecretFrom::ClaudeLogin { config_dir } => Ok(fetched(Source::ClaudeLogin {
+            config_dir: config_dir.clone(),
+        })),
     }
+}
+
+/// Takes the secret from the person.
+fn given(from: Given, add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
+    let instead = format!("keyreeve profile add {} --stdin", add.name);
+    let taken = pasted::take(from, add.api, world, &instead)?;
+    if add.api == Api::Gateway && taken.family == Family::ApiKey {
+        world.output.note(&format!(
+            "this looks like Anthropic's key, and will be sent to {}",
+            add.base_url
+        ));
+    }
+    Ok(Origin {
+        source: Source::Sealed,
+        secret: Some(taken.secret),
+        family: Some(taken.family),
+        hint: Some(taken.hint),
+    })
 }
 
 /// The command with its program by its whole path: looked up once, by the person who can see what was found, and not

@@ -68,7 +68,13 @@ fn rotate(name: &Name, from: Given, world: &World) -> Result<(), CommandError> {
         Source::Environment { variable } => {
             return Err(not_ours(name, &format!("the variable {variable}")));
         }
+        Source::File { path } => return Err(not_ours(name, path)),
         Source::Command { .. } => return Err(not_ours(name, "a program")),
+        Source::SdkProfile { name: theirs, .. } => {
+            return Err(not_ours(name, &format!("the SDK profile {theirs}")));
+        }
+        Source::Ant { .. } => return Err(not_ours(name, "`ant`")),
+        Source::ClaudeLogin { .. } => return Err(not_ours(name, "Claude Code")),
     }
     let instead = format!("keyreeve profile rotate {name} --stdin");
     let taken = pasted::take(from, profile.api(), world, &instead)?;

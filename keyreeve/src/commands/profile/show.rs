@@ -53,8 +53,14 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
         ("as", view.auth.to_owned()),
         ("billed", billed(&view).to_owned()),
         ("provenance", view.provenance.to_owned()),
+        ("raw secret", handed(view.handing).to_owned()),
         ("added", to_the_minute(&view.created_at)),
     ];
+    lines.extend(
+        view.expires_at
+            .as_deref()
+            .map(|at| ("expires", to_the_minute(at))),
+    );
     lines.extend(
         view.rotated_at
             .as_deref()
@@ -91,7 +97,31 @@ fn secret(profile: &ProfileView) -> String {
     match &profile.source {
         SourceView::Sealed => profile.hint.clone().unwrap_or_default(),
         SourceView::Environment { variable } => format!("${variable}"),
+        SourceView::File { path } => path.clone(),
         SourceView::Command { argv } => argv.join(" "),
+        SourceView::SdkProfile {
+            directory: None,
+            name,
+        } => format!("SDK profile {name}"),
+        SourceView::SdkProfile {
+            directory: Some(directory),
+            name,
+        } => format!("SDK profile {name} in {directory}"),
+        SourceView::Ant { profile: None } => "the login of ant".to_owned(),
+        SourceView::Ant {
+            profile: Some(theirs),
+        } => format!("the login of ant, profile {theirs}"),
+        SourceView::ClaudeLogin { config_dir: None } => "Claude Code's own login".to_owned(),
+        SourceView::ClaudeLogin {
+            config_dir: Some(directory),
+        } => format!("Claude Code's own login in {directory}"),
+    }
+}
+
+fn handed(handing: &str) -> &'static str {
+    match handing {
+        "direct" => "may be handed to programs",
+        _ => "leaves in requests only",
     }
 }
 

@@ -5,7 +5,9 @@
 
 use jiff::Timestamp;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, BillingClass, Name, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{
+    Auth, BillingClass, Handing, Name, Profile, ProfileId, Provenance, Source,
+};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
 use keyreeve_core::virtual_key::{KeyId, VirtualKey};
@@ -91,7 +93,9 @@ impl Preparation<'_> {
             billing: BillingClass::Metered,
             family: Some(Family::ApiKey),
             hint: Some("made up".to_owned()),
+            handing: Handing::Leased,
             simulated: true,
+            expires_at: None,
             created_at: now(),
             rotated_at: None,
         };
