@@ -15,6 +15,7 @@ use crate::ask::{Ask, Endpoint, Shape};
 use crate::cache::Prompt;
 use crate::credentials::Presented;
 use crate::errors::Refusal;
+use crate::oauth;
 use crate::reply::compose;
 use crate::script::Step;
 use crate::seen::Digest;
@@ -60,10 +61,15 @@ impl<'a> Call<'a> {
 
     /// Takes the next step of the credential's script. Only requests to the API itself take steps.
     pub(crate) fn step(&self) -> Option<Step> {
-        if !self.head.uri.path().starts_with("/v1/") {
+        let path = self.head.uri.path();
+        if !path.starts_with("/v1/") {
             return None;
         }
-        let fingerprint = Presented::of(&self.head.headers).fingerprint()?;
+        let fingerprint = if path == oauth::PATH {
+            oauth::presented(&self.body.bytes)?
+        } else {
+            Presented::of(&self.head.headers).fingerprint()?
+        };
         self.state.scripts().next(&fingerprint)
     }
 
@@ -79,6 +85,12 @@ impl<'a> Call<'a> {
             (&Method::HEAD | &Method::GET, "/" | "/api/hello") => Ok(Answer::json(&"hello")),
             (&Method::POST, "/v1/messages") => self.messages(),
             (&Method::POST, "/v1/messages/count_tokens") => self.count_tokens(),
+            (&Method::POST, oauth::PATH) => Ok(oauth::answer(
+                &self.head.headers,
+                &self.body.bytes,
+                self.mark,
+                &mut self.state.used(),
+            )),
             (&Method::GET | &Method::HEAD, "/v1/models") => {
                 let credential = self.enter()?;
                 let query = self.head.uri.query().unwrap_or_default();
@@ -89,10 +101,10 @@ impl<'a> Call<'a> {
                 let model = self.state.models.get(&path["/v1/models/".len()..])?;
                 Ok(self.signed(Answer::json(model), &credential))
             }
-            (_, "/v1/messages" | "/v1/messages/count_tokens" | "/v1/models") => Err(Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Method Not Allowed",
-            )),
+            (_, "/v1/messages" | "/v1/messages/count_tokens" | "/v1/models" | oauth::PATH) => {
+                let text = "Method Not Allowed";
+                Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text))
+            }
             _ => Err(Refusal::like("endpoint_not_found")),
         }
     }

@@ -153,7 +153,7 @@ fn explanation() -> Value {
         "what": "a simulated Anthropic API; nothing here reaches a model or costs money",
         "endpoints": [
             "POST /v1/messages", "POST /v1/messages/count_tokens", "GET /v1/models", "GET /v1/models/{id}",
-            "HEAD /", "HEAD /api/hello",
+            "POST /v1/oauth/token", "HEAD /", "HEAD /api/hello",
         ],
         "control": {
             "PUT /_sandbox/keys/{fingerprint}/script": "sets a key's script: a JSON array of steps, one per request",

@@ -83,7 +83,7 @@ impl<'a> Presented<'a> {
 }
 
 /// The values of `anthropic-beta`, whether in one header or in several.
-fn betas(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub(crate) fn betas(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all("anthropic-beta")
         .iter()

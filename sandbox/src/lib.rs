@@ -19,6 +19,7 @@ mod delivery;
 mod errors;
 mod follow;
 mod models;
+mod oauth;
 mod reply;
 mod route;
 mod script;

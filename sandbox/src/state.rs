@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::cache::Cache;
 use crate::models::Models;
+use crate::oauth::Used;
 use crate::script::Scripts;
 use crate::seen::Ring;
 use crate::server::Clock;
@@ -22,6 +23,7 @@ pub(crate) struct State {
     scripts: Mutex<Scripts>,
     seen: Mutex<Ring>,
     cache: Mutex<Cache>,
+    used: Mutex<Used>,
 }
 
 impl State {
@@ -34,6 +36,7 @@ impl State {
             scripts: Mutex::default(),
             seen: Mutex::default(),
             cache: Mutex::default(),
+            used: Mutex::default(),
         }
     }
 
@@ -55,6 +58,11 @@ impl State {
     /// The requests that came.
     pub(crate) fn seen(&self) -> MutexGuard<'_, Ring> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The refresh tokens that were used.
+    pub(crate) fn used(&self) -> MutexGuard<'_, Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The prompt prefixes that count as cached.

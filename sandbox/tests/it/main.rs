@@ -10,6 +10,7 @@ mod client;
 mod credentials;
 mod endpoints;
 mod messages;
+mod oauth;
 mod scripts;
 mod seen;
 mod streams;
