@@ -4,6 +4,7 @@
 //! and prints nothing; the published JSON shapes are in [`view`].
 #![forbid(unsafe_code)]
 
+pub mod gather;
 mod lease;
 mod report;
 mod sources;
@@ -26,7 +27,7 @@ pub use sources::SourceError;
 pub struct Broker {
     store: Arc<Store>,
     prices: PriceTable,
-    environment: Environment,
+    environment: Arc<Environment>,
     commands: sources::command::Outputs,
 }
 
@@ -54,7 +55,7 @@ pub enum NotAllowed {
 
 impl Broker {
     /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it.
-    pub fn new(store: Arc<Store>, prices: PriceTable, environment: Environment) -> Self {
+    pub fn new(store: Arc<Store>, prices: PriceTable, environment: Arc<Environment>) -> Self {
         Self {
             store,
             prices,

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod binding;
+pub mod claude_code;
 pub mod credential;
 pub mod inert;
 pub mod inject;
@@ -15,6 +17,7 @@ pub mod peek;
 pub mod price;
 pub mod profile;
 pub mod resolve;
+pub mod sdk_store;
 pub mod secret;
 pub mod select;
 pub mod snapshot;

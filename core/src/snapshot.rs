@@ -5,17 +5,84 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
+
+use crate::binding::Binding;
+use crate::claude_code::{Login, SettingsFile};
+use crate::profile::{Profile, ProfileId};
+use crate::sdk_store::SdkStore;
 
 /// What the world looked like at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
     /// The environment a client would be started with.
-    pub environment: Environment,
+    pub environment: Arc<Environment>,
+    /// The directory it would be started in, every symbolic link followed; none where it cannot be told.
+    pub directory: Option<String>,
+    /// The person's home directory; none where it cannot be told.
+    pub home: Option<String>,
+    /// Claude Code's settings files that are there, in any order. A file that is absent is left out.
+    pub settings: Vec<SettingsFile>,
+    /// Claude Code's own login; none where there is no file for it.
+    pub login: Option<Login>,
+    /// The directories in which the SDKs would look for profiles, where they are there.
+    pub sdk_stores: Vec<SdkStore>,
+    /// What keyreeve itself keeps.
+    pub own: Own,
     /// The moment.
     pub now: Timestamp,
+}
+
+/// What keyreeve itself keeps, as far as resolution needs it.
+#[derive(Default, Debug)]
+pub struct Own {
+    /// Every profile.
+    pub profiles: Vec<Profile>,
+    /// The one that `profile use` chose.
+    pub default: Option<ProfileId>,
+    /// Every binding of a directory.
+    pub bindings: Vec<Binding>,
+}
+
+/// A text that may be a secret: it is never shown, and overwritten when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(Zeroizing<String>);
+
+impl Hidden {
+    /// Hides a text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, to be judged and not to be shown.
+    pub fn judge(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+impl Snapshot {
+    /// A world in which nothing but these variables is set.
+    pub fn of_environment(environment: Environment, now: Timestamp) -> Self {
+        Self {
+            environment: Arc::new(environment),
+            directory: None,
+            home: None,
+            settings: Vec::new(),
+            login: None,
+            sdk_stores: Vec::new(),
+            own: Own::default(),
+            now,
+        }
+    }
 }
 
 /// Environment variables by name. Any value may be a secret, so none is shown.
@@ -93,10 +160,7 @@ mod tests {
         assert_eq!(environment.get("A"), Some(""));
         assert_eq!(environment.get("C"), None);
         assert!(environment.is_set("A") && !environment.is_set("C"));
-        let snapshot = Snapshot {
-            environment,
-            now: Timestamp::UNIX_EPOCH,
-        };
+        let snapshot = Snapshot::of_environment(environment, Timestamp::UNIX_EPOCH);
         let shown = format!("{snapshot:?}");
         assert!(shown.contains(r#"{"A", "B"}"#), "{shown}");
     }

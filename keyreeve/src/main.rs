@@ -32,10 +32,7 @@ use crate::wiring::World;
 
 fn main() -> ExitCode {
     let weaknesses = process::harden();
-    let snapshot = Snapshot {
-        environment: world::environment(),
-        now: world::now(),
-    };
+    let snapshot = Snapshot::of_environment(world::environment(), world::now());
     let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(refused) => return Output::plain().end(Err(refused)),

@@ -5,12 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyreeve_broker::Broker;
+use keyreeve_broker::gather::{Machine, gather};
 use keyreeve_broker::upstream::{Patience, Upstream};
+use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::price::PriceTable;
-use keyreeve_core::snapshot::{Environment, Snapshot};
+use keyreeve_core::snapshot::{Environment, Own, Snapshot};
 use keyreeve_core::virtual_key::{self, Kind, Minted};
 use keyreeve_gateway::{InstanceSecret, Parts};
 use keyreeve_os::files::{self, FileError, Make, SafeDir};
+use keyreeve_os::look::Files;
 use keyreeve_os::world;
 use keyreeve_store::Store;
 use tokio::runtime::Runtime;
@@ -70,6 +73,17 @@ impl World {
                 Err(problems.into())
             }
         }
+    }
+
+    /// Looks at everything that decides who pays for a client that is started here with these arguments.
+    pub(crate) fn gather(&self, arguments: &Arguments, own: Own) -> Snapshot {
+        let machine = Machine {
+            environment: Arc::clone(&self.snapshot.environment),
+            directory: world::directory(),
+            files: &Files::OfMachine,
+            now: self.snapshot.now,
+        };
+        gather(machine, arguments, own)
     }
 
     /// Opens the store, making it where there is none yet.
@@ -141,7 +155,7 @@ pub(crate) fn further_roots(settings: &Settings) -> Result<Option<Vec<u8>>, Comm
 pub(crate) fn gateway(
     store: Arc<Store>,
     settings: &Settings,
-    environment: Environment,
+    environment: Arc<Environment>,
     instance: InstanceSecret,
 ) -> Result<Parts, CommandError> {
     let roots = further_roots(settings)?;

@@ -4,6 +4,7 @@
 
 pub mod files;
 pub mod lock;
+pub mod look;
 pub mod memory;
 pub mod ports;
 pub mod process;

@@ -1,4 +1,5 @@
-//! The clock, the environment and randomness: the only places in the product where any of them is read.
+//! The clock, the environment, the working directory and randomness: the only places in the product where any of them
+//! is read.
 
 use jiff::Timestamp;
 use keyreeve_core::snapshot::Environment;
@@ -20,6 +21,12 @@ pub fn environment() -> Environment {
     )]
     let variables = std::env::vars_os();
     Environment::from_pairs(variables)
+}
+
+/// The working directory, every symbolic link followed; none where it is gone or is no text.
+pub fn directory() -> Option<String> {
+    let directory = std::env::current_dir().ok()?.canonicalize().ok()?;
+    directory.into_os_string().into_string().ok()
 }
 
 /// Fills an array from the operating system's random generator.

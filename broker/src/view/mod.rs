@@ -13,7 +13,7 @@ use serde::Serialize;
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use reading::{FixView, ProblemView, ReadingView};
-pub use status::{RungView, SlotView, StatusView};
+pub use status::{PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusView};
 
 /// Which shapes these are. It rises when a field goes or means something else.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,6 +1,6 @@
 //! Which credential a client's next request would carry, as `status` tells it.
 
-use keyreeve_core::resolve::{Header, Method, Resolution, Rung, Slot, State};
+use keyreeve_core::resolve::{Payer, Place, Resolution, Rung, Slot, State, Sureness};
 use serde::Serialize;
 
 use super::{KeyView, ProfileView};
@@ -8,64 +8,140 @@ use super::{KeyView, ProfileView};
 /// Who would pay, why, and what keyreeve keeps.
 #[derive(Debug, Serialize)]
 pub struct StatusView {
-    /// Whose next request, such as `claude-code` or `sdk-python@2`.
-    pub client: String,
-    /// Who would pay, in a sentence.
-    pub headline: String,
-    /// Where the request would go, where the environment names a place.
-    pub base_url: Option<String>,
-    /// What would go out as `x-api-key`.
-    pub x_api_key: Option<SlotView>,
-    /// What would go out as `Authorization: Bearer`.
-    pub authorization: Option<SlotView>,
-    /// Every rung of the client's chain, the strongest first.
-    pub rungs: Vec<RungView>,
+    /// What the client would do.
+    #[serde(flatten)]
+    pub resolution: ResolutionView,
     /// The profiles that keyreeve keeps.
     pub profiles: Vec<ProfileView>,
     /// The virtual keys that keyreeve made.
     pub keys: Vec<KeyView>,
 }
 
+/// What a client's next request would carry.
+#[derive(Debug, Serialize)]
+pub struct ResolutionView {
+    /// Whose next request, such as `claude-code@2.1.329` or `sdk-python@2`.
+    pub client: String,
+    /// Who would pay, in a sentence.
+    pub headline: String,
+    /// Who would pay.
+    pub payer: PayerView,
+    /// `request` or `nothing`.
+    pub sends: &'static str,
+    /// Why nothing would be sent.
+    pub nothing_because: Option<String>,
+    /// Where the request would go, where something names a place.
+    pub base_url: Option<String>,
+    /// What names it.
+    pub base_url_place: Option<PlaceView>,
+    /// What would go out as `x-api-key`.
+    pub x_api_key: Option<SlotView>,
+    /// What would go out as `Authorization: Bearer`.
+    pub authorization: Option<SlotView>,
+    /// Whether the request would be marked with the beta value of OAuth tokens.
+    pub oauth_beta: bool,
+    /// Every rung of the client's chain, the strongest first.
+    pub rungs: Vec<RungView>,
+}
+
+/// Who would pay, and how sure that is.
+#[derive(Debug, Serialize)]
+pub struct PayerView {
+    /// `organization_credit`, `plan`, `cloud`, `gateway`, `conflict`, `nobody` or `unknown`.
+    pub class: &'static str,
+    /// Whether what is known leaves no doubt.
+    pub sure: bool,
+}
+
+/// Where a value was found.
+#[derive(Debug, Serialize)]
+pub struct PlaceView {
+    /// `environment`, `managed`, `flag`, `local`, `project`, `user`, `login`, `sdk_profile`, `federation` or `profile`.
+    pub scope: &'static str,
+    /// The place, in words.
+    pub place: String,
+    /// The file, where it is one.
+    pub file: Option<String>,
+    /// The line in it, the first being 1.
+    pub line: Option<usize>,
+}
+
 /// A header that would be filled.
 #[derive(Debug, Serialize)]
 pub struct SlotView {
-    /// The variable it is filled from.
-    pub variable: &'static str,
-    /// The family's code, such as `api_key`.
-    pub family: &'static str,
+    /// `api_key`, `auth_token`, `custom_header`, `helper`, `oauth_token`, `sdk_profile`, `federation`, `login`, `cloud_key` or
+    /// `profile`.
+    pub method: &'static str,
+    /// Where its value is from.
+    #[serde(flatten)]
+    pub place: PlaceView,
+    /// The family's code, such as `api_key`; none where the value is not known beforehand.
+    pub family: Option<&'static str>,
     /// The value, but for most of it.
-    pub hint: String,
+    pub hint: Option<String>,
 }
 
 /// One rung, and what became of it.
 #[derive(Debug, Serialize)]
 pub struct RungView {
-    /// `cloud`, `api_key`, `auth_token` or `oauth_token`.
+    /// As in [`SlotView`], or `cloud` for a switch.
     pub method: &'static str,
-    /// The variable it looks at.
-    pub variable: &'static str,
-    /// `taken`, `on`, `off`, `shadowed`, `absent`, `empty` or `broken`.
+    /// Where it was looked for.
+    #[serde(flatten)]
+    pub place: PlaceView,
+    /// `taken`, `on`, `off`, `shadowed`, `not_read`, `absent`, `empty` or `broken`.
     pub state: &'static str,
-    /// The header it fills: `x-api-key` or `authorization`.
-    pub header: Option<&'static str>,
-    /// The stronger variable in its place.
-    pub shadowed_by: Option<&'static str>,
-    /// Why the value cannot be sent.
+    /// What it fills: `x-api-key`, `authorization` or `x-api-key and authorization`.
+    pub fills: Option<String>,
+    /// The stronger place.
+    pub shadowed_by: Option<String>,
+    /// Why it is not read, or cannot be sent.
     pub problem: Option<String>,
+    /// Who would pay if this were the only credential.
+    pub would_pay: Option<PayerView>,
 }
 
-impl StatusView {
-    /// Shows a resolution beside what keyreeve keeps.
-    pub fn of(resolution: &Resolution, profiles: Vec<ProfileView>, keys: Vec<KeyView>) -> Self {
+impl From<&Resolution> for ResolutionView {
+    fn from(resolution: &Resolution) -> Self {
+        let moved = resolution.moved.as_ref();
         Self {
             client: resolution.client.to_string(),
             headline: resolution.headline().to_owned(),
-            base_url: resolution.base_url.clone(),
+            payer: resolution.payer.into(),
+            sends: match resolution.sends_nothing {
+                None => "request",
+                Some(_) => "nothing",
+            },
+            nothing_because: resolution.sends_nothing.clone(),
+            base_url: moved.and_then(|moved| moved.base_url.clone()),
+            base_url_place: moved.map(|moved| PlaceView::from(&moved.place)),
             x_api_key: resolution.x_api_key.as_ref().map(SlotView::from),
             authorization: resolution.authorization.as_ref().map(SlotView::from),
+            oauth_beta: resolution.oauth_beta,
             rungs: resolution.rungs.iter().map(RungView::from).collect(),
-            profiles,
-            keys,
+        }
+    }
+}
+
+impl From<Payer> for PayerView {
+    fn from(payer: Payer) -> Self {
+        Self {
+            class: payer.class.name(),
+            sure: match payer.sure {
+                Sureness::Sure => true,
+                Sureness::Likely => false,
+            },
+        }
+    }
+}
+
+impl From<&Place> for PlaceView {
+    fn from(place: &Place) -> Self {
+        Self {
+            scope: place.scope(),
+            place: place.to_string(),
+            file: place.file().map(ToOwned::to_owned),
+            line: place.line(),
         }
     }
 }
@@ -73,8 +149,9 @@ impl StatusView {
 impl From<&Slot> for SlotView {
     fn from(slot: &Slot) -> Self {
         Self {
-            variable: slot.variable,
-            family: slot.family.code(),
+            method: slot.method.name(),
+            place: (&slot.place).into(),
+            family: slot.family.map(keyreeve_core::token::Family::code),
             hint: slot.hint.clone(),
         }
     }
@@ -82,62 +159,34 @@ impl From<&Slot> for SlotView {
 
 impl From<&Rung> for RungView {
     fn from(rung: &Rung) -> Self {
-        let plain = Self {
-            method: method(rung.method),
-            variable: rung.variable,
-            state: "",
-            header: None,
-            shadowed_by: None,
-            problem: None,
+        let (fills, shadowed_by, problem) = match &rung.state {
+            State::Taken { fills } => (Some(fills.to_string()), None, None),
+            State::Shadowed { by } => (None, Some(by.clone()), None),
+            State::NotRead { because } => (None, None, Some(because.to_string())),
+            State::Broken(flaw) => (None, None, Some(flaw.to_string())),
+            State::On | State::Off | State::Absent | State::Empty => (None, None, None),
         };
-        match rung.state {
-            State::Taken { header } => Self {
-                state: "taken",
-                header: Some(self::header(header)),
-                ..plain
-            },
-            State::On => Self {
-                state: "on",
-                ..plain
-            },
-            State::Off => Self {
-                state: "off",
-                ..plain
-            },
-            State::Shadowed { by } => Self {
-                state: "shadowed",
-                shadowed_by: Some(by),
-                ..plain
-            },
-            State::Absent => Self {
-                state: "absent",
-                ..plain
-            },
-            State::Empty => Self {
-                state: "empty",
-                ..plain
-            },
-            State::Broken(flaw) => Self {
-                state: "broken",
-                problem: Some(flaw.to_string()),
-                ..plain
-            },
+        Self {
+            method: rung.method.name(),
+            place: (&rung.place).into(),
+            state: state(&rung.state),
+            fills,
+            shadowed_by,
+            problem,
+            would_pay: rung.would_pay.map(PayerView::from),
         }
     }
 }
 
-fn method(method: Method) -> &'static str {
-    match method {
-        Method::Cloud => "cloud",
-        Method::ApiKey => "api_key",
-        Method::AuthToken => "auth_token",
-        Method::OauthToken => "oauth_token",
-    }
-}
-
-fn header(header: Header) -> &'static str {
-    match header {
-        Header::XApiKey => "x-api-key",
-        Header::Authorization => "authorization",
+fn state(state: &State) -> &'static str {
+    match state {
+        State::Taken { .. } => "taken",
+        State::On => "on",
+        State::Off => "off",
+        State::Shadowed { .. } => "shadowed",
+        State::NotRead { .. } => "not_read",
+        State::Absent => "absent",
+        State::Empty => "empty",
+        State::Broken(_) => "broken",
     }
 }

@@ -39,7 +39,7 @@ impl Desk {
         let broker = Arc::new(Broker::new(
             Arc::new(store),
             PriceTable::embedded(),
-            environment,
+            Arc::new(environment),
         ));
         let presented = Presented::parse(minted.key.expose_for(Sink::Shown)).unwrap();
         let client = broker.client(&presented).unwrap();

@@ -1,18 +1,17 @@
-//! Who would pay for a request, judged by what it carries and where it goes, and one sentence to say so.
+//! Who would pay for a request, judged by what it carries and where it goes.
 //!
 //! Invariant: a prefix names a family and no contract; wherever it leaves a doubt, the payer is only likely.
 
 use url::Url;
 
 use crate::inert::{LONGEST_LINE, inert_line};
-use crate::snapshot::Environment;
+use crate::profile::{BillingClass, Profile};
 use crate::token::Family;
 
-use super::reading::Switch;
-use super::{Client, Flaw, Header, Rung, Slot, State};
-
-/// The variable that moves a client's requests elsewhere.
-const BASE_URL: &str = "ANTHROPIC_BASE_URL";
+use super::Moved;
+use super::place::Place;
+use super::rung::{Header, Method};
+use super::variables::Found;
 
 /// Who would pay, and how sure that is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +41,7 @@ pub enum PayerClass {
     Unknown,
 }
 
-/// How sure a payer is, given the environment alone.
+/// How sure a payer is, given the snapshot alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Sureness {
     /// What is known of the client leaves no doubt.
@@ -51,171 +50,182 @@ pub enum Sureness {
     Likely,
 }
 
+impl PayerClass {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OrganizationCredit => "organization_credit",
+            Self::Plan => "plan",
+            Self::Cloud => "cloud",
+            Self::Gateway => "gateway",
+            Self::Conflict => "conflict",
+            Self::Nobody => "nobody",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Who that is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OrganizationCredit => "organization credit",
+            Self::Plan => "a plan",
+            Self::Cloud => "a cloud account",
+            Self::Gateway => "whoever the gateway decides on",
+            Self::Conflict => "whoever the API decides on",
+            Self::Nobody => "nobody",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<BillingClass> for PayerClass {
+    fn from(billing: BillingClass) -> Self {
+        match billing {
+            BillingClass::Metered => Self::OrganizationCredit,
+            BillingClass::Cloud => Self::Cloud,
+            BillingClass::Gateway => Self::Gateway,
+            BillingClass::Plan => Self::Plan,
+        }
+    }
+}
+
 /// Where requests go.
-pub(super) enum Destination {
+pub(super) struct Destination {
+    moved: Option<Moved>,
+    kind: Kind,
+}
+
+enum Kind {
     /// The vendor's own API.
-    FirstParty { shown: Option<String> },
+    FirstParty,
     /// Elsewhere, named by its host.
-    Gateway { shown: String, host: String },
-    /// The variable holds no address.
-    Unreadable { shown: Option<String> },
-}
-
-/// All that decides who pays.
-pub(super) struct Request<'a> {
-    pub(super) client: Client,
-    pub(super) x_api_key: Option<&'a Slot>,
-    pub(super) authorization: Option<&'a Slot>,
-    pub(super) carries: Carries,
-    pub(super) destination: &'a Destination,
-    pub(super) rungs: &'a [Rung],
-    pub(super) environment: &'a Environment,
-}
-
-/// Whether two filled headers carry one credential.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carries {
-    /// At most one credential, be it in both headers.
-    OneCredential,
-    /// Two that differ.
-    TwoCredentials,
+    Gateway { host: String },
+    /// What should be an address is none.
+    Unreadable,
+    /// A profile of our own, whose payer was told when it was added.
+    Told(PayerClass),
 }
 
 impl Destination {
-    /// Reads where the environment sends requests. What is shown of it has no user name and no password.
-    pub(super) fn of(environment: &Environment) -> Self {
-        let Some(text) = environment.get(BASE_URL).map(str::trim) else {
-            return if environment.is_set(BASE_URL) {
-                Self::Unreadable { shown: None }
-            } else {
-                Self::FirstParty { shown: None }
+    /// Reads where a variable sends requests. What is shown of it has no user name and no password.
+    pub(super) fn of(found: Option<Found<'_>>) -> Self {
+        let Some(found) = found else {
+            return Self::first_party(None);
+        };
+        match found.value {
+            Err(_) => Self {
+                moved: Some(Moved {
+                    base_url: None,
+                    place: found.place,
+                }),
+                kind: Kind::Unreadable,
+            },
+            Ok(text) => Self::of_text(text, found.place),
+        }
+    }
+
+    /// The place that a profile of our own is bound to.
+    pub(super) fn of_profile(profile: &Profile) -> Self {
+        Self {
+            moved: Some(Moved {
+                base_url: Some(profile.base_url.to_string()),
+                place: Place::Profile {
+                    name: profile.name.to_string(),
+                },
+            }),
+            kind: Kind::Told(profile.billing.into()),
+        }
+    }
+
+    fn of_text(text: &str, place: Place) -> Self {
+        let text = text.trim();
+        if text.is_empty() {
+            return Self::first_party(None);
+        }
+        let moved = |base_url| Some(Moved { base_url, place });
+        let Some((shown, url)) = without_user_info(text) else {
+            return Self {
+                moved: moved(None),
+                kind: Kind::Unreadable,
             };
         };
-        if text.is_empty() {
-            return Self::FirstParty { shown: None };
-        }
-        let Some((shown, url)) = without_user_info(text) else {
-            return Self::Unreadable { shown: None };
-        };
-        let shown = inert_line(&shown, LONGEST_LINE).into_owned();
+        let moved = moved(Some(inert_line(&shown, LONGEST_LINE).into_owned()));
         match url.host_str() {
             Some("api.anthropic.com") if url.scheme() == "https" && url.port().is_none() => {
-                Self::FirstParty { shown: Some(shown) }
+                Self::first_party(moved)
             }
-            Some(host) if matches!(url.scheme(), "https" | "http") => {
-                let host = inert_line(host, LONGEST_LINE).into_owned();
-                Self::Gateway { shown, host }
-            }
-            Some(_) | None => Self::Unreadable { shown: Some(shown) },
+            Some(host) if matches!(url.scheme(), "https" | "http") => Self {
+                moved,
+                kind: Kind::Gateway {
+                    host: inert_line(host, LONGEST_LINE).into_owned(),
+                },
+            },
+            Some(_) | None => Self {
+                moved,
+                kind: Kind::Unreadable,
+            },
         }
     }
 
-    pub(super) fn shown(&self) -> Option<&str> {
-        match self {
-            Self::FirstParty { shown } | Self::Unreadable { shown } => shown.as_deref(),
-            Self::Gateway { shown, .. } => Some(shown),
+    fn first_party(moved: Option<Moved>) -> Self {
+        Self {
+            moved,
+            kind: Kind::FirstParty,
+        }
+    }
+
+    /// Sends requests elsewhere, unless something stronger did already.
+    pub(super) fn move_unless_moved(&mut self, base_url: &str, place: Place) {
+        if self.moved.is_none() {
+            *self = Self::of_text(base_url, place);
+        }
+    }
+
+    /// What moved it.
+    pub(super) fn moved(&self) -> Option<Moved> {
+        self.moved.clone()
+    }
+
+    /// The host of a gateway.
+    pub(super) fn gateway(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Gateway { host } => Some(host),
+            Kind::FirstParty | Kind::Unreadable | Kind::Told(_) => None,
+        }
+    }
+
+    /// The place that set something other than an address.
+    pub(super) fn unreadable(&self) -> Option<&Place> {
+        match &self.kind {
+            Kind::Unreadable => self.moved.as_ref().map(|moved| &moved.place),
+            Kind::FirstParty | Kind::Gateway { .. } | Kind::Told(_) => None,
         }
     }
 }
 
-impl Request<'_> {
-    /// Judges, strongest reason first, and says it in one sentence.
-    pub(super) fn judge(&self) -> (Payer, String) {
-        let client = self.client;
-        if let Some(switch) = self.variable_in(State::On) {
-            let text = format!("{client} would use a cloud account, since {switch} is on");
-            return (self.cloud(switch), text);
-        }
-        if let Some((variable, flaw)) = self.broken() {
-            let text = format!("{client} would fail on {variable}: {flaw}");
-            return (sure(PayerClass::Nobody), text);
-        }
-        let (first, second) = match (self.x_api_key, self.authorization) {
-            (Some(key), bearer) => (key, bearer),
-            (None, Some(bearer)) => (bearer, None),
-            (None, None) => {
-                let text = format!("{client} finds no credential in its environment");
-                return (likely(PayerClass::Nobody), text);
-            }
-        };
-        let second = second.filter(|_| self.carries == Carries::TwoCredentials);
-        self.judge_sent(first, second)
+/// Who pays for a lone credential (docs/facts.md#tokens). Of a value that is fetched only later the family is not known.
+pub(super) fn alone(
+    method: Method,
+    family: Option<Family>,
+    header: Header,
+    destination: &Destination,
+) -> Payer {
+    match &destination.kind {
+        Kind::Gateway { .. } => return sure(PayerClass::Gateway),
+        Kind::Unreadable => return likely(PayerClass::Unknown),
+        Kind::Told(class) => return sure(*class),
+        Kind::FirstParty => {}
     }
-
-    /// Judges a request that goes out with one credential, or with two that differ.
-    fn judge_sent(&self, first: &Slot, second: Option<&Slot>) -> (Payer, String) {
-        let client = self.client;
-        match (self.destination, second) {
-            (Destination::Gateway { host, .. }, second) => {
-                let what = match second {
-                    Some(second) => format!("{} and {}", labelled(first), labelled(second)),
-                    None => labelled(first),
-                };
-                let text =
-                    format!("{client} would send {what} to {host}: that gateway decides who pays");
-                (sure(PayerClass::Gateway), text)
-            }
-            (Destination::Unreadable { .. }, _) => {
-                let text = format!(
-                    "{client} would send {} to {BASE_URL}, which is no address",
-                    labelled(first)
-                );
-                (likely(PayerClass::Unknown), text)
-            }
-            (Destination::FirstParty { .. }, Some(second)) => {
-                let text = format!(
-                    "{client} would send two different credentials, {} as x-api-key and {} as authorization: \
-                     the API decides who pays",
-                    labelled(first),
-                    labelled(second),
-                );
-                (sure(PayerClass::Conflict), text)
-            }
-            (Destination::FirstParty { .. }, None) => {
-                let payer = payer_of(first.family, self.header_of_one());
-                (payer, sentence(client, first, payer))
-            }
-        }
-    }
-
-    fn cloud(&self, switch: &str) -> Payer {
-        match Switch::of(self.environment, switch) {
-            Switch::On => sure(PayerClass::Cloud),
-            Switch::PerhapsOn | Switch::Off | Switch::Absent => likely(PayerClass::Cloud),
-        }
-    }
-
-    /// The header that a lone credential travels in.
-    fn header_of_one(&self) -> Header {
-        if self.x_api_key.is_some() {
-            Header::XApiKey
-        } else {
-            Header::Authorization
-        }
-    }
-
-    fn variable_in(&self, state: State) -> Option<&'static str> {
-        self.rungs
-            .iter()
-            .find(|rung| rung.state == state)
-            .map(|rung| rung.variable)
-    }
-
-    fn broken(&self) -> Option<(&'static str, Flaw)> {
-        self.rungs.iter().find_map(|rung| match rung.state {
-            State::Broken(flaw) => Some((rung.variable, flaw)),
-            State::Taken { .. }
-            | State::On
-            | State::Off
-            | State::Shadowed { .. }
-            | State::Absent
-            | State::Empty => None,
-        })
+    match (method, family) {
+        (Method::Cloud | Method::CloudKey, _) => sure(PayerClass::Cloud),
+        (Method::Login, _) => sure(PayerClass::Plan),
+        (Method::SdkProfile | Method::Federation, None) => likely(PayerClass::OrganizationCredit),
+        (_, None) => likely(PayerClass::Unknown),
+        (_, Some(family)) => of_family(family, header),
     }
 }
 
-/// Who pays the vendor for a lone credential of this family in this header (docs/facts.md#tokens).
-fn payer_of(family: Family, header: Header) -> Payer {
+fn of_family(family: Family, header: Header) -> Payer {
     match (family, header) {
         (Family::ApiKey, _) => sure(PayerClass::OrganizationCredit),
         (Family::OauthAccess, Header::Authorization) => likely(PayerClass::Plan),
@@ -235,38 +245,14 @@ fn payer_of(family: Family, header: Header) -> Payer {
     }
 }
 
-fn sentence(client: Client, slot: &Slot, payer: Payer) -> String {
-    let what = labelled(slot);
-    match payer.class {
-        PayerClass::OrganizationCredit => {
-            format!("{client} would pay with {what}: organization credit")
-        }
-        PayerClass::Plan => {
-            format!(
-                "{client} would pay with {what}: likely a plan, unless it is an organization's token"
-            )
-        }
-        PayerClass::Nobody => {
-            format!("{client} would send {what}, which the API most likely refuses")
-        }
-        PayerClass::Cloud | PayerClass::Gateway | PayerClass::Conflict | PayerClass::Unknown => {
-            format!("{client} would pay with {what}: who that is cannot be told")
-        }
-    }
-}
-
-fn labelled(slot: &Slot) -> String {
-    format!("{} ({})", slot.variable, slot.hint)
-}
-
-fn sure(class: PayerClass) -> Payer {
+pub(super) fn sure(class: PayerClass) -> Payer {
     Payer {
         class,
         sure: Sureness::Sure,
     }
 }
 
-fn likely(class: PayerClass) -> Payer {
+pub(super) fn likely(class: PayerClass) -> Payer {
     Payer {
         class,
         sure: Sureness::Likely,

@@ -1,21 +1,28 @@
-//! What a client makes of one variable: nothing, a value, or something it cannot send.
+//! What a client makes of one value: nothing, a credential, or something it cannot send.
 
 use std::fmt;
 
-use crate::snapshot::Environment;
-
-use super::chain::Blanks;
-
-/// A variable that holds a credential, as a client reads it.
+/// A value that may be a credential, as a client reads it.
+#[derive(Clone, Copy)]
 pub(super) enum Reading<'a> {
-    Absent,
     Empty,
     Value(&'a str),
     Broken(Flaw),
 }
 
-/// Why a value cannot be sent in a header. The place says where to look and never what stands there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a client does with blanks around a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blanks {
+    /// It takes them off, so that a blank value is an empty one.
+    TakenOff,
+    /// It takes them off, and fails on what is then empty, unless it was empty before.
+    FatalAlone,
+    /// It sends them.
+    Sent,
+}
+
+/// Why a credential cannot be used. The place says where to look and never what stands there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Flaw {
     /// It is no UTF-8.
     NotText,
@@ -23,6 +30,18 @@ pub enum Flaw {
     LineBreak(usize),
     /// It has a control character, or one that no header can hold, at this character (the first is 1).
     BadCharacter(usize),
+    /// It is nothing but blanks.
+    Blank,
+    /// There is no such profile.
+    NoSuchProfile,
+    /// The file it should be in is damaged.
+    Damaged,
+    /// The file it should be in may not be read, or is open to others.
+    Refused,
+    /// Its time is over, and nothing renews it.
+    Expired,
+    /// There is no credential beside its configuration.
+    NoCredential,
 }
 
 /// A variable that switches something on.
@@ -38,35 +57,30 @@ pub(super) enum Switch {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn of(environment: &'a Environment, variable: &str, blanks: Blanks) -> Self {
-        let Some(value) = environment.get(variable) else {
-            let is_set = environment.is_set(variable);
-            return if is_set {
-                Self::Broken(Flaw::NotText)
-            } else {
-                Self::Absent
-            };
-        };
-        let value = match blanks {
-            Blanks::TakenOff => value.trim(),
+    pub(super) fn of(value: &'a str, blanks: Blanks) -> Self {
+        let trimmed = value.trim();
+        let sent = match blanks {
+            Blanks::TakenOff | Blanks::FatalAlone => trimmed,
             Blanks::Sent => value,
         };
-        match flaw(value) {
+        if trimmed.is_empty() && !value.is_empty() && blanks == Blanks::FatalAlone {
+            return Self::Broken(Flaw::Blank);
+        }
+        match flaw(sent) {
             Some(flaw) => Self::Broken(flaw),
-            None if value.is_empty() => Self::Empty,
-            None => Self::Value(value),
+            None if sent.is_empty() => Self::Empty,
+            None => Self::Value(sent),
         }
     }
 }
 
 impl Switch {
-    pub(super) fn of(environment: &Environment, variable: &str) -> Self {
-        match environment
-            .get(variable)
+    /// Reads a value; none is a variable that is not set.
+    pub(super) fn of(value: Option<&str>) -> Self {
+        match value
             .map(|value| value.trim().to_ascii_lowercase())
             .as_deref()
         {
-            None if environment.is_set(variable) => Self::PerhapsOn,
             None => Self::Absent,
             Some("" | "0" | "false" | "no" | "off") => Self::Off,
             Some("1" | "true" | "yes" | "on") => Self::On,
@@ -93,6 +107,12 @@ impl fmt::Display for Flaw {
                     "it has a character that no header can hold at character {place}"
                 )
             }
+            Self::Blank => f.write_str("it is nothing but blanks"),
+            Self::NoSuchProfile => f.write_str("there is no such profile"),
+            Self::Damaged => f.write_str("its file is damaged"),
+            Self::Refused => f.write_str("its file may not be read, or is open to others"),
+            Self::Expired => f.write_str("its time is over and nothing renews it"),
+            Self::NoCredential => f.write_str("there is no credential for it"),
         }
     }
 }

@@ -8,21 +8,25 @@ use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
-use keyreeve_core::resolve::{Client, Resolution, Slot, State, resolve};
+use keyreeve_core::claude_code::{
+    Arguments, Login, LoginState, Scope, Settings, SettingsFile, SettingsState,
+};
+use keyreeve_core::resolve::{Client, Header, Resolution, Slot, State, resolve};
+use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_core::snapshot::{Environment, Snapshot};
 use proptest::prelude::*;
 
 type Pairs = Vec<(String, String)>;
 
 fn asked(client: Client, pairs: Pairs) -> Resolution {
-    let environment = Environment::from_pairs(pairs);
-    resolve(
-        &Snapshot {
-            environment,
-            now: Timestamp::UNIX_EPOCH,
-        },
-        client,
-    )
+    resolve(&world(pairs), client)
+}
+
+fn world(pairs: Pairs) -> Snapshot {
+    Snapshot {
+        home: Some("~".to_owned()),
+        ..Snapshot::of_environment(Environment::from_pairs(pairs), Timestamp::UNIX_EPOCH)
+    }
 }
 
 /// Writes out tokens, assembled here so that no file holds one.
@@ -42,7 +46,16 @@ fn expanded(value: &str) -> String {
 fn shown(slot: Option<&Slot>) -> String {
     slot.map_or_else(
         || "-".to_owned(),
-        |slot| format!("{} {:?} {}", slot.variable, slot.family, slot.hint),
+        |slot| {
+            let known = slot.family.map(|family| format!(" {family:?}"));
+            let hint = slot.hint.as_deref().map(|hint| format!(" {hint}"));
+            format!(
+                "{}{}{}",
+                slot.place,
+                known.unwrap_or_default(),
+                hint.unwrap_or_default()
+            )
+        },
     )
 }
 
@@ -51,25 +64,30 @@ fn written(resolution: &Resolution) -> String {
     let mut text = format!("{}\n", resolution.headline());
     let payer = resolution.payer;
     writeln!(text, "payer: {:?}, {:?}", payer.class, payer.sure).unwrap();
-    writeln!(text, "x-api-key: {}", shown(resolution.x_api_key.as_ref())).unwrap();
-    writeln!(
-        text,
-        "authorization: {}",
-        shown(resolution.authorization.as_ref())
-    )
-    .unwrap();
-    writeln!(
-        text,
-        "base url: {}",
-        resolution.base_url.as_deref().unwrap_or("-")
-    )
-    .unwrap();
+    for header in [Header::XApiKey, Header::Authorization] {
+        writeln!(text, "{header}: {}", shown(resolution.slot(header))).unwrap();
+    }
+    if resolution.oauth_beta {
+        writeln!(text, "with the OAuth beta").unwrap();
+    }
+    if let Some(moved) = &resolution.moved {
+        let base_url = moved.base_url.as_deref().unwrap_or("(no text)");
+        writeln!(text, "to {base_url}, by {}", moved.place).unwrap();
+    }
     for rung in resolution
         .rungs
         .iter()
         .filter(|rung| rung.state != State::Absent)
     {
-        writeln!(text, "{}: {:?}", rung.variable, rung.state).unwrap();
+        let pays = rung.would_pay.map_or_else(String::new, |payer| {
+            format!(", would pay: {:?}", payer.class)
+        });
+        writeln!(
+            text,
+            "{:?} {}: {:?}{pays}",
+            rung.method, rung.place, rung.state
+        )
+        .unwrap();
     }
     text
 }
@@ -82,6 +100,57 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
 }
 
+/// The text of a case's file, tokens written out.
+fn file(case: &Path, name: &str) -> Option<String> {
+    let path = case.join("files").join(name);
+    path.exists().then(|| expanded(&read(&path)))
+}
+
+fn settings(case: &Path) -> Vec<SettingsFile> {
+    let read = |(scope, name): (Scope, &str)| {
+        let state = match Settings::parse(&file(case, name)?) {
+            Ok(settings) => SettingsState::Read(settings),
+            Err(damage) => SettingsState::Damaged(damage),
+        };
+        Some(SettingsFile {
+            scope,
+            path: name.to_owned(),
+            state,
+        })
+    };
+    [
+        (Scope::User, "user.json"),
+        (Scope::Project, "project.json"),
+        (Scope::Local, "local.json"),
+        (Scope::Flag, "flag.json"),
+        (Scope::Managed, "managed.json"),
+    ]
+    .into_iter()
+    .filter_map(read)
+    .collect()
+}
+
+/// Profiles are `files/sdk.<name>.config.json` and `files/sdk.<name>.credentials.json`.
+fn sdk_store(case: &Path) -> SdkStore {
+    let profile = |name: &str| {
+        let config = file(case, &format!("sdk.{name}.config.json"))?;
+        let credentials = file(case, &format!("sdk.{name}.credentials.json"));
+        Some(SdkProfile {
+            name: name.to_owned(),
+            config: SdkConfig::read(&config),
+            credentials: credentials.map(|text| SdkCredentials::read(&text)),
+        })
+    };
+    SdkStore {
+        directory: "~/.config/anthropic".to_owned(),
+        active: file(case, "sdk.active").map(|name| name.trim().to_owned()),
+        profiles: ["default", "work", "other"]
+            .into_iter()
+            .filter_map(profile)
+            .collect(),
+    }
+}
+
 fn check(case: &Path) {
     let variables: toml::Table = read(&case.join("env.toml")).parse().unwrap();
     let ask: toml::Table = read(&case.join("ask.toml")).parse().unwrap();
@@ -89,19 +158,36 @@ fn check(case: &Path) {
         .iter()
         .map(|(name, value)| (name.clone(), expanded(value.as_str().unwrap())))
         .collect();
-    let resolution = asked(
-        ask["client"].as_str().unwrap().parse().unwrap(),
-        pairs.clone(),
-    );
+    let client: Client = ask["client"].as_str().unwrap().parse().unwrap();
+    let client = match ask.get("arguments") {
+        None => client,
+        Some(line) => client.started_with(&Arguments::read(line.as_str().unwrap().split(' '))),
+    };
+    let login = file(case, "login.json").map(|text| Login {
+        path: "login.json".to_owned(),
+        state: LoginState::read(&text),
+    });
+    let now = ask.get("now").map_or(Timestamp::UNIX_EPOCH, |now| {
+        now.as_str().unwrap().parse().unwrap()
+    });
+    let snapshot = Snapshot {
+        settings: settings(case),
+        login,
+        sdk_stores: vec![sdk_store(case)],
+        now,
+        ..world(pairs.clone())
+    };
+    let resolution = resolve(&snapshot, client);
+    let written = written(&resolution);
     assert_eq!(
-        written(&resolution),
+        written,
         read(&case.join("expected.txt")),
         "{}",
         case.display()
     );
     for (_, value) in pairs.iter().filter(|(_, value)| value.len() > 40) {
         assert!(
-            !format!("{resolution:?}").contains(value.trim()),
+            !format!("{resolution:?}{snapshot:?}").contains(value.trim()),
             "{}",
             case.display()
         );
@@ -161,7 +247,8 @@ proptest! {
         let before = asked(client, pairs.clone());
         for rung in &before.rungs {
             if matches!(rung.state, State::Shadowed { .. }) {
-                let without = pairs.iter().filter(|(name, _)| name != rung.variable).cloned().collect();
+                let name = rung.place.to_string();
+                let without = pairs.iter().filter(|(its, _)| *its != name).cloned().collect();
                 let after = asked(client, without);
                 prop_assert_eq!(&after.x_api_key, &before.x_api_key);
                 prop_assert_eq!(&after.authorization, &before.authorization);

@@ -107,7 +107,11 @@ impl Setup {
         let environment = Environment::from_pairs(self.environment);
         let prices = PriceTable::embedded();
         let parts = Parts {
-            broker: Arc::new(Broker::new(Arc::clone(&store), prices, environment)),
+            broker: Arc::new(Broker::new(
+                Arc::clone(&store),
+                prices,
+                Arc::new(environment),
+            )),
             upstream: Upstream::new(None, self.patience).unwrap(),
             instance: InstanceSecret::new(INSTANCE),
             config: self.config,

@@ -5,11 +5,18 @@ use keyreeve_core::resolve::Client;
 
 /// `status`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  keyreeve status\n  keyreeve status --for sdk-python --json")]
+#[command(
+    after_help = "Examples:\n  keyreeve status\n  keyreeve status --for sdk-python --json\n  \
+    keyreeve status --for claude-code@2.1.197 -- -p --bare"
+)]
 pub(crate) struct Status {
-    /// Whose priority chain to follow: claude-code, sdk-python or sdk-typescript, with @ and a major version where it matters
+    /// Whose priority chain to follow: claude-code, bare, sdk-python, sdk-typescript or keyreeve; with @ and a version
+    /// where it matters
     #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code")]
     pub(crate) client: Client,
+    /// The arguments that the client would be started with
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<String>,
 }
 
 /// `inspect`

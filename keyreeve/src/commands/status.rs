@@ -2,6 +2,7 @@
 
 use keyreeve_broker::view::{KeysView, ProfilesView, RungView, StatusView};
 use keyreeve_core::resolve::resolve;
+use keyreeve_core::snapshot::Own;
 
 use super::{key, profile};
 use crate::error::CommandError;
@@ -10,17 +11,27 @@ use crate::settings::{Detail, Status};
 use crate::wiring::World;
 
 pub(super) fn run(status: Status, world: &World) -> Result<(), CommandError> {
-    let resolution = resolve(&world.snapshot, status.client);
     let policy = world.store()?.policy()?;
+    let own = Own {
+        profiles: policy.profiles().to_vec(),
+        default: policy.default_profile(),
+        bindings: Vec::new(),
+    };
+    let snapshot = world.gather(&status.arguments, own);
+    let resolution = resolve(&snapshot, status.client);
     let (profiles, keys) = (
         ProfilesView::of(&policy).profiles,
         KeysView::of(&policy, world.snapshot.now).keys,
     );
-    let view = StatusView::of(&resolution, profiles, keys);
+    let view = StatusView {
+        resolution: (&resolution).into(),
+        profiles,
+        keys,
+    };
     if world.output.format() == Format::Json {
         return Ok(world.output.document(&view)?);
     }
-    world.output.headline(&view.headline)?;
+    world.output.headline(&view.resolution.headline)?;
     match status.detail {
         Detail::Short => tell_shortly(&view, world),
         Detail::Full => tell(&view, world),
@@ -39,7 +50,7 @@ fn tell_shortly(view: &StatusView, world: &World) -> Result<(), CommandError> {
 
 fn tell(view: &StatusView, world: &World) -> Result<(), CommandError> {
     world.output.data("\n")?;
-    world.output.table(&rungs(&view.rungs))?;
+    world.output.table(&rungs(&view.resolution.rungs))?;
     if !view.profiles.is_empty() {
         world.output.data("\n")?;
         world.output.table(&profile::table(&view.profiles))?;
@@ -57,18 +68,25 @@ fn rungs(rungs: &[RungView]) -> Table {
         ("what became of it", Align::Left),
     ]);
     for rung in rungs {
-        let became = match (rung.header, rung.shadowed_by, &rung.problem) {
-            (Some(header), _, _) => format!("sent as {header}"),
-            (_, Some(by), _) => format!("passed over: {by} is stronger"),
-            (_, _, Some(problem)) => format!("cannot be sent: {problem}"),
-            (None, None, None) => match rung.state {
-                "absent" => "not set".to_owned(),
-                "empty" => "set to nothing, which counts as not set".to_owned(),
-                "on" => "on: a cloud account is used".to_owned(),
-                state => state.to_owned(),
-            },
-        };
-        table.row([rung.variable.to_owned(), became]);
+        table.row([rung.place.place.clone(), became(rung)]);
     }
     table
+}
+
+fn became(rung: &RungView) -> String {
+    let pays = rung
+        .would_pay
+        .as_ref()
+        .map_or_else(String::new, |payer| format!("; would pay: {}", payer.class));
+    match (&rung.fills, &rung.shadowed_by, &rung.problem) {
+        (Some(header), _, _) => format!("sent as {header}"),
+        (_, Some(by), _) => format!("passed over: {by} is stronger{pays}"),
+        (_, _, Some(problem)) => problem.clone(),
+        (None, None, None) => match rung.state {
+            "absent" => "not set".to_owned(),
+            "empty" => "set to nothing, which counts as not set".to_owned(),
+            "on" => "on: a cloud account is used".to_owned(),
+            state => state.to_owned(),
+        },
+    }
 }

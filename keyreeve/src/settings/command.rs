@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::profile::Name;
 use keyreeve_core::resolve::Client;
 
@@ -46,10 +47,12 @@ pub(crate) struct Sandbox {
 }
 
 /// `status`
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Status {
     /// Whose chain to follow.
     pub(crate) client: Client,
+    /// How the client would be started.
+    pub(crate) arguments: Arguments,
     /// How much to say.
     pub(crate) detail: Detail,
 }
@@ -145,17 +148,15 @@ impl Command {
     pub(crate) fn of(typed: Option<args::Command>, now: Timestamp) -> Result<Self, Vec<Problem>> {
         Ok(match typed {
             None => Self::Status(Status {
-                client: Client::ClaudeCode,
+                client: Client::CLAUDE_CODE,
+                arguments: Arguments::default(),
                 detail: Detail::Short,
             }),
             Some(args::Command::Serve(typed)) => Self::Serve(Serve {
                 sandbox_port: typed.sandbox.then_some(typed.sandbox_port),
             }),
             Some(args::Command::Sandbox(typed)) => Self::Sandbox(Sandbox { port: typed.port }),
-            Some(args::Command::Status(typed)) => Self::Status(Status {
-                client: typed.client,
-                detail: Detail::Full,
-            }),
+            Some(args::Command::Status(typed)) => Self::Status(status(typed)),
             Some(args::Command::Inspect(typed)) => Self::Inspect(Inspect {
                 from: given(typed.input.is_some()),
             }),
@@ -178,6 +179,25 @@ impl Command {
 
 pub(super) fn given(stdin: bool) -> Given {
     if stdin { Given::Stdin } else { Given::Asked }
+}
+
+/// Arguments count only where some were given: without, a client is one that a script starts.
+fn status(typed: args::Status) -> Status {
+    let arguments = if typed.arguments.is_empty() {
+        Arguments::default()
+    } else {
+        Arguments::read(typed.arguments.iter().map(String::as_str))
+    };
+    let client = if typed.arguments.is_empty() {
+        typed.client
+    } else {
+        typed.client.started_with(&arguments)
+    };
+    Status {
+        client,
+        arguments,
+        detail: Detail::Full,
+    }
 }
 
 fn key(typed: args::Key, now: Timestamp) -> Result<Key, Vec<Problem>> {

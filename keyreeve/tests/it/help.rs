@@ -52,6 +52,6 @@ fn status_follows_the_chain_and_never_shows_a_value() {
     let status = case.home.run(&mut command).json();
     assert_eq!(status["schema_version"], 1);
     assert_eq!(status["client"], "sdk-python@2");
-    assert_eq!(status["authorization"]["variable"], "ANTHROPIC_API_KEY");
+    assert_eq!(status["authorization"]["place"], "ANTHROPIC_API_KEY");
     assert_eq!(status["profiles"][0]["name"], "work");
 }

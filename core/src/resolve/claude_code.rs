@@ -1,0 +1,306 @@
+//! Claude Code's chain, as data for each release whose rules differ (docs/facts.md#claude-code).
+//!
+//! It fills two headers independently, so that one request can carry two credentials.
+
+use jiff::Timestamp;
+
+use crate::claude_code::{LoginState, Mode, Renewal, Scope, SettingSources};
+use crate::snapshot::Snapshot;
+
+use super::client::{Client, Release};
+use super::climb::{Candidate, Climb, Holds, YieldsTo};
+use super::payer::{Destination, Payer, PayerClass, Sureness};
+use super::place::Place;
+use super::reading::{Blanks, Flaw, Switch};
+use super::rung::{Fills, Header, Method, PassedOver, Rung, State};
+use super::sdk;
+use super::variables::{Host, Variables};
+
+/// What differs between releases.
+struct Rules {
+    /// What happens to blanks around a value.
+    blanks: Blanks,
+    /// What `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` keeps it from beside variables in settings.
+    host_stops: &'static [Method],
+}
+
+impl Rules {
+    fn of(release: Release) -> &'static Self {
+        match release {
+            Release::V2_1_197 => &Self {
+                blanks: Blanks::FatalAlone,
+                host_stops: &[],
+            },
+            Release::V2_1_329 => &Self {
+                blanks: Blanks::TakenOff,
+                host_stops: &[Method::Helper, Method::Login, Method::SdkProfile],
+            },
+        }
+    }
+}
+
+/// A cloud account that can be switched on.
+struct Cloud {
+    switch: &'static str,
+    base_url: Option<&'static str>,
+    /// The variable with the account's own key, and the header it fills.
+    key: Option<(&'static str, Header)>,
+    /// With this on, the bearer token is sent instead of a signature.
+    skip_auth: Option<&'static str>,
+}
+
+/// The strongest first.
+static CLOUDS: [Cloud; 5] = [
+    Cloud {
+        switch: "CLAUDE_CODE_USE_BEDROCK",
+        base_url: Some("ANTHROPIC_BEDROCK_BASE_URL"),
+        key: Some(("AWS_BEARER_TOKEN_BEDROCK", Header::Authorization)),
+        skip_auth: Some("CLAUDE_CODE_SKIP_BEDROCK_AUTH"),
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_VERTEX",
+        base_url: Some("ANTHROPIC_VERTEX_BASE_URL"),
+        key: None,
+        skip_auth: Some("CLAUDE_CODE_SKIP_VERTEX_AUTH"),
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_FOUNDRY",
+        base_url: Some("ANTHROPIC_FOUNDRY_BASE_URL"),
+        key: Some(("ANTHROPIC_FOUNDRY_API_KEY", Header::XApiKey)),
+        skip_auth: None,
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+        base_url: None,
+        key: None,
+        skip_auth: None,
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_MANTLE",
+        base_url: None,
+        key: None,
+        skip_auth: None,
+    },
+];
+
+const BASE_URL: &str = "ANTHROPIC_BASE_URL";
+const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
+const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
+
+/// What the parts of the chain need to know.
+struct World<'a> {
+    snapshot: &'a Snapshot,
+    client: Client,
+    rules: &'static Rules,
+    variables: Variables<'a>,
+    host: Host,
+    is_bare: bool,
+}
+
+pub(super) fn climb(
+    snapshot: &Snapshot,
+    client: Client,
+    release: Release,
+    mode: Mode,
+    sources: SettingSources,
+) -> Climb<'_> {
+    let host = match Switch::of(snapshot.environment.get(MANAGED_BY_HOST)) {
+        Switch::On | Switch::PerhapsOn => Host::Manages,
+        Switch::Off | Switch::Absent => Host::Leaves,
+    };
+    let variables = Variables::of_claude_code(snapshot, sources, host);
+    let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
+    let world = World {
+        snapshot,
+        client,
+        rules: Rules::of(release),
+        variables,
+        host,
+        is_bare,
+    };
+    let mut climb = Climb::new(world.destination());
+    world.clouds(&mut climb);
+    world.keys(&mut climb);
+    world.logins(&mut climb);
+    climb
+}
+
+impl<'a> World<'a> {
+    /// A cloud that is on has an address of its own.
+    fn destination(&self) -> Destination {
+        let cloud = CLOUDS
+            .iter()
+            .find(|cloud| self.variables.switch(cloud.switch).is_on());
+        match cloud {
+            None => Destination::of(self.variables.deciding(BASE_URL)),
+            Some(cloud) => Destination::of(
+                cloud
+                    .base_url
+                    .and_then(|variable| self.variables.deciding(variable)),
+            ),
+        }
+    }
+
+    /// The first switch that is on decides; the others are shadowed by it.
+    fn clouds(&self, climb: &mut Climb<'a>) {
+        let mut on: Option<&Cloud> = None;
+        for cloud in &CLOUDS {
+            let found = self.variables.deciding(cloud.switch);
+            let place = found.map_or(Place::Variable { name: cloud.switch }, |found| found.place);
+            let sure = match self.variables.switch(cloud.switch) {
+                Switch::Absent => None,
+                Switch::Off => None,
+                Switch::On => Some(Sureness::Sure),
+                Switch::PerhapsOn => Some(Sureness::Likely),
+            };
+            let payer = sure.map(|sure| Payer {
+                class: PayerClass::Cloud,
+                sure,
+            });
+            let state = match (payer, &climb.cloud) {
+                (None, _) if self.variables.switch(cloud.switch) == Switch::Off => State::Off,
+                (None, _) => State::Absent,
+                (Some(_), Some((by, _))) => State::Shadowed { by: by.to_string() },
+                (Some(payer), None) => {
+                    on = Some(cloud);
+                    climb.cloud = Some((place.clone(), payer));
+                    State::On
+                }
+            };
+            climb.rungs.push(Rung {
+                method: Method::Cloud,
+                place,
+                state,
+                would_pay: payer,
+            });
+        }
+        if let Some(cloud) = on {
+            self.cloud_key(cloud, climb);
+        }
+    }
+
+    /// A cloud's own key goes out in place of a signature.
+    fn cloud_key(&self, cloud: &'static Cloud, climb: &mut Climb<'a>) {
+        let skips = cloud
+            .skip_auth
+            .is_some_and(|switch| self.variables.switch(switch).is_on());
+        let (variable, header) = match cloud.key {
+            _ if skips => ("ANTHROPIC_AUTH_TOKEN", Header::Authorization),
+            Some(key) => key,
+            None => return,
+        };
+        // For the length of this step the switch is not in the way.
+        let switch = climb.cloud.take();
+        let candidates = Candidate::of_variable(
+            &self.variables,
+            variable,
+            Method::CloudKey,
+            self.rules.blanks,
+        );
+        climb.step(candidates, header.into(), YieldsTo::SameHeader);
+        climb.cloud = switch;
+    }
+
+    fn keys(&self, climb: &mut Climb<'a>) {
+        let variable =
+            |name, method| Candidate::of_variable(&self.variables, name, method, self.rules.blanks);
+        climb.step(
+            variable("ANTHROPIC_API_KEY", Method::ApiKey),
+            Fills::XApiKey,
+            YieldsTo::SameHeader,
+        );
+        climb.step(
+            variable("ANTHROPIC_AUTH_TOKEN", Method::AuthToken),
+            Fills::Authorization,
+            YieldsTo::SameHeader,
+        );
+        climb.step(self.helpers(), Fills::Both, YieldsTo::SameHeader);
+        sdk::custom_headers(&self.variables, climb);
+    }
+
+    /// Everything that counts only where no header is filled yet.
+    fn logins(&self, climb: &mut Climb<'a>) {
+        let bare = self.is_bare.then_some(PassedOver::Bare);
+        let blanks = self.rules.blanks;
+        let token = Candidate::of_variable(
+            &self.variables,
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            Method::OauthToken,
+            blanks,
+        );
+        let token = token.into_iter().map(|it| it.passed_over(bare)).collect();
+        let mut bearer =
+            |candidates| climb.step(candidates, Fills::Authorization, YieldsTo::AnyHeader);
+        bearer(token);
+        let stopped = |method| bare.or(self.stopped_by_host(method));
+        let with = |candidate: Candidate<'a>| {
+            let because = stopped(candidate.method);
+            vec![candidate.passed_over(because)]
+        };
+        let stores = sdk::Stores::of(self.client, self.snapshot, &self.variables);
+        bearer(with(stores.named()));
+        bearer(with(stores.federation()));
+        bearer(with(self.login()));
+        bearer(with(stores.active()));
+    }
+
+    /// `apiKeyHelper` of each settings file, the strongest first; an empty one switches a helper off.
+    fn helpers(&self) -> Vec<Candidate<'a>> {
+        let stopped = self.stopped_by_host(Method::Helper);
+        let of_file = |file: &super::variables::ReadFile<'a>| {
+            let helper = file.settings.helper.as_ref()?;
+            let only_by_flag =
+                (self.is_bare && file.scope != Scope::Flag).then_some(PassedOver::Bare);
+            let by_host = stopped.filter(|_| !self.is_bare);
+            Some(Candidate {
+                method: Method::Helper,
+                place: Place::Setting {
+                    scope: file.scope,
+                    path: file.path.to_owned(),
+                    line: helper.line,
+                    key: "apiKeyHelper".to_owned(),
+                },
+                holds: if helper.command.judge().trim().is_empty() {
+                    Holds::Empty
+                } else {
+                    Holds::Fetched
+                },
+                passed_over: file.passed_over.or(only_by_flag).or(by_host),
+            })
+        };
+        self.variables.files().iter().filter_map(of_file).collect()
+    }
+
+    fn login(&self) -> Candidate<'a> {
+        let candidate = |path: &str, holds, flaw: Option<Flaw>| Candidate {
+            method: Method::Login,
+            place: Place::Login {
+                path: path.to_owned(),
+            },
+            holds,
+            passed_over: flaw.map(PassedOver::Unusable),
+        };
+        let Some(login) = &self.snapshot.login else {
+            return candidate("Claude Code's directory", Holds::Nothing, None);
+        };
+        match &login.state {
+            LoginState::Present {
+                expires_at,
+                renewal,
+                ..
+            } => {
+                let is_over = expires_at.is_some_and(|end: Timestamp| end <= self.snapshot.now);
+                let dead = is_over && *renewal == Renewal::ByThePerson;
+                candidate(&login.path, Holds::Fetched, dead.then_some(Flaw::Expired))
+            }
+            LoginState::SignedOut => candidate(&login.path, Holds::Nothing, None),
+            LoginState::Damaged(_) => candidate(&login.path, Holds::Fetched, Some(Flaw::Damaged)),
+            LoginState::Unreadable => candidate(&login.path, Holds::Fetched, Some(Flaw::Refused)),
+        }
+    }
+
+    fn stopped_by_host(&self, method: Method) -> Option<PassedOver> {
+        let stops = self.host == Host::Manages && self.rules.host_stops.contains(&method);
+        stops.then_some(PassedOver::ManagedByHost)
+    }
+}

@@ -1,0 +1,233 @@
+//! The official SDKs' chain, and what Claude Code shares with it: profiles, federation, custom headers
+//! (docs/facts.md#sdk-chain).
+
+use crate::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
+use crate::snapshot::Snapshot;
+
+use super::client::{Client, PythonMajor, TypescriptMajor};
+use super::climb::{Candidate, Climb, Holds, YieldsTo};
+use super::payer::Destination;
+use super::place::Place;
+use super::reading::{Blanks, Flaw};
+use super::rung::{Fills, Method};
+use super::variables::Variables;
+
+/// An SDK sends blanks as they are.
+const BLANKS: Blanks = Blanks::Sent;
+
+pub(super) fn climb(snapshot: &Snapshot, client: Client) -> Climb<'_> {
+    let variables = Variables::of_process(snapshot);
+    let stores = Stores::of(client, snapshot, &variables);
+    let mut climb = Climb::new(Destination::of(variables.deciding("ANTHROPIC_BASE_URL")));
+    let (key, token) = match client {
+        Client::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
+            (Fills::XApiKey, YieldsTo::SameHeader)
+        }
+        // One bearer, and the key beats the token.
+        Client::SdkPython(PythonMajor::Two)
+        | Client::SdkTypescript(TypescriptMajor::One)
+        | Client::ClaudeCode { .. }
+        | Client::Keyreeve => (Fills::Authorization, YieldsTo::AnyHeader),
+    };
+    let variable = |name, method| Candidate::of_variable(&variables, name, method, BLANKS);
+    climb.step(
+        variable("ANTHROPIC_API_KEY", Method::ApiKey),
+        key,
+        YieldsTo::SameHeader,
+    );
+    climb.step(
+        variable("ANTHROPIC_AUTH_TOKEN", Method::AuthToken),
+        Fills::Authorization,
+        token,
+    );
+    custom_headers(&variables, &mut climb);
+    for candidate in [stores.named(), stores.federation(), stores.active()] {
+        climb.step(vec![candidate], Fills::Authorization, YieldsTo::AnyHeader);
+    }
+    stores.move_destination(&mut climb);
+    climb
+}
+
+/// Credential headers that `ANTHROPIC_CUSTOM_HEADERS` spells out.
+pub(super) fn custom_headers<'a>(variables: &Variables<'a>, climb: &mut Climb<'a>) {
+    const NAME: &str = "ANTHROPIC_CUSTOM_HEADERS";
+    let Some(found) = variables.deciding(NAME) else {
+        return;
+    };
+    for line in found.value.unwrap_or_default().lines() {
+        let Some((header, value)) = line.split_once(':') else {
+            continue;
+        };
+        let (fills, value) = match header.trim().to_ascii_lowercase().as_str() {
+            "x-api-key" => (Fills::XApiKey, value.trim()),
+            "authorization" => (Fills::Authorization, bearer(value.trim())),
+            _ => continue,
+        };
+        let candidate = Candidate {
+            method: Method::CustomHeader,
+            place: found.place.clone(),
+            holds: Holds::Known(value),
+            passed_over: None,
+        };
+        climb.step(vec![candidate], fills, YieldsTo::SameHeader);
+    }
+}
+
+/// The token of an `Authorization` value.
+fn bearer(value: &str) -> &str {
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => value,
+    }
+}
+
+/// The SDKs' profiles and federation variables, as one client sees them.
+pub(super) struct Stores<'a> {
+    store: Option<&'a SdkStore>,
+    named: Option<&'a str>,
+    is_federated: bool,
+    snapshot: &'a Snapshot,
+}
+
+impl<'a> Stores<'a> {
+    pub(super) fn of(client: Client, snapshot: &'a Snapshot, variables: &Variables<'a>) -> Self {
+        let filled = |name| variables.is_filled(name);
+        Self {
+            store: store(client, snapshot, variables),
+            named: variables
+                .value("ANTHROPIC_PROFILE")
+                .map(str::trim)
+                .filter(|name| !name.is_empty()),
+            is_federated: filled("ANTHROPIC_FEDERATION_RULE_ID")
+                && filled("ANTHROPIC_ORGANIZATION_ID")
+                && (filled("ANTHROPIC_IDENTITY_TOKEN_FILE") || filled("ANTHROPIC_IDENTITY_TOKEN")),
+            snapshot,
+        }
+    }
+
+    /// The profile that `ANTHROPIC_PROFILE` names. One that is not there is an error.
+    pub(super) fn named(&self) -> Candidate<'a> {
+        let holds = match self.named {
+            None => Holds::Nothing,
+            Some(name) => match self.store.and_then(|store| store.profile(name)) {
+                None => Holds::Broken(Flaw::NoSuchProfile),
+                Some(profile) => self.holds(profile),
+            },
+        };
+        self.candidate(self.named.unwrap_or("(ANTHROPIC_PROFILE)"), holds)
+    }
+
+    /// The federation that variables describe.
+    pub(super) fn federation(&self) -> Candidate<'a> {
+        Candidate {
+            method: Method::Federation,
+            place: Place::Federation,
+            holds: if self.is_federated {
+                Holds::Fetched
+            } else {
+                Holds::Nothing
+            },
+            passed_over: None,
+        }
+    }
+
+    /// The profile in use where none is named.
+    pub(super) fn active(&self) -> Candidate<'a> {
+        let name = self.store.map_or("default", SdkStore::active);
+        let profile = self
+            .store
+            .filter(|_| self.named != Some(name))
+            .and_then(|store| store.profile(name));
+        let holds = profile.map_or(Holds::Nothing, |profile| self.holds(profile));
+        self.candidate(name, holds)
+    }
+
+    fn candidate(&self, name: &str, holds: Holds<'a>) -> Candidate<'a> {
+        Candidate {
+            method: Method::SdkProfile,
+            place: Place::SdkProfile {
+                name: name.to_owned(),
+                directory: self
+                    .store
+                    .map_or("the SDKs' directory", |store| store.directory.as_str())
+                    .to_owned(),
+            },
+            holds,
+            passed_over: None,
+        }
+    }
+
+    fn holds(&self, profile: &SdkProfile) -> Holds<'a> {
+        let kind = match profile.config {
+            SdkConfig::Known { kind, .. } => kind,
+            SdkConfig::Damaged { .. } => return Holds::Broken(Flaw::Damaged),
+            SdkConfig::Refused => return Holds::Broken(Flaw::Refused),
+        };
+        match (kind, &profile.credentials) {
+            (SdkKind::Federation, _) => Holds::Fetched,
+            (SdkKind::UserLogin | SdkKind::RotatedOutside, None) => {
+                Holds::Broken(Flaw::NoCredential)
+            }
+            (_, Some(SdkCredentials::Damaged)) => Holds::Broken(Flaw::Damaged),
+            (_, Some(SdkCredentials::Refused)) => Holds::Broken(Flaw::Refused),
+            (SdkKind::RotatedOutside, Some(SdkCredentials::Present { expires_at }))
+                if expires_at.is_some_and(|end| end <= self.snapshot.now) =>
+            {
+                Holds::Broken(Flaw::Expired)
+            }
+            (
+                SdkKind::UserLogin | SdkKind::RotatedOutside,
+                Some(SdkCredentials::Present { .. }),
+            ) => Holds::Fetched,
+        }
+    }
+
+    /// A profile's address counts where no variable gives one.
+    fn move_destination(&self, climb: &mut Climb<'_>) {
+        let Some(filled) = &climb.authorization else {
+            return;
+        };
+        let Place::SdkProfile { name, .. } = &filled.slot.place else {
+            return;
+        };
+        let profile = self.store.and_then(|store| store.profile(name));
+        if let Some(SdkConfig::Known {
+            base_url: Some(base_url),
+            ..
+        }) = profile.map(|profile| &profile.config)
+        {
+            let place = filled.slot.place.clone();
+            climb.destination.move_unless_moved(base_url, place);
+        }
+    }
+}
+
+/// The directory in which a client looks for profiles. Only TypeScript heeds `XDG_CONFIG_HOME`.
+fn store<'a>(
+    client: Client,
+    snapshot: &'a Snapshot,
+    variables: &Variables<'_>,
+) -> Option<&'a SdkStore> {
+    let filled = |name| {
+        variables
+            .value(name)
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+    };
+    let of_home = || {
+        snapshot
+            .home
+            .as_ref()
+            .map(|home| format!("{home}/.config/anthropic"))
+    };
+    let of_xdg = || filled("XDG_CONFIG_HOME").map(|config| format!("{config}/anthropic"));
+    let directory = match (filled("ANTHROPIC_CONFIG_DIR"), client) {
+        (Some(directory), _) => Some(directory.to_owned()),
+        (None, Client::SdkTypescript(_)) => of_xdg().or_else(of_home),
+        (None, Client::SdkPython(_) | Client::ClaudeCode { .. } | Client::Keyreeve) => of_home(),
+    }?;
+    snapshot
+        .sdk_stores
+        .iter()
+        .find(|store| store.directory == directory)
+}

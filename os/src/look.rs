@@ -1,0 +1,165 @@
+//! Looks at files that belong to other programs: read-only, bounded, and telling what is odd instead of refusing.
+//!
+//! A value, so that a test can put a made-up file system in its place. Invariant: nothing is ever written, and
+//! nothing that is no regular file is waited for.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use zeroize::Zeroizing;
+
+/// A file with more bytes than this is not read.
+pub const LIMIT: u64 = 1024 * 1024;
+
+/// No more names than this are listed of one directory.
+const MOST_NAMES: usize = 256;
+
+/// The files that can be looked at.
+#[derive(Debug)]
+pub enum Files {
+    /// Those of this machine.
+    OfMachine,
+    /// Made-up ones, by their absolute paths.
+    MadeUp(BTreeMap<PathBuf, Seen>),
+}
+
+/// What lies at a path.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// Nothing.
+    Nothing,
+    /// A text.
+    Text(Text),
+    /// Something that cannot be read as a text: no permission, no regular file, no UTF-8, or more than [`LIMIT`] bytes.
+    Unreadable,
+}
+
+/// A text, and who else can get at it.
+#[derive(Clone)]
+pub struct Text {
+    /// What it says.
+    pub text: Zeroizing<String>,
+    /// Its permission bits, such as `0o600`; those of the file itself where a symbolic link leads to it.
+    pub mode: u32,
+    /// Whether the path is a symbolic link.
+    pub is_link: bool,
+    /// Whether it belongs to whoever runs this.
+    pub is_ours: bool,
+}
+
+impl std::fmt::Debug for Text {
+    /// Shows everything but the text.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Text")
+            .field("mode", &format_args!("{:o}", self.mode))
+            .field("is_link", &self.is_link)
+            .field("is_ours", &self.is_ours)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Files {
+    /// Looks at a file.
+    pub fn look(&self, path: &Path) -> Seen {
+        match self {
+            Self::OfMachine => read(path),
+            Self::MadeUp(files) => files.get(path).cloned().unwrap_or(Seen::Nothing),
+        }
+    }
+
+    /// The names in a directory, in order; none where there is no such directory.
+    pub fn names(&self, directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> = match self {
+            Self::OfMachine => fs::read_dir(directory)
+                .into_iter()
+                .flatten()
+                .take(MOST_NAMES)
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .collect(),
+            Self::MadeUp(files) => files
+                .keys()
+                .filter(|path| path.parent() == Some(directory))
+                .filter_map(|path| path.file_name()?.to_str().map(ToOwned::to_owned))
+                .collect(),
+        };
+        names.sort();
+        names
+    }
+}
+
+fn read(path: &Path) -> Seen {
+    // A pipe in the place of a file must not make us wait for its writer.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(descriptor) => text(path, File::from(descriptor)).map_or(Seen::Unreadable, Seen::Text),
+        Err(Errno::NOENT | Errno::NOTDIR) => Seen::Nothing,
+        Err(_) => Seen::Unreadable,
+    }
+}
+
+fn text(path: &Path, file: File) -> Option<Text> {
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > LIMIT {
+        return None;
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(LIMIT).read_to_string(&mut text).ok()?;
+    Some(Text {
+        text,
+        mode: metadata.mode() & 0o7777,
+        is_link: fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink()),
+        is_ours: metadata.uid() == geteuid().as_raw(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_told_with_its_openness() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("text"), "one").unwrap();
+        fs::set_permissions(path("text"), fs::Permissions::from_mode(0o644)).unwrap();
+        symlink("text", path("link")).unwrap();
+        fs::write(path("bytes"), [0xff]).unwrap();
+        let look = |name: &str| Files::OfMachine.look(&path(name));
+        for (name, is_link) in [("text", false), ("link", true)] {
+            let Seen::Text(seen) = look(name) else {
+                panic!("{name}: {:?}", look(name));
+            };
+            assert_eq!(
+                (seen.text.as_str(), seen.mode, seen.is_link, seen.is_ours),
+                ("one", 0o644, is_link, true)
+            );
+        }
+        assert!(matches!(look("absent"), Seen::Nothing));
+        assert!(matches!(look("text/below"), Seen::Nothing));
+        assert!(matches!(look("bytes"), Seen::Unreadable));
+        assert!(matches!(
+            Files::OfMachine.look(folder.path()),
+            Seen::Unreadable
+        ));
+        assert_eq!(
+            Files::OfMachine.names(folder.path()),
+            ["bytes", "link", "text"]
+        );
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RWXU).unwrap();
+        assert!(matches!(Files::OfMachine.look(&pipe), Seen::Unreadable));
+    }
+}
