@@ -223,7 +223,6 @@ fn shown(path: PathBuf) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use keyreeve_core::claude_code::LoginState;
     use zeroize::Zeroizing;
 
     use super::*;
