@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn a_login_is_known_without_its_token() {
-        let text = r#"{"claudeAiOauth": {"accessToken": "made-up-token", "expiresAt": 1}}"#;
+        let text =
+            r#"{"claudeAiOauth": {"accessToken": "made-up-token", "scopes": ["user:inference"]}}"#;
         let snapshot = gathered(
             &[HOME],
             &[("/home/me/.claude/.credentials.json", 0o600, text)],

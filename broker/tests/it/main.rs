@@ -8,5 +8,6 @@ mod clients;
 mod commands;
 mod desk;
 mod leases;
+mod observed;
 mod settling;
 mod sources;

@@ -53,6 +53,8 @@ pub enum LoginDamage {
     NoToken,
     /// The time at which it ends is no time.
     BadExpiry,
+    /// It was not made for asking models: the scope `user:inference` is missing.
+    NoInference,
 }
 
 impl fmt::Display for LoginDamage {
@@ -61,6 +63,7 @@ impl fmt::Display for LoginDamage {
             Self::NotJson(line) => write!(f, "it is not JSON from line {line} on"),
             Self::NoToken => f.write_str("it has no access token"),
             Self::BadExpiry => f.write_str("the time at which it ends is no time"),
+            Self::NoInference => f.write_str("it lacks the scope user:inference"),
         }
     }
 }
@@ -87,6 +90,9 @@ impl LoginState {
             Some(Some(Ok(end))) => Some(end),
             Some(Some(Err(_)) | None) => return Self::Damaged(LoginDamage::BadExpiry),
         };
+        if !login.scopes.iter().any(|scope| scope == "user:inference") {
+            return Self::Damaged(LoginDamage::NoInference);
+        }
         Self::Present {
             expires_at,
             renewal: match login.refresh_token {
@@ -113,6 +119,8 @@ struct Fields {
     /// Milliseconds since 1970.
     #[serde(rename = "expiresAt")]
     expires_at: Option<f64>,
+    #[serde(default)]
+    scopes: Vec<String>,
     #[serde(rename = "subscriptionType")]
     subscription: Option<String>,
 }
@@ -211,12 +219,16 @@ mod tests {
         let end = Timestamp::from_second(1_795_200_000).ok();
         for (text, state) in [
             (
-                r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "r", "expiresAt": 1795200000000, "subscriptionType": "max"}}"#,
+                r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "r", "expiresAt": 1795200000000, "subscriptionType": "max", "scopes": ["user:inference"]}}"#,
                 present(end, Renewal::ByItself, Some("max")),
             ),
             (
-                r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1795200000000}}"#,
+                r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1795200000000, "scopes": ["user:inference"]}}"#,
                 present(end, Renewal::ByThePerson, None),
+            ),
+            (
+                r#"{"claudeAiOauth": {"accessToken": "a", "scopes": ["user:profile"]}}"#,
+                LoginState::Damaged(LoginDamage::NoInference),
             ),
             (r#"{"mcpOAuth": {}}"#, LoginState::SignedOut),
             (r#"{"claudeAiOauth": null}"#, LoginState::SignedOut),

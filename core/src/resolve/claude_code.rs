@@ -2,9 +2,7 @@
 //!
 //! It fills two headers independently, so that one request can carry two credentials.
 
-use jiff::Timestamp;
-
-use crate::claude_code::{LoginState, Mode, Renewal, Scope, SettingSources};
+use crate::claude_code::{LoginDamage, LoginState, Mode, Scope, SettingSources};
 use crate::snapshot::Snapshot;
 
 use super::client::{Client, Release};
@@ -20,20 +18,33 @@ use super::variables::{Host, Variables};
 struct Rules {
     /// What happens to blanks around a value.
     blanks: Blanks,
-    /// What `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` keeps it from beside variables in settings.
+    /// What `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` keeps it from, beside the provider's variables in settings.
     host_stops: &'static [Method],
+    /// Which variables in settings that switch passes over.
+    host: Host,
+    /// Whether Bedrock's signature leaves an API key in its own header.
+    signs_beside_key: bool,
 }
 
 impl Rules {
     fn of(release: Release) -> &'static Self {
         match release {
             Release::V2_1_197 => &Self {
-                blanks: Blanks::FatalAlone,
+                blanks: Blanks::TakenOffAndSent,
                 host_stops: &[],
+                host: Host::ManagesAllButHeaders,
+                signs_beside_key: true,
             },
             Release::V2_1_329 => &Self {
                 blanks: Blanks::TakenOff,
-                host_stops: &[Method::Helper, Method::Login, Method::SdkProfile],
+                host: Host::Manages,
+                host_stops: &[
+                    Method::Helper,
+                    Method::SdkProfile,
+                    Method::Federation,
+                    Method::Login,
+                ],
+                signs_beside_key: false,
             },
         }
     }
@@ -47,6 +58,8 @@ struct Cloud {
     key: Option<(&'static str, Header)>,
     /// With this on, the bearer token is sent instead of a signature.
     skip_auth: Option<&'static str>,
+    /// Whether a signature goes out where there is no such key.
+    signs: bool,
 }
 
 /// The strongest first.
@@ -56,30 +69,35 @@ static CLOUDS: [Cloud; 5] = [
         base_url: Some("ANTHROPIC_BEDROCK_BASE_URL"),
         key: Some(("AWS_BEARER_TOKEN_BEDROCK", Header::Authorization)),
         skip_auth: Some("CLAUDE_CODE_SKIP_BEDROCK_AUTH"),
+        signs: true,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_VERTEX",
         base_url: Some("ANTHROPIC_VERTEX_BASE_URL"),
         key: None,
         skip_auth: Some("CLAUDE_CODE_SKIP_VERTEX_AUTH"),
+        signs: false,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_FOUNDRY",
         base_url: Some("ANTHROPIC_FOUNDRY_BASE_URL"),
         key: Some(("ANTHROPIC_FOUNDRY_API_KEY", Header::XApiKey)),
         skip_auth: None,
+        signs: false,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
         base_url: None,
         key: None,
         skip_auth: None,
+        signs: false,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_MANTLE",
         base_url: None,
         key: None,
         skip_auth: None,
+        signs: false,
     },
 ];
 
@@ -97,23 +115,26 @@ struct World<'a> {
     is_bare: bool,
 }
 
-pub(super) fn climb(
-    snapshot: &Snapshot,
-    client: Client,
-    release: Release,
-    mode: Mode,
-    sources: SettingSources,
-) -> Climb<'_> {
+/// How it is started.
+#[derive(Clone, Copy)]
+pub(super) struct Start {
+    pub(super) release: Release,
+    pub(super) mode: Mode,
+    pub(super) sources: SettingSources,
+}
+
+pub(super) fn climb(snapshot: &Snapshot, client: Client, start: Start) -> Climb<'_> {
+    let rules = Rules::of(start.release);
     let host = match Switch::of(snapshot.environment.get(MANAGED_BY_HOST)) {
-        Switch::On | Switch::PerhapsOn => Host::Manages,
+        Switch::On | Switch::PerhapsOn => rules.host,
         Switch::Off | Switch::Absent => Host::Leaves,
     };
-    let variables = Variables::of_claude_code(snapshot, sources, host);
-    let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
+    let variables = Variables::of_claude_code(snapshot, start.sources, host);
+    let is_bare = start.mode == Mode::Bare || variables.switch(SIMPLE).is_on();
     let world = World {
         snapshot,
         client,
-        rules: Rules::of(release),
+        rules,
         variables,
         host,
         is_bare,
@@ -122,7 +143,21 @@ pub(super) fn climb(
     world.clouds(&mut climb);
     world.keys(&mut climb);
     world.logins(&mut climb);
+    sdk::custom_headers(&world.variables, &mut climb);
+    fail_on_blank_key(&mut climb);
     climb
+}
+
+/// A key of nothing but blanks is no credential when it is alone.
+fn fail_on_blank_key(climb: &mut Climb<'_>) {
+    let is_blank = climb.authorization.is_none()
+        && climb
+            .x_api_key
+            .as_ref()
+            .is_some_and(|filled| filled.value == Some(""));
+    if is_blank && let Some(filled) = climb.x_api_key.take() {
+        climb.broken = Some((filled.slot.place, Flaw::Blanks));
+    }
 }
 
 impl<'a> World<'a> {
@@ -148,8 +183,7 @@ impl<'a> World<'a> {
             let found = self.variables.deciding(cloud.switch);
             let place = found.map_or(Place::Variable { name: cloud.switch }, |found| found.place);
             let sure = match self.variables.switch(cloud.switch) {
-                Switch::Absent => None,
-                Switch::Off => None,
+                Switch::Absent | Switch::Off => None,
                 Switch::On => Some(Sureness::Sure),
                 Switch::PerhapsOn => Some(Sureness::Likely),
             };
@@ -184,38 +218,44 @@ impl<'a> World<'a> {
         let skips = cloud
             .skip_auth
             .is_some_and(|switch| self.variables.switch(switch).is_on());
-        let (variable, header) = match cloud.key {
-            _ if skips => ("ANTHROPIC_AUTH_TOKEN", Header::Authorization),
-            Some(key) => key,
+        let (method, name, header) = match cloud.key {
+            _ if skips => (
+                Method::AuthToken,
+                "ANTHROPIC_AUTH_TOKEN",
+                Header::Authorization,
+            ),
+            Some((name, header)) => (Method::CloudKey, name, header),
             None => return,
         };
-        // For the length of this step the switch is not in the way.
+        // For the length of these steps the switch is not in the way.
         let switch = climb.cloud.take();
-        let candidates = Candidate::of_variable(
-            &self.variables,
-            variable,
-            Method::CloudKey,
-            self.rules.blanks,
-        );
-        climb.step(candidates, header.into(), YieldsTo::SameHeader);
+        let variable =
+            |name, method| Candidate::of_variable(&self.variables, name, method, self.rules.blanks);
+        climb.step(variable(name, method), header.into(), YieldsTo::SameHeader);
+        if cloud.signs && self.rules.signs_beside_key && climb.authorization.is_none() {
+            let key = variable("ANTHROPIC_API_KEY", Method::ApiKey);
+            climb.step(key, Fills::XApiKey, YieldsTo::SameHeader);
+        }
         climb.cloud = switch;
     }
 
     fn keys(&self, climb: &mut Climb<'a>) {
-        let variable =
-            |name, method| Candidate::of_variable(&self.variables, name, method, self.rules.blanks);
-        climb.step(
-            variable("ANTHROPIC_API_KEY", Method::ApiKey),
-            Fills::XApiKey,
-            YieldsTo::SameHeader,
-        );
-        climb.step(
-            variable("ANTHROPIC_AUTH_TOKEN", Method::AuthToken),
-            Fills::Authorization,
-            YieldsTo::SameHeader,
-        );
+        for (name, method, fills) in [
+            ("ANTHROPIC_API_KEY", Method::ApiKey, Fills::XApiKey),
+            (
+                "ANTHROPIC_AUTH_TOKEN",
+                Method::AuthToken,
+                Fills::Authorization,
+            ),
+        ] {
+            // A cloud's step may have gone through it already.
+            if climb.rungs.iter().all(|rung| rung.method != method) {
+                let candidates =
+                    Candidate::of_variable(&self.variables, name, method, self.rules.blanks);
+                climb.step(candidates, fills, YieldsTo::SameHeader);
+            }
+        }
         climb.step(self.helpers(), Fills::Both, YieldsTo::SameHeader);
-        sdk::custom_headers(&self.variables, climb);
     }
 
     /// Everything that counts only where no header is filled yet.
@@ -229,19 +269,35 @@ impl<'a> World<'a> {
             blanks,
         );
         let token = token.into_iter().map(|it| it.passed_over(bare)).collect();
+        // A helper that the host keeps from running still keeps Claude Code from its logins.
+        let is_stopped_helper = |rung: &&Rung| {
+            let by_host = State::NotRead {
+                because: PassedOver::ManagedByHost,
+            };
+            rung.method == Method::Helper && rung.state == by_host
+        };
+        let helper = climb.rungs.iter().find(is_stopped_helper);
+        climb.barred = helper.map(|rung| rung.place.to_string());
         let mut bearer =
             |candidates| climb.step(candidates, Fills::Authorization, YieldsTo::AnyHeader);
         bearer(token);
-        let stopped = |method| bare.or(self.stopped_by_host(method));
+        let stopped = |method| bare.or_else(|| self.stopped_by_host(method));
         let with = |candidate: Candidate<'a>| {
             let because = stopped(candidate.method);
             vec![candidate.passed_over(because)]
         };
         let stores = sdk::Stores::of(self.client, self.snapshot, &self.variables);
-        bearer(with(stores.named()));
+        bearer(with(fallible(stores.named())));
         bearer(with(stores.federation()));
-        bearer(with(self.login()));
-        bearer(with(stores.active()));
+        // A person's sign-in to the Console ranks below one to Claude Code, a federation above it.
+        let active = fallible(stores.active());
+        if stores.active_is_federation() {
+            bearer(with(active));
+            bearer(with(self.login()));
+        } else {
+            bearer(with(self.login()));
+            bearer(with(active));
+        }
     }
 
     /// `apiKeyHelper` of each settings file, the strongest first; an empty one switches a helper off.
@@ -284,14 +340,10 @@ impl<'a> World<'a> {
             return candidate("Claude Code's directory", Holds::Nothing, None);
         };
         match &login.state {
-            LoginState::Present {
-                expires_at,
-                renewal,
-                ..
-            } => {
-                let is_over = expires_at.is_some_and(|end: Timestamp| end <= self.snapshot.now);
-                let dead = is_over && *renewal == Renewal::ByThePerson;
-                candidate(&login.path, Holds::Fetched, dead.then_some(Flaw::Expired))
+            // One whose time is over is used as well: it is renewed, or the API refuses it.
+            LoginState::Present { .. } => candidate(&login.path, Holds::Fetched, None),
+            LoginState::Damaged(LoginDamage::NoInference) => {
+                candidate(&login.path, Holds::Fetched, Some(Flaw::NoInference))
             }
             LoginState::SignedOut => candidate(&login.path, Holds::Nothing, None),
             LoginState::Damaged(_) => candidate(&login.path, Holds::Fetched, Some(Flaw::Damaged)),
@@ -300,7 +352,19 @@ impl<'a> World<'a> {
     }
 
     fn stopped_by_host(&self, method: Method) -> Option<PassedOver> {
-        let stops = self.host == Host::Manages && self.rules.host_stops.contains(&method);
+        let stops = self.host.manages() && self.rules.host_stops.contains(&method);
         stops.then_some(PassedOver::ManagedByHost)
+    }
+}
+
+/// A profile that is not there, or has no credential, is passed over; any other trouble with it is fatal.
+fn fallible(candidate: Candidate<'_>) -> Candidate<'_> {
+    match candidate.holds {
+        Holds::Broken(flaw @ (Flaw::NoSuchProfile | Flaw::NoCredential)) => {
+            candidate.passed_over(Some(PassedOver::Unusable(flaw)))
+        }
+        Holds::Nothing | Holds::Empty | Holds::Known(_) | Holds::Fetched | Holds::Broken(_) => {
+            candidate
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::inert::inert_line;
 use crate::token::{Family, redact};
 
-use super::payer::{self, Destination, Payer};
+use super::payer::{self, Destination, Payer, PayerClass};
 use super::place::Place;
 use super::reading::{Blanks, Flaw, Reading};
 use super::rung::{Fills, Header, Method, PassedOver, Rung, Slot, State};
@@ -20,6 +20,10 @@ pub(super) struct Climb<'a> {
     pub(super) destination: Destination,
     /// The switch that hands everything to a cloud account.
     pub(super) cloud: Option<(Place, Payer)>,
+    /// What keeps the client from everything that counts only where no header is filled.
+    pub(super) barred: Option<String>,
+    /// Whether the client takes the request for one with an OAuth token.
+    pub(super) is_oauth: bool,
     /// What makes the client fail.
     pub(super) broken: Option<(Place, Flaw)>,
     /// The headers a broken value keeps for itself.
@@ -72,6 +76,8 @@ impl<'a> Climb<'a> {
             authorization: None,
             destination,
             cloud: None,
+            barred: None,
+            is_oauth: false,
             broken: None,
             broken_in: Vec::new(),
         }
@@ -91,9 +97,9 @@ impl<'a> Climb<'a> {
                 (_, Holds::Nothing, _) => State::Absent,
                 (Some(because), _, _) => State::NotRead { because },
                 (None, _, Some(by)) => State::Shadowed { by: by.clone() },
-                (None, holds, None) => {
+                (None, _, None) => {
                     decided = Some(candidate.place.to_string());
-                    self.take(&candidate, holds, fills, yields_to)
+                    self.take(&candidate, fills, yields_to)
                 }
             };
             self.rungs.push(Rung {
@@ -105,13 +111,8 @@ impl<'a> Climb<'a> {
         }
     }
 
-    fn take(
-        &mut self,
-        candidate: &Candidate<'a>,
-        holds: Holds<'a>,
-        fills: Fills,
-        yields_to: YieldsTo,
-    ) -> State {
+    fn take(&mut self, candidate: &Candidate<'a>, fills: Fills, yields_to: YieldsTo) -> State {
+        let holds = candidate.holds;
         let free = match holds {
             Holds::Nothing => return State::Absent,
             Holds::Empty => return State::Empty,
@@ -127,7 +128,8 @@ impl<'a> Climb<'a> {
             Holds::Empty => State::Empty,
             Holds::Broken(flaw) => {
                 self.broken_in.extend(headers(free));
-                self.broken.get_or_insert((candidate.place.clone(), flaw));
+                self.broken
+                    .get_or_insert_with(|| (candidate.place.clone(), flaw));
                 State::Broken(flaw)
             }
             Holds::Known(value) => {
@@ -145,6 +147,9 @@ impl<'a> Climb<'a> {
     fn free(&self, fills: Fills, yields_to: YieldsTo) -> Result<Fills, String> {
         if let Some((switch, _)) = &self.cloud {
             return Err(switch.to_string());
+        }
+        if let (YieldsTo::AnyHeader, Some(by)) = (yields_to, &self.barred) {
+            return Err(by.clone());
         }
         let (key, bearer) = (
             self.taken_by(Header::XApiKey),
@@ -178,19 +183,62 @@ impl<'a> Climb<'a> {
             .or_else(|| broken.map(|(place, _)| place.to_string()))
     }
 
-    /// Fills headers from a place, whatever stood there before.
-    pub(super) fn fill(&mut self, candidate: &Candidate<'a>, value: Option<&'a str>, fills: Fills) {
+    /// Puts a value in the place of whatever fills a header.
+    pub(super) fn replace(&mut self, candidate: Candidate<'a>, header: Header, value: &'a str) {
+        let by = candidate.place.to_string();
+        for rung in &mut self.rungs {
+            rung.state = match &rung.state {
+                State::Taken { fills } if fills.include(header) => match (fills, header) {
+                    (Fills::Both, Header::XApiKey) => State::Taken {
+                        fills: Fills::Authorization,
+                    },
+                    (Fills::Both, Header::Authorization) => State::Taken {
+                        fills: Fills::XApiKey,
+                    },
+                    (Fills::XApiKey | Fills::Authorization, _) => {
+                        State::Shadowed { by: by.clone() }
+                    }
+                },
+                state => state.clone(),
+            };
+        }
+        let was_oauth = self.is_oauth;
+        self.fill(&candidate, Some(value), header.into());
+        self.is_oauth = was_oauth;
+        self.rungs.push(Rung {
+            would_pay: self.alone(&candidate, header.into()),
+            method: candidate.method,
+            place: candidate.place,
+            state: State::Taken {
+                fills: header.into(),
+            },
+        });
+    }
+
+    /// Fills headers that are free.
+    fn fill(&mut self, candidate: &Candidate<'a>, value: Option<&'a str>, fills: Fills) {
+        self.is_oauth |= candidate.method.adds_oauth_beta();
         for header in headers(fills) {
-            let family = value.map(Family::of);
+            // Nothing between blanks is sent as nothing.
+            let known = value.filter(|value| !value.is_empty());
+            let family = known.map(Family::of);
+            let hint = value.map(|value| match known {
+                Some(_) => inert_line(&redact(value), LONGEST_HINT).into_owned(),
+                None => "(empty)".to_owned(),
+            });
+            let payer = match (value, known) {
+                (Some(_), None) => payer::likely(PayerClass::Nobody),
+                _ => payer::alone(candidate.method, family, header, &self.destination),
+            };
             let filled = Filled {
                 slot: Slot {
                     method: candidate.method,
                     place: candidate.place.clone(),
                     family,
-                    hint: value.map(|value| inert_line(&redact(value), LONGEST_HINT).into_owned()),
+                    hint,
                 },
                 value,
-                payer: payer::alone(candidate.method, family, header, &self.destination),
+                payer,
             };
             match header {
                 Header::XApiKey => self.x_api_key = Some(filled),

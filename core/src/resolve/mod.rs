@@ -89,7 +89,14 @@ pub fn resolve(snapshot: &Snapshot, client: Client) -> Resolution {
             release,
             mode,
             sources,
-        } => claude_code::climb(snapshot, client, release, mode, sources),
+        } => {
+            let start = claude_code::Start {
+                release,
+                mode,
+                sources,
+            };
+            claude_code::climb(snapshot, client, start)
+        }
         Client::SdkPython(_) | Client::SdkTypescript(_) => sdk::climb(snapshot, client),
         Client::Keyreeve => keyreeve::climb(snapshot),
     };
@@ -99,8 +106,7 @@ pub fn resolve(snapshot: &Snapshot, client: Client) -> Resolution {
 fn finish(client: Client, climb: Climb<'_>) -> Resolution {
     let judged = sentence::judge(client, &climb);
     let (x_api_key, authorization) = (climb.x_api_key, climb.authorization);
-    let is_oauth = |slot: &climb::Filled<'_>| slot.slot.method.adds_oauth_beta();
-    let oauth_beta = client.marks_oauth() && authorization.as_ref().is_some_and(is_oauth);
+    let oauth_beta = client.marks_oauth() && climb.is_oauth;
     Resolution {
         client,
         oauth_beta,

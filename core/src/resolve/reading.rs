@@ -15,10 +15,10 @@ pub(super) enum Reading<'a> {
 pub(super) enum Blanks {
     /// It takes them off, so that a blank value is an empty one.
     TakenOff,
-    /// It takes them off, and fails on what is then empty, unless it was empty before.
-    FatalAlone,
-    /// It sends them.
-    Sent,
+    /// It takes them off, and sends what is left even where that is nothing, unless it was empty before.
+    TakenOffAndSent,
+    /// It sends them, which a server library refuses to do.
+    Fatal,
 }
 
 /// Why a credential cannot be used. The place says where to look and never what stands there.
@@ -30,8 +30,8 @@ pub enum Flaw {
     LineBreak(usize),
     /// It has a control character, or one that no header can hold, at this character (the first is 1).
     BadCharacter(usize),
-    /// It is nothing but blanks.
-    Blank,
+    /// It begins or ends with blanks, or is nothing else.
+    Blanks,
     /// There is no such profile.
     NoSuchProfile,
     /// The file it should be in is damaged.
@@ -40,6 +40,8 @@ pub enum Flaw {
     Refused,
     /// Its time is over, and nothing renews it.
     Expired,
+    /// It may not be used to ask models.
+    NoInference,
     /// There is no credential beside its configuration.
     NoCredential,
 }
@@ -59,16 +61,15 @@ pub(super) enum Switch {
 impl<'a> Reading<'a> {
     pub(super) fn of(value: &'a str, blanks: Blanks) -> Self {
         let trimmed = value.trim();
-        let sent = match blanks {
-            Blanks::TakenOff | Blanks::FatalAlone => trimmed,
-            Blanks::Sent => value,
+        let (sent, is_empty) = match blanks {
+            Blanks::TakenOff => (trimmed, trimmed.is_empty()),
+            Blanks::TakenOffAndSent => (trimmed, value.is_empty()),
+            Blanks::Fatal => (value, value.is_empty()),
         };
-        if trimmed.is_empty() && !value.is_empty() && blanks == Blanks::FatalAlone {
-            return Self::Broken(Flaw::Blank);
-        }
         match flaw(sent) {
             Some(flaw) => Self::Broken(flaw),
-            None if sent.is_empty() => Self::Empty,
+            None if is_empty => Self::Empty,
+            None if sent != trimmed => Self::Broken(Flaw::Blanks),
             None => Self::Value(sent),
         }
     }
@@ -107,11 +108,12 @@ impl fmt::Display for Flaw {
                     "it has a character that no header can hold at character {place}"
                 )
             }
-            Self::Blank => f.write_str("it is nothing but blanks"),
+            Self::Blanks => f.write_str("there are blanks around it"),
             Self::NoSuchProfile => f.write_str("there is no such profile"),
             Self::Damaged => f.write_str("its file is damaged"),
             Self::Refused => f.write_str("its file may not be read, or is open to others"),
             Self::Expired => f.write_str("its time is over and nothing renews it"),
+            Self::NoInference => f.write_str("it may not be used to ask models"),
             Self::NoCredential => f.write_str("there is no credential for it"),
         }
     }

@@ -9,11 +9,8 @@ use super::climb::{Candidate, Climb, Holds, YieldsTo};
 use super::payer::Destination;
 use super::place::Place;
 use super::reading::{Blanks, Flaw};
-use super::rung::{Fills, Method};
+use super::rung::{Fills, Header, Method};
 use super::variables::Variables;
-
-/// An SDK sends blanks as they are.
-const BLANKS: Blanks = Blanks::Sent;
 
 pub(super) fn climb(snapshot: &Snapshot, client: Client) -> Climb<'_> {
     let variables = Variables::of_process(snapshot);
@@ -29,7 +26,11 @@ pub(super) fn climb(snapshot: &Snapshot, client: Client) -> Climb<'_> {
         | Client::ClaudeCode { .. }
         | Client::Keyreeve => (Fills::Authorization, YieldsTo::AnyHeader),
     };
-    let variable = |name, method| Candidate::of_variable(&variables, name, method, BLANKS);
+    let blanks = match client {
+        Client::SdkPython(_) => Blanks::Fatal,
+        Client::SdkTypescript(_) | Client::ClaudeCode { .. } | Client::Keyreeve => Blanks::TakenOff,
+    };
+    let variable = |name, method| Candidate::of_variable(&variables, name, method, blanks);
     climb.step(
         variable("ANTHROPIC_API_KEY", Method::ApiKey),
         key,
@@ -40,15 +41,24 @@ pub(super) fn climb(snapshot: &Snapshot, client: Client) -> Climb<'_> {
         Fills::Authorization,
         token,
     );
-    custom_headers(&variables, &mut climb);
-    for candidate in [stores.named(), stores.federation(), stores.active()] {
+    let further = match client {
+        Client::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
+            [stores.named(), stores.active(), stores.federation()]
+        }
+        Client::SdkPython(PythonMajor::Two)
+        | Client::SdkTypescript(_)
+        | Client::ClaudeCode { .. }
+        | Client::Keyreeve => [stores.named(), stores.federation(), stores.active()],
+    };
+    for candidate in further {
         climb.step(vec![candidate], Fills::Authorization, YieldsTo::AnyHeader);
     }
     stores.move_destination(&mut climb);
+    custom_headers(&variables, &mut climb);
     climb
 }
 
-/// Credential headers that `ANTHROPIC_CUSTOM_HEADERS` spells out.
+/// Credential headers that `ANTHROPIC_CUSTOM_HEADERS` spells out. They are put in last, over whatever is there.
 pub(super) fn custom_headers<'a>(variables: &Variables<'a>, climb: &mut Climb<'a>) {
     const NAME: &str = "ANTHROPIC_CUSTOM_HEADERS";
     let Some(found) = variables.deciding(NAME) else {
@@ -58,9 +68,9 @@ pub(super) fn custom_headers<'a>(variables: &Variables<'a>, climb: &mut Climb<'a
         let Some((header, value)) = line.split_once(':') else {
             continue;
         };
-        let (fills, value) = match header.trim().to_ascii_lowercase().as_str() {
-            "x-api-key" => (Fills::XApiKey, value.trim()),
-            "authorization" => (Fills::Authorization, bearer(value.trim())),
+        let (header, value) = match header.trim().to_ascii_lowercase().as_str() {
+            "x-api-key" => (Header::XApiKey, value.trim()),
+            "authorization" => (Header::Authorization, bearer(value.trim())),
             _ => continue,
         };
         let candidate = Candidate {
@@ -69,7 +79,7 @@ pub(super) fn custom_headers<'a>(variables: &Variables<'a>, climb: &mut Climb<'a
             holds: Holds::Known(value),
             passed_over: None,
         };
-        climb.step(vec![candidate], fills, YieldsTo::SameHeader);
+        climb.replace(candidate, header, value);
     }
 }
 
@@ -140,6 +150,15 @@ impl<'a> Stores<'a> {
             .and_then(|store| store.profile(name));
         let holds = profile.map_or(Holds::Nothing, |profile| self.holds(profile));
         self.candidate(name, holds)
+    }
+
+    /// Whether the profile in use where none is named exchanges an identity.
+    pub(super) fn active_is_federation(&self) -> bool {
+        let profile = self.store.and_then(|store| store.profile(store.active()));
+        profile.is_some_and(|profile| match profile.config {
+            SdkConfig::Known { kind, .. } => kind == SdkKind::Federation,
+            SdkConfig::Damaged { .. } | SdkConfig::Refused => false,
+        })
     }
 
     fn candidate(&self, name: &str, holds: Holds<'a>) -> Candidate<'a> {

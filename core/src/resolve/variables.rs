@@ -36,8 +36,28 @@ pub(super) struct Found<'a> {
 pub(super) enum Host {
     /// The program that starts the client: settings files are passed over for them.
     Manages,
+    /// The same, but custom headers in settings count.
+    ManagesAllButHeaders,
     /// Nobody in particular.
     Leaves,
+}
+
+impl Host {
+    pub(super) fn manages(self) -> bool {
+        match self {
+            Self::Manages | Self::ManagesAllButHeaders => true,
+            Self::Leaves => false,
+        }
+    }
+
+    fn passes_over(self, name: &str) -> Option<PassedOver> {
+        let counts = match self {
+            Self::Manages => false,
+            Self::ManagesAllButHeaders => name == "ANTHROPIC_CUSTOM_HEADERS",
+            Self::Leaves => true,
+        };
+        (!counts).then_some(PassedOver::ManagedByHost)
+    }
 }
 
 impl<'a> Variables<'a> {
@@ -91,9 +111,7 @@ impl<'a> Variables<'a> {
                     key: format!("env.{name}"),
                 },
                 value: Ok(setting.value.judge()),
-                passed_over: file
-                    .passed_over
-                    .or((self.host == Host::Manages).then_some(PassedOver::ManagedByHost)),
+                passed_over: file.passed_over.or_else(|| self.host.passes_over(name)),
             })
         };
         let mut found: Vec<_> = self.files.iter().filter_map(in_file).collect();
