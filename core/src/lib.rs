@@ -9,6 +9,7 @@ pub mod api;
 pub mod binding;
 pub mod claude_code;
 pub mod credential;
+pub mod import;
 pub mod inert;
 pub mod inject;
 pub mod money;

@@ -8,6 +8,7 @@ mod backup;
 mod chunks;
 mod columns;
 mod error;
+mod foreign;
 mod keys;
 mod ledger;
 mod master_key;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use backup::restore;
 pub use error::{Cause, Error};
+pub use foreign::{Cell, ForeignError, read_foreign_text};
 pub use keyreeve_os::memory::Swap;
 pub use open::{Durability, MasterKeyHome, Places, Store};
 pub use policy::{FoundKey, Policy};

@@ -73,6 +73,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// Says whether there is a store, without making one.
+    pub fn is_made(places: &Places) -> bool {
+        places.data.join(sqlite::FILE).exists()
+    }
+
     /// Opens the store, making it (and its master key) where there is none yet.
     ///
     /// # Errors

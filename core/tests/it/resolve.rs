@@ -30,7 +30,7 @@ fn world(pairs: Pairs) -> Snapshot {
 }
 
 /// Writes out tokens, assembled here so that no file holds one.
-fn expanded(value: &str) -> String {
+pub(crate) fn expanded(value: &str) -> String {
     let Some((before, rest)) = value.split_once("{{") else {
         return value.to_owned();
     };

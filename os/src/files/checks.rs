@@ -50,6 +50,15 @@ pub(super) fn regular(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
     }
 }
 
+/// Takes a file that nobody but us and the system can have put there, and returns its permission bits.
+pub(super) fn ours_or_the_systems(open: impl AsFd, path: &Path) -> Result<u32, FileError> {
+    let stat = regular(open, path)?;
+    if stat.st_uid != 0 {
+        ours(&stat, path)?;
+    }
+    Ok(permissions(&stat))
+}
+
 /// Takes a directory that is ours and into which nobody else can write.
 pub(super) fn directory(open: impl AsFd, path: &Path) -> Result<(), FileError> {
     let stat = fstat(open).map_err(FileError::system("look at", path))?;

@@ -8,8 +8,10 @@
 mod checks;
 mod directory;
 mod error;
+mod foreign;
 mod replace;
 
 pub use directory::{Make, SafeDir, open_anywhere};
 pub use error::FileError;
+pub use foreign::{Foreign, look_at_foreign, names_in, read_foreign};
 pub use replace::NewFile;

@@ -9,6 +9,7 @@ mod backup;
 mod bed;
 mod concurrency;
 mod damage;
+mod foreign;
 mod kills;
 mod ledger;
 mod policy;

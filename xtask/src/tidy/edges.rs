@@ -95,6 +95,7 @@ const CORE: &[&str] = &[
     "blake3",
     "crc32fast",
     "jiff",
+    "jsonc-parser",
     "serde",
     "serde_json",
     "sha2",
