@@ -4,6 +4,7 @@
 //! [`SCHEMA_VERSION`] stays the same. Times are RFC 3339 in UTC, money is US dollars.
 
 mod credential;
+mod import;
 mod ledger;
 mod reading;
 mod status;
@@ -11,6 +12,7 @@ mod status;
 use serde::Serialize;
 
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
+pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use reading::{FixView, ProblemView, ReadingView};
 pub use status::{PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusView};

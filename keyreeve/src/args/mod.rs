@@ -3,6 +3,7 @@
 //! Invariants: nothing here looks at the environment, a file or the clock; no argument ever holds a secret. What the words
 //! mean is decided in [`crate::settings`]; commands never see these types.
 
+mod import;
 mod key;
 mod profile;
 mod report;
@@ -12,6 +13,7 @@ mod store;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
 pub(crate) use profile::{AddProfile, Auth, Profile};
 pub(crate) use report::{Attempts, Dimension, Inspect, Status, Usage};
@@ -87,6 +89,8 @@ pub(crate) enum Command {
     /// Make the virtual keys that tools hold instead of a credential
     #[command(subcommand, visible_alias = "keys")]
     Key(Key),
+    /// Move in from another program: its credentials become profiles
+    Import(Import),
     /// Print paste-ready settings for a client
     Connect(Connect),
     /// Sum up tokens and cost

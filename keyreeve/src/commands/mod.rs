@@ -4,6 +4,7 @@ mod attempts;
 mod completions;
 mod config;
 mod connect;
+mod import;
 mod inspect;
 mod key;
 mod pasted;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Inspect(inspect) => inspect::run(inspect, &world),
         Command::Profile(profile) => profile::run(profile, &world),
         Command::Key(key) => key::run(key, &world),
+        Command::Import(import) => import::run(&import, &world),
         Command::Connect(connect) => connect::run(&connect, &world),
         Command::Usage(usage) => usage::run(usage, &world),
         Command::Attempts(attempts) => attempts::run(attempts, &world),

@@ -10,7 +10,7 @@ use keyreeve_core::resolve::Client;
 
 use crate::args;
 use crate::settings::when::{Direction, moment, span};
-use crate::settings::{Problem, Profile};
+use crate::settings::{Import, Problem, Profile};
 
 pub(crate) use crate::args::{Config, Connectable, Dimension};
 
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Inspect(Inspect),
     Profile(Profile),
     Key(Key),
+    Import(Import),
     Connect(Connect),
     Usage(Usage),
     Attempts(Attempts),
@@ -162,6 +163,7 @@ impl Command {
             }),
             Some(args::Command::Profile(typed)) => Self::Profile(Profile::of(typed)?),
             Some(args::Command::Key(typed)) => Self::Key(key(typed, now)?),
+            Some(args::Command::Import(typed)) => Self::Import(Import::of(typed)),
             Some(args::Command::Connect(typed)) => Self::Connect(Connect {
                 client: typed.client,
                 key: typed.key,

@@ -4,6 +4,7 @@
 //! asked is asked of the [`Environment`] and the [`File`] handed in.
 
 mod command;
+mod import;
 mod layers;
 mod problem;
 mod profile;
@@ -18,6 +19,7 @@ use keyreeve_gateway::{Listen, USUAL_PORT};
 use keyreeve_store::Durability;
 
 pub(crate) use command::*;
+pub(crate) use import::{Import, Run};
 pub(crate) use layers::{Layer, Setting, Sourced};
 pub(crate) use problem::Problem;
 pub(crate) use profile::{AddProfile, Profile, SecretFrom};

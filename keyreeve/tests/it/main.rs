@@ -13,6 +13,7 @@ mod day;
 mod errors;
 mod figures;
 mod help;
+mod import;
 mod inspect;
 mod keys;
 mod la_01;
