@@ -181,10 +181,11 @@ impl Looker<'_> {
                 },
                 credentials: match self.files.look(&directory.join("credentials").join(&file)) {
                     Seen::Nothing => None,
-                    Seen::Text(Text { text, mode, .. }) if mode & 0o077 == 0 => {
-                        Some(SdkCredentials::read(&text))
+                    Seen::Text(Text { mode, .. }) if mode & 0o077 != 0 => {
+                        Some(SdkCredentials::Refused)
                     }
-                    Seen::Text(_) | Seen::Unreadable => Some(SdkCredentials::Refused),
+                    Seen::Text(seen) => Some(SdkCredentials::read(&seen.text)),
+                    Seen::Unreadable => Some(SdkCredentials::Refused),
                 },
             })
         };
