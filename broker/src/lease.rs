@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::money::NanoDollars;
+use keyreeve_core::price::Cost;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use keyreeve_core::select::{self, NoProfile};
-use keyreeve_core::virtual_key::KeyId;
+use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::world;
 use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
 use tokio::sync::oneshot;
@@ -52,8 +53,8 @@ pub struct Lease {
     pub attempt: AttemptId,
     /// The client's request it is for.
     pub request: RequestId,
-    /// Who asked.
-    pub key: Name,
+    /// Who asked; none: keyreeve's owner, through no key.
+    pub key: Option<Name>,
     /// The profile whose credential it is.
     pub profile: Profile,
     /// How the credential is sent.
@@ -102,6 +103,13 @@ pub enum LeaseError {
     Randomness,
 }
 
+/// Whose credential is leased, to whom.
+struct Holder<'a> {
+    profile: &'a Profile,
+    /// None: the owner asked.
+    key: Option<&'a VirtualKey>,
+}
+
 impl Broker {
     /// Leases a credential for one attempt, and its secret.
     ///
@@ -114,23 +122,56 @@ impl Broker {
     ) -> Result<(Lease, Credential), LeaseError> {
         let (client, policy) = self.known(&client.presented)?;
         let profile = select::choose(&client.key, |id: ProfileId| policy.profile(id))?;
-        let named = |source| LeaseError::Source {
-            profile: profile.name.to_string(),
-            source,
-        };
-        let credential = sources::obtain(self, profile).await.map_err(named)?;
+        let credential = self.secret_of(profile).await?;
         if takes_time(&profile.source) {
             self.client(&client.presented)?;
         }
+        let holder = Holder {
+            profile,
+            key: Some(&client.key),
+        };
+        self.grant(holder, credential, ask).await
+    }
+
+    /// Leases the credential of a profile to its owner, who sits at this machine and needs no virtual key.
+    ///
+    /// # Errors
+    /// See [`LeaseError`]. A plan login is refused: only Anthropic's own programs carry it.
+    pub async fn lease_own(
+        self: &Arc<Self>,
+        profile: &Profile,
+        ask: Ask,
+    ) -> Result<(Lease, Credential), LeaseError> {
+        if profile.is_plan_login() {
+            return Err(refused(profile, inject::Refusal::PlanLogin));
+        }
+        let credential = self.secret_of(profile).await?;
+        self.grant(Holder { profile, key: None }, credential, ask)
+            .await
+    }
+
+    async fn secret_of(&self, profile: &Profile) -> Result<Credential, LeaseError> {
+        sources::obtain(self, profile)
+            .await
+            .map_err(|source| LeaseError::Source {
+                profile: profile.name.to_string(),
+                source,
+            })
+    }
+
+    /// Commits the intent and gives the lease.
+    async fn grant(
+        self: &Arc<Self>,
+        Holder { profile, key }: Holder<'_>,
+        credential: Credential,
+        ask: Ask,
+    ) -> Result<(Lease, Credential), LeaseError> {
         let injection = inject::decide(
             profile.api().facing(profile.auth),
             credential.family(),
             credential.provenance(),
         )
-        .map_err(|source| LeaseError::Refused {
-            profile: profile.name.to_string(),
-            source,
-        })?;
+        .map_err(|source| refused(profile, source))?;
 
         let reserved = self.reserve(&ask);
         let started_at = world::now();
@@ -139,7 +180,7 @@ impl Broker {
             broker: Arc::clone(self),
             attempt,
             request: ask.request,
-            key: client.key.name.clone(),
+            key: key.map(|key| key.name.clone()),
             profile: profile.clone(),
             injection,
             operation: ask.operation,
@@ -147,7 +188,7 @@ impl Broker {
             started: Instant::now(),
             reported: false,
         };
-        let intent = lease.intent(ask, client.key.id, started_at);
+        let intent = lease.intent(ask, key.map_or(KeyId::OWN, |key| key.id), started_at);
         // The lease exists before its intent is committed: should the client go away in between, dropping it closes the row.
         let committed = self.commit(intent).await;
         // Where there is no row, there is none to close.
@@ -190,9 +231,9 @@ impl Broker {
 }
 
 impl Lease {
-    /// Tells how the attempt went, and closes the lease.
-    pub fn report(mut self, report: Report) {
-        self.close(report);
+    /// Tells how the attempt went, closes the lease, and gives what it cost.
+    pub fn report(mut self, report: Report) -> Cost {
+        self.close(report)
     }
 
     /// The prices the attempt is reckoned with.
@@ -223,20 +264,28 @@ impl Lease {
         }
     }
 
-    fn close(&mut self, report: Report) {
-        if std::mem::replace(&mut self.reported, true) {
-            return;
-        }
+    fn close(&mut self, report: Report) -> Cost {
+        self.reported = true;
         let cost = report::settle(&report, self.operation, self.reserved, &self.broker.prices);
         let outcome = report::outcome(self, report, cost);
         report::log(self, &outcome);
         self.broker.store.finish(outcome);
+        cost
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.close(Report::unanswered(Ending::Incomplete));
+        if !self.reported {
+            self.close(Report::unanswered(Ending::Incomplete));
+        }
+    }
+}
+
+fn refused(profile: &Profile, source: inject::Refusal) -> LeaseError {
+    LeaseError::Refused {
+        profile: profile.name.to_string(),
+        source,
     }
 }
 

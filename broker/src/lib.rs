@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod gather;
+mod genuine;
+mod header;
 mod lease;
+mod probe;
 mod report;
 mod sources;
 pub mod upstream;
@@ -19,7 +22,10 @@ use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
 use keyreeve_os::world;
 use keyreeve_store::{Policy, Store};
 
+pub use genuine::{Genuine, NoGenuine};
+pub use header::Unsendable;
 pub use lease::{Ask, Lease, LeaseError};
+pub use probe::{Probe, Probed};
 pub use report::{Answered, Report};
 pub use sources::SourceError;
 

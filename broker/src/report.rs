@@ -5,8 +5,10 @@
 
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Basis, Cost, PriceTable};
+use keyreeve_core::profile::Name;
 use keyreeve_core::usage::{Metered, Tokens};
 use keyreeve_core::verdict::Verdict;
+use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::world;
 use keyreeve_store::{Ending, Operation, Outcome};
 
@@ -58,12 +60,8 @@ pub(crate) fn settle(
     reserved: NanoDollars,
     prices: &PriceTable,
 ) -> Cost {
-    const FREE: Cost = Cost {
-        amount: NanoDollars::ZERO,
-        basis: Basis::Known,
-    };
     if operation != Operation::Messages || report.ending == Ending::Failed {
-        return FREE;
+        return Cost::FREE;
     }
     match &report.answer {
         Some(answer) if told_usage(&answer.metered) => match report.ending {
@@ -74,7 +72,7 @@ pub(crate) fn settle(
         },
         // Refused, or failed before anything was produced.
         Some(answer) if !(200..300).contains(&answer.status) || answer.metered.error.is_some() => {
-            FREE
+            Cost::FREE
         }
         Some(_) | None => Cost {
             amount: reserved,
@@ -149,7 +147,7 @@ pub(crate) fn outcome(lease: &Lease, report: Report, cost: Cost) -> Outcome {
 pub(crate) fn log(lease: &Lease, row: &Outcome) {
     tracing::info!(
         request = %lease.request,
-        key = %lease.key,
+        key = lease.key.as_ref().map_or(KeyId::OWN_NAME, Name::as_str),
         profile = %lease.profile.name,
         status = row.status,
         verdict = row.verdict,

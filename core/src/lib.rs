@@ -18,6 +18,7 @@ pub mod peek;
 pub mod price;
 pub mod profile;
 pub mod resolve;
+pub mod said;
 pub mod sdk_store;
 pub mod secret;
 pub mod select;

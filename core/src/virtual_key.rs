@@ -48,6 +48,13 @@ pub struct PublicId(pub [u8; ID]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct KeyId(pub Uuid);
 
+impl KeyId {
+    /// Stands for keyreeve itself, where its owner asked through no virtual key. No key ever has it.
+    pub const OWN: Self = Self(Uuid::nil());
+    /// What lists call [`KeyId::OWN`]; no key can be called so.
+    pub const OWN_NAME: &str = "(keyreeve)";
+}
+
 /// SHA-256 of the whole key. `==` is [`KeyHash::matches`].
 #[derive(Clone, Copy, Debug)]
 pub struct KeyHash(pub [u8; 32]);

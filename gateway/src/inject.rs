@@ -9,7 +9,6 @@ use http_body_util::Full;
 use keyreeve_broker::Lease;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{BetaLines, Fate, edit_beta, named_by_connection, request_header};
-use keyreeve_core::profile::Auth;
 
 use crate::forward::Failed;
 use crate::mask::Mask;
@@ -41,18 +40,7 @@ pub(crate) fn inject(
     let secret = credential
         .expose_for(origin)
         .map_err(|_| Failed::Unsendable)?;
-    let (name, value) = match lease.injection.auth {
-        Auth::ApiKey => (
-            HeaderName::from_static("x-api-key"),
-            HeaderValue::from_str(secret),
-        ),
-        Auth::Bearer => {
-            let value = zeroize::Zeroizing::new(format!("Bearer {secret}"));
-            (header::AUTHORIZATION, HeaderValue::from_str(&value))
-        }
-    };
-    let mut value = value.map_err(|_| Failed::Unsendable)?;
-    value.set_sensitive(true);
+    let (name, value) = lease.header(credential).map_err(|_| Failed::Unsendable)?;
     headers.insert(name, value);
 
     let mut request = Request::new(Full::new(asked.body.clone()));

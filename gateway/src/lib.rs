@@ -15,6 +15,7 @@ mod inject;
 mod listen;
 mod mask;
 mod models;
+mod once;
 mod own;
 mod page;
 mod record;
@@ -30,6 +31,7 @@ use keyreeve_broker::upstream::Upstream;
 
 pub use health::{InstanceSecret, NONCE_LENGTH};
 pub use listen::{BindError, Bound, Listen, USUAL_PORT, bind};
+pub use once::{Begun, Cut, NotBegun, once};
 pub use server::{Parts, serve};
 
 /// What the gateway is told; everything else it finds in the store.

@@ -100,6 +100,29 @@ pub(crate) async fn read_whole(
 }
 
 impl Asked {
+    /// A message that this machine's owner asks for, through no door of the gateway's.
+    ///
+    /// # Errors
+    /// [`Refusal::Body`].
+    pub(crate) fn of_the_owner(
+        id: RequestId,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
+            id,
+            operation: Operation::Messages,
+            method: Method::POST,
+            path: "/messages".to_owned(),
+            query: None,
+            headers,
+            body_hash: *blake3::hash(&body).as_bytes(),
+            peek: peek(&body).map_err(Refusal::Body)?,
+            body,
+            _room: None,
+        })
+    }
+
     /// Gives the request as this key may ask it: the model is checked against the key, and a limited key asks for the
     /// whole list of models, since a page of which little is left would lead nowhere.
     ///

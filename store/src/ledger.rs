@@ -16,6 +16,11 @@ use crate::sqlite::Access;
 use crate::words::Word as _;
 use crate::{Result, Store};
 
+/// Every row, with the names of its key and profile.
+const ROWS: &str = "SELECT ledger.*, keys.name AS key_name, profiles.name AS profile_name
+     FROM ledger LEFT JOIN keys ON keys.id = ledger.key
+                 LEFT JOIN profiles ON profiles.id = ledger.profile";
+
 impl Store {
     /// Commits an intent, then calls `done` from the writer thread.
     ///
@@ -63,14 +68,21 @@ impl Store {
     /// When the database cannot be read.
     pub fn attempts(&self, limit: u32) -> Result<Vec<AttemptRow>> {
         let connection = self.connect(Access::Read)?;
-        let mut statement = connection.prepare(
-            "SELECT ledger.*, keys.name AS key_name, profiles.name AS profile_name
-             FROM ledger LEFT JOIN keys ON keys.id = ledger.key
-                         LEFT JOIN profiles ON profiles.id = ledger.profile
-             ORDER BY ledger.attempt DESC LIMIT ?1",
-        )?;
+        let mut statement =
+            connection.prepare(&format!("{ROWS} ORDER BY ledger.attempt DESC LIMIT ?1"))?;
         let rows = statement.query_map([limit], read_row)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// One attempt; none where there is none of this id.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn attempt(&self, id: AttemptId) -> Result<Option<AttemptRow>> {
+        let connection = self.connect(Access::Read)?;
+        let mut statement = connection.prepare(&format!("{ROWS} WHERE ledger.attempt = ?1"))?;
+        let mut rows = statement.query_map([id.0.into_bytes()], read_row)?;
+        Ok(rows.next().transpose()?)
     }
 }
 
@@ -156,9 +168,13 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
         simulated: row.get("simulated")?,
     };
     let open = row.get::<_, Option<String>>("ending")?.is_none();
+    let key_name = match intent.key {
+        KeyId::OWN => Some(KeyId::OWN_NAME.to_owned()),
+        _ => row.get("key_name")?,
+    };
     Ok(AttemptRow {
         intent,
-        key_name: row.get("key_name")?,
+        key_name,
         profile_name: row.get("profile_name")?,
         ended: if open { None } else { Some(read_ended(row)?) },
     })

@@ -47,7 +47,7 @@ pub struct Intent {
     pub started_at: Timestamp,
     /// Which API.
     pub operation: Operation,
-    /// Who asked.
+    /// Who asked; [`KeyId::OWN`] where keyreeve's owner did, through no key.
     pub key: KeyId,
     /// With which profile.
     pub profile: ProfileId,
@@ -122,7 +122,7 @@ pub struct Outcome {
 pub struct AttemptRow {
     /// What was written when it began.
     pub intent: Intent,
-    /// The key's name; none where the key is not known here.
+    /// The key's name, [`KeyId::OWN_NAME`] where there was no key; none where the key is not known here.
     pub key_name: Option<String>,
     /// The profile's last name; none where the profile is not known here.
     pub profile_name: Option<String>,

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::usage::Tokens;
+use keyreeve_core::virtual_key::KeyId;
 use rusqlite::types::Type;
 use rusqlite::{Row, named_params};
 use uuid::Uuid;
@@ -158,9 +159,15 @@ fn sum(row: &Row<'_>, name: &'static str) -> rusqlite::Result<u64> {
 fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
     let id: Option<[u8; 16]> = row.get("id")?;
     let at_most: bool = row.get("at_most")?;
+    let id = id.map(Uuid::from_bytes);
+    let group = match id {
+        // No profile has it either: ids are made of the time.
+        Some(id) if id == KeyId::OWN.0 => Some(KeyId::OWN_NAME.to_owned()),
+        _ => row.get("name")?,
+    };
     Ok(UsageRow {
-        group: row.get("name")?,
-        id: id.map(Uuid::from_bytes),
+        group,
+        id,
         requests: count(row, "requests")?,
         attempts: count(row, "attempts")?,
         simulated: count(row, "simulated")?,

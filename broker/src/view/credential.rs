@@ -261,7 +261,7 @@ fn provenance(provenance: Provenance) -> &'static str {
     }
 }
 
-fn billing(billing: BillingClass) -> &'static str {
+pub(super) fn billing(billing: BillingClass) -> &'static str {
     match billing {
         BillingClass::Metered => "metered",
         BillingClass::Cloud => "cloud",

@@ -22,7 +22,7 @@ pub struct AttemptView {
     pub request: String,
     /// `messages`, `count_tokens` or `models`.
     pub operation: &'static str,
-    /// The key's name; none where the key is gone.
+    /// The key's name, `(keyreeve)` where its owner asked through no key; none where the key is gone.
     pub key: Option<String>,
     /// The profile's name; none where the profile is gone.
     pub profile: Option<String>,
@@ -293,7 +293,7 @@ fn ending(ending: Ending) -> &'static str {
 }
 
 /// Dollars as the nearest JSON number. Below nine million dollars its shortest digits are the exact amount.
-fn dollars(amount: NanoDollars) -> f64 {
+pub(super) fn dollars(amount: NanoDollars) -> f64 {
     amount.to_string().parse().unwrap_or(f64::MAX)
 }
 

@@ -3,6 +3,7 @@
 //! Invariants: no shape holds a secret; a field is added, never renamed or given another meaning, while
 //! [`SCHEMA_VERSION`] stays the same. Times are RFC 3339 in UTC, money is US dollars.
 
+mod check;
 mod credential;
 mod import;
 mod ledger;
@@ -11,6 +12,7 @@ mod status;
 
 use serde::Serialize;
 
+pub use check::{AskView, CheckView, CheckedView, page};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};

@@ -89,7 +89,7 @@ fn profile(source: Source, origin: &str) -> Profile {
         id: ProfileId(Uuid::from_u128(1)),
         name: "work".parse().unwrap(),
         source,
-        base_url: BaseUrl::parse(origin, PlainHttp::Refused).unwrap(),
+        base_url: BaseUrl::parse(origin, PlainHttp::LoopbackOnly).unwrap(),
         auth: Auth::Bearer,
         provenance: Provenance::Gateway,
         billing: BillingClass::Gateway,

@@ -9,5 +9,6 @@ mod commands;
 mod desk;
 mod leases;
 mod observed;
+mod probes;
 mod settling;
 mod sources;

@@ -23,6 +23,14 @@ pub struct Cost {
     pub basis: Basis,
 }
 
+impl Cost {
+    /// Nothing, for certain.
+    pub const FREE: Self = Self {
+        amount: NanoDollars::ZERO,
+        basis: Basis::Known,
+    };
+}
+
 /// How sure a cost is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Basis {

@@ -185,6 +185,16 @@ impl PriceTable {
             .map(|model| (model.id.as_str(), model.display_name.as_str()))
     }
 
+    /// The model whose short question and short answer cost least; of several, the newest.
+    pub fn cheapest(&self) -> &str {
+        let price = |model: &&Model| {
+            let rates = model.rates_for(0);
+            rates.input.saturating_add(rates.output)
+        };
+        let cheapest = self.models.iter().min_by_key(price);
+        cheapest.map_or("", |model| model.id.as_str())
+    }
+
     /// The day from which a model's prices hold, about the day it came out, where the list says so.
     pub fn effective_from(&self, model: &str) -> Option<Date> {
         self.find(model)?.effective_from

@@ -8,6 +8,7 @@
 mod answer;
 mod cloud;
 mod codes;
+mod health;
 mod meanings;
 mod plan;
 mod rules;
@@ -16,6 +17,7 @@ mod times;
 use jiff::Timestamp;
 
 pub use answer::{ErrorAnswer, LONGEST_BODY};
+pub use health::Health;
 use meanings::Meaning;
 pub use times::FARTHEST;
 

@@ -31,7 +31,7 @@ fn judge_at(status: u16, headers: &Headers, body: &[u8], now: Timestamp) -> Verd
     Verdict::of_error(&answer, now)
 }
 
-fn cases() -> Vec<Value> {
+pub(crate) fn cases() -> Vec<Value> {
     serde_json::from_str(include_str!("../fixtures/errors.json")).unwrap()
 }
 
@@ -48,7 +48,7 @@ fn body(case: &Value) -> Vec<u8> {
         .into_bytes()
 }
 
-fn verdict_of(case: &Value) -> Verdict {
+pub(crate) fn verdict_of(case: &Value) -> Verdict {
     let error = &case["body"]["error"];
     match case["status"].as_str() {
         Some("sse") => {

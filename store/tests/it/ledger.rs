@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Basis;
-use keyreeve_store::{Durability, Ending, Error, Outcome, Store};
+use keyreeve_core::virtual_key::KeyId;
+use keyreeve_store::{Durability, Ending, Error, Grouping, Intent, Outcome, Store, UsageQuery};
 
 use crate::bed::{Bed, at, begin, id, intent, key, key_secret, outcome, profile, secret};
 
@@ -285,4 +286,26 @@ fn the_last_to_close_tidies_the_log_away() {
             "round {round}"
         );
     }
+}
+
+#[test]
+fn what_the_owner_asked_has_a_name_of_its_own() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let own = Intent {
+        key: KeyId::OWN,
+        ..intent(1)
+    };
+    begin(&store, own.clone()).unwrap();
+    let row = store.attempt(own.attempt).unwrap().unwrap();
+    assert_eq!(row.key_name.as_deref(), Some("(keyreeve)"));
+    assert_eq!(store.attempts(1).unwrap(), [row]);
+    let by_key = UsageQuery {
+        since: None,
+        until: None,
+        by: Grouping::Key,
+    };
+    let rows = store.usage(&by_key).unwrap();
+    assert_eq!(rows[0].group.as_deref(), Some("(keyreeve)"));
+    assert_eq!(store.attempt(intent(2).attempt).unwrap(), None);
 }
