@@ -7,6 +7,8 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use keyreeve_broker::LeaseError;
+use keyreeve_core::inject;
 use keyreeve_gateway::BindError;
 use keyreeve_os::files::FileError;
 use keyreeve_os::ports;
@@ -34,6 +36,10 @@ pub(crate) enum Exit {
     Configuration,
     /// There is no credential, or it is a bad one.
     Credential,
+    /// The credential is valid, and not usable now.
+    NotNow,
+    /// The upstream or the network is in trouble.
+    Upstream,
     /// The store is locked or unreadable.
     Store,
     /// A rule refused it.
@@ -42,18 +48,27 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    /// The number.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Quiet => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Configuration => 3,
+            Self::Credential => 4,
+            Self::NotNow => 5,
+            Self::Upstream => 6,
+            Self::Store => 7,
+            Self::Policy => 8,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Quiet => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Configuration => 3,
-            Exit::Credential => 4,
-            Exit::Store => 7,
-            Exit::Policy => 8,
-            Exit::Interrupted => 130,
-        })
+        Self::from(exit.number())
     }
 }
 
@@ -154,6 +169,33 @@ impl From<FileError> for CommandError {
         Self::new(Exit::Store, "could not use keyreeve's own files")
             .caused_by(&error)
             .maybe_hint(hint)
+    }
+}
+
+impl From<LeaseError> for CommandError {
+    /// Nothing was sent, and why not.
+    fn from(error: LeaseError) -> Self {
+        let (exit, hint) = match &error {
+            LeaseError::NotAllowed(_) | LeaseError::NoProfile(_) => (Exit::Credential, None),
+            LeaseError::Source { profile, .. } => (
+                Exit::Credential,
+                Some(format!("keyreeve profile show {profile}")),
+            ),
+            LeaseError::Refused {
+                profile,
+                source: inject::Refusal::PlanLogin,
+            } => (
+                Exit::Policy,
+                Some(format!("keyreeve exec --profile {profile} -- claude")),
+            ),
+            LeaseError::Refused { profile, .. } => (
+                Exit::Credential,
+                Some(format!("keyreeve profile rotate {profile}")),
+            ),
+            LeaseError::Ledger(_) | LeaseError::LedgerClosed => (Exit::Store, None),
+            LeaseError::Randomness => (Exit::Failed, None),
+        };
+        Self::of(exit, &error).maybe_hint(hint)
     }
 }
 

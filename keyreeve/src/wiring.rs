@@ -46,6 +46,14 @@ pub(crate) struct World {
     pub(crate) listen: Vec<String>,
 }
 
+/// What asks on the owner's own behalf.
+pub(crate) struct Owner {
+    /// Who leases.
+    pub(crate) broker: Arc<Broker>,
+    /// What sends.
+    pub(crate) upstream: Upstream,
+}
+
 impl World {
     /// Finds keyreeve's directories.
     ///
@@ -158,19 +166,39 @@ pub(crate) fn gateway(
     environment: Arc<Environment>,
     instance: InstanceSecret,
 ) -> Result<Parts, CommandError> {
-    let roots = further_roots(settings)?;
-    let upstream = Upstream::new(roots.as_deref(), Patience::default()).map_err(|error| {
-        CommandError::new(Exit::Configuration, "could not set up TLS").caused_by(&error)
-    })?;
     Ok(Parts {
         broker: Arc::new(Broker::new(store, prices(settings)?, environment)),
-        upstream,
+        upstream: upstream(settings)?,
         instance,
         config: keyreeve_gateway::Config {
             allowed_hosts: settings.allowed_hosts.value.clone(),
             body_budget: settings.body_budget.value,
             ..keyreeve_gateway::Config::default()
         },
+    })
+}
+
+/// Makes what asks on the owner's own behalf: a broker over the store, which takes the environment, and the way to
+/// upstreams.
+///
+/// # Errors
+/// Exit 3 for bad settings, 7 for a store that does not open.
+pub(crate) fn owner(world: &mut World) -> Result<Owner, CommandError> {
+    let places = world.places()?;
+    let settings = world.settings(&places)?;
+    let store = Arc::new(store(&places, &settings)?);
+    let environment = std::mem::take(&mut world.snapshot.environment);
+    let broker = Broker::new(store, prices(&settings)?, environment);
+    Ok(Owner {
+        broker: Arc::new(broker),
+        upstream: upstream(&settings)?,
+    })
+}
+
+fn upstream(settings: &Settings) -> Result<Upstream, CommandError> {
+    let roots = further_roots(settings)?;
+    Upstream::new(roots.as_deref(), Patience::default()).map_err(|error| {
+        CommandError::new(Exit::Configuration, "could not set up TLS").caused_by(&error)
     })
 }
 

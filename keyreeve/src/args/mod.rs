@@ -3,6 +3,7 @@
 //! Invariants: nothing here looks at the environment, a file or the clock; no argument ever holds a secret. What the words
 //! mean is decided in [`crate::settings`]; commands never see these types.
 
+mod ask;
 mod import;
 mod key;
 mod profile;
@@ -13,6 +14,7 @@ mod store;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use ask::{Ask, Check};
 pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
 pub(crate) use profile::{AddProfile, Auth, Profile};
@@ -34,7 +36,8 @@ pub(crate) use store::Store;
         keyreeve usage --by key --since 7d\n\n\
         Exit codes:\n  \
         0 done, 1 failed, 2 wrong command line, 3 invalid configuration, 4 no credential or a bad one,\n  \
-        7 store locked or unreadable, 8 refused by a rule, 130 interrupted"
+        5 valid but not usable now, 6 upstream or network, 7 store locked or unreadable,\n  \
+        8 refused by a rule, 130 interrupted"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -81,6 +84,10 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Say which credential the next request of a client would use, and why
     Status(Status),
+    /// Ask profiles' upstreams for one token, and say how well each credential is
+    Check(Check),
+    /// Ask a model one question, and say who paid what for it
+    Ask(Ask),
     /// Say what a pasted token is, offline and without echoing it
     Inspect(Inspect),
     /// Keep credentials

@@ -1,6 +1,8 @@
 //! One file a command. Each takes its own settings and the [`World`], does one thing and says so.
 
+mod ask;
 mod attempts;
+mod check;
 mod completions;
 mod config;
 mod connect;
@@ -29,6 +31,8 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Serve(serve) => serve::run(serve, world),
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &world),
         Command::Status(status) => status::run(status, &world),
+        Command::Check(check) => check::run(check, world),
+        Command::Ask(ask) => ask::run(&ask, world),
         Command::Inspect(inspect) => inspect::run(inspect, &world),
         Command::Profile(profile) => profile::run(profile, &world),
         Command::Key(key) => key::run(key, &world),

@@ -136,6 +136,14 @@ impl Output {
         stdout.flush()
     }
 
+    /// Writes a piece of data that others wrote, without ending the line: each character is made inert by itself, so that
+    /// no escape sequence comes together out of two pieces.
+    pub(crate) fn piece(&self, text: &str) -> io::Result<()> {
+        let mut stdout = self.stdout.to.lock();
+        stdout.write_all(inert(text).as_bytes())?;
+        stdout.flush()
+    }
+
     /// Writes data exactly as it is: text of our own build, such as a completion script.
     pub(crate) fn verbatim(&self, text: &str) -> io::Result<()> {
         let mut stdout = self.stdout.to.lock();

@@ -10,7 +10,7 @@ use keyreeve_core::resolve::Client;
 
 use crate::args;
 use crate::settings::when::{Direction, moment, span};
-use crate::settings::{Import, Problem, Profile};
+use crate::settings::{Ask, Check, Import, Problem, Profile};
 
 pub(crate) use crate::args::{Config, Connectable, Dimension};
 
@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Serve(Serve),
     Sandbox(Sandbox),
     Status(Status),
+    Check(Check),
+    Ask(Ask),
     Inspect(Inspect),
     Profile(Profile),
     Key(Key),
@@ -158,6 +160,8 @@ impl Command {
             }),
             Some(args::Command::Sandbox(typed)) => Self::Sandbox(Sandbox { port: typed.port }),
             Some(args::Command::Status(typed)) => Self::Status(status(typed)),
+            Some(args::Command::Check(typed)) => Self::Check(Check::of(typed)?),
+            Some(args::Command::Ask(typed)) => Self::Ask(Ask::of(typed)?),
             Some(args::Command::Inspect(typed)) => Self::Inspect(Inspect {
                 from: given(typed.input.is_some()),
             }),

@@ -3,6 +3,7 @@
 //! Precedence: flag, then `KEYREEVE_*`, then the file, then the default. Invariants: nothing here does IO; whatever is
 //! asked is asked of the [`Environment`] and the [`File`] handed in.
 
+mod ask;
 mod command;
 mod import;
 mod layers;
@@ -18,6 +19,7 @@ use keyreeve_core::snapshot::Environment;
 use keyreeve_gateway::{Listen, USUAL_PORT};
 use keyreeve_store::Durability;
 
+pub(crate) use ask::{Ask, Check, Prompt, USUAL_MODEL, Which};
 pub(crate) use command::*;
 pub(crate) use import::{Import, Run};
 pub(crate) use layers::{Layer, Setting, Sourced};

@@ -6,8 +6,10 @@
     reason = "a set-up that fails is a failed test, and tests write files as a person would"
 )]
 
+mod ask;
 mod bi_01;
 mod case;
+mod check;
 mod co_01;
 mod day;
 mod errors;

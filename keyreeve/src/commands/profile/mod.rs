@@ -41,6 +41,32 @@ pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a Profile, C
         })
 }
 
+/// The profile that is meant: the one named, else the default, else the only one there is.
+///
+/// # Errors
+/// Exit 4 where there is none, exit 2 where it is not clear which.
+pub(super) fn meant<'a>(
+    policy: &'a Policy,
+    named: Option<&Name>,
+) -> Result<&'a Profile, CommandError> {
+    if let Some(name) = named {
+        return find(policy, name);
+    }
+    let default = policy.default_profile().and_then(|id| policy.profile(id));
+    match (default, policy.profiles()) {
+        (Some(profile), _) | (None, [profile]) => Ok(profile),
+        (None, []) => Err(
+            CommandError::new(Exit::Credential, "there is no profile yet")
+                .hint("keyreeve profile add NAME"),
+        ),
+        (None, _) => Err(CommandError::new(
+            Exit::Usage,
+            "there are several profiles, and none is the default",
+        )
+        .hint("keyreeve profile use NAME")),
+    }
+}
+
 fn choose(name: &Name, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
     store.use_profile(find(&*store.policy()?, name)?.id)?;
