@@ -12,6 +12,7 @@ use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
+use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::select::{self, NoProfile};
 use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::world;
@@ -59,6 +60,7 @@ pub struct Lease {
     pub profile: Profile,
     /// How the credential is sent.
     pub injection: Injection,
+    credential: Fingerprint,
     operation: Operation,
     reserved: NanoDollars,
     started: Instant,
@@ -183,6 +185,7 @@ impl Broker {
             key: key.map(|key| key.name.clone()),
             profile: profile.clone(),
             injection,
+            credential: credential.fingerprint(),
             operation: ask.operation,
             reserved,
             started: Instant::now(),
@@ -266,6 +269,10 @@ impl Lease {
 
     fn close(&mut self, report: Report) -> Cost {
         self.reported = true;
+        if report.speaks_against_the_credential() {
+            self.broker
+                .reject(self.profile.id, self.credential.clone());
+        }
         let cost = report::settle(&report, self.operation, self.reserved, &self.broker.prices);
         let outcome = report::outcome(self, report, cost);
         report::log(self, &outcome);

@@ -17,6 +17,8 @@ pub mod view;
 use std::sync::Arc;
 
 use keyreeve_core::price::PriceTable;
+use keyreeve_core::profile::ProfileId;
+use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
 use keyreeve_os::world;
@@ -24,17 +26,23 @@ use keyreeve_store::{Policy, Store};
 
 pub use genuine::{Genuine, NoGenuine};
 pub use header::Unsendable;
+use crate::upstream::Upstream;
+
 pub use lease::{Ask, Lease, LeaseError};
 pub use probe::{Probe, Probed};
 pub use report::{Answered, Report};
-pub use sources::SourceError;
+pub use sources::{SdkProfileError, SourceError};
 
 /// Gives out leases against one store. Cheap to share behind an [`Arc`].
 pub struct Broker {
     store: Arc<Store>,
     prices: PriceTable,
     environment: Arc<Environment>,
+    environment: Environment,
+    upstream: Upstream,
     commands: sources::command::Outputs,
+    logins: sources::sdk_profile::Logins,
+    rejected: sources::rejected::Rejected,
 }
 
 /// A virtual key that was presented, known, and neither revoked nor expired when it was looked at.
@@ -62,12 +70,35 @@ pub enum NotAllowed {
 impl Broker {
     /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it.
     pub fn new(store: Arc<Store>, prices: PriceTable, environment: Arc<Environment>) -> Self {
+    /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it. `upstream`
+    /// is the way to token endpoints.
+    pub fn new(
+        store: Arc<Store>,
+        prices: PriceTable,
+        environment: Environment,
+        upstream: Upstream,
+    ) -> Self {
         Self {
             store,
             prices,
             environment,
+            upstream,
             commands: sources::command::Outputs::default(),
+            logins: sources::sdk_profile::Logins::default(),
+            rejected: sources::rejected::Rejected::default(),
         }
+    }
+
+    /// Waits until no login is being renewed. Whoever made a broker does so before its runtime ends: a renewal that is
+    /// broken off between its answer and its file logs the person out.
+    pub async fn settled(&self) {
+        self.logins.settled().await;
+    }
+
+    /// Notes that an upstream refused a credential of a profile: the next lease fetches another, where its source has one.
+    /// A report with such a verdict does so by itself.
+    pub fn reject(&self, profile: ProfileId, credential: Fingerprint) {
+        self.rejected.mark(profile, credential);
     }
 
     /// The prices in force.

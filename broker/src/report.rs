@@ -7,7 +7,7 @@ use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Basis, Cost, PriceTable};
 use keyreeve_core::profile::Name;
 use keyreeve_core::usage::{Metered, Tokens};
-use keyreeve_core::verdict::Verdict;
+use keyreeve_core::verdict::{Effect, Scope, Verdict};
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::world;
 use keyreeve_store::{Ending, Operation, Outcome};
@@ -49,6 +49,25 @@ impl Report {
             ending,
             verdict: Verdict::no_answer(),
             answer: None,
+        }
+    }
+}
+
+impl Report {
+    /// Whether another credential of the same profile may fare better.
+    pub(crate) fn speaks_against_the_credential(&self) -> bool {
+        match self.verdict.effect() {
+            Effect::Dead | Effect::Refresh => self.verdict.scope() == Scope::Credential,
+            Effect::None
+            | Effect::Blocked
+            | Effect::OutOfCredit
+            | Effect::SpentUntil
+            | Effect::CoolUntil
+            | Effect::CoolModelUntil
+            | Effect::Transient
+            | Effect::Feature
+            | Effect::Request
+            | Effect::Config => false,
         }
     }
 }

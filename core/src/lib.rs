@@ -17,6 +17,7 @@ pub mod origin;
 pub mod peek;
 pub mod price;
 pub mod profile;
+pub mod renewal;
 pub mod resolve;
 pub mod said;
 pub mod sdk_store;

@@ -38,6 +38,8 @@ pub struct Secret(Zeroizing<String>);
 pub enum Sink<'a> {
     /// A header of a request to this origin, inside its TLS session.
     Origin(&'a Origin),
+    /// The file of the official SDKs that the login it renews lives in.
+    LoginFile,
     /// The cipher that seals it into the store.
     Seal,
     /// The person who just made it, once, or who asked for it on a terminal.

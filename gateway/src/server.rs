@@ -77,6 +77,7 @@ pub async fn serve(
     doors.take_connections(&bound.listeners, stop).await;
     drop(bound);
     doors.drain(gateway.config.drain_time).await;
+    broker.settled().await;
     broker.store().flush()
 }
 

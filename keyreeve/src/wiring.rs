@@ -166,9 +166,15 @@ pub(crate) fn gateway(
     environment: Arc<Environment>,
     instance: InstanceSecret,
 ) -> Result<Parts, CommandError> {
+    let upstream = upstream(settings)?;
     Ok(Parts {
-        broker: Arc::new(Broker::new(store, prices(settings)?, environment)),
-        upstream: upstream(settings)?,
+        broker: Arc::new(Broker::new(
+            store,
+            prices(settings)?,
+            environment,
+            upstream.clone(),
+        )),
+        upstream,
         instance,
         config: keyreeve_gateway::Config {
             allowed_hosts: settings.allowed_hosts.value.clone(),
@@ -178,20 +184,20 @@ pub(crate) fn gateway(
     })
 }
 
-/// Makes what asks on the owner's own behalf: a broker over the store, which takes the environment, and the way to
-/// upstreams.
+/// Makes what asks on the owner's own behalf: a broker over the store, and the way to upstreams.
 ///
 /// # Errors
 /// Exit 3 for bad settings, 7 for a store that does not open.
-pub(crate) fn owner(world: &mut World) -> Result<Owner, CommandError> {
+pub(crate) fn owner(world: &World) -> Result<Owner, CommandError> {
     let places = world.places()?;
     let settings = world.settings(&places)?;
     let store = Arc::new(store(&places, &settings)?);
-    let environment = std::mem::take(&mut world.snapshot.environment);
-    let broker = Broker::new(store, prices(&settings)?, environment);
+    let environment = Arc::clone(&world.snapshot.environment);
+    let upstream = upstream(&settings)?;
+    let broker = Broker::new(store, prices(&settings)?, environment, upstream.clone());
     Ok(Owner {
         broker: Arc::new(broker),
-        upstream: upstream(&settings)?,
+        upstream,
     })
 }
 

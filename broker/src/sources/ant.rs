@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use keyreeve_core::credential::Credential;
-use keyreeve_core::profile::{Name, Profile};
+use keyreeve_core::profile::{Name, Profile, Provenance};
 use keyreeve_os::programs;
 
-use super::{SourceError, command};
+use super::SourceError;
+use super::command::Program;
 use crate::Broker;
 
 /// How long its output is used: a token that it prints may be good for little more (docs/facts.md#sdk-profiles).
@@ -26,7 +27,12 @@ pub(super) async fn obtain(
             program: "ant".to_owned(),
             what: "is not on the PATH of where keyreeve was started",
         })?;
-    command::printed(broker, profile, &argv(program, theirs), KEPT_FOR).await
+    let program = Program {
+        argv: &argv(program, theirs),
+        kept_for: KEPT_FOR,
+        provenance: Provenance::AntLogin,
+    };
+    program.obtain(broker, profile).await
 }
 
 fn argv(program: String, theirs: Option<&Name>) -> Vec<String> {

@@ -5,19 +5,21 @@
 //! share one run.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keyreeve_core::credential::Credential;
-use keyreeve_core::profile::{Profile, ProfileId, Source};
+use keyreeve_core::profile::{Profile, ProfileId, Provenance, Source};
+use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::token::looks_like_a_key;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
-use super::{SourceError, fetched};
+use super::{SourceError, judged};
 use crate::Broker;
 
 /// How long an output is used before the program is asked again: Claude Code's own default (docs/facts.md#claude-code).
@@ -47,31 +49,49 @@ pub(super) async fn obtain(
     profile: &Profile,
     argv: &[String],
 ) -> Result<Credential, SourceError> {
-    printed(broker, profile, argv, KEPT_FOR).await
+    let program = Program {
+        argv,
+        kept_for: KEPT_FOR,
+        provenance: Provenance::Unknown,
+    };
+    program.obtain(broker, profile).await
 }
 
-/// As [`obtain`], for a program whose output is good for as long as `kept_for`.
-pub(super) async fn printed(
-    broker: &Broker,
-    profile: &Profile,
-    argv: &[String],
-    kept_for: Duration,
-) -> Result<Credential, SourceError> {
-    let slot = broker.commands.slot(profile.id);
-    // Held while the program runs, so that everybody else waits for this run instead of starting another.
-    let mut kept = slot.lock().await;
-    if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(argv, kept_for)) {
-        return fetched(profile, &kept.printed);
+/// A program that prints a credential.
+pub(super) struct Program<'a> {
+    /// It and its arguments.
+    pub(super) argv: &'a [String],
+    /// How long its output is good for.
+    pub(super) kept_for: Duration,
+    /// How what it prints came to be.
+    pub(super) provenance: Provenance,
+}
+
+impl Program<'_> {
+    /// Reads what it prints, running it where nothing fresh is kept.
+    pub(super) async fn obtain(
+        &self,
+        broker: &Broker,
+        profile: &Profile,
+    ) -> Result<Credential, SourceError> {
+        let slot = broker.commands.slot(profile.id);
+        // Held while the program runs, so that everybody else waits for this run instead of starting another.
+        let mut kept = slot.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(self))
+            && !broker.rejected.take(profile.id, &kept.fingerprint())
+        {
+            return judged(profile, &kept.printed, self.provenance);
+        }
+        *kept = None;
+        let printed = run(self.argv, &others_secrets(broker)).await?;
+        let credential = judged(profile, &printed, self.provenance)?;
+        *kept = Some(Kept {
+            argv: self.argv.to_vec(),
+            printed,
+            at: Instant::now(),
+        });
+        Ok(credential)
     }
-    *kept = None;
-    let printed = run(argv, &others_secrets(broker)).await?;
-    let credential = fetched(profile, &printed)?;
-    *kept = Some(Kept {
-        argv: argv.to_vec(),
-        printed,
-        at: Instant::now(),
-    });
-    Ok(credential)
 }
 
 impl Outputs {
@@ -82,8 +102,13 @@ impl Outputs {
 }
 
 impl Kept {
-    fn serves(&self, argv: &[String], kept_for: Duration) -> bool {
-        self.argv == argv && self.at.elapsed() < kept_for
+    /// As the credential's own: of what is left without the line break.
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.printed.trim())
+    }
+
+    fn serves(&self, program: &Program<'_>) -> bool {
+        self.argv == program.argv && self.at.elapsed() < program.kept_for
     }
 }
 
@@ -125,9 +150,8 @@ async fn run(argv: &[String], hidden: &[String]) -> Result<Zeroizing<String>, So
         .kill_on_drop(true)
         .spawn()
         .map_err(|_| failed("cannot be started"))?;
-    let started = Instant::now();
     let mut printed = Zeroizing::new(String::with_capacity(LONGEST_OUTPUT));
-    let finished = timeout(TIME_LIMIT, async {
+    let run = async {
         if let Some(stdout) = child.stdout.take() {
             stdout
                 .take(LONGEST_OUTPUT as u64)
@@ -139,12 +163,10 @@ async fn run(argv: &[String], hidden: &[String]) -> Result<Zeroizing<String>, So
             .wait()
             .await
             .map_err(|_| failed("could not be waited for"))
-    })
-    .await
-    .map_err(|_| failed("took longer than 60 s and was ended"))??;
-    if started.elapsed() > SLOW {
-        tracing::warn!(%program, seconds = started.elapsed().as_secs(), "slow credential command");
-    }
+    };
+    let finished = within_limits(run, &program)
+        .await
+        .ok_or_else(|| failed("took longer than 60 s and was ended"))??;
     if !finished.success() {
         return Err(failed("failed; run it by hand to see why"));
     }
@@ -153,4 +175,15 @@ async fn run(argv: &[String], hidden: &[String]) -> Result<Zeroizing<String>, So
         text if text.contains(['\r', '\n']) => Err(failed("printed more than one line")),
         _ => Ok(printed),
     }
+}
+
+/// Waits for a program, not for ever, and says in the log when it is slow, while it still is.
+async fn within_limits<T>(run: impl Future<Output = T>, program: &str) -> Option<T> {
+    let mut run = pin!(run);
+    let end = Instant::now() + TIME_LIMIT;
+    if let Ok(finished) = timeout(SLOW, &mut run).await {
+        return Some(finished);
+    }
+    tracing::warn!(%program, seconds = SLOW.as_secs(), "slow credential command");
+    timeout_at(end, run).await.ok()
 }

@@ -4,7 +4,11 @@ mod ant;
 pub(crate) mod command;
 mod environment;
 mod file;
+pub(crate) mod rejected;
+pub(crate) mod sdk_profile;
 mod sealed;
+
+use std::sync::Arc;
 
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, Provenance, Source};
@@ -13,6 +17,8 @@ use keyreeve_core::token::{self, Problem};
 use keyreeve_os::files::FileError;
 
 use crate::Broker;
+
+pub use sdk_profile::SdkProfileError;
 
 /// Why a secret could not be had. No text holds any part of a secret.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +40,15 @@ pub enum SourceError {
         "Claude Code's own login is used by Claude Code alone, and never stands behind a virtual key: start it with `keyreeve exec -- claude`"
     )]
     ClaudeLogin,
-    /// Nothing is known of it but its name.
-    #[error("the SDK profile {0} cannot be read yet")]
-    SdkProfile(String),
+    /// The SDK profile gives no token.
+    #[error("the SDK profile {name} gives no token")]
+    SdkProfile {
+        /// What the SDKs call it.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<SdkProfileError>,
+    },
     /// The command failed; what it printed is not shown.
     #[error("the command {program} {what}")]
     Command {
@@ -48,23 +60,37 @@ pub enum SourceError {
 }
 
 /// Fetches the secret of a profile and binds it to the profile's origin.
-pub(crate) async fn obtain(broker: &Broker, profile: &Profile) -> Result<Credential, SourceError> {
+pub(crate) async fn obtain(
+    broker: &Arc<Broker>,
+    profile: &Profile,
+) -> Result<Credential, SourceError> {
     match &profile.source {
         Source::Sealed => sealed::obtain(broker, profile),
         Source::Environment { variable } => environment::obtain(broker, profile, variable),
         Source::File { path } => file::obtain(profile, path),
         Source::Command { argv } => command::obtain(broker, profile, argv).await,
-        Source::SdkProfile { name, .. } => Err(SourceError::SdkProfile(name.to_string())),
+        Source::SdkProfile { directory, name } => {
+            sdk_profile::obtain(broker, profile, directory.as_deref(), name).await
+        }
         Source::Ant { profile: theirs } => ant::obtain(broker, profile, theirs.as_ref()).await,
         Source::ClaudeLogin { .. } => Err(SourceError::ClaudeLogin),
     }
 }
 
-/// Judges text that was fetched at lease time as strictly as a paste.
+/// Judges text that was fetched at lease time and can be anything.
 fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
+    judged(profile, text, Provenance::Unknown)
+}
+
+/// Judges text that was fetched at lease time as strictly as a paste.
+fn judged(
+    profile: &Profile,
+    text: &str,
+    provenance: Provenance,
+) -> Result<Credential, SourceError> {
     let reading = token::read(text, profile.api().grammar());
     match reading.token {
-        Some(secret) => Ok(bind(profile, secret, reading.family)),
+        Some(secret) => Ok(bind(profile, secret, reading.family, provenance)),
         None => Err(SourceError::NotACredential(
             reading.problems.first().copied(),
         )),
@@ -72,22 +98,18 @@ fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
 }
 
 /// The mending command, for the end of a sentence.
-fn mended_by(error: &FileError) -> String {
+pub(crate) fn mended_by(error: &FileError) -> String {
     error
         .hint()
         .map(|command| format!(" (mend it with `{command}`)"))
         .unwrap_or_default()
 }
 
-fn bind(profile: &Profile, secret: Secret, family: token::Family) -> Credential {
-    let provenance = match profile.source {
-        Source::Sealed => profile.provenance,
-        Source::Ant { .. } => Provenance::AntLogin,
-        Source::Environment { .. }
-        | Source::File { .. }
-        | Source::Command { .. }
-        | Source::SdkProfile { .. }
-        | Source::ClaudeLogin { .. } => Provenance::Unknown,
-    };
+fn bind(
+    profile: &Profile,
+    secret: Secret,
+    family: token::Family,
+    provenance: Provenance,
+) -> Credential {
     Credential::new(secret, family, provenance, profile.base_url.clone())
 }

@@ -13,5 +13,6 @@ pub(super) fn obtain(broker: &Broker, profile: &Profile) -> Result<Credential, S
         profile,
         secret,
         profile.family.unwrap_or(Family::Opaque),
+        profile.provenance,
     ))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyreeve_broker::upstream::{Patience, Upstream};
 use keyreeve_broker::{Ask, Broker, Client, Lease, LeaseError};
 use keyreeve_core::credential::Credential;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
@@ -27,12 +28,27 @@ pub(crate) struct Desk {
 impl Desk {
     /// Opens a desk whose one profile has this source and leads to `origin`.
     pub(crate) fn open(source: Source, origin: &str, environment: Environment) -> Self {
+        Self::with(&profile(source, origin), environment)
+    }
+
+    /// Opens a desk whose one profile leads to a sandbox.
+    pub(crate) fn before_sandbox(source: Source, url: &str, environment: Environment) -> Self {
+        let profile = Profile {
+            base_url: BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap(),
+            billing: BillingClass::Metered,
+            simulated: true,
+            ..profile(source, "https://gateway.example")
+        };
+        Self::with(&profile, environment)
+    }
+
+    /// Opens a desk with this one profile.
+    pub(crate) fn with(profile: &Profile, environment: Environment) -> Self {
         let folder = TempDir::new().unwrap();
         let store = store_in(&folder);
-        let profile = profile(source, origin);
         let sealed = Secret::new("sealed-bearer-token-of-nobody".to_owned());
         let secret = (profile.source == Source::Sealed).then_some(&sealed);
-        store.add_profile(&profile, secret).unwrap();
+        store.add_profile(profile, secret).unwrap();
         let minted = mint(Kind::User, [7; 30]);
         let key = key_for(profile.id);
         store.add_key(&key, minted.public_id, minted.hash).unwrap();
@@ -40,6 +56,7 @@ impl Desk {
             Arc::new(store),
             PriceTable::embedded(),
             Arc::new(environment),
+            Upstream::new(None, Patience::default()).unwrap(),
         ));
         let presented = Presented::parse(minted.key.expose_for(Sink::Shown)).unwrap();
         let client = broker.client(&presented).unwrap();
@@ -84,7 +101,7 @@ fn store_in(folder: &TempDir) -> Store {
     Store::open(&places, Durability::Process).unwrap()
 }
 
-fn profile(source: Source, origin: &str) -> Profile {
+pub(crate) fn profile(source: Source, origin: &str) -> Profile {
     Profile {
         id: ProfileId(Uuid::from_u128(1)),
         name: "work".parse().unwrap(),

@@ -10,5 +10,7 @@ mod desk;
 mod leases;
 mod observed;
 mod probes;
+mod login;
+mod sdk_profile;
 mod settling;
 mod sources;

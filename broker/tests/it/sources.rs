@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use keyreeve_broker::LeaseError;
-use keyreeve_core::profile::Source;
+use keyreeve_core::profile::{Auth, Provenance, Source};
 use keyreeve_core::snapshot::Environment;
 
 use crate::desk::Desk;
+use crate::login::chmod;
 
 const GATEWAY: &str = "https://gateway.example";
 const VENDOR: &str = "https://api.anthropic.com";
@@ -93,6 +94,115 @@ async fn a_source_that_gives_nothing_usable_is_named_and_shows_nothing() {
             "nothing was sent, so nothing is on record"
         );
     }
+}
+
+fn file(path: &Path) -> Source {
+    Source::File {
+        path: path.to_str().unwrap().to_owned(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+fn write(path: &Path, text: &str, mode: u32) {
+    std::fs::write(path, text).unwrap();
+    chmod(path, mode);
+}
+
+#[tokio::test]
+async fn a_file_gives_what_it_holds_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let desk = Desk::open(file(&path), GATEWAY, Environment::default());
+    for text in ["first-token-in-a-file\n", "second-token-in-a-file"] {
+        write(&path, text, 0o600);
+        assert_eq!(leased(&desk).await, Ok(fingerprint(text.trim())));
+    }
+}
+
+#[tokio::test]
+async fn la_01_a_weak_file_is_refused_with_the_command_that_mends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let missing = folder.path().join("missing");
+    write(&path, "hush-token-in-a-file", 0o640);
+    for (source, expected) in [
+        (
+            &path,
+            format!("mend it with `chmod 600 {}`", path.display()),
+        ),
+        (&link, "is a symbolic link".to_owned()),
+        (&missing, "does not exist".to_owned()),
+    ] {
+        let desk = Desk::open(file(source), GATEWAY, Environment::default());
+        let error = leased(&desk).await.unwrap_err();
+        assert!(error.contains(&expected), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+/// An `ant` that prints a made-up login of the profile it was asked for.
+fn ant() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1 $2 $3\" = 'auth print-credentials --access-token' ] || exit 2\n\
+         printf 'sk-ant-%s-%s%s%sAA\\n' oat01 \"${{5:-active}}\" {}\n",
+        "x".repeat(80)
+    );
+    write(&folder.path().join("ant"), &script, 0o700);
+    folder
+}
+
+#[tokio::test]
+async fn the_login_of_ant_is_an_organizations_and_sent_as_one() {
+    let ant = ant();
+    let path = format!("relative:{}:/bin", ant.path().display());
+    for (theirs, word) in [(None, "active"), (Some("office"), "office")] {
+        let source = Source::Ant {
+            profile: theirs.map(|name| name.parse().unwrap()),
+        };
+        let environment = Environment::from_pairs([("PATH", path.as_str())]);
+        let desk = Desk::open(source, VENDOR, environment);
+        let (lease, credential) = desk.lease().await.unwrap();
+        let token = format!("sk-ant-{}-{word}{}AA", "oat01", "x".repeat(80));
+        assert_eq!(credential.fingerprint().as_str(), fingerprint(&token));
+        assert_eq!(credential.provenance(), Provenance::AntLogin);
+        assert_eq!(lease.injection.auth, Auth::Bearer);
+    }
+    let desk = Desk::open(
+        Source::Ant { profile: None },
+        VENDOR,
+        Environment::default(),
+    );
+    let error = leased(&desk).await.unwrap_err();
+    assert!(error.contains("ant is not on the PATH"), "{error}");
+}
+
+#[tokio::test]
+async fn su_01_the_login_of_claude_code_is_never_leased() {
+    let source = Source::ClaudeLogin { config_dir: None };
+    let desk = Desk::open(source, VENDOR, Environment::default());
+    let error = leased(&desk).await.unwrap_err();
+    assert!(error.contains("only plan logins"), "{error}");
+    assert!(desk.attempts().is_empty());
+}
+
+#[tokio::test]
+async fn a_program_is_asked_again_for_what_was_refused() {
+    let counter = tempfile::tempdir().unwrap();
+    let runs = counter.path().join("runs");
+    let script = format!(
+        "echo x >> {0}; echo token-number-$(wc -l < {0})",
+        runs.display()
+    );
+    let desk = Desk::open(shell(&script), GATEWAY, Environment::default());
+    let (lease, credential) = desk.lease().await.unwrap();
+    assert_eq!(leased(&desk).await, Ok(fingerprint("token-number-1")));
+    desk.broker
+        .reject(lease.profile.id, credential.fingerprint());
+    assert_eq!(leased(&desk).await, Ok(fingerprint("token-number-2")));
+    assert_eq!(leased(&desk).await, Ok(fingerprint("token-number-2")));
 }
 
 #[tokio::test]

@@ -106,13 +106,15 @@ impl Setup {
 
         let environment = Environment::from_pairs(self.environment);
         let prices = PriceTable::embedded();
+        let way = Upstream::new(None, self.patience).unwrap();
         let parts = Parts {
             broker: Arc::new(Broker::new(
                 Arc::clone(&store),
                 prices,
                 Arc::new(environment),
+                way.clone(),
             )),
-            upstream: Upstream::new(None, self.patience).unwrap(),
+            upstream: way,
             instance: InstanceSecret::new(INSTANCE),
             config: self.config,
         };

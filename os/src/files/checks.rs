@@ -35,6 +35,21 @@ pub(super) fn file(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
     Ok(stat)
 }
 
+/// Takes a regular file that is ours and that nobody else can write, though others may read it: one without secrets.
+pub(super) fn unwritable(open: impl AsFd, path: &Path) -> Result<(), FileError> {
+    let stat = regular(open, path)?;
+    ours(&stat, path)?;
+    let mode = permissions(&stat);
+    if mode & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(FileError::FileWritableByOthers {
+            path: path.to_owned(),
+            mode,
+        })
+    }
+}
+
 /// Takes a regular file, whoever owns it.
 pub(super) fn regular(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
     let stat = fstat(open).map_err(FileError::system("look at", path))?;

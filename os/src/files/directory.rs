@@ -58,7 +58,20 @@ impl SafeDir {
     /// # Errors
     /// As [`SafeDir::open_strict`], and when it is longer than `limit` bytes.
     pub fn read(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-        let file = self.open_strict(name)?;
+        self.whole(self.open_strict(name)?, name, limit)
+    }
+
+    /// Reads a whole file without secrets in it: others may read it, too, and nobody else may write it.
+    ///
+    /// # Errors
+    /// It is missing, a link, not ours, writable by others, or longer than `limit` bytes.
+    pub fn read_public(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        let file = self.open_with(name, OFlags::RDONLY, Mode::empty())?;
+        checks::unwritable(&file, &self.path.join(name))?;
+        self.whole(file.into(), name, limit)
+    }
+
+    fn whole(&self, file: File, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let path = self.path.join(name);
         // One byte more than allowed, so that too long is told from just long enough; the buffer never moves.
         let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));

@@ -38,6 +38,14 @@ pub enum FileError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Others can change the file.
+    #[error("{} can be written to by other users (mode {mode:04o})", path.display())]
+    FileWritableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// Others can put files into the directory.
     #[error("{} can be written to by other users (mode {mode:04o})", path.display())]
     DirectoryOpenToOthers {
@@ -107,6 +115,7 @@ impl FileError {
         match self {
             Self::OtherOwner { path, us, .. } => Some(format!("chown {us} {}", quoted(path))),
             Self::FileOpenToOthers { path, .. } => Some(format!("chmod 600 {}", quoted(path))),
+            Self::FileWritableByOthers { path, .. } => Some(format!("chmod go-w {}", quoted(path))),
             Self::DirectoryOpenToOthers { path, .. } => Some(format!("chmod 700 {}", quoted(path))),
             // A copy, since what the other name or the link leads to may be all there is of it.
             Self::Symlink { path } | Self::HardLinked { path, .. } => {

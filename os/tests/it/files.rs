@@ -68,6 +68,26 @@ fn la_01_a_file_others_can_open_is_refused() {
 }
 
 #[test]
+fn la_01_a_file_without_secrets_may_be_read_by_others_and_not_written() {
+    let home = directory();
+    let dir = SafeDir::open(home.path(), Make::Never).unwrap();
+    let path = dir.path().join("config");
+    dir.create_new("config", b"text").unwrap();
+    for (mode, taken) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
+        chmod(&path, mode);
+        let read = dir.read_public("config", 64);
+        assert_eq!(read.is_ok(), taken, "{mode:o}");
+        if let Err(error) = read {
+            let hint = format!("chmod go-w {}", path.display());
+            assert_eq!(error.hint(), Some(hint));
+        }
+    }
+    symlink("config", dir.path().join("link")).unwrap();
+    let link = dir.read_public("link", 64);
+    assert!(matches!(link, Err(FileError::Symlink { .. })));
+}
+
+#[test]
 fn la_01_a_link_in_place_of_the_file_is_refused() {
     check(
         |path| {

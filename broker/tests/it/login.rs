@@ -1,0 +1,163 @@
+//! A login as the official SDKs keep it, before a sandbox that renews it.
+#![expect(clippy::disallowed_methods, reason = "a test's own files")]
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::profile::Source;
+use keyreeve_core::secret::Fingerprint;
+use keyreeve_core::snapshot::Environment;
+use keyreeve_testkit::canary::Canary;
+use keyreeve_testkit::sandbox::Sandbox;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::desk::Desk;
+
+/// The SDKs' directory, and the sandbox its profile `work` leads to.
+pub(crate) struct Login {
+    pub(crate) folder: TempDir,
+    pub(crate) sandbox: Sandbox,
+}
+
+/// A token of these words, made of parts.
+pub(crate) fn token(family: &str, word: &str) -> String {
+    format!("sk-ant-{family}-{word}{}AA", "x".repeat(93 - word.len()))
+}
+
+pub(crate) fn from_now(seconds: i64) -> i64 {
+    (keyreeve_os::world::now() + SignedDuration::from_secs(seconds)).as_second()
+}
+
+impl Login {
+    /// A profile whose `authentication` is this.
+    pub(crate) fn new(authentication: &Value) -> Self {
+        let login = Self {
+            folder: TempDir::new().unwrap(),
+            sandbox: Sandbox::start(),
+        };
+        for folder in ["configs", "credentials"] {
+            std::fs::create_dir(login.path(folder)).unwrap();
+            chmod(&login.path(folder), 0o700);
+        }
+        login.configure(&json!({
+            "version": "1.0",
+            "authentication": authentication,
+            "base_url": login.sandbox.base_url(),
+            "organization_id": "00000000-1111-4222-8333-444444444444",
+        }));
+        login
+    }
+
+    /// A login with a refresh token, whose access token ends in so many seconds.
+    pub(crate) fn ending_in(seconds: i64) -> Self {
+        let login = Self::new(&json!({"type": "user_oauth", "client_id": "made-up"}));
+        login.put(&json!({
+            "version": "1.0",
+            "type": "oauth_token",
+            "access_token": token("oat01", "old"),
+            "refresh_token": token("ort01", "old"),
+            "expires_at": from_now(seconds),
+            "organization_name": "Example",
+            "of next year": {"kept": [1, "two"]},
+        }));
+        login
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn credentials(&self) -> PathBuf {
+        self.path("credentials/work.json")
+    }
+
+    pub(crate) fn configure(&self, config: &Value) {
+        std::fs::write(self.path("configs/work.json"), config.to_string()).unwrap();
+        chmod(&self.path("configs/work.json"), 0o644);
+    }
+
+    /// Writes the credentials file as the SDKs do.
+    pub(crate) fn put(&self, credentials: &Value) {
+        std::fs::write(self.credentials(), credentials.to_string()).unwrap();
+        chmod(&self.credentials(), 0o600);
+    }
+
+    /// What the credentials file holds now.
+    pub(crate) fn kept(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.credentials()).unwrap()).unwrap()
+    }
+
+    /// A desk of its own for the profile.
+    pub(crate) fn desk(&self) -> Desk {
+        desk(self.folder.path(), &self.sandbox.base_url())
+    }
+
+    /// Makes the token endpoint misbehave towards the refresh token there is.
+    pub(crate) fn script(&self, steps: &Value) {
+        let refresh = self.kept()["refresh_token"].as_str().unwrap().to_owned();
+        self.sandbox
+            .script(&Canary::made("refresh", &refresh), steps);
+    }
+
+    /// The requests to the token endpoint: status, beta header and user agent of each.
+    pub(crate) fn exchanges(&self) -> Vec<(u64, String, String)> {
+        let all = self.sandbox.requests();
+        let header = |seen: &Value, name: &str| {
+            let all = seen["headers"].as_array().unwrap();
+            let found = all.iter().find(|header| header[0] == name);
+            found.map_or_else(String::new, |header| header[1].as_str().unwrap().to_owned())
+        };
+        let of_ours = |seen: &&Value| seen["path"] == "/v1/oauth/token";
+        let all = all["data"].as_array().unwrap().iter().filter(of_ours);
+        all.map(|seen| {
+            let status = seen["status"].as_u64().unwrap_or_default();
+            (
+                status,
+                header(seen, "anthropic-beta"),
+                header(seen, "user-agent"),
+            )
+        })
+        .collect()
+    }
+}
+
+/// A desk whose profile is the SDKs' `work` in that directory.
+pub(crate) fn desk(directory: &Path, url: &str) -> Desk {
+    let source = Source::SdkProfile {
+        directory: Some(directory.to_str().unwrap().to_owned()),
+        name: "work".parse().unwrap(),
+    };
+    Desk::before_sandbox(source, url, Environment::default())
+}
+
+/// Leases once: the fingerprint of the token, or the error with its causes in one line.
+pub(crate) async fn leased(desk: &Desk) -> Result<Fingerprint, String> {
+    match desk.lease().await {
+        Ok((_, credential)) => Ok(credential.fingerprint()),
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(next) = cause {
+                text = format!("{text}: {next}");
+                cause = next.source();
+            }
+            Err(text)
+        }
+    }
+}
+
+pub(crate) fn fingerprint(token: &Value) -> Fingerprint {
+    Fingerprint::of(token.as_str().unwrap())
+}
+
+pub(crate) fn chmod(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// When the file's token ends.
+pub(crate) fn ends(credentials: &Value) -> Timestamp {
+    Timestamp::from_second(credentials["expires_at"].as_i64().unwrap()).unwrap()
+}
