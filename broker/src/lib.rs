@@ -31,7 +31,7 @@ use crate::upstream::Upstream;
 pub use lease::{Ask, Lease, LeaseError};
 pub use probe::{Probe, Probed};
 pub use report::{Answered, Report};
-pub use sources::{SdkProfileError, SourceError};
+pub use sources::{SdkProfileError, SourceError, sdk_profile_provenance};
 
 /// Gives out leases against one store. Cheap to share behind an [`Arc`].
 pub struct Broker {

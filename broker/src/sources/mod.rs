@@ -18,7 +18,7 @@ use keyreeve_os::files::FileError;
 
 use crate::Broker;
 
-pub use sdk_profile::SdkProfileError;
+pub use sdk_profile::{SdkProfileError, provenance as sdk_profile_provenance};
 
 /// Why a secret could not be had. No text holds any part of a secret.
 #[derive(Debug, thiserror::Error)]

@@ -124,6 +124,16 @@ impl Login {
     }
 }
 
+/// A profile by federation, whose identity token lies there.
+pub(crate) fn federated(identity: &Path) -> Login {
+    Login::new(&json!({
+        "type": "oidc_federation",
+        "federation_rule_id": "fdrl_01MADEUP",
+        "service_account_id": "svac_01MADEUP",
+        "identity_token": {"source": "file", "path": identity.to_str().unwrap()},
+    }))
+}
+
 /// A desk whose profile is the SDKs' `work` in that directory.
 pub(crate) fn desk(directory: &Path, url: &str) -> Desk {
     let source = Source::SdkProfile {

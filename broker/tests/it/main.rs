@@ -12,5 +12,6 @@ mod observed;
 mod probes;
 mod login;
 mod sdk_profile;
+mod sdk_profile_refused;
 mod settling;
 mod sources;

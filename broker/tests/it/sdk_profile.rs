@@ -18,7 +18,7 @@ use keyreeve_testkit::sandbox::Sandbox;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::login::{Login, chmod, desk, ends, fingerprint, from_now, leased, token};
+use crate::login::{Login, desk, ends, federated, fingerprint, from_now, leased, token};
 
 const DIRECTORY: &str = "KEYREEVE_BROKER_TEST_DIRECTORY";
 const URL: &str = "KEYREEVE_BROKER_TEST_URL";
@@ -26,15 +26,6 @@ const DIES: &str = "KEYREEVE_BROKER_TEST_DIES";
 
 fn old() -> Fingerprint {
     Fingerprint::of(&token("oat01", "old"))
-}
-
-fn federated(identity: &Path) -> Login {
-    Login::new(&json!({
-        "type": "oidc_federation",
-        "federation_rule_id": "fdrl_01MADEUP",
-        "service_account_id": "svac_01MADEUP",
-        "identity_token": {"source": "file", "path": identity.to_str().unwrap()},
-    }))
 }
 
 fn script_for(sandbox: &Sandbox, value: &str, steps: &Value) {
@@ -72,33 +63,6 @@ async fn an_identity_token_is_exchanged_once_and_read_again_for_each_exchange() 
     desk.broker.reject(lease.profile.id, first);
     let error = leased(&desk).await.unwrap_err();
     assert!(error.contains("418"), "the second token was sent: {error}");
-}
-
-#[tokio::test]
-async fn a_rule_that_does_not_match_is_told_in_words() {
-    let folder = tempfile::tempdir().unwrap();
-    let identity = folder.path().join("token");
-    let desk_of = |login: &Login| login.desk();
-    let login = federated(&identity);
-    for (text, expected) in [
-        (None, "the identity token cannot be read from"),
-        (Some(String::new()), "the identity token is empty"),
-        (Some("x".repeat(20_000)), "longer than 16 KiB"),
-        (
-            Some("no jwt at all".to_owned()),
-            "characters that no JWT has",
-        ),
-        (
-            Some("no-jwt".to_owned()),
-            "does not take this identity token",
-        ),
-    ] {
-        if let Some(text) = &text {
-            std::fs::write(&identity, text).unwrap();
-        }
-        let error = leased(&desk_of(&login)).await.unwrap_err();
-        assert!(error.contains(expected), "{error}");
-    }
 }
 
 #[tokio::test]
@@ -149,7 +113,7 @@ async fn many_leases_of_two_brokers_share_one_renewal() {
 }
 
 #[tokio::test]
-async fn co_two_processes_share_one_renewal() {
+async fn two_processes_share_one_renewal() {
     let login = Login::ending_in(0);
     login.script(&json!([{"ok": true, "delay_ms": 500}]));
     let children = [child(&login, None), child(&login, None)];
@@ -286,59 +250,6 @@ fn report_of(status: u16, body: &Value) -> Report {
 }
 
 #[tokio::test]
-async fn weak_files_are_refused_with_the_command_that_mends_them() {
-    for (weaken, expected) in [
-        (
-            (|login| chmod(&login.credentials(), 0o644)) as fn(&Login),
-            "mend it with `chmod 600 ",
-        ),
-        (
-            |login| chmod(&login.path("configs/work.json"), 0o666),
-            "mend it with `chmod go-w ",
-        ),
-        (
-            |login| chmod(&login.path("credentials"), 0o777),
-            "mend it with `chmod 700 ",
-        ),
-        (
-            |login| {
-                std::fs::rename(login.credentials(), login.path("elsewhere")).unwrap();
-                symlink(login.path("elsewhere"), login.credentials()).unwrap();
-            },
-            "is a symbolic link",
-        ),
-        (
-            |login| std::fs::remove_file(login.path("configs/work.json")).unwrap(),
-            "does not exist",
-        ),
-    ] {
-        let login = Login::ending_in(3_600);
-        weaken(&login);
-        let error = leased(&login.desk()).await.unwrap_err();
-        assert!(error.contains(expected), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_login_that_is_over_says_how_to_log_in_again() {
-    let without = Login::ending_in(0);
-    let mut credentials = without.kept();
-    credentials.as_object_mut().unwrap().remove("refresh_token");
-    without.put(&credentials);
-    let over = Login::ending_in(0);
-    let steps =
-        json!([{"status": 400, "body": {"error": "invalid_grant", "error_description": "gone"}}]);
-    over.script(&steps);
-    let before = over.kept();
-    for (login, expected) in [(&without, "has expired"), (&over, "invalid_grant: gone")] {
-        let error = leased(&login.desk()).await.unwrap_err();
-        assert!(error.contains(expected), "{error}");
-        assert!(error.contains("`ant auth login --profile work`"), "{error}");
-    }
-    assert_eq!(over.kept(), before, "the file is left as it was");
-}
-
-#[tokio::test]
 async fn a_file_that_another_program_keeps_fresh_is_read_each_time_and_never_renewed() {
     let login = Login::new(&json!({"type": "user_oauth"}));
     let desk = login.desk();
@@ -351,74 +262,4 @@ async fn a_file_that_another_program_keeps_fresh_is_read_each_time_and_never_ren
     let error = leased(&desk).await.unwrap_err();
     assert!(error.contains("has expired"), "{error}");
     assert!(login.exchanges().is_empty());
-}
-
-#[tokio::test]
-async fn a_profile_that_leads_elsewhere_sends_nothing() {
-    let login = Login::ending_in(0);
-    for base_url in [
-        None,
-        Some("https://gateway.example"),
-        Some("http://192.0.2.1"),
-    ] {
-        login.configure(&json!({
-            "authentication": {"type": "user_oauth", "client_id": "made-up"},
-            "base_url": base_url,
-        }));
-        let error = leased(&login.desk()).await.unwrap_err();
-        let told = error.contains("is bound to http://127.0.0.1") || error.contains("plain http");
-        assert!(told, "{error}");
-    }
-    assert!(login.exchanges().is_empty());
-}
-
-#[tokio::test]
-async fn answers_that_are_no_tokens_are_refused_and_not_shown() {
-    let secret = token("ort01", "hush");
-    let fine = |more: &Value| {
-        let mut body = json!({"access_token": token("oat01", "hush"), "expires_in": 60, "token_type": "Bearer"});
-        body.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        json!({"status": 200, "body": body})
-    };
-    for (step, expected) in [
-        (fine(&json!({"token_type": "mac"})), "is not Bearer"),
-        (
-            fine(&json!({"expires_in": "hush"})),
-            "no JSON with an `access_token`",
-        ),
-        (
-            fine(&json!({"access_token": ""})),
-            "`access_token` is empty",
-        ),
-        (
-            fine(&json!({"more": "x".repeat(1024 * 1024)})),
-            "longer than 1 MiB",
-        ),
-        (
-            json!({"status": 200, "body": "hush"}),
-            "no JSON with an `access_token`",
-        ),
-        (
-            json!({"status": 307, "headers": {"location": "http://127.0.0.1:1/"}}),
-            "redirect",
-        ),
-        (
-            json!({"status": 500, "body": {"error": "a\u{1b}[31m", "error_description": secret, "more": "hush"}}),
-            r"status 500 (a\u{1b}[31m: a text with a key in it, which is not shown)",
-        ),
-        (
-            json!({"status": 502, "body": "<html>hush</html>"}),
-            "status 502 (without a reason)",
-        ),
-    ] {
-        let login = Login::ending_in(0);
-        login.script(&json!([step]));
-        let before = login.kept();
-        let error = leased(&login.desk()).await.unwrap_err();
-        assert!(error.contains(expected), "{error}");
-        assert!(!error.contains("hush"), "{error}");
-        assert_eq!(login.kept(), before);
-    }
 }

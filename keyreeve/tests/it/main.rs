@@ -21,6 +21,7 @@ mod keys;
 mod la_01;
 mod la_03;
 mod la_06;
+mod logins;
 mod main_job;
 mod outside;
 mod pr_01;

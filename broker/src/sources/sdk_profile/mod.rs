@@ -19,6 +19,7 @@ use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Provenance};
 use keyreeve_core::renewal::{Due, due};
 use keyreeve_core::secret::Fingerprint;
+use keyreeve_core::snapshot::Environment;
 use keyreeve_os::world;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
@@ -73,6 +74,25 @@ pub(super) async fn obtain(
                 source: Box::new(source),
             })?;
     judged(profile, &access.token, provenance)
+}
+
+/// Says how the tokens of an SDK profile come to be, by its configuration alone: nothing is asked, no secret is read.
+///
+/// # Errors
+/// As a lease would fail before it asks anybody.
+pub fn provenance(
+    profile: &Profile,
+    directory: Option<&str>,
+    name: &Name,
+    environment: &Environment,
+) -> Result<Provenance, SdkProfileError> {
+    let directory = config::directory(directory, environment)?;
+    Ok(
+        match config::read(&directory, name, profile, environment)? {
+            Login::Federation(_) => Provenance::Federation,
+            Login::User { .. } | Login::Rotated { .. } => Provenance::AntLogin,
+        },
+    )
 }
 
 async fn access(

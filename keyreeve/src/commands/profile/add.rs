@@ -1,5 +1,8 @@
 //! `profile add`: bind a credential to its one origin and seal it, or note where it comes from.
 
+use std::error::Error as _;
+
+use keyreeve_broker::sdk_profile_provenance;
 use keyreeve_core::api::Api;
 use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Source};
 use keyreeve_core::secret::Secret;
@@ -35,7 +38,7 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
         | Source::SdkProfile { .. }
         | Source::Ant { .. } => add.api.billing(),
     };
-    let profile = Profile {
+    let mut profile = Profile {
         id: ProfileId(wiring::fresh_id()?),
         name: add.name,
         provenance: add
@@ -53,12 +56,31 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
         created_at: now(),
         rotated_at: None,
     };
+    look_ahead(&mut profile, world);
     store.add_profile(&profile, origin.secret.as_ref())?;
     if store.policy()?.default_profile().is_none() {
         store.use_profile(profile.id)?;
     }
     tell(&profile, world);
     show::changed(&profile.name, &store, world)
+}
+
+/// Looks at what an SDK profile says now, where it is there: better a word today than a refusal at the first request.
+fn look_ahead(profile: &mut Profile, world: &World) {
+    let Source::SdkProfile { directory, name } = &profile.source else {
+        return;
+    };
+    let environment = &world.snapshot.environment;
+    match sdk_profile_provenance(profile, directory.as_deref(), name, environment) {
+        Ok(provenance) => profile.provenance = provenance,
+        Err(error) => {
+            let mut words = format!("the SDK profile `{name}` cannot be used as it is: {error}");
+            if let Some(cause) = error.source() {
+                words = format!("{words}: {cause}");
+            }
+            world.output.note(&words);
+        }
+    }
 }
 
 /// Says what was kept and what can be done with it.
