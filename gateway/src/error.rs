@@ -208,6 +208,7 @@ fn lease_shape(error: &LeaseError) -> Shape {
         }
         LeaseError::NotAllowed(NotAllowed::Store(_)) => (503, API, "store_unavailable", Soon),
         LeaseError::NoProfile(_) => (403, PERMISSION, "no_profile", Pointless),
+        LeaseError::Source { source, .. } if source.may_pass() => (503, API, "no_secret", Soon),
         LeaseError::Source { .. } => (503, API, "no_secret", Pointless),
         LeaseError::Refused { .. } => (403, PERMISSION, "credential_refused", Pointless),
         LeaseError::Ledger(_) | LeaseError::LedgerClosed => (503, API, "ledger_unavailable", Soon),

@@ -59,6 +59,21 @@ pub enum SourceError {
     },
 }
 
+impl SourceError {
+    /// Whether the same may go well a little later, without anybody doing anything.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::SdkProfile { source, .. } => source.may_pass(),
+            Self::Sealed(_)
+            | Self::NoVariable(_)
+            | Self::NotACredential(_)
+            | Self::File(_)
+            | Self::ClaudeLogin
+            | Self::Command { .. } => false,
+        }
+    }
+}
+
 /// Fetches the secret of a profile and binds it to the profile's origin.
 pub(crate) async fn obtain(
     broker: &Arc<Broker>,

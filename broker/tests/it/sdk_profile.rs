@@ -113,6 +113,23 @@ async fn many_leases_of_two_brokers_share_one_renewal() {
 }
 
 #[tokio::test]
+async fn many_leases_share_one_exchange() {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = folder.path().join("token");
+    std::fs::write(&identity, "header.payload.signature").unwrap();
+    let login = federated(&identity);
+    let slow = json!([{"ok": true, "delay_ms": 100}]);
+    script_for(&login.sandbox, "header.payload.signature", &slow);
+    let desk = login.desk();
+    let got = tokio::join!(leased(&desk), leased(&desk), leased(&desk));
+    let first = got.0.unwrap();
+    for got in [got.1, got.2] {
+        assert_eq!(got.unwrap(), first);
+    }
+    assert_eq!(login.exchanges().len(), 1);
+}
+
+#[tokio::test]
 async fn two_processes_share_one_renewal() {
     let login = Login::ending_in(0);
     login.script(&json!([{"ok": true, "delay_ms": 500}]));

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::symlink;
 
+use keyreeve_broker::LeaseError;
 use serde_json::{Value, json};
 
 use crate::login::{Login, chmod, federated, leased, token};
@@ -153,5 +154,32 @@ async fn answers_that_are_no_tokens_are_refused_and_not_shown() {
         assert!(error.contains(expected), "{error}");
         assert!(!error.contains("hush"), "{error}");
         assert_eq!(login.kept(), before);
+    }
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_told_from_what_somebody_must_mend() {
+    for (step, passes) in [
+        (
+            json!({"status": 429, "body": {"error": "rate_limited"}}),
+            true,
+        ),
+        (json!({"status": 503}), true),
+        (json!({"no_answer": true}), true),
+        (
+            json!({"status": 400, "body": {"error": "invalid_client"}}),
+            false,
+        ),
+        (
+            json!({"status": 400, "body": {"error": "invalid_grant"}}),
+            false,
+        ),
+    ] {
+        let login = Login::ending_in(0);
+        login.script(&json!([step]));
+        let Err(LeaseError::Source { source, .. }) = login.desk().lease().await else {
+            panic!("{step}: a lease was given");
+        };
+        assert_eq!(source.may_pass(), passes, "{step}");
     }
 }

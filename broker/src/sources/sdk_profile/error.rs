@@ -107,3 +107,24 @@ pub enum SdkProfileError {
     #[error("the renewal was stopped")]
     Stopped,
 }
+
+impl SdkProfileError {
+    /// Whether the same may go well a little later, without anybody doing anything.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            Self::NoAnswer(_) | Self::TimedOut | Self::Busy(_) | Self::Stopped => true,
+            Self::NoDirectory
+            | Self::File(_)
+            | Self::Unreadable { .. }
+            | Self::OtherOrigin { .. }
+            | Self::Identity { .. }
+            | Self::Expired { .. }
+            | Self::NotRotated { .. }
+            | Self::LoggedOut { .. }
+            | Self::RuleRefused { .. }
+            | Self::BadAnswer(_)
+            | Self::Lock(_) => false,
+        }
+    }
+}
