@@ -5,6 +5,7 @@
 //! ourselves, so there is no row in our ledger.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyreeve_core::inert::inert_line;
@@ -75,7 +76,7 @@ impl Broker {
     /// # Errors
     /// See [`NoGenuine`].
     pub async fn ask_claude(
-        &self,
+        self: &Arc<Self>,
         profile: &Profile,
         limit: Duration,
     ) -> Result<Genuine, NoGenuine> {
@@ -95,7 +96,11 @@ impl Broker {
     }
 
     /// Gives the program the one login that is meant.
-    async fn log_in(&self, command: &mut Command, profile: &Profile) -> Result<(), NoGenuine> {
+    async fn log_in(
+        self: &Arc<Self>,
+        command: &mut Command,
+        profile: &Profile,
+    ) -> Result<(), NoGenuine> {
         match &profile.source {
             Source::ClaudeLogin { config_dir } => {
                 // The login is its own: nothing of it is read here.

@@ -152,7 +152,7 @@ impl Broker {
             .await
     }
 
-    async fn secret_of(&self, profile: &Profile) -> Result<Credential, LeaseError> {
+    async fn secret_of(self: &Arc<Self>, profile: &Profile) -> Result<Credential, LeaseError> {
         sources::obtain(self, profile)
             .await
             .map_err(|source| LeaseError::Source {
@@ -270,8 +270,7 @@ impl Lease {
     fn close(&mut self, report: Report) -> Cost {
         self.reported = true;
         if report.speaks_against_the_credential() {
-            self.broker
-                .reject(self.profile.id, self.credential.clone());
+            self.broker.reject(self.profile.id, self.credential.clone());
         }
         let cost = report::settle(&report, self.operation, self.reserved, &self.broker.prices);
         let outcome = report::outcome(self, report, cost);

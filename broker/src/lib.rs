@@ -24,10 +24,10 @@ use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
 use keyreeve_os::world;
 use keyreeve_store::{Policy, Store};
 
-pub use genuine::{Genuine, NoGenuine};
-pub use header::Unsendable;
 use crate::upstream::Upstream;
 
+pub use genuine::{Genuine, NoGenuine};
+pub use header::Unsendable;
 pub use lease::{Ask, Lease, LeaseError};
 pub use probe::{Probe, Probed};
 pub use report::{Answered, Report};
@@ -38,7 +38,6 @@ pub struct Broker {
     store: Arc<Store>,
     prices: PriceTable,
     environment: Arc<Environment>,
-    environment: Environment,
     upstream: Upstream,
     commands: sources::command::Outputs,
     logins: sources::sdk_profile::Logins,
@@ -68,14 +67,12 @@ pub enum NotAllowed {
 }
 
 impl Broker {
-    /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it.
-    pub fn new(store: Arc<Store>, prices: PriceTable, environment: Arc<Environment>) -> Self {
     /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it. `upstream`
     /// is the way to token endpoints.
     pub fn new(
         store: Arc<Store>,
         prices: PriceTable,
-        environment: Environment,
+        environment: Arc<Environment>,
         upstream: Upstream,
     ) -> Self {
         Self {

@@ -28,21 +28,23 @@ const LONGEST_PROMPT: usize = 32 * 1024 * 1024;
 /// No text of an error is shown at greater length.
 const LONGEST_SAID: usize = 300;
 
-pub(super) fn run(ask: &Ask, mut world: World) -> Result<(), CommandError> {
-    let owner = wiring::owner(&mut world)?;
+pub(super) fn run(ask: &Ask, world: World) -> Result<(), CommandError> {
+    let owner = wiring::owner(&world)?;
     let store = owner.broker.store();
     let policy = store.policy()?;
     let profile = profile::meant(&policy, ask.profile.as_ref())?;
     let body = body(ask, &prompt(&ask.prompt)?);
     let answered = runtime()?.block_on(async {
         let stop = signal::nth(1)?;
-        tokio::select! {
+        let answered = tokio::select! {
             answered = answered(&owner, profile, &body, &world) => answered,
             () = stop => Err(CommandError::new(
                 Exit::Interrupted,
                 "stopped: what came until then is billed, and recorded as incomplete",
             )),
-        }
+        };
+        owner.broker.settled().await;
+        answered
     });
     // Whatever became of it, its row is closed by now.
     store.flush()?;

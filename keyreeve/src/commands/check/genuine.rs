@@ -1,5 +1,6 @@
 //! A plan login's health, as the genuine `claude` finds it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyreeve_broker::view::CheckedView;
@@ -13,7 +14,7 @@ use crate::error::Exit;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Has `claude` ask with a plan login.
-pub(super) async fn ask(broker: &Broker, profile: &Profile) -> Checked {
+pub(super) async fn ask(broker: &Arc<Broker>, profile: &Profile) -> Checked {
     match broker.ask_claude(profile, LIMIT).await {
         Ok(genuine) => Checked {
             view: CheckedView {

@@ -42,8 +42,8 @@ struct Checked {
     exit: Option<Exit>,
 }
 
-pub(super) fn run(check: Check, mut world: World) -> Result<(), CommandError> {
-    let Owner { broker, upstream } = wiring::owner(&mut world)?;
+pub(super) fn run(check: Check, world: World) -> Result<(), CommandError> {
+    let Owner { broker, upstream } = wiring::owner(&world)?;
     let policy = broker.store().policy()?;
     let profiles = chosen(&policy, &check.which)?;
     let model = check
@@ -59,10 +59,12 @@ pub(super) fn run(check: Check, mut world: World) -> Result<(), CommandError> {
     };
     let checked = runtime()?.block_on(async {
         let stop = signal::nth(1)?;
-        tokio::select! {
+        let checked = tokio::select! {
             checked = all(&checker, profiles, &world) => checked,
             () = stop => Err(stopped()),
-        }
+        };
+        broker.settled().await;
+        checked
     });
     broker.store().flush()?;
     let checked = checked?;
