@@ -124,14 +124,22 @@ mod tests {
 
     use super::*;
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "another program's file is put there"
+    )]
+    fn put(path: &Path, bytes: &[u8]) {
+        fs::write(path, bytes).unwrap();
+    }
+
     #[test]
     fn what_is_there_is_told_with_its_openness() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        fs::write(path("text"), "one").unwrap();
+        put(&path("text"), b"one");
         fs::set_permissions(path("text"), fs::Permissions::from_mode(0o644)).unwrap();
         symlink("text", path("link")).unwrap();
-        fs::write(path("bytes"), [0xff]).unwrap();
+        put(&path("bytes"), &[0xff]);
         let look = |name: &str| Files::OfMachine.look(&path(name));
         for (name, is_link) in [("text", false), ("link", true)] {
             let Seen::Text(seen) = look(name) else {

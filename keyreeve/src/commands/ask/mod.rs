@@ -28,8 +28,8 @@ const LONGEST_PROMPT: usize = 32 * 1024 * 1024;
 /// No text of an error is shown at greater length.
 const LONGEST_SAID: usize = 300;
 
-pub(super) fn run(ask: &Ask, world: World) -> Result<(), CommandError> {
-    let owner = wiring::owner(&world)?;
+pub(super) fn run(ask: &Ask, world: &World) -> Result<(), CommandError> {
+    let owner = wiring::owner(world)?;
     let store = owner.broker.store();
     let policy = store.policy()?;
     let profile = profile::meant(&policy, ask.profile.as_ref())?;
@@ -37,7 +37,7 @@ pub(super) fn run(ask: &Ask, world: World) -> Result<(), CommandError> {
     let answered = runtime()?.block_on(async {
         let stop = signal::nth(1)?;
         let answered = tokio::select! {
-            answered = answered(&owner, profile, &body, &world) => answered,
+            answered = answered(&owner, profile, &body, world) => answered,
             () = stop => Err(CommandError::new(
                 Exit::Interrupted,
                 "stopped: what came until then is billed, and recorded as incomplete",
@@ -49,7 +49,7 @@ pub(super) fn run(ask: &Ask, world: World) -> Result<(), CommandError> {
     // Whatever became of it, its row is closed by now.
     store.flush()?;
     let answer = answered?;
-    tell(answer, store, profile, &world)
+    tell(answer, store, profile, world)
 }
 
 async fn answered(

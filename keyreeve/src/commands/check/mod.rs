@@ -42,8 +42,8 @@ struct Checked {
     exit: Option<Exit>,
 }
 
-pub(super) fn run(check: Check, world: World) -> Result<(), CommandError> {
-    let Owner { broker, upstream } = wiring::owner(&world)?;
+pub(super) fn run(check: Check, world: &World) -> Result<(), CommandError> {
+    let Owner { broker, upstream } = wiring::owner(world)?;
     let policy = broker.store().policy()?;
     let profiles = chosen(&policy, &check.which)?;
     let model = check
@@ -60,7 +60,7 @@ pub(super) fn run(check: Check, world: World) -> Result<(), CommandError> {
     let checked = runtime()?.block_on(async {
         let stop = signal::nth(1)?;
         let checked = tokio::select! {
-            checked = all(&checker, profiles, &world) => checked,
+            checked = all(&checker, profiles, world) => checked,
             () = stop => Err(stopped()),
         };
         broker.settled().await;
