@@ -7,6 +7,7 @@
 
 mod bench;
 mod clients;
+mod conformance;
 mod environment;
 mod rust_source;
 mod say;
@@ -24,6 +25,7 @@ const USAGE: &str = "\
 cargo xtask tidy      hold the rules that a compiler does not
 cargo xtask test      every test, the documentation's examples, and the real clients
 cargo xtask clients   only the real clients, pinned, on a network with loopback alone
+cargo xtask conformance  what the real clients send, against what keyreeve says they will
 cargo xtask bench     what the gateway costs beside nginx, and how long short commands take
 cargo xtask ci        all of .ci/run, as the public workflow runs it";
 
@@ -43,6 +45,9 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["clients"] => clients::run(&root()),
         // Not for people: the second half of `clients`, inside its network namespace.
         ["clients-inside"] => clients::run_inside(&root()),
+        ["conformance"] => conformance::run(&root()),
+        // Not for people either: the same for `conformance`.
+        ["conformance-inside"] => conformance::run_inside(&root()),
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),

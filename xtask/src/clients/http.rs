@@ -9,18 +9,18 @@ use serde_json::Value;
 
 /// A request as a client sent it.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Path and query.
-    pub(super) target: String,
+    pub(crate) target: String,
     /// Names in lower case, in the order in which they came.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
     /// The path without the query.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 }
@@ -35,7 +35,8 @@ pub(super) fn requests(mut bytes: &[u8]) -> Vec<Request> {
     requests
 }
 
-fn request(bytes: &[u8]) -> Option<(Request, &[u8])> {
+/// Reads the first request and gives what is behind it; none while it is not whole.
+pub(crate) fn request(bytes: &[u8]) -> Option<(Request, &[u8])> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");

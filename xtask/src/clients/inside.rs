@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::compare;
 use super::http::{self, Request};
-use super::scenario::{Act, Expected, Program, Scenario, all};
+use super::program::Program;
+use super::scenario::{Act, Expected, Scenario, all};
 use super::stage::Stage;
 use super::{Outcome, install, namespace};
 use crate::say;
@@ -43,7 +44,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 
 fn play(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Result<()> {
     let stage = Stage::start(root, number)?;
-    let output = finish(stage.client(scenario, program)?)?;
+    let output = finish(stage.client(scenario, program)?, CLIENT_LIMIT)?;
     answered(scenario, &output)?;
     let requests = stage.relay.requests();
     let sent = sent_once(&requests, scenario.path())?;
@@ -83,17 +84,17 @@ fn play(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Resu
 }
 
 /// Runs the client to its end and gives what it printed; one that does not end is ended.
-fn finish(mut command: Command) -> Result<Output> {
+pub(crate) fn finish(mut command: Command, limit: Duration) -> Result<Output> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .context("start the client")?;
-    let until = Instant::now() + CLIENT_LIMIT;
+    let until = Instant::now() + limit;
     while child.try_wait()?.is_none() {
         if Instant::now() > until {
             child.kill()?;
-            bail!("the client did not end in {CLIENT_LIMIT:?}");
+            bail!("the client did not end in {limit:?}");
         }
         thread::sleep(LOOK);
     }
@@ -115,9 +116,9 @@ fn answered(scenario: &Scenario, output: &Output) -> Result<()> {
         (Program::Curl, Act::Tool) => &["\"tool_use\"", "\"look\""],
         (Program::Curl, Act::Error) => &["not_found_error", "claude-of-nobody"],
         (Program::Curl, _) => &["\"end_turn\""],
-        (Program::Python(_), _) => &["answered"],
-        (Program::ClaudeCode, Act::WrongKey) => &["401"],
-        (Program::ClaudeCode, _) => &[],
+        (Program::Python(_) | Program::Typescript(_), _) => &["answered"],
+        (Program::ClaudeCode(_), Act::WrongKey) => &["401"],
+        (Program::ClaudeCode(_), _) => &[],
     };
     for words in expected {
         ensure!(

@@ -6,14 +6,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
 
-use super::scenario::Program;
+use super::program::Program;
 use crate::{environment, say};
 
-const CLAUDE_CODE: &str = "2.1.329";
-
-/// Fetches every client that is absent. One that cannot be had is left absent; its scenarios say so.
-pub(super) fn all(root: &Path) -> Result<()> {
-    for program in Program::ALL {
+/// Fetches each of these clients that is absent. One that cannot be had is left absent; its scenarios say so.
+pub(crate) fn all(root: &Path, programs: &[Program]) -> Result<()> {
+    for &program in programs {
         if program_path(root, program).is_err() {
             say::line(format_args!("installing {program}"));
             fetch(root, program)?;
@@ -23,13 +21,16 @@ pub(super) fn all(root: &Path) -> Result<()> {
 }
 
 /// The program that a scenario starts, or why it is not there.
-pub(super) fn program_path(root: &Path, program: Program) -> Result<PathBuf, String> {
+pub(crate) fn program_path(root: &Path, program: Program) -> Result<PathBuf, String> {
     let file = match program {
         Program::Curl => {
             return environment::find("curl").ok_or_else(|| "curl is not installed".to_owned());
         }
         Program::Python(_) => folder(root, program).join("bin/python"),
-        Program::ClaudeCode => {
+        Program::Typescript(_) => {
+            return node(root, program);
+        }
+        Program::ClaudeCode(_) => {
             let package = claude_package().ok_or("there is no Claude Code for this machine")?;
             folder(root, program)
                 .join("node_modules")
@@ -45,12 +46,22 @@ pub(super) fn program_path(root: &Path, program: Program) -> Result<PathBuf, Str
     }
 }
 
-fn folder(root: &Path, program: Program) -> PathBuf {
+/// The program that runs the TypeScript SDK.
+fn node(root: &Path, program: Program) -> Result<PathBuf, String> {
+    if !folder(root, program).join("complete").is_file() {
+        return Err(format!("{program} could not be installed"));
+    }
+    environment::find("node").ok_or_else(|| "node is not installed".to_owned())
+}
+
+/// Where a client is installed.
+pub(crate) fn folder(root: &Path, program: Program) -> PathBuf {
     let clients = environment::target(root).join("clients");
     match program {
         Program::Curl => clients,
         Program::Python(version) => clients.join(format!("anthropic-{version}")),
-        Program::ClaudeCode => clients.join(format!("claude-code-{CLAUDE_CODE}")),
+        Program::Typescript(version) => clients.join(format!("anthropic-ts-{version}")),
+        Program::ClaudeCode(version) => clients.join(format!("claude-code-{version}")),
     }
 }
 
@@ -60,7 +71,11 @@ fn fetch(root: &Path, program: Program) -> Result<()> {
     let steps = match program {
         Program::Curl => return Ok(()),
         Program::Python(version) => python_steps(&folder, version),
-        Program::ClaudeCode => claude_steps(&folder),
+        Program::Typescript(version) => npm_steps(&folder, &format!("@anthropic-ai/sdk@{version}")),
+        Program::ClaudeCode(version) => {
+            let package = claude_package().unwrap_or_default();
+            npm_steps(&folder, &format!("{package}@{version}"))
+        }
     };
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
@@ -93,8 +108,8 @@ fn python_steps(folder: &Path, version: &str) -> Vec<Command> {
     vec![venv, pip]
 }
 
-/// The platform's own package holds the binary, which needs no Node and no install script.
-fn claude_steps(folder: &Path) -> Vec<Command> {
+/// Claude Code's package of the platform holds the binary, which needs no Node and no install script.
+fn npm_steps(folder: &Path, package: &str) -> Vec<Command> {
     let mut npm = Command::new("npm");
     npm.args([
         "install",
@@ -105,10 +120,7 @@ fn claude_steps(folder: &Path) -> Vec<Command> {
         "--loglevel=error",
     ]);
     npm.arg("--prefix").arg(folder);
-    npm.arg(format!(
-        "{}@{CLAUDE_CODE}",
-        claude_package().unwrap_or_default()
-    ));
+    npm.arg(package);
     vec![npm]
 }
 

@@ -7,10 +7,11 @@
 //! Invariant: a scenario whose client cannot be had on this machine is skipped by name, never passed over.
 
 mod compare;
-mod http;
+pub(crate) mod http;
 mod inside;
-mod install;
-mod namespace;
+pub(crate) mod install;
+pub(crate) mod namespace;
+pub(crate) mod program;
 mod relay;
 mod scenario;
 mod stage;
@@ -23,7 +24,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::suite::Tally;
 use crate::{environment, say};
-pub(crate) use inside::run as run_inside;
+pub(crate) use inside::{finish, run as run_inside};
 
 /// What became of a scenario.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 /// Installs what is absent, runs every scenario in the namespace and tells what became of each.
 pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
     say::line("\n== real clients");
-    install::all(root)?;
+    install::all(root, &scenario::PROGRAMS)?;
     build(root)?;
     let Some(namespace) = namespace::kind() else {
         let why = "this machine lets nobody make a network namespace (unshare -n, unshare -rn)";
@@ -118,7 +119,7 @@ pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
 }
 
 /// Builds the program under test with what has been fetched already.
-fn build(root: &Path) -> Result<()> {
+pub(crate) fn build(root: &Path) -> Result<()> {
     let mut command = Command::new("cargo");
     command
         .args(["build", "--locked", "--quiet", "--package", "keyreeve"])
@@ -129,7 +130,7 @@ fn build(root: &Path) -> Result<()> {
 }
 
 /// The program under test.
-fn keyreeve(root: &Path) -> std::path::PathBuf {
+pub(crate) fn keyreeve(root: &Path) -> std::path::PathBuf {
     environment::target(root).join("debug").join("keyreeve")
 }
 

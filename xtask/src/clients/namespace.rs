@@ -11,7 +11,7 @@ use crate::environment;
 
 /// How this machine lets us make one.
 #[derive(Clone, Copy)]
-pub(super) enum Namespace {
+pub(crate) enum Namespace {
     /// `unshare -n`
     AsRoot,
     /// `unshare -r -n`
@@ -19,7 +19,7 @@ pub(super) enum Namespace {
 }
 
 /// Tries which way works; none where neither does.
-pub(super) fn kind() -> Option<Namespace> {
+pub(crate) fn kind() -> Option<Namespace> {
     [Namespace::AsRoot, Namespace::AsUser]
         .into_iter()
         .find(|kind| {
@@ -34,7 +34,7 @@ pub(super) fn kind() -> Option<Namespace> {
 
 impl Namespace {
     /// The command that runs a program inside a new one.
-    pub(super) fn command(self, program: &Path) -> Command {
+    pub(crate) fn command(self, program: &Path) -> Command {
         let mut command = Command::new("unshare");
         match self {
             Self::AsRoot => command.arg("-n"),
@@ -46,7 +46,7 @@ impl Namespace {
 }
 
 /// Inside: brings loopback up, and makes sure that there is nothing else.
-pub(super) fn prepare(root: &Path) -> Result<()> {
+pub(crate) fn prepare(root: &Path) -> Result<()> {
     let mut up = if let Some(ip) = environment::find("ip") {
         let mut command = Command::new(ip);
         command.args(["link", "set", "lo", "up"]);

@@ -1,35 +1,14 @@
 //! The scenarios, as data: which program does what, and what must have been seen behind the gateway.
 
-use std::fmt;
+use super::program::Program;
 
-/// A program that people use.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Program {
-    Curl,
-    /// The official Python SDK of this version.
-    Python(&'static str),
-    ClaudeCode,
-}
-
-impl Program {
-    /// Each of them.
-    pub(super) const ALL: [Self; 4] = [
-        Self::Curl,
-        Self::Python("2.11.0"),
-        Self::Python("0.125.0"),
-        Self::ClaudeCode,
-    ];
-}
-
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Curl => f.write_str("curl"),
-            Self::Python(version) => write!(f, "python anthropic {version}"),
-            Self::ClaudeCode => f.write_str("claude code 2.1.329"),
-        }
-    }
-}
+/// The programs of the scenarios.
+pub(super) const PROGRAMS: [Program; 4] = [
+    Program::Curl,
+    Program::Python("2.11.0"),
+    Program::Python("0.125.0"),
+    Program::ClaudeCode("2.1.329"),
+];
 
 /// What the program is asked to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,13 +119,13 @@ pub(super) fn all() -> Vec<Scenario> {
     ];
     let acts = |program| match program {
         Program::Curl => &PYTHON[..4],
-        Program::Python(_) => &PYTHON[..],
-        Program::ClaudeCode => &[Act::AuthToken, Act::Helper, Act::WrongKey],
+        Program::Python(_) | Program::Typescript(_) => &PYTHON[..],
+        Program::ClaudeCode(_) => &[Act::AuthToken, Act::Helper, Act::WrongKey],
     };
     let of = |program| {
         acts(program)
             .iter()
             .map(move |&act| Scenario { program, act })
     };
-    Program::ALL.into_iter().flat_map(of).collect()
+    PROGRAMS.into_iter().flat_map(of).collect()
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use super::program::Program;
 use super::relay::Relay;
-use super::scenario::{Act, Program, Scenario};
+use super::scenario::{Act, Scenario};
 use crate::environment;
 use crate::scratch::Scratch;
 
@@ -75,14 +76,14 @@ impl Stage {
         command.current_dir(&home).stdin(Stdio::null());
         match scenario.program {
             Program::Curl => self.curl(scenario, &mut command)?,
-            Program::Python(_) => {
+            Program::Python(_) | Program::Typescript(_) => {
                 command
                     .env("ANTHROPIC_BASE_URL", self.relay.url())
                     .env("ANTHROPIC_API_KEY", &self.key);
                 command.arg(self.root.join("xtask/clients/python_sdk.py"));
                 command.arg(format!("{:?}", scenario.act).to_lowercase());
             }
-            Program::ClaudeCode => self.claude(scenario, &home, &mut command)?,
+            Program::ClaudeCode(_) => self.claude(scenario, &home, &mut command)?,
         }
         Ok(command)
     }

@@ -1,0 +1,35 @@
+//! A combination: a client and what is set up for it.
+
+use std::fmt;
+
+use super::ingredient::Ingredient;
+use crate::clients::program::Program;
+
+/// One combination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Case {
+    pub(super) program: Program,
+    pub(super) ingredients: Vec<Ingredient>,
+}
+
+impl Case {
+    /// How `keyreeve status --for` names the client.
+    pub(super) fn client(&self) -> String {
+        match self.program {
+            Program::Curl => "curl".to_owned(),
+            Program::Python(version) => format!("sdk-python@{version}"),
+            Program::Typescript(version) => format!("sdk-typescript@{version}"),
+            Program::ClaudeCode(version) => format!("claude-code@{version}"),
+        }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.client())?;
+        for ingredient in &self.ingredients {
+            write!(f, " | {ingredient}")?;
+        }
+        Ok(())
+    }
+}

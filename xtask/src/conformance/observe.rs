@@ -1,0 +1,165 @@
+//! Starts the real client on a scene and tells what arrived.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::case::Case;
+use super::scene::{Planted, Scene};
+use super::upstream::{Upstream, is_message};
+use crate::clients::http::Request;
+use crate::clients::program::Program;
+use crate::clients::{finish, install};
+
+/// A client may take this long.
+const CLIENT_LIMIT: Duration = Duration::from_secs(15);
+
+/// The beta that goes with an OAuth token.
+const OAUTH_BETA: &str = "oauth-2025-04-20";
+
+/// What arrived, and what the client said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observed {
+    /// The requests somebody would pay for; those that are alike, once.
+    pub(super) sent: Vec<Sent>,
+    /// All other requests.
+    pub(super) asked: Vec<String>,
+    pub(super) exit: Option<i32>,
+    pub(super) said: String,
+    /// The helpers that were run, in order.
+    pub(super) helper_runs: Vec<String>,
+}
+
+/// The credential headers of one request. A value is there though it may be empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Sent {
+    /// The base URL of the listener.
+    pub(super) to: String,
+    pub(super) path: String,
+    pub(super) x_api_key: Option<String>,
+    pub(super) authorization: Vec<String>,
+    pub(super) oauth_beta: bool,
+}
+
+/// Runs the client to its end, or to the limit.
+pub(super) fn observe(
+    root: &Path,
+    case: &Case,
+    scene: &Scene,
+    listeners: [&Upstream; 2],
+) -> Result<Observed> {
+    let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
+    let output = finish(client(root, case, scene, &program), CLIENT_LIMIT);
+    let mut observed = Observed::default();
+    match output {
+        Ok(output) => {
+            observed.exit = output.status.code();
+            let text = [output.stdout, output.stderr].concat();
+            observed.said = String::from_utf8_lossy(&text).trim().to_owned();
+        }
+        Err(error) => observed.said = format!("{error:#}"),
+    }
+    for listener in listeners {
+        for request in listener.take() {
+            if request.method == "POST" && is_message(request.path()) {
+                let sent = sent(&request, listener.url());
+                if !observed.sent.contains(&sent) {
+                    observed.sent.push(sent);
+                }
+            } else {
+                let asked = format!("{} {}{}", request.method, listener.url(), request.target);
+                observed.asked.push(asked);
+            }
+        }
+    }
+    let runs = fs::read_to_string(scene.helper_runs()).unwrap_or_default();
+    observed.helper_runs = runs.lines().map(str::to_owned).collect();
+    Ok(observed)
+}
+
+/// The client's command, which asks for one message.
+pub(super) fn client(root: &Path, case: &Case, scene: &Scene, program: &Path) -> Command {
+    let mut command = scene.command(program);
+    match case.program {
+        Program::ClaudeCode(_) => {
+            command.args(&scene.arguments).args(["-p", "hi"]);
+        }
+        Program::Typescript(_) => {
+            command.arg(root.join("xtask/clients/typescript_sdk_once.cjs"));
+            command.arg(install::folder(root, case.program));
+        }
+        Program::Python(_) | Program::Curl => {
+            command.arg(root.join("xtask/clients/python_sdk_once.py"));
+        }
+    }
+    command
+}
+
+fn sent(request: &Request, to: String) -> Sent {
+    let values = |wanted: &'static str| {
+        request
+            .headers
+            .iter()
+            .filter(move |(name, _)| name == wanted)
+            .map(|(_, value)| value.clone())
+    };
+    Sent {
+        to,
+        path: request.path().to_owned(),
+        x_api_key: values("x-api-key").next(),
+        authorization: values("authorization").collect(),
+        oauth_beta: values("anthropic-beta").any(|betas| betas.contains(OAUTH_BETA)),
+    }
+}
+
+/// Says which planted value arrived: `method@scope`, or the value itself where it is none of them.
+pub(super) fn label(planted: &[Planted], value: &str) -> String {
+    let bare = value.strip_prefix("Bearer").unwrap_or(value).trim();
+    if bare.is_empty() {
+        return "(empty)".to_owned();
+    }
+    if value.starts_with("AWS4-HMAC-SHA256") {
+        return "aws signature".to_owned();
+    }
+    let name = |planted: &Planted| format!("{}@{}", planted.method, planted.scope);
+    let there = || planted.iter().filter(|planted| !planted.value.is_empty());
+    let exact = there().find(|planted| planted.value.trim() == bare);
+    let inside = || there().find(|planted| bare.contains(planted.value.trim()));
+    exact
+        .map(name)
+        .or_else(|| inside().map(|planted| format!("{}, changed: {value}", name(planted))))
+        .unwrap_or_else(|| format!("unknown: {value}"))
+}
+
+impl Observed {
+    /// For the record, with the labels in place of values.
+    pub(super) fn record(&self, scene: &Scene) -> Value {
+        let short = |text: &str| {
+            let text = text.replace(&scene.folder.display().to_string(), "{scene}");
+            let text = text.replace(&scene.url("{upstream}"), "{upstream}");
+            text.replace(&scene.url("{other}"), "{other}")
+        };
+        let label = |value: &String| label(&scene.planted, value);
+        let sent = |sent: &Sent| {
+            json!({
+                "to": short(&sent.to),
+                "path": sent.path,
+                "x_api_key": sent.x_api_key.as_ref().map(label),
+                "authorization": sent.authorization.iter().map(label).collect::<Vec<_>>(),
+                "oauth_beta": sent.oauth_beta,
+            })
+        };
+        json!({
+            "sends": if self.sent.is_empty() { "nothing" } else { "request" },
+            "requests": self.sent.iter().map(sent).collect::<Vec<_>>(),
+            "also_asked": self.asked.iter().map(|asked| short(asked)).collect::<Vec<_>>(),
+            "exit": self.exit,
+            "said": short(&self.said),
+            "helper_runs": self.helper_runs,
+        })
+    }
+}
