@@ -47,7 +47,10 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["clients-inside"] => clients::run_inside(&root()),
         ["conformance"] => conformance::run(&root()),
         // Not for people either: the same for `conformance`.
-        ["conformance-inside"] => conformance::run_inside(&root()),
+        ["conformance-inside", amount] => match conformance::Amount::read(amount) {
+            Some(amount) => conformance::run_inside(&root(), amount),
+            None => bail!("every or share?"),
+        },
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),

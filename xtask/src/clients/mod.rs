@@ -17,6 +17,7 @@ mod scenario;
 mod stage;
 
 use std::fmt;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -65,16 +66,21 @@ impl Outcome {
 
 /// Runs every scenario and prints the count.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    Ok(count(outcomes(root)?))
+}
+
+/// Prints how many passed, and says whether all did.
+pub(crate) fn count(outcomes: Vec<Outcome>) -> ExitCode {
     let mut tally = Tally::default();
-    outcomes(root)?
-        .into_iter()
-        .for_each(|outcome| tally.add(outcome));
+    for outcome in outcomes {
+        tally.add(outcome);
+    }
     say::line(&tally);
-    Ok(if tally.failed() == 0 {
+    if tally.failed() == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 /// Installs what is absent, runs every scenario in the namespace and tells what became of each.
@@ -82,33 +88,14 @@ pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
     say::line("\n== real clients");
     install::all(root, &scenario::PROGRAMS)?;
     build(root)?;
-    let Some(namespace) = namespace::kind() else {
-        let why = "this machine lets nobody make a network namespace (unshare -n, unshare -rn)";
-        let skipped = |name: String| Outcome::Skipped {
-            name,
-            why: why.to_owned(),
+    let Some(outcomes) = in_namespace(root, &["clients-inside"])? else {
+        let skipped = |scenario: &scenario::Scenario| Outcome::Skipped {
+            name: scenario.name(),
+            why: NO_NAMESPACE.to_owned(),
         };
-        return Ok(scenario::all()
-            .iter()
-            .map(|scenario| skipped(scenario.name()))
-            .collect());
+        return Ok(scenario::all().iter().map(skipped).collect());
     };
-    let mut command = namespace.command(&std::env::current_exe()?);
-    command
-        .arg("clients-inside")
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let output = command
-        .spawn()
-        .context("enter the network namespace")?
-        .wait_with_output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    for line in text.lines() {
-        say::line(line);
-    }
-    let outcomes: Vec<Outcome> = text.lines().filter_map(Outcome::read).collect();
-    if !output.status.success() || outcomes.len() != scenario::all().len() {
+    if outcomes.len() != scenario::all().len() {
         bail!(
             "{} of {} scenarios came to an end",
             outcomes.len(),
@@ -116,6 +103,36 @@ pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
         );
     }
     Ok(outcomes)
+}
+
+/// Why what needs the namespace does not run.
+pub(crate) const NO_NAMESPACE: &str =
+    "this machine lets nobody make a network namespace (unshare -n, unshare -rn)";
+
+/// Runs one of our own commands in a new namespace, shows what it prints, and gives the outcomes among it; none where
+/// no namespace can be made.
+pub(crate) fn in_namespace(root: &Path, arguments: &[&str]) -> Result<Option<Vec<Outcome>>> {
+    let Some(namespace) = namespace::kind() else {
+        return Ok(None);
+    };
+    let mut command = namespace.command(&std::env::current_exe()?);
+    command
+        .args(arguments)
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().context("enter the network namespace")?;
+    let mut outcomes = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            say::line(&line);
+            outcomes.extend(Outcome::read(&line));
+        }
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "{} came to no end", arguments.join(" "));
+    Ok(Some(outcomes))
 }
 
 /// Builds the program under test with what has been fetched already.

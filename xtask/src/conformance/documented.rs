@@ -85,6 +85,11 @@ const SLOTS: &[&[Ingredient]] = &[
     &[Profile(Kept::NamedReadable), LOGIN],
     &[WORK, Federation(Fed::Whole)],
     &[ACTIVE, Federation(Fed::Whole)],
+    &[Profile(Kept::Unnamed), Federation(Fed::Whole)],
+    &[Profile(Kept::NamedAbsent), Federation(Fed::Whole)],
+    &[Variable(ApiKey, Blank), TOKEN],
+    &[Variable(AuthToken, Blank), KEY],
+    &[Helper(User, Script::PrintsTwoLines), KEY],
 ];
 
 /// Values that are not as they should be, and the login file's states.
@@ -252,7 +257,10 @@ const MODES: &[&[Ingredient]] = &[
     &[MANAGED, WORK],
     &[MANAGED, ACTIVE],
     &[MANAGED, Federation(Fed::Whole)],
+    &[MANAGED, OAUTH],
+    &[MANAGED, OAUTH, LOGIN],
     &[MANAGED, OAUTH, LOGIN, HELPER],
+    &[MANAGED, TOKEN, OAUTH],
     &[MANAGED, TOKEN, LOGIN],
     &[MANAGED, Setting(Flag, ApiKey, Set), KEY],
     &[MANAGED, Setting(User, ApiKey, Set), LOGIN],
@@ -282,6 +290,8 @@ const SDK: &[&[Ingredient]] = &[
     &[Profile(Kept::Unnamed)],
     &[WORK, Federation(Fed::Whole)],
     &[ACTIVE, Federation(Fed::Whole)],
+    &[Profile(Kept::Unnamed), Federation(Fed::Whole)],
+    &[Profile(Kept::NamedAbsent), Federation(Fed::Whole)],
     &[Federation(Fed::Whole)],
     &[Federation(Fed::WithoutOrganization)],
     &[Federation(Fed::WithoutServiceAccount)],

@@ -152,7 +152,7 @@ impl Slot {
             Self::ApiKey => "api_key",
             Self::AuthToken => "auth_token",
             Self::OauthToken => "oauth_token",
-            Self::FoundryKey | Self::BedrockBearer => "cloud",
+            Self::FoundryKey | Self::BedrockBearer => "cloud_key",
             Self::CustomHeader => "custom_header",
         }
     }

@@ -11,44 +11,78 @@ mod documented;
 mod ingredient;
 mod inside;
 mod observe;
+mod predict;
 mod profile_files;
 mod random;
+mod report;
 mod scene;
 mod token;
 mod upstream;
 
+use std::fmt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, bail};
 
-use crate::clients::{build, install, namespace};
+use crate::clients::program::Program;
+use crate::clients::{self, NO_NAMESPACE, Outcome, build, in_namespace, install};
 use crate::say;
 pub(crate) use inside::run as run_inside;
 
-/// Runs every combination and prints what differs.
-pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    say::line("\n== conformance of who pays with the real clients");
-    let programs = [&documented::CLAUDE_CODE[..], &documented::SDKS[..]].concat();
-    install::all(root, &programs)?;
-    build(root)?;
-    let namespace = namespace::kind().context("no network namespace can be made here")?;
-    let status = enter(namespace, root)?
-        .status()
-        .context("enter the network namespace")?;
-    ensure!(status.code().is_some(), "the combinations came to no end");
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+/// How many of the combinations are run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Amount {
+    Every,
+    /// Those whose turn it is by the seed: enough for each change, and each combination sooner or later.
+    Share,
 }
 
-fn enter(namespace: namespace::Namespace, root: &Path) -> Result<Command> {
-    let mut command = namespace.command(&std::env::current_exe()?);
-    command
-        .arg("conformance-inside")
-        .current_dir(root)
-        .stdin(Stdio::null());
-    Ok(command)
+impl Amount {
+    /// Reads it back from what it prints as.
+    pub(crate) fn read(word: &str) -> Option<Self> {
+        [Self::Every, Self::Share]
+            .into_iter()
+            .find(|amount| amount.to_string() == word)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Every => "every",
+            Self::Share => "share",
+        })
+    }
+}
+
+/// Runs every combination, prints what differs, and counts.
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    Ok(clients::count(outcomes(root, Amount::Every)?))
+}
+
+/// Installs what is absent, runs the combinations in the namespace and tells what became of each client.
+pub(crate) fn outcomes(root: &Path, amount: Amount) -> Result<Vec<Outcome>> {
+    say::line("\n== what real clients send, against what keyreeve says they will");
+    install::all(root, &programs())?;
+    build(root)?;
+    let Some(outcomes) = in_namespace(root, &["conformance-inside", &amount.to_string()])? else {
+        let skipped = |program: &Program| Outcome::Skipped {
+            name: report::name(*program),
+            why: NO_NAMESPACE.to_owned(),
+        };
+        return Ok(programs().iter().map(skipped).collect());
+    };
+    if outcomes.len() != programs().len() {
+        bail!(
+            "{} of {} clients came to an end",
+            outcomes.len(),
+            programs().len()
+        );
+    }
+    Ok(outcomes)
+}
+
+fn programs() -> Vec<Program> {
+    [&documented::CLAUDE_CODE[..], &documented::SDKS[..]].concat()
 }

@@ -59,7 +59,9 @@ pub(super) fn observe(
         Ok(output) => {
             observed.exit = output.status.code();
             let text = [output.stdout, output.stderr].concat();
-            observed.said = String::from_utf8_lossy(&text).trim().to_owned();
+            String::from_utf8_lossy(&text)
+                .trim()
+                .clone_into(&mut observed.said);
         }
         Err(error) => observed.said = format!("{error:#}"),
     }
@@ -118,6 +120,7 @@ fn sent(request: &Request, to: String) -> Sent {
 
 /// Says which planted value arrived: `method@scope`, or the value itself where it is none of them.
 pub(super) fn label(planted: &[Planted], value: &str) -> String {
+    // No key begins with this word but one that was planted so, which is then found as it stands.
     let bare = value.strip_prefix("Bearer").unwrap_or(value).trim();
     if bare.is_empty() {
         return "(empty)".to_owned();
@@ -127,7 +130,7 @@ pub(super) fn label(planted: &[Planted], value: &str) -> String {
     }
     let name = |planted: &Planted| format!("{}@{}", planted.method, planted.scope);
     let there = || planted.iter().filter(|planted| !planted.value.is_empty());
-    let exact = there().find(|planted| planted.value.trim() == bare);
+    let exact = there().find(|planted| [bare, value].contains(&planted.value.trim()));
     let inside = || there().find(|planted| bare.contains(planted.value.trim()));
     exact
         .map(name)

@@ -101,7 +101,7 @@ pub(super) fn profile(scene: &mut Scene, profile: Profile) {
     scene.file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
     let file = format!("{CONFIG}/credentials/{name}.json{readable}");
     scene.file(&file, credentials.to_string());
-    scene.plant("profile", "profile", sent);
+    scene.plant("sdk_profile", "sdk_profile", sent);
 }
 
 /// Marks a planned file that others may read; it is taken off the name.
@@ -122,7 +122,7 @@ fn federation_profile(scene: &mut Scene, name: &str) {
     });
     scene.file("home/identity-of-profile", identity("profile"));
     scene.file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
-    scene.plant("profile", "profile", minted_for("profile"));
+    scene.plant("sdk_profile", "sdk_profile", minted_for("profile"));
 }
 
 /// Sets a federation's variables.

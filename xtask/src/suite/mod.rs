@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::scratch::Scratch;
-use crate::{clients, environment, say};
+use crate::{clients, conformance, environment, say};
 pub(crate) use tally::Tally;
 
 /// The variable that names the file to which a test that cannot run appends `SKIPPED name: reason`.
@@ -35,6 +35,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     );
     say::line("2. the examples in the documentation");
     say::line("3. real clients through the gateway, on a network that has loopback only");
+    say::line("4. what real clients send, against what keyreeve status says they will");
     debian::install_what_is_missing();
     fetch(root)?;
 
@@ -51,12 +52,11 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     }
     suite.count("the examples", cargo_test("--doc"), Reads::Stdout)?;
     suite.take_skips();
-    match clients::outcomes(root) {
-        Ok(outcomes) => outcomes
-            .into_iter()
-            .for_each(|outcome| suite.tally.add(outcome)),
-        Err(error) => suite.tally.fail(&format!("the real clients: {error:#}")),
-    }
+    suite.add("the real clients", clients::outcomes(root));
+    suite.add(
+        "the conformance",
+        conformance::outcomes(root, conformance::Amount::Share),
+    );
     Ok(report(&suite.tally))
 }
 
@@ -141,6 +141,16 @@ impl Suite<'_> {
                 .fail(&format!("{what}: the command failed before it had counted"));
         }
         Ok(())
+    }
+
+    /// Counts what became of something that cargo does not run.
+    fn add(&mut self, what: &str, outcomes: Result<Vec<clients::Outcome>>) {
+        match outcomes {
+            Ok(outcomes) => outcomes
+                .into_iter()
+                .for_each(|outcome| self.tally.add(outcome)),
+            Err(error) => self.tally.fail(&format!("{what}: {error:#}")),
+        }
     }
 
     fn show_and_read(&mut self, stream: impl Read) -> Result<()> {

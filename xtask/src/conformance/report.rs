@@ -1,0 +1,153 @@
+//! Tells what the combinations came to: a line for each difference, an outcome for each client, and the whole record in a
+//! file.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::clients::Outcome;
+use crate::clients::program::Program;
+use crate::environment;
+
+/// How many differences of a client are told in its outcome; the record has them all.
+const TOLD: usize = 3;
+
+/// What a combination came to.
+pub(super) struct Row {
+    pub(super) program: Program,
+    pub(super) case: String,
+    /// In what the prediction and the observation differ, or why there was none.
+    pub(super) differences: Vec<String>,
+    /// Why the client could not be run here.
+    pub(super) skipped: Option<String>,
+    /// All that is known of it.
+    pub(super) record: Value,
+}
+
+impl Row {
+    fn whole(&self) -> Value {
+        let mut record = self.record.clone();
+        record["case"] = json!(self.case);
+        record["differences"] = json!(self.differences);
+        record
+    }
+
+    /// The lines to print for it.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        self.differences
+            .iter()
+            .map(|difference| format!("DIFFERS {}: {difference}", self.case))
+    }
+}
+
+/// The name of a client's outcome.
+pub(super) fn name(program: Program) -> String {
+    format!("{program} sends what keyreeve status says")
+}
+
+/// What became of a client.
+pub(super) fn outcome(program: Program, rows: &[Row]) -> Outcome {
+    let of_client = || rows.iter().filter(|row| row.program == program);
+    let name = name(program);
+    if let Some(why) = of_client().find_map(|row| row.skipped.clone()) {
+        return Outcome::Skipped { name, why };
+    }
+    let differing: Vec<&Row> = of_client()
+        .filter(|row| !row.differences.is_empty())
+        .collect();
+    if differing.is_empty() {
+        let count = of_client().count();
+        return Outcome::Passed {
+            name: format!("{name}, {count} combinations"),
+        };
+    }
+    let told: Vec<String> = differing
+        .iter()
+        .flat_map(|row| row.lines())
+        .take(TOLD)
+        .collect();
+    let (count, all) = (differing.len(), of_client().count());
+    Outcome::Failed {
+        name,
+        why: format!("{count} of {all} combinations differ: {}", told.join("; ")),
+    }
+}
+
+/// Writes the record: one JSON document a line, and the same in short as text.
+pub(super) fn write(root: &Path, seed: u64, rows: &[Row]) -> Result<()> {
+    let folder = environment::target(root).join("conformance");
+    fs::create_dir_all(&folder).context("make the folder of the record")?;
+    let lines: Vec<String> = rows.iter().map(|row| row.whole().to_string()).collect();
+    let mut table = vec![format!("seed {seed}")];
+    for row in rows {
+        let observed = in_short(&row.record["observed"]);
+        table.push(format!("{} => {observed}", row.case));
+        let differences = row.differences.iter();
+        table.extend(differences.map(|difference| format!("    DIFFERS {difference}")));
+    }
+    fs::write(folder.join("observed.jsonl"), lines.join("\n")).context("write the record")?;
+    fs::write(folder.join("table.txt"), table.join("\n")).context("write the table")
+}
+
+/// What arrived, on a line.
+fn in_short(observed: &Value) -> String {
+    let requests = observed["requests"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let mut told: Vec<String> = requests
+        .iter()
+        .map(|request| {
+            let beta = if request["oauth_beta"] == true {
+                ", oauth beta"
+            } else {
+                ""
+            };
+            format!(
+                "{}: x-api-key {}, authorization {}{beta}",
+                request["to"].as_str().unwrap_or_default(),
+                request["x_api_key"],
+                request["authorization"]
+            )
+        })
+        .collect();
+    told.dedup();
+    if told.is_empty() {
+        let said = observed["said"].as_str().unwrap_or_default();
+        let last = said.lines().last().unwrap_or_default();
+        return format!("nothing, exit {}: {last}", observed["exit"]);
+    }
+    told.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::{Row, outcome};
+    use crate::clients::Outcome;
+    use crate::clients::program::Program;
+
+    const CLIENT: Program = Program::ClaudeCode("2.1.329");
+
+    fn row(differences: &[&str], skipped: Option<&str>) -> Row {
+        Row {
+            program: CLIENT,
+            case: "a case".to_owned(),
+            differences: differences.iter().map(|&text| text.to_owned()).collect(),
+            skipped: skipped.map(str::to_owned),
+            record: Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_client_passes_only_where_nothing_differs() {
+        let passed = outcome(CLIENT, &[row(&[], None), row(&[], None)]);
+        assert!(matches!(passed, Outcome::Passed { name } if name.ends_with("2 combinations")));
+        let failed = outcome(CLIENT, &[row(&[], None), row(&["a", "b"], None)]);
+        assert!(matches!(failed, Outcome::Failed { why, .. } if why.starts_with("1 of 2 ")));
+        let skipped = outcome(CLIENT, &[row(&[], Some("no node"))]);
+        assert!(matches!(skipped, Outcome::Skipped { why, .. } if why == "no node"));
+    }
+}
