@@ -21,6 +21,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
+use conformance::Which;
+
 const USAGE: &str = "\
 cargo xtask tidy      hold the rules that a compiler does not
 cargo xtask test      every test, the documentation's examples, and the real clients
@@ -45,12 +47,10 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["clients"] => clients::run(&root()),
         // Not for people: the second half of `clients`, inside its network namespace.
         ["clients-inside"] => clients::run_inside(&root()),
-        ["conformance"] => conformance::run(&root()),
+        ["conformance"] => conformance::run(&root(), &Which::Every),
+        ["conformance", words] => conformance::run(&root(), &Which::read(words)),
         // Not for people either: the same for `conformance`.
-        ["conformance-inside", amount] => match conformance::Amount::read(amount) {
-            Some(amount) => conformance::run_inside(&root(), amount),
-            None => bail!("every or share?"),
-        },
+        ["conformance-inside", which] => conformance::run_inside(&root(), &Which::read(which)),
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),

@@ -4,6 +4,7 @@
 use super::case::Case;
 use super::ingredient::Ingredient::{
     Arguments, Entry, Environment, Federation, Helper, Login, Profile, Setting, Variable,
+    VendorAnswers,
 };
 use super::ingredient::Layer::{ConfigDir, Flag, Local, Project, User};
 use super::ingredient::Shape::{Blank, Broken, Empty, OtherFamily, Padded, Prefixed, Quoted, Set};
@@ -308,6 +309,37 @@ const SDK: &[&[Ingredient]] = &[
     &[Setting(User, ApiKey, Set), TOKEN],
 ];
 
+/// Where no base URL is set, and the vendor's own hosts answer.
+const VENDOR: &[&[Ingredient]] = &[
+    &[VendorAnswers, KEY],
+    &[VendorAnswers, TOKEN],
+    &[VendorAnswers, HELPER],
+    &[VendorAnswers, OAUTH],
+    &[VendorAnswers, LOGIN],
+    &[VendorAnswers, Login(File::Expired)],
+    &[VendorAnswers, Login(File::ExpiredForGood)],
+    &[VendorAnswers, Login(File::Expired), ACTIVE],
+    &[VendorAnswers, WORK],
+    &[VendorAnswers, Profile(Kept::NamedElsewhere)],
+    &[VendorAnswers, Profile(Kept::NamedElsewhere), KEY],
+    &[VendorAnswers, Federation(Fed::Whole)],
+    &[VendorAnswers, Environment("ANTHROPIC_BASE_URL", ""), KEY],
+    &[
+        VendorAnswers,
+        Entry(Project, "ANTHROPIC_BASE_URL", "{other}"),
+        LOGIN,
+    ],
+];
+
+/// The same for the SDKs.
+const SDK_VENDOR: &[&[Ingredient]] = &[
+    &[VendorAnswers, KEY],
+    &[VendorAnswers, WORK],
+    &[VendorAnswers, Profile(Kept::NamedElsewhere), KEY],
+    &[VendorAnswers, Federation(Fed::Whole)],
+    &[VendorAnswers, Environment("ANTHROPIC_BASE_URL", ""), KEY],
+];
+
 /// Every one of them.
 pub(super) fn cases() -> Vec<Case> {
     let of = |programs: &'static [Program], rows: &'static [&'static [Ingredient]]| {
@@ -318,10 +350,11 @@ pub(super) fn cases() -> Vec<Case> {
             })
         })
     };
-    let claude = [SLOTS, EDGES, SETTINGS, MODES];
+    let claude = [SLOTS, EDGES, SETTINGS, MODES, VENDOR];
     claude
         .into_iter()
         .flat_map(|rows| of(&CLAUDE_CODE, rows))
         .chain(of(&SDKS, SDK))
+        .chain(of(&SDKS, SDK_VENDOR))
         .collect()
 }

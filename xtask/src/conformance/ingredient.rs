@@ -23,6 +23,8 @@ pub(super) enum Ingredient {
     Profile(Profile),
     /// The variables of a federation.
     Federation(Federation),
+    /// No base URL is set, and the vendor's own hosts answer.
+    VendorAnswers,
     /// Arguments of the client, before the prompt.
     Arguments(&'static [&'static str]),
 }
@@ -247,6 +249,7 @@ impl fmt::Display for Ingredient {
             Self::Login(login) => write!(f, "login={login:?}"),
             Self::Profile(profile) => write!(f, "profile={profile:?}"),
             Self::Federation(federation) => write!(f, "federation={federation:?}"),
+            Self::VendorAnswers => f.write_str("no base URL"),
             Self::Arguments(arguments) => write!(f, "{}", arguments.join(" ")),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::case::Case;
 use super::scene::{Planted, Scene};
-use super::upstream::{Upstream, is_message};
+use super::upstream::{Listeners, is_message};
 use crate::clients::http::Request;
 use crate::clients::program::Program;
 use crate::clients::{finish, install};
@@ -50,7 +50,7 @@ pub(super) fn observe(
     root: &Path,
     case: &Case,
     scene: &Scene,
-    listeners: [&Upstream; 2],
+    listeners: &Listeners,
 ) -> Result<Observed> {
     let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
     let output = finish(client(root, case, scene, &program), CLIENT_LIMIT);
@@ -65,19 +65,7 @@ pub(super) fn observe(
         }
         Err(error) => observed.said = format!("{error:#}"),
     }
-    for listener in listeners {
-        for request in listener.take() {
-            if request.method == "POST" && is_message(request.path()) {
-                let sent = sent(&request, listener.url());
-                if !observed.sent.contains(&sent) {
-                    observed.sent.push(sent);
-                }
-            } else {
-                let asked = format!("{} {}{}", request.method, listener.url(), request.target);
-                observed.asked.push(asked);
-            }
-        }
-    }
+    observed.take(listeners);
     let runs = fs::read_to_string(scene.helper_runs()).unwrap_or_default();
     observed.helper_runs = runs.lines().map(str::to_owned).collect();
     Ok(observed)
@@ -139,6 +127,20 @@ pub(super) fn label(planted: &[Planted], value: &str) -> String {
 }
 
 impl Observed {
+    fn take(&mut self, listeners: &Listeners) {
+        for (to, request) in listeners.take() {
+            if request.method == "POST" && is_message(request.path()) {
+                let sent = sent(&request, to);
+                if !self.sent.contains(&sent) {
+                    self.sent.push(sent);
+                }
+            } else {
+                let asked = format!("{} {to}{}", request.method, request.target);
+                self.asked.push(asked);
+            }
+        }
+    }
+
     /// For the record, with the labels in place of values.
     pub(super) fn record(&self, scene: &Scene) -> Value {
         let short = |text: &str| {

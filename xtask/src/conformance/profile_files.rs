@@ -41,7 +41,9 @@ pub(super) fn login(scene: &mut Scene, login: Login) {
     };
     scene.file(file, text);
     if !matches!(login, Login::Damaged | Login::Hollow) {
-        scene.plant("login", "login", access);
+        let renewed = login == Login::Expired && scene.vendor_answers;
+        let sent = if renewed { minted_for("login") } else { access };
+        scene.plant("login", "login", sent);
     }
 }
 

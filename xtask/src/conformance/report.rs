@@ -47,13 +47,21 @@ pub(super) fn name(program: Program) -> String {
     format!("{program} sends what keyreeve status says")
 }
 
-/// What became of a client.
-pub(super) fn outcome(program: Program, rows: &[Row]) -> Outcome {
-    let of_client = || rows.iter().filter(|row| row.program == program);
-    let name = name(program);
-    if let Some(why) = of_client().find_map(|row| row.skipped.clone()) {
-        return Outcome::Skipped { name, why };
-    }
+/// What became of a client: an outcome for the combinations that were run, and one for those that were not.
+pub(super) fn outcomes(program: Program, rows: &[Row]) -> Vec<Outcome> {
+    let of_client = rows.iter().filter(|row| row.program == program);
+    let (run, skipped): (Vec<&Row>, Vec<&Row>) = of_client.partition(|row| row.skipped.is_none());
+    let why = skipped.iter().find_map(|row| row.skipped.clone());
+    let skipped = why.map(|why| Outcome::Skipped {
+        name: format!("{}, {} combinations", name(program), skipped.len()),
+        why,
+    });
+    let run = (!run.is_empty()).then(|| outcome(name(program), &run));
+    run.into_iter().chain(skipped).collect()
+}
+
+fn outcome(name: String, rows: &[&Row]) -> Outcome {
+    let of_client = || rows.iter().copied();
     let differing: Vec<&Row> = of_client()
         .filter(|row| !row.differences.is_empty())
         .collect();
@@ -125,7 +133,7 @@ fn in_short(observed: &Value) -> String {
 mod tests {
     use serde_json::Value;
 
-    use super::{Row, outcome};
+    use super::{Row, outcomes};
     use crate::clients::Outcome;
     use crate::clients::program::Program;
 
@@ -143,11 +151,17 @@ mod tests {
 
     #[test]
     fn a_client_passes_only_where_nothing_differs() {
-        let passed = outcome(CLIENT, &[row(&[], None), row(&[], None)]);
-        assert!(matches!(passed, Outcome::Passed { name } if name.ends_with("2 combinations")));
-        let failed = outcome(CLIENT, &[row(&[], None), row(&["a", "b"], None)]);
-        assert!(matches!(failed, Outcome::Failed { why, .. } if why.starts_with("1 of 2 ")));
-        let skipped = outcome(CLIENT, &[row(&[], Some("no node"))]);
-        assert!(matches!(skipped, Outcome::Skipped { why, .. } if why == "no node"));
+        let passed = outcomes(CLIENT, &[row(&[], None), row(&[], None)]);
+        assert!(
+            matches!(&passed[..], [Outcome::Passed { name }] if name.ends_with("2 combinations"))
+        );
+        let failed = outcomes(CLIENT, &[row(&[], None), row(&["a", "b"], None)]);
+        assert!(matches!(&failed[..], [Outcome::Failed { why, .. }] if why.starts_with("1 of 2 ")));
+        let skipped = outcomes(CLIENT, &[row(&[], None), row(&[], Some("no stand-in"))]);
+        assert!(matches!(
+            &skipped[..],
+            [Outcome::Passed { .. }, Outcome::Skipped { why, .. }] if why == "no stand-in"
+        ));
+        assert_eq!(outcomes(Program::Curl, &[row(&[], None)]), []);
     }
 }

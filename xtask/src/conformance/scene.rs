@@ -14,8 +14,12 @@ use serde_json::{Map, Value, json};
 
 use super::case::Case;
 use super::ingredient::{Helper, Ingredient, Layer, Shape, Slot};
-use super::upstream::Upstream;
+use super::upstream::{Listeners, Upstream};
+use super::vendor::{self, Vendor};
 use super::{profile_files, token};
+
+/// The scene's hosts file.
+const HOSTS: &str = "hosts";
 
 /// A credential that was planted, by the names that `keyreeve status --json` uses.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +41,8 @@ pub(super) struct Scene {
     flag: Map<String, Value>,
     urls: [(&'static str, String); 2],
     has_config_dir: bool,
+    /// Where the vendor's own hosts answer.
+    pub(super) vendor_answers: bool,
 }
 
 impl Scene {
@@ -44,8 +50,8 @@ impl Scene {
     pub(super) fn set_up(
         case: &Case,
         folder: &Path,
-        upstream: &Upstream,
-        other: &Upstream,
+        listeners: &Listeners,
+        vendor: Option<&Vendor>,
     ) -> Result<Self> {
         let mut scene = Self {
             folder: folder.to_owned(),
@@ -55,10 +61,18 @@ impl Scene {
             planted: Vec::new(),
             settings: BTreeMap::new(),
             flag: Map::new(),
-            urls: [("{upstream}", upstream.url()), ("{other}", other.url())],
+            urls: [
+                ("{upstream}", listeners.upstream.url()),
+                ("{other}", listeners.other.url()),
+            ],
             has_config_dir: case.ingredients.iter().any(is_config_dir),
+            vendor_answers: case.ingredients.contains(&Ingredient::VendorAnswers),
         };
         scene.always();
+        if scene.vendor_answers {
+            let vendor = vendor.context("the vendor's hosts have no stand-in here")?;
+            scene.meet_the_vendor(vendor, &listeners.vendor);
+        }
         for ingredient in &case.ingredients {
             scene.add(*ingredient);
         }
@@ -79,6 +93,14 @@ impl Scene {
         ] {
             self.variable(name, value);
         }
+    }
+
+    fn meet_the_vendor(&mut self, vendor: &Vendor, listener: &Upstream) {
+        self.environment.remove("ANTHROPIC_BASE_URL");
+        let certificate = vendor.certificate.display().to_string();
+        self.variable("NODE_EXTRA_CA_CERTS", &certificate);
+        self.variable("SSL_CERT_FILE", &certificate);
+        self.file(HOSTS, vendor::hosts(listener));
     }
 
     /// The person's home.
@@ -136,6 +158,7 @@ impl Scene {
             Ingredient::Login(login) => profile_files::login(self, login),
             Ingredient::Profile(profile) => profile_files::profile(self, profile),
             Ingredient::Federation(federation) => profile_files::federation(self, federation),
+            Ingredient::VendorAnswers => {}
             Ingredient::Arguments(arguments) => {
                 let arguments = arguments.iter().map(|&argument| argument.to_owned());
                 self.arguments.extend(arguments);
@@ -248,7 +271,11 @@ impl Scene {
 
     /// A command with this scene's environment, in this scene's project.
     pub(super) fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+        let mut command = if self.vendor_answers {
+            vendor::with_hosts(&self.folder.join(HOSTS), program)
+        } else {
+            Command::new(program)
+        };
         command.env_clear().envs(&self.environment);
         command.current_dir(self.project()).stdin(Stdio::null());
         command

@@ -42,7 +42,7 @@ pub(super) fn minted_for(place: &str) -> String {
 }
 
 /// The places for which the token endpoint is asked.
-pub(super) const EXCHANGED: [&str; 2] = ["federation", "profile"];
+pub(super) const EXCHANGED: [&str; 3] = ["federation", "profile", "login"];
 
 /// What the token endpoint answers to a body that holds an identity or a refresh token of ours.
 pub(super) fn minted(body: &str) -> String {
@@ -51,9 +51,10 @@ pub(super) fn minted(body: &str) -> String {
         .find(|place| body.contains(&identity(place)) || body.contains(&refresh(place)));
     json!({
         "access_token": minted_for(place.unwrap_or("nothing")),
+        "refresh_token": refresh("again"),
         "token_type": "Bearer",
         "expires_in": 3600,
-        "scope": "user:inference",
+        "scope": "user:inference user:profile",
     })
     .to_string()
 }

@@ -1,4 +1,4 @@
-//! Two listeners that stand for the API and for another origin: they write down what arrives and answer like the API.
+//! The listeners that stand for the API, for another origin and for the vendor's own: they write down what arrives and answer like the API.
 //!
 //! Invariant: a listener ends with its owner. What it keeps are made-up tokens; nothing else can reach it.
 
@@ -10,22 +10,62 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
-use super::token;
+use super::{token, vendor};
 use crate::clients::http::{Request, request};
 
 /// A listener and what it has seen.
 pub(super) struct Upstream {
     address: SocketAddr,
+    url: String,
     seen: Arc<Mutex<Vec<Request>>>,
     over: Arc<AtomicBool>,
 }
 
-impl Upstream {
-    /// Starts to listen on a port of loopback.
+/// The listeners of one combination.
+pub(super) struct Listeners {
+    pub(super) upstream: Upstream,
+    pub(super) other: Upstream,
+    pub(super) vendor: Upstream,
+}
+
+impl Listeners {
+    /// Starts them.
     pub(super) fn start() -> Result<Self> {
+        Ok(Self {
+            upstream: Upstream::start()?,
+            other: Upstream::start()?,
+            vendor: Upstream::start_as(vendor::ORIGIN)?,
+        })
+    }
+
+    /// What each has seen, with the URL at which it is.
+    pub(super) fn take(&self) -> Vec<(String, Request)> {
+        [&self.upstream, &self.other, &self.vendor]
+            .into_iter()
+            .flat_map(|listener| {
+                listener
+                    .take()
+                    .into_iter()
+                    .map(|request| (listener.url(), request))
+            })
+            .collect()
+    }
+}
+
+impl Upstream {
+    /// Starts to listen on a port of loopback, for clients that are given its address.
+    pub(super) fn start() -> Result<Self> {
+        let mut upstream = Self::start_as("")?;
+        upstream.url = format!("http://{}", upstream.address);
+        Ok(upstream)
+    }
+
+    /// Starts to listen for clients that believe to be at this URL.
+    pub(super) fn start_as(url: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("listen for the client")?;
         let upstream = Self {
             address: listener.local_addr()?,
+            url: url.to_owned(),
             seen: Arc::default(),
             over: Arc::default(),
         };
@@ -44,11 +84,16 @@ impl Upstream {
 
     /// Its address, as a base URL.
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
+    }
+
+    /// The port of loopback.
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The requests so far, in the order in which they were whole.
-    pub(super) fn take(&self) -> Vec<Request> {
+    fn take(&self) -> Vec<Request> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     suite.add("the real clients", clients::outcomes(root));
     suite.add(
         "the conformance",
-        conformance::outcomes(root, conformance::Amount::Share),
+        conformance::outcomes(root, &conformance::Which::Share),
     );
     Ok(report(&suite.tally))
 }
