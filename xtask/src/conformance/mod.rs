@@ -2,12 +2,15 @@
 //!
 //! Each combination has a home of its own in a network namespace that has loopback only. `keyreeve status --for` is asked
 //! first, as a person would; then the real client is started, and the headers that arrive are compared with the answer.
+//! A second table starts the clients by `keyreeve exec`, and compares with what was meant to pay.
 //!
 //! Invariants: nothing but the combination is in the client's environment; a combination whose client cannot be had on
 //! this machine is skipped by name; the seed of the drawn ones is printed.
 
 mod case;
 mod documented;
+mod exec;
+mod exec_case;
 mod ingredient;
 mod inside;
 mod observe;
@@ -16,6 +19,7 @@ mod profile_files;
 mod random;
 mod report;
 mod scene;
+mod stage;
 mod token;
 mod upstream;
 mod vendor;
@@ -74,7 +78,7 @@ pub(crate) fn outcomes(root: &Path, which: &Which) -> Result<Vec<Outcome>> {
     build(root)?;
     let Some(outcomes) = in_namespace(root, &["conformance-inside", &which.to_string()])? else {
         let skipped = |program: &Program| Outcome::Skipped {
-            name: report::name(*program),
+            name: report::name(report::Table::Status, *program),
             why: NO_NAMESPACE.to_owned(),
         };
         return Ok(programs().iter().map(skipped).collect());

@@ -1,5 +1,6 @@
 //! Starts the real client on a scene and tells what arrived.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -27,7 +28,7 @@ pub(super) struct Observed {
     /// The requests somebody would pay for; those that are alike, once.
     pub(super) sent: Vec<Sent>,
     /// All other requests.
-    pub(super) asked: Vec<String>,
+    pub(super) asked: Vec<Sent>,
     pub(super) exit: Option<i32>,
     pub(super) said: String,
     /// The helpers that were run, in order.
@@ -45,17 +46,18 @@ pub(super) struct Sent {
     pub(super) oauth_beta: bool,
 }
 
-/// Runs the client to its end, or to the limit.
-pub(super) fn observe(
-    root: &Path,
-    case: &Case,
-    scene: &Scene,
-    listeners: &Listeners,
-) -> Result<Observed> {
+/// Starts the client and runs it to its end.
+pub(super) fn observe(root: &Path, case: &Case, scene: &Scene) -> Result<Observed> {
     let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
-    let output = finish(client(root, case, scene, &program), CLIENT_LIMIT);
+    let mut command = scene.command(&program);
+    command.args(arguments(root, case.program, scene));
+    Ok(run(command, scene))
+}
+
+/// Runs a command to its end, or to the limit, and tells what arrived meanwhile.
+pub(super) fn run(command: Command, scene: &Scene) -> Observed {
     let mut observed = Observed::default();
-    match output {
+    match finish(command, CLIENT_LIMIT) {
         Ok(output) => {
             observed.exit = output.status.code();
             let text = [output.stdout, output.stderr].concat();
@@ -65,28 +67,29 @@ pub(super) fn observe(
         }
         Err(error) => observed.said = format!("{error:#}"),
     }
-    observed.take(listeners);
+    observed.take(&scene.listeners);
     let runs = fs::read_to_string(scene.helper_runs()).unwrap_or_default();
     observed.helper_runs = runs.lines().map(str::to_owned).collect();
-    Ok(observed)
+    observed
 }
 
-/// The client's command, which asks for one message.
-pub(super) fn client(root: &Path, case: &Case, scene: &Scene, program: &Path) -> Command {
-    let mut command = scene.command(program);
-    match case.program {
-        Program::ClaudeCode(_) => {
-            command.args(&scene.arguments).args(["-p", "hi"]);
-        }
-        Program::Typescript(_) => {
-            command.arg(root.join("xtask/clients/typescript_sdk_once.cjs"));
-            command.arg(install::folder(root, case.program));
-        }
-        Program::Python(_) | Program::Curl => {
-            command.arg(root.join("xtask/clients/python_sdk_once.py"));
-        }
+/// The client's arguments, with which it asks for one message.
+pub(super) fn arguments(root: &Path, program: Program, scene: &Scene) -> Vec<OsString> {
+    let script = |name: &str| root.join("xtask/clients").join(name).into_os_string();
+    match program {
+        Program::ClaudeCode(_) => scene
+            .arguments
+            .iter()
+            .map(String::as_str)
+            .chain(["-p", "hi"])
+            .map(OsString::from)
+            .collect(),
+        Program::Typescript(_) => vec![
+            script("typescript_sdk_once.cjs"),
+            install::folder(root, program).into_os_string(),
+        ],
+        Program::Python(_) | Program::Curl => vec![script("python_sdk_once.py")],
     }
-    command
 }
 
 fn sent(request: &Request, to: String) -> Sent {
@@ -129,14 +132,11 @@ pub(super) fn label(planted: &[Planted], value: &str) -> String {
 impl Observed {
     fn take(&mut self, listeners: &Listeners) {
         for (to, request) in listeners.take() {
-            if request.method == "POST" && is_message(request.path()) {
-                let sent = sent(&request, to);
-                if !self.sent.contains(&sent) {
-                    self.sent.push(sent);
-                }
-            } else {
-                let asked = format!("{} {to}{}", request.method, request.target);
-                self.asked.push(asked);
+            let sent = sent(&request, to);
+            if request.method != "POST" || !is_message(request.path()) {
+                self.asked.push(sent);
+            } else if !self.sent.contains(&sent) {
+                self.sent.push(sent);
             }
         }
     }
@@ -161,7 +161,7 @@ impl Observed {
         json!({
             "sends": if self.sent.is_empty() { "nothing" } else { "request" },
             "requests": self.sent.iter().map(sent).collect::<Vec<_>>(),
-            "also_asked": self.asked.iter().map(|asked| short(asked)).collect::<Vec<_>>(),
+            "also_asked": self.asked.iter().map(sent).collect::<Vec<_>>(),
             "exit": self.exit,
             "said": short(&self.said),
             "helper_runs": self.helper_runs,

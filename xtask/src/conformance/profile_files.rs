@@ -76,7 +76,7 @@ pub(super) fn profile(scene: &mut Scene, profile: Profile) {
         "organization_id": ORGANIZATION,
         "workspace_id": "wrkspc_01MADEUP",
     });
-    let access = made_up(Family::Oauth, "profile");
+    let access = made_up(Family::Oauth, &format!("profile-{name}"));
     let mut credentials = json!({
         "version": "1.0", "type": "oauth_token", "access_token": access, "expires_at": LATER,
     });

@@ -14,8 +14,22 @@ use crate::environment;
 /// How many differences of a client are told in its outcome; the record has them all.
 const TOLD: usize = 3;
 
+/// Which question a combination answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Table {
+    /// Whether `keyreeve status` says what the client sends.
+    Status,
+    /// Whether `keyreeve exec` makes the intended credential the only one.
+    Exec,
+}
+
+impl Table {
+    pub(super) const ALL: [Self; 2] = [Self::Status, Self::Exec];
+}
+
 /// What a combination came to.
 pub(super) struct Row {
+    pub(super) table: Table,
     pub(super) program: Program,
     pub(super) case: String,
     /// In what the prediction and the observation differ, or why there was none.
@@ -43,20 +57,25 @@ impl Row {
 }
 
 /// The name of a client's outcome.
-pub(super) fn name(program: Program) -> String {
-    format!("{program} sends what keyreeve status says")
+pub(super) fn name(table: Table, program: Program) -> String {
+    match table {
+        Table::Status => format!("{program} sends what keyreeve status says"),
+        Table::Exec => format!("{program} sends what keyreeve exec means it to"),
+    }
 }
 
 /// What became of a client: an outcome for the combinations that were run, and one for those that were not.
-pub(super) fn outcomes(program: Program, rows: &[Row]) -> Vec<Outcome> {
-    let of_client = rows.iter().filter(|row| row.program == program);
+pub(super) fn outcomes(table: Table, program: Program, rows: &[Row]) -> Vec<Outcome> {
+    let of_client = rows
+        .iter()
+        .filter(|row| (row.table, row.program) == (table, program));
     let (run, skipped): (Vec<&Row>, Vec<&Row>) = of_client.partition(|row| row.skipped.is_none());
     let why = skipped.iter().find_map(|row| row.skipped.clone());
     let skipped = why.map(|why| Outcome::Skipped {
-        name: format!("{}, {} combinations", name(program), skipped.len()),
+        name: format!("{}, {} combinations", name(table, program), skipped.len()),
         why,
     });
-    let run = (!run.is_empty()).then(|| outcome(name(program), &run));
+    let run = (!run.is_empty()).then(|| outcome(name(table, program), &run));
     run.into_iter().chain(skipped).collect()
 }
 
@@ -133,7 +152,7 @@ fn in_short(observed: &Value) -> String {
 mod tests {
     use serde_json::Value;
 
-    use super::{Row, outcomes};
+    use super::{Row, Table, outcomes};
     use crate::clients::Outcome;
     use crate::clients::program::Program;
 
@@ -141,6 +160,7 @@ mod tests {
 
     fn row(differences: &[&str], skipped: Option<&str>) -> Row {
         Row {
+            table: Table::Status,
             program: CLIENT,
             case: "a case".to_owned(),
             differences: differences.iter().map(|&text| text.to_owned()).collect(),
@@ -151,17 +171,25 @@ mod tests {
 
     #[test]
     fn a_client_passes_only_where_nothing_differs() {
-        let passed = outcomes(CLIENT, &[row(&[], None), row(&[], None)]);
+        let passed = outcomes(Table::Status, CLIENT, &[row(&[], None), row(&[], None)]);
         assert!(
             matches!(&passed[..], [Outcome::Passed { name }] if name.ends_with("2 combinations"))
         );
-        let failed = outcomes(CLIENT, &[row(&[], None), row(&["a", "b"], None)]);
+        let failed = outcomes(
+            Table::Status,
+            CLIENT,
+            &[row(&[], None), row(&["a", "b"], None)],
+        );
         assert!(matches!(&failed[..], [Outcome::Failed { why, .. }] if why.starts_with("1 of 2 ")));
-        let skipped = outcomes(CLIENT, &[row(&[], None), row(&[], Some("no stand-in"))]);
+        let skipped = outcomes(
+            Table::Status,
+            CLIENT,
+            &[row(&[], None), row(&[], Some("no stand-in"))],
+        );
         assert!(matches!(
             &skipped[..],
             [Outcome::Passed { .. }, Outcome::Skipped { why, .. }] if why == "no stand-in"
         ));
-        assert_eq!(outcomes(Program::Curl, &[row(&[], None)]), []);
+        assert_eq!(outcomes(Table::Exec, CLIENT, &[row(&[], None)]), []);
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::case::Case;
 use super::ingredient::{Helper, Ingredient, Layer, Shape, Slot};
-use super::upstream::{Listeners, Upstream};
+use super::upstream::Listeners;
 use super::vendor::{self, Vendor};
 use super::{profile_files, token};
 
@@ -39,7 +39,8 @@ pub(super) struct Scene {
     pub(super) planted: Vec<Planted>,
     settings: BTreeMap<&'static str, Map<String, Value>>,
     flag: Map<String, Value>,
-    urls: [(&'static str, String); 2],
+    /// What the client can reach.
+    pub(super) listeners: Listeners,
     has_config_dir: bool,
     /// Where the vendor's own hosts answer.
     pub(super) vendor_answers: bool,
@@ -47,12 +48,7 @@ pub(super) struct Scene {
 
 impl Scene {
     /// Sets it up in a folder, which is there and empty.
-    pub(super) fn set_up(
-        case: &Case,
-        folder: &Path,
-        listeners: &Listeners,
-        vendor: Option<&Vendor>,
-    ) -> Result<Self> {
+    pub(super) fn set_up(case: &Case, folder: &Path, vendor: Option<&Vendor>) -> Result<Self> {
         let mut scene = Self {
             folder: folder.to_owned(),
             environment: BTreeMap::new(),
@@ -61,17 +57,14 @@ impl Scene {
             planted: Vec::new(),
             settings: BTreeMap::new(),
             flag: Map::new(),
-            urls: [
-                ("{upstream}", listeners.upstream.url()),
-                ("{other}", listeners.other.url()),
-            ],
+            listeners: Listeners::start()?,
             has_config_dir: case.ingredients.iter().any(is_config_dir),
             vendor_answers: case.ingredients.contains(&Ingredient::VendorAnswers),
         };
         scene.always();
         if scene.vendor_answers {
             let vendor = vendor.context("the vendor's hosts have no stand-in here")?;
-            scene.meet_the_vendor(vendor, &listeners.vendor);
+            scene.meet_the_vendor(vendor);
         }
         for ingredient in &case.ingredients {
             scene.add(*ingredient);
@@ -95,12 +88,12 @@ impl Scene {
         }
     }
 
-    fn meet_the_vendor(&mut self, vendor: &Vendor, listener: &Upstream) {
+    fn meet_the_vendor(&mut self, vendor: &Vendor) {
         self.environment.remove("ANTHROPIC_BASE_URL");
         let certificate = vendor.certificate.display().to_string();
         self.variable("NODE_EXTRA_CA_CERTS", &certificate);
         self.variable("SSL_CERT_FILE", &certificate);
-        self.file(HOSTS, vendor::hosts(listener));
+        self.file(HOSTS, vendor::hosts(&self.listeners.vendor));
     }
 
     /// The person's home.
@@ -264,9 +257,9 @@ impl Scene {
     fn filled(&self, value: &str) -> String {
         let home = self.home().display().to_string();
         let value = value.replace("{home}", &home);
-        self.urls
-            .iter()
-            .fold(value, |value, (name, url)| value.replace(name, url))
+        value
+            .replace("{upstream}", &self.listeners.upstream.url())
+            .replace("{other}", &self.listeners.other.url())
     }
 
     /// A command with this scene's environment, in this scene's project.
