@@ -27,7 +27,7 @@ const USAGE: &str = "\
 cargo xtask tidy      hold the rules that a compiler does not
 cargo xtask test      every test, the documentation's examples, and the real clients
 cargo xtask clients   only the real clients, pinned, on a network with loopback alone
-cargo xtask conformance  what the real clients send, against what keyreeve says they will
+cargo xtask conformance [WORDS]  what the real clients send, against what keyreeve says; only those whose names hold WORDS
 cargo xtask bench     what the gateway costs beside nginx, and how long short commands take
 cargo xtask ci        all of .ci/run, as the public workflow runs it";
 

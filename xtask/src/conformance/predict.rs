@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::case::Case;
 use super::observe::{Observed, Sent, label};
 use super::scene::{Planted, Scene};
+use super::vendor;
 use crate::clients::program::Program;
 use crate::clients::{finish, keyreeve};
 
@@ -96,23 +97,29 @@ fn of_request(predicted: &Value, sent: &Sent, planted: &[Planted]) -> Vec<String
             sent.oauth_beta
         ));
     }
-    let url = predicted["base_url"].as_str().unwrap_or("the vendor's own");
+    let url = predicted["base_url"].as_str().unwrap_or(vendor::ORIGIN);
     if url.trim_end_matches('/') != sent.to {
         found.push(format!("base_url: predicted {url}, arrived at {}", sent.to));
     }
     found
 }
 
-/// The values of a header; a signature, which is made of no credential of the header's own, is left out.
+/// The values of a header, without blanks before a token, which 2.1.197 leaves there. A signature, which is made of no
+/// credential of the header's own, is left out.
 fn arrived(sent: &Sent, header: &str) -> Vec<String> {
     let values = match header {
         "x_api_key" => sent.x_api_key.iter().cloned().collect(),
         _ => sent.authorization.clone(),
     };
     let is_signature = |value: &String| value.starts_with("AWS4-HMAC-SHA256 ");
+    let without_blanks = |value: String| match value.strip_prefix("Bearer ") {
+        Some(token) => format!("Bearer {}", token.trim_start()),
+        None => value,
+    };
     values
         .into_iter()
         .filter(|value| !is_signature(value))
+        .map(without_blanks)
         .collect()
 }
 

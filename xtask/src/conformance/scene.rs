@@ -226,10 +226,19 @@ impl Scene {
             self.file(file, format!("{:#}\n", Value::Object(settings)));
         }
         let flag = std::mem::take(&mut self.flag);
-        if !flag.is_empty() {
-            let flag = Value::Object(flag).to_string();
-            self.arguments.extend(["--settings".to_owned(), flag]);
+        if flag.is_empty() {
+            return;
         }
+        let holds_token = flag.contains_key("env");
+        let flag = Value::Object(flag).to_string();
+        // Nobody should write a token into an argument, and keyreeve refuses one there; the flag takes a file as well.
+        let given = if holds_token {
+            self.file("flag.json", flag);
+            self.folder.join("flag.json").display().to_string()
+        } else {
+            flag
+        };
+        self.arguments.extend(["--settings".to_owned(), given]);
     }
 
     fn write(&self) -> Result<()> {
