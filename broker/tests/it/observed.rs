@@ -83,7 +83,7 @@ impl Run {
                 .slot(Header::Authorization)
                 .map(|slot| self.name(slot)),
             oauth_beta: resolution.oauth_beta,
-            to: moved.unwrap_or_else(|| "the vendor".to_owned()),
+            to: moved.unwrap_or_else(|| "https://api.anthropic.com".to_owned()),
         })
     }
 

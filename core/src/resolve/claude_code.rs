@@ -142,7 +142,8 @@ pub(super) fn climb(snapshot: &Snapshot, client: Client, start: Start) -> Climb<
     let mut climb = Climb::new(world.destination());
     world.clouds(&mut climb);
     world.keys(&mut climb);
-    world.logins(&mut climb);
+    let stores = world.logins(&mut climb);
+    stores.move_destination(&mut climb);
     sdk::custom_headers(&world.variables, &mut climb);
     fail_on_blank_key(&mut climb);
     climb
@@ -259,7 +260,7 @@ impl<'a> World<'a> {
     }
 
     /// Everything that counts only where no header is filled yet.
-    fn logins(&self, climb: &mut Climb<'a>) {
+    fn logins(&self, climb: &mut Climb<'a>) -> sdk::Stores<'a> {
         let bare = self.is_bare.then_some(PassedOver::Bare);
         let blanks = self.rules.blanks;
         let token = Candidate::of_variable(
@@ -288,9 +289,11 @@ impl<'a> World<'a> {
         };
         let stores = sdk::Stores::of(self.client, self.snapshot, &self.variables);
         bearer(with(fallible(stores.named())));
-        bearer(with(stores.federation()));
+        // Once a profile is named, none but the login stands in for it.
+        let another = stores.is_named().then_some(PassedOver::AnotherNamed);
+        bearer(with(stores.federation().passed_over(another)));
         // A person's sign-in to the Console ranks below one to Claude Code, a federation above it.
-        let active = fallible(stores.active());
+        let active = fallible(stores.active()).passed_over(another);
         if stores.active_is_federation() {
             bearer(with(active));
             bearer(with(self.login()));
@@ -298,6 +301,7 @@ impl<'a> World<'a> {
             bearer(with(self.login()));
             bearer(with(active));
         }
+        stores
     }
 
     /// `apiKeyHelper` of each settings file, the strongest first; an empty one switches a helper off.

@@ -42,6 +42,8 @@ pub enum Flaw {
     Expired,
     /// It may not be used to ask models.
     NoInference,
+    /// It should be an address, and is empty.
+    NoAddress,
     /// There is no credential beside its configuration.
     NoCredential,
 }
@@ -114,6 +116,7 @@ impl fmt::Display for Flaw {
             Self::Refused => f.write_str("its file may not be read, or is open to others"),
             Self::Expired => f.write_str("its time is over and nothing renews it"),
             Self::NoInference => f.write_str("it may not be used to ask models"),
+            Self::NoAddress => f.write_str("it is empty, which is no address"),
             Self::NoCredential => f.write_str("there is no credential for it"),
         }
     }

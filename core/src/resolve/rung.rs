@@ -133,6 +133,8 @@ pub enum PassedOver {
     ManagedByHost,
     /// `--setting-sources` leaves the file out.
     SettingSources,
+    /// `ANTHROPIC_PROFILE` names a profile, which is not there.
+    AnotherNamed,
     /// The file cannot be used.
     Unusable(Flaw),
 }
@@ -145,6 +147,9 @@ impl fmt::Display for PassedOver {
                 f.write_str("not looked at, since CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST is set")
             }
             Self::SettingSources => f.write_str("left out by --setting-sources"),
+            Self::AnotherNamed => {
+                f.write_str("not looked at, since ANTHROPIC_PROFILE names a profile")
+            }
             Self::Unusable(flaw) => write!(f, "passed over: {flaw}"),
         }
     }

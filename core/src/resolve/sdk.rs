@@ -42,10 +42,10 @@ pub(super) fn climb(snapshot: &Snapshot, client: Client) -> Climb<'_> {
         token,
     );
     let further = match client {
-        Client::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
+        Client::SdkPython(PythonMajor::Zero | PythonMajor::One) if stores.is_chosen() => {
             [stores.named(), stores.active(), stores.federation()]
         }
-        Client::SdkPython(PythonMajor::Two)
+        Client::SdkPython(_)
         | Client::SdkTypescript(_)
         | Client::ClaudeCode { .. }
         | Client::Keyreeve => [stores.named(), stores.federation(), stores.active()],
@@ -55,6 +55,12 @@ pub(super) fn climb(snapshot: &Snapshot, client: Client) -> Climb<'_> {
     }
     stores.move_destination(&mut climb);
     custom_headers(&variables, &mut climb);
+    if let (Client::SdkPython(_), Some(found)) = (client, variables.deciding("ANTHROPIC_BASE_URL"))
+        && found.value == Ok("")
+    {
+        // It takes an empty address for one.
+        climb.broken.get_or_insert((found.place, Flaw::NoAddress));
+    }
     climb
 }
 
@@ -152,6 +158,16 @@ impl<'a> Stores<'a> {
         self.candidate(name, holds)
     }
 
+    /// Whether `ANTHROPIC_PROFILE` names a profile.
+    pub(super) fn is_named(&self) -> bool {
+        self.named.is_some()
+    }
+
+    /// Whether somebody chose the profile in use where none is named.
+    fn is_chosen(&self) -> bool {
+        self.store.is_some_and(|store| store.active.is_some())
+    }
+
     /// Whether the profile in use where none is named exchanges an identity.
     pub(super) fn active_is_federation(&self) -> bool {
         let profile = self.store.and_then(|store| store.profile(store.active()));
@@ -202,7 +218,7 @@ impl<'a> Stores<'a> {
     }
 
     /// A profile's address counts where no variable gives one.
-    fn move_destination(&self, climb: &mut Climb<'_>) {
+    pub(super) fn move_destination(&self, climb: &mut Climb<'_>) {
         let Some(filled) = &climb.authorization else {
             return;
         };
