@@ -4,6 +4,7 @@
 //! and prints nothing; the published JSON shapes are in [`view`].
 #![forbid(unsafe_code)]
 
+mod direct;
 pub mod gather;
 mod genuine;
 mod header;
@@ -26,6 +27,7 @@ use keyreeve_store::{Policy, Store};
 
 use crate::upstream::Upstream;
 
+pub use direct::DirectError;
 pub use genuine::{Genuine, NoGenuine};
 pub use header::Unsendable;
 pub use lease::{Ask, Lease, LeaseError};

@@ -42,6 +42,8 @@ pub enum Sink<'a> {
     LoginFile,
     /// The cipher that seals it into the store.
     Seal,
+    /// A client of the person's own that asked for it, or whose settings they had us write.
+    Client,
     /// The person who just made it, once, or who asked for it on a terminal.
     Shown,
 }

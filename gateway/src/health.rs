@@ -2,7 +2,8 @@
 //!
 //! Another user may hold the port and answer like a gateway. `serve` leaves a secret in a file only its owner can read; a
 //! caller sends a nonce and checks the HMAC before it trusts the port. The `Host` it asked for is part of what is signed,
-//! so an impostor cannot have the real gateway on another port sign for it.
+//! so an impostor cannot have the real gateway on another port sign for it. A caller may also name a ticket
+//! ([`crate::instance`]): whether its key is accepted now is part of what is signed, and is told in no other way.
 
 use std::sync::Arc;
 
@@ -10,60 +11,32 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use keyreeve_core::virtual_key::{Kind, Presented};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use crate::Gateway;
+use crate::instance::{About, Challenge, NONCE_LENGTH, Ticket};
 use crate::own::json;
 
-/// What `serve` leaves in its runtime file, and only there.
-pub struct InstanceSecret(Zeroizing<[u8; 32]>);
-
-/// How long a nonce is: 32 hexadecimal digits.
-pub const NONCE_LENGTH: usize = 32;
-
 #[derive(Deserialize)]
-pub(crate) struct Challenge {
+pub(crate) struct Asked {
     nonce: Option<String>,
-}
-
-impl InstanceSecret {
-    /// Takes 32 random bytes.
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// What a gateway with this secret answers to `nonce` when it was addressed as `host`, in lower-case hexadecimal.
-    pub fn proof(&self, nonce: &str, host: &str) -> String {
-        // A key of any length is taken: this cannot fail.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_ref()) else {
-            return String::new();
-        };
-        mac.update(b"keyreeve healthz 1\n");
-        mac.update(nonce.as_bytes());
-        mac.update(b"\n");
-        mac.update(host.to_ascii_lowercase().as_bytes());
-        hex::encode(mac.finalize().into_bytes())
-    }
+    ticket: Option<String>,
 }
 
 /// Answers `ok`, and the proof where a well-formed nonce came.
 pub(crate) async fn healthz(
     State(gateway): State<Arc<Gateway>>,
-    challenge: Result<Query<Challenge>, QueryRejection>,
+    asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or_default();
-    let proof = challenge
+    let proof = asked
         .ok()
-        .and_then(|Query(challenge)| challenge.nonce)
-        .filter(|nonce| nonce.len() == NONCE_LENGTH && nonce.bytes().all(|c| c.is_ascii_hexdigit()))
-        .map(|nonce| gateway.instance.proof(&nonce, host));
+        .and_then(|Query(asked)| proof(&gateway, &asked, host));
     let health = Health {
         status: "ok",
         proof,
@@ -78,21 +51,30 @@ struct Health {
     proof: Option<String>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proof_is_for_one_secret_one_nonce_and_one_host() {
-        let ours = InstanceSecret::new([7; 32]);
-        let proof = ours.proof("00ff", "localhost:8484");
-        assert_eq!(proof.len(), 64);
-        assert_eq!(proof, ours.proof("00ff", "LOCALHOST:8484"));
-        assert_ne!(proof, ours.proof("00fe", "localhost:8484"));
-        assert_ne!(proof, ours.proof("00ff", "localhost:8485"));
-        assert_ne!(
-            proof,
-            InstanceSecret::new([8; 32]).proof("00ff", "localhost:8484")
-        );
+fn proof(gateway: &Gateway, asked: &Asked, host: &str) -> Option<String> {
+    let nonce = asked.nonce.as_deref()?;
+    if nonce.len() != NONCE_LENGTH || !nonce.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return None;
     }
+    let ticket = asked.ticket.as_deref().map(Ticket::parse);
+    let about = match &ticket {
+        None => About::Nothing,
+        Some(None) => return None,
+        Some(Some(ticket)) if is_accepted(gateway, ticket) => About::Accepted(ticket),
+        Some(Some(ticket)) => About::Refused(ticket),
+    };
+    Some(gateway.instance.proof(Challenge { nonce, host }, about))
+}
+
+/// Whether the key of a ticket would be let in now. Its profiles are not looked at: they may come and go.
+fn is_accepted(gateway: &Gateway, ticket: &Ticket) -> bool {
+    let Some(minted) = gateway.instance.key_of(ticket) else {
+        return false;
+    };
+    let presented = Presented {
+        kind: Kind::User,
+        public_id: minted.public_id,
+        hash: minted.hash,
+    };
+    gateway.broker.client(&presented).is_ok()
 }

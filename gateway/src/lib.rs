@@ -12,6 +12,7 @@ mod forward;
 mod guard;
 mod health;
 mod inject;
+mod instance;
 mod listen;
 mod mask;
 mod models;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use keyreeve_broker::Broker;
 use keyreeve_broker::upstream::Upstream;
 
-pub use health::{InstanceSecret, NONCE_LENGTH};
+pub use instance::{About, Challenge, InstanceSecret, NONCE_LENGTH, Ticket};
 pub use listen::{BindError, Bound, Listen, USUAL_PORT, bind};
 pub use once::{Begun, Cut, NotBegun, once};
 pub use server::{Parts, serve};

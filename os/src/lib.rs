@@ -2,6 +2,7 @@
 //!
 //! The wall that makes this a crate: it is the only one that may hold `unsafe`. It knows paths and bytes, not profiles.
 
+pub mod deadline;
 pub mod files;
 pub mod lock;
 pub mod look;

@@ -44,6 +44,14 @@ pub fn harden() -> Vec<Weakness> {
     weaknesses
 }
 
+/// Where the program that runs here lies.
+///
+/// # Errors
+/// When the system does not tell, or the file is gone.
+pub fn own_program() -> std::io::Result<std::path::PathBuf> {
+    std::env::current_exe()?.canonicalize()
+}
+
 /// The number of this process.
 pub fn pid() -> u32 {
     std::process::id()

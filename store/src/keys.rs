@@ -54,6 +54,49 @@ impl Store {
         })
     }
 
+    /// Gives a key one more secret, which ends at `until`, if at all; the others stay as they are. What ended before
+    /// `forget` is forgotten, so that short-lived secrets do not pile up.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such key, or it was revoked.
+    pub fn lend_secret(
+        &self,
+        id: KeyId,
+        new: (PublicId, KeyHash),
+        (until, forget): (Option<Timestamp>, Timestamp),
+    ) -> Result<()> {
+        self.change(move |to| {
+            to.execute(
+                "DELETE FROM key_secrets WHERE key = ?1 AND valid_until < ?2",
+                (id.0.into_bytes(), micros(forget)),
+            )?;
+            let inserted = to.execute(
+                "INSERT INTO key_secrets (public_id, key, hash, valid_until)
+                 SELECT ?1, id, ?2, ?3 FROM keys WHERE id = ?4 AND revoked_at IS NULL",
+                (new.0.0, new.1.0, until.map(micros), id.0.into_bytes()),
+            )?;
+            if inserted == 0 {
+                Err(NOT_FOUND)
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    /// Ends one secret of a key at `at`, or earlier where that was said before. That there is none is well.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn end_secret(&self, public: PublicId, at: Timestamp) -> Result<()> {
+        self.change(move |to| {
+            to.execute(
+                "UPDATE key_secrets SET valid_until = min(coalesce(valid_until, ?2), ?2) WHERE public_id = ?1",
+                (public.0, micros(at)),
+            )?;
+            Ok(())
+        })
+    }
+
     /// Revokes a key: when this returns, no later lease is given for it. Revoking it again changes nothing.
     ///
     /// # Errors

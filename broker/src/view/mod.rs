@@ -5,6 +5,7 @@
 
 mod check;
 mod credential;
+mod handed;
 mod import;
 mod ledger;
 mod reading;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use check::{AskView, CheckView, CheckedView, page};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
+pub use handed::CredentialView;
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use reading::{FixView, ProblemView, ReadingView};

@@ -1,6 +1,6 @@
 //! Every route by its every name, and what is answered without asking anybody.
 
-use keyreeve_gateway::InstanceSecret;
+use keyreeve_gateway::{About, Challenge, InstanceSecret};
 use keyreeve_testkit::upstream::reply;
 
 use crate::envelope::check_refusal;
@@ -130,7 +130,8 @@ fn healthz_proves_itself_to_who_brings_a_nonce() {
     let nonce = "00112233445566778899aabbccddeeff";
     let proved = stage.ask(&format!("GET /healthz?nonce={nonce}"), &nobody, b"");
     let host = stage.address.to_string();
-    let expected = InstanceSecret::new(INSTANCE).proof(nonce, &host);
+    let expected =
+        InstanceSecret::new(INSTANCE).proof(Challenge { nonce, host: &host }, About::Nothing);
     assert_eq!(proved.json()["proof"], expected);
     assert_eq!(proved.head.header("cache-control"), Some("no-store"));
 
@@ -138,7 +139,13 @@ fn healthz_proves_itself_to_who_brings_a_nonce() {
     let localhost = format!("localhost:{}", stage.address.port());
     let headers = [("host", localhost.as_str()), nobody[0]];
     let other = stage.ask(&format!("GET /healthz?nonce={nonce}"), &headers, b"");
-    let expected = InstanceSecret::new(INSTANCE).proof(nonce, &localhost);
+    let expected = InstanceSecret::new(INSTANCE).proof(
+        Challenge {
+            nonce,
+            host: &localhost,
+        },
+        About::Nothing,
+    );
     assert_eq!(other.json()["proof"], expected);
 
     for bad in [
@@ -150,6 +157,48 @@ fn healthz_proves_itself_to_who_brings_a_nonce() {
         let answer = stage.ask(&format!("GET /healthz?nonce={bad}"), &nobody, b"");
         assert_eq!(answer.text(), plain.text(), "{bad}");
     }
+}
+
+#[test]
+fn healthz_tells_of_a_tickets_key_only_who_knows_the_secret() {
+    let stage = Stage::start(|_| Vec::new());
+    let (instance, nonce) = (InstanceSecret::new(INSTANCE), "0".repeat(32));
+    let host = stage.address.to_string();
+    let ticket = instance.ticket("made up");
+    let challenge = Challenge {
+        nonce: &nonce,
+        host: &host,
+    };
+    let ask = || {
+        let line = format!("GET /healthz?nonce={nonce}&ticket={}", ticket.as_str());
+        stage.ask(&line, &[("x-api-key", "")], b"").json()
+    };
+    let unknown = ask();
+    let refused = instance.proof(challenge, About::Refused(&ticket));
+    assert_eq!(
+        unknown,
+        serde_json::json!({"status": "ok", "proof": refused})
+    );
+
+    let store = stage.another_store();
+    let key = store.policy().unwrap().keys()[0].id;
+    let minted = instance.key_of(&ticket).unwrap();
+    let now = jiff::Timestamp::now();
+    let later = now + jiff::SignedDuration::from_mins(5);
+    store
+        .lend_secret(key, (minted.public_id, minted.hash), (Some(later), now))
+        .unwrap();
+    let accepted = instance.proof(challenge, About::Accepted(&ticket));
+    assert_eq!(
+        ask(),
+        serde_json::json!({"status": "ok", "proof": accepted})
+    );
+    store.revoke_key(key, now).unwrap();
+    assert_eq!(ask(), unknown);
+
+    let line = format!("GET /healthz?nonce={nonce}&ticket=00");
+    let nonsense = stage.ask(&line, &[("x-api-key", "")], b"");
+    assert_eq!(nonsense.text(), "{\"status\":\"ok\"}");
 }
 
 #[test]

@@ -205,6 +205,44 @@ fn a_rotated_key_has_two_secrets_until_the_old_one_ends() {
     assert!(matches!(rotated, Err(Error::NotFound { .. })));
 }
 
+#[test]
+fn a_lent_secret_ends_by_itself_and_is_forgotten_later() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let tool = key(1, "tool", &[]);
+    store
+        .add_key(&tool, key_secret(1).0, key_secret(1).1)
+        .unwrap();
+    let lend = |number, until, forget| {
+        store.lend_secret(tool.id, key_secret(number), (Some(at(until)), at(forget)))
+    };
+    lend(2, 20, 0).unwrap();
+    lend(3, 30, 20).unwrap();
+    let ends = |number| {
+        let policy = store.policy().unwrap();
+        policy
+            .key(key_secret(number).0)
+            .map(|found| found.valid_until)
+    };
+    assert_eq!(
+        [ends(1), ends(2), ends(3)],
+        [Some(None), Some(Some(at(20))), Some(Some(at(30)))]
+    );
+    lend(4, 40, 21).unwrap();
+    assert_eq!((ends(1), ends(2)), (Some(None), None), "the own one stays");
+    store.rotate_key(tool.id, key_secret(5), at(35)).unwrap();
+    assert_eq!((ends(3), ends(4)), (Some(Some(at(30))), Some(Some(at(35)))));
+    store.revoke_key(tool.id, at(40)).unwrap();
+    store.end_secret(key_secret(1).0, at(25)).unwrap();
+    store.end_secret(key_secret(9).0, at(25)).unwrap();
+    assert_eq!(ends(1), Some(Some(at(25))));
+    let refused = lend(6, 60, 0);
+    assert!(
+        matches!(refused, Err(Error::NotFound { .. })),
+        "{refused:?}"
+    );
+}
+
 /// CO-03, the store's half: what one store revokes, another sees the next time it asks.
 #[test]
 fn co_03_a_revocation_elsewhere_holds_at_once() {
