@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod output;
 mod places;
+mod running;
 mod settings;
 mod variables;
 mod wiring;

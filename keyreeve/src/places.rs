@@ -111,6 +111,36 @@ fn find(place: &Place, environment: &Environment) -> Result<PathBuf, Problem> {
     }
 }
 
+/// The person's directory of configuration, by the XDG base directory specification.
+///
+/// # Errors
+/// Where there is neither such a directory nor a home.
+pub(crate) fn user_config(environment: &Environment) -> Result<PathBuf, Vec<Problem>> {
+    match environment
+        .get(variables::XDG_CONFIG_HOME)
+        .map(Path::new)
+        .filter(|path| path.is_absolute())
+    {
+        Some(path) => Ok(path.to_owned()),
+        None => Ok(user_home(environment)?.join(".config")),
+    }
+}
+
+/// The person's home directory.
+///
+/// # Errors
+/// Where `HOME` does not say.
+pub(crate) fn user_home(environment: &Environment) -> Result<PathBuf, Vec<Problem>> {
+    match absolute(variables::USER_HOME, environment) {
+        Ok(Some(home)) => Ok(home),
+        Ok(None) => Err(vec![Problem::of_variable(
+            variables::USER_HOME,
+            "is not set",
+        )]),
+        Err(problem) => Err(vec![problem]),
+    }
+}
+
 /// Reads a variable that must hold an absolute path; an empty one counts as unset.
 fn absolute(variable: &'static str, environment: &Environment) -> Result<Option<PathBuf>, Problem> {
     match environment

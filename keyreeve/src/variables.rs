@@ -25,6 +25,14 @@ pub(crate) const LOG: &str = "KEYREEVE_LOG";
 /// The virtual key in settings that `connect` prints. keyreeve never reads it.
 pub(crate) const KEY: &str = "KEYREEVE_KEY";
 
+/// Where the client that asks us for a key will send it. Clients read it; keyreeve only to refuse.
+pub(crate) const CLIENT_BASE_URL: &str = "ANTHROPIC_BASE_URL";
+
+/// Which profile of theirs the SDKs and Claude Code use.
+pub(crate) const SDK_PROFILE: &str = "ANTHROPIC_PROFILE";
+/// Where the SDKs keep their profiles.
+pub(crate) const SDK_CONFIG_DIR: &str = "ANTHROPIC_CONFIG_DIR";
+
 /// The person's home directory.
 pub(crate) const USER_HOME: &str = "HOME";
 /// Where configuration goes, by the XDG base directory specification.

@@ -221,6 +221,20 @@ pub(crate) fn runtime() -> Result<Runtime, CommandError> {
         })
 }
 
+/// Waits for something, without threads of its own.
+///
+/// # Errors
+/// Where the system gives no runtime.
+pub(crate) fn waiting<T>(what: impl Future<Output = T>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::new(Exit::Failed, "could not start the runtime").caused_by(&error)
+        })?;
+    Ok(runtime.block_on(what))
+}
+
 /// Sends the log to standard error: our own crates at the level asked for, all others only where they warn. What the
 /// environment says about logging is not read: it could turn on what nobody looked at for secrets.
 pub(crate) fn log(level: LogLevel, output: &Output) {

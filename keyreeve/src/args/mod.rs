@@ -4,6 +4,7 @@
 //! mean is decided in [`crate::settings`]; commands never see these types.
 
 mod ask;
+mod handing;
 mod import;
 mod key;
 mod profile;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use ask::{Ask, Check};
+pub(crate) use handing::Handing;
 pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
 pub(crate) use profile::{AddProfile, Auth, Profile};
@@ -100,6 +102,14 @@ pub(crate) enum Command {
     Import(Import),
     /// Print paste-ready settings for a client
     Connect(Connect),
+    /// Print a key for a client that asks a program for it, such as Claude Code's apiKeyHelper
+    #[command(after_help = HELPER_HELP)]
+    Helper(Handing),
+    /// Print a key, where it leads and when it ends, for the SDKs' credential providers
+    #[command(
+        after_help = "Examples:\n  keyreeve credential --json\n  keyreeve credential --json --profile work"
+    )]
+    Credential(Handing),
     /// Sum up tokens and cost
     Usage(Usage),
     /// List the newest ledger rows
@@ -121,6 +131,14 @@ pub(crate) enum Command {
     /// Print the version
     Version,
 }
+
+const HELPER_HELP: &str = "Prints one line, or nothing and exits with a code that is not 0; it never asks.\n\
+    With a running gateway it prints a virtual key that ends within 20 minutes; else, and only for a profile\n\
+    that was added with --direct, the credential itself.\n\n\
+    Examples:\n  \
+    keyreeve helper --profile work\n  \
+    claude --settings '{\"apiKeyHelper\":\"keyreeve helper --profile work\"}'\n  \
+    curl -H \"x-api-key: $(keyreeve helper)\" http://127.0.0.1:8484/v1/models";
 
 /// `config …`
 #[derive(Clone, Copy, Debug, Subcommand)]

@@ -31,6 +31,13 @@ pub(crate) enum Profile {
     },
     /// Replace a profile's sealed secret
     Rotate(RotateProfile),
+    /// Write a profile of the official SDKs that leads them, and Claude Code, to the gateway
+    Link(LinkProfile),
+    /// Remove what `profile link` wrote, and end its key
+    Unlink {
+        /// Its name
+        name: Name,
+    },
     /// Forget a profile and its secret
     Remove {
         /// Its name
@@ -112,6 +119,19 @@ pub(crate) enum Auth {
     ApiKey,
     /// `Authorization: Bearer …`
     Bearer,
+}
+
+/// `profile link`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  keyreeve profile link work\n  \
+    keyreeve profile link default --key laptop     the SDKs use `default` where nothing else is set\n  \
+    ANTHROPIC_PROFILE=work claude")]
+pub(crate) struct LinkProfile {
+    /// What the SDKs shall call it; without --key, the profile of this name pays
+    pub(crate) name: Name,
+    /// Use this virtual key, with its limits
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<Name>,
 }
 
 /// `profile rotate`

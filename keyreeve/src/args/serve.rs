@@ -4,7 +4,11 @@
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  keyreeve serve\n  keyreeve serve --sandbox\n  \
-    keyreeve serve --listen 127.0.0.1:9000"
+    keyreeve serve --listen 127.0.0.1:9000\n  keyreeve serve --install --print"
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag as typed; settings make enums of them"
 )]
 pub(crate) struct Serve {
     /// Start the simulated API too, with a profile and a key named `sandbox`
@@ -16,6 +20,15 @@ pub(crate) struct Serve {
     /// Where to listen; localhost means both loopback addresses [default: localhost:8484]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
+    /// Write a systemd user unit, so that the gateway is there when somebody asks, and start nothing
+    #[arg(long, conflicts_with_all = ["sandbox", "uninstall"])]
+    pub(crate) install: bool,
+    /// With --install: print the unit and write nothing
+    #[arg(long, requires = "install")]
+    pub(crate) print: bool,
+    /// Remove the unit that --install wrote
+    #[arg(long, conflicts_with_all = ["sandbox", "listen"])]
+    pub(crate) uninstall: bool,
 }
 
 /// `sandbox`

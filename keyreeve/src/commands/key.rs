@@ -1,7 +1,7 @@
 //! `key`: make virtual keys, list them, replace them, revoke them.
 
 use keyreeve_broker::view::{KeyView, KeysView};
-use keyreeve_core::profile::Name;
+use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::world::now;
@@ -56,13 +56,7 @@ fn add(add: AddKey, world: &World) -> Result<(), CommandError> {
     for name in &add.profiles {
         let profile = profile::find(&policy, name)?;
         if profile.is_plan_login() {
-            return Err(CommandError::new(
-                Exit::Policy,
-                format!(
-                    "profile `{name}` is a plan login, and those never stand behind a virtual key"
-                ),
-            )
-            .hint("keyreeve profile add NAME"));
+            return Err(plan_login(name));
         }
         profiles.push(profile.id);
     }
@@ -102,6 +96,49 @@ fn rotate(name: &Name, overlap: SignedDuration, world: &World) -> Result<(), Com
         format!("the old secret is accepted until {old_until}")
     });
     hand_over(name, &minted.key, &store, world)
+}
+
+/// Takes a key that is accepted now.
+///
+/// # Errors
+/// Exit 4 where it was revoked or has expired.
+pub(super) fn usable(key: &VirtualKey) -> Result<&VirtualKey, CommandError> {
+    let Some(refused) = key.refusal(now()) else {
+        return Ok(key);
+    };
+    Err(CommandError::of(Exit::Credential, &refused)
+        .because([format!("it is key `{}`", key.name)])
+        .hint(format!("keyreeve key add {} --profile PROFILE", key.name)))
+}
+
+/// Adds a key whose own secret is known to nobody: only what is lent of it opens anything.
+pub(super) fn without_secret(
+    name: Name,
+    profile: &Profile,
+    store: &Store,
+) -> Result<KeyId, CommandError> {
+    let key = VirtualKey {
+        id: KeyId(wiring::fresh_id()?),
+        name,
+        profiles: vec![profile.id],
+        models: Vec::new(),
+        expires_at: None,
+        revoked_at: None,
+        created_at: now(),
+        simulated: profile.simulated,
+    };
+    let unknown = wiring::mint()?;
+    store.add_key(&key, unknown.public_id, unknown.hash)?;
+    Ok(key.id)
+}
+
+/// What is said where a plan login would get a key.
+pub(super) fn plan_login(profile: &Name) -> CommandError {
+    CommandError::new(
+        Exit::Policy,
+        format!("profile `{profile}` is a plan login, and those never stand behind a virtual key"),
+    )
+    .hint("keyreeve profile add NAME")
 }
 
 /// Shows a new key, this one time.

@@ -1,11 +1,14 @@
 //! One file a command. Each takes its own settings and the [`World`], does one thing and says so.
 
+mod api_key_helper;
 mod ask;
 mod attempts;
 mod check;
 mod completions;
 mod config;
 mod connect;
+mod credential;
+mod handing;
 mod import;
 mod inspect;
 mod key;
@@ -29,6 +32,7 @@ use crate::wiring::World;
 pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
     match command {
         Command::Serve(serve) => serve::run(serve, world),
+        Command::Unit(unit) => serve::unit::run(unit, &world),
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &world),
         Command::Status(status) => status::run(status, &world),
         Command::Check(check) => check::run(check, &world),
@@ -38,6 +42,8 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Key(key) => key::run(key, &world),
         Command::Import(import) => import::run(&import, &world),
         Command::Connect(connect) => connect::run(&connect, &world),
+        Command::Helper(whose) => api_key_helper::run(whose, world),
+        Command::Credential(whose) => credential::run(whose, world),
         Command::Usage(usage) => usage::run(usage, &world),
         Command::Attempts(attempts) => attempts::run(attempts, &world),
         Command::Store(store) => store::run(store, &world),

@@ -210,6 +210,20 @@ impl Output {
         })
     }
 
+    /// Writes one JSON document in which the secret stands as `"token"`.
+    pub(crate) fn reveal_token(&self, body: &impl Serialize, secret: &Secret) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct WithToken<'a, T> {
+            token: &'a str,
+            #[serde(flatten)]
+            body: &'a T,
+        }
+        self.document(&WithToken {
+            token: secret.expose_for(Sink::Shown),
+            body,
+        })
+    }
+
     /// Says something to the person.
     pub(crate) fn note(&self, text: &str) {
         if self.talk == Talk::All {

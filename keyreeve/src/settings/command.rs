@@ -18,6 +18,7 @@ pub(crate) use crate::args::{Config, Connectable, Dimension};
 #[derive(Debug)]
 pub(crate) enum Command {
     Serve(Serve),
+    Unit(Unit),
     Sandbox(Sandbox),
     Status(Status),
     Check(Check),
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Key(Key),
     Import(Import),
     Connect(Connect),
+    Helper(Whose),
+    Credential(Whose),
     Usage(Usage),
     Attempts(Attempts),
     Store(Store),
@@ -40,6 +43,14 @@ pub(crate) enum Command {
 pub(crate) struct Serve {
     /// The port of the simulated API to start beside it, if one was asked for; 0 takes a free one.
     pub(crate) sandbox_port: Option<u16>,
+}
+
+/// `serve --install` and `serve --uninstall`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unit {
+    Install,
+    Print,
+    Uninstall,
 }
 
 /// `sandbox`
@@ -113,6 +124,17 @@ pub(crate) struct Connect {
     pub(crate) given: Option<Given>,
 }
 
+/// Whose credential a client shall be handed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Whose {
+    /// The default profile's.
+    Default,
+    /// This profile's.
+    Profile(Name),
+    /// A secret of this virtual key.
+    Key(Name),
+}
+
 /// `usage`
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Usage {
@@ -155,9 +177,7 @@ impl Command {
                 arguments: Arguments::default(),
                 detail: Detail::Short,
             }),
-            Some(args::Command::Serve(typed)) => Self::Serve(Serve {
-                sandbox_port: typed.sandbox.then_some(typed.sandbox_port),
-            }),
+            Some(args::Command::Serve(typed)) => serve(&typed),
             Some(args::Command::Sandbox(typed)) => Self::Sandbox(Sandbox { port: typed.port }),
             Some(args::Command::Status(typed)) => Self::Status(status(typed)),
             Some(args::Command::Check(typed)) => Self::Check(Check::of(typed)?),
@@ -173,6 +193,8 @@ impl Command {
                 key: typed.key,
                 given: typed.key_stdin.then_some(Given::Stdin),
             }),
+            Some(args::Command::Helper(typed)) => Self::Helper(whose(typed)),
+            Some(args::Command::Credential(typed)) => Self::Credential(whose(typed)),
             Some(args::Command::Usage(typed)) => Self::Usage(usage(&typed, now)?),
             Some(args::Command::Attempts(typed)) => Self::Attempts(Attempts { limit: typed.limit }),
             Some(args::Command::Store(typed)) => Self::Store(store(typed)),
@@ -203,6 +225,17 @@ fn status(typed: args::Status) -> Status {
         client,
         arguments,
         detail: Detail::Full,
+    }
+}
+
+fn serve(typed: &args::Serve) -> Command {
+    match (typed.install, typed.print, typed.uninstall) {
+        (_, _, true) => Command::Unit(Unit::Uninstall),
+        (true, true, false) => Command::Unit(Unit::Print),
+        (true, false, false) => Command::Unit(Unit::Install),
+        (false, _, false) => Command::Serve(Serve {
+            sandbox_port: typed.sandbox.then_some(typed.sandbox_port),
+        }),
     }
 }
 
@@ -270,6 +303,14 @@ fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> 
 
 fn is_glob(word: &str) -> bool {
     !word.is_empty() && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_graphic())
+}
+
+fn whose(typed: args::Handing) -> Whose {
+    match (typed.profile, typed.key) {
+        (_, Some(key)) => Whose::Key(key),
+        (Some(profile), None) => Whose::Profile(profile),
+        (None, None) => Whose::Default,
+    }
 }
 
 fn usage(typed: &args::Usage, now: Timestamp) -> Result<Usage, Vec<Problem>> {

@@ -19,6 +19,8 @@ pub(crate) enum Profile {
     Use(Name),
     Rename { name: Name, new_name: Name },
     Rotate { name: Name, from: Given },
+    Link { name: Name, key: Option<Name> },
+    Unlink(Name),
     Remove(Name),
 }
 
@@ -84,6 +86,11 @@ impl Profile {
                 name: typed.name,
                 from: given(typed.stdin),
             },
+            args::Profile::Link(typed) => Self::Link {
+                name: typed.name,
+                key: typed.key,
+            },
+            args::Profile::Unlink { name } => Self::Unlink(name),
             args::Profile::Remove { name } => Self::Remove(name),
         })
     }

@@ -211,6 +211,7 @@ impl<'a> Day<'a> {
         let mut command = (self.start)(&SERVE);
         command.env(VARIABLE, self.planted.environment.value());
         let serving = Serving::of(self.case.home.start(&mut command));
+        self.hand_out();
         let failing = json!([{"error": "overloaded"}, {"cut_after_bytes": 400}]);
         self.sandbox.script(&self.planted.new, &failing);
         for (profile, key) in keys {
@@ -301,6 +302,26 @@ impl<'a> Day<'a> {
             };
             let request = wire::request(address, line, &headers, body);
             self.answered(what.to_owned(), wire::send(address, &request));
+        }
+    }
+
+    /// What clients ask for themselves.
+    fn hand_out(&mut self) {
+        self.shown(&["helper", "--profile", "stdin"]);
+        self.shown(&["helper", "--key", "prompt"]);
+        for arguments in [
+            &["serve", "--install"][..],
+            &["serve", "--uninstall"],
+            &["profile", "link", "office"],
+            &["profile", "unlink", "office"],
+        ] {
+            ends(self.run(arguments), 0);
+        }
+        for arguments in [
+            &["helper", "--profile", "nobody"][..],
+            &["helper", "--json"],
+        ] {
+            assert_ne!(self.run(arguments).code, 0, "{arguments:?}");
         }
     }
 

@@ -13,11 +13,12 @@ use serde::Serialize;
 pub(super) use snippets::of;
 
 use super::key;
-use super::serve::runtime_file;
 use crate::ask::{Question, Typed};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings::{self, Given};
+use crate::places::Places;
+use crate::running::{self, Running};
+use crate::settings::{self, Given, Settings};
 use crate::wiring::World;
 
 #[derive(Serialize)]
@@ -38,13 +39,7 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
         .given
         .map(|from| given(from, connect, world))
         .transpose()?;
-    let running = runtime_file::running(&places, &store);
-    if running.is_none() {
-        world
-            .output
-            .note("no `keyreeve serve` runs on this store now: this is the configured address");
-    }
-    let base_url = running.unwrap_or_else(|| configured(settings.listen.value));
+    let base_url = gateway_url(&places, &settings, world);
     let prices = crate::wiring::prices(&settings)?;
     let model = snippets::model_for(key, &prices);
     let snippet = of(connect.client, &base_url, model);
@@ -68,6 +63,21 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
             .hint(&format!("export {variable}=$(keyreeve key rotate {name})"));
     }
     Ok(())
+}
+
+/// Where clients find the gateway: the one that runs and has proved itself, else where it will be.
+pub(super) fn gateway_url(places: &Places, settings: &Settings, world: &World) -> String {
+    match running::prove(places) {
+        Running::Proved(gateway) => return gateway.base_url(),
+        Running::Not => world
+            .output
+            .note("no `keyreeve serve` runs on this store now: this is the configured address"),
+        Running::Unproved(why) => {
+            world.output.note(&why.to_string());
+            world.output.note("no `keyreeve serve` runs on this store that could prove itself: this is the configured address");
+        }
+    }
+    configured(settings.listen.value)
 }
 
 /// Where clients find the gateway once it is started without `--listen`.

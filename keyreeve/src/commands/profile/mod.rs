@@ -1,6 +1,7 @@
 //! `profile`: keep credentials, list them, replace them, forget them.
 
 mod add;
+mod link;
 mod show;
 
 pub(super) use show::table;
@@ -22,6 +23,8 @@ pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), Comma
         settings::Profile::Use(name) => choose(&name, world),
         settings::Profile::Rename { name, new_name } => rename(&name, &new_name, world),
         settings::Profile::Rotate { name, from } => rotate(&name, from, world),
+        settings::Profile::Link { name, key } => link::link(&name, key.as_ref(), world),
+        settings::Profile::Unlink(name) => link::unlink(&name, world),
         settings::Profile::Remove(name) => remove(&name, world),
     }
 }

@@ -5,8 +5,9 @@
 
 mod announce;
 mod demo;
-pub(super) mod runtime_file;
+mod runtime_file;
 pub(super) mod signal;
+pub(super) mod unit;
 
 use std::sync::Arc;
 
