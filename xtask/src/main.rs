@@ -29,6 +29,7 @@ cargo xtask test      every test, the documentation's examples, and the real cli
 cargo xtask clients   only the real clients, pinned, on a network with loopback alone
 cargo xtask conformance [WORDS]  what the real clients send, against what keyreeve says; only those whose names hold WORDS
 cargo xtask bench     what the gateway costs beside nginx, and how long short commands take
+cargo xtask bench helper   only how long `keyreeve helper` takes, alone and with 200 at once
 cargo xtask ci        all of .ci/run, as the public workflow runs it";
 
 fn main() -> ExitCode {
@@ -52,6 +53,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         // Not for people either: the same for `conformance`.
         ["conformance-inside", which] => conformance::run_inside(&root(), &Which::read(which)),
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
+        ["bench", "helper"] => bench::run_helpers(&root()).map(|()| ExitCode::SUCCESS),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),
     }

@@ -4,6 +4,7 @@
 //! have the same upstream, the same load and the same core, one after the other.
 
 mod commands;
+mod handed;
 mod load;
 mod nginx;
 mod process;
@@ -46,7 +47,14 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         "keyreeve idle, before the load: {} MiB resident",
         stage.idle_mib
     ));
-    commands::run(&stage)
+    commands::run(&stage)?;
+    handed::run(root)
+}
+
+/// Measures `keyreeve helper` alone, for which nothing else is wanted.
+pub(crate) fn run_helpers(root: &Path) -> Result<()> {
+    build(root)?;
+    handed::run(root)
 }
 
 fn build(root: &Path) -> Result<()> {

@@ -13,7 +13,7 @@ use super::http::{self, Request};
 use super::program::Program;
 use super::scenario::{Act, Expected, Scenario, all};
 use super::stage::Stage;
-use super::{Outcome, install, namespace};
+use super::{Outcome, handed, install, namespace};
 use crate::say;
 
 /// A client may take this long for one scenario.
@@ -46,11 +46,15 @@ fn play(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Resu
     let stage = Stage::start(root, number)?;
     let output = finish(stage.client(scenario, program)?, CLIENT_LIMIT)?;
     answered(scenario, &output)?;
+    if scenario.expected() == Expected::Handed {
+        return handed::check(&stage, scenario.act, &closed_row(&stage)?);
+    }
     let requests = stage.relay.requests();
     let sent = sent_once(&requests, scenario.path())?;
     let arrived = http::get(&stage.sandbox, "/_sandbox/requests")?;
     let arrived: Vec<&Value> = arrived["data"].as_array().into_iter().flatten().collect();
     match scenario.expected() {
+        Expected::Handed => {}
         Expected::RefusedOnce => {
             ensure!(
                 arrived.is_empty(),
@@ -116,9 +120,10 @@ fn answered(scenario: &Scenario, output: &Output) -> Result<()> {
         (Program::Curl, Act::Tool) => &["\"tool_use\"", "\"look\""],
         (Program::Curl, Act::Error) => &["not_found_error", "claude-of-nobody"],
         (Program::Curl, _) => &["\"end_turn\""],
-        (Program::Python(_) | Program::Typescript(_), _) => &["answered"],
+        (Program::Python(_) | Program::Typescript(_), Act::Provider) => &["sandbox"],
+        (Program::Python(_), _) => &["answered"],
         (Program::ClaudeCode(_), Act::WrongKey) => &["401"],
-        (Program::ClaudeCode(_), _) => &[],
+        (Program::Typescript(_) | Program::ClaudeCode(_), _) => &[],
     };
     for words in expected {
         ensure!(

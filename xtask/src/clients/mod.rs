@@ -7,6 +7,7 @@
 //! Invariant: a scenario whose client cannot be had on this machine is skipped by name, never passed over.
 
 mod compare;
+mod handed;
 pub(crate) mod http;
 mod inside;
 pub(crate) mod install;

@@ -3,10 +3,11 @@
 use super::program::Program;
 
 /// The programs of the scenarios.
-pub(super) const PROGRAMS: [Program; 4] = [
+pub(super) const PROGRAMS: [Program; 5] = [
     Program::Curl,
     Program::Python("2.11.0"),
     Program::Python("0.125.0"),
+    Program::Typescript("1.11.0"),
     Program::ClaudeCode("2.1.329"),
 ];
 
@@ -31,6 +32,12 @@ pub(super) enum Act {
     Helper,
     /// `claude -p hi` with a key that nobody made.
     WrongKey,
+    /// `claude -p hi` with `keyreeve helper` as its `apiKeyHelper`.
+    OwnHelper,
+    /// The example of `examples/`, whose credential provider asks `keyreeve credential`.
+    Provider,
+    /// A message, by the profile that `keyreeve profile link` wrote.
+    Linked,
 }
 
 /// What must have happened.
@@ -41,6 +48,8 @@ pub(super) enum Expected {
         status: u64,
         operation: &'static str,
     },
+    /// The upstream answered a client that got its key from keyreeve.
+    Handed,
     /// The gateway refused and the client took no for an answer: it asked once, and nothing went upstream.
     RefusedOnce,
 }
@@ -65,6 +74,9 @@ impl Scenario {
             Act::AuthToken => "answers by ANTHROPIC_AUTH_TOKEN",
             Act::Helper => "answers by apiKeyHelper",
             Act::WrongKey => "asks once with a wrong key",
+            Act::OwnHelper => "answers by keyreeve helper",
+            Act::Provider => "answers by keyreeve credential",
+            Act::Linked => "answers by a linked profile",
         };
         format!("{} {act}", self.program)
     }
@@ -82,6 +94,7 @@ impl Scenario {
     pub(super) fn expected(&self) -> Expected {
         match self.act {
             Act::WrongKey => Expected::RefusedOnce,
+            Act::OwnHelper | Act::Provider | Act::Linked => Expected::Handed,
             Act::Error => Expected::Answered {
                 status: 404,
                 operation: "messages",
@@ -109,18 +122,29 @@ impl Scenario {
 
 /// Every scenario.
 pub(super) fn all() -> Vec<Scenario> {
-    const PYTHON: [Act; 6] = [
+    const PYTHON: [Act; 8] = [
         Act::Plain,
         Act::Stream,
         Act::Tool,
         Act::Error,
         Act::Count,
         Act::Models,
+        Act::Provider,
+        Act::Linked,
     ];
     let acts = |program| match program {
         Program::Curl => &PYTHON[..4],
-        Program::Python(_) | Program::Typescript(_) => &PYTHON[..],
-        Program::ClaudeCode(_) => &[Act::AuthToken, Act::Helper, Act::WrongKey],
+        // Profiles and providers came with 1.0.
+        Program::Python("0.125.0") => &PYTHON[..6],
+        Program::Python(_) => &PYTHON[..],
+        Program::Typescript(_) => &[Act::Provider],
+        Program::ClaudeCode(_) => &[
+            Act::AuthToken,
+            Act::Helper,
+            Act::WrongKey,
+            Act::OwnHelper,
+            Act::Linked,
+        ],
     };
     let of = |program| {
         acts(program)

@@ -12,9 +12,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+use super::handed;
 use super::program::Program;
 use super::relay::Relay;
-use super::scenario::{Act, Scenario};
+use super::scenario::{Act, Expected, Scenario};
 use crate::environment;
 use crate::scratch::Scratch;
 
@@ -34,6 +35,8 @@ pub(super) struct Stage {
     /// Host and port of the simulated API.
     pub(super) sandbox: String,
     pub(super) relay: Relay,
+    /// The gateway's own base URL.
+    pub(super) gateway_url: String,
 }
 
 impl Stage {
@@ -58,7 +61,9 @@ impl Stage {
                 .with_context(|| format!("{address} is no address"))?,
         )?;
         let (key, sandbox) = (key.to_owned(), sandbox.to_owned());
+        let gateway_url = format!("http://{address}");
         Ok(Self {
+            gateway_url,
             root: root.to_owned(),
             scratch,
             gateway,
@@ -70,22 +75,42 @@ impl Stage {
 
     /// The client's command, with nothing in its environment but what the scenario is about.
     pub(super) fn client(&self, scenario: &Scenario, program: &Path) -> Result<Command> {
-        let home = self.scratch.folder("client")?;
+        if scenario.expected() == Expected::Handed {
+            return handed::client(self, scenario.program, scenario.act, program);
+        }
+        let home = self.client_home()?;
         let mut command = Command::new(program);
         environment::scrub(&mut command, &home);
         command.current_dir(&home).stdin(Stdio::null());
         match scenario.program {
             Program::Curl => self.curl(scenario, &mut command)?,
-            Program::Python(_) | Program::Typescript(_) => {
+            Program::Python(_) => {
                 command
                     .env("ANTHROPIC_BASE_URL", self.relay.url())
                     .env("ANTHROPIC_API_KEY", &self.key);
                 command.arg(self.root.join("xtask/clients/python_sdk.py"));
                 command.arg(format!("{:?}", scenario.act).to_lowercase());
             }
+            // It is only handed keys, above.
+            Program::Typescript(_) => {}
             Program::ClaudeCode(_) => self.claude(scenario, &home, &mut command)?,
         }
         Ok(command)
+    }
+
+    /// The client's home.
+    pub(super) fn client_home(&self) -> Result<PathBuf> {
+        self.scratch.folder("client")
+    }
+
+    /// The home of who runs the gateway.
+    pub(super) fn keyreeve_home(&self) -> Result<PathBuf> {
+        self.scratch.folder("home")
+    }
+
+    /// The repository.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The key goes by a file, as one would do it where others can list processes.
