@@ -2,6 +2,8 @@
 //!
 //! Invariants: only a profile that was marked for it gives its secret; a plan login gives none, whatever its mark.
 
+use std::sync::Arc;
+
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Handing, Profile};
 
@@ -39,7 +41,7 @@ impl Broker {
     ///
     /// # Errors
     /// See [`DirectError`].
-    pub async fn direct(&self, profile: &Profile) -> Result<Credential, DirectError> {
+    pub async fn direct(self: &Arc<Self>, profile: &Profile) -> Result<Credential, DirectError> {
         let name = profile.name.to_string();
         if profile.is_plan_login() {
             return Err(DirectError::PlanLogin { profile: name });

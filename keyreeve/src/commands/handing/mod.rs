@@ -8,12 +8,10 @@ mod destination;
 mod lend;
 mod patience;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyreeve_broker::{Broker, DirectError};
-use keyreeve_core::price::PriceTable;
+use keyreeve_broker::DirectError;
 use keyreeve_core::profile::{Handing, Name, Profile};
 use keyreeve_core::secret::Secret;
 use keyreeve_os::deadline::Deadline;
@@ -71,7 +69,7 @@ pub(super) enum Asker {
 fn find(
     whose: &Whose,
     asker: Asker,
-    (world, teller): (&mut World, &Teller),
+    (world, teller): (&World, &Teller),
 ) -> Result<Handed, CommandError> {
     let places = world.places()?;
     let destination = Destination::of(&world.snapshot.environment);
@@ -154,7 +152,7 @@ fn direct(
     whose: &Whose,
     unproved: Option<Unproved>,
     place: (Asker, &Destination),
-    world: (&mut World, &Teller),
+    world: (&World, &Teller),
 ) -> Result<Handed, CommandError> {
     match (marked(whose, place, world)?, unproved) {
         (Some(handed), _) => Ok(handed),
@@ -174,7 +172,7 @@ fn direct(
 fn marked(
     whose: &Whose,
     (asker, destination): (Asker, &Destination),
-    (world, teller): (&mut World, &Teller),
+    (world, teller): (&World, &Teller),
 ) -> Result<Option<Handed>, CommandError> {
     let Whose::Profile(name) = whose else {
         return Ok(None);
@@ -187,12 +185,15 @@ fn marked(
         Handing::Direct => {}
     }
     refuse_other_places(&profile, asker, destination)?;
-    // Nobody is there to be told once it took too long; and nobody looks at the environment after this.
+    // Nobody is there to be told once it took too long.
     drop(teller.send(Told::Asking));
-    let environment = std::mem::take(&mut world.snapshot.environment);
-    let broker = Broker::new(Arc::new(store), PriceTable::embedded(), environment);
-    let credential =
-        crate::wiring::waiting(broker.direct(&profile))?.map_err(|error| not_handed(&error))?;
+    let broker = crate::wiring::owner(world)?.broker;
+    let credential = crate::wiring::waiting(async {
+        let credential = broker.direct(&profile).await;
+        broker.settled().await;
+        credential
+    })?
+    .map_err(|error| not_handed(&error))?;
     let base_url = credential.base_url().to_string();
     let exposed = credential
         .expose_for(profile.base_url.origin())

@@ -36,11 +36,11 @@ pub(super) type Teller = Sender<Told>;
 pub(in crate::commands) fn hand(
     whose: Whose,
     asker: Asker,
-    mut world: World,
+    world: World,
 ) -> Result<Handed, CommandError> {
     let (teller, told) = channel();
     let started = std::thread::Builder::new().spawn(move || {
-        let handed = super::find(&whose, asker, (&mut world, &teller));
+        let handed = super::find(&whose, asker, (&world, &teller));
         // Nobody listens any more where it took too long.
         drop(teller.send(Told::Handed(handed)));
     });
