@@ -24,6 +24,7 @@ pub mod sdk_store;
 pub mod secret;
 pub mod select;
 pub mod snapshot;
+pub mod standing;
 pub mod token;
 pub mod usage;
 pub mod verdict;

@@ -1,13 +1,35 @@
 //! Chooses the profile that pays for a virtual key's next request.
 //!
-//! Invariants: the key's own order decides; a profile that the key does not name is never chosen; a plan login never
-//! stands behind a virtual key (docs/facts.md#terms).
+//! Invariants: the key's own order decides among those that are ready; a profile that the key does not name is never
+//! chosen; a plan login never stands behind a virtual key (docs/facts.md#terms); a key pays with one billing class,
+//! that of its first profile, and never crosses to another because the first rests.
 
-use crate::profile::{Profile, ProfileId};
+use jiff::Timestamp;
+
+use crate::profile::{BillingClass, Profile, ProfileId};
+use crate::standing::{Because, Closed, Early, Readiness};
 use crate::virtual_key::VirtualKey;
 
+/// The profile to use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chosen<'p> {
+    /// The profile.
+    pub profile: &'p Profile,
+    /// How it may be used.
+    pub entry: Entry,
+}
+
+/// How a chosen profile may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Entry {
+    /// It is ready.
+    Freely,
+    /// By the one request that finds out: the probe must be claimed first.
+    AsProbe,
+}
+
 /// Why no profile can serve a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NoProfile {
     /// The key names none: a new key inherits none, and a profile that is removed is taken out of every key.
     #[error(
@@ -19,27 +41,89 @@ pub enum NoProfile {
         "this key has only plan logins, which never stand behind a key: add an API key with `keyreeve profile add NAME`"
     )]
     OnlyPlanLogins,
+    /// All that could serve rest, or wait for a person.
+    #[error("every profile of this key rests")]
+    Resting {
+        /// The profile that is ready first.
+        first: Box<Profile>,
+        /// When it is.
+        at: Timestamp,
+        /// What it rests for.
+        because: Because,
+        /// Classes that the key's further profiles would have been billed to.
+        left_out: Vec<BillingClass>,
+    },
+    /// All wait for a person.
+    #[error("every profile of this key waits for its owner")]
+    Closed {
+        /// The key's profiles and what each waits for, in the key's order.
+        profiles: Vec<(Box<Profile>, Closed)>,
+        /// Classes that the key's further profiles would have been billed to.
+        left_out: Vec<BillingClass>,
+    },
 }
 
-/// Chooses the first of the key's profiles that exists and is no plan login.
+/// Chooses the first of the key's profiles that exists, is no plan login, is billed as the first of these is, and is
+/// ready. Where all rest, the soonest may be asked before its time if that time was a guess.
 ///
 /// # Errors
 /// [`NoProfile`] says why there is none.
 pub fn choose<'p>(
     key: &VirtualKey,
     find: impl Fn(ProfileId) -> Option<&'p Profile>,
-) -> Result<&'p Profile, NoProfile> {
-    let mut left = key.profiles.iter().filter_map(|id| find(*id)).peekable();
-    if left.peek().is_none() {
+    readiness: impl Fn(&Profile) -> Readiness,
+) -> Result<Chosen<'p>, NoProfile> {
+    let mut there = key.profiles.iter().filter_map(|id| find(*id)).peekable();
+    if there.peek().is_none() {
         return Err(NoProfile::NoneAssigned);
     }
-    left.find(|profile| !profile.is_plan_login())
-        .ok_or(NoProfile::OnlyPlanLogins)
+    let able: Vec<&Profile> = there.filter(|profile| !profile.is_plan_login()).collect();
+    let class = able.first().ok_or(NoProfile::OnlyPlanLogins)?.billing;
+    let (own, other): (Vec<&Profile>, Vec<&Profile>) = able
+        .into_iter()
+        .partition(|profile| profile.billing == class);
+    let (mut resting, mut closed) = (Vec::new(), Vec::new());
+    for profile in own {
+        let entry = match readiness(profile) {
+            Readiness::Ready => Entry::Freely,
+            Readiness::Probe => Entry::AsProbe,
+            Readiness::Resting { at, early, because } => {
+                resting.push((profile, at, early, because));
+                continue;
+            }
+            Readiness::Closed(why) => {
+                closed.push((Box::new(profile.clone()), why));
+                continue;
+            }
+        };
+        return Ok(Chosen { profile, entry });
+    }
+    let mut left_out: Vec<BillingClass> = Vec::new();
+    for profile in other {
+        if !left_out.contains(&profile.billing) {
+            left_out.push(profile.billing);
+        }
+    }
+    match resting.into_iter().min_by_key(|(_, at, _, _)| *at) {
+        Some((profile, _, Early::MayProbe, _)) => Ok(Chosen {
+            profile,
+            entry: Entry::AsProbe,
+        }),
+        Some((profile, at, Early::No, because)) => Err(NoProfile::Resting {
+            first: Box::new(profile.clone()),
+            at,
+            because,
+            left_out,
+        }),
+        None => Err(NoProfile::Closed {
+            profiles: closed,
+            left_out,
+        }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use uuid::Uuid;
 
     use super::*;
@@ -99,7 +183,8 @@ mod tests {
         ] {
             let key = key_for(&names);
             let find = |id| stored.iter().find(|profile| profile.id == id);
-            let chosen = choose(&key, find).map(|profile| profile.id.0.as_u128());
+            let chosen = choose(&key, find, |_| Readiness::Ready)
+                .map(|chosen| chosen.profile.id.0.as_u128());
             assert_eq!(chosen, expected, "{names:?}");
         }
     }

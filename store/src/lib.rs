@@ -1,4 +1,4 @@
-//! Remembers: profiles (sealed), virtual keys (hashed) and the ledger, in one SQLite file.
+//! Remembers: profiles (sealed), virtual keys (hashed), standings and the ledger, in one SQLite file.
 //!
 //! The wall that makes this a crate: SQL. No SQL type leaves it, it decides nothing, and it makes neither ids nor
 //! timestamps: callers hand both in. `docs/store-format.md` says what lies in the files.
@@ -19,6 +19,7 @@ mod rows;
 mod schema;
 mod seal;
 mod sqlite;
+mod standings;
 mod usage;
 mod words;
 mod writer;
@@ -28,8 +29,9 @@ pub use error::{Cause, Error};
 pub use foreign::{Cell, ForeignError, read_foreign_text};
 pub use keyreeve_os::memory::Swap;
 pub use open::{Durability, MasterKeyHome, Places, Store};
-pub use policy::{FoundKey, Policy};
+pub use policy::{FoundKey, Known, Policy};
 pub use rows::{AttemptId, AttemptRow, Ended, Ending, Intent, Operation, Outcome, RequestId};
+pub use standings::{Changed, Standings};
 pub use usage::{Certainty, Grouping, UsageQuery, UsageRow};
 
 type Result<T> = std::result::Result<T, Error>;

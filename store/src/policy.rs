@@ -1,4 +1,4 @@
-//! What leasing may look at: profiles and keys, read in one transaction and kept until somebody changes them.
+//! What leasing may look at: profiles, keys and standings, read in one transaction and kept until somebody changes them.
 //!
 //! Invariant: a change committed by any process before [`Store::policy`] is called is in what it returns.
 
@@ -11,7 +11,7 @@ use keyreeve_core::virtual_key::{KeyHash, PublicId, VirtualKey};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::{Result, Store, keys, profiles};
+use crate::{Result, Standings, Store, keys, profiles};
 
 /// Everything leasing may look at, read in one transaction.
 #[derive(Debug)]
@@ -79,31 +79,25 @@ impl Policy {
         self.default_profile
     }
 
-    fn read(connection: &Connection) -> Result<(i64, Self)> {
-        let transaction = connection.unchecked_transaction()?;
-        let (generation, default): (i64, Option<[u8; 16]>) =
-            transaction.query_row("SELECT generation, default_profile FROM meta", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        let profiles = profiles::read_all(&transaction)?;
-        let keys = keys::read_all(&transaction)?;
-        let secrets = keys::read_secrets(&transaction, &keys)?;
+    fn read(connection: &Connection) -> Result<Self> {
+        let default: Option<[u8; 16]> =
+            connection.query_row("SELECT default_profile FROM meta", [], |row| row.get(0))?;
+        let profiles = profiles::read_all(connection)?;
+        let keys = keys::read_all(connection)?;
+        let secrets = keys::read_secrets(connection, &keys)?;
         let profile_places = profiles
             .iter()
             .enumerate()
             .map(|(place, profile)| (profile.id, place))
             .collect();
         let default_profile = default.map(|id| ProfileId(Uuid::from_bytes(id)));
-        Ok((
-            generation,
-            Self {
-                profiles,
-                profile_places,
-                keys,
-                secrets,
-                default_profile,
-            },
-        ))
+        Ok(Self {
+            profiles,
+            profile_places,
+            keys,
+            secrets,
+            default_profile,
+        })
     }
 }
 
@@ -116,9 +110,24 @@ pub(crate) struct Reader {
 struct Last {
     /// SQLite's own number, which moves with every commit of any other connection.
     data_version: i64,
-    /// Ours, which moves with every policy write.
-    generation: i64,
-    policy: Arc<Policy>,
+    /// Ours, which move with every policy write and every change of a standing.
+    generations: Generations,
+    known: Known,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Generations {
+    policy: i64,
+    standings: i64,
+}
+
+/// All that leasing may look at. What is stale is read again, the other stays the same `Arc`.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Profiles and keys.
+    pub policy: Arc<Policy>,
+    /// How they stand.
+    pub standings: Arc<Standings>,
 }
 
 impl Reader {
@@ -129,27 +138,51 @@ impl Reader {
         }
     }
 
-    fn policy(&mut self) -> Result<Arc<Policy>> {
+    fn known(&mut self) -> Result<Known> {
         // Asked for before anything is read: what is committed in between moves it again.
         let data_version = one_number(&self.connection, "PRAGMA data_version")?;
-        if let Some(last) = &mut self.last {
-            if last.data_version == data_version {
-                return Ok(Arc::clone(&last.policy));
-            }
-            let generation = one_number(&self.connection, "SELECT generation FROM meta")?;
-            if last.generation == generation {
-                last.data_version = data_version;
-                return Ok(Arc::clone(&last.policy));
-            }
+        if let Some(last) = &self.last
+            && last.data_version == data_version
+        {
+            return Ok(last.known.clone());
         }
-        let (generation, policy) = Policy::read(&self.connection)?;
-        let policy = Arc::new(policy);
+        let transaction = self.connection.unchecked_transaction()?;
+        let generations = Generations::read(&transaction)?;
+        let last = self.last.take();
+        let policy = match &last {
+            Some(last) if last.generations.policy == generations.policy => {
+                Arc::clone(&last.known.policy)
+            }
+            Some(_) | None => Arc::new(Policy::read(&transaction)?),
+        };
+        let standings = match &last {
+            Some(last) if last.generations.standings == generations.standings => {
+                Arc::clone(&last.known.standings)
+            }
+            Some(_) | None => Arc::new(Standings::read(&transaction)?),
+        };
+        drop(transaction);
+        let known = Known { policy, standings };
         self.last = Some(Last {
             data_version,
-            generation,
-            policy: Arc::clone(&policy),
+            generations,
+            known: known.clone(),
         });
-        Ok(policy)
+        Ok(known)
+    }
+}
+
+impl Generations {
+    fn read(connection: &Connection) -> Result<Self> {
+        let generations = connection
+            .prepare_cached("SELECT generation, standings_generation FROM meta")?
+            .query_row([], |row| {
+                Ok(Self {
+                    policy: row.get(0)?,
+                    standings: row.get(1)?,
+                })
+            });
+        Ok(generations?)
     }
 }
 
@@ -159,7 +192,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn policy(&self) -> Result<Arc<Policy>> {
-        self.reader().policy()
+        Ok(self.known()?.policy)
+    }
+
+    /// The same with the standings, for the price of the one question.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn known(&self) -> Result<Known> {
+        self.reader().known()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::columns::{instant, maybe_instant, maybe_word, micros, number, parsed,
 use crate::master_key::MasterKey;
 use crate::seal::{self, Binding, Kind};
 use crate::words::Word;
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, standings};
 
 impl Store {
     /// Adds a profile; `secret` is sealed when its source is `Sealed`.
@@ -48,7 +48,8 @@ impl Store {
         })
     }
 
-    /// Replaces a profile's secret, family, hint, end and the time of its last rotation.
+    /// Replaces a profile's secret, family, hint, end and the time of its last rotation. What answers said of the old
+    /// secret is forgotten.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such profile with a sealed secret.
@@ -67,6 +68,7 @@ impl Store {
                 },
             )?;
             found(updated)?;
+            standings::forget_credential(to, changed.id)?;
             write_sealed(to, &master_key, changed.id, &secret)
         })
     }
@@ -92,8 +94,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub fn remove_profile(&self, id: ProfileId) -> Result<()> {
-        let id = id.0.into_bytes();
+    pub fn remove_profile(&self, profile: ProfileId) -> Result<()> {
+        let id = profile.0.into_bytes();
         self.change(move |to| {
             let updated = to.execute(
                 "UPDATE profiles SET removed = 1, hint = NULL, detail = NULL WHERE id = ?1 AND removed = 0",
@@ -103,6 +105,7 @@ impl Store {
             to.execute("DELETE FROM sealed WHERE profile = ?1", [id])?;
             to.execute("DELETE FROM key_profiles WHERE profile = ?1", [id])?;
             to.execute("UPDATE meta SET default_profile = NULL WHERE default_profile = ?1", [id])?;
+            standings::forget_profile(to, profile)?;
             Ok(())
         })
     }

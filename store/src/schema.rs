@@ -15,6 +15,7 @@ const APPLICATION: i64 = 0x6b72_7631;
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_sources.sql"),
+    include_str!("../migrations/0003_standings.sql"),
 ];
 
 /// Brings a database up to date; 0 is a database just being made.

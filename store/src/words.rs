@@ -4,7 +4,9 @@
 
 use keyreeve_core::price::Basis;
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Provenance};
+use keyreeve_core::standing::{Schedule, TimeSource};
 use keyreeve_core::token::Family;
+use keyreeve_core::verdict::Evidence;
 
 use crate::open::MasterKeyHome;
 use crate::rows::{Ending, Operation};
@@ -91,4 +93,29 @@ words!(Basis {
 
 words!(MasterKeyHome {
     KeyFile => "key-file",
+});
+
+words!(Schedule {
+    Limit => "limit",
+    Billing => "billing",
+    Authentication => "authentication",
+    FetchedSecret => "fetched-secret",
+    Person => "person",
+});
+
+words!(TimeSource {
+    Server => "server",
+    Schedule => "schedule",
+    Person => "person",
+});
+
+words!(Evidence {
+    Code => "code",
+    Wording => "wording",
+    Header => "header",
+    Status => "status",
+    Shape => "shape",
+    Stream => "stream",
+    Silence => "silence",
+    ClientText => "client-text",
 });

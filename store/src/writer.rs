@@ -109,6 +109,14 @@ impl Writer {
         answered.recv().unwrap_or(Err(Error::Closed))
     }
 
+    /// Runs `work` on the thread and does not wait; where the store is closing it may be dropped undone.
+    pub(crate) fn queue_apart(
+        &self,
+        work: impl FnOnce(Result<&mut Connection>) + Send + 'static,
+    ) -> Result<()> {
+        self.urgent(Job::Apart(Box::new(work)))
+    }
+
     /// Waits until what is queued is committed.
     pub(crate) fn flush(&self) -> Result<()> {
         let (answer, answered) = sync_channel(1);

@@ -14,6 +14,8 @@ mod plan;
 mod rules;
 mod times;
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 pub use answer::{ErrorAnswer, LONGEST_BODY};
@@ -122,6 +124,36 @@ pub struct Verdict {
     evidence: Evidence,
 }
 
+/// A verdict's code, with what it tells a person: what is remembered of an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Code(&'static Meaning);
+
+impl Code {
+    /// The code of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        meanings::ALL
+            .iter()
+            .find(|meaning| meaning.code == name)
+            .map(|meaning| Self(meaning))
+    }
+
+    /// The stable name, such as `out_of_credit`.
+    pub fn name(self) -> &'static str {
+        self.0.code
+    }
+
+    /// What a person can do, in a sentence.
+    pub fn remedy(self) -> &'static str {
+        self.0.remedy
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Code({})", self.name())
+    }
+}
+
 impl Verdict {
     /// Judges an answer by its status, headers and body. `now` is when it was received. A 2xx is [`Verdict::ok`].
     pub fn of_error(answer: &ErrorAnswer<'_>, now: Timestamp) -> Self {
@@ -198,6 +230,11 @@ impl Verdict {
     /// The stable name, such as `out_of_credit`: what the ledger stores and the page in `docs/answers` is called.
     pub fn code(self) -> &'static str {
         self.meaning.code
+    }
+
+    /// The code, to be remembered.
+    pub fn known(self) -> Code {
+        Code(self.meaning)
     }
 
     /// The code, as the ledger has it.

@@ -10,6 +10,7 @@ mod inject;
 mod peek;
 mod price;
 mod resolve;
+mod standing;
 mod token;
 mod usage;
 mod verdict;

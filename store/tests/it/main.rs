@@ -14,4 +14,5 @@ mod kills;
 mod ledger;
 mod policy;
 mod secrets;
+mod standings;
 mod usage;

@@ -1,0 +1,116 @@
+//! What holds whatever is answered, in whatever order.
+
+use keyreeve_core::standing::{
+    Early, Heard, LONGEST_UNPROBED, Readiness, Standing, claim, readiness, ready_at, step,
+};
+use keyreeve_core::verdict::Verdict;
+use proptest::prelude::*;
+
+use super::{
+    at, blocked, heard, limited, limited_until, out_of_credit, overloaded, refused, seconds,
+    wrong_request,
+};
+
+/// An answer, how long after the one before it came, and how long it had been asked for.
+type Event = (Verdict, i64, i64);
+
+fn answer() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        Just(Verdict::ok()),
+        Just(limited()),
+        (0..200_000_i64).prop_map(limited_until),
+        Just(out_of_credit()),
+        Just(refused()),
+        Just(blocked()),
+        Just(overloaded()),
+        Just(wrong_request()),
+    ]
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec((answer(), 0..4_000_i64, 0..900_i64), 1..40)
+}
+
+/// Plays events, and shows each standing before and after.
+fn play(
+    events: &[Event],
+    mut look: impl FnMut(Standing, &Heard, i64, Standing),
+) -> (Standing, i64) {
+    let (mut standing, mut now) = (Standing::Ready, 0);
+    for (verdict, later, asked_before) in events {
+        now += later;
+        let told = heard(*verdict, at(now - asked_before));
+        let next = step(standing, &told, at(now));
+        look(standing, &told, now, next);
+        standing = next;
+    }
+    (standing, now)
+}
+
+proptest! {
+    #[test]
+    fn the_same_answer_told_again_changes_nothing(events in events()) {
+        play(&events, |_, told, now, next| {
+            assert_eq!(step(next, told, at(now)), next);
+            assert_eq!(step(next, told, at(now + 1)), next);
+        });
+    }
+
+    #[test]
+    fn it_is_never_ready_before_a_servers_time(second in 1..80_000_i64, look in 0..80_000_i64, jitter in 0..=255_u8) {
+        let mut told = heard(limited_until(second), at(0));
+        told.jitter = keyreeve_core::standing::Jitter(jitter);
+        let standing = step(Standing::Ready, &told, at(0));
+        let until = ready_at(&standing).unwrap();
+        prop_assert!(until >= at(second) && until <= at(second) + seconds(2));
+        let is_ready = readiness(&standing, at(look)) == Readiness::Ready;
+        prop_assert_eq!(is_ready, at(look) >= until);
+    }
+
+    #[test]
+    fn nothing_rests_longer_than_a_day_without_a_probe(events in events()) {
+        let (standing, now) = play(&events, |_, _, _, _| {});
+        match readiness(&standing, at(now) + LONGEST_UNPROBED) {
+            Readiness::Ready | Readiness::Probe => {}
+            Readiness::Resting { .. } => prop_assert!(false, "{:?}", standing),
+            // Said by the API in so many words, and the second time: only a person can mend it.
+            Readiness::Closed(_) => {}
+        }
+    }
+
+    #[test]
+    fn a_failure_inside_a_guessed_or_told_window_never_extends_it(events in events()) {
+        play(&events, |before, told, now, next| {
+            let (Standing::Resting(was), Standing::Resting(is)) = (before, next) else { return };
+            let inside = at(now) < was.until && was.schedule == is.schedule;
+            // A server's own word on what was only guessed is no extension: it is the truth.
+            let told_better = was.time != is.time && told.verdict.until().is_some();
+            if inside && !told_better {
+                assert_eq!((is.since, is.until, is.failures), (was.since, was.until, was.failures));
+            }
+        });
+    }
+
+    #[test]
+    fn waiting_never_makes_it_less_ready(events in events(), looks in proptest::collection::vec(0..200_000_i64, 2)) {
+        let (standing, now) = play(&events, |_, _, _, _| {});
+        let (first, second) = (looks[0].min(looks[1]), looks[0].max(looks[1]));
+        let order = |look| match readiness(&standing, at(now + look)) {
+            Readiness::Closed(_) => 0,
+            Readiness::Resting { early: Early::No, .. } => 1,
+            Readiness::Resting { early: Early::MayProbe, .. } => 2,
+            Readiness::Probe => 3,
+            Readiness::Ready => 4,
+        };
+        prop_assert!(order(first) <= order(second));
+    }
+
+    #[test]
+    fn the_probe_is_given_to_one(events in events(), look in 0..200_000_i64) {
+        let (standing, now) = play(&events, |_, _, _, _| {});
+        if let Some(claimed) = claim(&standing, at(now + look)) {
+            prop_assert_eq!(claim(&claimed, at(now + look)), None);
+            prop_assert_eq!(claim(&claimed, at(now + look + 59)), None);
+        }
+    }
+}
