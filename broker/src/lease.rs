@@ -11,19 +11,24 @@ use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Cost;
-use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
+use keyreeve_core::profile::{Name, Profile, Source};
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_core::select::{self, NoProfile};
+use keyreeve_core::select::{Entry, NoProfile};
+use keyreeve_core::verdict::{Code, Verdict};
 use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::world;
-use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
+use keyreeve_store::{AttemptId, Ending, Intent, Known, Operation, RequestId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::report::{self, Report};
 use crate::sources::{self, SourceError};
+use crate::standing::{self, Attempt, Came, Pending};
 use crate::{Broker, Client, NotAllowed};
+
+/// How often a lease tries to have a probe that others want, too.
+const MOST_CLAIMS: usize = 4;
 
 /// What is asked for: everything the ledger's intent needs to know about a request.
 #[derive(Clone, Debug)]
@@ -64,6 +69,9 @@ pub struct Lease {
     operation: Operation,
     reserved: NanoDollars,
     started: Instant,
+    standing: Attempt,
+    /// What its standing heard of it last.
+    heard: Option<Code>,
     reported: bool,
 }
 
@@ -110,6 +118,7 @@ struct Holder<'a> {
     profile: &'a Profile,
     /// None: the owner asked.
     key: Option<&'a VirtualKey>,
+    standing: Attempt,
 }
 
 impl Broker {
@@ -122,8 +131,8 @@ impl Broker {
         client: &Client,
         ask: Ask,
     ) -> Result<(Lease, Credential), LeaseError> {
-        let (client, policy) = self.known(&client.presented)?;
-        let profile = select::choose(&client.key, |id: ProfileId| policy.profile(id))?;
+        let (client, profile, standing) = self.choose_now(client, &ask).await?;
+        let profile = &profile;
         let credential = self.secret_of(profile).await?;
         if takes_time(&profile.source) {
             self.client(&client.presented)?;
@@ -131,6 +140,7 @@ impl Broker {
         let holder = Holder {
             profile,
             key: Some(&client.key),
+            standing,
         };
         self.grant(holder, credential, ask).await
     }
@@ -147,9 +157,42 @@ impl Broker {
         if profile.is_plan_login() {
             return Err(refused(profile, inject::Refusal::PlanLogin));
         }
+        let known = self.store.known().map_err(LeaseError::Ledger)?;
+        let class = standing::class(ask.operation, ask.model.as_deref());
+        let holder = Holder {
+            profile,
+            key: None,
+            standing: Attempt::new(profile, class, &known.standings, world::now()),
+        };
         let credential = self.secret_of(profile).await?;
-        self.grant(Holder { profile, key: None }, credential, ask)
-            .await
+        self.grant(holder, credential, ask).await
+    }
+
+    /// Chooses the profile, and takes its probe where it may only be used by one.
+    async fn choose_now(
+        &self,
+        client: &Client,
+        ask: &Ask,
+    ) -> Result<(Client, Profile, Attempt), LeaseError> {
+        let class = standing::class(ask.operation, ask.model.as_deref());
+        for _ in 0..MOST_CLAIMS {
+            let (client, known) = self.known(&client.presented)?;
+            let Known { standings, .. } = &known;
+            let now = world::now();
+            let chosen = self.choose(&client.key, &known, class.as_ref(), now)?;
+            let attempt = Attempt::new(chosen.profile, class.clone(), standings, now);
+            let had = match chosen.entry {
+                Entry::Freely => true,
+                Entry::AsProbe => {
+                    let claimed = self.claim(&attempt, standings).await;
+                    claimed.map_err(LeaseError::Ledger)?
+                }
+            };
+            if had {
+                return Ok((client, chosen.profile.clone(), attempt));
+            }
+        }
+        Err(LeaseError::Ledger(keyreeve_store::Error::Busy))
     }
 
     async fn secret_of(self: &Arc<Self>, profile: &Profile) -> Result<Credential, LeaseError> {
@@ -164,7 +207,11 @@ impl Broker {
     /// Commits the intent and gives the lease.
     async fn grant(
         self: &Arc<Self>,
-        Holder { profile, key }: Holder<'_>,
+        Holder {
+            profile,
+            key,
+            standing,
+        }: Holder<'_>,
         credential: Credential,
         ask: Ask,
     ) -> Result<(Lease, Credential), LeaseError> {
@@ -189,6 +236,8 @@ impl Broker {
             operation: ask.operation,
             reserved,
             started: Instant::now(),
+            standing,
+            heard: None,
             reported: false,
         };
         let intent = lease.intent(ask, key.map_or(KeyId::OWN, |key| key.id), started_at);
@@ -234,8 +283,37 @@ impl Broker {
 }
 
 impl Lease {
+    /// Tells what the beginning of the answer means, so that the next lease knows before this answer has ended, and
+    /// waits until that is remembered. `status` is none where nobody answered; `organization` is what the answer names.
+    pub async fn heard(
+        &mut self,
+        verdict: Verdict,
+        status: Option<u16>,
+        organization: Option<&str>,
+    ) {
+        for change in self.hear(Came {
+            verdict,
+            status,
+            organization,
+        }) {
+            // What cannot be remembered is logged where it fails, and is no reason to keep the answer back.
+            change.await.ok();
+        }
+    }
+
     /// Tells how the attempt went, closes the lease, and gives what it cost.
     pub fn report(mut self, report: Report) -> Cost {
+        let answer = report.answer.as_ref();
+        self.hear(Came {
+            verdict: report.verdict,
+            status: answer.map(|answer| answer.status),
+            organization: answer.and_then(|answer| answer.organization.as_deref()),
+        });
+        self.close(report)
+    }
+
+    /// Closes the lease of a request that never came before the API: it says nothing about anybody's standing.
+    pub fn report_unheard(mut self, report: Report) -> Cost {
         self.close(report)
     }
 
@@ -247,6 +325,14 @@ impl Lease {
     /// How long ago the lease was given.
     pub fn age(&self) -> std::time::Duration {
         self.started.elapsed()
+    }
+
+    fn hear(&mut self, came: Came<'_>) -> Vec<Pending> {
+        let code = Some(came.verdict.known());
+        if std::mem::replace(&mut self.heard, code) == code {
+            return Vec::new();
+        }
+        self.broker.hear(&self.standing, came)
     }
 
     fn intent(&self, ask: Ask, key: KeyId, started_at: Timestamp) -> Intent {
@@ -283,6 +369,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.reported {
+            if self.heard.is_none() {
+                self.broker.forget(&self.standing);
+            }
             self.close(Report::unanswered(Ending::Incomplete));
         }
     }

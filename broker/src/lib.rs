@@ -12,6 +12,7 @@ mod lease;
 mod probe;
 mod report;
 mod sources;
+mod standing;
 pub mod upstream;
 pub mod view;
 
@@ -23,7 +24,7 @@ use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
 use keyreeve_os::world;
-use keyreeve_store::{Policy, Store};
+use keyreeve_store::{Known, Store};
 
 use crate::upstream::Upstream;
 
@@ -44,6 +45,7 @@ pub struct Broker {
     commands: sources::command::Outputs,
     logins: sources::sdk_profile::Logins,
     rejected: sources::rejected::Rejected,
+    circuits: standing::Circuits,
 }
 
 /// A virtual key that was presented, known, and neither revoked nor expired when it was looked at.
@@ -85,6 +87,7 @@ impl Broker {
             commands: sources::command::Outputs::default(),
             logins: sources::sdk_profile::Logins::default(),
             rejected: sources::rejected::Rejected::default(),
+            circuits: standing::Circuits::default(),
         }
     }
 
@@ -118,10 +121,10 @@ impl Broker {
         self.known(presented).map(|(client, _)| client)
     }
 
-    /// The client, and the policy by which it is one.
-    fn known(&self, presented: &Presented) -> Result<(Client, Arc<Policy>), NotAllowed> {
-        let policy = self.store.policy().map_err(NotAllowed::Store)?;
-        let Some(found) = policy.key(presented.public_id) else {
+    /// The client, and what was known when it was found to be one.
+    fn known(&self, presented: &Presented) -> Result<(Client, Known), NotAllowed> {
+        let known = self.store.known().map_err(NotAllowed::Store)?;
+        let Some(found) = known.policy.key(presented.public_id) else {
             // The same comparison for an unknown id, so that the time taken tells nothing.
             let _: bool = KeyHash::DUMMY.matches(&presented.hash);
             return Err(NotAllowed::Unknown);
@@ -138,6 +141,6 @@ impl Broker {
             presented: *presented,
             key: found.key.clone(),
         };
-        Ok((client, policy))
+        Ok((client, known))
     }
 }

@@ -260,7 +260,11 @@ fn record(asked: Asked, verdict: Verdict, came: Result<Came, Failed>) -> Probed 
             Report {
                 ending: Ending::Done,
                 verdict,
-                answer: Some(came.answered(metered, probed.upstream_request_id.clone(), took)),
+                answer: Some(Answered {
+                    upstream_request_id: probed.upstream_request_id.clone(),
+                    organization: probed.organization.clone(),
+                    ..came.answered(metered, took)
+                }),
             }
         }
         Err(failed) => {
@@ -305,15 +309,11 @@ fn has_plan_headers(headers: &HeaderMap) -> bool {
 }
 
 impl Came {
-    fn answered(
-        &self,
-        metered: Metered,
-        upstream_request_id: Option<String>,
-        took: Duration,
-    ) -> Answered {
+    fn answered(&self, metered: Metered, took: Duration) -> Answered {
         Answered {
             status: self.head.status.as_u16(),
-            upstream_request_id,
+            upstream_request_id: None,
+            organization: None,
             metered,
             first_byte: Some(took),
             body_hash: *blake3::hash(&self.body).as_bytes(),

@@ -32,6 +32,8 @@ pub struct Answered {
     pub status: u16,
     /// The upstream's `request-id`.
     pub upstream_request_id: Option<String>,
+    /// The organization that the answer names in `anthropic-organization-id`.
+    pub organization: Option<String>,
     /// What the meter counted.
     pub metered: Metered,
     /// From lease to the first byte of the body.

@@ -198,6 +198,18 @@ pub enum BillingClass {
     Plan,
 }
 
+impl BillingClass {
+    /// Its name, as people and programs read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metered => "metered",
+            Self::Cloud => "cloud",
+            Self::Gateway => "gateway",
+            Self::Plan => "plan",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::origin::{BaseUrl, PlainHttp};
-    use crate::profile::{Auth, BillingClass, Handing, Provenance, Source};
+    use crate::profile::{Auth, Handing, Provenance, Source};
     use crate::virtual_key::KeyId;
 
     fn profile(id: u128, billing: BillingClass) -> Profile {
@@ -203,7 +203,7 @@ mod tests {
                 ..declared()
             },
         ] {
-            let chosen = choose(&key_for(&[1]), |_| Some(&plan));
+            let chosen = choose(&key_for(&[1]), |_| Some(&plan), |_| Readiness::Ready);
             assert_eq!(chosen, Err(NoProfile::OnlyPlanLogins), "{plan:?}");
         }
     }

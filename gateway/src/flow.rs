@@ -43,7 +43,7 @@ async fn pass_on(
 
     let came = forward(&gateway.upstream, outgoing).await;
     let verdict = classify(&came);
-    let answer = record(lease, verdict, came)?;
+    let answer = record(lease, verdict, came).await?;
 
     models::present(&gateway.broker, &client, &asked, answer).await
 }

@@ -81,10 +81,12 @@ pub async fn once(
 
     let came = forward(upstream, outgoing).await;
     let verdict = classify(&came);
-    let answer = record(lease, verdict, came).map_err(|refusal| match refusal {
-        Refusal::Upstream { failed, .. } => NotBegun::no_answer(verdict, failed),
-        other => NotBegun::of(other),
-    })?;
+    let answer = record(lease, verdict, came)
+        .await
+        .map_err(|refusal| match refusal {
+            Refusal::Upstream { failed, .. } => NotBegun::no_answer(verdict, failed),
+            other => NotBegun::of(other),
+        })?;
     Ok(Begun {
         attempt,
         verdict,

@@ -6,8 +6,8 @@ use keyreeve_core::verdict::{Health, Verdict};
 use keyreeve_store::AttemptRow;
 use serde::Serialize;
 
+use super::AttemptView;
 use super::ledger::dollars;
-use super::{AttemptView, credential};
 use crate::Probed;
 
 /// How well each profile is.
@@ -90,7 +90,7 @@ impl CheckedView {
         Self {
             profile: profile.name.to_string(),
             base_url: profile.base_url.to_string(),
-            billing: credential::billing(profile.billing),
+            billing: profile.billing.name(),
             simulated: profile.simulated,
             health,
             words: words.to_owned(),
@@ -155,7 +155,7 @@ impl AskView {
     ) -> Self {
         Self {
             text,
-            billing: credential::billing(profile.billing),
+            billing: profile.billing.name(),
             organization_id,
             attempt: AttemptView::from(row),
         }

@@ -1,10 +1,12 @@
 //! Profiles and virtual keys, as lists show them.
 
 use jiff::Timestamp;
-use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Auth, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::virtual_key::VirtualKey;
-use keyreeve_store::Policy;
+use keyreeve_store::{Known, Policy};
 use serde::Serialize;
+
+use super::StandingView;
 
 /// Every profile.
 #[derive(Debug, Serialize)]
@@ -46,6 +48,8 @@ pub struct ProfileView {
     pub created_at: String,
     /// When its secret was last replaced.
     pub rotated_at: Option<String>,
+    /// Whether it may be used, and why not.
+    pub standing: StandingView,
 }
 
 /// Where a secret comes from.
@@ -131,18 +135,19 @@ pub enum KeyState {
 }
 
 impl ProfilesView {
-    /// Shows every profile of a policy.
-    pub fn of(policy: &Policy) -> Self {
-        let show = |profile| ProfileView::of(profile, policy.default_profile());
+    /// Shows every profile as it stands at `now`.
+    pub fn of(known: &Known, now: Timestamp) -> Self {
+        let show = |profile| ProfileView::of(profile, known, now);
         Self {
-            profiles: policy.profiles().iter().map(show).collect(),
+            profiles: known.policy.profiles().iter().map(show).collect(),
         }
     }
 }
 
 impl ProfileView {
-    /// Shows a profile; `default` is the one that `profile use` chose.
-    pub fn of(profile: &Profile, default: Option<ProfileId>) -> Self {
+    /// Shows a profile as it stands at `now`.
+    pub fn of(profile: &Profile, known: &Known, now: Timestamp) -> Self {
+        let default: Option<ProfileId> = known.policy.default_profile();
         Self {
             id: profile.id.to_string(),
             name: profile.name.to_string(),
@@ -153,12 +158,13 @@ impl ProfileView {
             family: profile.family.map(keyreeve_core::token::Family::code),
             hint: profile.hint.clone(),
             provenance: provenance(profile.provenance),
-            billing: billing(profile.billing),
+            billing: profile.billing.name(),
             handing: handing(profile.handing),
             simulated: profile.simulated,
             expires_at: profile.expires_at.map(|at| at.to_string()),
             created_at: profile.created_at.to_string(),
             rotated_at: profile.rotated_at.map(|at| at.to_string()),
+            standing: StandingView::of(profile, &known.standings, now),
         }
     }
 }
@@ -258,14 +264,5 @@ fn provenance(provenance: Provenance) -> &'static str {
         Provenance::AntLogin => "ant-login",
         Provenance::Gateway => "gateway",
         Provenance::Unknown => "unknown",
-    }
-}
-
-pub(super) fn billing(billing: BillingClass) -> &'static str {
-    match billing {
-        BillingClass::Metered => "metered",
-        BillingClass::Cloud => "cloud",
-        BillingClass::Gateway => "gateway",
-        BillingClass::Plan => "plan",
     }
 }

@@ -9,6 +9,7 @@ mod handed;
 mod import;
 mod ledger;
 mod reading;
+mod standing;
 mod status;
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ pub use handed::CredentialView;
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use reading::{FixView, ProblemView, ReadingView};
+pub use standing::{ReasonView, StandingView};
 pub use status::{PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusView};
 
 /// Which shapes these are. It rises when a field goes or means something else.

@@ -31,6 +31,7 @@ fn answered(status: u16, body: &str) -> Report {
         answer: Some(Answered {
             status,
             upstream_request_id: None,
+            organization: None,
             metered,
             first_byte: None,
             body_hash: [0; 32],

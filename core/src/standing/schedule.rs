@@ -127,6 +127,8 @@ pub(super) enum Aim {
     Clears,
     /// It says nothing about a credential.
     Neutral,
+    /// It says that the credential was let in, and no more.
+    LetIn,
     /// A limit or the money.
     Rests(Schedule),
     /// The credential is refused.
@@ -143,7 +145,8 @@ impl Aim {
             Effect::Blocked => Self::Blocks,
             Effect::OutOfCredit | Effect::SpentUntil => Self::Rests(Schedule::Billing),
             Effect::CoolUntil | Effect::CoolModelUntil => Self::Rests(Schedule::Limit),
-            Effect::Transient | Effect::Feature | Effect::Request | Effect::Config => Self::Neutral,
+            Effect::Feature | Effect::Request => Self::LetIn,
+            Effect::Transient | Effect::Config => Self::Neutral,
         }
     }
 }

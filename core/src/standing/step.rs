@@ -49,7 +49,8 @@ pub fn step(standing: Standing, heard: &Heard, now: Timestamp) -> Standing {
     let asked_after = |moment: Timestamp| heard.asked_at > moment || moment > now;
     let is_news = standing.since().is_none_or(asked_after);
     match Aim::of(heard.verdict) {
-        Aim::Neutral => standing,
+        Aim::LetIn if is_news && was_suspected(&standing) => Standing::Ready,
+        Aim::LetIn | Aim::Neutral => release(standing, heard),
         Aim::Clears if is_news => Standing::Ready,
         Aim::Clears => standing,
         Aim::Blocks => match standing {
@@ -69,6 +70,33 @@ fn set_by_a_person(standing: &Standing) -> bool {
         Standing::Drained { .. } => true,
         Standing::Resting(rest) => rest.schedule == Schedule::Person,
         Standing::Ready | Standing::Blocked { .. } | Standing::Dead { .. } => false,
+    }
+}
+
+fn was_suspected(standing: &Standing) -> bool {
+    match standing {
+        Standing::Resting(rest) => was_refused(rest),
+        Standing::Ready
+        | Standing::Blocked { .. }
+        | Standing::Dead { .. }
+        | Standing::Drained { .. } => false,
+    }
+}
+
+/// A probe that found nothing out lets another try.
+fn release(standing: Standing, heard: &Heard) -> Standing {
+    match standing {
+        Standing::Resting(rest) if rest.probed.is_some_and(|probed| heard.asked_at >= probed) => {
+            Standing::Resting(Rest {
+                probed: None,
+                ..rest
+            })
+        }
+        Standing::Ready
+        | Standing::Resting(_)
+        | Standing::Blocked { .. }
+        | Standing::Dead { .. }
+        | Standing::Drained { .. } => standing,
     }
 }
 

@@ -25,8 +25,8 @@ use tally::Tally;
 ///
 /// # Errors
 /// The [`Failed`] attempt, as a refusal to the client.
-pub(crate) fn record(
-    lease: Lease,
+pub(crate) async fn record(
+    mut lease: Lease,
     verdict: Verdict,
     came: Result<Answer, Failed>,
 ) -> Result<Response, Refusal> {
@@ -34,10 +34,16 @@ pub(crate) fn record(
         Ok(answer) => answer,
         Err(failed) => {
             let request = lease.request;
-            lease.report(Report {
+            let report = Report {
                 verdict,
                 ..Report::unanswered(failed.ending())
-            });
+            };
+            if failed.is_the_upstreams() {
+                lease.heard(verdict, None, None).await;
+                lease.report(report);
+            } else {
+                lease.report_unheard(report);
+            }
             return Err(Refusal::Upstream { request, failed });
         }
     };
@@ -52,6 +58,10 @@ pub(crate) fn record(
         silence,
         mask,
     } = answer;
+    // Before the client can ask again.
+    lease
+        .heard(verdict, Some(status.as_u16()), organization(&headers))
+        .await;
     let tally = Tally::new(lease, verdict, status, &headers);
     keep_answer_headers(&mut headers);
     mask.headers(&mut headers);
@@ -70,6 +80,14 @@ pub(crate) fn record(
 }
 
 impl Failed {
+    /// Whether it is the upstream that failed, and not what was asked of it.
+    fn is_the_upstreams(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Broken(_) | Self::TimedOut(_) | Self::CutAtOnce => true,
+            Self::Redirect(_) | Self::Address | Self::Unsendable => false,
+        }
+    }
+
     /// Whether anything can have been produced, and so billed.
     fn ending(&self) -> Ending {
         match self {
@@ -79,6 +97,11 @@ impl Failed {
             Self::Broken(_) | Self::TimedOut(_) | Self::CutAtOnce => Ending::Incomplete,
         }
     }
+}
+
+/// The organization that an answer names.
+fn organization(headers: &HeaderMap) -> Option<&str> {
+    headers.get("anthropic-organization-id")?.to_str().ok()
 }
 
 fn keep_answer_headers(headers: &mut HeaderMap) {

@@ -116,6 +116,8 @@ impl Tally {
             answer: Some(Answered {
                 status: self.status,
                 upstream_request_id: self.upstream_request_id.take(),
+                // Told at the answer's beginning.
+                organization: None,
                 metered,
                 first_byte: self.first_byte,
                 body_hash: *self.hash.finalize().as_bytes(),

@@ -26,3 +26,4 @@ mod routes;
 mod smuggling;
 mod splits;
 mod stage;
+mod standings;

@@ -43,6 +43,30 @@ pub(crate) enum Profile {
         /// Its name
         name: Name,
     },
+    /// Use a profile again: forget that it rests, is blocked or is dead
+    Wake {
+        /// Its name
+        name: Name,
+    },
+    /// Leave a profile out for a while
+    #[command(after_help = "Example:\n  keyreeve profile rest work --for 2h")]
+    Rest {
+        /// Its name
+        name: Name,
+        /// For how long, such as 10m, 12h or 30d
+        #[arg(long = "for", value_name = "SPAN", default_value = "1h")]
+        span: String,
+    },
+    /// Leave a profile out until it is enabled; what is on its way goes on
+    Drain {
+        /// Its name
+        name: Name,
+    },
+    /// Take a drained profile in again
+    Enable {
+        /// Its name
+        name: Name,
+    },
 }
 
 /// `profile add`

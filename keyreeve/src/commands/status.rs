@@ -11,17 +11,17 @@ use crate::settings::{Detail, Status};
 use crate::wiring::World;
 
 pub(super) fn run(status: Status, world: &World) -> Result<(), CommandError> {
-    let policy = world.store()?.policy()?;
+    let known = world.store()?.known()?;
     let own = Own {
-        profiles: policy.profiles().to_vec(),
-        default: policy.default_profile(),
+        profiles: known.policy.profiles().to_vec(),
+        default: known.policy.default_profile(),
         bindings: Vec::new(),
     };
     let snapshot = world.gather(&status.arguments, own);
     let resolution = resolve(&snapshot, status.client);
     let (profiles, keys) = (
-        ProfilesView::of(&policy).profiles,
-        KeysView::of(&policy, world.snapshot.now).keys,
+        ProfilesView::of(&known, world.snapshot.now).profiles,
+        KeysView::of(&known.policy, world.snapshot.now).keys,
     );
     let view = StatusView {
         resolution: (&resolution).into(),

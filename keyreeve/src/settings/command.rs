@@ -185,7 +185,7 @@ impl Command {
             Some(args::Command::Inspect(typed)) => Self::Inspect(Inspect {
                 from: given(typed.input.is_some()),
             }),
-            Some(args::Command::Profile(typed)) => Self::Profile(Profile::of(typed)?),
+            Some(args::Command::Profile(typed)) => Self::Profile(Profile::of(typed, now)?),
             Some(args::Command::Key(typed)) => Self::Key(key(typed, now)?),
             Some(args::Command::Import(typed)) => Self::Import(Import::of(typed)),
             Some(args::Command::Connect(typed)) => Self::Connect(Connect {

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use keyreeve_core::api::Api;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, Handing, Name};
+use keyreeve_core::standing::{Act, Schedule};
 
 use crate::args;
 use crate::settings::Problem;
 use crate::settings::command::{Given, given};
+use crate::settings::when::span;
 
 /// `profile …`
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub(crate) enum Profile {
     Link { name: Name, key: Option<Name> },
     Unlink(Name),
     Remove(Name),
+    Act { name: Name, act: Act },
 }
 
 /// `profile add`
@@ -75,7 +79,7 @@ impl Profile {
     ///
     /// # Errors
     /// Every argument that makes none.
-    pub(super) fn of(typed: args::Profile) -> Result<Self, Vec<Problem>> {
+    pub(super) fn of(typed: args::Profile, now: Timestamp) -> Result<Self, Vec<Problem>> {
         Ok(match typed {
             args::Profile::Add(typed) => Self::Add(add_profile(typed)?),
             args::Profile::List => Self::List,
@@ -92,8 +96,36 @@ impl Profile {
             },
             args::Profile::Unlink { name } => Self::Unlink(name),
             args::Profile::Remove { name } => Self::Remove(name),
+            args::Profile::Wake { name } => Self::Act {
+                name,
+                act: Act::Wake,
+            },
+            args::Profile::Rest { name, span } => Self::Act {
+                name,
+                act: rest(&span, now)?,
+            },
+            args::Profile::Drain { name } => Self::Act {
+                name,
+                act: Act::Drain,
+            },
+            args::Profile::Enable { name } => Self::Act {
+                name,
+                act: Act::Enable,
+            },
         })
     }
+}
+
+fn rest(typed: &str, now: Timestamp) -> Result<Act, Vec<Problem>> {
+    let wrong = |text: String| vec![Problem::of_flag("--for", text)];
+    let span = span(typed).map_err(wrong)?;
+    if span > Schedule::Person.longest() {
+        let text = "a profile rests for 32 days at the most: `keyreeve profile drain NAME` leaves it out for good";
+        return Err(wrong(text.to_owned()));
+    }
+    let until = now.checked_add(span);
+    let until = until.map_err(|_| wrong(format!("`{typed}` is too far away")))?;
+    Ok(Act::Rest { until })
 }
 
 fn add_profile(mut typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {

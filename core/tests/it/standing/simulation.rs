@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, BillingClass, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::select::{Entry, NoProfile, choose};
 use keyreeve_core::standing::{
     Heard, Jitter, Kept, Organization, Readiness, RequestClass, Scope, Scopes, Standing, claim,
@@ -136,6 +136,8 @@ fn id_of(profile: usize) -> ProfileId {
 
 fn profile(number: usize) -> Profile {
     Profile {
+        handing: Handing::Leased,
+        expires_at: None,
         id: id_of(number),
         name: format!("p{number}").parse().unwrap(),
         source: Source::Sealed,

@@ -100,6 +100,26 @@ fn who_is_told_of_a_limit_was_let_in() {
 }
 
 #[test]
+fn who_is_told_that_the_request_is_wrong_was_let_in_and_no_more() {
+    assert_eq!(
+        after(&[(0, refused()), (1, wrong_request())]),
+        Standing::Ready
+    );
+    let credit = after(&[(0, out_of_credit())]);
+    assert_eq!(step(credit, &heard(wrong_request(), at(1)), at(2)), credit);
+}
+
+#[test]
+fn a_probe_that_found_nothing_out_lets_another_try() {
+    let suspected = after(&[(0, refused())]);
+    let claimed = claim(&suspected, at(10)).unwrap();
+    let before = step(claimed, &heard(overloaded(), at(9)), at(11));
+    assert_eq!(before, claimed, "somebody else's answer");
+    let released = step(claimed, &heard(overloaded(), at(10)), at(11));
+    assert_eq!(readiness(&released, at(11)), Readiness::Probe);
+}
+
+#[test]
 fn blocked_waits_for_a_person() {
     let standing = after(&[(0, blocked())]);
     assert!(matches!(
@@ -111,12 +131,7 @@ fn blocked_waits_for_a_person() {
 
 #[test]
 fn what_says_nothing_about_a_credential_changes_nothing() {
-    for verdict in [
-        overloaded(),
-        upstream_failed(),
-        wrong_request(),
-        Verdict::no_answer(),
-    ] {
+    for verdict in [overloaded(), upstream_failed(), Verdict::no_answer()] {
         for before in [
             Standing::Ready,
             after(&[(0, limited())]),

@@ -3,12 +3,13 @@
 mod add;
 mod link;
 mod show;
+mod standing;
 
 pub(super) use show::table;
 
 use keyreeve_core::profile::{Name, Profile, Source};
 use keyreeve_core::virtual_key::VirtualKey;
-use keyreeve_store::{Policy, Store};
+use keyreeve_store::Policy;
 
 use super::pasted;
 use crate::error::{CommandError, Exit};
@@ -26,6 +27,7 @@ pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), Comma
         settings::Profile::Link { name, key } => link::link(&name, key.as_ref(), world),
         settings::Profile::Unlink(name) => link::unlink(&name, world),
         settings::Profile::Remove(name) => remove(&name, world),
+        settings::Profile::Act { name, act } => standing::act(&name, act, world),
     }
 }
 
@@ -134,8 +136,9 @@ fn not_ours(name: &Name, place: &str) -> CommandError {
 
 fn remove(name: &Name, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
-    let policy = store.policy()?;
-    let profile = find(&policy, name)?;
+    let known = store.known()?;
+    let policy = &known.policy;
+    let profile = find(policy, name)?;
     store.remove_profile(profile.id)?;
     world
         .output
@@ -147,7 +150,7 @@ fn remove(name: &Name, world: &World) -> Result<(), CommandError> {
     for key in left {
         world.output.note(&what_is_left(key, name));
     }
-    show::gone(profile, world)
+    show::gone(profile, &known, world)
 }
 
 fn what_is_left(key: &VirtualKey, name: &Name) -> String {
@@ -155,9 +158,4 @@ fn what_is_left(key: &VirtualKey, name: &Name) -> String {
         1 => format!("key `{}` has no profile left", key.name),
         _ => format!("key `{}` goes on without `{name}`", key.name),
     }
-}
-
-/// A profile by its name, as the store has it after a change.
-fn again(name: &Name, store: &Store) -> Result<Profile, CommandError> {
-    Ok(find(&*store.policy()?, name)?.clone())
 }

@@ -2,16 +2,15 @@
 
 use keyreeve_broker::view::{ProfileView, ProfilesView, SourceView};
 use keyreeve_core::profile::{Name, Profile};
-use keyreeve_store::Store;
+use keyreeve_store::{Known, Store};
 
-use super::{again, find};
+use super::{find, standing};
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table, to_the_minute};
 use crate::wiring::World;
 
 pub(super) fn list(world: &World) -> Result<(), CommandError> {
-    let policy = world.store()?.policy()?;
-    let view = ProfilesView::of(&policy);
+    let view = ProfilesView::of(&world.store()?.known()?, world.snapshot.now);
     if world.output.format() == Format::Json {
         return Ok(world.output.document(&view)?);
     }
@@ -25,8 +24,8 @@ pub(super) fn list(world: &World) -> Result<(), CommandError> {
 
 /// The profiles as columns.
 pub(in crate::commands) fn table(profiles: &[ProfileView]) -> Table {
-    let columns =
-        ["profile", "secret", "sent to", "as", "billed"].map(|title| (title, Align::Left));
+    let columns = ["profile", "secret", "sent to", "as", "billed", "standing"]
+        .map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);
     for profile in profiles {
         let mark = if profile.default { " (default)" } else { "" };
@@ -36,14 +35,15 @@ pub(in crate::commands) fn table(profiles: &[ProfileView]) -> Table {
             profile.base_url.clone(),
             profile.auth.to_owned(),
             billed(profile).to_owned(),
+            standing::state(&profile.standing),
         ]);
     }
     table
 }
 
 pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
-    let policy = world.store()?.policy()?;
-    let view = ProfileView::of(find(&policy, name)?, policy.default_profile());
+    let known = world.store()?.known()?;
+    let view = ProfileView::of(find(&known.policy, name)?, &known, world.snapshot.now);
     if world.output.format() == Format::Json {
         return Ok(world.output.document(&view)?);
     }
@@ -66,6 +66,10 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
             .as_deref()
             .map(|at| ("rotated", to_the_minute(at))),
     );
+    lines.push(("standing", standing::state(&view.standing)));
+    for reason in &view.standing.reasons {
+        lines.extend(standing::reason(reason));
+    }
     let mark = if view.default { " (default)" } else { "" };
     world.output.headline(&format!("{}{mark}", view.name))?;
     for (what, value) in lines {
@@ -77,18 +81,21 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
 /// After a change, programs get the profile as it is now; people were told already.
 pub(super) fn changed(name: &Name, store: &Store, world: &World) -> Result<(), CommandError> {
     if world.output.format() == Format::Json {
-        let default = store.policy()?.default_profile();
-        world
-            .output
-            .document(&ProfileView::of(&again(name, store)?, default))?;
+        let known = store.known()?;
+        let profile = find(&known.policy, name)?;
+        // What was just done is not before now.
+        let view = ProfileView::of(profile, &known, keyreeve_os::world::now());
+        world.output.document(&view)?;
     }
     Ok(())
 }
 
 /// After a removal, programs get the profile as it was.
-pub(super) fn gone(profile: &Profile, world: &World) -> Result<(), CommandError> {
+pub(super) fn gone(profile: &Profile, known: &Known, world: &World) -> Result<(), CommandError> {
     if world.output.format() == Format::Json {
-        world.output.document(&ProfileView::of(profile, None))?;
+        let mut view = ProfileView::of(profile, known, world.snapshot.now);
+        view.default = false;
+        world.output.document(&view)?;
     }
     Ok(())
 }

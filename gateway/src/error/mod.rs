@@ -4,11 +4,13 @@
 //! private cause goes to the log only; where waiting cannot help, clients are told not to retry, because both SDKs and
 //! Claude Code would otherwise ask up to eleven times (docs/facts.md#claude-code).
 
-use axum::http::{HeaderValue, StatusCode, header};
+mod lease;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{LeaseError, NotAllowed};
 use keyreeve_core::peek::Unreadable;
-use keyreeve_core::virtual_key::{Malformed, Refused};
+use keyreeve_core::virtual_key::Malformed;
 use keyreeve_os::world;
 use keyreeve_store::RequestId;
 use serde::Serialize;
@@ -79,7 +81,7 @@ pub(crate) enum Refusal {
 }
 
 /// How a refusal is sent.
-struct Shape {
+pub(super) struct Shape {
     status: StatusCode,
     kind: &'static str,
     /// Stable, for tests and the log.
@@ -88,11 +90,36 @@ struct Shape {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Retry {
+pub(super) enum Retry {
     /// Nothing changes by asking again.
     Pointless,
     /// It may work in a moment.
     Soon,
+    /// It may work after so many seconds.
+    After(u64),
+}
+
+/// Beyond this many seconds clients are told not to wait: it would be no help to the person before them.
+const WORTH_WAITING: u64 = 60;
+
+impl Retry {
+    fn put(self, headers: &mut HeaderMap) {
+        let no = HeaderValue::from_static("false");
+        match self {
+            Self::Pointless => {
+                headers.insert("x-should-retry", no);
+            }
+            Self::Soon => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
+            }
+            Self::After(seconds) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                if seconds > WORTH_WAITING {
+                    headers.insert("x-should-retry", no);
+                }
+            }
+        }
+    }
 }
 
 impl From<NotAllowed> for Refusal {
@@ -126,10 +153,7 @@ impl Refusal {
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert("request-id", id);
         }
-        match shape.retry {
-            Retry::Pointless => headers.insert("x-should-retry", HeaderValue::from_static("false")),
-            Retry::Soon => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1")),
-        };
+        shape.retry.put(headers);
         answer
     }
 
@@ -143,7 +167,7 @@ impl Refusal {
     /// The text a client sees: the outer sentence, and for leases what their owner can do.
     fn for_client(&self) -> String {
         match self {
-            Self::Lease(error) => lease_text(error),
+            Self::Lease(error) => lease::text(error),
             Self::Upstream { failed, .. } => failed.to_string(),
             other => other.to_string(),
         }
@@ -158,7 +182,7 @@ impl Refusal {
             Self::AdminKey => (401, AUTHENTICATION, "admin_key", Pointless),
             Self::TwoKeys => (400, REQUEST, "two_keys", Pointless),
             Self::MistypedKey(_) => (401, AUTHENTICATION, "mistyped_key", Pointless),
-            Self::Lease(error) => return lease_shape(error),
+            Self::Lease(error) => return lease::shape(error),
             Self::Model { .. } => (403, PERMISSION, "model_not_allowed", Pointless),
             Self::NoModel { .. } => (400, REQUEST, "no_model", Pointless),
             Self::Body(_) => (400, REQUEST, "unreadable_body", Pointless),
@@ -177,63 +201,19 @@ impl Refusal {
     }
 }
 
-const AUTHENTICATION: &str = "authentication_error";
-const PERMISSION: &str = "permission_error";
+pub(super) const AUTHENTICATION: &str = "authentication_error";
+pub(super) const PERMISSION: &str = "permission_error";
 const REQUEST: &str = "invalid_request_error";
-const API: &str = "api_error";
+pub(super) const API: &str = "api_error";
 
 impl Shape {
-    fn new(status: u16, kind: &'static str, code: &'static str, retry: Retry) -> Self {
+    pub(super) fn new(status: u16, kind: &'static str, code: &'static str, retry: Retry) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
             status,
             kind,
             code,
             retry,
-        }
-    }
-}
-
-fn lease_shape(error: &LeaseError) -> Shape {
-    use Retry::{Pointless, Soon};
-    let (status, kind, code, retry) = match error {
-        LeaseError::NotAllowed(NotAllowed::Unknown) => {
-            (401, AUTHENTICATION, "unknown_key", Pointless)
-        }
-        LeaseError::NotAllowed(NotAllowed::Refused(Refused::Revoked)) => {
-            (401, AUTHENTICATION, "revoked_key", Pointless)
-        }
-        LeaseError::NotAllowed(NotAllowed::Refused(Refused::Expired)) => {
-            (401, AUTHENTICATION, "expired_key", Pointless)
-        }
-        LeaseError::NotAllowed(NotAllowed::Store(_)) => (503, API, "store_unavailable", Soon),
-        LeaseError::NoProfile(_) => (403, PERMISSION, "no_profile", Pointless),
-        LeaseError::Source { source, .. } if source.may_pass() => (503, API, "no_secret", Soon),
-        LeaseError::Source { .. } => (503, API, "no_secret", Pointless),
-        LeaseError::Refused { .. } => (403, PERMISSION, "credential_refused", Pointless),
-        LeaseError::Ledger(_) | LeaseError::LedgerClosed => (503, API, "ledger_unavailable", Soon),
-        LeaseError::Randomness => (503, API, "no_randomness", Soon),
-    };
-    Shape::new(status, kind, code, retry)
-}
-
-/// What the key's holder reads. The owner's own details (which file, which error) stay in the log.
-fn lease_text(error: &LeaseError) -> String {
-    match error {
-        LeaseError::NotAllowed(NotAllowed::Unknown) => {
-            "unknown keyreeve key: it was removed, rotated, or belongs to another store (`keyreeve key list`)".to_owned()
-        }
-        LeaseError::NotAllowed(NotAllowed::Refused(refused)) => refused.to_string(),
-        LeaseError::NoProfile(none) => none.to_string(),
-        LeaseError::Refused { source, .. } => source.to_string(),
-        LeaseError::Source { profile, .. } => format!(
-            "the credential of profile {profile} cannot be had: `keyreeve profile show {profile}` and the gateway's log say why"
-        ),
-        LeaseError::NotAllowed(NotAllowed::Store(_))
-        | LeaseError::Ledger(_)
-        | LeaseError::LedgerClosed
-        | LeaseError::Randomness => {
-            format!("{error}: nothing is sent without a record; see the gateway's log")
         }
     }
 }

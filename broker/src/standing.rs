@@ -1,0 +1,330 @@
+//! How profiles stand: read before each lease, changed by what is heard of it.
+//!
+//! Invariants: where every scope is ready nothing is looked up and nothing is written; a probe is given out only after its
+//! claim is committed; circuits of failing upstreams live in memory, all else in the store.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use keyreeve_core::origin::Origin;
+use keyreeve_core::profile::{Profile, Source};
+use keyreeve_core::select::{self, Chosen, NoProfile};
+use keyreeve_core::standing::{
+    self, Circuit, CircuitScope, Heard, Jitter, Kept, Organization, Outcome, Readiness,
+    RequestClass, Scope, Scopes, Standing,
+};
+use keyreeve_core::verdict::Verdict;
+use keyreeve_core::virtual_key::VirtualKey;
+use keyreeve_os::world;
+use keyreeve_store::{Changed, Known, Operation, Standings};
+use tokio::sync::oneshot;
+
+use crate::Broker;
+
+/// An attempt, as standings see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    scopes: Scopes,
+    origin: Origin,
+    kept: Kept,
+    asked_at: Timestamp,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Came<'a> {
+    pub(crate) verdict: Verdict,
+    pub(crate) status: Option<u16>,
+    /// The organization that the answer names.
+    pub(crate) organization: Option<&'a str>,
+}
+
+/// A change on its way to the store.
+pub(crate) type Pending = oneshot::Receiver<StoreResult<Changed>>;
+
+type StoreResult<T> = Result<T, keyreeve_store::Error>;
+
+impl Attempt {
+    pub(crate) fn new(
+        profile: &Profile,
+        class: Option<RequestClass>,
+        standings: &Standings,
+        asked_at: Timestamp,
+    ) -> Self {
+        Self {
+            scopes: Scopes {
+                profile: profile.id,
+                organization: standings.organization(profile.id).cloned(),
+                class,
+            },
+            origin: profile.base_url.origin().clone(),
+            kept: kept(&profile.source),
+            asked_at,
+        }
+    }
+}
+
+/// What has a limit in common with a request.
+pub(crate) fn class(operation: Operation, model: Option<&str>) -> Option<RequestClass> {
+    match operation {
+        Operation::Messages => model.and_then(RequestClass::of_model),
+        Operation::CountTokens => Some(RequestClass::count_tokens()),
+        Operation::Models => Some(RequestClass::models()),
+    }
+}
+
+fn kept(source: &Source) -> Kept {
+    match source {
+        Source::Sealed => Kept::Sealed,
+        Source::Environment { .. }
+        | Source::File { .. }
+        | Source::Command { .. }
+        | Source::SdkProfile { .. }
+        | Source::Ant { .. }
+        | Source::ClaudeLogin { .. } => Kept::Fetched,
+    }
+}
+
+impl Broker {
+    /// Chooses among a key's profiles as they stand at `now`.
+    pub(crate) fn choose<'p>(
+        &self,
+        key: &VirtualKey,
+        known: &'p Known,
+        class: Option<&RequestClass>,
+        now: Timestamp,
+    ) -> Result<Chosen<'p>, NoProfile> {
+        select::choose(
+            key,
+            |id| known.policy.profile(id),
+            |profile| {
+                let attempt = || Attempt::new(profile, class.cloned(), &known.standings, now);
+                self.readiness(profile, &known.standings, attempt, class, now)
+            },
+        )
+    }
+
+    fn readiness(
+        &self,
+        profile: &Profile,
+        standings: &Standings,
+        attempt: impl FnOnce() -> Attempt,
+        class: Option<&RequestClass>,
+        now: Timestamp,
+    ) -> Readiness {
+        let upstream = self
+            .circuits
+            .readiness(profile.base_url.origin(), class, now);
+        if standings.all_ready() {
+            return upstream;
+        }
+        let scopes = attempt().scopes.all();
+        let own = scopes
+            .iter()
+            .map(|scope| standing::readiness(&standings.of(scope), now));
+        standing::combine(own.chain([upstream]))
+    }
+
+    /// Takes the probe of every scope that has one to give; whether it was had.
+    ///
+    /// # Errors
+    /// When the claim cannot be committed.
+    pub(crate) async fn claim(
+        &self,
+        attempt: &Attempt,
+        standings: &Standings,
+    ) -> StoreResult<bool> {
+        let now = attempt.asked_at;
+        if !self
+            .circuits
+            .claim(&attempt.origin, attempt.scopes.class.as_ref(), now)
+        {
+            return Ok(false);
+        }
+        for scope in attempt.scopes.all() {
+            if standing::claim(&standings.of(&scope), now).is_none() {
+                continue;
+            }
+            let claimed = self.change(scope, move |standing| {
+                standing::claim(&standing, now).unwrap_or(standing)
+            })?;
+            let Ok(changed) = claimed.await else {
+                return Err(keyreeve_store::Error::Closed);
+            };
+            let changed = changed?;
+            if changed.before == changed.after {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes in that an attempt was given up before anything came of it: its probe is free again.
+    pub(crate) fn forget(&self, attempt: &Attempt) {
+        self.hear(
+            attempt,
+            Came {
+                verdict: Verdict::of_stream_end(false, None, None),
+                status: Some(200),
+                organization: None,
+            },
+        );
+    }
+
+    /// Takes in what came of an attempt. What it changes is on its way to the store when this returns.
+    pub(crate) fn hear(&self, attempt: &Attempt, came: Came<'_>) -> Vec<Pending> {
+        let now = world::now();
+        let Ok(known) = self.store.known() else {
+            // The next lease will say that the store cannot be read.
+            return Vec::new();
+        };
+        let mut scopes = attempt.scopes.clone();
+        if let Some(named) = named(&attempt.origin, came.organization) {
+            if known.standings.organization(scopes.profile) != Some(&named) {
+                // Closed: there is nobody left to remember it for.
+                self.store
+                    .queue_organization(scopes.profile, named.clone())
+                    .ok();
+            }
+            scopes.organization = Some(named);
+        }
+        let class = scopes.class.as_ref();
+        let outcome = Outcome::of(came.verdict, came.status);
+        self.circuits
+            .hear(&attempt.origin, class, outcome, attempt.asked_at, now);
+        let heard = Heard {
+            verdict: came.verdict,
+            asked_at: attempt.asked_at,
+            kept: attempt.kept,
+            jitter: Jitter(world::random::<1>().map_or(0, |[byte]| byte)),
+        };
+        concerned(&scopes, came.verdict, &known.standings)
+            .into_iter()
+            .filter(|scope| {
+                let before = known.standings.of(scope);
+                standing::step(before, &heard, now) != before
+            })
+            .filter_map(|scope| {
+                tracing::info!(?scope, verdict = came.verdict.code(), "standing");
+                self.change(scope, move |before| standing::step(before, &heard, now))
+                    .ok()
+            })
+            .collect()
+    }
+
+    fn change(
+        &self,
+        scope: Scope,
+        step: impl FnOnce(Standing) -> Standing + Send + 'static,
+    ) -> StoreResult<Pending> {
+        let (tell, told) = oneshot::channel();
+        self.store.queue_standing(scope, step, move |changed| {
+            if let Err(error) = &changed {
+                tracing::warn!(%error, "a standing could not be remembered");
+            }
+            // Nobody waits for what is told at the end of a stream.
+            tell.send(changed).ok();
+        })?;
+        Ok(told)
+    }
+}
+
+/// What strikes a scope is told to it alone; what strikes none, such as a success, to all that the request stood under.
+fn concerned(scopes: &Scopes, verdict: Verdict, standings: &Standings) -> Vec<Scope> {
+    match scopes.struck(verdict) {
+        Some(scope) => vec![scope],
+        None if standings.all_ready() => Vec::new(),
+        None => scopes.all(),
+    }
+}
+
+fn named(origin: &Origin, organization: Option<&str>) -> Option<Organization> {
+    Organization::new(origin, organization?).ok()
+}
+
+/// The short circuits of upstreams that fail.
+#[derive(Debug, Default)]
+pub(crate) struct Circuits(Mutex<HashMap<CircuitScope, Circuit>>);
+
+/// More than these are never kept: which models there are is what clients say.
+const MOST_CIRCUITS: usize = 256;
+
+impl Circuits {
+    fn readiness(
+        &self,
+        origin: &Origin,
+        class: Option<&RequestClass>,
+        now: Timestamp,
+    ) -> Readiness {
+        let circuits = self.lock();
+        if circuits.is_empty() {
+            return Readiness::Ready;
+        }
+        let found = scopes(origin, class);
+        let found = found.iter().filter_map(|scope| circuits.get(scope));
+        standing::combine(found.map(|circuit| circuit.readiness(now)))
+    }
+
+    /// Takes the probes of what is open; false where somebody else has one.
+    fn claim(&self, origin: &Origin, class: Option<&RequestClass>, now: Timestamp) -> bool {
+        let mut circuits = self.lock();
+        let mut all = true;
+        for scope in scopes(origin, class) {
+            let Some(circuit) = circuits.get_mut(&scope) else {
+                continue;
+            };
+            if circuit.readiness(now) == Readiness::Ready {
+                continue;
+            }
+            match circuit.claim(now) {
+                Some(claimed) => *circuit = claimed,
+                None => all = false,
+            }
+        }
+        all
+    }
+
+    fn hear(
+        &self,
+        origin: &Origin,
+        class: Option<&RequestClass>,
+        outcome: Outcome,
+        asked_at: Timestamp,
+        now: Timestamp,
+    ) {
+        let mut circuits = self.lock();
+        let [whole, of_class] = scopes(origin, class);
+        let failed = match outcome {
+            Outcome::Silent => return,
+            Outcome::Lives => {
+                circuits.remove(&whole);
+                circuits.remove(&of_class);
+                return;
+            }
+            Outcome::Overloaded => {
+                circuits.remove(&whole);
+                of_class
+            }
+            Outcome::Fails => whole,
+        };
+        if circuits.len() >= MOST_CIRCUITS {
+            circuits.clear();
+        }
+        let circuit = circuits.entry(failed).or_default();
+        *circuit = circuit.failed(asked_at, now);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CircuitScope, Circuit>> {
+        // Each change is one insertion: what a panic leaves is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The whole upstream, and what of it the request asks; the same where it asks no model.
+fn scopes(origin: &Origin, class: Option<&RequestClass>) -> [CircuitScope; 2] {
+    [None, class.cloned()].map(|class| CircuitScope {
+        origin: origin.clone(),
+        class,
+    })
+}
