@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::report::{self, Report};
 use crate::sources::{self, SourceError};
-use crate::standing::{self, Attempt, Came, Pending};
+use crate::standing::{Asked, Attempt, Came, Pending};
 use crate::{Broker, Client, NotAllowed};
 
 /// How often a lease tries to have a probe that others want, too.
@@ -174,13 +174,12 @@ impl Broker {
         client: &Client,
         ask: &Ask,
     ) -> Result<(Client, Profile, Attempt), LeaseError> {
-        let class = standing::class(ask.operation, ask.model.as_deref());
         for _ in 0..MOST_CLAIMS {
             let (client, known) = self.known(&client.presented)?;
             let Known { standings, .. } = &known;
-            let now = world::now();
-            let chosen = self.choose(&client.key, &known, class.as_ref(), now)?;
-            let attempt = Attempt::new(chosen.profile, class.clone(), standings, now);
+            let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
+            let chosen = self.choose(&client.key, &known, &asked)?;
+            let attempt = Attempt::new(chosen.profile, &asked, standings);
             let had = match chosen.entry {
                 Entry::Freely => true,
                 Entry::AsProbe => {

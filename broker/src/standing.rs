@@ -29,6 +29,8 @@ pub(crate) struct Attempt {
     origin: Origin,
     kept: Kept,
     asked_at: Timestamp,
+    /// Whether all was ready when it was leased: then a success says nothing new.
+    all_was_ready: bool,
 }
 
 /// What came of an attempt.
@@ -45,32 +47,44 @@ pub(crate) type Pending = oneshot::Receiver<StoreResult<Changed>>;
 
 type StoreResult<T> = Result<T, keyreeve_store::Error>;
 
+/// What is asked, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// What has a limit in common with it; none where it names no model.
+    class: Option<RequestClass>,
+    at: Timestamp,
+}
+
+impl Asked {
+    pub(crate) fn new(operation: Operation, model: Option<&str>, at: Timestamp) -> Self {
+        let class = match operation {
+            Operation::Messages => model.and_then(RequestClass::of_model),
+            Operation::CountTokens => Some(RequestClass::count_tokens()),
+            Operation::Models => Some(RequestClass::models()),
+        };
+        Self { class, at }
+    }
+}
+
 impl Attempt {
-    pub(crate) fn new(
-        profile: &Profile,
-        class: Option<RequestClass>,
-        standings: &Standings,
-        asked_at: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(profile: &Profile, asked: &Asked, standings: &Standings) -> Self {
         Self {
             scopes: Scopes {
                 profile: profile.id,
                 organization: standings.organization(profile.id).cloned(),
-                class,
+                class: asked.class.clone(),
             },
             origin: profile.base_url.origin().clone(),
             kept: kept(&profile.source),
-            asked_at,
+            asked_at: asked.at,
+            all_was_ready: standings.all_ready(),
         }
     }
-}
 
-/// What has a limit in common with a request.
-pub(crate) fn class(operation: Operation, model: Option<&str>) -> Option<RequestClass> {
-    match operation {
-        Operation::Messages => model.and_then(RequestClass::of_model),
-        Operation::CountTokens => Some(RequestClass::count_tokens()),
-        Operation::Models => Some(RequestClass::models()),
+    /// Whether an answer of an organization can change anything that is remembered.
+    fn learns_nothing(&self, verdict: Verdict, organization: Option<&Organization>) -> bool {
+        let known = organization.is_none() || organization == self.scopes.organization.as_ref();
+        self.all_was_ready && known && verdict == Verdict::ok()
     }
 }
 
@@ -87,42 +101,32 @@ fn kept(source: &Source) -> Kept {
 }
 
 impl Broker {
-    /// Chooses among a key's profiles as they stand at `now`.
+    /// Chooses among a key's profiles as they stand.
     pub(crate) fn choose<'p>(
         &self,
         key: &VirtualKey,
         known: &'p Known,
-        class: Option<&RequestClass>,
-        now: Timestamp,
+        asked: &Asked,
     ) -> Result<Chosen<'p>, NoProfile> {
         select::choose(
             key,
             |id| known.policy.profile(id),
             |profile| {
-                let attempt = || Attempt::new(profile, class.cloned(), &known.standings, now);
-                self.readiness(profile, &known.standings, attempt, class, now)
+                let attempt = Attempt::new(profile, asked, &known.standings);
+                self.readiness(&attempt, &known.standings)
             },
         )
     }
 
-    fn readiness(
-        &self,
-        profile: &Profile,
-        standings: &Standings,
-        attempt: impl FnOnce() -> Attempt,
-        class: Option<&RequestClass>,
-        now: Timestamp,
-    ) -> Readiness {
-        let upstream = self
-            .circuits
-            .readiness(profile.base_url.origin(), class, now);
-        if standings.all_ready() {
+    fn readiness(&self, attempt: &Attempt, standings: &Standings) -> Readiness {
+        let upstream = self.circuits.readiness(attempt);
+        if attempt.all_was_ready {
             return upstream;
         }
-        let scopes = attempt().scopes.all();
+        let scopes = attempt.scopes.all();
         let own = scopes
             .iter()
-            .map(|scope| standing::readiness(&standings.of(scope), now));
+            .map(|scope| standing::readiness(&standings.of(scope), attempt.asked_at));
         standing::combine(own.chain([upstream]))
     }
 
@@ -136,10 +140,7 @@ impl Broker {
         standings: &Standings,
     ) -> StoreResult<bool> {
         let now = attempt.asked_at;
-        if !self
-            .circuits
-            .claim(&attempt.origin, attempt.scopes.class.as_ref(), now)
-        {
+        if !self.circuits.claim(attempt) {
             return Ok(false);
         }
         for scope in attempt.scopes.all() {
@@ -175,12 +176,18 @@ impl Broker {
     /// Takes in what came of an attempt. What it changes is on its way to the store when this returns.
     pub(crate) fn hear(&self, attempt: &Attempt, came: Came<'_>) -> Vec<Pending> {
         let now = world::now();
+        let outcome = Outcome::of(came.verdict, came.status);
+        self.circuits.hear(attempt, outcome, now);
+        let named = named(&attempt.origin, came.organization);
+        if attempt.learns_nothing(came.verdict, named.as_ref()) {
+            return Vec::new();
+        }
         let Ok(known) = self.store.known() else {
             // The next lease will say that the store cannot be read.
             return Vec::new();
         };
         let mut scopes = attempt.scopes.clone();
-        if let Some(named) = named(&attempt.origin, came.organization) {
+        if let Some(named) = named {
             if known.standings.organization(scopes.profile) != Some(&named) {
                 // Closed: there is nobody left to remember it for.
                 self.store
@@ -189,10 +196,6 @@ impl Broker {
             }
             scopes.organization = Some(named);
         }
-        let class = scopes.class.as_ref();
-        let outcome = Outcome::of(came.verdict, came.status);
-        self.circuits
-            .hear(&attempt.origin, class, outcome, attempt.asked_at, now);
         let heard = Heard {
             verdict: came.verdict,
             asked_at: attempt.asked_at,
@@ -251,26 +254,22 @@ pub(crate) struct Circuits(Mutex<HashMap<CircuitScope, Circuit>>);
 const MOST_CIRCUITS: usize = 256;
 
 impl Circuits {
-    fn readiness(
-        &self,
-        origin: &Origin,
-        class: Option<&RequestClass>,
-        now: Timestamp,
-    ) -> Readiness {
+    fn readiness(&self, attempt: &Attempt) -> Readiness {
         let circuits = self.lock();
         if circuits.is_empty() {
             return Readiness::Ready;
         }
-        let found = scopes(origin, class);
+        let found = scopes(attempt);
         let found = found.iter().filter_map(|scope| circuits.get(scope));
-        standing::combine(found.map(|circuit| circuit.readiness(now)))
+        standing::combine(found.map(|circuit| circuit.readiness(attempt.asked_at)))
     }
 
     /// Takes the probes of what is open; false where somebody else has one.
-    fn claim(&self, origin: &Origin, class: Option<&RequestClass>, now: Timestamp) -> bool {
+    fn claim(&self, attempt: &Attempt) -> bool {
+        let now = attempt.asked_at;
         let mut circuits = self.lock();
         let mut all = true;
-        for scope in scopes(origin, class) {
+        for scope in scopes(attempt) {
             let Some(circuit) = circuits.get_mut(&scope) else {
                 continue;
             };
@@ -285,16 +284,12 @@ impl Circuits {
         all
     }
 
-    fn hear(
-        &self,
-        origin: &Origin,
-        class: Option<&RequestClass>,
-        outcome: Outcome,
-        asked_at: Timestamp,
-        now: Timestamp,
-    ) {
+    fn hear(&self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         let mut circuits = self.lock();
-        let [whole, of_class] = scopes(origin, class);
+        if outcome == Outcome::Lives && circuits.is_empty() {
+            return;
+        }
+        let [whole, of_class] = scopes(attempt);
         let failed = match outcome {
             Outcome::Silent => return,
             Outcome::Lives => {
@@ -312,7 +307,7 @@ impl Circuits {
             circuits.clear();
         }
         let circuit = circuits.entry(failed).or_default();
-        *circuit = circuit.failed(asked_at, now);
+        *circuit = circuit.failed(attempt.asked_at, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<CircuitScope, Circuit>> {
@@ -322,9 +317,9 @@ impl Circuits {
 }
 
 /// The whole upstream, and what of it the request asks; the same where it asks no model.
-fn scopes(origin: &Origin, class: Option<&RequestClass>) -> [CircuitScope; 2] {
-    [None, class.cloned()].map(|class| CircuitScope {
-        origin: origin.clone(),
+fn scopes(attempt: &Attempt) -> [CircuitScope; 2] {
+    [None, attempt.scopes.class.clone()].map(|class| CircuitScope {
+        origin: attempt.origin.clone(),
         class,
     })
 }

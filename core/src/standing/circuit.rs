@@ -53,14 +53,25 @@ pub enum Outcome {
 impl Outcome {
     /// Reads it from a verdict; `status` tells a gateway's 502 page from a proxy's other pages.
     pub fn of(verdict: Verdict, status: Option<u16>) -> Self {
+        if verdict.effect() != Effect::Transient {
+            return Self::Lives;
+        }
         let failing = status.is_none_or(|status| status >= 500);
-        match (verdict.effect(), verdict.scope()) {
-            (Effect::Transient, Struck::UpstreamModel) => Self::Overloaded,
+        match verdict.scope() {
+            Struck::UpstreamModel => Self::Overloaded,
+            Struck::Upstream | Struck::Network if failing => Self::Fails,
             // A stream can be cut by whoever reads it.
-            (Effect::Transient, Struck::Upstream) if failing => Self::Fails,
-            (Effect::Transient, Struck::Network) if failing => Self::Fails,
-            (Effect::Transient, Struck::Upstream | Struck::Network) => Self::Silent,
-            _ => Self::Lives,
+            Struck::Upstream | Struck::Network => Self::Silent,
+            Struck::None
+            | Struck::Request
+            | Struck::Credential
+            | Struck::CredentialModel
+            | Struck::Organization
+            | Struck::OrganizationModelClass
+            | Struck::Workspace
+            | Struck::AccountRegionModel
+            | Struck::ProjectRegionModel
+            | Struck::Gateway => Self::Lives,
         }
     }
 }

@@ -118,29 +118,43 @@ pub fn claim(standing: &Standing, now: Timestamp) -> Option<Standing> {
 
 /// Puts the scopes that one request stands under together: the gravest decides, of two rests the longer.
 pub fn combine(all: impl IntoIterator<Item = Readiness>) -> Readiness {
-    all.into_iter().fold(Readiness::Ready, |before, next| {
-        use Readiness::{Closed, Probe, Ready, Resting};
-        match (before, next) {
-            (Closed(_), _) | (_, Ready) => before,
-            (_, Closed(_)) | (Ready, _) => next,
-            (Probe | Resting { .. }, Probe) => before,
-            (Probe, Resting { .. }) => next,
-            (
-                Resting {
-                    at, early, because, ..
-                },
-                Resting {
-                    at: later,
-                    early: earlier,
-                    because: other,
-                },
-            ) => Resting {
-                at: at.max(later),
-                early: both(early, earlier),
-                because: if later > at { other } else { because },
+    all.into_iter().fold(Readiness::Ready, graver)
+}
+
+fn graver(one: Readiness, other: Readiness) -> Readiness {
+    if let (
+        Readiness::Resting { at, early, because },
+        Readiness::Resting {
+            at: at_other,
+            early: early_other,
+            because: because_other,
+        },
+    ) = (one, other)
+    {
+        return Readiness::Resting {
+            at: at.max(at_other),
+            early: both(early, early_other),
+            because: if at_other > at {
+                because_other
+            } else {
+                because
             },
-        }
-    })
+        };
+    }
+    if gravity(&other) > gravity(&one) {
+        other
+    } else {
+        one
+    }
+}
+
+fn gravity(readiness: &Readiness) -> u8 {
+    match readiness {
+        Readiness::Ready => 0,
+        Readiness::Probe => 1,
+        Readiness::Resting { .. } => 2,
+        Readiness::Closed(_) => 3,
+    }
 }
 
 fn both(one: Early, other: Early) -> Early {

@@ -33,6 +33,7 @@ mod schema;
 mod serve;
 mod serving;
 mod st_01;
+mod standings;
 mod store;
 mod strace;
 mod unit;

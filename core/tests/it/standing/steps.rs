@@ -11,14 +11,16 @@ use super::{
     upstream_failed, wrong_request,
 };
 
+/// When it is ready, in seconds, and whether it may be asked before; fails where it does not rest.
 #[track_caller]
 fn resting(standing: Standing, second: i64) -> (i64, Early) {
-    match readiness(&standing, at(second)) {
+    let rests = match readiness(&standing, at(second)) {
         Readiness::Resting {
             at: until, early, ..
-        } => (until.duration_since(at(0)).as_secs(), early),
-        other => panic!("{other:?}"),
-    }
+        } => Some((until.duration_since(at(0)).as_secs(), early)),
+        Readiness::Ready | Readiness::Probe | Readiness::Closed(_) => None,
+    };
+    rests.unwrap()
 }
 
 #[test]

@@ -34,12 +34,10 @@ pub(super) fn act(name: &Name, act: Act, world: &World) -> Result<(), CommandErr
         }
         Act::Enable => match change(profile, act, &store)? {
             Standing::Ready => world.output.note(&format!("profile `{name}` is in use")),
-            _ => {
-                world
-                    .output
-                    .note(&format!("profile `{name}` was not drained; it still rests"));
-                world.output.hint(&format!("keyreeve profile wake {name}"));
-            }
+            Standing::Resting(_)
+            | Standing::Blocked { .. }
+            | Standing::Dead { .. }
+            | Standing::Drained { .. } => still(name, world),
         },
     }
     show::changed(name, &store, world)
@@ -50,6 +48,13 @@ fn change(profile: &Profile, act: Act, store: &Store) -> Result<Standing, Comman
     let changed =
         store.update_standing(&scope, move |standing| standing::act(standing, act, at))?;
     Ok(changed.after)
+}
+
+fn still(name: &Name, world: &World) {
+    world
+        .output
+        .note(&format!("profile `{name}` was not drained; it still rests"));
+    world.output.hint(&format!("keyreeve profile wake {name}"));
 }
 
 fn drained(name: &Name, world: &World) {
@@ -125,10 +130,10 @@ pub(super) fn state(standing: &StandingView) -> String {
 
 /// Why, line by line.
 pub(super) fn reason(reason: &ReasonView) -> Vec<(&'static str, String)> {
-    let mut whose = format!("the {}", reason.scope);
-    if let Some(class) = &reason.class {
-        whose.push_str(&format!(" for {class}"));
-    }
+    let whose = match &reason.class {
+        Some(class) => format!("the {} for {class}", reason.scope),
+        None => format!("the {}", reason.scope),
+    };
     let why = reason.code.unwrap_or("a person");
     let mut lines = vec![
         (
