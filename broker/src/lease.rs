@@ -184,6 +184,8 @@ impl Broker {
                 Entry::Freely => true,
                 Entry::AsProbe => {
                     let claimed = self.claim(&attempt, standings).await;
+                    // It took a while: the key may have been revoked meanwhile.
+                    self.client(&client.presented)?;
                     claimed.map_err(LeaseError::Ledger)?
                 }
             };

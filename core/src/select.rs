@@ -207,4 +207,70 @@ mod tests {
             assert_eq!(chosen, Err(NoProfile::OnlyPlanLogins), "{plan:?}");
         }
     }
+
+    fn resting(second: i64, early: Early) -> Readiness {
+        Readiness::Resting {
+            at: Timestamp::from_second(second).unwrap(),
+            early,
+            because: Because::Person,
+        }
+    }
+
+    #[test]
+    fn the_first_that_is_ready_serves_and_the_soonest_guess_is_asked_when_none_is() {
+        let stored: Vec<Profile> = (0..3)
+            .map(|id| profile(id, BillingClass::Metered))
+            .collect();
+        let closed = Readiness::Closed(Closed::Drained);
+        let told = resting(5, Early::No);
+        for (readiness, expected) in [
+            (
+                [told, Readiness::Ready, Readiness::Ready],
+                Some((1, Entry::Freely)),
+            ),
+            (
+                [told, Readiness::Probe, Readiness::Ready],
+                Some((1, Entry::AsProbe)),
+            ),
+            (
+                [
+                    closed,
+                    resting(9, Early::MayProbe),
+                    resting(7, Early::MayProbe),
+                ],
+                Some((2, Entry::AsProbe)),
+            ),
+            // The soonest has a time of its own: it is waited for.
+            ([told, resting(9, Early::MayProbe), closed], None),
+            ([closed, closed, closed], None),
+        ] {
+            let of =
+                |profile: &Profile| readiness[usize::try_from(profile.id.0.as_u128()).unwrap()];
+            let find = |id| stored.iter().find(|profile| profile.id == id);
+            let chosen = choose(&key_for(&[0, 1, 2]), find, of);
+            let chosen = chosen
+                .ok()
+                .map(|chosen| (chosen.profile.id.0.as_u128(), chosen.entry));
+            assert_eq!(chosen, expected, "{readiness:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_never_crosses_to_another_payer() {
+        let stored = [
+            profile(0, BillingClass::Metered),
+            profile(1, BillingClass::Gateway),
+            profile(2, BillingClass::Plan),
+        ];
+        let of = |profile: &Profile| match profile.billing {
+            BillingClass::Metered => resting(5, Early::No),
+            BillingClass::Cloud | BillingClass::Gateway | BillingClass::Plan => Readiness::Ready,
+        };
+        let find = |id| stored.iter().find(|profile| profile.id == id);
+        let refused = choose(&key_for(&[0, 1, 2]), find, of).unwrap_err();
+        assert!(
+            matches!(&refused, NoProfile::Resting { left_out, .. } if *left_out == [BillingClass::Gateway]),
+            "{refused:?}"
+        );
+    }
 }

@@ -116,12 +116,13 @@ impl Circuit {
         let Some(opened) = self.opened else {
             return Readiness::Ready;
         };
+        let half_open = later(opened, CIRCUIT_OPEN);
+        // Who asked before the end does not keep another from asking at the end.
         let claimed = self
             .probed
-            .filter(|probed| *probed <= now)
+            .filter(|probed| *probed <= now && (now < half_open || *probed >= half_open))
             .map(|probed| later(probed, CIRCUIT_OPEN))
             .filter(|end| now < *end);
-        let half_open = later(opened, CIRCUIT_OPEN);
         match claimed {
             _ if now < half_open && opened <= now => Readiness::Resting {
                 at: half_open,

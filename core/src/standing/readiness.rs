@@ -90,7 +90,10 @@ pub fn next_probe(standing: &Standing) -> Option<Timestamp> {
         return None;
     };
     match rest.time {
-        TimeSource::Schedule => Some(end(rest).max(claimed_until(rest))),
+        TimeSource::Schedule if rest.probed.is_some_and(|probed| probed >= end(rest)) => {
+            Some(claimed_until(rest))
+        }
+        TimeSource::Schedule => Some(end(rest)),
         TimeSource::Server => Some(daily(rest)).filter(|probe| *probe < end(rest)),
         TimeSource::Person => None,
     }
@@ -165,10 +168,10 @@ fn both(one: Early, other: Early) -> Early {
 }
 
 fn of_rest(rest: &Rest, now: Timestamp) -> Readiness {
-    let (until, free) = (
-        end(rest),
-        now >= claimed_until(rest) || is_ahead(rest.probed, now),
-    );
+    let until = end(rest);
+    // Who asked before the end does not keep another from asking at the end.
+    let asked_early = now >= until && rest.probed.is_some_and(|probed| probed < until);
+    let free = asked_early || now >= claimed_until(rest) || is_ahead(rest.probed, now);
     let probe = if free {
         Readiness::Probe
     } else {

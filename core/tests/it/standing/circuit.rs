@@ -48,6 +48,13 @@ fn one_request_finds_out_and_a_failure_in_between_extends_nothing() {
 }
 
 #[test]
+fn who_asked_early_keeps_nobody_from_asking_at_the_end() {
+    let claimed = failed(&[0, 0, 0, 0, 0]).claim(at(4)).unwrap();
+    assert_eq!(claimed.claim(at(4)), None);
+    assert_eq!(claimed.readiness(at(5)), Readiness::Probe);
+}
+
+#[test]
 fn only_an_upstreams_own_failures_count() {
     let foreign = verdict(502, "", "", &[]);
     for (verdict, status, expected) in [

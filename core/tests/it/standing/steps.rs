@@ -58,6 +58,16 @@ fn a_guessed_time_doubles_with_each_failed_probe_and_ends_in_one() {
 }
 
 #[test]
+fn who_asked_early_keeps_nobody_from_asking_at_the_end() {
+    let claimed = claim(&after(&[(0, limited())]), at(29)).unwrap();
+    let failed = step(claimed, &heard(limited(), at(29)), at(29));
+    assert_eq!(resting(failed, 29), (30, Early::No));
+    assert_eq!(readiness(&failed, at(30)), Readiness::Probe);
+    let second = claim(&failed, at(30)).unwrap();
+    assert_eq!(claim(&second, at(31)), None);
+}
+
+#[test]
 fn out_of_credit_is_asked_again_after_a_quarter_of_an_hour() {
     let standing = after(&[(0, out_of_credit())]);
     assert_eq!(resting(standing, 1).0, 900);
