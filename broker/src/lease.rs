@@ -158,11 +158,11 @@ impl Broker {
             return Err(refused(profile, inject::Refusal::PlanLogin));
         }
         let known = self.store.known().map_err(LeaseError::Ledger)?;
-        let class = standing::class(ask.operation, ask.model.as_deref());
+        let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
         let holder = Holder {
             profile,
             key: None,
-            standing: Attempt::new(profile, class, &known.standings, world::now()),
+            standing: Attempt::new(profile, &asked, &known.standings),
         };
         let credential = self.secret_of(profile).await?;
         self.grant(holder, credential, ask).await
