@@ -9,6 +9,7 @@ pub mod gather;
 mod genuine;
 mod header;
 mod lease;
+mod plan_login;
 mod probe;
 mod report;
 mod sources;

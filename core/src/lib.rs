@@ -12,6 +12,7 @@ pub mod credential;
 pub mod import;
 pub mod inert;
 pub mod inject;
+pub mod launch;
 pub mod money;
 pub mod origin;
 pub mod peek;

@@ -89,6 +89,7 @@ impl Snapshot {
 #[derive(Default)]
 pub struct Environment(BTreeMap<String, Value>);
 
+#[derive(Clone)]
 enum Value {
     Text(Zeroizing<String>),
     /// It is set, but no UTF-8.
@@ -121,6 +122,25 @@ impl Environment {
     /// Whether the variable is set, be it to something unreadable or to nothing.
     pub fn is_set(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// The same variables, without some and with others in their place.
+    #[must_use]
+    pub fn changed<'a>(
+        &self,
+        without: &[String],
+        with: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let left = self.0.iter().filter(|(name, _)| !without.contains(name));
+        let mut variables: BTreeMap<_, _> = left
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let text = |value: &str| Value::Text(Zeroizing::new(value.to_owned()));
+        variables.extend(
+            with.into_iter()
+                .map(|(name, value)| (name.to_owned(), text(value))),
+        );
+        Self(variables)
     }
 
     /// The names of all variables, in order.

@@ -1,6 +1,13 @@
-//! Makes this process hard to read from outside, first thing in `main`.
+//! Makes this process hard to read from outside, first thing in `main`, and hands over to another program.
 //!
-//! Invariant: nothing here lowers a hard limit, so that a child can be given the person's own limits back.
+//! Invariants: nothing here lowers a hard limit, so that a child can be given the person's own limits back; a program
+//! that takes over gets back what was changed.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
 
 use rustix::fs::Mode;
 use rustix::process::{
@@ -25,11 +32,21 @@ impl std::fmt::Display for Weakness {
     }
 }
 
+/// What was the person's own before [`harden`] changed it.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    umask: Mode,
+    core: Option<u64>,
+}
+
 /// Closes the process to debuggers, core dumps and, for the files it makes, other users.
 ///
-/// Returns what could not be done; going on is the caller's decision.
-pub fn harden() -> Vec<Weakness> {
-    umask(Mode::RWXG | Mode::RWXO);
+/// Returns what was before, and what could not be done; going on is the caller's decision.
+pub fn harden() -> (Before, Vec<Weakness>) {
+    let before = Before {
+        umask: umask(Mode::RWXG | Mode::RWXO),
+        core: getrlimit(Resource::Core).current,
+    };
     let mut weaknesses = Vec::new();
     if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
         weaknesses.push(Weakness::Dumpable);
@@ -41,7 +58,48 @@ pub fn harden() -> Vec<Weakness> {
     if setrlimit(Resource::Core, no_core).is_err() {
         weaknesses.push(Weakness::CoreDumps);
     }
-    weaknesses
+    (before, weaknesses)
+}
+
+/// A program, as it is to be started.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Its file.
+    pub file: &'a Path,
+    /// What it is called, and its arguments.
+    pub argv: &'a [OsString],
+    /// Variables that it does not get.
+    pub remove: &'a [String],
+    /// Variables that it gets beside this process's own.
+    pub set: &'a [(&'a str, &'a str)],
+}
+
+impl Before {
+    /// Becomes another program, which has the person's own umask and limits, and this process's number, terminal and
+    /// standard streams. Being dumpable again is the kernel's doing.
+    ///
+    /// Returns only where that fails.
+    pub fn become_program(self, start: &Start<'_>) -> io::Error {
+        let hardened = umask(self.umask);
+        let maximum = getrlimit(Resource::Core).maximum;
+        let core = |current| setrlimit(Resource::Core, Rlimit { current, maximum });
+        if let Err(error) = core(self.core) {
+            umask(hardened);
+            return error.into();
+        }
+        let mut command = Command::new(start.file);
+        if let Some((name, arguments)) = start.argv.split_first() {
+            command.arg0(name).args(arguments);
+        }
+        for name in start.remove {
+            command.env_remove(name);
+        }
+        let failed = command.envs(start.set.iter().copied()).exec();
+        umask(hardened);
+        // Nothing is left to be done where even this fails.
+        let _still_open = core(Some(0));
+        failed
+    }
 }
 
 /// Where the program that runs here lies.

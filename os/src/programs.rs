@@ -4,17 +4,40 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+/// Why a program cannot be started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missing {
+    /// There is no such file.
+    NotFound,
+    /// There is one, but it may not be run.
+    NotExecutable,
+}
+
 /// Finds the file that `name` stands for. A name with a slash must be a whole path; another is looked up in `path`, the
 /// value of `PATH`, whose empty and relative entries mean the working directory and are passed over.
 pub fn find(name: &str, path: &str) -> Option<PathBuf> {
-    if name.contains('/') {
+    locate(name, path).ok()
+}
+
+/// As [`find`], telling why there is none.
+///
+/// # Errors
+/// [`Missing`], as a shell would tell by its exit codes 127 and 126.
+pub fn locate(name: &str, path: &str) -> Result<PathBuf, Missing> {
+    let candidates: Vec<PathBuf> = if name.contains('/') {
         let file = PathBuf::from(name);
-        return (file.is_absolute() && is_program(&file)).then_some(file);
+        file.is_absolute().then_some(file).into_iter().collect()
+    } else {
+        std::env::split_paths(path)
+            .filter(|folder| folder.is_absolute() && !name.is_empty())
+            .map(|folder| folder.join(name))
+            .collect()
+    };
+    match candidates.iter().find(|file| is_program(file)) {
+        Some(file) => Ok(file.clone()),
+        None if candidates.iter().any(|file| file.exists()) => Err(Missing::NotExecutable),
+        None => Err(Missing::NotFound),
     }
-    std::env::split_paths(path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|file| is_program(file))
 }
 
 fn is_program(file: &Path) -> bool {
@@ -47,5 +70,7 @@ mod tests {
     fn a_file_that_cannot_be_run_is_no_program() {
         assert_eq!(find("passwd", "/etc"), None);
         assert_eq!(find("bin", "/usr"), None, "a directory");
+        assert_eq!(locate("passwd", "/etc"), Err(Missing::NotExecutable));
+        assert_eq!(locate("passwd", "/nowhere"), Err(Missing::NotFound));
     }
 }

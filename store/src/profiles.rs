@@ -4,7 +4,7 @@
 //! base URL that stands in the profile's row.
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
+use keyreeve_core::profile::{Handing, Name, Profile, ProfileId, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use serde_json::{Value, json};
@@ -86,6 +86,20 @@ impl Store {
                     (id.0.into_bytes(), name.as_str()),
                 )
                 .map_err(|error| taken(error, &name))?;
+            found(updated)
+        })
+    }
+
+    /// Decides whom a profile's raw secret may be handed to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn hand_profile(&self, id: ProfileId, handing: Handing) -> Result<()> {
+        self.change(move |to| {
+            let updated = to.execute(
+                "UPDATE profiles SET handing = ?2 WHERE id = ?1 AND removed = 0",
+                (id.0.into_bytes(), handing.word()),
+            )?;
             found(updated)
         })
     }

@@ -37,29 +37,51 @@ impl Expected {
     /// # Errors
     /// [`Unexpected`], which says who would pay instead.
     pub fn met_by(&self, resolution: &Resolution) -> Result<(), Unexpected> {
-        let class = resolution.payer.class;
-        let is_met = match self {
-            Self::Plan => class == PayerClass::Plan,
-            Self::Metered => class == PayerClass::OrganizationCredit,
-            Self::Cloud => class == PayerClass::Cloud,
-            Self::Gateway => class == PayerClass::Gateway,
-            Self::Profile(name) => {
-                let slots = [&resolution.x_api_key, &resolution.authorization];
-                let mut filled = slots.into_iter().flatten().peekable();
-                filled.peek().is_some()
-                    && filled.all(|slot| {
-                        matches!(&slot.place, Place::Profile { name: its } if its == name.as_str())
-                    })
-            }
-        };
-        if is_met {
-            Ok(())
-        } else {
-            Err(Unexpected {
-                expected: self.clone(),
-                headline: resolution.headline().to_owned(),
-            })
+        let is_met = self.names(resolution.payer.class).unwrap_or_else(|name| {
+            let slots = [&resolution.x_api_key, &resolution.authorization];
+            let mut filled = slots.into_iter().flatten().peekable();
+            filled.peek().is_some()
+                && filled.all(|slot| {
+                    matches!(&slot.place, Place::Profile { name: its } if its == name.as_str())
+                })
+        });
+        self.met(is_met, resolution.headline())
+    }
+
+    /// Judges whether the one meant would pay where a profile does, of which it is known who pays for it. `headline` says
+    /// who that is.
+    ///
+    /// # Errors
+    /// [`Unexpected`], which repeats the headline.
+    pub fn met_by_class(
+        &self,
+        class: PayerClass,
+        profile: &Name,
+        headline: &str,
+    ) -> Result<(), Unexpected> {
+        let is_met = self.names(class).unwrap_or_else(|name| name == profile);
+        self.met(is_met, headline)
+    }
+
+    /// Whether it is this class of payers; where a profile is meant, its name.
+    fn names(&self, class: PayerClass) -> Result<bool, &Name> {
+        match self {
+            Self::Plan => Ok(class == PayerClass::Plan),
+            Self::Metered => Ok(class == PayerClass::OrganizationCredit),
+            Self::Cloud => Ok(class == PayerClass::Cloud),
+            Self::Gateway => Ok(class == PayerClass::Gateway),
+            Self::Profile(name) => Err(name),
         }
+    }
+
+    fn met(&self, is_met: bool, headline: &str) -> Result<(), Unexpected> {
+        if is_met {
+            return Ok(());
+        }
+        Err(Unexpected {
+            expected: self.clone(),
+            headline: headline.to_owned(),
+        })
     }
 }
 

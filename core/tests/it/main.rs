@@ -7,6 +7,7 @@
 mod health;
 mod import;
 mod inject;
+mod launch;
 mod peek;
 mod price;
 mod resolve;

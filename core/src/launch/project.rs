@@ -1,0 +1,84 @@
+//! What a project's own settings would change about who pays: a repository is untrusted (security promise P3).
+
+use crate::claude_code::{Scope, SettingsFile, SettingsState};
+use crate::snapshot::Snapshot;
+
+use super::plan::Plan;
+use super::refusal::Offence;
+use super::rivals;
+use super::target::Target;
+
+/// What is done about a project's settings that decide who pays or where requests go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProjectSettings {
+    /// Nothing is started.
+    Refused,
+    /// The person has read them: only what would take the credential elsewhere stops the start.
+    Allowed,
+}
+
+/// Settings that start a program, which then sees the environment.
+const STARTING: [&str; 6] = [
+    "awsAuthRefresh",
+    "awsCredentialExport",
+    "gcpAuthRefresh",
+    "hooks",
+    "otelHeadersHelper",
+    "statusLine",
+];
+
+/// Lists what the project's settings would change, file by file.
+pub fn inspect_project(planned: &Snapshot, plan: &Plan, target: &Target) -> Vec<Offence> {
+    let read = |file: &&SettingsFile| {
+        let is_the_projects = match file.scope {
+            Scope::Local | Scope::Project => true,
+            Scope::Managed | Scope::Flag | Scope::User => false,
+        };
+        is_the_projects && target.arguments.sources.include(file.scope)
+    };
+    planned
+        .settings
+        .iter()
+        .filter(read)
+        .flat_map(|file| of_file(file, plan))
+        .collect()
+}
+
+fn of_file(file: &SettingsFile, plan: &Plan) -> Vec<Offence> {
+    let offence = |line, key| Offence {
+        path: file.path.clone(),
+        line,
+        key,
+    };
+    let settings = match &file.state {
+        SettingsState::Read(settings) => settings,
+        // Another reader may be more forgiving than ours.
+        SettingsState::Damaged(damage) => return vec![offence(damage.line, None)],
+        SettingsState::Unreadable => return vec![offence(1, None)],
+    };
+    let is_set = |text: &str| !text.trim().is_empty();
+    let mut offences = Vec::new();
+    for variable in &settings.env {
+        let name = variable.name.as_str();
+        let decides = rivals::is_rival(name)
+            || name == rivals::CUSTOM_HEADERS
+            || rivals::leads_elsewhere(name);
+        if decides && is_set(variable.value.judge()) {
+            offences.push(offence(variable.line, Some(format!("env.{name}"))));
+        }
+    }
+    let helper = settings.helper.as_ref();
+    offences.extend(
+        helper
+            .filter(|helper| is_set(helper.command.judge()))
+            .map(|helper| offence(helper.line, Some("apiKeyHelper".to_owned()))),
+    );
+    if plan.hands_secret() {
+        let starting = settings
+            .others
+            .iter()
+            .filter(|other| STARTING.contains(&other.key));
+        offences.extend(starting.map(|other| offence(other.line, Some(other.key.to_owned()))));
+    }
+    offences
+}

@@ -1,0 +1,229 @@
+//! Why a program is not started: what stands in the way, where, and what mends it.
+
+use std::fmt;
+
+use crate::origin::Origin;
+use crate::profile::Name;
+use crate::resolve::{Flaw, Place, Unexpected};
+
+/// Why a program is not started. Nothing was started and no secret was opened.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The profile's secret stays behind a lease.
+    #[error("profile `{profile}` gives programs a virtual key, and not its secret")]
+    Leased {
+        /// Its name.
+        profile: Name,
+    },
+    /// A plan login is for the genuine client alone (docs/facts.md#terms).
+    #[error(
+        "profile `{profile}` is a plan login, which serves its owner in Anthropic's own programs alone, and {file} is none"
+    )]
+    PlanElsewhere {
+        /// Its name.
+        profile: Name,
+        /// The program.
+        file: String,
+    },
+    /// A plan login is for the vendor alone.
+    #[error("profile `{profile}` is a plan login, which is not sent to {origin}")]
+    PlanAtGateway {
+        /// Its name.
+        profile: Name,
+        /// Where it is bound to.
+        origin: Origin,
+    },
+    /// A cloud account has no credential that could be handed over.
+    #[error(
+        "profile `{profile}` is billed to a cloud account, for which nothing can be handed out"
+    )]
+    Cloud {
+        /// Its name.
+        profile: Name,
+    },
+    /// Only Claude Code has a login of its own.
+    #[error("{file} has no login of its own: only Claude Code has one")]
+    NativeElsewhere {
+        /// The program.
+        file: String,
+    },
+    /// The project's settings decide who pays or where requests go.
+    #[error("this project's settings have a say in who pays or where requests go")]
+    Project {
+        /// Everything in them that does.
+        offences: Vec<Offence>,
+    },
+    /// Something would win, or go out as well, that was not meant.
+    #[error("{place} {does}")]
+    Rival {
+        /// Where it is.
+        place: Place,
+        /// What it does.
+        does: Does,
+    },
+    /// What was meant cannot be used.
+    #[error("{place} cannot be used: {why}")]
+    Unusable {
+        /// Where it is.
+        place: Place,
+        /// Why.
+        why: Flaw,
+    },
+    /// There is no login.
+    #[error("Claude Code has no login here")]
+    NoLogin,
+    /// A bare Claude Code does not look at what was meant.
+    #[error("{what} is not looked at when Claude Code is bare")]
+    Bare {
+        /// What was meant.
+        what: String,
+    },
+    /// A helper has to be switched off by the settings that the person gives, and those are in a file.
+    #[error("a helper has to be switched off with --settings, which names a file already: {path}")]
+    SettingsInFile {
+        /// The file.
+        path: String,
+    },
+    /// Nothing that was meant is used, for a reason that is not known.
+    #[error("{what} would not be used: {headline}")]
+    NotUsed {
+        /// What was meant.
+        what: String,
+        /// What would happen instead.
+        headline: String,
+    },
+    /// Somebody else would pay.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// What a rival does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Does {
+    /// It is a credential that goes out.
+    IsSent,
+    /// It hands everything to a cloud account.
+    UsesCloud,
+    /// It sends requests elsewhere.
+    Moves,
+    /// It makes the program fail.
+    Breaks(Flaw),
+    /// It starts Claude Code bare.
+    MakesBare,
+}
+
+impl fmt::Display for Does {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IsSent => f.write_str("would pay instead, or be sent along"),
+            Self::UsesCloud => f.write_str("would have a cloud account pay"),
+            Self::Moves => f.write_str("would send the credential elsewhere"),
+            Self::Breaks(flaw) => write!(f, "would make the program fail: {flaw}"),
+            Self::MakesBare => f.write_str("would keep Claude Code from its login"),
+        }
+    }
+}
+
+/// A setting of a project that decides who pays or where requests go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offence {
+    /// The file.
+    pub path: String,
+    /// The line, the first being 1.
+    pub line: usize,
+    /// The setting, such as `env.ANTHROPIC_BASE_URL`; none where the file cannot be read.
+    pub key: Option<String>,
+}
+
+impl fmt::Display for Offence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, key } = self;
+        match key {
+            Some(key) => write!(f, "{path}:{line} sets {key}"),
+            None => write!(
+                f,
+                "{path}:{line} cannot be read, so that what it sets is not known"
+            ),
+        }
+    }
+}
+
+/// What kind of failure a refusal is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lacks {
+    /// There is no credential, or it is a bad one.
+    Credential,
+    /// A rule stands in the way.
+    Permission,
+}
+
+impl Refusal {
+    /// What is lacking.
+    pub fn lacks(&self) -> Lacks {
+        match self {
+            Self::Unusable { .. } | Self::NoLogin | Self::NotUsed { .. } => Lacks::Credential,
+            Self::Leased { .. }
+            | Self::PlanElsewhere { .. }
+            | Self::PlanAtGateway { .. }
+            | Self::Cloud { .. }
+            | Self::NativeElsewhere { .. }
+            | Self::Project { .. }
+            | Self::Rival { .. }
+            | Self::Bare { .. }
+            | Self::SettingsInFile { .. }
+            | Self::Unexpected(_) => Lacks::Permission,
+        }
+    }
+
+    /// What mends it, in a sentence or several; none where the refusal says it.
+    pub fn mend(&self) -> Vec<String> {
+        match self {
+            Self::Project { offences } => offences.iter().map(ToString::to_string).collect(),
+            Self::Rival { place, .. } => match (place.file(), place.line()) {
+                (Some(path), Some(line)) => {
+                    vec![format!("take it out of line {line} of {path}")]
+                }
+                _ => Vec::new(),
+            },
+            Self::SettingsInFile { path } => {
+                vec![format!("write \"apiKeyHelper\": \"\" into {path}")]
+            }
+            Self::Leased { .. } => {
+                vec!["`keyreeve exec --gateway` starts programs with a virtual key".to_owned()]
+            }
+            Self::PlanElsewhere { .. } | Self::PlanAtGateway { .. } => {
+                vec!["use a profile with an API key for anything else".to_owned()]
+            }
+            Self::Bare { .. } => vec!["leave --bare away, or use an API key".to_owned()],
+            Self::Cloud { .. }
+            | Self::NativeElsewhere { .. }
+            | Self::Unusable { .. }
+            | Self::NoLogin
+            | Self::NotUsed { .. }
+            | Self::Unexpected(_) => Vec::new(),
+        }
+    }
+
+    /// The command that mends it, where there is one.
+    pub fn command(&self) -> Option<String> {
+        match self {
+            Self::Leased { profile } => Some(format!("keyreeve profile direct {profile}")),
+            Self::NoLogin => Some("claude /login".to_owned()),
+            Self::Project { .. } => {
+                Some("read these files, then keyreeve exec --allow-project-settings …".to_owned())
+            }
+            Self::PlanElsewhere { .. } | Self::PlanAtGateway { .. } | Self::Cloud { .. } => {
+                Some("keyreeve profile list".to_owned())
+            }
+            Self::NativeElsewhere { .. } => {
+                Some("keyreeve exec --profile NAME -- PROGRAM".to_owned())
+            }
+            Self::Rival { .. }
+            | Self::Unusable { .. }
+            | Self::Bare { .. }
+            | Self::SettingsInFile { .. }
+            | Self::NotUsed { .. }
+            | Self::Unexpected(_) => Some("keyreeve status".to_owned()),
+        }
+    }
+}

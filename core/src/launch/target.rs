@@ -1,0 +1,89 @@
+//! What is to be started, and by whose rules it looks for a credential.
+
+use crate::claude_code::{Arguments, Mode};
+use crate::resolve::{Client, PythonMajor, Release, TypescriptMajor};
+
+/// What is to be started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// What kind of program it is.
+    pub program: Program,
+    /// The file, as it is shown.
+    pub file: String,
+    /// Every client whose rules it may follow. A plan must hold for each.
+    pub clients: Vec<Client>,
+    /// What its arguments say.
+    pub arguments: Arguments,
+}
+
+/// What kind of program is to be started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Program {
+    /// The program `claude`, as it is installed.
+    GenuineClaude,
+    /// Something that is said to be, or to start, Claude Code.
+    ClaudeCode,
+    /// Anything else: it may use any SDK.
+    Other,
+}
+
+impl Target {
+    /// Tells by the program's name, unless the person says whose rules count.
+    ///
+    /// Without a version the plan has to hold for every release: nothing is started to ask for it.
+    pub fn of(file: &str, told: Option<Client>, arguments: Arguments) -> Self {
+        let is_claude = file.rsplit('/').next() == Some("claude");
+        let every_release = || Release::ALL.map(of_release).to_vec();
+        let (program, clients) = match (told, is_claude) {
+            (None | Some(Client::Keyreeve), true) => (Program::GenuineClaude, every_release()),
+            (Some(client @ Client::ClaudeCode { .. }), true) => {
+                (Program::GenuineClaude, vec![client])
+            }
+            (Some(client @ Client::ClaudeCode { .. }), false) => {
+                (Program::ClaudeCode, vec![client])
+            }
+            (Some(client @ (Client::SdkPython(_) | Client::SdkTypescript(_))), _) => {
+                (Program::Other, vec![client])
+            }
+            (None | Some(Client::Keyreeve), false) => (Program::Other, every_sdk()),
+        };
+        let started = |client: Client| match client {
+            // What `--for bare` says stands, whatever the arguments are.
+            Client::ClaudeCode {
+                mode: Mode::Bare, ..
+            } => client,
+            _ => client.started_with(&arguments),
+        };
+        Self {
+            program,
+            file: file.to_owned(),
+            clients: clients.into_iter().map(started).collect(),
+            arguments,
+        }
+    }
+
+    /// Whether it reads Claude Code's settings and logins.
+    pub(super) fn is_claude_code(&self) -> bool {
+        match self.program {
+            Program::GenuineClaude | Program::ClaudeCode => true,
+            Program::Other => false,
+        }
+    }
+}
+
+fn of_release(release: Release) -> Client {
+    Client::ClaudeCode {
+        release,
+        mode: Mode::Interactive,
+        sources: crate::claude_code::SettingSources::ALL,
+    }
+}
+
+fn every_sdk() -> Vec<Client> {
+    vec![
+        Client::SdkPython(PythonMajor::Zero),
+        Client::SdkPython(PythonMajor::One),
+        Client::SdkPython(PythonMajor::Two),
+        Client::SdkTypescript(TypescriptMajor::One),
+    ]
+}
