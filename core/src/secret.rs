@@ -40,6 +40,8 @@ pub enum Sink<'a> {
     Origin(&'a Origin),
     /// The file of the official SDKs that the login it renews lives in.
     LoginFile,
+    /// The environment of a program that the person starts, of a profile that allows it.
+    Program,
     /// The cipher that seals it into the store.
     Seal,
     /// A client of the person's own that asked for it, or whose settings they had us write.

@@ -7,8 +7,9 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
-use keyreeve_broker::LeaseError;
+use keyreeve_broker::{DirectError, LeaseError};
 use keyreeve_core::inject;
+use keyreeve_core::launch::{Lacks, Refusal};
 use keyreeve_gateway::BindError;
 use keyreeve_os::files::FileError;
 use keyreeve_os::ports;
@@ -44,6 +45,12 @@ pub(crate) enum Exit {
     Store,
     /// A rule refused it.
     Policy,
+    /// keyreeve failed before a program was started, whose exit codes are its own.
+    OfExec,
+    /// The program to start may not be run.
+    NotExecutable,
+    /// There is no such program.
+    NoProgram,
     /// The person stopped it.
     Interrupted,
 }
@@ -61,6 +68,9 @@ impl Exit {
             Self::Upstream => 6,
             Self::Store => 7,
             Self::Policy => 8,
+            Self::OfExec => 125,
+            Self::NotExecutable => 126,
+            Self::NoProgram => 127,
             Self::Interrupted => 130,
         }
     }
@@ -114,6 +124,24 @@ impl CommandError {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same failure of `exec`: what a program's exit code could say as well has a number of its own.
+    pub(crate) fn of_exec(mut self) -> Self {
+        self.exit = match self.exit {
+            Exit::Failed | Exit::Configuration | Exit::Store => Exit::OfExec,
+            Exit::Quiet
+            | Exit::Usage
+            | Exit::Credential
+            | Exit::NotNow
+            | Exit::Upstream
+            | Exit::Policy
+            | Exit::OfExec
+            | Exit::NotExecutable
+            | Exit::NoProgram
+            | Exit::Interrupted => self.exit,
+        };
         self
     }
 
@@ -225,6 +253,36 @@ impl From<StoreError> for CommandError {
         };
         let hint = error.hint();
         Self::of(exit, &error).maybe_hint(hint)
+    }
+}
+
+impl From<Refusal> for CommandError {
+    fn from(refusal: Refusal) -> Self {
+        let exit = match refusal.lacks() {
+            Lacks::Credential => Exit::Credential,
+            Lacks::Permission => Exit::Policy,
+        };
+        Self::of(exit, &refusal)
+            .because(refusal.mend())
+            .maybe_hint(refusal.command())
+    }
+}
+
+impl From<DirectError> for CommandError {
+    fn from(error: DirectError) -> Self {
+        let (exit, hint) = match &error {
+            DirectError::Leased { profile } => {
+                (Exit::Policy, format!("keyreeve profile direct {profile}"))
+            }
+            DirectError::PlanLogin { profile } => (
+                Exit::Policy,
+                format!("keyreeve exec --profile {profile} -- claude"),
+            ),
+            DirectError::Source { profile, .. } => {
+                (Exit::Credential, format!("keyreeve profile show {profile}"))
+            }
+        };
+        Self::of(exit, &error).hint(hint)
     }
 }
 

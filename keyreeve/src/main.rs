@@ -16,6 +16,7 @@ mod settings;
 mod variables;
 mod wiring;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ use crate::output::Output;
 use crate::wiring::World;
 
 fn main() -> ExitCode {
-    let weaknesses = process::harden();
+    let (before, weaknesses) = process::harden();
     let snapshot = Snapshot::of_environment(world::environment(), world::now());
     let arguments = match arguments() {
         Ok(arguments) => arguments,
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         output: Arc::clone(&output),
         asker,
         listen,
+        before,
     };
     output.end(run(args.command, world))
 }
@@ -68,18 +70,17 @@ fn run(typed: Option<Command>, world: World) -> Result<(), CommandError> {
 }
 
 /// The arguments, unless one of them holds a key: it is in the shell's history and in the process list already.
-fn arguments() -> Result<Vec<String>, CommandError> {
+fn arguments() -> Result<Vec<OsString>, CommandError> {
     let mut arguments = Vec::new();
     for argument in std::env::args_os() {
-        let text = argument.to_string_lossy();
-        if looks_like_a_key(&text) {
+        if looks_like_a_key(&argument.to_string_lossy()) {
             return Err(CommandError::new(Exit::Credential, "an argument holds a key")
                 .because([
                     "arguments stand in the shell's history and in the process list: rotate this key".to_owned()
                 ])
                 .hint("keyreeve profile add NAME --stdin"));
         }
-        arguments.push(text.into_owned());
+        arguments.push(argument);
     }
     Ok(arguments)
 }

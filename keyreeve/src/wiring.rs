@@ -14,6 +14,7 @@ use keyreeve_core::virtual_key::{self, Kind, Minted};
 use keyreeve_gateway::{InstanceSecret, Parts};
 use keyreeve_os::files::{self, FileError, Make, SafeDir};
 use keyreeve_os::look::Files;
+use keyreeve_os::process::Before;
 use keyreeve_os::world;
 use keyreeve_store::Store;
 use tokio::runtime::Runtime;
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) asker: Asker,
     /// What `--listen` said.
     pub(crate) listen: Vec<String>,
+    /// What was the person's own before we hardened ourselves.
+    pub(crate) before: Before,
 }
 
 /// What asks on the owner's own behalf.
@@ -85,8 +88,18 @@ impl World {
 
     /// Looks at everything that decides who pays for a client that is started here with these arguments.
     pub(crate) fn gather(&self, arguments: &Arguments, own: Own) -> Snapshot {
+        self.gather_over(Arc::clone(&self.snapshot.environment), arguments, own)
+    }
+
+    /// As [`World::gather`], for a client that is started with another environment than ours.
+    pub(crate) fn gather_over(
+        &self,
+        environment: Arc<Environment>,
+        arguments: &Arguments,
+        own: Own,
+    ) -> Snapshot {
         let machine = Machine {
-            environment: Arc::clone(&self.snapshot.environment),
+            environment,
             directory: world::directory(),
             files: &Files::OfMachine,
             now: self.snapshot.now,

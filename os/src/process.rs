@@ -106,7 +106,7 @@ impl Before {
 ///
 /// # Errors
 /// When the system does not tell, or the file is gone.
-pub fn own_program() -> std::io::Result<std::path::PathBuf> {
+pub fn own_program() -> io::Result<std::path::PathBuf> {
     std::env::current_exe()?.canonicalize()
 }
 

@@ -3,6 +3,7 @@
 //! Invariants: no shape holds a secret; a field is added, never renamed or given another meaning, while
 //! [`SCHEMA_VERSION`] stays the same. Times are RFC 3339 in UTC, money is US dollars.
 
+mod assignments;
 mod check;
 mod credential;
 mod handed;
@@ -14,6 +15,7 @@ mod status;
 
 use serde::Serialize;
 
+pub use assignments::{AssignmentView, AssignmentsView};
 pub use check::{AskView, CheckView, CheckedView, page};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use handed::CredentialView;

@@ -121,7 +121,7 @@ pub fn plan(
     target: &Target,
 ) -> Result<Plan, Refusal> {
     let (way, whose) = match intention {
-        Intention::Native if !target.is_claude_code() => {
+        Intention::Native if !target.has_login() => {
             return Err(Refusal::NativeElsewhere {
                 file: target.file.clone(),
             });
@@ -226,7 +226,7 @@ impl Way {
     fn of(profile: &Profile, snapshot: &Snapshot, target: &Target) -> Result<Self, Refusal> {
         let name = || profile.name.clone();
         if let Source::ClaudeLogin { config_dir } = &profile.source {
-            return match target.is_claude_code() {
+            return match target.has_login() {
                 true => Ok(Self::Login {
                     directory: config_dir
                         .clone()

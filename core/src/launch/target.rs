@@ -62,8 +62,8 @@ impl Target {
         }
     }
 
-    /// Whether it reads Claude Code's settings and logins.
-    pub(super) fn is_claude_code(&self) -> bool {
+    /// Whether it has a login of its own: whether it is Claude Code.
+    pub fn has_login(&self) -> bool {
         match self.program {
             Program::GenuineClaude | Program::ClaudeCode => true,
             Program::Other => false,

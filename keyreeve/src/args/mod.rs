@@ -7,6 +7,7 @@ mod ask;
 mod handing;
 mod import;
 mod key;
+mod launch;
 mod profile;
 mod report;
 mod serve;
@@ -19,6 +20,7 @@ pub(crate) use ask::{Ask, Check};
 pub(crate) use handing::Handing;
 pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
+pub(crate) use launch::{Env, Exec, Launch, Shell as EnvShell};
 pub(crate) use profile::{AddProfile, Auth, Profile};
 pub(crate) use report::{Attempts, Dimension, Inspect, Status, Usage};
 pub(crate) use serve::{Sandbox, Serve};
@@ -35,11 +37,12 @@ pub(crate) use store::Store;
         keyreeve profile add work             keep an API key, sealed\n  \
         keyreeve key add laptop --profile work\n  \
         keyreeve connect claude-code --key laptop\n  \
+        keyreeve exec --native -- claude      your own login pays, and nothing else\n  \
         keyreeve usage --by key --since 7d\n\n\
         Exit codes:\n  \
         0 done, 1 failed, 2 wrong command line, 3 invalid configuration, 4 no credential or a bad one,\n  \
         5 valid but not usable now, 6 upstream or network, 7 store locked or unreadable,\n  \
-        8 refused by a rule, 130 interrupted"
+        8 refused by a rule, 130 interrupted; exec has its own"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -90,6 +93,10 @@ pub(crate) enum Command {
     Check(Check),
     /// Ask a model one question, and say who paid what for it
     Ask(Ask),
+    /// Start a program with one credential, and say who pays before it starts
+    Exec(Exec),
+    /// Print the variables by which programs use a profile
+    Env(Env),
     /// Say what a pasted token is, offline and without echoing it
     Inspect(Inspect),
     /// Keep credentials

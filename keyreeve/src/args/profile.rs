@@ -38,6 +38,14 @@ pub(crate) enum Profile {
         /// Its name
         name: Name,
     },
+    /// Let programs you start have a profile's raw secret, not only virtual keys
+    Direct {
+        /// Its name
+        name: Name,
+        /// Let them have it no longer
+        #[arg(long)]
+        undo: bool,
+    },
     /// Forget a profile and its secret
     Remove {
         /// Its name

@@ -8,10 +8,13 @@ mod completions;
 mod config;
 mod connect;
 mod credential;
+mod env;
+mod exec;
 mod handing;
 mod import;
 mod inspect;
 mod key;
+mod launching;
 mod pasted;
 mod profile;
 mod sandbox;
@@ -37,6 +40,8 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Status(status) => status::run(status, &world),
         Command::Check(check) => check::run(check, &world),
         Command::Ask(ask) => ask::run(&ask, &world),
+        Command::Exec(exec) => exec::run(exec, &world),
+        Command::Env(env) => env::run(&env, &world),
         Command::Inspect(inspect) => inspect::run(inspect, &world),
         Command::Profile(profile) => profile::run(profile, &world),
         Command::Key(key) => key::run(key, &world),

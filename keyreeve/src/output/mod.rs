@@ -224,6 +224,18 @@ impl Output {
         })
     }
 
+    /// Says in keyreeve's own name what is about to happen: the talk of another program follows.
+    pub(crate) fn own(&self, text: &str) {
+        if self.talk == Talk::All {
+            self.talk("keyreeve:", AnsiColor::Cyan, text);
+        }
+    }
+
+    /// Whether what is written as data stands on a screen.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.stdout.to.is_terminal()
+    }
+
     /// Says something to the person.
     pub(crate) fn note(&self, text: &str) {
         if self.talk == Talk::All {

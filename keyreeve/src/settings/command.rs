@@ -10,7 +10,7 @@ use keyreeve_core::resolve::Client;
 
 use crate::args;
 use crate::settings::when::{Direction, moment, span};
-use crate::settings::{Ask, Check, Import, Problem, Profile};
+use crate::settings::{Ask, Check, Env, Exec, Import, Problem, Profile};
 
 pub(crate) use crate::args::{Config, Connectable, Dimension};
 
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Status(Status),
     Check(Check),
     Ask(Ask),
+    Exec(Exec),
+    Env(Env),
     Inspect(Inspect),
     Profile(Profile),
     Key(Key),
@@ -182,6 +184,8 @@ impl Command {
             Some(args::Command::Status(typed)) => Self::Status(status(typed)),
             Some(args::Command::Check(typed)) => Self::Check(Check::of(typed)?),
             Some(args::Command::Ask(typed)) => Self::Ask(Ask::of(typed)?),
+            Some(args::Command::Exec(typed)) => Self::Exec(Exec::of(typed)),
+            Some(args::Command::Env(typed)) => Self::Env(Env::of(typed)),
             Some(args::Command::Inspect(typed)) => Self::Inspect(Inspect {
                 from: given(typed.input.is_some()),
             }),

@@ -6,6 +6,7 @@
 mod ask;
 mod command;
 mod import;
+mod launch;
 mod layers;
 mod problem;
 mod profile;
@@ -22,6 +23,7 @@ use keyreeve_store::Durability;
 pub(crate) use ask::{Ask, Check, Prompt, USUAL_MODEL, Which};
 pub(crate) use command::*;
 pub(crate) use import::{Import, Run};
+pub(crate) use launch::{Env, Exec, Launch, Meant, Reveal, Shell};
 pub(crate) use layers::{Layer, Setting, Sourced};
 pub(crate) use problem::Problem;
 pub(crate) use profile::{AddProfile, Profile, SecretFrom};

@@ -24,6 +24,7 @@ pub(crate) enum Profile {
     Rotate { name: Name, from: Given },
     Link { name: Name, key: Option<Name> },
     Unlink(Name),
+    Hand { name: Name, handing: Handing },
     Remove(Name),
     Act { name: Name, act: Act },
 }
@@ -95,6 +96,14 @@ impl Profile {
                 key: typed.key,
             },
             args::Profile::Unlink { name } => Self::Unlink(name),
+            args::Profile::Direct { name, undo } => Self::Hand {
+                name,
+                handing: if undo {
+                    Handing::Leased
+                } else {
+                    Handing::Direct
+                },
+            },
             args::Profile::Remove { name } => Self::Remove(name),
             args::Profile::Wake { name } => Self::Act {
                 name,

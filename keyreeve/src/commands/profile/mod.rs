@@ -7,7 +7,7 @@ mod standing;
 
 pub(super) use show::table;
 
-use keyreeve_core::profile::{Name, Profile, Source};
+use keyreeve_core::profile::{Handing, Name, Profile, Source};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::Policy;
 
@@ -26,6 +26,7 @@ pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), Comma
         settings::Profile::Rotate { name, from } => rotate(&name, from, world),
         settings::Profile::Link { name, key } => link::link(&name, key.as_ref(), world),
         settings::Profile::Unlink(name) => link::unlink(&name, world),
+        settings::Profile::Hand { name, handing } => hand(&name, handing, world),
         settings::Profile::Remove(name) => remove(&name, world),
         settings::Profile::Act { name, act } => standing::act(&name, act, world),
     }
@@ -132,6 +133,27 @@ fn not_ours(name: &Name, place: &str) -> CommandError {
     )
     .because([format!("it takes its secret from {place} each time")])
     .hint(format!("keyreeve profile show {name}"))
+}
+
+fn hand(name: &Name, handing: Handing, world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    let policy = store.policy()?;
+    let profile = find(&policy, name)?;
+    if profile.is_plan_login() {
+        return Err(CommandError::new(
+            Exit::Policy,
+            format!("profile `{name}` is a plan login, and those go to Claude Code alone"),
+        )
+        .hint(format!("keyreeve exec --profile {name} -- claude")));
+    }
+    store.hand_profile(profile.id, handing)?;
+    world.output.note(&match handing {
+        Handing::Direct => {
+            format!("programs you start with profile `{name}` have its secret in their environment")
+        }
+        Handing::Leased => format!("the secret of profile `{name}` leaves in requests only"),
+    });
+    show::changed(name, &store, world)
 }
 
 fn remove(name: &Name, world: &World) -> Result<(), CommandError> {

@@ -1,0 +1,78 @@
+//! `exec` and `env` as typed.
+
+use std::ffi::OsString;
+
+use clap::ValueEnum;
+use keyreeve_core::profile::Name;
+use keyreeve_core::resolve::{Client, Expected};
+
+/// `exec`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The program gets one credential and no other: what would win over it is taken out of its environment, or, where it\n\
+        stands in a settings file, ignored or refused by its name. Then keyreeve becomes the program.\n\n\
+        Examples:\n  \
+        keyreeve exec --native -- claude                     your own login pays\n  \
+        keyreeve exec --profile work -- claude -p hi\n  \
+        keyreeve exec --profile work --expect metered -- python job.py\n\n\
+        Exit codes:\n  \
+        the program's own; 4 no credential, 8 refused by a rule, 125 keyreeve failed, 126 the program cannot be run, 127 there\n  \
+        is no such program"
+)]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) launch: Launch,
+    /// Your own login pays: everything that would win over it is taken away
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) native: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// `env`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The secret stands on your screen and in your shell from then on: `keyreeve exec` needs neither.\n\n\
+        Examples:\n  keyreeve env --profile work --shell bash --reveal\n  keyreeve env --profile work --json     without the secret"
+)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) launch: Launch,
+    /// Whose words to use
+    #[arg(long, value_enum, default_value = "bash")]
+    pub(crate) shell: Shell,
+    /// Show the secret, on a terminal
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
+/// What is meant to pay.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Launch {
+    /// The profile that pays [default: the one this directory is bound to, or the default one]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<Name>,
+    /// Refuse if anybody else would pay: plan, metered, cloud, gateway, or a profile
+    #[arg(long, value_name = "WHO")]
+    pub(crate) expect: Option<Expected>,
+    /// Whose rules the program follows, such as claude-code@2.1.197 [default: told by its name]
+    #[arg(long = "for", value_name = "CLIENT")]
+    pub(crate) client: Option<Client>,
+    /// Go on although this directory's own settings have a say in who pays; what would leak is refused all the same
+    #[arg(long)]
+    pub(crate) allow_project_settings: bool,
+}
+
+/// A shell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+}
