@@ -13,6 +13,7 @@ mod check;
 mod co_01;
 mod day;
 mod errors;
+mod exec;
 mod figures;
 mod handed;
 mod help;
