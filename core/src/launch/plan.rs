@@ -93,6 +93,13 @@ pub(super) enum Way {
     Login { directory: LoginDirectory },
 }
 
+/// What becomes of Claude Code's background calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Background {
+    Left,
+    Quiet,
+}
+
 /// An address that is not the vendor's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Elsewhere {
@@ -144,7 +151,7 @@ pub fn plan(
         ) if profile.auth == Auth::ApiKey => vec![Warning::SentAsBearer(elsewhere.origin.clone())],
         _ => Vec::new(),
     };
-    let set = way.assignments();
+    let set = way.assignments(background(&way, snapshot, target));
     let remove = way.removed(snapshot, &set, &mut warnings);
     Ok(Plan {
         remove,
@@ -171,7 +178,8 @@ impl Plan {
         self.set.iter().any(|assignment| assignment.text.is_none())
     }
 
-    /// Keeps the secret from what the program itself starts.
+    /// Keeps the secret from what Claude Code itself starts. Without `bubblewrap` it then does not start at all
+    /// (docs/facts.md#claude-code-host).
     pub fn scrub(&mut self) {
         self.set.push(Assignment::text(SCRUB, "1"));
     }
@@ -285,7 +293,7 @@ impl Way {
         })
     }
 
-    fn assignments(&self) -> Vec<Assignment> {
+    fn assignments(&self, background: Background) -> Vec<Assignment> {
         let mut set = match self {
             Self::ApiKey => vec![Assignment::secret(API_KEY)],
             Self::AuthToken { .. } => vec![Assignment::secret(AUTH_TOKEN)],
@@ -303,7 +311,10 @@ impl Way {
         };
         if let Some(elsewhere) = self.elsewhere() {
             set.push(Assignment::text(BASE_URL, &elsewhere.base_url));
-            set.push(Assignment::text(QUIET, "1"));
+        }
+        match background {
+            Background::Left => {}
+            Background::Quiet => set.push(Assignment::text(QUIET, "1")),
         }
         match self {
             // It keeps Claude Code from logins and profiles, and is reported to change how a plan is billed.
@@ -412,6 +423,22 @@ impl Elsewhere {
             base_url: profile.base_url.to_string(),
             origin: origin.clone(),
         })
+    }
+}
+
+/// What becomes of Claude Code's background calls. They go to the vendor, wherever its requests go, and releases before
+/// 2.1.329 send a stored login along on them whatever else is set (docs/facts.md#claude-code-host).
+fn background(way: &Way, snapshot: &Snapshot, target: &Target) -> Background {
+    let may_leak = match way {
+        Way::Login { .. } => false,
+        Way::ApiKey | Way::AuthToken { .. } | Way::OauthToken { .. } | Way::SdkProfile { .. } => {
+            way.elsewhere().is_some() || (snapshot.login.is_some() && target.may_be_older())
+        }
+    };
+    if may_leak {
+        Background::Quiet
+    } else {
+        Background::Left
     }
 }
 

@@ -27,6 +27,11 @@ const STARTING: [&str; 6] = [
     "statusLine",
 ];
 
+/// Whether a setting starts a program.
+pub(super) fn starts_program(key: &str) -> bool {
+    STARTING.contains(&key)
+}
+
 /// Lists what the project's settings would change, file by file.
 pub fn inspect_project(planned: &Snapshot, plan: &Plan, target: &Target) -> Vec<Offence> {
     let read = |file: &&SettingsFile| {
@@ -77,7 +82,7 @@ fn of_file(file: &SettingsFile, plan: &Plan) -> Vec<Offence> {
         let starting = settings
             .others
             .iter()
-            .filter(|other| STARTING.contains(&other.key));
+            .filter(|other| starts_program(other.key));
         offences.extend(starting.map(|other| offence(other.line, Some(other.key.to_owned()))));
     }
     offences

@@ -6,6 +6,8 @@ use crate::origin::Origin;
 use crate::profile::Name;
 use crate::resolve::{Flaw, Place, Unexpected};
 
+use super::project;
+
 /// Why a program is not started. Nothing was started and no secret was opened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
@@ -135,6 +137,13 @@ pub struct Offence {
     pub key: Option<String>,
 }
 
+impl Offence {
+    /// Whether it starts a program, which would see the environment.
+    pub fn starts_program(&self) -> bool {
+        self.key.as_deref().is_none_or(project::starts_program)
+    }
+}
+
 impl fmt::Display for Offence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, line, key } = self;
@@ -209,9 +218,10 @@ impl Refusal {
         match self {
             Self::Leased { profile } => Some(format!("keyreeve profile direct {profile}")),
             Self::NoLogin => Some("claude /login".to_owned()),
-            Self::Project { .. } => {
-                Some("read these files, then keyreeve exec --allow-project-settings …".to_owned())
-            }
+            Self::Project { .. } => Some(
+                "keyreeve exec --allow-project-settings -- PROGRAM, once you have read them"
+                    .to_owned(),
+            ),
             Self::PlanElsewhere { .. } | Self::PlanAtGateway { .. } | Self::Cloud { .. } => {
                 Some("keyreeve profile list".to_owned())
             }

@@ -71,6 +71,17 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether it may be a release of Claude Code before the newest that is known.
+    pub(super) fn may_be_older(&self) -> bool {
+        let is_older = |client: &Client| match client {
+            Client::ClaudeCode { release, .. } => *release < Release::default(),
+            Client::SdkPython(_) | Client::SdkTypescript(_) | Client::Keyreeve => false,
+        };
+        self.clients.iter().any(is_older)
+    }
+}
+
 fn of_release(release: Release) -> Client {
     Client::ClaudeCode {
         release,

@@ -250,7 +250,7 @@ proptest! {
 
 #[test]
 fn each_kind_of_profile_is_handed_over_in_its_own_way() {
-    let machine = Machine::with_variables(&[("ANTHROPIC_API_KEY", "stray"), ("LANG", "C")]);
+    let mut machine = Machine::with_variables(&[("ANTHROPIC_API_KEY", "stray"), ("LANG", "C")]);
     let mut told = String::new();
     for profile in every_profile() {
         let intention = Intention::Profile(&profile);
@@ -268,7 +268,8 @@ fn each_kind_of_profile_is_handed_over_in_its_own_way() {
         told += &format!("{}: {}\n  {}\n", profile.name, judged.line, set.join(" "));
     }
     let managed = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1";
-    let key = format!("ANTHROPIC_API_KEY=(the secret) {managed}");
+    let quiet = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1";
+    let key = format!("ANTHROPIC_API_KEY=(the secret) {quiet} {managed}");
     let credit = "pays (organization credit) for /usr/bin/claude";
     let plan = "pays (a plan) for /usr/bin/claude";
     let expected = format!(
@@ -279,14 +280,26 @@ fn each_kind_of_profile_is_handed_over_in_its_own_way() {
          env: ANTHROPIC_API_KEY of profile env {credit}\n  {key}\n\
          cmd: ANTHROPIC_API_KEY of profile cmd {credit}\n  {key}\n\
          fed: the SDK profile team of profile fed {credit}\n  ANTHROPIC_PROFILE=team \
-         ANTHROPIC_CONFIG_DIR=/home/me/.config/anthropic -ANTHROPIC_API_KEY\n\
-         ant: the SDK profile team of profile ant {credit}\n  ANTHROPIC_PROFILE=team -ANTHROPIC_API_KEY\n\
-         mine: CLAUDE_CODE_OAUTH_TOKEN of profile mine {plan}\n  CLAUDE_CODE_OAUTH_TOKEN=(the secret) \
+         ANTHROPIC_CONFIG_DIR=/home/me/.config/anthropic CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -ANTHROPIC_API_KEY\n\
+         ant: the SDK profile team of profile ant {credit}\n  ANTHROPIC_PROFILE=team CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 -ANTHROPIC_API_KEY\n\
+         mine: CLAUDE_CODE_OAUTH_TOKEN of profile mine {plan}\n  CLAUDE_CODE_OAUTH_TOKEN=(the secret) {quiet} \
          -ANTHROPIC_API_KEY\n\
          own: Claude Code's own login of profile own {plan}\n  -ANTHROPIC_API_KEY\n\
          own: Claude Code's own login of profile own {plan}\n  CLAUDE_CONFIG_DIR=/other -ANTHROPIC_API_KEY\n"
     );
     assert_eq!(told, expected);
+
+    // Without a login there is none that background calls could carry, and the newest release sends none.
+    let newest = Target::of("/bin/claude", Some(Client::CLAUDE_CODE), arguments("-p"));
+    let work = self::key();
+    let (plan, _) = machine.started(Intention::Profile(&work), &newest).unwrap();
+    machine.login = None;
+    let (other, _) = machine
+        .started(Intention::Profile(&work), &claude("-p hi"))
+        .unwrap();
+    for plan in [plan, other] {
+        assert!(plan.set.iter().all(|it| !it.name.contains("NONESSENTIAL")));
+    }
 }
 
 #[test]

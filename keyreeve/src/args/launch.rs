@@ -9,15 +9,16 @@ use keyreeve_core::resolve::{Client, Expected};
 /// `exec`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The program gets one credential and no other: what would win over it is taken out of its environment, or, where it\n\
-        stands in a settings file, ignored or refused by its name. Then keyreeve becomes the program.\n\n\
+    after_help = "The program gets one credential and no other: what would win over it is taken out of its\n\
+        environment or, where it stands in a settings file, switched off or refused by its name.\n\
+        Then keyreeve becomes the program.\n\n\
         Examples:\n  \
         keyreeve exec --native -- claude                     your own login pays\n  \
         keyreeve exec --profile work -- claude -p hi\n  \
         keyreeve exec --profile work --expect metered -- python job.py\n\n\
         Exit codes:\n  \
-        the program's own; 4 no credential, 8 refused by a rule, 125 keyreeve failed, 126 the program cannot be run, 127 there\n  \
-        is no such program"
+        the program's own; 4 no credential, 8 refused by a rule, 125 keyreeve failed,\n  \
+        126 the program cannot be run, 127 there is no such program"
 )]
 pub(crate) struct Exec {
     #[command(flatten)]

@@ -8,7 +8,8 @@ use keyreeve_core::binding::Binding;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject;
 use keyreeve_core::launch::{
-    Intention, Judged, Plan, ProjectSettings, Refusal, Target, inspect_project, judge, plan,
+    Intention, Judged, Offence, Plan, ProjectSettings, Refusal, Target, inspect_project, judge,
+    plan,
 };
 use keyreeve_core::profile::Profile;
 use keyreeve_core::resolve::Expected;
@@ -54,7 +55,7 @@ pub(super) fn prepare(
         ProjectSettings::Refused if !offences.is_empty() => {
             return Err(Refusal::Project { offences }.into());
         }
-        ProjectSettings::Allowed if !offences.is_empty() && plan.hands_secret() => plan.scrub(),
+        ProjectSettings::Allowed if offences.iter().any(Offence::starts_program) => plan.scrub(),
         ProjectSettings::Refused | ProjectSettings::Allowed => {}
     }
     let judged = judge(planned, &plan, target)?;
