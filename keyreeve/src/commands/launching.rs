@@ -16,7 +16,7 @@ use keyreeve_core::resolve::Expected;
 use keyreeve_core::secret::Secret;
 use keyreeve_core::snapshot::{Own, Snapshot};
 use keyreeve_core::token::Family;
-use keyreeve_store::{Policy, Store};
+use keyreeve_store::Policy;
 
 use super::profile;
 use crate::error::{CommandError, Exit};
@@ -28,7 +28,6 @@ pub(super) struct Prepared {
     pub(super) plan: Plan,
     pub(super) judged: Judged,
     profile: Option<Profile>,
-    store: Store,
 }
 
 /// Plans and judges.
@@ -66,12 +65,11 @@ pub(super) fn prepare(
         plan,
         judged,
         profile,
-        store,
     })
 }
 
 impl Prepared {
-    /// Opens the profile's secret, where the plan needs it, and closes the store.
+    /// Opens the profile's secret, where the plan needs it.
     ///
     /// # Errors
     /// Exit 4 where it cannot be had, 8 where it turns out to be one that may not be handed over.
@@ -80,7 +78,6 @@ impl Prepared {
             plan,
             judged,
             profile,
-            store,
         } = self;
         let secret = match profile {
             Some(profile) if plan.hands_secret() => opened(&profile, world)?,
