@@ -10,6 +10,7 @@ pub mod binding;
 pub mod claude_code;
 pub mod credential;
 pub mod import;
+pub mod finding;
 pub mod inert;
 pub mod inject;
 pub mod launch;

@@ -257,6 +257,23 @@ impl Verdict {
         meanings::ALL.iter().map(|meaning| meaning.code)
     }
 
+    /// What to do about a credential whose last answer had this code; none where it may be used again by itself.
+    pub fn remedy_where_dead(code: &str) -> Option<&'static str> {
+        let meaning = meanings::ALL.iter().find(|meaning| meaning.code == code)?;
+        match meaning.effect {
+            Effect::Dead | Effect::Blocked | Effect::OutOfCredit => Some(meaning.remedy),
+            Effect::None
+            | Effect::Refresh
+            | Effect::SpentUntil
+            | Effect::CoolUntil
+            | Effect::CoolModelUntil
+            | Effect::Transient
+            | Effect::Feature
+            | Effect::Request
+            | Effect::Config => None,
+        }
+    }
+
     fn new(meaning: &'static Meaning, evidence: Evidence) -> Self {
         Self {
             meaning,

@@ -6,6 +6,7 @@
 
 mod health;
 mod import;
+mod finding;
 mod inject;
 mod launch;
 mod peek;

@@ -1,0 +1,585 @@
+//! What `doctor` finds: a table of worlds and the codes they give, and the syntaxes in which variables are set.
+
+mod pages;
+mod texts;
+
+use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::claude_code::{
+    Login, LoginState, Renewal, Scope, Settings, SettingsFile, SettingsState,
+};
+use keyreeve_core::finding::{
+    Evidence, Finding, HelperOutcome, HelperRun, History, Keeper, KeptIn, LastAnswer, Reader,
+    Script, findings, keys_in_history,
+};
+use keyreeve_core::origin::{BaseUrl, PlainHttp};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::resolve::{Client, resolve};
+use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
+use keyreeve_core::snapshot::{Environment, Snapshot};
+use keyreeve_core::token::Family;
+
+const NOW: Timestamp = Timestamp::constant(1_795_268_000, 0);
+
+/// A token of the canonical shape, put together so that no scanner stops at this file.
+fn token(family: &str) -> String {
+    format!(
+        "sk-ant-{family}-{}AA",
+        "Fake0_".repeat(16).get(..93).unwrap()
+    )
+}
+
+/// Puts made-up tokens where `{api}`, `{oat}`, `{admin}` and `{other}` stand.
+fn expanded(text: &str) -> String {
+    text.replace("{api}", &token("api03"))
+        .replace("{oat}", &token("oat01"))
+        .replace("{admin}", &token("admin01"))
+        .replace("{other}", &token("api03").replace("Fake", "Else"))
+}
+
+#[derive(Default)]
+struct World<'a> {
+    variables: &'a [(&'a str, &'a str)],
+    login: Option<LoginState>,
+    settings: &'a [(Scope, &'a str)],
+    evidence: Evidence,
+}
+
+impl World<'_> {
+    fn snapshot(&self) -> Snapshot {
+        let pairs = self
+            .variables
+            .iter()
+            .map(|(name, value)| (*name, expanded(value)));
+        let mut snapshot = Snapshot::of_environment(Environment::from_pairs(pairs), NOW);
+        snapshot.home = Some("/home/me".to_owned());
+        snapshot.login = self.login.clone().map(|state| Login {
+            path: "/home/me/.claude/.credentials.json".to_owned(),
+            state,
+        });
+        snapshot.settings = self
+            .settings
+            .iter()
+            .map(|(scope, text)| SettingsFile {
+                scope: *scope,
+                path: format!("/{}.json", scope.name()),
+                state: match Settings::parse(&expanded(text)) {
+                    Ok(settings) => SettingsState::Read(settings),
+                    Err(damage) => SettingsState::Damaged(damage),
+                },
+            })
+            .collect();
+        snapshot
+    }
+
+    fn found(&self) -> Vec<Finding> {
+        let snapshot = self.snapshot();
+        let resolutions = [resolve(&snapshot, Client::CLAUDE_CODE)];
+        let found = findings(&snapshot, &self.evidence, &resolutions);
+        for finding in &found {
+            let told = format!("{finding:?}");
+            assert!(!told.contains("Fake0_Fake0_"), "{told}");
+        }
+        found
+    }
+
+    #[track_caller]
+    fn gives(&self, expected: &[&str]) {
+        let codes: Vec<_> = self.found().iter().map(|it| it.code.name()).collect();
+        assert_eq!(codes, expected, "{:?} {:?}", self.variables, self.settings);
+    }
+}
+
+fn logged_in() -> Option<LoginState> {
+    Some(LoginState::Present {
+        expires_at: None,
+        renewal: Renewal::ByItself,
+        subscription: Some("max".to_owned()),
+    })
+}
+
+fn script(path: &str, reader: Reader, text: &str) -> Evidence {
+    Evidence {
+        scripts: vec![Script::read(path.to_owned(), reader, &expanded(text))],
+        ..Evidence::default()
+    }
+}
+
+#[test]
+fn variables_give_their_codes() {
+    const KEY: &str = "ANTHROPIC_API_KEY";
+    const AUTH: &str = "ANTHROPIC_AUTH_TOKEN";
+    const OAUTH: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+    const BASE: &str = "ANTHROPIC_BASE_URL";
+    for (variables, codes) in [
+        (&[][..], &[][..]),
+        (&[(KEY, "{api}")], &[]),
+        (&[(KEY, "{api}"), (AUTH, "{oat}")], &["KR102", "KR111"]),
+        (&[(KEY, "\"{api}\"")], &["KR103"]),
+        (&[(AUTH, "Bearer {api}")], &["KR104"]),
+        (&[(KEY, "{oat}")], &["KR105"]),
+        (&[(OAUTH, "{api}")], &["KR106", "KR311"]),
+        (
+            &[
+                (KEY, "a-gateways-own-key-of-32-letters"),
+                (BASE, "https://gateway.example"),
+            ],
+            &["KR107"],
+        ),
+        (&[(KEY, "")], &["KR108"]),
+        (&[(KEY, "{admin}")], &["KR109"]),
+        (&[(KEY, "{api}\n{api}")], &["KR110"]),
+        (&[(AUTH, "{oat}")], &["KR111"]),
+        (&[(KEY, "{api}"), ("ANTHROPIC_PROFILE", "work")], &["KR112"]),
+        (
+            &[(KEY, "{api}"), (BASE, "https://user:word@gateway.example")],
+            &["KR113"],
+        ),
+        (
+            &[(KEY, "{api}"), (BASE, "https://gateway.example/v1/")],
+            &["KR114"],
+        ),
+        (
+            &[
+                (KEY, "{api}"),
+                (BASE, "https://gateway.example/v1/messages"),
+            ],
+            &["KR114"],
+        ),
+        (
+            &[(KEY, "{api}"), (BASE, "http://gateway.example")],
+            &["KR115"],
+        ),
+        (&[(KEY, "{api}"), (BASE, "http://127.0.0.1:8080")], &[]),
+        (
+            &[("ANTHROPIC_CUSTOM_HEADERS", "X-Team: a\nAuthorization: b")],
+            &["KR116"],
+        ),
+        (&[(OAUTH, "{oat}")], &["KR311"]),
+        (
+            &[(OAUTH, "{oat}"), ("CLAUDE_CODE_SIMPLE", "1")],
+            &["KR309", "KR311"],
+        ),
+        (&[(KEY, "{api}"), ("TERM_PROGRAM", "vscode")], &["KR310"]),
+        (
+            &[(OAUTH, "{oat}"), (BASE, "https://gateway.example")],
+            &["KR312", "KR311"],
+        ),
+        (&[("https_proxy", "http://p:1")], &["KR401"]),
+        (&[("NODE_EXTRA_CA_CERTS", "/ca.pem")], &["KR402"]),
+        (&[("NODE_TLS_REJECT_UNAUTHORIZED", "0")], &["KR403"]),
+        (&[("PATH", "/usr/bin:.:/bin")], &["KR405"]),
+        (&[("PATH", "/usr/bin:/bin")], &[]),
+    ] {
+        World {
+            variables,
+            ..World::default()
+        }
+        .gives(codes);
+    }
+}
+
+#[test]
+fn logins_and_settings_give_their_codes() {
+    let ended = LoginState::Present {
+        expires_at: Some(NOW - SignedDuration::from_hours(1)),
+        renewal: Renewal::ByThePerson,
+        subscription: None,
+    };
+    let key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "{api}")];
+    let user = Scope::User;
+    for (variables, login, settings, codes) in [
+        (&[][..], logged_in(), &[][..], &[][..]),
+        (key, logged_in(), &[], &["KR101"]),
+        (
+            key,
+            None,
+            &[(user, r#"{"env": {"ANTHROPIC_API_KEY": "{other}"}}"#)],
+            &["KR301"],
+        ),
+        (
+            &[],
+            logged_in(),
+            &[(
+                Scope::Project,
+                r#"{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}}"#,
+            )],
+            &["KR302"],
+        ),
+        (
+            &[],
+            None,
+            &[(Scope::Local, r#"{"apiKeyHelper": "cat /key"}"#)],
+            &["KR302"],
+        ),
+        (&[], None, &[(Scope::Project, r#"{"hooks": {}}"#)], &[]),
+        (&[], Some(LoginState::read("{")), &[], &["KR303"]),
+        (&[], None, &[(user, "[")], &["KR304"]),
+        (&[], Some(ended), &[], &["KR305"]),
+        (
+            &[],
+            None,
+            &[(user, r#"{"apiKeyHelper": "echo {api}"}"#)],
+            &["KR306"],
+        ),
+        (
+            &[],
+            None,
+            &[(user, r#"{"apiKeyHelper": "pass show key"}"#)],
+            &[],
+        ),
+        (&[("CLAUDE_CODE_SIMPLE", "1")], logged_in(), &[], &["KR309"]),
+    ] {
+        World {
+            variables,
+            login,
+            settings,
+            evidence: Evidence::default(),
+        }
+        .gives(codes);
+    }
+}
+
+#[test]
+fn files_give_their_codes() {
+    let export = "export ANTHROPIC_API_KEY={api}";
+    let key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "{api}")];
+    let zshrc = |text| script("/home/me/.zshrc", Reader::Zsh, text);
+    for (variables, login, evidence, codes) in [
+        (&[][..], logged_in(), zshrc(export), &["KR201"][..]),
+        (
+            &[],
+            logged_in(),
+            zshrc("export ANTHROPIC_API_KEY=$(pass show key)"),
+            &["KR201"],
+        ),
+        (&[], logged_in(), zshrc("export ANTHROPIC_API_KEY=\n"), &[]),
+        (
+            key,
+            None,
+            zshrc("export ANTHROPIC_API_KEY={other}"),
+            &["KR202"],
+        ),
+        (key, None, zshrc(export), &["KR203"]),
+        (
+            &[],
+            None,
+            zshrc("alias c='ANTHROPIC_API_KEY={api} claude'"),
+            &["KR203"],
+        ),
+        (
+            &[],
+            None,
+            zshrc("# export ANTHROPIC_API_KEY={api}\n  : # export A={api}"),
+            &[],
+        ),
+        (
+            &[],
+            None,
+            zshrc("export ANTHROPIC_API_KEY=$(pass show key)"),
+            &[],
+        ),
+        (
+            &[],
+            None,
+            script("/w/.env", Reader::DotEnv, "ANTHROPIC_API_KEY={api}"),
+            &["KR204"],
+        ),
+        (
+            &[],
+            None,
+            script("/w/.env", Reader::DotEnv, "ANTHROPIC_API_KEY=sk-ant-..."),
+            &[],
+        ),
+        (
+            &[],
+            None,
+            script(
+                "/s.json",
+                Reader::Editor,
+                r#"  "ANTHROPIC_API_KEY": "{api}","#,
+            ),
+            &["KR205"],
+        ),
+        (
+            &[],
+            None,
+            script("/ci.yml", Reader::Ci, "    - ANTHROPIC_API_KEY: {api}"),
+            &["KR206"],
+        ),
+        (
+            &[],
+            None,
+            script("/ci.yml", Reader::Ci, "      run: KEY={api} claude -p"),
+            &["KR206"],
+        ),
+        (
+            &[],
+            None,
+            script(
+                "/ci.yml",
+                Reader::Ci,
+                "ANTHROPIC_API_KEY: ${{ secrets.KEY }}",
+            ),
+            &[],
+        ),
+    ] {
+        World {
+            variables,
+            login,
+            settings: &[],
+            evidence,
+        }
+        .gives(codes);
+    }
+}
+
+#[test]
+fn the_rest_of_the_evidence_gives_its_codes() {
+    let run = |outcome, millis| HelperRun {
+        path: "/s.json".to_owned(),
+        line: 3,
+        outcome,
+        millis,
+    };
+    let keeper = |mode, is_ours| Keeper {
+        path: "/home/me/.claude/.credentials.json".to_owned(),
+        kept: KeptIn::Login,
+        mode,
+        is_ours,
+    };
+    let history = keys_in_history(&expanded("ls\n: 1:0;claude --key {api}\n"));
+    assert_eq!(history.first().unwrap().line, 2);
+    for (evidence, codes) in [
+        (
+            Evidence {
+                histories: vec![History {
+                    path: "/h".to_owned(),
+                    keys: history,
+                }],
+                ..Evidence::default()
+            },
+            &["KR207"][..],
+        ),
+        (
+            Evidence {
+                keepers: vec![keeper(0o644, true)],
+                ..Evidence::default()
+            },
+            &["KR208"],
+        ),
+        (
+            Evidence {
+                keepers: vec![keeper(0o600, false)],
+                ..Evidence::default()
+            },
+            &["KR208"],
+        ),
+        (
+            Evidence {
+                keepers: vec![keeper(0o600, true)],
+                ..Evidence::default()
+            },
+            &[],
+        ),
+        (
+            Evidence {
+                fixed_helpers: vec![("/s.json".to_owned(), 3)],
+                ..Evidence::default()
+            },
+            &["KR306"],
+        ),
+        (
+            Evidence {
+                helper_runs: vec![run(HelperOutcome::Lines, 10)],
+                ..Evidence::default()
+            },
+            &["KR307"],
+        ),
+        (
+            Evidence {
+                helper_runs: vec![run(HelperOutcome::Fine, 4000)],
+                ..Evidence::default()
+            },
+            &["KR308"],
+        ),
+        (
+            Evidence {
+                helper_runs: vec![run(HelperOutcome::Fine, 100)],
+                ..Evidence::default()
+            },
+            &[],
+        ),
+        (
+            Evidence {
+                last_written: Some(NOW + SignedDuration::from_hours(1)),
+                ..Evidence::default()
+            },
+            &["KR404"],
+        ),
+        (
+            Evidence {
+                last_written: Some(NOW),
+                ..Evidence::default()
+            },
+            &[],
+        ),
+        (
+            Evidence {
+                claude_here: Some("/w/claude".to_owned()),
+                ..Evidence::default()
+            },
+            &["KR406"],
+        ),
+        (
+            Evidence {
+                stale_runtime_file: Some("/s/serve.json".to_owned()),
+                ..Evidence::default()
+            },
+            &["KR504"],
+        ),
+        (
+            Evidence {
+                store_closed: Some("it is locked".to_owned()),
+                ..Evidence::default()
+            },
+            &["KR507"],
+        ),
+    ] {
+        World {
+            evidence,
+            ..World::default()
+        }
+        .gives(codes);
+    }
+}
+
+/// A profile as the store keeps one, made an hour ago.
+fn profile(provenance: Provenance, billing: BillingClass, family: Family) -> Profile {
+    Profile {
+        id: ProfileId(uuid::Uuid::nil()),
+        name: "work".parse().unwrap(),
+        source: Source::Sealed,
+        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::LoopbackOnly).unwrap(),
+        auth: Auth::Bearer,
+        provenance,
+        billing,
+        family: Some(family),
+        hint: None,
+        handing: Handing::Leased,
+        simulated: false,
+        expires_at: None,
+        created_at: NOW - SignedDuration::from_hours(1),
+        rotated_at: None,
+    }
+}
+
+#[test]
+fn profiles_give_their_codes() {
+    let setup = || {
+        profile(
+            Provenance::SetupToken,
+            BillingClass::Plan,
+            Family::OauthAccess,
+        )
+    };
+    let key = |billing| profile(Provenance::Console, billing, Family::ApiKey);
+    let hours = |hours| NOW + SignedDuration::from_hours(hours);
+    let answered = |verdict: &str| LastAnswer {
+        profile: "work".parse().unwrap(),
+        verdict: verdict.to_owned(),
+        at: NOW,
+    };
+    for (one, changed, answers, codes) in [
+        (key(BillingClass::Metered), None, vec![], &[][..]),
+        (key(BillingClass::Plan), None, vec![], &["KR501"]),
+        (setup(), None, vec![], &[]),
+        (
+            Profile {
+                billing: BillingClass::Metered,
+                ..setup()
+            },
+            None,
+            vec![],
+            &["KR501"],
+        ),
+        (
+            Profile {
+                created_at: hours(-340 * 24),
+                ..setup()
+            },
+            None,
+            vec![],
+            &["KR502"],
+        ),
+        (
+            Profile {
+                expires_at: Some(hours(24)),
+                ..key(BillingClass::Metered)
+            },
+            None,
+            vec![],
+            &["KR502"],
+        ),
+        (
+            Profile {
+                expires_at: Some(hours(40 * 24)),
+                ..key(BillingClass::Metered)
+            },
+            None,
+            vec![],
+            &[],
+        ),
+        (setup(), Some(NOW), vec![], &["KR503"]),
+        (setup(), Some(hours(-2)), vec![], &[]),
+        (
+            key(BillingClass::Metered),
+            None,
+            vec![answered("organization_disabled")],
+            &["KR505"],
+        ),
+        (
+            key(BillingClass::Metered),
+            None,
+            vec![answered("overloaded")],
+            &[],
+        ),
+    ] {
+        let mut snapshot = World::default().snapshot();
+        snapshot.own.profiles.push(one);
+        let evidence = Evidence {
+            password_changed: changed,
+            last_answers: answers,
+            ..Evidence::default()
+        };
+        let found = findings(&snapshot, &evidence, &[]);
+        let found: Vec<_> = found.iter().map(|it| it.code.name()).collect();
+        assert_eq!(found, codes);
+    }
+}
+
+#[test]
+fn profiles_of_the_sdks_give_their_code() {
+    let known = || SdkConfig::read(r#"{"authentication": {"type": "user_oauth"}}"#);
+    let present = Some(SdkCredentials::Present { expires_at: None });
+    for (config, credentials, codes) in [
+        (known(), present.clone(), &[][..]),
+        (known(), None, &[]),
+        (known(), Some(SdkCredentials::Refused), &["KR506"]),
+        (SdkConfig::Refused, present.clone(), &["KR506"]),
+        (SdkConfig::Damaged { line: 3 }, None, &["KR506"]),
+    ] {
+        let mut snapshot = World::default().snapshot();
+        snapshot.sdk_stores.push(SdkStore {
+            directory: "/home/me/.config/anthropic".to_owned(),
+            active: None,
+            profiles: vec![SdkProfile {
+                name: "work".to_owned(),
+                config,
+                credentials,
+            }],
+        });
+        let found = findings(&snapshot, &Evidence::default(), &[]);
+        let found: Vec<_> = found.iter().map(|it| it.code.name()).collect();
+        assert_eq!(found, codes);
+    }
+}

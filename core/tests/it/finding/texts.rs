@@ -1,0 +1,216 @@
+//! The syntaxes in which variables are set, and what becomes of hostile text.
+
+use keyreeve_core::finding::{Assigned, Mend, Reader, Script, Stands, prints_a_literal, rivals};
+
+use super::{World, script};
+
+#[test]
+fn each_syntax_is_read_with_its_lines() {
+    let shown = |value: &Assigned| match value {
+        Assigned::Literal(text) => text.judge().to_owned(),
+        Assigned::Computed => "computed".to_owned(),
+        Assigned::Unset => "unset".to_owned(),
+    };
+    const NAME: &str = "ANTHROPIC_API_KEY";
+    for (reader, text, expected) in [
+        (
+            Reader::Bash,
+            "\nexport NAME='a b' # why",
+            Some(("a b", 2, Stands::Alone)),
+        ),
+        (
+            Reader::Bash,
+            "declare -x NAME=\"a\"",
+            Some(("a", 1, Stands::Alone)),
+        ),
+        (
+            Reader::Bash,
+            "NAME=a; export NAME",
+            Some(("a", 1, Stands::AmongOthers)),
+        ),
+        (
+            Reader::Bash,
+            "NAME=a OTHER=b",
+            Some(("a", 1, Stands::AmongOthers)),
+        ),
+        (
+            Reader::Bash,
+            "[ -t 1 ] && export NAME=a",
+            Some(("a", 1, Stands::AmongOthers)),
+        ),
+        (
+            Reader::Bash,
+            "if true; then export NAME=a; fi",
+            Some(("a", 1, Stands::AmongOthers)),
+        ),
+        (
+            Reader::Bash,
+            "export NAME=\"$(pass show)\"",
+            Some(("computed", 1, Stands::Alone)),
+        ),
+        (
+            Reader::Bash,
+            "export NAME='a",
+            Some(("a", 1, Stands::AmongOthers)),
+        ),
+        (
+            Reader::Bash,
+            "export NAME='$5'",
+            Some(("$5", 1, Stands::Alone)),
+        ),
+        (
+            Reader::Bash,
+            "export NAME=a \\",
+            Some(("a", 1, Stands::AmongOthers)),
+        ),
+        (
+            Reader::Bash,
+            "unset NAME",
+            Some(("unset", 1, Stands::AmongOthers)),
+        ),
+        (Reader::Bash, "NAME=a claude -p", None),
+        (Reader::Bash, "echo NAME=a", None),
+        (Reader::Bash, "# export NAME=a", None),
+        (
+            Reader::Fish,
+            "set -gx NAME a",
+            Some(("a", 1, Stands::Alone)),
+        ),
+        (
+            Reader::Fish,
+            "set --export NAME 'a'",
+            Some(("a", 1, Stands::Alone)),
+        ),
+        (
+            Reader::Fish,
+            "set -e NAME",
+            Some(("unset", 1, Stands::AmongOthers)),
+        ),
+        (
+            Reader::PowerShell,
+            "$env:NAME = \"a\"",
+            Some(("a", 1, Stands::Alone)),
+        ),
+        (
+            Reader::PowerShell,
+            "[Environment]::SetEnvironmentVariable('NAME', 'a', 'User')",
+            Some(("a", 1, Stands::Alone)),
+        ),
+        (
+            Reader::PowerShell,
+            "setx NAME a",
+            Some(("a", 1, Stands::Alone)),
+        ),
+        (Reader::System, "NAME=\"a\"", Some(("a", 1, Stands::Alone))),
+        (
+            Reader::Editor,
+            "{\"NAME\": \"a\"}",
+            Some(("a", 1, Stands::Alone)),
+        ),
+        (Reader::Editor, "// \"NAME\": \"a\"", None),
+        (Reader::Ci, "  NAME: a", Some(("a", 1, Stands::Alone))),
+    ] {
+        let read = Script::read("/f".to_owned(), reader, &text.replace("NAME", NAME));
+        let found = read
+            .last(NAME)
+            .map(|it| (shown(&it.value), it.line, it.stands));
+        let found = found
+            .as_ref()
+            .map(|(value, line, stands)| (value.as_str(), *line, *stands));
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn hostile_text_is_survived_and_made_harmless() {
+    let deep = format!("export ANTHROPIC_API_KEY={}", "'\"$(`\\".repeat(200_000));
+    for text in [
+        deep.as_str(),
+        "export ANTHROPIC_API_KEY='",
+        "ANTHROPIC_API_KEY=\\",
+        "\u{feff}ANTHROPIC_API_KEY=\u{202e}\u{1b}[2J",
+        "\"ANTHROPIC_API_KEY\"",
+        "ANTHROPIC_=",
+        "$env:ANTHROPIC_API_KEY",
+        "[Environment]::SetEnvironmentVariable(ANTHROPIC_",
+    ] {
+        for reader in [
+            Reader::Bash,
+            Reader::Fish,
+            Reader::PowerShell,
+            Reader::Editor,
+            Reader::Ci,
+        ] {
+            let evidence = script("/home/me/\u{1b}[31m.zshrc\n", reader, text);
+            for finding in (World {
+                evidence,
+                ..World::default()
+            })
+            .found()
+            {
+                let told = format!("{} {}", finding.sentence, finding.spot);
+                assert!(!told.contains(char::is_control), "{told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_a_line_of_ones_own_that_stands_alone_is_commented_out() {
+    for (path, text, expected) in [
+        ("/home/me/.zshrc", "export ANTHROPIC_API_KEY={api}", true),
+        (
+            "/home/me/.zshrc",
+            "true && export ANTHROPIC_API_KEY={api}",
+            false,
+        ),
+        ("/etc/zsh/zshrc", "export ANTHROPIC_API_KEY={api}", false),
+    ] {
+        let evidence = script(path, Reader::Zsh, text);
+        let found = World {
+            evidence,
+            ..World::default()
+        }
+        .found();
+        let is_fixed = found.first().unwrap().mend == Mend::CommentOut;
+        assert_eq!(is_fixed, expected, "{path} {text}");
+    }
+}
+
+#[test]
+fn a_new_shell_is_compared_with_this_one() {
+    let evidence = script(
+        "/home/me/.zshrc",
+        Reader::Zsh,
+        "export ANTHROPIC_API_KEY={api}",
+    );
+    let in_world = |variables| {
+        let world = World {
+            variables,
+            ..World::default()
+        };
+        let rivals = rivals(&world.snapshot(), &evidence.scripts);
+        rivals
+            .iter()
+            .map(|rival| (rival.name, rival.line))
+            .collect::<Vec<_>>()
+    };
+    let rival = [("ANTHROPIC_API_KEY", 1)];
+    assert_eq!(in_world(&[]), rival);
+    assert_eq!(in_world(&[("ANTHROPIC_API_KEY", "{other}")]), rival);
+    assert_eq!(in_world(&[("ANTHROPIC_API_KEY", "{api}")]), []);
+}
+
+#[test]
+fn a_script_that_only_prints_is_told_from_one_that_asks() {
+    for (text, expected) in [
+        ("#!/bin/sh\nset -e\necho key\n", true),
+        ("printf '%s' key", true),
+        ("echo $KEY", false),
+        ("echo \"$(pass show key)\"", false),
+        ("KEY=a\necho key", false),
+        ("", false),
+    ] {
+        assert_eq!(prints_a_literal(text), expected, "{text}");
+    }
+}
