@@ -5,7 +5,7 @@
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use inquire::{InquireError, Password, PasswordDisplayMode};
+use inquire::{Confirm, InquireError, Password, PasswordDisplayMode};
 use keyreeve_core::snapshot::Environment;
 use zeroize::Zeroizing;
 
@@ -45,6 +45,15 @@ pub(crate) struct Question<'a> {
     pub(crate) instead: &'a str,
 }
 
+/// What a person said to a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// Yes.
+    Yes,
+    /// No, or nothing.
+    No,
+}
+
 impl Asker {
     /// Looks whether somebody is there: standard input and error are terminals, no `--no-input`, no `CI`.
     pub(crate) fn look(no_input: bool, environment: &Environment) -> Self {
@@ -78,6 +87,21 @@ impl Asker {
         }
     }
 
+    /// Asks a question; where nobody can be asked, the answer is no.
+    ///
+    /// # Errors
+    /// Where the person broke off.
+    pub(crate) fn confirm(self, question: &str) -> Result<Answer, CommandError> {
+        match self {
+            Self::Absent => Ok(Answer::No),
+            Self::Present => match Confirm::new(question).with_default(false).prompt() {
+                Ok(true) => Ok(Answer::Yes),
+                Ok(false) => Ok(Answer::No),
+                Err(error) => Err(not_asked(&error)),
+            },
+        }
+    }
+
     /// Takes a text from the terminal where there is one, else from standard input.
     ///
     /// # Errors
@@ -102,12 +126,17 @@ fn prompt(question: &Question<'_>) -> Result<Zeroizing<String>, CommandError> {
     };
     match prompt.prompt() {
         Ok(text) => Ok(Zeroizing::new(text)),
-        Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Err(
-            CommandError::new(Exit::Interrupted, "stopped, nothing was changed"),
-        ),
-        Err(error) => {
-            Err(CommandError::new(Exit::Failed, "could not ask on the terminal").caused_by(&error))
+        Err(error) => Err(not_asked(&error)),
+    }
+}
+
+/// Says why there is no answer.
+fn not_asked(error: &InquireError) -> CommandError {
+    match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            CommandError::new(Exit::Interrupted, "stopped, nothing was changed")
         }
+        error => CommandError::new(Exit::Failed, "could not ask on the terminal").caused_by(error),
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyreeve_broker::Broker;
-use keyreeve_broker::gather::{Machine, gather};
+use keyreeve_broker::gather::{Machine, evidence, gather};
 use keyreeve_broker::upstream::{Patience, Upstream};
 use keyreeve_core::claude_code::Arguments;
+use keyreeve_core::finding::Evidence;
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::snapshot::{Environment, Own, Snapshot};
 use keyreeve_core::virtual_key::{self, Kind, Minted};
@@ -105,6 +106,16 @@ impl World {
             now: self.snapshot.now,
         };
         gather(machine, arguments, own)
+    }
+
+    /// Looks at what `doctor` judges beyond a snapshot.
+    pub(crate) fn evidence(&self, snapshot: &Snapshot) -> Evidence {
+        let places = self.places().ok();
+        let own: Vec<&Path> = places
+            .iter()
+            .flat_map(|places| [places.config.as_path(), places.data.as_path()])
+            .collect();
+        evidence(snapshot, &Files::OfMachine, &own)
     }
 
     /// Opens the store, making it where there is none yet.

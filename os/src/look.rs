@@ -53,6 +53,15 @@ pub struct Text {
     pub is_ours: bool,
 }
 
+/// Who else can get at a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Openness {
+    /// Its permission bits, such as `0o600`.
+    pub mode: u32,
+    /// Whether it belongs to whoever runs this.
+    pub is_ours: bool,
+}
+
 impl std::fmt::Debug for Text {
     /// Shows everything but the text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -70,6 +79,26 @@ impl Files {
         match self {
             Self::OfMachine => read(path),
             Self::MadeUp(files) => files.get(path).cloned().unwrap_or(Seen::Nothing),
+        }
+    }
+
+    /// Who else can get at a file, without reading it; none where there is no file. Of a link the file it leads to counts.
+    pub fn openness(&self, path: &Path) -> Option<Openness> {
+        match self {
+            Self::OfMachine => {
+                let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+                Some(Openness {
+                    mode: metadata.mode() & 0o7777,
+                    is_ours: metadata.uid() == geteuid().as_raw(),
+                })
+            }
+            Self::MadeUp(files) => match files.get(path)? {
+                Seen::Text(text) => Some(Openness {
+                    mode: text.mode,
+                    is_ours: text.is_ours,
+                }),
+                Seen::Nothing | Seen::Unreadable => None,
+            },
         }
     }
 
@@ -150,6 +179,9 @@ mod tests {
                 ("one", 0o644, is_link, true)
             );
         }
+        let openness = |name: &str| Files::OfMachine.openness(&path(name));
+        assert_eq!(openness("link").map(|it| it.mode), Some(0o644));
+        assert_eq!((openness("absent"), openness(".")), (None, None));
         assert!(matches!(look("absent"), Seen::Nothing));
         assert!(matches!(look("text/below"), Seen::Nothing));
         assert!(matches!(look("bytes"), Seen::Unreadable));

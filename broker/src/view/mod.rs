@@ -6,6 +6,7 @@
 mod assignments;
 mod check;
 mod credential;
+mod finding;
 mod handed;
 mod import;
 mod ledger;
@@ -18,6 +19,7 @@ use serde::Serialize;
 pub use assignments::{AssignmentView, AssignmentsView};
 pub use check::{AskView, CheckView, CheckedView, page};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
+pub use finding::{FindingView, FindingsView};
 pub use handed::CredentialView;
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};

@@ -10,6 +10,7 @@ mod evidence;
 mod files;
 mod machine;
 mod own;
+mod propose;
 mod rival;
 mod syntax;
 mod urls;
@@ -27,6 +28,7 @@ pub use self::evidence::{
     Evidence, HelperOutcome, HelperRun, History, Keeper, KeptIn, LastAnswer, Reader, Script,
     keys_in_history, prints_a_literal,
 };
+pub use self::propose::{Proposal, propose};
 pub use self::rival::{Rival, rivals};
 
 /// Something wrong or risky.

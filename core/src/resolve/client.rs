@@ -103,6 +103,13 @@ impl Client {
         Self::Keyreeve,
     ];
 
+    /// The newest version of each client that other programs are.
+    pub const LATEST: [Self; 3] = [
+        Self::CLAUDE_CODE,
+        Self::SdkPython(PythonMajor::Two),
+        Self::SdkTypescript(TypescriptMajor::One),
+    ];
+
     const fn claude_code(release: Release, mode: Mode) -> Self {
         Self::ClaudeCode {
             release,

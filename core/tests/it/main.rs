@@ -4,9 +4,9 @@
     reason = "a test that cannot go on says so by failing"
 )]
 
+mod finding;
 mod health;
 mod import;
-mod finding;
 mod inject;
 mod launch;
 mod peek;

@@ -4,6 +4,7 @@
 //! mean is decided in [`crate::settings`]; commands never see these types.
 
 mod ask;
+mod doctor;
 mod handing;
 mod import;
 mod key;
@@ -17,6 +18,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use ask::{Ask, Check};
+pub(crate) use doctor::Doctor;
 pub(crate) use handing::Handing;
 pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
@@ -97,6 +99,8 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Print the variables by which programs use a profile
     Env(Env),
+    /// Find what is wrong or risky on this machine: where, and what mends it
+    Doctor(Doctor),
     /// Say what a pasted token is, offline and without echoing it
     Inspect(Inspect),
     /// Keep credentials

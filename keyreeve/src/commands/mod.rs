@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod connect;
 mod credential;
+mod doctor;
 mod env;
 mod exec;
 mod handing;
@@ -42,6 +43,7 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Ask(ask) => ask::run(&ask, &world),
         Command::Exec(exec) => exec::run(exec, &world),
         Command::Env(env) => env::run(&env, &world),
+        Command::Doctor(doctor) => doctor::run(&doctor, &world),
         Command::Inspect(inspect) => inspect::run(inspect, &world),
         Command::Profile(profile) => profile::run(profile, &world),
         Command::Key(key) => key::run(key, &world),

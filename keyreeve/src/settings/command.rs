@@ -10,7 +10,7 @@ use keyreeve_core::resolve::Client;
 
 use crate::args;
 use crate::settings::when::{Direction, moment, span};
-use crate::settings::{Ask, Check, Env, Exec, Import, Problem, Profile};
+use crate::settings::{Ask, Check, Doctor, Env, Exec, Import, Problem, Profile};
 
 pub(crate) use crate::args::{Config, Connectable, Dimension};
 
@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Ask(Ask),
     Exec(Exec),
     Env(Env),
+    Doctor(Doctor),
     Inspect(Inspect),
     Profile(Profile),
     Key(Key),
@@ -186,6 +187,7 @@ impl Command {
             Some(args::Command::Ask(typed)) => Self::Ask(Ask::of(typed)?),
             Some(args::Command::Exec(typed)) => Self::Exec(Exec::of(typed)),
             Some(args::Command::Env(typed)) => Self::Env(Env::of(typed)),
+            Some(args::Command::Doctor(typed)) => Self::Doctor(Doctor::of(typed, now)?),
             Some(args::Command::Inspect(typed)) => Self::Inspect(Inspect {
                 from: given(typed.input.is_some()),
             }),

@@ -5,6 +5,7 @@
 
 mod ask;
 mod command;
+mod doctor;
 mod import;
 mod launch;
 mod layers;
@@ -22,6 +23,7 @@ use keyreeve_store::Durability;
 
 pub(crate) use ask::{Ask, Check, Prompt, USUAL_MODEL, Which};
 pub(crate) use command::*;
+pub(crate) use doctor::{AboutIt, Doctor, Helpers};
 pub(crate) use import::{Import, Run};
 pub(crate) use launch::{Env, Exec, Launch, Meant, Reveal, Shell};
 pub(crate) use layers::{Layer, Setting, Sourced};

@@ -12,6 +12,7 @@ mod case;
 mod check;
 mod co_01;
 mod day;
+mod doctor;
 mod errors;
 mod exec;
 mod figures;

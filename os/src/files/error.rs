@@ -90,6 +90,12 @@ pub enum FileError {
         /// How long it may be.
         limit: usize,
     },
+    /// Somebody wrote to it since it was read.
+    #[error("{} changed while it was looked at", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A name with a separator or nothing in it: a mistake of the caller.
     #[error("{name:?} is not the name of a file in a directory")]
     BadName {
@@ -127,6 +133,7 @@ impl FileError {
             | Self::NotAFile { .. }
             | Self::NotADirectory { .. }
             | Self::TooLong { .. }
+            | Self::Changed { .. }
             | Self::BadName { .. }
             | Self::System { .. } => None,
         }

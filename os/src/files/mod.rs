@@ -5,12 +5,14 @@
 //! with the command that mends it; nothing is ever mended silently. What is made carries 0600 or 0700 from the first
 //! instant, whatever the umask.
 
+mod amend;
 mod checks;
 mod directory;
 mod error;
 mod foreign;
 mod replace;
 
+pub use amend::Amendment;
 pub use directory::{Make, SafeDir, open_anywhere};
 pub use error::FileError;
 pub use foreign::{Foreign, look_at_foreign, names_in, read_foreign};

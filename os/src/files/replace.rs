@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, fsync, linkat, open, openat, renameat, renameat_with,
-    unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, fchmod, fsync, linkat, open, openat, renameat,
+    renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -99,6 +99,12 @@ impl NewFile {
         settle(&self.dir, &self.temporary, &self.path, self.old)?;
         self.finished = true;
         Ok(())
+    }
+
+    /// Gives it the permission bits of the file that it replaces.
+    pub(super) fn set_mode(&self, mode: u32) -> Result<(), FileError> {
+        let mode = Mode::from_bits_truncate(mode);
+        fchmod(&self.file, mode).map_err(FileError::system("write", &self.path))
     }
 
     fn failed(&self, source: std::io::Error) -> FileError {

@@ -5,7 +5,7 @@
 
 mod announce;
 mod demo;
-mod runtime_file;
+pub(super) mod runtime_file;
 pub(super) mod signal;
 pub(super) mod unit;
 

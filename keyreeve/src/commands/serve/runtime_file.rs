@@ -1,8 +1,12 @@
-//! The file by which others find a running `serve` and prove that it is the one: 0600, in the state directory. It is read in [`crate::running`].
+//! The file by which others find a running `serve` and prove that it is the one: 0600, in the state directory. It is
+//! read in [`crate::running`].
+
+use std::path::PathBuf;
 
 use keyreeve_broker::view::Document;
 use keyreeve_os::files::{Make, SafeDir};
 use keyreeve_os::process;
+use keyreeve_store::Store;
 use serde::Serialize;
 
 use super::announce::Ready;
@@ -58,4 +62,21 @@ impl RuntimeFile {
 /// What a `serve` leaves as its note where it claims the store.
 pub(super) fn claim_note(process: u32) -> String {
     format!("keyreeve serve, process {process}")
+}
+
+/// The file, where it is there and nobody serves who could have written it.
+pub(in crate::commands) fn stale_runtime_file(places: &Places, store: &Store) -> Option<PathBuf> {
+    let directory = SafeDir::open(&places.state, Make::Never).ok()?;
+    let is_there = directory.contains(FILE).ok()?;
+    // A claim that succeeds is let go at once.
+    let is_stale = is_there && store.claim(&claim_note(process::pid())).is_ok();
+    is_stale.then(|| places.state.join(FILE))
+}
+
+/// Removes the file that a killed `serve` left.
+///
+/// # Errors
+/// Where the system refuses.
+pub(in crate::commands) fn remove_runtime_file(places: &Places) -> Result<(), CommandError> {
+    Ok(SafeDir::open(&places.state, Make::Never)?.remove(FILE)?)
 }

@@ -1,7 +1,4 @@
-//! Gathers a snapshot: everything that resolution may look at, from files that other programs own.
-//!
-//! Invariants: nothing is written, started or sent; of another program's login no token is kept; what cannot be read is
-//! noted as such and never stops the rest.
+//! The snapshot: everything that resolution may look at.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
