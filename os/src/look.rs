@@ -17,6 +17,9 @@ use zeroize::Zeroizing;
 /// A file with more bytes than this is not read.
 pub const LIMIT: u64 = 1024 * 1024;
 
+/// A file that grows by itself is not read when it has more bytes than this.
+pub const LONG: u64 = 16 * 1024 * 1024;
+
 /// No more names than this are listed of one directory.
 const MOST_NAMES: usize = 256;
 
@@ -77,8 +80,17 @@ impl Files {
     /// Looks at a file.
     pub fn look(&self, path: &Path) -> Seen {
         match self {
-            Self::OfMachine => read(path),
+            Self::OfMachine => read(path, text),
             Self::MadeUp(files) => files.get(path).cloned().unwrap_or(Seen::Nothing),
+        }
+    }
+
+    /// Looks at a file that programs write and that grows, such as a shell's history: up to [`LONG`] bytes, and what is
+    /// no UTF-8 becomes U+FFFD.
+    pub fn look_long(&self, path: &Path) -> Seen {
+        match self {
+            Self::OfMachine => read(path, long_text),
+            Self::MadeUp(_) => self.look(path),
         }
     }
 
@@ -122,11 +134,11 @@ impl Files {
     }
 }
 
-fn read(path: &Path) -> Seen {
+fn read(path: &Path, take: fn(&Path, File) -> Option<Text>) -> Seen {
     // A pipe in the place of a file must not make us wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => text(path, File::from(descriptor)).map_or(Seen::Unreadable, Seen::Text),
+        Ok(descriptor) => take(path, File::from(descriptor)).map_or(Seen::Unreadable, Seen::Text),
         Err(Errno::NOENT | Errno::NOTDIR) => Seen::Nothing,
         Err(_) => Seen::Unreadable,
     }
@@ -139,12 +151,29 @@ fn text(path: &Path, file: File) -> Option<Text> {
     }
     let mut text = Zeroizing::new(String::new());
     file.take(LIMIT).read_to_string(&mut text).ok()?;
-    Some(Text {
+    Some(described(path, &metadata, text))
+}
+
+fn long_text(path: &Path, file: File) -> Option<Text> {
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > LONG {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(metadata.len()).ok()? + 1,
+    ));
+    file.take(LONG).read_to_end(&mut bytes).ok()?;
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    Some(described(path, &metadata, text))
+}
+
+fn described(path: &Path, metadata: &fs::Metadata, text: Zeroizing<String>) -> Text {
+    Text {
         text,
         mode: metadata.mode() & 0o7777,
         is_link: fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink()),
         is_ours: metadata.uid() == geteuid().as_raw(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +214,10 @@ mod tests {
         assert!(matches!(look("absent"), Seen::Nothing));
         assert!(matches!(look("text/below"), Seen::Nothing));
         assert!(matches!(look("bytes"), Seen::Unreadable));
+        let Seen::Text(seen) = Files::OfMachine.look_long(&path("bytes")) else {
+            panic!("a history need not be UTF-8");
+        };
+        assert_eq!(seen.text.as_str(), "\u{fffd}");
         assert!(matches!(
             Files::OfMachine.look(folder.path()),
             Seen::Unreadable

@@ -24,7 +24,7 @@ pub fn evidence(snapshot: &Snapshot, files: &Files, own: &[&Path]) -> Evidence {
         }
     }
     for path in histories(snapshot) {
-        if let Some(text) = text(&mut evidence, files, &path) {
+        if let Some(text) = noted(&mut evidence, files.look_long(&path), &path) {
             let keys = keys_in_history(&text);
             let path = shown(&path);
             evidence.histories.push(History { path, keys });
@@ -40,9 +40,27 @@ pub fn evidence(snapshot: &Snapshot, files: &Files, own: &[&Path]) -> Evidence {
     evidence
 }
 
+/// The files that a new shell would read, as far as they set credentials: a part of [`evidence`] that costs little.
+pub fn shell_scripts(snapshot: &Snapshot, files: &Files) -> Vec<Script> {
+    let mut unused = Evidence::default();
+    let of_shells = scripts(snapshot, files)
+        .into_iter()
+        .filter(|(_, reader)| reader.is_shell());
+    of_shells
+        .filter_map(|(path, reader)| {
+            let text = text(&mut unused, files, &path)?;
+            Some(Script::read(shown(&path), reader, &text))
+        })
+        .collect()
+}
+
 /// A file's text, noting that it was looked at, or could not be.
 fn text(evidence: &mut Evidence, files: &Files, path: &Path) -> Option<Zeroizing<String>> {
-    match files.look(path) {
+    noted(evidence, files.look(path), path)
+}
+
+fn noted(evidence: &mut Evidence, seen: Seen, path: &Path) -> Option<Zeroizing<String>> {
+    match seen {
         Seen::Nothing => None,
         Seen::Unreadable => {
             evidence.unreadable.push(shown(path));

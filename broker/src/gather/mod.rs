@@ -4,10 +4,10 @@
 //! program's login no token is kept; what cannot be read is noted as such and never stops the rest.
 
 mod evidence;
-mod helper;
+mod helper_run;
 mod shells;
 mod snapshot;
 
-pub use evidence::evidence;
-pub use helper::run_helpers;
+pub use evidence::{evidence, shell_scripts};
+pub use helper_run::run_helpers;
 pub use snapshot::{Machine, gather};

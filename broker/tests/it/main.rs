@@ -7,6 +7,7 @@
 mod clients;
 mod commands;
 mod desk;
+mod helper_runs;
 mod leases;
 mod login;
 mod observed;

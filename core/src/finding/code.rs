@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+/// Where the pages are read.
+const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/findings");
+
 /// How much a finding matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Severity {
@@ -110,9 +113,9 @@ codes! {
 }
 
 impl Code {
-    /// The page that explains it.
+    /// The address of the page that explains it.
     pub fn page(self) -> String {
-        format!("docs/findings/{}.md", self.name())
+        format!("{PAGES}/{}.md", self.name())
     }
 }
 

@@ -8,6 +8,9 @@ use super::assignment::{Assigned, Assignment, CREDENTIALS, KeyFound, Stands};
 use super::evidence::{Evidence, Keeper, KeptIn, Reader, Script};
 use super::{Code, Finding, Mend, Spot, quoted, shown};
 
+/// It outranks a login, but a plan pays either way.
+const PLANS_OWN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
     for script in &evidence.scripts {
@@ -56,7 +59,7 @@ fn assigned(snapshot: &Snapshot, script: &Script, assignment: &Assignment) -> Op
             of_reader(script.reader),
             format!("{name} is set to {told} here, in plain text"),
         )
-    } else if credential && last && has_login(snapshot) {
+    } else if credential && last && name != PLANS_OWN && has_login(snapshot) {
         (
             Code::RivalInShellFile,
             format!(

@@ -4,6 +4,7 @@ use crate::snapshot::Snapshot;
 
 use super::assignment::{Assigned, CREDENTIALS};
 use super::evidence::{Reader, Script};
+use super::shown;
 
 /// A credential that a new shell would have.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +17,24 @@ pub struct Rival {
     pub path: String,
     /// The line, the first being 1.
     pub line: usize,
+}
+
+impl Rival {
+    /// What a person should know: `a new zsh would have ANTHROPIC_API_KEY (~/.zshrc:1)`.
+    pub fn sentence(&self, home: Option<&str>) -> String {
+        let below = |home: &str| self.path.strip_prefix(home)?.strip_prefix('/');
+        let path = match home.and_then(below) {
+            Some(below) => format!("~/{below}"),
+            None => self.path.clone(),
+        };
+        format!(
+            "a new {} would have {} ({}:{})",
+            self.reader.name(),
+            self.name,
+            shown(&path),
+            self.line
+        )
+    }
 }
 
 /// The credential variables that shell files set and the environment does not, or not to the same value. A value that

@@ -2,7 +2,7 @@
 //! (docs/facts.md#claude-code).
 
 use crate::claude_code::SettingsState;
-use crate::resolve::{Client, Header, Method, Place, Resolution, State};
+use crate::resolve::{Client, Header, Method, PayerClass, Place, Resolution, State};
 use crate::snapshot::Snapshot;
 use crate::token::{Family, redact};
 
@@ -113,56 +113,58 @@ fn written(held: &Held<'_>) -> Option<Finding> {
 fn kind(held: &Held<'_>, moved: bool) -> Option<Finding> {
     let family = Family::of(held.text.trim());
     let told = held.told();
-    let finding =
-        |code, sentence, mend| Some(Finding::new(code, held.spot.clone(), sentence, mend));
-    let useless = |what: &str| {
-        let sentence = format!("{told} is {what}");
-        finding(Code::WrongKind, sentence, held.taken_away())
-    };
-    let belongs_in = |variable: &str| {
-        Mend::words(format!(
-            "set {variable} to it instead of {}, where it pays as meant",
-            held.name
-        ))
-    };
-    match family {
-        Family::AdminKey => useless("a key of the Admin API, which cannot ask a model"),
-        Family::OauthRefresh => useless("a refresh token, which is never sent as a credential"),
-        Family::ClaudeSession => {
-            useless("the cookie of a web session, which is no credential of the API")
-        }
-        Family::WorkToken | Family::AdminVirtualKey => useless("no credential that asks models"),
-        Family::OtherVendor if !moved => useless("another vendor's key"),
-        Family::VirtualKey if !moved => {
-            useless("a virtual key of keyreeve, and no base URL leads to its gateway")
-        }
-        Family::OauthAccess if held.name == "ANTHROPIC_API_KEY" => finding(
+    if let Some(what) = useless(family, moved) {
+        return Some(Finding::new(
+            Code::WrongKind,
+            held.spot.clone(),
+            format!("{told} is {what}"),
+            held.taken_away(),
+        ));
+    }
+    let (code, what, instead) = match (held.name, family) {
+        ("ANTHROPIC_API_KEY", Family::OauthAccess) => (
             Code::OauthAsApiKey,
-            format!("{told} is an OAuth token: sent as an API key it is refused"),
-            belongs_in("CLAUDE_CODE_OAUTH_TOKEN"),
+            "an OAuth token: sent as an API key it is refused",
+            "CLAUDE_CODE_OAUTH_TOKEN",
         ),
-        Family::OauthAccess if held.name == "ANTHROPIC_AUTH_TOKEN" && !moved => finding(
+        ("ANTHROPIC_AUTH_TOKEN", Family::OauthAccess) if !moved => (
             Code::OauthAsAuthToken,
-            format!(
-                "{told} is an OAuth token: Claude Code sends it without the beta value that the API wants with it"
-            ),
-            belongs_in("CLAUDE_CODE_OAUTH_TOKEN"),
+            "an OAuth token: Claude Code sends it without the beta value that the API wants with it",
+            "CLAUDE_CODE_OAUTH_TOKEN",
         ),
-        Family::ApiKey if held.name == "CLAUDE_CODE_OAUTH_TOKEN" => finding(
+        ("CLAUDE_CODE_OAUTH_TOKEN", Family::ApiKey) => (
             Code::KeyAsOauthToken,
-            format!("{told} is an API key: it would be sent as an OAuth token"),
-            belongs_in("ANTHROPIC_API_KEY"),
+            "an API key: it would be sent as an OAuth token",
+            "ANTHROPIC_API_KEY",
         ),
-        Family::VirtualKey | Family::Opaque | Family::OtherVendor
-            if held.name == "ANTHROPIC_API_KEY" && moved =>
+        ("ANTHROPIC_API_KEY", Family::VirtualKey | Family::Opaque | Family::OtherVendor)
+            if moved =>
         {
-            finding(
+            (
                 Code::GatewayKeyAsApiKey,
-                format!(
-                    "{told} is a gateway's key: as an API key it also goes to the vendor's own host, on calls that pass the gateway by"
-                ),
-                belongs_in("ANTHROPIC_AUTH_TOKEN"),
+                "a gateway's key: as an API key it also goes to the vendor's own host, on calls that pass the gateway by",
+                "ANTHROPIC_AUTH_TOKEN",
             )
+        }
+        _ => return None,
+    };
+    let mend = Mend::words(format!("set {instead} to it instead of {}", held.name));
+    let sentence = format!("{told} is {what}");
+    Some(Finding::new(code, held.spot.clone(), sentence, mend))
+}
+
+/// What a credential is that can ask no model from any of these variables.
+fn useless(family: Family, moved: bool) -> Option<&'static str> {
+    match family {
+        Family::AdminKey => Some("a key of the Admin API, which cannot ask a model"),
+        Family::OauthRefresh => Some("a refresh token, which is never sent as a credential"),
+        Family::ClaudeSession => {
+            Some("the cookie of a web session, which is no credential of the API")
+        }
+        Family::WorkToken | Family::AdminVirtualKey => Some("no credential that asks models"),
+        Family::OtherVendor if !moved => Some("another vendor's key"),
+        Family::VirtualKey if !moved => {
+            Some("a virtual key of keyreeve, and no base URL leads to its gateway")
         }
         Family::ApiKey
         | Family::OauthAccess
@@ -213,7 +215,14 @@ fn header(snapshot: &Snapshot) -> Vec<Finding> {
         .collect()
 }
 
+/// A login that is passed over. Where a plan pays all the same, or a gateway that somebody set up, nothing is wrong.
 fn login_outranked(resolution: &Resolution) -> Option<Finding> {
+    match resolution.payer.class {
+        PayerClass::OrganizationCredit | PayerClass::Conflict | PayerClass::Unknown => {}
+        PayerClass::Plan | PayerClass::Cloud | PayerClass::Gateway | PayerClass::Nobody => {
+            return None;
+        }
+    }
     let login = resolution
         .shadowed()
         .find(|rung| rung.method == Method::Login)?;

@@ -4,7 +4,7 @@
 //! in the meantime is never lost; the copy is 0600, since the file may hold credentials.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ const MOST_COPIES: usize = 100;
 pub struct Amendment {
     path: PathBuf,
     text: Zeroizing<String>,
+    group: u32,
     mode: u32,
 }
 
@@ -40,8 +41,13 @@ impl Amendment {
             path: path.to_owned(),
             source,
         })?;
-        let (text, mode) = read(&path)?;
-        Ok(Self { path, text, mode })
+        let (text, metadata) = read(&path)?;
+        Ok(Self {
+            path,
+            text,
+            group: metadata.gid(),
+            mode: metadata.mode() & 0o7777,
+        })
     }
 
     /// The file itself, every symbolic link followed.
@@ -74,7 +80,7 @@ impl Amendment {
         .map_err(FileError::system("open", directory))?;
         let mut file = NewFile::start(descriptor, &self.path, Old::GoesAway)?;
         file.write_all(text.as_bytes())?;
-        file.set_mode(self.mode)?;
+        file.take_after(self.group, self.mode)?;
         file.finish()?;
         Ok(copy)
     }
@@ -107,7 +113,7 @@ impl Amendment {
     }
 }
 
-fn read(path: &Path) -> Result<(Zeroizing<String>, u32), FileError> {
+fn read(path: &Path) -> Result<(Zeroizing<String>, Metadata), FileError> {
     // A pipe in the place of a file must not make us wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file: File = open(path, flags, Mode::empty())
@@ -143,5 +149,5 @@ fn read(path: &Path) -> Result<(Zeroizing<String>, u32), FileError> {
             limit: LIMIT,
         });
     }
-    Ok((text, metadata.mode() & 0o7777))
+    Ok((text, metadata))
 }

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, fchmod, fsync, linkat, open, openat, renameat,
+    AtFlags, Gid, Mode, OFlags, RenameFlags, fchmod, fchown, fsync, linkat, open, openat, renameat,
     renameat_with, unlinkat,
 };
 use rustix::io::Errno;
@@ -101,10 +101,12 @@ impl NewFile {
         Ok(())
     }
 
-    /// Gives it the permission bits of the file that it replaces.
-    pub(super) fn set_mode(&self, mode: u32) -> Result<(), FileError> {
+    /// Gives it the group and the permission bits of the file that it replaces.
+    pub(super) fn take_after(&self, group: u32, mode: u32) -> Result<(), FileError> {
         let mode = Mode::from_bits_truncate(mode);
-        fchmod(&self.file, mode).map_err(FileError::system("write", &self.path))
+        fchown(&self.file, None, Some(Gid::from_raw(group)))
+            .and_then(|()| fchmod(&self.file, mode))
+            .map_err(FileError::system("write", &self.path))
     }
 
     fn failed(&self, source: std::io::Error) -> FileError {

@@ -5,6 +5,7 @@
     reason = "these tests set up, with plain calls, the files that keyreeve must refuse"
 )]
 
+mod amend;
 mod child;
 mod files;
 mod lock;

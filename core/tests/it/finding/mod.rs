@@ -1,5 +1,6 @@
 //! What `doctor` finds: a table of worlds and the codes they give, and the syntaxes in which variables are set.
 
+mod own;
 mod pages;
 mod texts;
 
@@ -8,15 +9,11 @@ use keyreeve_core::claude_code::{
     Login, LoginState, Renewal, Scope, Settings, SettingsFile, SettingsState,
 };
 use keyreeve_core::finding::{
-    Evidence, Finding, HelperOutcome, HelperRun, History, Keeper, KeptIn, LastAnswer, Reader,
-    Script, findings, keys_in_history,
+    Evidence, Finding, HelperOutcome, HelperRun, History, Keeper, KeptIn, Reader, Script, findings,
+    keys_in_history,
 };
-use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::resolve::{Client, resolve};
-use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_core::snapshot::{Environment, Snapshot};
-use keyreeve_core::token::Family;
 
 const NOW: Timestamp = Timestamp::constant(1_795_268_000, 0);
 
@@ -190,6 +187,21 @@ fn logins_and_settings_give_their_codes() {
     for (variables, login, settings, codes) in [
         (&[][..], logged_in(), &[][..], &[][..]),
         (key, logged_in(), &[], &["KR101"]),
+        (
+            &[("CLAUDE_CODE_OAUTH_TOKEN", "{oat}")],
+            logged_in(),
+            &[],
+            &["KR311"],
+        ),
+        (
+            &[
+                ("ANTHROPIC_AUTH_TOKEN", "a-gateways-own-key-of-32-letters"),
+                ("ANTHROPIC_BASE_URL", "https://gateway.example"),
+            ],
+            logged_in(),
+            &[],
+            &[],
+        ),
         (
             key,
             None,
@@ -450,136 +462,5 @@ fn the_rest_of_the_evidence_gives_its_codes() {
             ..World::default()
         }
         .gives(codes);
-    }
-}
-
-/// A profile as the store keeps one, made an hour ago.
-fn profile(provenance: Provenance, billing: BillingClass, family: Family) -> Profile {
-    Profile {
-        id: ProfileId(uuid::Uuid::nil()),
-        name: "work".parse().unwrap(),
-        source: Source::Sealed,
-        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::LoopbackOnly).unwrap(),
-        auth: Auth::Bearer,
-        provenance,
-        billing,
-        family: Some(family),
-        hint: None,
-        handing: Handing::Leased,
-        simulated: false,
-        expires_at: None,
-        created_at: NOW - SignedDuration::from_hours(1),
-        rotated_at: None,
-    }
-}
-
-#[test]
-fn profiles_give_their_codes() {
-    let setup = || {
-        profile(
-            Provenance::SetupToken,
-            BillingClass::Plan,
-            Family::OauthAccess,
-        )
-    };
-    let key = |billing| profile(Provenance::Console, billing, Family::ApiKey);
-    let hours = |hours| NOW + SignedDuration::from_hours(hours);
-    let answered = |verdict: &str| LastAnswer {
-        profile: "work".parse().unwrap(),
-        verdict: verdict.to_owned(),
-        at: NOW,
-    };
-    for (one, changed, answers, codes) in [
-        (key(BillingClass::Metered), None, vec![], &[][..]),
-        (key(BillingClass::Plan), None, vec![], &["KR501"]),
-        (setup(), None, vec![], &[]),
-        (
-            Profile {
-                billing: BillingClass::Metered,
-                ..setup()
-            },
-            None,
-            vec![],
-            &["KR501"],
-        ),
-        (
-            Profile {
-                created_at: hours(-340 * 24),
-                ..setup()
-            },
-            None,
-            vec![],
-            &["KR502"],
-        ),
-        (
-            Profile {
-                expires_at: Some(hours(24)),
-                ..key(BillingClass::Metered)
-            },
-            None,
-            vec![],
-            &["KR502"],
-        ),
-        (
-            Profile {
-                expires_at: Some(hours(40 * 24)),
-                ..key(BillingClass::Metered)
-            },
-            None,
-            vec![],
-            &[],
-        ),
-        (setup(), Some(NOW), vec![], &["KR503"]),
-        (setup(), Some(hours(-2)), vec![], &[]),
-        (
-            key(BillingClass::Metered),
-            None,
-            vec![answered("organization_disabled")],
-            &["KR505"],
-        ),
-        (
-            key(BillingClass::Metered),
-            None,
-            vec![answered("overloaded")],
-            &[],
-        ),
-    ] {
-        let mut snapshot = World::default().snapshot();
-        snapshot.own.profiles.push(one);
-        let evidence = Evidence {
-            password_changed: changed,
-            last_answers: answers,
-            ..Evidence::default()
-        };
-        let found = findings(&snapshot, &evidence, &[]);
-        let found: Vec<_> = found.iter().map(|it| it.code.name()).collect();
-        assert_eq!(found, codes);
-    }
-}
-
-#[test]
-fn profiles_of_the_sdks_give_their_code() {
-    let known = || SdkConfig::read(r#"{"authentication": {"type": "user_oauth"}}"#);
-    let present = Some(SdkCredentials::Present { expires_at: None });
-    for (config, credentials, codes) in [
-        (known(), present.clone(), &[][..]),
-        (known(), None, &[]),
-        (known(), Some(SdkCredentials::Refused), &["KR506"]),
-        (SdkConfig::Refused, present.clone(), &["KR506"]),
-        (SdkConfig::Damaged { line: 3 }, None, &["KR506"]),
-    ] {
-        let mut snapshot = World::default().snapshot();
-        snapshot.sdk_stores.push(SdkStore {
-            directory: "/home/me/.config/anthropic".to_owned(),
-            active: None,
-            profiles: vec![SdkProfile {
-                name: "work".to_owned(),
-                config,
-                credentials,
-            }],
-        });
-        let found = findings(&snapshot, &Evidence::default(), &[]);
-        let found: Vec<_> = found.iter().map(|it| it.code.name()).collect();
-        assert_eq!(found, codes);
     }
 }

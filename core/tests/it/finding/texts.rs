@@ -196,6 +196,12 @@ fn a_new_shell_is_compared_with_this_one() {
             .collect::<Vec<_>>()
     };
     let rival = [("ANTHROPIC_API_KEY", 1)];
+    let world = World::default();
+    let told = rivals(&world.snapshot(), &evidence.scripts);
+    assert_eq!(
+        told.first().unwrap().sentence(Some("/home/me")),
+        "a new zsh would have ANTHROPIC_API_KEY (~/.zshrc:1)"
+    );
     assert_eq!(in_world(&[]), rival);
     assert_eq!(in_world(&[("ANTHROPIC_API_KEY", "{other}")]), rival);
     assert_eq!(in_world(&[("ANTHROPIC_API_KEY", "{api}")]), []);

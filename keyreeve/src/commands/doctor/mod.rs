@@ -73,7 +73,7 @@ fn tell(view: &FindingsView, world: &World) -> Result<(), CommandError> {
     }
     for path in &view.not_looked_at {
         output.note(&format!(
-            "{path} was not looked at: it is no text file of at most 1 MiB that may be read"
+            "{path} was not looked at: it is no regular file that may be read, no text, or too long"
         ));
     }
     Ok(())
