@@ -140,9 +140,9 @@ fn assigned(said: &Said) -> Assigned {
 }
 
 fn matters(name: &str, said: &Said) -> bool {
-    CREDENTIALS.contains(&name)
-        || match said {
-            Said::Literal(text) => looks_like_a_key(text.judge()),
-            Said::Computed => false,
-        }
+    let holds_a_key = match said {
+        Said::Literal(text) => looks_like_a_key(text.judge()),
+        Said::Computed => false,
+    };
+    CREDENTIALS.contains(&name) || (holds_a_key && !looks_like_a_key(name))
 }

@@ -21,6 +21,7 @@ use std::fmt;
 use crate::inert::{LONGEST_LINE, inert_line};
 use crate::resolve::{Place, Resolution};
 use crate::snapshot::Snapshot;
+use crate::token::{redact, scan};
 
 pub use self::assignment::{Assigned, Assignment, KeyFound, Stands};
 pub use self::code::{Code, Severity};
@@ -85,7 +86,11 @@ impl Finding {
             code,
             spot,
             sentence: shown(&sentence.into()),
-            mend,
+            mend: match mend {
+                Mend::Run(command) => Mend::Run(shown(&command)),
+                Mend::Do(advice) => Mend::Do(shown(&advice)),
+                Mend::CommentOut => Mend::CommentOut,
+            },
         }
     }
 }
@@ -176,9 +181,16 @@ pub fn findings(
     found
 }
 
-/// A text from outside, as one harmless line.
+/// A text from outside, as one harmless line. A key in it, wherever it came from, is only hinted at.
 fn shown(text: &str) -> String {
-    inert_line(text, LONGEST_LINE).into_owned()
+    let (mut hinted, mut from) = (String::with_capacity(text.len()), 0);
+    for key in scan(text) {
+        hinted.push_str(&text[from..key.start]);
+        hinted.push_str(&redact(&text[key.clone()]));
+        from = key.end;
+    }
+    hinted.push_str(&text[from..]);
+    inert_line(&hinted, LONGEST_LINE).into_owned()
 }
 
 /// A path as a shell takes it.

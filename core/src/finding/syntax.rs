@@ -115,7 +115,9 @@ fn fish(rest: &[Word]) -> Command {
 /// `NAME value`
 fn spaced(named: &[&Word]) -> Command {
     match named {
-        [name, value] => Command::Sets(vec![(name.text.clone(), said(value))]),
+        [name, value] if is_name(&name.text) => {
+            Command::Sets(vec![(name.text.clone(), said(value))])
+        }
         _ => Command::Other,
     }
 }

@@ -1,6 +1,9 @@
 //! The syntaxes in which variables are set, and what becomes of hostile text.
 
-use keyreeve_core::finding::{Assigned, Mend, Reader, Script, Stands, prints_a_literal, rivals};
+use keyreeve_core::finding::{
+    Assigned, Mend, Reader, Script, Stands, prints_a_literal, propose, rivals,
+};
+use proptest::prelude::*;
 
 use super::{World, script};
 
@@ -218,5 +221,114 @@ fn a_script_that_only_prints_is_told_from_one_that_asks() {
         ("", false),
     ] {
         assert_eq!(prints_a_literal(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_key_in_an_odd_place_is_only_hinted_at() {
+    for (reader, text) in [
+        (Reader::Fish, "set -gx {api} {api}"),
+        (Reader::Bash, "export {api} ANTHROPIC_API_KEY={api}"),
+        (Reader::Bash, "alias c={api}"),
+        (Reader::Ci, "{api}: {api}"),
+        (Reader::Editor, "\"{api}\": \"{api}\""),
+    ] {
+        let evidence = script("/home/me/rc", reader, text);
+        let world = World {
+            variables: &[
+                ("ANTHROPIC_PROFILE", "{api}"),
+                ("ANTHROPIC_API_KEY", "{api}"),
+                ("PATH", "{api}"),
+            ],
+            evidence,
+            ..World::default()
+        };
+        // That nothing is told is looked at in there.
+        assert!(world.found().len() >= 3, "{text}");
+        let text = super::expanded(text);
+        if let Some(proposal) = propose(&text, 1, "/home/me/rc") {
+            assert!(
+                !format!("{proposal:?}").contains("Fake0_Fake0_"),
+                "{proposal:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_line_is_proposed_without_its_value_and_with_its_indent() {
+    for (path, text, after, replacement) in [
+        (
+            "/rc",
+            "export ANTHROPIC_API_KEY='a b'",
+            "# export ANTHROPIC_API_KEY=…",
+            "# export ANTHROPIC_API_KEY='a b'",
+        ),
+        (
+            "/rc",
+            "  export ANTHROPIC_API_KEY=$(x)",
+            "  : # export ANTHROPIC_API_KEY=(computed)",
+            "  : # export ANTHROPIC_API_KEY=$(x)",
+        ),
+        (
+            "/rc.fish",
+            "set -gx ANTHROPIC_API_KEY a",
+            "# set -gx ANTHROPIC_API_KEY …",
+            "# set -gx ANTHROPIC_API_KEY a",
+        ),
+        (
+            "/rc.ps1",
+            "  $env:ANTHROPIC_API_KEY='a'",
+            "  # $env:ANTHROPIC_API_KEY=…",
+            "  # $env:ANTHROPIC_API_KEY='a'",
+        ),
+    ] {
+        let proposal = propose(text, 1, path).unwrap();
+        assert_eq!(
+            (proposal.after.as_str(), proposal.replacement.judge()),
+            (after, replacement)
+        );
+    }
+    for text in [
+        "true; export ANTHROPIC_API_KEY=a",
+        "export ANTHROPIC_API_KEY='a",
+        "# a",
+        "unset ANTHROPIC_API_KEY",
+    ] {
+        assert_eq!(propose(text, 1, "/rc"), None, "{text}");
+    }
+}
+
+/// Pieces of which lines that set variables are made, in a wrong order mostly.
+fn any_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("ANTHROPIC_API_KEY".to_owned()),
+        Just("$env:".to_owned()),
+        Just("[Environment]::SetEnvironmentVariable(".to_owned()),
+        Just("export ".to_owned()),
+        Just("set -gx ".to_owned()),
+        Just("{api}".to_owned()),
+        "[ \t\n\\\\'\"=:;&|#$`(){},é\u{202e}-]",
+        ".{0,4}",
+    ];
+    proptest::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_and_no_value_comes_out(text in any_text(), reader in 0usize..5) {
+        let reader = [Reader::Bash, Reader::Fish, Reader::PowerShell, Reader::Editor, Reader::Ci][reader];
+        let evidence = script("/home/me/rc", reader, &text);
+        // That nothing is told is looked at in there.
+        World { evidence, ..World::default() }.found();
+        let text = super::expanded(&text);
+        for line in 0..=text.lines().count() + 1 {
+            for path in ["/rc", "/rc.fish", "/rc.ps1"] {
+                if let Some(proposal) = propose(&text, line, path) {
+                    let told = format!("{proposal:?}");
+                    prop_assert!(!told.contains("Fake0_Fake0_"), "{}", told);
+                }
+            }
+        }
     }
 }
