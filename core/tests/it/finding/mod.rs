@@ -86,12 +86,12 @@ impl World<'_> {
     }
 }
 
-fn logged_in() -> Option<LoginState> {
-    Some(LoginState::Present {
+fn logged_in() -> LoginState {
+    LoginState::Present {
         expires_at: None,
         renewal: Renewal::ByItself,
         subscription: Some("max".to_owned()),
-    })
+    }
 }
 
 fn script(path: &str, reader: Reader, text: &str) -> Evidence {
@@ -102,6 +102,7 @@ fn script(path: &str, reader: Reader, text: &str) -> Evidence {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn variables_give_their_codes() {
     const KEY: &str = "ANTHROPIC_API_KEY";
     const AUTH: &str = "ANTHROPIC_AUTH_TOKEN";
@@ -176,6 +177,7 @@ fn variables_give_their_codes() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn logins_and_settings_give_their_codes() {
     let ended = LoginState::Present {
         expires_at: Some(NOW - SignedDuration::from_hours(1)),
@@ -185,11 +187,11 @@ fn logins_and_settings_give_their_codes() {
     let key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "{api}")];
     let user = Scope::User;
     for (variables, login, settings, codes) in [
-        (&[][..], logged_in(), &[][..], &[][..]),
-        (key, logged_in(), &[], &["KR101"]),
+        (&[][..], Some(logged_in()), &[][..], &[][..]),
+        (key, Some(logged_in()), &[], &["KR101"]),
         (
             &[("CLAUDE_CODE_OAUTH_TOKEN", "{oat}")],
-            logged_in(),
+            Some(logged_in()),
             &[],
             &["KR311"],
         ),
@@ -198,7 +200,7 @@ fn logins_and_settings_give_their_codes() {
                 ("ANTHROPIC_AUTH_TOKEN", "a-gateways-own-key-of-32-letters"),
                 ("ANTHROPIC_BASE_URL", "https://gateway.example"),
             ],
-            logged_in(),
+            Some(logged_in()),
             &[],
             &[],
         ),
@@ -210,7 +212,7 @@ fn logins_and_settings_give_their_codes() {
         ),
         (
             &[],
-            logged_in(),
+            Some(logged_in()),
             &[(
                 Scope::Project,
                 r#"{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}}"#,
@@ -239,7 +241,12 @@ fn logins_and_settings_give_their_codes() {
             &[(user, r#"{"apiKeyHelper": "pass show key"}"#)],
             &[],
         ),
-        (&[("CLAUDE_CODE_SIMPLE", "1")], logged_in(), &[], &["KR309"]),
+        (
+            &[("CLAUDE_CODE_SIMPLE", "1")],
+            Some(logged_in()),
+            &[],
+            &["KR309"],
+        ),
     ] {
         World {
             variables,
@@ -252,19 +259,25 @@ fn logins_and_settings_give_their_codes() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn files_give_their_codes() {
     let export = "export ANTHROPIC_API_KEY={api}";
     let key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "{api}")];
     let zshrc = |text| script("/home/me/.zshrc", Reader::Zsh, text);
     for (variables, login, evidence, codes) in [
-        (&[][..], logged_in(), zshrc(export), &["KR201"][..]),
+        (&[][..], Some(logged_in()), zshrc(export), &["KR201"][..]),
         (
             &[],
-            logged_in(),
+            Some(logged_in()),
             zshrc("export ANTHROPIC_API_KEY=$(pass show key)"),
             &["KR201"],
         ),
-        (&[], logged_in(), zshrc("export ANTHROPIC_API_KEY=\n"), &[]),
+        (
+            &[],
+            Some(logged_in()),
+            zshrc("export ANTHROPIC_API_KEY=\n"),
+            &[],
+        ),
         (
             key,
             None,
@@ -346,6 +359,7 @@ fn files_give_their_codes() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn the_rest_of_the_evidence_gives_its_codes() {
     let run = |outcome, millis| HelperRun {
         path: "/s.json".to_owned(),

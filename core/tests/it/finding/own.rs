@@ -30,6 +30,7 @@ fn profile(provenance: Provenance, billing: BillingClass, family: Family) -> Pro
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn profiles_give_their_codes() {
     let setup = || {
         profile(
@@ -121,7 +122,7 @@ fn profiles_of_the_sdks_give_their_code() {
         (known(), present.clone(), &[][..]),
         (known(), None, &[]),
         (known(), Some(SdkCredentials::Refused), &["KR506"]),
-        (SdkConfig::Refused, present.clone(), &["KR506"]),
+        (SdkConfig::Refused, present, &["KR506"]),
         (SdkConfig::Damaged { line: 3 }, None, &["KR506"]),
     ] {
         let mut snapshot = World::default().snapshot();

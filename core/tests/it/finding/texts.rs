@@ -7,14 +7,16 @@ use proptest::prelude::*;
 
 use super::{World, script};
 
+const NAME: &str = "ANTHROPIC_API_KEY";
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_syntax_is_read_with_its_lines() {
     let shown = |value: &Assigned| match value {
         Assigned::Literal(text) => text.judge().to_owned(),
         Assigned::Computed => "computed".to_owned(),
         Assigned::Unset => "unset".to_owned(),
     };
-    const NAME: &str = "ANTHROPIC_API_KEY";
     for (reader, text, expected) in [
         (
             Reader::Bash,
