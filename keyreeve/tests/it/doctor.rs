@@ -27,6 +27,17 @@ fn with_export() -> (Case, Canary, PathBuf) {
     (case, canary, zshrc)
 }
 
+/// The command, with a `PATH` about which there is nothing to say.
+fn command(case: &Case, arguments: &[&str]) -> std::process::Command {
+    let mut command = case.command(arguments);
+    command.env("PATH", "/usr/bin:/bin");
+    command
+}
+
+fn run(case: &Case, arguments: &[&str]) -> Output {
+    case.home.run(&mut command(case, arguments))
+}
+
 fn write(path: &Path, mode: u32, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -59,16 +70,15 @@ fn copies_of(path: &Path) -> Vec<PathBuf> {
 #[test]
 fn an_export_that_outranks_the_login_is_named_with_its_line() {
     let (case, canary, _) = with_export();
-    let told = case.run(&["doctor"]);
+    let told = run(&case, &["doctor"]);
     says_nothing_of(&canary, &told);
     check("doctor_export", &case, &told);
-    let told = case.home.run(
-        case.command(&["doctor"])
-            .env("ANTHROPIC_API_KEY", canary.value()),
-    );
+    let told = case
+        .home
+        .run(command(&case, &["doctor"]).env("ANTHROPIC_API_KEY", canary.value()));
     says_nothing_of(&canary, &told);
     check("doctor_export_in_use", &case, &told);
-    let told = case.run(&["doctor", "--json"]);
+    let told = run(&case, &["doctor", "--json"]);
     says_nothing_of(&canary, &told);
     let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
     let finding = &told["findings"][0];
@@ -82,24 +92,24 @@ fn an_export_that_outranks_the_login_is_named_with_its_line() {
 #[test]
 fn a_clean_machine_is_told_so_and_left_as_it_is() {
     let case = Case::new();
-    check("doctor_clean", &case, &case.run(&["doctor"]));
+    check("doctor_clean", &case, &run(&case, &["doctor"]));
     assert!(!case.home.keyreeve_home().exists());
-    ends(case.run(&["doctor", "--for", "nothing"]), 2);
-    ends(case.run(&["doctor", "--password-changed", "soon"]), 2);
+    ends(run(&case, &["doctor", "--for", "nothing"]), 2);
+    ends(run(&case, &["doctor", "--password-changed", "soon"]), 2);
 }
 
 #[test]
 fn a_line_is_commented_out_after_a_yes_and_a_copy_is_kept() {
     let (case, canary, zshrc) = with_export();
     let before = fs::read_to_string(&zshrc).unwrap();
-    ends(case.run(&["doctor", "--fix", "--no-input"]), 2);
+    ends(run(&case, &["doctor", "--fix", "--no-input"]), 2);
     let answered = |keys| {
         let typed = Typed {
             prompt: "Comment out this line?",
             keys,
         };
         case.home
-            .run_at_terminal(&mut case.command(&["doctor", "--fix"]), &[typed])
+            .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), &[typed])
     };
     let refused = answered(b"n\r");
     says_nothing_of(&canary, &refused);
@@ -142,7 +152,7 @@ fn a_link_is_followed_and_stays_a_link_and_a_block_stays_whole() {
     };
     let told = case
         .home
-        .run_at_terminal(&mut case.command(&["doctor", "--fix"]), &[typed]);
+        .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), &[typed]);
     says_nothing_of(&canary, &told);
     assert!(
         told.stdout.contains("outside of your home directory"),
@@ -187,7 +197,7 @@ fn hostile_files_are_survived() {
         "{\"env\": \u{1b}[2J",
     );
     write(&case.home.work().join(".env"), 0o644, "ANTHROPIC_API_KEY='");
-    let told = case.run(&["doctor"]);
+    let told = run(&case, &["doctor"]);
     says_nothing_of(&canary, &told);
     for text in [&told.stdout, &told.stderr] {
         let hostile = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
@@ -210,12 +220,12 @@ fn a_helper_runs_only_when_asked_and_never_one_of_a_project() {
     write(&user, 0o644, &settings("own"));
     let project = case.home.work().join(".claude/settings.json");
     write(&project, 0o644, &settings("project"));
-    check("doctor_helper_not_run", &case, &case.run(&["doctor"]));
+    check("doctor_helper_not_run", &case, &run(&case, &["doctor"]));
     assert!(!ran("own").exists());
     check(
         "doctor_helper_run",
         &case,
-        &case.run(&["doctor", "--run-helpers"]),
+        &run(&case, &["doctor", "--run-helpers"]),
     );
     assert!(ran("own").exists() && !ran("project").exists());
 }
@@ -223,7 +233,7 @@ fn a_helper_runs_only_when_asked_and_never_one_of_a_project() {
 #[test]
 fn what_keyreeve_keeps_is_judged_and_a_closed_store_is_a_finding() {
     let (case, _) = Case::with_profile();
-    ends(case.run(&["doctor"]), 0);
+    ends(run(&case, &["doctor"]), 0);
     let state = case.home.keyreeve_home().join("state/serve.json");
     write(
         &state,
@@ -231,11 +241,11 @@ fn what_keyreeve_keeps_is_judged_and_a_closed_store_is_a_finding() {
         r#"{"process": 1, "address": "http://127.0.0.1:9"}"#,
     );
     fs::set_permissions(state.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
-    let told = case.run(&["doctor", "--json"]);
+    let told = run(&case, &["doctor", "--json"]);
     assert!(told.stdout.contains("\"KR504\""), "{}", told.stdout);
     let data = case.home.keyreeve_home().join("data");
     fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
-    let told = case.run(&["doctor", "--json"]);
+    let told = run(&case, &["doctor", "--json"]);
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(told.stdout.contains("\"KR507\""), "{}", told.stdout);
     assert_eq!(told.code, 1);
