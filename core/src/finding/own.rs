@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::profile::{BillingClass, Profile, Provenance};
-use crate::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
+use crate::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
 use crate::snapshot::Snapshot;
 use crate::token::Family;
 use crate::verdict::Verdict;
@@ -36,7 +36,12 @@ pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding>
         }
     }
     for store in &snapshot.sdk_stores {
-        found.extend(store.profiles.iter().filter_map(|one| sdk(store, one)));
+        found.extend(
+            store
+                .profiles
+                .iter()
+                .filter_map(|one| sdk(store, one, snapshot.now)),
+        );
     }
     found.extend(evidence.stale_runtime_file.as_deref().map(|path| {
         Finding::new(
@@ -156,7 +161,7 @@ fn older_than_password(profile: &Profile, changed: Option<Timestamp>) -> Option<
     })
 }
 
-fn sdk(store: &SdkStore, profile: &SdkProfile) -> Option<Finding> {
+fn sdk(store: &SdkStore, profile: &SdkProfile, now: Timestamp) -> Option<Finding> {
     let directory = &store.directory;
     let of = |folder: &str| format!("{directory}/{folder}/{}.json", profile.name);
     let (file, line, why) = match (&profile.config, &profile.credentials) {
@@ -175,6 +180,19 @@ fn sdk(store: &SdkStore, profile: &SdkProfile) -> Option<Finding> {
             of("credentials"),
             None,
             "its credential file may not be read, or is open to others",
+        ),
+        (
+            SdkConfig::Known {
+                kind: SdkKind::RotatedOutside,
+                ..
+            },
+            Some(SdkCredentials::Present {
+                expires_at: Some(end),
+            }),
+        ) if *end <= now => (
+            of("credentials"),
+            None,
+            "its token has ended, and the program that is to renew it has not",
         ),
         (SdkConfig::Known { .. }, Some(SdkCredentials::Present { .. }) | None) => return None,
     };

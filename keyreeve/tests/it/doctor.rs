@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::process::Output;
+use keyreeve_testkit::skip;
 use keyreeve_testkit::terminal::Typed;
 
 use crate::case::{Case, check, ends};
+use crate::strace::Strace;
 
 /// A machine where the next terminal has an API key, and Claude Code a login.
 fn with_export() -> (Case, Canary, PathBuf) {
@@ -249,4 +251,33 @@ fn what_keyreeve_keeps_is_judged_and_a_closed_store_is_a_finding() {
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(told.stdout.contains("\"KR507\""), "{}", told.stdout);
     assert_eq!(told.code, 1);
+}
+
+#[test]
+fn doctor_asks_nobody_starts_nothing_and_writes_nothing() {
+    let strace =
+        match Strace::of("socket,connect,execve,openat,open,creat,rename,renameat,unlink,unlinkat")
+        {
+            Ok(strace) => strace,
+            Err(reason) => skip!("{reason}"),
+        };
+    let (case, _, _) = with_export();
+    let helper = r#"{"apiKeyHelper": "touch ran"}"#;
+    write(
+        &case.home.user_home().join(".claude/settings.json"),
+        0o600,
+        helper,
+    );
+    ends(case.home.run(&mut strace.command(&case, &["doctor"])), 1);
+    let traces = strace.traces();
+    let [trace] = traces.as_slice() else {
+        panic!("{traces:?}");
+    };
+    assert!(trace.contains(".zshrc"), "{trace}");
+    assert_eq!(trace.matches("execve(").count(), 1, "{trace}");
+    for call in [
+        "socket(", "connect(", "O_WRONLY", "O_RDWR", "O_CREAT", "rename", "unlink",
+    ] {
+        assert!(!trace.contains(call), "{call}: {trace}");
+    }
 }

@@ -120,6 +120,13 @@ fn profiles_of_the_sdks_give_their_code() {
     let present = Some(SdkCredentials::Present { expires_at: None });
     for (config, credentials, codes) in [
         (known(), present.clone(), &[][..]),
+        (
+            known(),
+            Some(SdkCredentials::Present {
+                expires_at: Some(NOW),
+            }),
+            &["KR506"],
+        ),
         (known(), None, &[]),
         (known(), Some(SdkCredentials::Refused), &["KR506"]),
         (SdkConfig::Refused, present, &["KR506"]),
