@@ -7,11 +7,12 @@ use crate::resolve::{
 };
 use crate::snapshot::Snapshot;
 
-use super::plan::{Plan, Way};
+use super::plan::Plan;
 use super::refusal::{Does, Refusal};
 use super::rivals::SIMPLE;
 use super::settings_argument;
 use super::target::Target;
+use super::way::Way;
 
 /// A plan that holds.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -13,6 +13,7 @@ mod refusal;
 mod rivals;
 mod settings_argument;
 mod target;
+mod way;
 
 pub use self::judge::{Judged, judge};
 pub use self::plan::{Assignment, Intention, Plan, Warning, plan};

@@ -1,5 +1,6 @@
 //! Plans of how a program is started: whatever a machine holds, what is meant is all that is sent, or nothing is started.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -265,7 +266,14 @@ fn each_kind_of_profile_is_handed_over_in_its_own_way() {
         let set: Vec<_> = set
             .chain(plan.remove.iter().map(|name| format!("-{name}")))
             .collect();
-        told += &format!("{}: {}\n  {}\n", profile.name, judged.line, set.join(" "));
+        writeln!(
+            told,
+            "{}: {}\n  {}",
+            profile.name,
+            judged.line,
+            set.join(" ")
+        )
+        .unwrap();
     }
     let managed = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1";
     let quiet = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1";
@@ -430,49 +438,24 @@ fn what_cannot_be_used_is_said_before_the_start() {
         },
         ..sdk_profile()
     };
+    let (native, token, sdk, no_such) = (
+        Intention::Native,
+        Intention::Profile(&token),
+        Intention::Profile(&sdk),
+        Intention::Profile(&no_such),
+    );
+    let is_over = "cannot be used: its time is over and nothing renews it";
+    let when_bare = "is not looked at when Claude Code is bare";
+    let made_bare = "env.CLAUDE_CODE_SIMPLE in /user.json:1 would keep";
+    let absent = "cannot be used: there is no such profile";
     for (machine, intention, line, said) in [
-        (
-            &signed_out,
-            Intention::Native,
-            "-p",
-            "Claude Code has no login here",
-        ),
-        (
-            &dead,
-            Intention::Native,
-            "-p",
-            "cannot be used: its time is over and nothing renews it",
-        ),
-        (
-            &signed_in,
-            Intention::Native,
-            "--bare -p",
-            "is not looked at when Claude Code is bare",
-        ),
-        (
-            &signed_in,
-            Intention::Profile(&token),
-            "--bare",
-            "is not looked at when Claude Code is bare",
-        ),
-        (
-            &bare,
-            Intention::Native,
-            "-p",
-            "env.CLAUDE_CODE_SIMPLE in /user.json:1 would keep",
-        ),
-        (
-            &bare,
-            Intention::Profile(&sdk),
-            "-p",
-            "env.CLAUDE_CODE_SIMPLE in /user.json:1 would keep",
-        ),
-        (
-            &signed_in,
-            Intention::Profile(&no_such),
-            "-p",
-            "cannot be used: there is no such profile",
-        ),
+        (&signed_out, native, "-p", "Claude Code has no login here"),
+        (&dead, native, "-p", is_over),
+        (&signed_in, native, "--bare -p", when_bare),
+        (&signed_in, token, "--bare", when_bare),
+        (&bare, native, "-p", made_bare),
+        (&bare, sdk, "-p", made_bare),
+        (&signed_in, no_such, "-p", absent),
     ] {
         let refused = machine.started(intention, &claude(line)).unwrap_err();
         assert!(refused.to_string().contains(said), "{line}: {refused}");

@@ -33,7 +33,8 @@ fn become_program(
     world: &World,
 ) -> Result<(), CommandError> {
     let file = found(
-        argv.first().map_or(OsStr::new(""), OsString::as_os_str),
+        argv.first()
+            .map_or_else(|| OsStr::new(""), OsString::as_os_str),
         world,
     )?;
     let texts: Vec<_> = argv.iter().skip(1).map(|it| it.to_string_lossy()).collect();

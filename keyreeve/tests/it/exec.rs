@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ impl Machine {
 
     fn program(&self, name: &str, script: &str) {
         fs::create_dir_all(self.bin()).unwrap();
-        write_program(self.bin().join(name), script);
+        write_program(&self.bin().join(name), script);
     }
 
     fn profile(&self, name: &str, arguments: &[&str], secret: &str) {
@@ -87,9 +87,9 @@ impl Machine {
     }
 }
 
-fn write_program(path: PathBuf, script: &str) {
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+fn write_program(path: &Path, script: &str) {
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Every way to pay by a variable, all at once.
@@ -336,7 +336,7 @@ fn la_09_no_program_is_taken_from_the_working_directory() {
     let machine = Machine::new();
     let evil = "#!/bin/sh\necho hijacked\n";
     for name in ["claude", "git", "secret-tool", "only-here"] {
-        write_program(machine.case.home.work().join(name), evil);
+        write_program(&machine.case.home.work().join(name), evil);
     }
     let run = |name: &str, path: &str| {
         let mut command = machine.command(&["exec", "--", name]);
@@ -394,9 +394,10 @@ fn la_10_a_hostile_project_stops_the_start() {
     decoy.assert_untouched();
     // Started by itself the stub would have talked to it.
     ends(
-        machine.case.home.run(
-            &mut Command::new(machine.bin().join("claude")).current_dir(machine.case.home.work()),
-        ),
+        machine
+            .case
+            .home
+            .run(Command::new(machine.bin().join("claude")).current_dir(machine.case.home.work())),
         0,
     );
     assert_eq!(decoy.received().len(), 1);
