@@ -68,6 +68,23 @@ impl fmt::Display for LoginDamage {
     }
 }
 
+impl Login {
+    /// Whether its time is over at `now` and nothing but a new sign-in helps.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        match &self.state {
+            LoginState::Present {
+                expires_at: Some(end),
+                renewal: Renewal::ByThePerson,
+                ..
+            } => *end <= now,
+            LoginState::Present { .. }
+            | LoginState::SignedOut
+            | LoginState::Damaged(_)
+            | LoginState::Unreadable => false,
+        }
+    }
+}
+
 impl LoginState {
     /// Reads the text of a login file. No token is kept, be it for a moment.
     pub fn read(text: &str) -> Self {

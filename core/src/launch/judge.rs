@@ -3,7 +3,7 @@
 use crate::claude_code::{Scope, SettingsState};
 use crate::origin::{BaseUrl, PlainHttp};
 use crate::resolve::{
-    Expected, Method, PassedOver, PayerClass, Place, Resolution, Rung, State, resolve,
+    Expected, Flaw, Method, PassedOver, PayerClass, Place, Resolution, Rung, State, resolve,
 };
 use crate::snapshot::Snapshot;
 
@@ -69,7 +69,7 @@ fn check(planned: &Snapshot, plan: &Plan, target: &Target) -> Result<Resolution,
     let mut last = None;
     for client in &target.clients {
         let resolution = resolve(planned, *client);
-        login_is_there(&resolution, plan)?;
+        login_is_there(planned, &resolution, plan)?;
         nothing_else(&resolution, plan)?;
         that_itself(planned, &resolution, plan)?;
         last = Some(resolution);
@@ -79,14 +79,16 @@ fn check(planned: &Snapshot, plan: &Plan, target: &Target) -> Result<Resolution,
     })
 }
 
-/// A login that is meant is there and can be used: else whatever comes after it would pay.
-fn login_is_there(resolution: &Resolution, plan: &Plan) -> Result<(), Refusal> {
-    let is_meant = |rung: &&Rung| rung.method == Method::Login && plan.way.is_meant(&rung.place);
+/// A login or a profile of the SDKs that is meant is there and can be used: else whatever comes after it would pay.
+fn login_is_there(planned: &Snapshot, resolution: &Resolution, plan: &Plan) -> Result<(), Refusal> {
+    let is_meant = |rung: &&Rung| {
+        matches!(rung.method, Method::Login | Method::SdkProfile) && plan.way.is_meant(&rung.place)
+    };
     let Some(rung) = resolution.rungs.iter().find(is_meant) else {
         return Ok(());
     };
     match rung.state {
-        State::Absent => Err(Refusal::NoLogin),
+        State::Absent if rung.method == Method::Login => Err(Refusal::NoLogin),
         State::NotRead {
             because: PassedOver::Unusable(why),
         } => Err(Refusal::Unusable {
@@ -104,8 +106,18 @@ fn login_is_there(resolution: &Resolution, plan: &Plan) -> Result<(), Refusal> {
         | State::On
         | State::Off
         | State::Shadowed { .. }
+        | State::Absent
         | State::Empty
-        | State::Broken(_) => Ok(()),
+        | State::Broken(_) => match &planned.login {
+            // It is sent, and refused.
+            Some(login) if rung.method == Method::Login && login.is_over(planned.now) => {
+                Err(Refusal::Unusable {
+                    place: rung.place.clone(),
+                    why: Flaw::Expired,
+                })
+            }
+            Some(_) | None => Ok(()),
+        },
     }
 }
 

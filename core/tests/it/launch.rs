@@ -29,8 +29,7 @@ struct Machine {
     own: Vec<Profile>,
 }
 
-const LOGIN: &str =
-    r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "b", "expiresAt": 1}}"#;
+const LOGIN: &str = r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "b", "expiresAt": 1, "scopes": ["user:inference"]}}"#;
 
 impl Machine {
     fn with_variables(pairs: &[(&str, &str)]) -> Self {
@@ -333,10 +332,6 @@ fn su_02_a_rival_in_a_file_is_passed_over_for_keys_and_refused_for_logins() {
             "{\"apiKeyHelper\":\n\"~/key\"}",
             "apiKeyHelper in /user.json:2",
         ),
-        (
-            r#"{"env": {"ANTHROPIC_CUSTOM_HEADERS": "x-api-key: x"}}"#,
-            "env.ANTHROPIC_CUSTOM_HEADERS in /user.json:1",
-        ),
     ] {
         let machine = Machine::with_file(Scope::User, text);
         for profile in [key(), gateway()] {
@@ -358,6 +353,25 @@ fn su_02_a_rival_in_a_file_is_passed_over_for_keys_and_refused_for_logins() {
             let refused = machine.started(intention, &claude("-p hi")).unwrap_err();
             assert!(refused.to_string().starts_with(named), "{text}: {refused}");
         }
+    }
+}
+
+#[test]
+fn su_02_a_header_in_a_file_is_refused_where_a_release_would_send_it() {
+    let text = r#"{"env": {"ANTHROPIC_CUSTOM_HEADERS": "x-api-key: x"}}"#;
+    let machine = Machine::with_file(Scope::User, text);
+    let work = key();
+    let of = |told: &str| {
+        let target = Target::of("/bin/claude", told.parse::<Client>().ok(), arguments("-p"));
+        machine.started(Intention::Profile(&work), &target)
+    };
+    assert!(of("claude-code@2.1.329").is_ok());
+    for told in ["claude-code@2.1.197", ""] {
+        let refused = of(told).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("env.ANTHROPIC_CUSTOM_HEADERS in /user.json:1"),
+            "{told}: {refused}"
+        );
     }
 }
 
@@ -427,7 +441,9 @@ fn what_cannot_be_used_is_said_before_the_start() {
     let signed_in = Machine::with_variables(&[]);
     let signed_out = Machine::default();
     let dead = Machine {
-        login: Some(r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1}}"#),
+        login: Some(
+            r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1, "scopes": ["user:inference"]}}"#,
+        ),
         ..Machine::default()
     };
     let bare = Machine::with_file(Scope::User, r#"{"env": {"CLAUDE_CODE_SIMPLE": "1"}}"#);

@@ -18,7 +18,7 @@ fn with_export() -> (Case, Canary, PathBuf) {
     write(
         &case.home.user_home().join(".claude/.credentials.json"),
         0o600,
-        r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "r", "subscriptionType": "max"}}"#,
+        r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "r", "subscriptionType": "max", "scopes": ["user:inference"]}}"#,
     );
     let zshrc = case.home.user_home().join(".zshrc");
     let text = format!(

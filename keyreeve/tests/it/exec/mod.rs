@@ -59,8 +59,7 @@ impl Machine {
     }
 
     pub(super) fn login(&self) {
-        let text =
-            r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "b", "expiresAt": 1}}"#;
+        let text = r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "b", "expiresAt": 1, "scopes": ["user:inference"]}}"#;
         self.file("home/.claude/.credentials.json", text);
     }
 
