@@ -10,4 +10,5 @@ pub mod memory;
 pub mod ports;
 pub mod process;
 pub mod programs;
+pub mod terminal;
 pub mod world;

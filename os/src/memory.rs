@@ -1,6 +1,6 @@
 //! Memory for the one key that opens all others: overwritten when dropped and, where the system allows, never swapped out.
 //!
-//! Invariant: this is the only file of the product that may hold `unsafe`.
+//! Invariant: only this file and `terminal.rs` hold `unsafe`.
 
 use std::ffi::c_void;
 
