@@ -127,19 +127,20 @@ impl Broker {
     }
 }
 
-/// Leaves out whatever decides who answers, and every key. One attempt is enough.
-fn clean(command: &mut Command, environment: &Environment) {
-    command.env_clear();
-    for name in environment.names() {
+/// The variables for a `claude` that is to follow its own login: without whatever decides who answers, and every key.
+pub fn without_rivals(environment: &Environment) -> impl Iterator<Item = (&str, &str)> {
+    environment.names().filter_map(|name| {
         let is_rival = RIVALS.iter().any(|prefix| name.starts_with(prefix));
-        if let Some(value) = environment.get(name)
-            && !is_rival
-            && !looks_like_a_key(value)
-        {
-            command.env(name, value);
-        }
-    }
+        let value = environment.get(name)?;
+        (!is_rival && !looks_like_a_key(value)).then_some((name, value))
+    })
+}
+
+/// Gives the program that environment. One attempt is enough.
+fn clean(command: &mut Command, environment: &Environment) {
     command
+        .env_clear()
+        .envs(without_rivals(environment))
         .env("CLAUDE_CODE_MAX_RETRIES", "0")
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
 }

@@ -1,4 +1,5 @@
-//! Takes what must not be an argument: from a prompt that shows nothing, or from standard input.
+//! Asks the person: for what must not be an argument, by a prompt that shows nothing or from standard input; for a choice,
+//! a word, a yes.
 //!
 //! Invariants: what is taken is overwritten when dropped; nobody is asked unless a terminal is there and asking is
 //! allowed.
@@ -114,6 +115,41 @@ impl Asker {
         match (from, self) {
             (Given::Asked, Self::Absent) if !io::stdin().is_terminal() => standard_input(),
             _ => self.take(from, question),
+        }
+    }
+}
+
+/// A question that is not about a secret, and what to run where nobody can be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open<'a> {
+    /// The prompt.
+    pub(crate) prompt: &'a str,
+    /// The command that needs no answer.
+    pub(crate) instead: &'a str,
+}
+
+impl Asker {
+    /// Asks for a yes or a no that is needed; `usually` is what Enter alone means.
+    ///
+    /// # Errors
+    /// Exit 2 where nobody can be asked, exit 130 where the person broke off.
+    pub(crate) fn agree(self, question: Open<'_>, usually: Answer) -> Result<Answer, CommandError> {
+        self.present(question)?;
+        let prompt = Confirm::new(question.prompt).with_default(usually == Answer::Yes);
+        match prompt.prompt() {
+            Ok(true) => Ok(Answer::Yes),
+            Ok(false) => Ok(Answer::No),
+            Err(error) => Err(not_asked(&error)),
+        }
+    }
+
+    fn present(self, question: Open<'_>) -> Result<(), CommandError> {
+        match self {
+            Self::Present => Ok(()),
+            Self::Absent => Err(
+                CommandError::new(Exit::Usage, "there is no terminal to ask on")
+                    .hint(question.instead),
+            ),
         }
     }
 }

@@ -44,6 +44,9 @@ fn main() -> ExitCode {
         Err(told) => return Output::plain().end(tell(&told)),
     };
     let output = Arc::new(Output::new(&args.global, &snapshot.environment));
+    if !output.colors_talk() {
+        inquire::set_global_render_config(inquire::ui::RenderConfig::empty());
+    }
     for weakness in weaknesses {
         output.note(&format!(
             "this system did not let keyreeve harden itself: {weakness}"

@@ -23,7 +23,7 @@ pub(crate) use handing::Handing;
 pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
 pub(crate) use launch::{Env, Exec, Launch, Shell as EnvShell};
-pub(crate) use profile::{AddProfile, Auth, Profile};
+pub(crate) use profile::{AddProfile, Auth, PlanToken, Profile};
 pub(crate) use report::{Attempts, Dimension, Inspect, Status, Usage};
 pub(crate) use serve::{Sandbox, Serve};
 pub(crate) use store::Store;

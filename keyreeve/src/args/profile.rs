@@ -88,7 +88,8 @@ pub(crate) enum Profile {
         keyreeve profile add ci --env ANTHROPIC_API_KEY\n  \
         keyreeve profile add vault --command -- op read op://dev/anthropic/key\n  \
         keyreeve profile add box --from-file /run/secrets/anthropic\n  \
-        keyreeve profile add team --origin https://gateway.example --auth bearer --stdin"
+        keyreeve profile add team --origin https://gateway.example --auth bearer --stdin\n  \
+        keyreeve profile add plan --setup-token"
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -127,6 +128,13 @@ pub(crate) struct AddProfile {
     /// Claude Code's configuration directory, for --claude-login [default: the usual one]
     #[arg(long, value_name = "DIR", requires = "claude_login")]
     pub(crate) config_dir: Option<PathBuf>,
+    /// Keep the token of `claude setup-token`, your own plan's: for `keyreeve exec -- claude` and nothing else
+    #[arg(long, conflicts_with_all = [
+        "origin", "auth", "env", "from_file", "sdk_profile", "ant", "claude_login", "command", "direct", "insecure_loopback"
+    ])]
+    pub(crate) setup_token: bool,
+    #[command(flatten)]
+    pub(crate) plan: PlanToken,
     /// Run the program after `--` at lease time; it must print the secret as its only line
     #[arg(long, group = "secret", requires = "argv")]
     pub(crate) command: bool,
@@ -174,4 +182,17 @@ pub(crate) struct RotateProfile {
     /// Read the secret from standard input
     #[arg(long)]
     pub(crate) stdin: bool,
+    #[command(flatten)]
+    pub(crate) plan: PlanToken,
+}
+
+/// What comes with a setup-token.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlanToken {
+    /// For a setup-token: it is of your own plan, you know Anthropic's terms, and keyreeve may keep it
+    #[arg(long)]
+    pub(crate) consent: bool,
+    /// For a setup-token: the day it was made, such as 2026-05-01; it lasts a year [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) made: Option<String>,
 }

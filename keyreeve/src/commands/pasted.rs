@@ -84,9 +84,20 @@ fn refuse_what_is_never_sent(api: Api, family: Family) -> Result<(), CommandErro
         | Refusal::UnknownFamily
         | Refusal::NotTheVendors => Exit::Credential,
     };
+    let hint = match refusal {
+        Refusal::PlanLogin => "keyreeve profile add NAME --setup-token",
+        Refusal::RefreshToken
+        | Refusal::AdminKey
+        | Refusal::SessionCookie
+        | Refusal::WorkToken
+        | Refusal::VirtualKey
+        | Refusal::AdminVirtualKey
+        | Refusal::UnknownFamily
+        | Refusal::NotTheVendors => "keyreeve profile add NAME",
+    };
     Err(
         CommandError::new(exit, "this cannot be kept as a credential")
             .because([refusal.to_string()])
-            .hint("keyreeve profile add NAME"),
+            .hint(hint),
     )
 }

@@ -33,9 +33,11 @@ pub(super) fn run(status: Status, world: &World) -> Result<(), CommandError> {
     }
     world.output.headline(&view.resolution.headline)?;
     match status.detail {
-        Detail::Short => tell_shortly(&view, world),
-        Detail::Full => tell(&view, world),
+        Detail::Short => tell_shortly(&view, world)?,
+        Detail::Full => tell(&view, world)?,
     }
+    profile::warn_of_ends(known.policy.profiles(), world);
+    Ok(())
 }
 
 fn tell_shortly(view: &StatusView, world: &World) -> Result<(), CommandError> {

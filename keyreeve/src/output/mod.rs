@@ -17,7 +17,7 @@ use keyreeve_core::snapshot::Environment;
 use serde::Serialize;
 
 pub(crate) use table::{Align, Table};
-pub(crate) use words::{counted, to_the_minute, to_the_second};
+pub(crate) use words::{counted, to_the_day, to_the_minute, to_the_second};
 
 use crate::args::{Color, Global};
 use crate::error::{CommandError, Exit, Label};

@@ -5,6 +5,12 @@ pub(crate) fn to_the_minute(rfc3339: &str) -> String {
     shortened(rfc3339, "2026-11-21T04:46".len())
 }
 
+/// Shows the day of a moment, such as `2026-11-21`.
+pub(crate) fn to_the_day(rfc3339: &str) -> String {
+    let day = rfc3339.get(.."2026-11-21".len());
+    day.unwrap_or(rfc3339).to_owned()
+}
+
 /// Shows a moment to the second, such as `2026-11-21 04:46:12 UTC`.
 pub(crate) fn to_the_second(rfc3339: &str) -> String {
     shortened(rfc3339, "2026-11-21T04:46:12".len())
@@ -32,6 +38,7 @@ mod tests {
         let moment = "2026-11-21T04:46:12.65685Z";
         assert_eq!(to_the_minute(moment), "2026-11-21 04:46 UTC");
         assert_eq!(to_the_second(moment), "2026-11-21 04:46:12 UTC");
+        assert_eq!(to_the_day(moment), "2026-11-21");
         assert_eq!(to_the_minute("soon"), "soon");
         assert_eq!(
             (counted(1, "key"), counted(0, "key")),

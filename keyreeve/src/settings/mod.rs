@@ -9,6 +9,7 @@ mod doctor;
 mod import;
 mod launch;
 mod layers;
+mod plan;
 mod problem;
 mod profile;
 mod when;
@@ -27,6 +28,7 @@ pub(crate) use doctor::{AboutIt, Doctor, Helpers};
 pub(crate) use import::{Import, Run};
 pub(crate) use launch::{Env, Exec, Launch, Meant, Reveal, Shell};
 pub(crate) use layers::{Layer, Setting, Sourced};
+pub(crate) use plan::{Consent, PlanToken};
 pub(crate) use problem::Problem;
 pub(crate) use profile::{AddProfile, Profile, SecretFrom};
 

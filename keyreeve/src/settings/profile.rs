@@ -9,9 +9,9 @@ use keyreeve_core::profile::{Auth, Handing, Name};
 use keyreeve_core::standing::{Act, Schedule};
 
 use crate::args;
-use crate::settings::Problem;
 use crate::settings::command::{Given, given};
 use crate::settings::when::span;
+use crate::settings::{PlanToken, Problem};
 
 /// `profile …`
 #[derive(Debug)]
@@ -20,13 +20,29 @@ pub(crate) enum Profile {
     List,
     Show(Name),
     Use(Name),
-    Rename { name: Name, new_name: Name },
-    Rotate { name: Name, from: Given },
-    Link { name: Name, key: Option<Name> },
+    Rename {
+        name: Name,
+        new_name: Name,
+    },
+    Rotate {
+        name: Name,
+        from: Given,
+        plan: PlanToken,
+    },
+    Link {
+        name: Name,
+        key: Option<Name>,
+    },
     Unlink(Name),
-    Hand { name: Name, handing: Handing },
+    Hand {
+        name: Name,
+        handing: Handing,
+    },
     Remove(Name),
-    Act { name: Name, act: Act },
+    Act {
+        name: Name,
+        act: Act,
+    },
 }
 
 /// `profile add`
@@ -58,6 +74,8 @@ pub(crate) enum SecretFrom {
     },
     /// The login of Anthropic's `ant`.
     Ant { profile: Option<Name> },
+    /// A setup-token, from its owner, now.
+    SetupToken { from: Given, plan: PlanToken },
     /// Claude Code's own login, by reference.
     ClaudeLogin { config_dir: Option<String> },
 }
@@ -66,7 +84,10 @@ impl SecretFrom {
     /// How such a credential is sent, where the person did not say: a login always as a bearer token.
     fn usual_auth(&self, api: Api) -> Auth {
         match self {
-            Self::SdkProfile { .. } | Self::Ant { .. } | Self::ClaudeLogin { .. } => Auth::Bearer,
+            Self::SdkProfile { .. }
+            | Self::Ant { .. }
+            | Self::ClaudeLogin { .. }
+            | Self::SetupToken { .. } => Auth::Bearer,
             Self::Given(_)
             | Self::Environment { .. }
             | Self::File { .. }
@@ -82,7 +103,7 @@ impl Profile {
     /// Every argument that makes none.
     pub(super) fn of(typed: args::Profile, now: Timestamp) -> Result<Self, Vec<Problem>> {
         Ok(match typed {
-            args::Profile::Add(typed) => Self::Add(add_profile(typed)?),
+            args::Profile::Add(typed) => Self::Add(add_profile(typed, now)?),
             args::Profile::List => Self::List,
             args::Profile::Show { name } => Self::Show(name),
             args::Profile::Use { name } => Self::Use(name),
@@ -90,6 +111,7 @@ impl Profile {
             args::Profile::Rotate(typed) => Self::Rotate {
                 name: typed.name,
                 from: given(typed.stdin),
+                plan: PlanToken::of(&typed.plan, now)?,
             },
             args::Profile::Link(typed) => Self::Link {
                 name: typed.name,
@@ -137,7 +159,7 @@ fn rest(typed: &str, now: Timestamp) -> Result<Act, Vec<Problem>> {
     Ok(Act::Rest { until })
 }
 
-fn add_profile(mut typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> {
+fn add_profile(mut typed: args::AddProfile, now: Timestamp) -> Result<AddProfile, Vec<Problem>> {
     let mut problems = Vec::new();
     let plain = if typed.insecure_loopback {
         PlainHttp::LoopbackOnly
@@ -151,7 +173,14 @@ fn add_profile(mut typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> 
             None
         }
     };
-    let secret = secret_from(&mut typed, &mut problems);
+    let plan = PlanToken::of(&typed.plan, now).unwrap_or_else(|more| {
+        problems.extend(more);
+        PlanToken::default()
+    });
+    if !typed.setup_token && plan != PlanToken::default() {
+        problems.push(plan.misplaced());
+    }
+    let secret = secret_from(&mut typed, plan, &mut problems);
     let Some(base_url) = base_url.filter(|_| problems.is_empty()) else {
         return Err(problems);
     };
@@ -176,7 +205,11 @@ fn add_profile(mut typed: args::AddProfile) -> Result<AddProfile, Vec<Problem>> 
     })
 }
 
-fn secret_from(typed: &mut args::AddProfile, problems: &mut Vec<Problem>) -> SecretFrom {
+fn secret_from(
+    typed: &mut args::AddProfile,
+    plan: PlanToken,
+    problems: &mut Vec<Problem>,
+) -> SecretFrom {
     if let Some(variable) = typed.env.take() {
         if !is_variable(&variable) {
             let what = "takes the name of a variable, such as ANTHROPIC_API_KEY";
@@ -200,6 +233,11 @@ fn secret_from(typed: &mut args::AddProfile, problems: &mut Vec<Problem>) -> Sec
         let directory = typed.config_dir.take();
         SecretFrom::ClaudeLogin {
             config_dir: directory.map(|path| whole_path("--config-dir", &path, problems)),
+        }
+    } else if typed.setup_token {
+        SecretFrom::SetupToken {
+            from: given(typed.stdin),
+            plan,
         }
     } else if typed.command {
         SecretFrom::Command {
@@ -226,7 +264,7 @@ fn whole_path(flag: &'static str, path: &Path, problems: &mut Vec<Problem>) -> S
     }
 }
 
-fn api(base_url: &BaseUrl, simulated: bool) -> Result<Api, Vec<Problem>> {
+pub(super) fn api(base_url: &BaseUrl, simulated: bool) -> Result<Api, Vec<Problem>> {
     match (Api::at(base_url), simulated) {
         (api, false) => Ok(api),
         (Api::Gateway, true) if base_url.origin().is_loopback() => Ok(Api::Sandbox),

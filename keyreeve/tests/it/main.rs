@@ -34,6 +34,7 @@ mod reports;
 mod schema;
 mod serve;
 mod serving;
+mod setup_token;
 mod st_01;
 mod standings;
 mod store;

@@ -2,16 +2,17 @@
 
 use std::error::Error as _;
 
+use jiff::Timestamp;
 use keyreeve_broker::sdk_profile_provenance;
 use keyreeve_core::api::Api;
-use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Source};
+use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
 use keyreeve_os::programs;
 use keyreeve_os::world::now;
-use keyreeve_store::Policy;
+use keyreeve_store::{Policy, Store};
 
-use super::{pasted, show};
+use super::{pasted, setup_token, show};
 use crate::error::{CommandError, Exit};
 use crate::settings::{AddProfile, Given, SecretFrom};
 use crate::wiring::{self, World};
@@ -22,28 +23,47 @@ struct Origin {
     secret: Option<Secret>,
     family: Option<Family>,
     hint: Option<String>,
+    expires_at: Option<Timestamp>,
 }
 
 pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
+    let profile = keep(add, &store, world)?;
+    tell(&profile, world);
+    show::changed(&profile.name, &store, world)
+}
+
+/// Takes the secret, where there is one to take, and keeps the profile. The first of all is the default.
+///
+/// # Errors
+/// Exit 1 for a name that is taken; whatever is wrong with the secret.
+pub(in crate::commands) fn keep(
+    add: AddProfile,
+    store: &Store,
+    world: &World,
+) -> Result<Profile, CommandError> {
     // Before anybody is asked for a secret.
     refuse_taken(&add.name, &*store.policy()?)?;
     let origin = origin(&add, world)?;
-    let billing = match origin.source {
-        Source::ClaudeLogin { .. } => BillingClass::Plan,
-        Source::Sealed
-        | Source::Environment { .. }
-        | Source::File { .. }
-        | Source::Command { .. }
-        | Source::SdkProfile { .. }
-        | Source::Ant { .. } => add.api.billing(),
+    let provenance = add
+        .api
+        .provenance(&origin.source, origin.family.unwrap_or(Family::Opaque));
+    let billing = match (&origin.source, provenance) {
+        (Source::ClaudeLogin { .. }, _) | (_, Provenance::SetupToken) => BillingClass::Plan,
+        (
+            Source::Sealed
+            | Source::Environment { .. }
+            | Source::File { .. }
+            | Source::Command { .. }
+            | Source::SdkProfile { .. }
+            | Source::Ant { .. },
+            _,
+        ) => add.api.billing(),
     };
     let mut profile = Profile {
         id: ProfileId(wiring::fresh_id()?),
         name: add.name,
-        provenance: add
-            .api
-            .provenance(&origin.source, origin.family.unwrap_or(Family::Opaque)),
+        provenance,
         source: origin.source,
         base_url: add.base_url,
         auth: add.auth,
@@ -52,7 +72,7 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
         hint: origin.hint,
         handing: add.handing,
         simulated: add.api == Api::Sandbox,
-        expires_at: None,
+        expires_at: origin.expires_at,
         created_at: now(),
         rotated_at: None,
     };
@@ -61,8 +81,7 @@ pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
     if store.policy()?.default_profile().is_none() {
         store.use_profile(profile.id)?;
     }
-    tell(&profile, world);
-    show::changed(&profile.name, &store, world)
+    Ok(profile)
 }
 
 /// Looks at what an SDK profile says now, where it is there: better a word today than a refusal at the first request.
@@ -86,6 +105,14 @@ fn look_ahead(profile: &mut Profile, world: &World) {
 /// Says what was kept and what can be done with it.
 fn tell(profile: &Profile, world: &World) {
     let name = &profile.name;
+    if let (Provenance::SetupToken, Some(expires_at)) = (profile.provenance, profile.expires_at) {
+        let what = setup_token::what_for(name.as_str(), expires_at);
+        world.output.note(&what);
+        world.output.note("no virtual key can use it");
+        let exec = format!("keyreeve exec --profile {name} -- claude");
+        world.output.hint(&exec);
+        return;
+    }
     if profile.is_plan_login() {
         world.output.note(&format!(
             "profile `{name}` starts Claude Code with a plan login; no key can use it, and nothing of it is read"
@@ -121,6 +148,7 @@ fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
         secret: None,
         family: None,
         hint: None,
+        expires_at: None,
     };
     match &add.secret {
         SecretFrom::Given(from) => given(*from, add, world),
@@ -150,6 +178,17 @@ fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
         SecretFrom::Ant { profile } => Ok(fetched(Source::Ant {
             profile: profile.clone(),
         })),
+        SecretFrom::SetupToken { from, plan } => {
+            let command = format!("keyreeve profile add {} --setup-token", add.name);
+            let taken = setup_token::take(*from, *plan, &command, world)?;
+            Ok(Origin {
+                source: Source::Sealed,
+                secret: Some(taken.secret),
+                family: Some(setup_token::FAMILY),
+                hint: Some(taken.hint),
+                expires_at: Some(taken.expires_at),
+            })
+        }
         SecretFrom::ClaudeLogin { config_dir } => Ok(fetched(Source::ClaudeLogin {
             config_dir: config_dir.clone(),
         })),
@@ -171,6 +210,7 @@ fn given(from: Given, add: &AddProfile, world: &World) -> Result<Origin, Command
         secret: Some(taken.secret),
         family: Some(taken.family),
         hint: Some(taken.hint),
+        expires_at: None,
     })
 }
 

@@ -2,18 +2,20 @@
 
 mod add;
 mod link;
+mod rotate;
+mod setup_token;
 mod show;
 mod standing;
 
-pub(super) use show::table;
+pub(super) use show::{table, warn_of_ends};
 
-use keyreeve_core::profile::{Handing, Name, Profile, Source};
+use keyreeve_core::profile::{Handing, Name, Profile};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::Policy;
 
 use super::pasted;
 use crate::error::{CommandError, Exit};
-use crate::settings::{self, Given};
+use crate::settings;
 use crate::wiring::World;
 
 pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), CommandError> {
@@ -23,7 +25,7 @@ pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), Comma
         settings::Profile::Show(name) => show::one(&name, world),
         settings::Profile::Use(name) => choose(&name, world),
         settings::Profile::Rename { name, new_name } => rename(&name, &new_name, world),
-        settings::Profile::Rotate { name, from } => rotate(&name, from, world),
+        settings::Profile::Rotate { name, from, plan } => rotate::run(&name, from, plan, world),
         settings::Profile::Link { name, key } => link::link(&name, key.as_ref(), world),
         settings::Profile::Unlink(name) => link::unlink(&name, world),
         settings::Profile::Hand { name, handing } => hand(&name, handing, world),
@@ -89,50 +91,6 @@ fn rename(name: &Name, new_name: &Name, world: &World) -> Result<(), CommandErro
         .output
         .note(&format!("profile `{name}` is called `{new_name}` now"));
     show::changed(new_name, &store, world)
-}
-
-fn rotate(name: &Name, from: Given, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
-    let policy = store.policy()?;
-    let profile = find(&policy, name)?;
-    match &profile.source {
-        Source::Sealed => {}
-        Source::Environment { variable } => {
-            return Err(not_ours(name, &format!("the variable {variable}")));
-        }
-        Source::File { path } => return Err(not_ours(name, path)),
-        Source::Command { .. } => return Err(not_ours(name, "a program")),
-        Source::SdkProfile { name: theirs, .. } => {
-            return Err(not_ours(name, &format!("the SDK profile {theirs}")));
-        }
-        Source::Ant { .. } => return Err(not_ours(name, "`ant`")),
-        Source::ClaudeLogin { .. } => return Err(not_ours(name, "Claude Code")),
-    }
-    let instead = format!("keyreeve profile rotate {name} --stdin");
-    let taken = pasted::take(from, profile.api(), world, &instead)?;
-    let changed = Profile {
-        family: Some(taken.family),
-        hint: Some(taken.hint),
-        rotated_at: Some(keyreeve_os::world::now()),
-        ..profile.clone()
-    };
-    store.rotate_profile(&changed, &taken.secret)?;
-    world
-        .output
-        .note(&format!("profile `{name}` has a new secret"));
-    world
-        .output
-        .note("the old one is still valid where it was made: delete it there");
-    show::changed(name, &store, world)
-}
-
-fn not_ours(name: &Name, place: &str) -> CommandError {
-    CommandError::new(
-        Exit::Failed,
-        format!("profile `{name}` has no secret of its own to replace"),
-    )
-    .because([format!("it takes its secret from {place} each time")])
-    .hint(format!("keyreeve profile show {name}"))
 }
 
 fn hand(name: &Name, handing: Handing, world: &World) -> Result<(), CommandError> {

@@ -1,16 +1,23 @@
 //! Profiles as people and programs see them.
 
+use std::slice;
+
+use jiff::{SignedDuration, Timestamp};
 use keyreeve_broker::view::{ProfileView, ProfilesView, SourceView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_store::{Known, Store};
 
 use super::{find, standing};
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, to_the_minute};
+use crate::output::{Align, Format, Table, to_the_day, to_the_minute};
 use crate::wiring::World;
 
+/// A secret that ends within fewer days is spoken of.
+const SOON: i64 = 30;
+
 pub(super) fn list(world: &World) -> Result<(), CommandError> {
-    let view = ProfilesView::of(&world.store()?.known()?, world.snapshot.now);
+    let known = world.store()?.known()?;
+    let view = ProfilesView::of(&known, world.snapshot.now);
     if world.output.format() == Format::Json {
         return Ok(world.output.document(&view)?);
     }
@@ -19,7 +26,41 @@ pub(super) fn list(world: &World) -> Result<(), CommandError> {
         world.output.hint("keyreeve profile add NAME");
         return Ok(());
     }
-    Ok(world.output.table(&table(&view.profiles))?)
+    world.output.table(&table(&view.profiles))?;
+    warn_of_ends(known.policy.profiles(), world);
+    Ok(())
+}
+
+/// Says which secrets end soon, or have ended.
+pub(in crate::commands) fn warn_of_ends(profiles: &[Profile], world: &World) {
+    let now = world.snapshot.now;
+    for profile in profiles {
+        let Some(words) = profile.expires_at.and_then(|at| soon(at, now)) else {
+            continue;
+        };
+        let name = &profile.name;
+        world
+            .output
+            .note(&format!("the secret of profile `{name}` {words}"));
+        world
+            .output
+            .hint(&format!("keyreeve profile rotate {name}"));
+    }
+}
+
+/// How soon it ends, where that is soon.
+fn soon(at: Timestamp, now: Timestamp) -> Option<String> {
+    let day = to_the_day(&at.to_string());
+    let left = at.duration_since(now);
+    if left <= SignedDuration::ZERO {
+        return Some(format!("ended on {day}"));
+    }
+    let days = left.as_hours() / 24;
+    match days {
+        0 => Some(format!("ends within a day, on {day}")),
+        1..SOON => Some(format!("ends on {day}, in {days} days")),
+        _ => None,
+    }
 }
 
 /// The profiles as columns.
@@ -53,7 +94,7 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
         ("as", view.auth.to_owned()),
         ("billed", billed(&view).to_owned()),
         ("provenance", view.provenance.to_owned()),
-        ("raw secret", handed(view.handing).to_owned()),
+        ("raw secret", handed(&view).to_owned()),
         ("added", to_the_minute(&view.created_at)),
     ];
     lines.extend(
@@ -75,6 +116,7 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
     for (what, value) in lines {
         world.output.data(&format!("{what:<12} {value}"))?;
     }
+    warn_of_ends(slice::from_ref(find(&known.policy, name)?), world);
     Ok(())
 }
 
@@ -125,9 +167,10 @@ fn secret(profile: &ProfileView) -> String {
     }
 }
 
-fn handed(handing: &str) -> &'static str {
-    match handing {
-        "direct" => "may be handed to programs",
+fn handed(profile: &ProfileView) -> &'static str {
+    match (profile.billing, profile.handing) {
+        ("plan", _) => "goes to the genuine `claude` alone",
+        (_, "direct") => "may be handed to programs",
         _ => "leaves in requests only",
     }
 }
@@ -137,5 +180,30 @@ fn billed(profile: &ProfileView) -> &'static str {
         "nobody (simulated)"
     } else {
         profile.billing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_secret_is_told_a_month_ahead() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        for (at, expected) in [
+            ("2027-05-01T00:00:00Z", None),
+            ("2026-12-21T12:00:00Z", None),
+            (
+                "2026-12-21T11:00:00Z",
+                Some("ends on 2026-12-21, in 29 days"),
+            ),
+            (
+                "2026-11-22T11:00:00Z",
+                Some("ends within a day, on 2026-11-22"),
+            ),
+            ("2026-11-21T12:00:00Z", Some("ended on 2026-11-21")),
+        ] {
+            assert_eq!(soon(at.parse().unwrap(), now).as_deref(), expected, "{at}");
+        }
     }
 }

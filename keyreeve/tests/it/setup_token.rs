@@ -1,0 +1,331 @@
+//! `profile add --setup-token`: with its owner's yes alone, off the genuine program's screen or pasted, for nothing but
+//! `claude`.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use keyreeve_testkit::canary::Canary;
+use keyreeve_testkit::home::TIME_LIMIT;
+use keyreeve_testkit::leakscan::{self, LeakScan};
+use keyreeve_testkit::process::Output;
+use keyreeve_testkit::terminal::Typed;
+use serde_json::json;
+
+use crate::case::{Case, check, ends};
+
+const ADD: [&str; 4] = ["profile", "add", "plan", "--setup-token"];
+
+/// Puts a `claude` of our own first on the path of a command.
+pub(crate) fn with_claude(case: &Case, command: &mut Command, script: &str) {
+    let folder = case.home.path().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("claude");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}")).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+}
+
+/// A token that passes over a screen, which the home keeps: it may be nowhere else.
+fn assert_sealed(case: &Case, token: &Canary) {
+    let homes = [case.home.keyreeve_home(), case.home.user_home()];
+    for home in homes {
+        leakscan::assert_none(&LeakScan::of(std::slice::from_ref(token)).path(&home));
+    }
+}
+
+fn typed<'a>(prompt: &'a str, keys: &'a str) -> Typed<'a> {
+    Typed {
+        prompt,
+        keys: keys.as_bytes(),
+    }
+}
+
+/// What the genuine program does, as far as it matters: it asks for a code and shows the token, wrapped and in colour.
+fn genuine(token: &Canary) -> String {
+    let (first, second) = token.value().split_at(80);
+    format!(
+        "[ \"$1\" = setup-token ] && [ -z \"$ANTHROPIC_API_KEY$CLAUDE_CODE_OAUTH_TOKEN\" ] || exit 9\n\
+         echo size $(stty size) in $CLAUDE_CONFIG_DIR\n\
+         printf 'Paste code here: '\nread code\n\
+         echo got $code\n\
+         printf '\\033[2J\\033[1;1H\\033[1mYour token\\033[22m (1 year):\\n\\n\\033[33m%s\\n%s\\033[39m\\n\\n' {first} {second}\n\
+         echo 'Store this token securely.'\n"
+    )
+}
+
+#[test]
+fn the_token_is_taken_off_the_genuine_programs_screen() {
+    let (case, token, rival) = (
+        Case::new(),
+        Canary::oauth("screen"),
+        Canary::api_key("rival"),
+    );
+    let mut command = case.command(&ADD);
+    with_claude(&case, &mut command, &genuine(&token));
+    command
+        .env("ANTHROPIC_API_KEY", rival.value())
+        .env("CLAUDE_CONFIG_DIR", "/srv/claude");
+    let answers = [
+        typed("your own plan", "y\r"),
+        typed("Start that here", "\r"),
+        typed("Paste code here", "the-code#of-the-page\r"),
+    ];
+    let seen = case
+        .home
+        .run_at_terminal(&mut command, &answers)
+        .expect_code(0);
+    for part in [
+        "legal-and-compliance",
+        "size 24 80 in /srv/claude",
+        "got the-code#of-the-page",
+        "Store this token securely.",
+        "took the token from its screen",
+        "joined the lines",
+        "no virtual key can use it",
+    ] {
+        assert!(seen.stdout.contains(part), "{part}: {}", seen.stdout);
+    }
+    assert_sealed(&case, &token);
+    case.home.plant(&rival);
+
+    let shown = case.run(&["profile", "show", "plan", "--json"]).json();
+    assert_eq!(shown["billing"], "plan");
+    assert_eq!(shown["provenance"], "setup-token");
+    assert_eq!(shown["auth"], "bearer");
+    assert_eq!(shown["family"], "oauth_access");
+    let key = case.run(&["key", "add", "laptop", "--profile", "plan"]);
+    ends(key, 8);
+}
+
+#[test]
+fn a_screen_without_a_token_keeps_nothing() {
+    for (script, code, part) in [
+        ("echo no browser; exit 3", 1, "ended without a token"),
+        ("echo nothing to see", 4, "no setup-token is in it"),
+    ] {
+        let case = Case::new();
+        let mut command = case.command(&ADD);
+        with_claude(&case, &mut command, script);
+        let answers = [
+            typed("your own plan", "y\r"),
+            typed("Start that here", "\r"),
+        ];
+        let seen = case.home.run_at_terminal(&mut command, &answers);
+        let seen = seen.expect_code(code);
+        assert!(seen.stdout.contains(part), "{}", seen.stdout);
+        assert_no_profile(&case);
+    }
+}
+
+fn assert_no_profile(case: &Case) {
+    let listed = case.run(&["profile", "list", "--json"]).json();
+    assert_eq!(listed["profiles"], json!([]));
+}
+
+/// Runs a shell at a terminal, which runs the command in the background of it.
+fn at_a_shell(case: &Case, script: &str, claude: &str, answers: &[Typed<'_>]) -> Output {
+    let mut shell = case.home.command("sh");
+    with_claude(case, &mut shell, claude);
+    shell
+        .args(["-c", script, env!("CARGO_BIN_EXE_keyreeve")])
+        .args(ADD);
+    case.home.run_at_terminal(&mut shell, answers)
+}
+
+#[test]
+fn the_terminal_gets_its_modes_back_however_it_ends() {
+    let answers = [
+        typed("your own plan", "y\r"),
+        typed("Start that here", "\r"),
+    ];
+    let modes = |screen: &str, mark: &str| {
+        let (_, modes) = screen.split_once(mark).unwrap();
+        let modes: Vec<&str> = modes.split_whitespace().collect();
+        for mode in ["icanon", "echo", "isig", "opost"] {
+            assert!(modes.contains(&mode), "{mode}: {screen}");
+        }
+    };
+    let case = Case::new();
+    let seen = at_a_shell(
+        &case,
+        "\"$0\" \"$@\"; echo ended $?; stty -a",
+        "exit 3",
+        &answers,
+    );
+    modes(&seen.stdout, "ended 1");
+
+    let case = Case::new();
+    let mark: PathBuf = case.home.path().join("mark");
+    let claude = format!("touch {}\nexec sleep 60", mark.display());
+    let script = format!(
+        "exec 3<&0; \"$0\" \"$@\" <&3 & keyreeve=$!\n\
+         until [ -e {} ]; do sleep 0.05; done; sleep 0.3; kill -TERM $keyreeve; wait $keyreeve\n\
+         echo ended $?; stty -a",
+        mark.display()
+    );
+    let begun = std::time::Instant::now();
+    let seen = at_a_shell(&case, &script, &claude, &answers);
+    modes(&seen.stdout, "ended 130");
+    assert!(begun.elapsed() < TIME_LIMIT, "and the program is gone");
+    assert_no_profile(&case);
+}
+
+#[test]
+fn what_is_pasted_is_joined_and_judged() {
+    let case = Case::new();
+    let token = Canary::oauth("pasted");
+    case.home.plant(&token);
+    let (first, second) = token.value().split_at(80);
+    let pasted = format!("{first}\r{second}\r");
+    let answers = [
+        typed("your own plan", "y\r"),
+        typed("Start that here", "n"),
+        typed("(No: paste one)", "\r"),
+        typed("Setup-token", &pasted),
+    ];
+    let mut command = case.command(&ADD);
+    with_claude(&case, &mut command, "exit 9");
+    let seen = case
+        .home
+        .run_at_terminal(&mut command, &answers)
+        .expect_code(0);
+    assert!(seen.stdout.contains("joined the lines"), "{}", seen.stdout);
+}
+
+#[test]
+fn without_a_yes_nothing_is_taken() {
+    let case = Case::new();
+    let token = Canary::oauth("unasked");
+    case.home.plant(&token);
+    check(
+        "setup_token_unasked",
+        &case,
+        &case.feed(&[&ADD[..], &["--stdin"]].concat(), token.value()),
+    );
+    check(
+        "setup_token_no_input",
+        &case,
+        &case.run(&[&ADD[..], &["--no-input", "--consent"]].concat()),
+    );
+    let no = [typed("your own plan", "\r")];
+    let seen = case
+        .home
+        .run_at_terminal(&mut case.command(&ADD), &no)
+        .expect_code(1);
+    assert!(seen.stdout.contains("nothing was kept"), "{}", seen.stdout);
+    assert_no_profile(&case);
+}
+
+#[test]
+fn a_paste_without_a_terminal_is_judged_too() {
+    let case = Case::new();
+    let token = Canary::oauth("stdin");
+    case.home.plant(&token);
+    let add = [&ADD[..], &["--stdin", "--consent"]].concat();
+    let of = |family: &str| ["sk-", "ant-", family, "-", &"x".repeat(93), "AA"].concat();
+    check(
+        "setup_token_cut",
+        &case,
+        &case.feed(&add, &token.value()[..80]),
+    );
+    check("setup_token_api_key", &case, &case.feed(&add, of("api03")));
+    check("setup_token_refresh", &case, &case.feed(&add, of("ort01")));
+    check(
+        "setup_token_code",
+        &case,
+        &case.feed(&add, "ABCDEFGHIJK12#state-of-it-45"),
+    );
+    assert_no_profile(&case);
+    let leftover = format!("{}#state\n", token.value());
+    check("setup_token_kept", &case, &case.feed(&add, leftover));
+    check(
+        "setup_token_shown",
+        &case,
+        &case.run(&["profile", "show", "plan"]),
+    );
+    check("setup_token_list", &case, &case.run(&["profile", "list"]));
+}
+
+/// The day so many days ago.
+fn ago(days: i64) -> String {
+    let day = keyreeve_os::world::now().checked_sub(jiff::SignedDuration::from_hours(24 * days));
+    day.unwrap().to_string()[..10].to_owned()
+}
+
+#[test]
+fn its_end_is_told_a_month_ahead_and_it_is_renewed() {
+    let case = Case::new();
+    let (token, new) = (Canary::oauth("old"), Canary::oauth("new"));
+    case.home.plant(&token);
+    case.home.plant(&new);
+    let made = ago(345);
+    let add = [&ADD[..], &["--stdin", "--consent", "--made", &made]].concat();
+    ends(case.feed(&add, token.value()), 0);
+    for command in [
+        &["profile", "list"][..],
+        &["profile", "show", "plan"],
+        &["status"],
+        &[],
+    ] {
+        let told = case.run(command).expect_code(0).stderr;
+        assert!(
+            told.contains("the secret of profile `plan` ends on 2"),
+            "{command:?}: {told}"
+        );
+        assert!(
+            told.contains("hint: keyreeve profile rotate plan"),
+            "{told}"
+        );
+    }
+    let rotate = ["profile", "rotate", "plan", "--stdin"];
+    ends(case.feed(&rotate, new.value()), 2);
+    let rotated = case.feed(&[&rotate[..], &["--consent"]].concat(), new.value());
+    let rotated = rotated.expect_code(0).stderr;
+    assert!(rotated.contains("the terms: https://"), "{rotated}");
+    let told = case.run(&["profile", "list"]).expect_code(0).stderr;
+    assert_eq!(told, "");
+    for wrong in [&ago(365), &ago(-2), "someday"] {
+        let add = ["profile", "add", "other", "--setup-token", "--made", wrong];
+        ends(case.run(&add), 2);
+    }
+    let misplaced = case.run(&["profile", "add", "other", "--consent"]);
+    check("setup_token_misplaced", &case, &misplaced);
+}
+
+#[test]
+fn su_01_a_setup_token_is_asked_by_the_genuine_claude_alone() {
+    let case = Case::new();
+    let token = Canary::oauth("su01");
+    let add = [&ADD[..], &["--stdin", "--consent"]].concat();
+    ends(case.feed(&add, token.value()), 0);
+    case.home.plant(&token);
+    let mut command = case.command(&["check", "plan", "--json"]);
+    let script = "[ ${#CLAUDE_CODE_OAUTH_TOKEN} = 108 ] || exit 9\n\
+        echo '{\"type\":\"result\",\"is_error\":false,\"result\":\"hi\"}'\n";
+    with_claude(&case, &mut command, script);
+    let checked = case.home.run(&mut command).expect_code(0).json();
+    assert_eq!(checked["profiles"][0]["health"], "works", "{checked}");
+    ends(case.run(&["ask", "--profile", "plan", "hi"]), 8);
+    ends(case.run(&["key", "add", "laptop", "--profile", "plan"]), 8);
+    let attempts = case.run(&["attempts", "--json"]).json();
+    assert_eq!(attempts["attempts"], json!([]), "we sent nothing");
+}
+
+#[test]
+fn su_01_exec_hands_a_setup_token_to_the_genuine_claude_and_to_nothing_else() {
+    let case = Case::new();
+    let (token, rival) = (Canary::oauth("exec"), Canary::api_key("exec-rival"));
+    case.home.plant(&rival);
+    let add = [&ADD[..], &["--stdin", "--consent"]].concat();
+    ends(case.feed(&add, token.value()), 0);
+    case.home.plant(&token);
+    let mut command = case.command(&["exec", "--profile", "plan", "--", "claude"]);
+    let script = "echo token ${#CLAUDE_CODE_OAUTH_TOKEN} key ${#ANTHROPIC_API_KEY}";
+    with_claude(&case, &mut command, script);
+    command.env("ANTHROPIC_API_KEY", rival.value());
+    let seen = case.home.run(&mut command).expect_code(0);
+    assert_eq!(seen.stdout, "token 108 key 0\n", "{}", seen.stderr);
+    ends(case.run(&["exec", "--profile", "plan", "--", "env"]), 8);
+}
