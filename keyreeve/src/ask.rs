@@ -6,7 +6,7 @@
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use inquire::{Confirm, InquireError, Password, PasswordDisplayMode};
+use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
 use keyreeve_core::snapshot::Environment;
 use zeroize::Zeroizing;
 
@@ -141,6 +141,35 @@ impl Asker {
             Ok(false) => Ok(Answer::No),
             Err(error) => Err(not_asked(&error)),
         }
+    }
+
+    /// Asks for one of several; gives its place among them.
+    ///
+    /// # Errors
+    /// See [`Asker::agree`].
+    pub(crate) fn choose(
+        self,
+        question: Open<'_>,
+        among: Vec<String>,
+    ) -> Result<usize, CommandError> {
+        self.present(question)?;
+        let chosen = Select::new(question.prompt, among)
+            .without_filtering()
+            .with_help_message("arrows move, Enter takes, Esc stops")
+            .raw_prompt();
+        chosen
+            .map(|option| option.index)
+            .map_err(|error| not_asked(&error))
+    }
+
+    /// Asks for a word that may be seen.
+    ///
+    /// # Errors
+    /// See [`Asker::agree`].
+    pub(crate) fn word(self, question: Open<'_>) -> Result<String, CommandError> {
+        self.present(question)?;
+        let text = Text::new(question.prompt).prompt();
+        text.map_err(|error| not_asked(&error))
     }
 
     fn present(self, question: Open<'_>) -> Result<(), CommandError> {

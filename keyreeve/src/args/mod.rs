@@ -9,6 +9,7 @@ mod handing;
 mod import;
 mod key;
 mod launch;
+mod onboard;
 mod profile;
 mod report;
 mod serve;
@@ -23,6 +24,7 @@ pub(crate) use handing::Handing;
 pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
 pub(crate) use launch::{Env, Exec, Launch, Shell as EnvShell};
+pub(crate) use onboard::{LoginThere, Onboard};
 pub(crate) use profile::{AddProfile, Auth, PlanToken, Profile};
 pub(crate) use report::{Attempts, Dimension, Inspect, Status, Usage};
 pub(crate) use serve::{Sandbox, Serve};
@@ -35,6 +37,7 @@ pub(crate) use store::Store;
     version,
     disable_help_subcommand = true,
     after_help = "Examples:\n  \
+        keyreeve onboard                      set up what pays, with a few questions\n  \
         keyreeve serve --sandbox              try everything offline, without an account\n  \
         keyreeve profile add work             keep an API key, sealed\n  \
         keyreeve key add laptop --profile work\n  \
@@ -85,6 +88,8 @@ pub(crate) enum Color {
 /// The commands, nouns first.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Set up what pays, from what is there, with a few questions
+    Onboard(Onboard),
     /// Run the gateway
     Serve(Serve),
     /// Run the simulated Anthropic API alone

@@ -42,6 +42,16 @@ pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey
 
 fn add(add: AddKey, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
+    let name = add.name.clone();
+    let secret = make(add, &store)?;
+    hand_over(&name, &secret, &store, world)
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// Exit 1 for a name that is taken or a profile that is not there, 8 for a plan login.
+pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
     let policy = store.policy()?;
     if policy
         .keys()
@@ -72,7 +82,7 @@ fn add(add: AddKey, world: &World) -> Result<(), CommandError> {
     };
     let minted = wiring::mint()?;
     store.add_key(&key, minted.public_id, minted.hash)?;
-    hand_over(&key.name, &minted.key, &store, world)
+    Ok(minted.key)
 }
 
 fn rotate(name: &Name, overlap: SignedDuration, world: &World) -> Result<(), CommandError> {
@@ -142,7 +152,7 @@ pub(super) fn plan_login(profile: &Name) -> CommandError {
 }
 
 /// Shows a new key, this one time.
-fn hand_over(
+pub(super) fn hand_over(
     name: &Name,
     secret: &Secret,
     store: &Store,

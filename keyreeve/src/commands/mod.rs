@@ -16,6 +16,7 @@ mod import;
 mod inspect;
 mod key;
 mod launching;
+mod onboard;
 mod pasted;
 mod profile;
 mod sandbox;
@@ -35,6 +36,7 @@ use crate::wiring::World;
 /// Whatever the command fails with; nothing was printed about it yet.
 pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
     match command {
+        Command::Onboard(onboard) => onboard::run(onboard, &world),
         Command::Serve(serve) => serve::run(serve, world),
         Command::Unit(unit) => serve::unit::run(unit, &world),
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &world),

@@ -10,13 +10,14 @@ use keyreeve_core::resolve::Client;
 
 use crate::args;
 use crate::settings::when::{Direction, moment, span};
-use crate::settings::{Ask, Check, Doctor, Env, Exec, Import, Problem, Profile};
+use crate::settings::{Ask, Check, Doctor, Env, Exec, Import, Onboard, Problem, Profile};
 
 pub(crate) use crate::args::{Config, Connectable, Dimension};
 
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Command {
+    Onboard(Onboard),
     Serve(Serve),
     Unit(Unit),
     Sandbox(Sandbox),
@@ -180,6 +181,7 @@ impl Command {
                 arguments: Arguments::default(),
                 detail: Detail::Short,
             }),
+            Some(args::Command::Onboard(typed)) => Self::Onboard(Onboard::of(typed, now)?),
             Some(args::Command::Serve(typed)) => serve(&typed),
             Some(args::Command::Sandbox(typed)) => Self::Sandbox(Sandbox { port: typed.port }),
             Some(args::Command::Status(typed)) => Self::Status(status(typed)),

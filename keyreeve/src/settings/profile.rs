@@ -80,6 +80,20 @@ pub(crate) enum SecretFrom {
     ClaudeLogin { config_dir: Option<String> },
 }
 
+impl AddProfile {
+    /// A profile as it is usually made; whoever asks for it names it.
+    pub(crate) fn usual(name: Name, base_url: BaseUrl, api: Api, secret: SecretFrom) -> Self {
+        Self {
+            name,
+            base_url,
+            api,
+            auth: secret.usual_auth(api),
+            handing: Handing::Leased,
+            secret,
+        }
+    }
+}
+
 impl SecretFrom {
     /// How such a credential is sent, where the person did not say: a login always as a bearer token.
     fn usual_auth(&self, api: Api) -> Auth {

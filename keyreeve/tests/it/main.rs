@@ -27,6 +27,7 @@ mod la_06;
 mod link;
 mod logins;
 mod main_job;
+mod onboard;
 mod outside;
 mod pr_01;
 mod profiles;

@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use keyreeve_broker::upstream::Upstream;
 use keyreeve_broker::view::{CheckView, CheckedView};
 use keyreeve_broker::{Broker, LeaseError, Probe};
-use keyreeve_core::profile::Profile;
+use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::verdict::Health;
 use keyreeve_store::Policy;
 
@@ -43,39 +43,36 @@ struct Checked {
 }
 
 pub(super) fn run(check: Check, world: &World) -> Result<(), CommandError> {
-    let Owner { broker, upstream } = wiring::owner(world)?;
-    let policy = broker.store().policy()?;
-    let profiles = chosen(&policy, &check.which)?;
-    let model = check
-        .model
-        .unwrap_or_else(|| broker.prices().cheapest().to_owned());
-    let checker = Checker {
-        broker: Arc::clone(&broker),
-        upstream,
-        probe: Probe {
-            model: model.clone(),
-            limit: LIMIT,
-        },
-    };
-    let checked = runtime()?.block_on(async {
-        let stop = signal::nth(1)?;
-        let checked = tokio::select! {
-            checked = all(&checker, profiles, world) => checked,
-            () = stop => Err(stopped()),
-        };
-        broker.settled().await;
-        checked
-    });
-    broker.store().flush()?;
-    let checked = checked?;
+    let checker = Checker::new(check.model, world)?;
+    let profiles = chosen(&*checker.broker.store().policy()?, &check.which)?;
+    let checked = checker.run(profiles, world)?;
     let failed = verdict_on(&checked);
     if world.output.format() == Format::Json {
         world.output.document(&CheckView {
-            model,
+            model: checker.probe.model,
             profiles: checked.into_iter().map(|one| one.view).collect(),
         })?;
     }
     failed
+}
+
+/// Asks with one profile, for another command: tells the person as `check` does, gives what it is for programs, and
+/// whether it failed.
+///
+/// # Errors
+/// Where nothing could be asked at all.
+pub(super) fn one(
+    name: &Name,
+    world: &World,
+) -> Result<(CheckedView, Result<(), CommandError>), CommandError> {
+    let checker = Checker::new(None, world)?;
+    let profile = profile::find(&*checker.broker.store().policy()?, name)?.clone();
+    let mut checked = checker.run(vec![profile], world)?;
+    let failed = verdict_on(&checked);
+    match checked.pop() {
+        Some(one) => Ok((one.view, failed)),
+        None => Err(CommandError::new(Exit::Failed, "nothing was asked")),
+    }
 }
 
 fn stopped() -> CommandError {
@@ -123,6 +120,35 @@ async fn all(
 }
 
 impl Checker {
+    /// Makes what asks; without a model, the cheapest is asked.
+    fn new(model: Option<String>, world: &World) -> Result<Self, CommandError> {
+        let Owner { broker, upstream } = wiring::owner(world)?;
+        let model = model.unwrap_or_else(|| broker.prices().cheapest().to_owned());
+        Ok(Self {
+            broker,
+            upstream,
+            probe: Probe {
+                model,
+                limit: LIMIT,
+            },
+        })
+    }
+
+    /// Asks with each of these, until the person stops it.
+    fn run(&self, profiles: Vec<Profile>, world: &World) -> Result<Vec<Checked>, CommandError> {
+        let checked = runtime()?.block_on(async {
+            let stop = signal::nth(1)?;
+            let checked = tokio::select! {
+                checked = all(self, profiles, world) => checked,
+                () = stop => Err(stopped()),
+            };
+            self.broker.settled().await;
+            checked
+        });
+        self.broker.store().flush()?;
+        checked
+    }
+
     async fn one(&self, profile: &Profile) -> Result<Checked, CommandError> {
         if profile.is_plan_login() {
             return Ok(genuine::ask(&self.broker, profile).await);

@@ -7,6 +7,7 @@ mod setup_token;
 mod show;
 mod standing;
 
+pub(super) use add::keep;
 pub(super) use show::{table, warn_of_ends};
 
 use keyreeve_core::profile::{Handing, Name, Profile};
