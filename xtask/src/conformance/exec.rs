@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -14,17 +14,6 @@ use crate::clients::{install, keyreeve};
 
 /// What keyreeve ends with when it refuses by policy.
 const REFUSED: i32 = 8;
-
-/// Whether the product has the command at all.
-pub(super) fn is_there(root: &Path) -> bool {
-    let mut command = Command::new(keyreeve(root));
-    command.args(["exec", "--help"]).env_clear();
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
 
 /// Keeps the credential and starts the client through keyreeve.
 pub(super) fn play(root: &Path, line: &ExecCase, scene: &Scene) -> Result<Observed> {

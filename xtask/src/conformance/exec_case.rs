@@ -98,14 +98,17 @@ impl Kind {
     pub(super) fn added_by(self, upstream: &str) -> Vec<&str> {
         let add = ["profile", "add", INTENDED, "--no-input"];
         let own: &[&str] = match self {
-            Self::SealedKey => &["--auth", "api-key", "--stdin"],
-            Self::GatewayBearer => &["--auth", "bearer", "--stdin"],
-            Self::SetupToken => &["--setup-token", "--stdin"],
+            Self::SealedKey => &["--direct", "--auth", "api-key", "--stdin"],
+            Self::GatewayBearer => &["--direct", "--auth", "bearer", "--stdin"],
+            Self::SetupToken => &["--setup-token", "--stdin", "--consent"],
             Self::ClaudeLogin => &["--claude-login"],
-            Self::SdkProfile => &["--sdk-profile", "work"],
+            Self::SdkProfile => &["--direct", "--sdk-profile", "work"],
         };
         let bound = ["--origin", upstream, "--insecure-loopback"];
-        let bound = if self.is_plan() { &[][..] } else { &bound[..] };
+        let bound = match self {
+            Self::GatewayBearer => &bound[..],
+            Self::SealedKey | Self::SetupToken | Self::ClaudeLogin | Self::SdkProfile => &[],
+        };
         [&add, own, bound].concat()
     }
 
@@ -197,19 +200,22 @@ impl ExecCase {
         arguments
     }
 
-    /// What must become of it: a plan's rival in a file is refused by name, and so are hostile settings of a project.
+    /// What must become of it: a login's rival in a file is refused by name, and so are hostile settings of a project.
     pub(super) fn expected(&self, upstream: &str) -> Expected {
         let for_claude = matches!(self.program, Program::ClaudeCode(_));
         let hostile = self.rivals == Rivals::Project;
-        if for_claude && self.rivals.in_settings() && (hostile || self.kind.is_plan()) {
+        // What pins a key keeps the later release from logins and profiles, too: for those it cannot be used.
+        let is_pinned = matches!(self.kind, Kind::SealedKey | Kind::GatewayBearer);
+        if for_claude && self.rivals.in_settings() && (hostile || !is_pinned) {
             return Expected::Refused;
         }
         let token = self.kind.token();
         let in_key_header = self.kind == Kind::SealedKey && sends_keys_as_keys(self.program);
-        let to = if self.kind.is_plan() {
-            vendor::ORIGIN
-        } else {
-            upstream
+        let to = match self.kind {
+            Kind::GatewayBearer => upstream,
+            Kind::SealedKey | Kind::SetupToken | Kind::ClaudeLogin | Kind::SdkProfile => {
+                vendor::ORIGIN
+            }
         };
         Expected::Sends(Sent {
             to: to.to_owned(),
