@@ -74,6 +74,25 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// When each profile was last leased, as far as the newest `limit` attempts go.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn last_uses(&self, limit: u32) -> Result<Vec<(ProfileId, Timestamp)>> {
+        let connection = self.connect(Access::Read)?;
+        let mut statement = connection.prepare(
+            "SELECT profile, max(started_at) AS started_at FROM
+                 (SELECT profile, started_at FROM ledger ORDER BY attempt DESC LIMIT ?1) GROUP BY profile",
+        )?;
+        let rows = statement.query_map([limit], |row| {
+            Ok((
+                ProfileId(uuid(row, "profile")?),
+                instant(row, "started_at")?,
+            ))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// One attempt; none where there is none of this id.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod bindings;
 mod chunks;
 mod columns;
 mod error;

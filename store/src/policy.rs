@@ -1,4 +1,5 @@
-//! What leasing may look at: profiles, keys and standings, read in one transaction and kept until somebody changes them.
+//! What leasing and resolution may look at: profiles, keys, bindings and standings, read in one transaction and kept until
+//! somebody changes them.
 //!
 //! Invariant: a change committed by any process before [`Store::policy`] is called is in what it returns.
 
@@ -6,12 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_core::virtual_key::{KeyHash, PublicId, VirtualKey};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::{Result, Standings, Store, keys, profiles};
+use crate::{Result, Standings, Store, bindings, keys, profiles};
 
 /// Everything leasing may look at, read in one transaction.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub struct Policy {
     keys: Vec<VirtualKey>,
     secrets: HashMap<PublicId, KeySecret>,
     default_profile: Option<ProfileId>,
+    bindings: Vec<Binding>,
 }
 
 /// One secret of a key: a rotated key has several for a while.
@@ -79,12 +82,18 @@ impl Policy {
         self.default_profile
     }
 
+    /// Every bound directory, in order of their paths.
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
     fn read(connection: &Connection) -> Result<Self> {
         let default: Option<[u8; 16]> =
             connection.query_row("SELECT default_profile FROM meta", [], |row| row.get(0))?;
         let profiles = profiles::read_all(connection)?;
         let keys = keys::read_all(connection)?;
         let secrets = keys::read_secrets(connection, &keys)?;
+        let bindings = bindings::read_all(connection)?;
         let profile_places = profiles
             .iter()
             .enumerate()
@@ -97,6 +106,7 @@ impl Policy {
             keys,
             secrets,
             default_profile,
+            bindings,
         })
     }
 }

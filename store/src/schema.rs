@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_sources.sql"),
     include_str!("../migrations/0003_standings.sql"),
+    include_str!("../migrations/0004_bindings.sql"),
 ];
 
 /// Brings a database up to date; 0 is a database just being made.

@@ -61,8 +61,10 @@ fn st_04_damage_is_refused_or_harmless() {
                 rows > 0,
                 "seed {seed}: a fresh store was made over a damaged one"
             );
+            // A last page of zeros belongs to an empty table: nothing is lost with it.
+            let lost = good.get(bytes.len()..).unwrap_or_default();
             assert!(
-                bytes.len() == good.len(),
+                lost.iter().all(|byte| *byte == 0),
                 "seed {seed}: a cut store was taken"
             );
             harmless += 1;

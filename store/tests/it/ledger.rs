@@ -28,6 +28,11 @@ fn an_attempt_comes_back_as_it_was_told() {
     store.flush().unwrap();
 
     let rows = store.attempts(10).unwrap();
+    assert_eq!(
+        store.last_uses(10).unwrap(),
+        [(intent(2).profile, intent(2).started_at)]
+    );
+    assert!(store.last_uses(0).unwrap().is_empty());
     let [open, closed] = rows.as_slice() else {
         panic!("{rows:?}")
     };

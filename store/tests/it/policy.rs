@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyreeve_core::binding::Binding;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, Source};
 use keyreeve_store::Error;
@@ -103,6 +104,68 @@ fn keys_come_back_as_they_were_put_in() {
     );
     assert!(policy.key(key_secret(2).0).is_none());
     assert_eq!(policy.profile(one.id), Some(&one));
+}
+
+#[test]
+fn bindings_come_back_and_follow_a_profile_that_is_renamed() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let work = profile(1, "work");
+    store.add_profile(&work, Some(&secret("1"))).unwrap();
+    let bound = |directory: &str, profile, expect: Option<&str>| Binding {
+        directory: directory.to_owned(),
+        profile,
+        expect: expect.map(|text| text.parse().unwrap()),
+    };
+    for class in ["plan", "metered", "cloud", "gateway"] {
+        store.bind(&bound(class, None, Some(class))).unwrap();
+    }
+    store.bind(&bound("/w", None, Some("plan"))).unwrap();
+    store
+        .bind(&bound("/w", Some(work.id), Some("work")))
+        .unwrap();
+    store
+        .rename_profile(work.id, &"office".parse().unwrap())
+        .unwrap();
+    store.unbind("cloud").unwrap();
+    assert_eq!(
+        bed.open().policy().unwrap().bindings(),
+        [
+            bound("/w", Some(work.id), Some("office")),
+            bound("gateway", None, Some("gateway")),
+            bound("metered", None, Some("metered")),
+            bound("plan", None, Some("plan")),
+        ]
+    );
+}
+
+#[test]
+fn what_is_bound_to_a_removed_profile_stays_bound() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let work = profile(1, "work");
+    store.add_profile(&work, Some(&secret("1"))).unwrap();
+    let binding = Binding {
+        directory: "/w".to_owned(),
+        profile: Some(work.id),
+        expect: Some("work".parse().unwrap()),
+    };
+    store.bind(&binding).unwrap();
+    store.remove_profile(work.id).unwrap();
+    assert_eq!(
+        store.policy().unwrap().bindings(),
+        std::slice::from_ref(&binding)
+    );
+    for none in [
+        store.bind(&binding),
+        store.bind(&Binding {
+            profile: None,
+            ..binding.clone()
+        }),
+        store.unbind("/elsewhere"),
+    ] {
+        assert!(matches!(none, Err(Error::NotFound { .. })), "{none:?}");
+    }
 }
 
 #[test]
