@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The login file, and what is in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,65 +152,60 @@ enum Token {
 
 impl<'de> Deserialize<'de> for Token {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Presence;
-
-        impl<'de> Visitor<'de> for Presence {
-            type Value = Token;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a token")
-            }
-
-            fn visit_str<E>(self, token: &str) -> Result<Token, E> {
-                Ok(if token.trim().is_empty() {
-                    Token::Missing
-                } else {
-                    Token::There
-                })
-            }
-
-            fn visit_unit<E>(self) -> Result<Token, E> {
-                Ok(Token::Missing)
-            }
-
-            fn visit_none<E>(self) -> Result<Token, E> {
-                Ok(Token::Missing)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Token, E> {
-                Ok(Token::Missing)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Token, E> {
-                Ok(Token::Missing)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Token, E> {
-                Ok(Token::Missing)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Token, E> {
-                Ok(Token::Missing)
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Token, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Token::Missing)
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut items: A,
-            ) -> Result<Token, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Token::Missing)
-            }
-        }
-
         deserializer.deserialize_any(Presence)
+    }
+}
+
+/// Looks at a value of any kind; only a text is a token.
+struct Presence;
+
+/// Kinds of values that are no token.
+macro_rules! no_token {
+    ($($visit:ident: $value:ty,)*) => {
+        $(fn $visit<E>(self, _: $value) -> Result<Token, E> {
+            Ok(Token::Missing)
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for Presence {
+    type Value = Token;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a token")
+    }
+
+    fn visit_str<E>(self, token: &str) -> Result<Token, E> {
+        Ok(if token.trim().is_empty() {
+            Token::Missing
+        } else {
+            Token::There
+        })
+    }
+
+    fn visit_unit<E>(self) -> Result<Token, E> {
+        Ok(Token::Missing)
+    }
+
+    fn visit_none<E>(self) -> Result<Token, E> {
+        Ok(Token::Missing)
+    }
+
+    no_token! {
+        visit_bool: bool,
+        visit_f64: f64,
+        visit_i64: i64,
+        visit_u64: u64,
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Token, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Token::Missing)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Token, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Token::Missing)
     }
 }
 

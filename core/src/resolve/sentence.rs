@@ -5,6 +5,7 @@ use crate::claude_code::Mode;
 use super::client::{Client, Release};
 use super::climb::{Climb, Filled};
 use super::payer::{Payer, PayerClass, likely, sure};
+use super::place::Place;
 use super::rung::{Rung, State};
 
 /// What is said of a request.
@@ -46,7 +47,17 @@ pub(super) fn judge(client: Client, climb: &Climb<'_>) -> Judged {
 
 fn without_credential(who: &str, climb: &Climb<'_>) -> Judged {
     let passed_over = climb.rungs.iter().find_map(|rung| match rung.state {
-        State::NotRead { because } => Some(format!("; {}: {because}", rung.place)),
+        State::NotRead { because } => {
+            let verb = match rung.place {
+                Place::Federation => "are",
+                Place::Variable { .. }
+                | Place::Setting { .. }
+                | Place::Login { .. }
+                | Place::SdkProfile { .. }
+                | Place::Profile { .. } => "is",
+            };
+            Some(format!("; {} {verb} {because}", rung.place))
+        }
         State::Taken { .. }
         | State::On
         | State::Off
@@ -151,7 +162,10 @@ fn shadows(climb: &Climb<'_>, payer: Payer) -> String {
     match others.first() {
         None => String::new(),
         Some(rung) => {
-            let words = rung.would_pay.map_or("", |it| it.class.words());
+            let words = match rung.would_pay.map(|it| it.class) {
+                None | Some(PayerClass::Unknown) => "who would pay with it cannot be told",
+                Some(class) => class.words(),
+            };
             format!("; this shadows {} ({words})", rung.place)
         }
     }

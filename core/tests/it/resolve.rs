@@ -1,8 +1,9 @@
-//! Who pays: one folder a case under `tests/cases/resolve`, and two properties.
+//! Who pays: one folder a case under `tests/cases/resolve`, and three properties.
 //!
-//! `env.toml` is the environment, `ask.toml` names the client, `expected.txt` is what must come out. Tokens are written
+//! `env.toml` is the environment, `files` are the files, `ask.toml` names the client, `expected.txt` is what must come out. Tokens are written
 //! `{{api03:A}}`: the family and the letter that fills it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use keyreeve_core::claude_code::{
     Arguments, Login, LoginState, Scope, Settings, SettingsFile, SettingsState,
 };
-use keyreeve_core::resolve::{Client, Header, Resolution, Slot, State, resolve};
+use keyreeve_core::resolve::{Client, Header, Place, Resolution, Slot, State, resolve};
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_core::snapshot::{Environment, Snapshot};
 use proptest::prelude::*;
@@ -201,14 +202,79 @@ fn every_case_comes_out_as_expected() {
         .unwrap()
         .map(|case| case.unwrap().path())
         .collect();
-    assert!(cases.len() >= 38);
+    assert!(cases.len() >= 71);
     for case in cases {
         check(&case);
     }
 }
 
-/// A client and an environment with some of what matters in it.
-fn situations() -> impl Strategy<Value = (Client, Pairs)> {
+/// A world with some of what matters in it, in a form that can be taken apart.
+#[derive(Clone, Debug)]
+struct Situation {
+    client: Client,
+    pairs: BTreeMap<&'static str, &'static str>,
+    /// What settings files set; a helper stands under its own name.
+    files: BTreeMap<Scope, BTreeMap<&'static str, &'static str>>,
+    login: Option<()>,
+}
+
+const HELPER: &str = "apiKeyHelper";
+const LOGIN: &str = "login.json";
+
+impl Situation {
+    fn resolved(&self, arrange: fn(&mut Snapshot)) -> Resolution {
+        let pairs = self.pairs.iter();
+        let own = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
+        let login = r#"{"claudeAiOauth": {"accessToken": "a", "scopes": ["user:inference"]}}"#;
+        let mut snapshot = Snapshot {
+            settings: self.files.iter().map(settings_file).collect(),
+            login: self.login.map(|()| Login {
+                path: LOGIN.to_owned(),
+                state: LoginState::read(login),
+            }),
+            ..world(pairs.map(own).collect())
+        };
+        arrange(&mut snapshot);
+        resolve(&snapshot, self.client)
+    }
+
+    /// The same world without what stands at a place.
+    fn without(&self, place: &Place) -> Self {
+        let mut rest = self.clone();
+        match place {
+            Place::Variable { name } => {
+                rest.pairs.remove(name);
+            }
+            Place::Setting { scope, key, .. } => {
+                let name = key.strip_prefix("env.").unwrap_or(key);
+                rest.files.get_mut(scope).unwrap().remove(name).unwrap();
+            }
+            Place::Login { .. } => rest.login = None,
+            Place::SdkProfile { .. } | Place::Federation | Place::Profile { .. } => {}
+        }
+        rest
+    }
+}
+
+fn settings_file((scope, set): (&Scope, &BTreeMap<&'static str, &'static str>)) -> SettingsFile {
+    let variables: serde_json::Map<_, _> = set
+        .iter()
+        .filter(|(name, _)| **name != HELPER)
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+        .collect();
+    let mut file = serde_json::json!({ "env": variables });
+    if let Some(helper) = set.get(HELPER) {
+        file[HELPER] = (*helper).into();
+    }
+    SettingsFile {
+        scope: *scope,
+        path: scope.name().to_owned(),
+        state: SettingsState::Read(Settings::parse(&file.to_string()).unwrap()),
+    }
+}
+
+/// A client, and a world with some of what matters in it.
+fn situations() -> impl Strategy<Value = Situation> {
     let variable = prop::sample::select(vec![
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_AUTH_TOKEN",
@@ -216,43 +282,76 @@ fn situations() -> impl Strategy<Value = (Client, Pairs)> {
         "CLAUDE_CODE_USE_BEDROCK",
         "CLAUDE_CODE_USE_VERTEX",
         "CLAUDE_CODE_SIMPLE",
+        "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST",
         "ANTHROPIC_BASE_URL",
     ]);
-    let value = prop::sample::select(vec![
-        "",
-        " ",
-        "0",
-        "1",
-        "a\nb",
-        "one",
-        "https://gateway.example",
+    let setting = prop::sample::select(vec![
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+        "CLAUDE_CODE_USE_BEDROCK",
+        "ANTHROPIC_BASE_URL",
+        HELPER,
     ]);
-    let pairs = prop::collection::btree_map(variable, value, 0..7);
-    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let pairs = pairs.prop_map(move |pairs| pairs.into_iter().map(own).collect());
-    (prop::sample::select(Client::ALL.to_vec()), pairs)
+    let value = || {
+        prop::sample::select(vec![
+            "",
+            " ",
+            "0",
+            "1",
+            "a\nb",
+            "one",
+            "https://gateway.example",
+        ])
+    };
+    let scope = prop::sample::select(vec![
+        Scope::Managed,
+        Scope::Flag,
+        Scope::Local,
+        Scope::Project,
+        Scope::User,
+    ]);
+    let file = prop::collection::btree_map(setting, value(), 1..4);
+    (
+        prop::sample::select(Client::ALL.to_vec()),
+        prop::collection::btree_map(variable, value(), 0..6),
+        prop::collection::btree_map(scope, file, 0..4),
+        prop::option::of(Just(())),
+    )
+        .prop_map(|(client, pairs, files, login)| Situation {
+            client,
+            pairs,
+            files,
+            login,
+        })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn the_order_of_the_environment_is_nothing((client, pairs) in situations()) {
+    fn the_order_of_the_environment_is_nothing(situation in situations()) {
+        let own = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
+        let pairs: Pairs = situation.pairs.iter().map(own).collect();
         let reversed = pairs.iter().rev().cloned().collect();
-        prop_assert_eq!(asked(client, pairs), asked(client, reversed));
+        prop_assert_eq!(asked(situation.client, pairs), asked(situation.client, reversed));
     }
 
     #[test]
-    fn taking_away_what_is_shadowed_changes_no_header((client, pairs) in situations()) {
-        let before = asked(client, pairs.clone());
+    fn the_order_of_the_files_is_nothing(situation in situations()) {
+        let reversed = situation.resolved(|snapshot| snapshot.settings.reverse());
+        prop_assert_eq!(situation.resolved(|_| {}), reversed);
+    }
+
+    #[test]
+    fn taking_away_what_is_shadowed_changes_no_header(situation in situations()) {
+        let before = situation.resolved(|_| {});
         for rung in &before.rungs {
             if matches!(rung.state, State::Shadowed { .. }) {
-                let name = rung.place.to_string();
-                let without = pairs.iter().filter(|(its, _)| *its != name).cloned().collect();
-                let after = asked(client, without);
-                prop_assert_eq!(&after.x_api_key, &before.x_api_key);
-                prop_assert_eq!(&after.authorization, &before.authorization);
-                prop_assert_eq!(after.payer, before.payer);
+                let after = situation.without(&rung.place).resolved(|_| {});
+                let shown = |it: &Resolution| [it.x_api_key.clone(), it.authorization.clone()];
+                prop_assert_eq!(shown(&after), shown(&before), "without {}", rung.place);
+                prop_assert_eq!(after.payer, before.payer, "without {}", rung.place);
             }
         }
     }
