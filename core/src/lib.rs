@@ -5,6 +5,7 @@
 //! accident. It compiles in seconds and its tests need no set-up.
 #![forbid(unsafe_code)]
 
+pub mod advise;
 pub mod api;
 pub mod binding;
 pub mod claude_code;
@@ -28,6 +29,7 @@ pub mod select;
 pub mod snapshot;
 pub mod standing;
 pub mod token;
+pub mod unusable;
 pub mod usage;
 pub mod verdict;
 pub mod virtual_key;

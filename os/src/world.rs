@@ -1,8 +1,12 @@
-//! The clock, the environment, the working directory and randomness: the only places in the product where any of them
+//! The clock, the environment, the working directory, the terminal and randomness: the only places in the product where any of them
 //! is read.
+
+use std::os::fd::AsFd;
+use std::path::Path;
 
 use jiff::Timestamp;
 use keyreeve_core::snapshot::Environment;
+use rustix::termios::tcgetwinsize;
 
 /// Reads the clock. The one such call in the product.
 pub fn now() -> Timestamp {
@@ -27,6 +31,26 @@ pub fn environment() -> Environment {
 pub fn directory() -> Option<String> {
     let directory = std::env::current_dir().ok()?.canonicalize().ok()?;
     directory.into_os_string().into_string().ok()
+}
+
+/// The real path of a directory, every symbolic link followed; none where it is no directory or its path is no text.
+pub fn real_directory(path: &Path) -> Option<String> {
+    let directory = path.canonicalize().ok()?;
+    let is_directory = directory.is_dir();
+    let text = directory.into_os_string().into_string().ok()?;
+    is_directory.then_some(text)
+}
+
+/// The program that runs now, by its real path; none where it cannot be told.
+pub fn own_program() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    program.into_os_string().into_string().ok()
+}
+
+/// How many columns a terminal has; none where it is no terminal, or does not say.
+pub fn columns(terminal: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(terminal).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// Fills an array from the operating system's random generator.

@@ -3,7 +3,9 @@
 //! Invariants: no shape holds a secret; a field is added, never renamed or given another meaning, while
 //! [`SCHEMA_VERSION`] stays the same. Times are RFC 3339 in UTC, money is US dollars.
 
+mod advice;
 mod assignments;
+mod binding;
 mod check;
 mod credential;
 mod finding;
@@ -17,7 +19,9 @@ mod status;
 
 use serde::Serialize;
 
+pub use advice::{AdviceView, AvoidedView};
 pub use assignments::{AssignmentView, AssignmentsView};
+pub use binding::{BindingView, BindingsView, ExpectedView, GuardView};
 pub use check::{AskView, CheckView, CheckedView, page};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use finding::{FindingView, FindingsView};
@@ -27,7 +31,10 @@ pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView}
 pub use onboard::OnboardView;
 pub use reading::{FixView, ProblemView, ReadingView};
 pub use standing::{ReasonView, StandingView};
-pub use status::{PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusView};
+pub use status::{
+    PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusProfileView, StatusView,
+    UnusableView,
+};
 
 /// Which shapes these are. It rises when a field goes or means something else.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -1,9 +1,12 @@
 //! Which credential a client's next request would carry, as `status` tells it.
 
+use jiff::Timestamp;
+use keyreeve_core::profile::Name;
 use keyreeve_core::resolve::{Payer, Place, Resolution, Rung, Slot, State, Sureness};
+use keyreeve_core::unusable::{ForWhom, Unusable};
 use serde::Serialize;
 
-use super::{KeyView, ProfileView};
+use super::{BindingView, ExpectedView, KeyView, ProfileView};
 
 /// Who would pay, why, and what keyreeve keeps.
 #[derive(Debug, Serialize)]
@@ -11,10 +14,45 @@ pub struct StatusView {
     /// What the client would do.
     #[serde(flatten)]
     pub resolution: ResolutionView,
+    /// What the directory is bound to.
+    pub binding: Option<BindingView>,
+    /// Whether who is meant to pay would pay; null where nobody is meant.
+    pub expected: Option<ExpectedView>,
+    /// The profile that keyreeve itself uses here.
+    pub active_profile: Option<String>,
     /// The profiles that keyreeve keeps.
-    pub profiles: Vec<ProfileView>,
+    pub profiles: Vec<StatusProfileView>,
+    /// Those that cannot be used, or not by everybody.
+    pub unusable_profiles: Vec<UnusableView>,
     /// The virtual keys that keyreeve made.
     pub keys: Vec<KeyView>,
+}
+
+/// A profile, and when it was used.
+#[derive(Debug, Serialize)]
+pub struct StatusProfileView {
+    /// The profile.
+    #[serde(flatten)]
+    pub profile: ProfileView,
+    /// When it was last leased, as far as the newest attempts go.
+    pub last_used_at: Option<String>,
+}
+
+/// A profile that cannot be used, and why.
+#[derive(Debug, Serialize)]
+pub struct UnusableView {
+    /// Its name.
+    pub name: String,
+    /// `expired`, `no_variable`, `no_file` or `plan_login`; or as it stands: `resting`, `blocked`, `dead` or `drained`.
+    pub kind: &'static str,
+    /// The reason, in words.
+    pub reason: String,
+    /// Whom it cannot serve: `everybody` or `virtual_keys`.
+    pub cannot_serve: &'static str,
+    /// When it can be used again without being mended; null where it must be mended.
+    pub until: Option<String>,
+    /// How many seconds that is away.
+    pub remaining_seconds: Option<i64>,
 }
 
 /// What a client's next request would carry.
@@ -99,6 +137,50 @@ pub struct RungView {
     pub problem: Option<String>,
     /// Who would pay if this were the only credential.
     pub would_pay: Option<PayerView>,
+}
+
+impl UnusableView {
+    /// Shows why the profile of this name cannot be used. Nothing of this ends by itself.
+    pub fn of(name: &Name, unusable: &Unusable) -> Self {
+        Self {
+            name: name.to_string(),
+            kind: unusable.name(),
+            reason: unusable.words(),
+            cannot_serve: match unusable.for_whom() {
+                ForWhom::Everybody => "everybody",
+                ForWhom::VirtualKeys => "virtual_keys",
+            },
+            until: None,
+            remaining_seconds: None,
+        }
+    }
+}
+
+impl UnusableView {
+    /// Shows why a profile cannot be used as it stands; none where it can.
+    pub fn of_standing(profile: &ProfileView, now: Timestamp) -> Option<Self> {
+        let standing = &profile.standing;
+        if matches!(standing.state, "ready" | "probing") {
+            return None;
+        }
+        let reason = standing
+            .reasons
+            .iter()
+            .find(|reason| reason.class.is_none());
+        let until = standing.until.as_deref();
+        let end: Option<Timestamp> = until.and_then(|until| until.parse().ok());
+        Some(Self {
+            name: profile.name.clone(),
+            kind: standing.state,
+            reason: reason
+                .and_then(|reason| reason.code)
+                .unwrap_or("a person said so")
+                .to_owned(),
+            cannot_serve: "everybody",
+            until: standing.until.clone(),
+            remaining_seconds: end.map(|end| end.duration_since(now).as_secs().max(0)),
+        })
+    }
 }
 
 impl From<&Resolution> for ResolutionView {

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::profile::{BadName, Name};
+use crate::profile::{BadName, Name, Profile, Source};
+use crate::snapshot::Snapshot;
 
-use super::payer::PayerClass;
-use super::{Place, Resolution};
+use super::payer::{PayerClass, Sureness};
+use super::{Place, Resolution, Slot};
 
 /// Who is meant to pay.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +23,9 @@ pub enum Expected {
     /// Whoever pays for this profile, and by its credential.
     Profile(Name),
 }
+
+/// What a redacted token shows of its end. Without it, two tokens of a family look alike.
+const SHOWN_END: usize = 4;
 
 /// A payer that is not the one meant.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -78,10 +82,107 @@ impl Expected {
         if is_met {
             return Ok(());
         }
-        Err(Unexpected {
+        Err(self.unmet(headline))
+    }
+}
+
+impl Expected {
+    /// Judges as [`Self::met_by`], but takes a profile for met also where another client would send that profile's own
+    /// credential: surely, where it reads the very place the profile does; likely, where what is shown of the token is the
+    /// same. A secret that comes to light only when it is fetched is never taken for the profile's.
+    ///
+    /// # Errors
+    /// [`Unexpected`], which says who would pay instead.
+    pub fn judge(
+        &self,
+        resolution: &Resolution,
+        snapshot: &Snapshot,
+    ) -> Result<Sureness, Unexpected> {
+        let Self::Profile(name) = self else {
+            return self.met_by(resolution).map(|()| resolution.payer.sure);
+        };
+        if self.met_by(resolution).is_ok() {
+            return Ok(resolution.payer.sure);
+        }
+        let own = snapshot.own.profiles.iter().find(|it| it.name == *name);
+        own.and_then(|profile| carries(profile, resolution, snapshot))
+            .ok_or_else(|| self.unmet(resolution.headline()))
+    }
+
+    fn unmet(&self, headline: &str) -> Unexpected {
+        Unexpected {
             expected: self.clone(),
             headline: headline.to_owned(),
-        })
+        }
+    }
+}
+
+/// Whether all that a request carries is this profile's credential, on its way to the profile's own address.
+fn carries(profile: &Profile, resolution: &Resolution, snapshot: &Snapshot) -> Option<Sureness> {
+    let base_url = profile.base_url.to_string();
+    let goes_there = match &resolution.moved {
+        None => profile.base_url.origin().is_first_party() && profile.base_url.path().is_empty(),
+        Some(moved) => moved
+            .base_url
+            .as_ref()
+            .is_some_and(|its| its.trim_end_matches('/') == base_url),
+    };
+    if !goes_there || resolution.sends_nothing.is_some() {
+        return None;
+    }
+    let slots = [&resolution.x_api_key, &resolution.authorization];
+    let sureness: Option<Vec<_>> = slots
+        .into_iter()
+        .flatten()
+        .map(|slot| is_of(profile, slot, snapshot))
+        .collect();
+    let sureness = sureness.filter(|slots| !slots.is_empty())?;
+    let is_likely = sureness.contains(&Sureness::Likely);
+    Some(if is_likely {
+        Sureness::Likely
+    } else {
+        Sureness::Sure
+    })
+}
+
+fn is_of(profile: &Profile, slot: &Slot, snapshot: &Snapshot) -> Option<Sureness> {
+    let is_same_place = match (&profile.source, &slot.place) {
+        (Source::Environment { variable }, Place::Variable { name }) => variable == name,
+        (
+            Source::SdkProfile { directory, name },
+            Place::SdkProfile {
+                name: its,
+                directory: found,
+            },
+        ) => name.as_str() == its && directory.as_ref().is_none_or(|it| it == found),
+        (Source::ClaudeLogin { config_dir }, Place::Login { path }) => {
+            let directory = config_dir
+                .clone()
+                .or_else(|| Some(format!("{}/.claude", snapshot.home.as_deref()?)));
+            directory.is_some_and(|directory| format!("{directory}/.credentials.json") == *path)
+        }
+        (
+            Source::Sealed
+            | Source::Environment { .. }
+            | Source::File { .. }
+            | Source::Command { .. }
+            | Source::SdkProfile { .. }
+            | Source::Ant { .. }
+            | Source::ClaudeLogin { .. },
+            _,
+        ) => false,
+    };
+    let shows_its_end = |hint: &String| {
+        hint.split_once('…')
+            .is_some_and(|(_, end)| end.len() == SHOWN_END)
+    };
+    let looks_alike = slot.family == profile.family
+        && slot.hint == profile.hint
+        && slot.hint.as_ref().is_some_and(shows_its_end);
+    match (is_same_place, looks_alike) {
+        (true, _) => Some(Sureness::Sure),
+        (false, true) => Some(Sureness::Likely),
+        (false, false) => None,
     }
 }
 

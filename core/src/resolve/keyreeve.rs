@@ -32,14 +32,15 @@ pub(super) fn climb(snapshot: &Snapshot) -> Climb<'_> {
 }
 
 impl Snapshot {
+    /// What this directory is bound to, by its nearest ancestor that is bound.
+    pub fn binding(&self) -> Option<&Binding> {
+        Binding::nearest(&self.own.bindings, self.directory.as_deref()?)
+    }
+
     /// The profile that keyreeve uses in this directory where none is named.
     pub fn own_profile(&self) -> Option<&Profile> {
         let of = |id| self.own.profiles.iter().find(|profile| profile.id == id);
-        let bound = self
-            .directory
-            .as_deref()
-            .and_then(|directory| Binding::nearest(&self.own.bindings, directory))
-            .and_then(|binding| binding.profile);
+        let bound = self.binding().and_then(|binding| binding.profile);
         match (bound, self.own.default, self.own.profiles.as_slice()) {
             (Some(id), _, _) | (None, Some(id), _) => of(id),
             (None, None, [only]) => Some(only),
