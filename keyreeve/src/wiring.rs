@@ -17,7 +17,7 @@ use keyreeve_os::files::{self, FileError, Make, SafeDir};
 use keyreeve_os::look::Files;
 use keyreeve_os::process::Before;
 use keyreeve_os::world;
-use keyreeve_store::Store;
+use keyreeve_store::{Known, Policy, Store};
 use tokio::runtime::Runtime;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -56,6 +56,16 @@ pub(crate) struct Owner {
     pub(crate) broker: Arc<Broker>,
     /// What sends.
     pub(crate) upstream: Upstream,
+}
+
+/// What was looked at to tell who pays.
+pub(crate) struct Looked {
+    /// What decides.
+    pub(crate) snapshot: Snapshot,
+    /// What keyreeve keeps; none where there is no store.
+    pub(crate) known: Option<Known>,
+    /// The store, where there is one.
+    pub(crate) store: Option<Store>,
 }
 
 impl World {
@@ -118,6 +128,28 @@ impl World {
         evidence(snapshot, &Files::OfMachine, &own)
     }
 
+    /// Looks at everything that decides who pays for a client that is started here, and at what keyreeve keeps. No store is
+    /// made where there is none.
+    ///
+    /// # Errors
+    /// Exit 3 for bad settings, 7 for a store that does not open.
+    pub(crate) fn look(&self, arguments: &Arguments) -> Result<Looked, CommandError> {
+        let places = self.places()?;
+        let settings = self.settings(&places)?;
+        let store = if Store::is_made(&store_places(&places)) {
+            Some(store(&places, &settings)?)
+        } else {
+            None
+        };
+        let known = store.as_ref().map(Store::known).transpose()?;
+        let policy = known.as_ref().map(|known| &*known.policy);
+        Ok(Looked {
+            snapshot: self.gather(arguments, policy.map_or_else(Own::default, own)),
+            known,
+            store,
+        })
+    }
+
     /// Opens the store, making it where there is none yet.
     ///
     /// # Errors
@@ -126,6 +158,15 @@ impl World {
         let places = self.places()?;
         let settings = self.settings(&places)?;
         store(&places, &settings)
+    }
+}
+
+/// What resolution needs of a policy.
+pub(crate) fn own(policy: &Policy) -> Own {
+    Own {
+        profiles: policy.profiles().to_vec(),
+        default: policy.default_profile(),
+        bindings: policy.bindings().to_vec(),
     }
 }
 

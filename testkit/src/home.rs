@@ -112,10 +112,21 @@ impl Home {
         Running::await_ready(self.spawn(command))
     }
 
-    /// Runs a command at a terminal of its own, where a person types; its output is all that the screen showed.
+    /// Runs a command at a terminal of its own, 80 columns wide, where a person types; its output is all that the screen
+    /// showed.
     pub fn run_at_terminal(&self, command: &mut Command, answers: &[Typed<'_>]) -> Output {
+        self.run_at_terminal_of(80, command, answers)
+    }
+
+    /// Runs a command at a terminal of so many columns.
+    pub fn run_at_terminal_of(
+        &self,
+        columns: u16,
+        command: &mut Command,
+        answers: &[Typed<'_>],
+    ) -> Output {
         let ((screen_file, screen), (nothing, _)) = self.output_files();
-        let mut terminal = Terminal::of(command, screen);
+        let mut terminal = Terminal::of(command, screen, columns);
         let process = Process::spawn(command, screen_file, nothing);
         // The command held copies of the terminal, which would keep it open for ever.
         command

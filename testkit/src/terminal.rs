@@ -36,8 +36,8 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal of 80 columns and makes it all that `command` reads and writes. The screen goes into a file.
-    pub(crate) fn of(command: &mut Command, screen: File) -> Self {
+    /// Opens a terminal of so many columns and makes it all that `command` reads and writes. The screen goes into a file.
+    pub(crate) fn of(command: &mut Command, screen: File, columns: u16) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let ours = openpt(flags).expect("the system has a terminal left");
         grantpt(&ours).expect("a terminal of ours can be granted");
@@ -47,7 +47,7 @@ impl Terminal {
         let theirs = open(&*name, flags, Mode::empty()).expect("a terminal of ours can be opened");
         let size = Winsize {
             ws_row: 24,
-            ws_col: 80,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };

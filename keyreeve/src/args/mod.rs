@@ -10,6 +10,7 @@ mod import;
 mod key;
 mod launch;
 mod onboard;
+mod payer;
 mod profile;
 mod report;
 mod serve;
@@ -25,8 +26,9 @@ pub(crate) use import::{Import, ImportFrom};
 pub(crate) use key::{AddKey, Connect, Connectable, Key};
 pub(crate) use launch::{Env, Exec, Launch, Shell as EnvShell};
 pub(crate) use onboard::{LoginThere, Onboard};
+pub(crate) use payer::{Advise, Bind, Guard, Hook, HookShell, Started, Status, Unbind, Wanted};
 pub(crate) use profile::{AddProfile, Auth, PlanToken, Profile};
-pub(crate) use report::{Attempts, Dimension, Inspect, Status, Usage};
+pub(crate) use report::{Attempts, Dimension, Inspect, Usage};
 pub(crate) use serve::{Sandbox, Serve};
 pub(crate) use store::Store;
 
@@ -96,6 +98,18 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Say which credential the next request of a client would use, and why
     Status(Status),
+    /// End with 0 where who is meant to pay would pay, else with 8
+    Guard(Guard),
+    /// Say which way to authenticate suits a use, and which do not
+    Advise(Advise),
+    /// Bind a directory to a profile, and to who is meant to pay there
+    Bind(Bind),
+    /// Take a directory's binding away
+    Unbind(Unbind),
+    /// List the bound directories
+    Bindings,
+    /// Print a shell's hook that tells when a change of directory changes who pays
+    Hook(Hook),
     /// Ask profiles' upstreams for one token, and say how well each credential is
     Check(Check),
     /// Ask a model one question, and say who paid what for it

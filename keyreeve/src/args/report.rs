@@ -1,23 +1,6 @@
-//! The commands that only tell, as typed: `status`, `inspect`, `usage`, `attempts`.
+//! The commands that only tell, as typed: `inspect`, `usage`, `attempts`.
 
 use clap::ValueEnum;
-use keyreeve_core::resolve::Client;
-
-/// `status`
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  keyreeve status\n  keyreeve status --for sdk-python --json\n  \
-    keyreeve status --for claude-code@2.1.197 -- -p --bare"
-)]
-pub(crate) struct Status {
-    /// Whose priority chain to follow: claude-code, bare, sdk-python, sdk-typescript or keyreeve; with @ and a version
-    /// where it matters
-    #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code")]
-    pub(crate) client: Client,
-    /// The arguments that the client would be started with
-    #[arg(last = true, value_name = "ARGUMENTS")]
-    pub(crate) arguments: Vec<String>,
-}
 
 /// `inspect`
 #[derive(Debug, clap::Args)]

@@ -190,7 +190,7 @@ fn list(world: &World) -> Result<(), CommandError> {
 }
 
 /// The keys as columns.
-pub(super) fn table(keys: &[KeyView]) -> Table {
+fn table(keys: &[KeyView]) -> Table {
     let columns =
         ["key", "state", "profiles", "models", "expires"].map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use keyreeve_core::binding::Binding;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject;
 use keyreeve_core::launch::{
@@ -14,7 +13,7 @@ use keyreeve_core::launch::{
 use keyreeve_core::profile::Profile;
 use keyreeve_core::resolve::Expected;
 use keyreeve_core::secret::Secret;
-use keyreeve_core::snapshot::{Own, Snapshot};
+use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::token::Family;
 use keyreeve_store::Policy;
 
@@ -41,14 +40,14 @@ pub(super) fn prepare(
 ) -> Result<Prepared, CommandError> {
     let store = world.store()?;
     let policy = store.policy()?;
-    let snapshot = world.gather(&target.arguments, own(&policy));
+    let snapshot = world.gather(&target.arguments, wiring::own(&policy));
     let profile = meant(launch, target, &policy, &snapshot)?;
     let intention = profile
         .as_ref()
         .map_or(Intention::Native, Intention::Profile);
     let mut plan = plan(&snapshot, intention, target)?;
     let environment = Arc::new(plan.environment(&snapshot.environment));
-    let planned = world.gather_over(environment, &target.arguments, own(&policy));
+    let planned = world.gather_over(environment, &target.arguments, wiring::own(&policy));
     let offences = inspect_project(&planned, &plan, target);
     match launch.project {
         ProjectSettings::Refused if !offences.is_empty() => {
@@ -87,14 +86,6 @@ impl Prepared {
     }
 }
 
-fn own(policy: &Policy) -> Own {
-    Own {
-        profiles: policy.profiles().to_vec(),
-        default: policy.default_profile(),
-        bindings: Vec::new(),
-    }
-}
-
 /// The profile that is meant; none for the program's own login.
 fn meant(
     launch: &Launch,
@@ -119,9 +110,7 @@ fn meant(
 
 /// Who is meant to pay in this directory.
 fn bound(snapshot: &Snapshot) -> Option<&Expected> {
-    let directory = snapshot.directory.as_deref()?;
-    let binding = Binding::nearest(&snapshot.own.bindings, directory)?;
-    binding.expect.as_ref()
+    snapshot.binding()?.expect.as_ref()
 }
 
 fn opened(profile: &Profile, world: &World) -> Result<Secret, CommandError> {

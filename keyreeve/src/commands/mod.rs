@@ -1,8 +1,10 @@
 //! One file a command. Each takes its own settings and the [`World`], does one thing and says so.
 
+mod advise;
 mod api_key_helper;
 mod ask;
 mod attempts;
+mod bind;
 mod check;
 mod completions;
 mod config;
@@ -11,7 +13,9 @@ mod credential;
 mod doctor;
 mod env;
 mod exec;
+mod guard;
 mod handing;
+mod hook;
 mod import;
 mod inspect;
 mod key;
@@ -40,12 +44,18 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Serve(serve) => serve::run(serve, world),
         Command::Unit(unit) => serve::unit::run(unit, &world),
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &world),
-        Command::Status(status) => status::run(status, &world),
-        Command::Check(check) => check::run(check, &world),
-        Command::Ask(ask) => ask::run(&ask, &world),
         Command::Exec(exec) => exec::run(exec, &world),
         Command::Env(env) => env::run(&env, &world),
         Command::Doctor(doctor) => doctor::run(&doctor, &world),
+        Command::Status(status) => status::run(&status, &world),
+        Command::Guard(guard) => guard::run(&guard, &world),
+        Command::Advise(wanted) => advise::run(wanted, &world),
+        Command::Bind(bind) => bind::run(&bind, &world),
+        Command::Unbind(directory) => bind::undo(&directory, &world),
+        Command::Bindings => bind::list(&world),
+        Command::Hook(shell) => hook::run(shell, &world),
+        Command::Check(check) => check::run(check, &world),
+        Command::Ask(ask) => ask::run(&ask, &world),
         Command::Inspect(inspect) => inspect::run(inspect, &world),
         Command::Profile(profile) => profile::run(profile, &world),
         Command::Key(key) => key::run(key, &world),

@@ -5,6 +5,7 @@
 
 mod table;
 mod words;
+mod wrap;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -14,10 +15,11 @@ use keyreeve_broker::view::Document;
 use keyreeve_core::inert::inert;
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
+use keyreeve_os::world;
 use serde::Serialize;
 
 pub(crate) use table::{Align, Table};
-pub(crate) use words::{counted, to_the_day, to_the_minute, to_the_second};
+pub(crate) use words::{counted, from_home, to_the_day, to_the_minute, to_the_second};
 
 use crate::args::{Color, Global};
 use crate::error::{CommandError, Exit, Label};
@@ -31,6 +33,8 @@ pub(crate) const KEY_MARK: &str = "{key}";
 pub(crate) struct Output {
     format: Format,
     talk: Talk,
+    /// How wide the terminal is; none where standard output is none.
+    columns: Option<usize>,
     stdout: Stream<io::Stdout>,
     stderr: Stream<io::Stderr>,
 }
@@ -79,6 +83,7 @@ impl Output {
             } else {
                 Talk::All
             },
+            columns: world::columns(&stdout),
             stdout: Stream {
                 paint: paint(stdout.is_terminal()),
                 to: stdout,
@@ -95,6 +100,7 @@ impl Output {
         Self {
             format: Format::Human,
             talk: Talk::All,
+            columns: None,
             stdout: Stream {
                 to: io::stdout(),
                 paint: Paint::Plain,
@@ -151,20 +157,47 @@ impl Output {
         stdout.flush()
     }
 
-    /// Writes a line that stands out.
-    pub(crate) fn headline(&self, text: &str) -> io::Result<()> {
-        let style = self.stdout.paint.style(Style::new().effects(Effects::BOLD));
-        writeln!(self.stdout.to.lock(), "{style}{}{style:#}", inert(text))
+    /// Writes one line of data. A terminal that is too narrow gets it in several, broken between words; those after the first
+    /// begin with `hang`.
+    pub(crate) fn wrapped(&self, text: &str, hang: &str) -> io::Result<()> {
+        self.lines_of(text, hang, Style::new())
     }
 
-    /// Writes a table; its heading stands out.
+    /// Writes a thing and what is said of it on one line. On a terminal that is too narrow, what is said begins a line of its
+    /// own.
+    pub(crate) fn entry(&self, thing: &str, said: &str, hang: &str) -> io::Result<()> {
+        let text = format!("{thing}  {said}");
+        let fits = |columns| text.chars().count() <= columns;
+        if self.columns.is_none_or(fits) {
+            return self.wrapped(&text, hang);
+        }
+        self.wrapped(thing.trim_end(), hang)?;
+        self.wrapped(&format!("{hang}{said}"), hang)
+    }
+
+    /// Writes a line that stands out, broken as [`Self::wrapped`] breaks.
+    pub(crate) fn headline(&self, text: &str) -> io::Result<()> {
+        self.lines_of(text, "  ", Style::new().effects(Effects::BOLD))
+    }
+
+    fn lines_of(&self, text: &str, hang: &str, style: Style) -> io::Result<()> {
+        let style = self.stdout.paint.style(style);
+        let text = inert(text);
+        let mut stdout = self.stdout.to.lock();
+        for line in wrap::wrapped(&text, hang, self.columns) {
+            writeln!(stdout, "{style}{line}{style:#}")?;
+        }
+        stdout.flush()
+    }
+
+    /// Writes a table; its heading stands out. On a terminal that is too narrow, long cells lose their middle.
     pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
         let style = self
             .stdout
             .paint
             .style(Style::new().effects(Effects::DIMMED));
         let mut stdout = self.stdout.to.lock();
-        for (at, line) in table.lines().iter().enumerate() {
+        for (at, line) in table.lines(self.columns).iter().enumerate() {
             match at {
                 0 => writeln!(stdout, "{style}{line}{style:#}")?,
                 _ => writeln!(stdout, "{line}")?,

@@ -23,6 +23,26 @@ fn shortened(rfc3339: &str, length: usize) -> String {
     }
 }
 
+/// Shows paths in the home directory as a person writes them: `~/.zshrc`.
+pub(crate) fn from_home(text: &str, home: Option<&str>) -> String {
+    let home = home.map(|home| home.trim_end_matches('/'));
+    let Some(home) = home.filter(|home| home.starts_with('/')) else {
+        return text.to_owned();
+    };
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(home) {
+        let (before, after) = (&rest[..at], &rest[at + home.len()..]);
+        let is_whole = before.is_empty() || before.ends_with([' ', '(', '"']);
+        let is_above = after.is_empty() || after.starts_with(['/', ' ', ')', ';', ',', '"', ':']);
+        shown.push_str(before);
+        shown.push_str(if is_whole && is_above { "~" } else { home });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// Counts things: `1 key`, `2 keys`.
 pub(crate) fn counted(count: usize, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -32,6 +52,19 @@ pub(crate) fn counted(count: usize, thing: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_home_directory_is_a_tilde_where_a_path_begins() {
+        for (text, shown) in [
+            ("/h/me/.zshrc", "~/.zshrc"),
+            ("a in /h/me/x:3; b in /h/me", "a in ~/x:3; b in ~"),
+            ("/h/meg/x and /x/h/me/y", "/h/meg/x and /x/h/me/y"),
+        ] {
+            assert_eq!(from_home(text, Some("/h/me")), shown);
+            assert_eq!(from_home(text, None), text);
+        }
+        assert_eq!(from_home("/a", Some("/")), "/a");
+    }
 
     #[test]
     fn moments_are_shown_to_the_minute_and_things_are_counted() {

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
-use keyreeve_core::claude_code::Arguments;
+use keyreeve_core::advise::Use;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::Client;
 
 use crate::args;
+use crate::settings::payer::wanted;
 use crate::settings::when::{Direction, moment, span};
-use crate::settings::{Ask, Check, Doctor, Env, Exec, Import, Onboard, Problem, Profile};
+use crate::settings::{
+    Ask, Bind, Check, Doctor, Env, Exec, Guard, HookShell, Import, Onboard, Problem, Profile,
+    Status,
+};
 
 pub(crate) use crate::args::{Config, Connectable, Dimension};
 
@@ -22,6 +25,13 @@ pub(crate) enum Command {
     Unit(Unit),
     Sandbox(Sandbox),
     Status(Status),
+    Guard(Guard),
+    Advise(Use),
+    Bind(Bind),
+    /// The directory as typed.
+    Unbind(PathBuf),
+    Bindings,
+    Hook(HookShell),
     Check(Check),
     Ask(Ask),
     Exec(Exec),
@@ -62,26 +72,6 @@ pub(crate) enum Unit {
 pub(crate) struct Sandbox {
     /// Its port on 127.0.0.1; 0 takes a free one.
     pub(crate) port: u16,
-}
-
-/// `status`
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Status {
-    /// Whose chain to follow.
-    pub(crate) client: Client,
-    /// How the client would be started.
-    pub(crate) arguments: Arguments,
-    /// How much to say.
-    pub(crate) detail: Detail,
-}
-
-/// How much `status` says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Detail {
-    /// `keyreeve` alone.
-    Short,
-    /// `keyreeve status`.
-    Full,
 }
 
 /// `inspect`
@@ -176,15 +166,17 @@ impl Command {
     /// Every argument that makes none.
     pub(crate) fn of(typed: Option<args::Command>, now: Timestamp) -> Result<Self, Vec<Problem>> {
         Ok(match typed {
-            None => Self::Status(Status {
-                client: Client::CLAUDE_CODE,
-                arguments: Arguments::default(),
-                detail: Detail::Short,
-            }),
+            None => Self::Status(Status::short()),
             Some(args::Command::Onboard(typed)) => Self::Onboard(Onboard::of(typed, now)?),
             Some(args::Command::Serve(typed)) => serve(&typed),
             Some(args::Command::Sandbox(typed)) => Self::Sandbox(Sandbox { port: typed.port }),
-            Some(args::Command::Status(typed)) => Self::Status(status(typed)),
+            Some(args::Command::Status(typed)) => Self::Status(Status::of(typed)),
+            Some(args::Command::Guard(typed)) => Self::Guard(Guard::of(typed)),
+            Some(args::Command::Advise(typed)) => Self::Advise(wanted(typed.wanted)),
+            Some(args::Command::Bind(typed)) => Self::Bind(Bind::of(typed)),
+            Some(args::Command::Unbind(typed)) => Self::Unbind(typed.directory),
+            Some(args::Command::Bindings) => Self::Bindings,
+            Some(args::Command::Hook(typed)) => Self::Hook(typed.shell),
             Some(args::Command::Check(typed)) => Self::Check(Check::of(typed)?),
             Some(args::Command::Ask(typed)) => Self::Ask(Ask::of(typed)?),
             Some(args::Command::Exec(typed)) => Self::Exec(Exec::of(typed)),
@@ -215,25 +207,6 @@ impl Command {
 
 pub(super) fn given(stdin: bool) -> Given {
     if stdin { Given::Stdin } else { Given::Asked }
-}
-
-/// Arguments count only where some were given: without, a client is one that a script starts.
-fn status(typed: args::Status) -> Status {
-    let arguments = if typed.arguments.is_empty() {
-        Arguments::default()
-    } else {
-        Arguments::read(typed.arguments.iter().map(String::as_str))
-    };
-    let client = if typed.arguments.is_empty() {
-        typed.client
-    } else {
-        typed.client.started_with(&arguments)
-    };
-    Status {
-        client,
-        arguments,
-        detail: Detail::Full,
-    }
 }
 
 fn serve(typed: &args::Serve) -> Command {

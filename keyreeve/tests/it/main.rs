@@ -41,3 +41,4 @@ mod standings;
 mod store;
 mod strace;
 mod unit;
+mod who;

@@ -12,19 +12,24 @@ use crate::say;
 /// How often each command is run; the middle one counts.
 const RUNS: usize = 21;
 
-/// Times `inspect` and `key list`, beside `true`, which costs what starting any program costs here.
+/// Times commands that people and shells wait for, beside `true`, which costs what starting any program costs here.
 pub(super) fn run(stage: &Stage) -> Result<()> {
     let nothing = middle(|| Ok(std::process::Command::new("true")), b"")?;
     let pasted = format!("sk-ant-{}-{}AA\n", "api03", "x".repeat(93));
     let inspect = middle(|| with(stage, &["inspect", "-"]), pasted.as_bytes())?;
     let list = middle(|| with(stage, &["key", "list"]), b"")?;
+    let status = middle(|| with(stage, &["status"]), b"")?;
+    // What a shell's hook runs at each change of directory.
+    let brief = middle(|| with(stage, &["status", "--brief"]), b"")?;
     for (name, time) in [
         ("true", nothing),
         ("keyreeve inspect", inspect),
         ("keyreeve key list", list),
+        ("keyreeve status", status),
+        ("keyreeve status --brief", brief),
     ] {
         say::line(format_args!(
-            "{name:<18} {:>6.1} ms (middle of {RUNS})",
+            "{name:<23} {:>6.1} ms (middle of {RUNS})",
             time.as_secs_f64() * 1e3
         ));
     }

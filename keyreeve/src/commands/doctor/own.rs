@@ -12,7 +12,7 @@ use keyreeve_store::{Policy, Store};
 
 use crate::commands::serve::runtime_file::stale_runtime_file;
 use crate::error::{CommandError, Label};
-use crate::wiring::World;
+use crate::wiring::{self, World};
 
 /// So many of the newest ledger rows are looked at.
 const ROWS: u32 = 500;
@@ -43,11 +43,7 @@ fn look_at_all(world: &World) -> Result<Kept, CommandError> {
     let store = world.store()?;
     let policy = store.policy()?;
     let mut kept = Kept {
-        own: Own {
-            profiles: policy.profiles().to_vec(),
-            default: policy.default_profile(),
-            bindings: Vec::new(),
-        },
+        own: wiring::own(&policy),
         stale_runtime_file: stale_runtime_file(&places, &store)
             .map(|path| path.to_string_lossy().into_owned()),
         ..Kept::default()

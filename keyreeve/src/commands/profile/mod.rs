@@ -5,10 +5,10 @@ mod link;
 mod rotate;
 mod setup_token;
 mod show;
-mod standing;
+pub(super) mod standing;
 
 pub(super) use add::keep;
-pub(super) use show::{table, warn_of_ends};
+pub(super) use show::{billed, secret, warn_of_ends};
 
 use keyreeve_core::profile::{Handing, Name, Profile};
 use keyreeve_core::virtual_key::VirtualKey;

@@ -64,7 +64,7 @@ fn soon(at: Timestamp, now: Timestamp) -> Option<String> {
 }
 
 /// The profiles as columns.
-pub(in crate::commands) fn table(profiles: &[ProfileView]) -> Table {
+fn table(profiles: &[ProfileView]) -> Table {
     let columns = ["profile", "secret", "sent to", "as", "billed", "standing"]
         .map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);
@@ -142,7 +142,8 @@ pub(super) fn gone(profile: &Profile, known: &Known, world: &World) -> Result<()
     Ok(())
 }
 
-fn secret(profile: &ProfileView) -> String {
+/// Where a profile's secret is, in a few words.
+pub(in crate::commands) fn secret(profile: &ProfileView) -> String {
     match &profile.source {
         SourceView::Sealed => profile.hint.clone().unwrap_or_default(),
         SourceView::Environment { variable } => format!("${variable}"),
@@ -175,7 +176,8 @@ fn handed(profile: &ProfileView) -> &'static str {
     }
 }
 
-fn billed(profile: &ProfileView) -> &'static str {
+/// Who is billed for a profile's requests.
+pub(in crate::commands) fn billed(profile: &ProfileView) -> &'static str {
     if profile.simulated {
         "nobody (simulated)"
     } else {

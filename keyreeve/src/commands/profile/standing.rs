@@ -109,7 +109,7 @@ fn wake(
 }
 
 /// How a profile stands, in a few words.
-pub(super) fn state(standing: &StandingView) -> String {
+pub(in crate::commands) fn state(standing: &StandingView) -> String {
     let because = standing
         .reasons
         .iter()
