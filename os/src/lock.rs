@@ -3,7 +3,7 @@
 //! Invariant: the lock is the kernel's (`flock`), not the file: what a killed process leaves behind blocks nobody.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 
 use crate::files::{FileError, SafeDir};
 
@@ -36,29 +36,47 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] with the holder's note; [`LockError::File`] when the file is not strictly ours.
     pub fn acquire(dir: &SafeDir, name: &str, note: &str) -> Result<Self, LockError> {
-        let mut file = dir.open_or_create(name).map_err(LockError::File)?;
-        let system = |doing, source| {
-            LockError::File(FileError::System {
-                doing,
-                path: dir.path().join(name),
-                source,
-            })
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held {
-                    holder: read_note(&file),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(system("lock", source)),
-        }
+        let mut file = locked(dir, name, File::try_lock)?;
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(note.as_bytes()))
-            .map_err(|source| system("write", source))?;
+            .map_err(|source| failed(dir, name, ("write", source)))?;
         Ok(Self { _file: file })
     }
+
+    /// Takes a share in the lock, without waiting: others may have one too, but nobody has it alone meanwhile.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] with the note of whoever had it alone last; [`LockError::File`] when the file is not strictly
+    /// ours.
+    pub fn share(dir: &SafeDir, name: &str) -> Result<Self, LockError> {
+        let file = locked(dir, name, File::try_lock_shared)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Opens the file and locks it.
+fn locked(
+    dir: &SafeDir,
+    name: &str,
+    lock: impl FnOnce(&File) -> Result<(), TryLockError>,
+) -> Result<File, LockError> {
+    let file = dir.open_or_create(name).map_err(LockError::File)?;
+    match lock(&file) {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LockError::Held {
+            holder: read_note(&file),
+        }),
+        Err(TryLockError::Error(source)) => Err(failed(dir, name, ("lock", source))),
+    }
+}
+
+fn failed(dir: &SafeDir, name: &str, (doing, source): (&'static str, io::Error)) -> LockError {
+    LockError::File(FileError::System {
+        doing,
+        path: dir.path().join(name),
+        source,
+    })
 }
 
 /// Reads the holder's note, made harmless for a terminal. It is only for people: trouble gives a poorer text.

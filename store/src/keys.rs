@@ -31,7 +31,8 @@ impl Store {
         })
     }
 
-    /// Gives a key a new secret; the old ones end at `old_until`, or earlier where that was said before.
+    /// Gives a key a new secret; the old ones end at `old_until`, or earlier where that was said before: by a
+    /// microsecond, so that who lent one [sees](Store::extend_secret) that it was ended.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such key, or it was revoked.
@@ -43,7 +44,7 @@ impl Store {
     ) -> Result<()> {
         self.change(move |to| {
             let updated = to.execute(
-                "UPDATE key_secrets SET valid_until = min(coalesce(valid_until, :until), :until)
+                "UPDATE key_secrets SET valid_until = min(coalesce(valid_until - 1, :until), :until)
                  WHERE key = (SELECT id FROM keys WHERE id = :id AND revoked_at IS NULL)",
                 named_params! { ":id": id.0.into_bytes(), ":until": micros(old_until) },
             )?;
@@ -93,6 +94,37 @@ impl Store {
                 "UPDATE key_secrets SET valid_until = min(coalesce(valid_until, ?2), ?2) WHERE public_id = ?1",
                 (public.0, micros(at)),
             )?;
+            Ok(())
+        })
+    }
+
+    /// Moves the end of a lent secret from `from`, which the caller gave it, to `until`. A lapsed one holds again: its
+    /// machine may have slept. Whoever else ended it, or rotated its key, has the last word.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it does not end at `from` any more, or its key was revoked.
+    pub fn extend_secret(
+        &self,
+        public: PublicId,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Result<()> {
+        self.change(move |to| {
+            let updated = to.execute(
+                "UPDATE key_secrets SET valid_until = :until WHERE public_id = :public AND valid_until = :from
+                 AND key IN (SELECT id FROM keys WHERE revoked_at IS NULL)",
+                named_params! { ":public": public.0, ":from": micros(from), ":until": micros(until) },
+            )?;
+            if updated == 0 { Err(NOT_FOUND) } else { Ok(()) }
+        })
+    }
+
+    /// Takes a lent secret away, for good. That there is none is well.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn withdraw_secret(&self, public: PublicId) -> Result<()> {
+        self.change(move |to| {
+            to.execute("DELETE FROM key_secrets WHERE public_id = ?1", [public.0])?;
             Ok(())
         })
     }

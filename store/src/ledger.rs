@@ -14,7 +14,7 @@ use crate::columns::{count, instant, maybe_word, micros, number, uuid, word};
 use crate::rows::{AttemptId, AttemptRow, Ended, Ending, Intent, Outcome, RequestId};
 use crate::sqlite::Access;
 use crate::words::Word as _;
-use crate::{Result, Store};
+use crate::{Result, Store, recording};
 
 /// Every row, with the names of its key and profile.
 const ROWS: &str = "SELECT ledger.*, keys.name AS key_name, profiles.name AS profile_name
@@ -27,7 +27,10 @@ impl Store {
     /// With 4,096 waiting already it calls `done(Err(Error::Busy))` at once, from the caller's thread. `done` must not
     /// wait for the store.
     pub fn begin(&self, intent: Intent, done: impl FnOnce(Result<()>) + Send + 'static) {
-        self.writer.begin(intent, Box::new(done));
+        match self.recording().join(self.dir()) {
+            Ok(()) => self.writer.begin(intent, Box::new(done)),
+            Err(error) => done(Err(error)),
+        }
     }
 
     /// Queues an outcome; it is committed with the next batch, within 20 ms.
@@ -38,13 +41,17 @@ impl Store {
         self.writer.finish(outcome);
     }
 
-    /// Closes intents a dead process left open, as unknown, keeping their reserved cost. Returns how many.
+    /// Closes intents that dead processes left open, as unknown, keeping their reserved cost. Returns how many.
     ///
-    /// For the process that has [claimed](Store::claim) the store, before it begins anything itself.
+    /// While any process lives that has begun one (this one included) nothing is closed: whose an open row is cannot be
+    /// told, and until a later call it counts with its reserved cost all the same.
     ///
     /// # Errors
     /// When it cannot be committed.
     pub fn close_open_intents(&self, at: Timestamp) -> Result<u64> {
+        let Some(_alone) = recording::alone(self.dir())? else {
+            return Ok(0);
+        };
         self.writer.apart(move |connection| {
             let closed = connection.execute(
                 "UPDATE ledger SET ending = :unknown, ended_at = :at, cost = reserved WHERE ending IS NULL",

@@ -16,6 +16,7 @@ mod master_key;
 mod open;
 mod policy;
 mod profiles;
+mod recording;
 mod rows;
 mod schema;
 mod seal;

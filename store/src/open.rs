@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use crate::columns::word;
 use crate::master_key::MasterKey;
 use crate::policy::Reader;
+use crate::recording::Recording;
 use crate::seal::{self, Binding, Kind};
 use crate::sqlite::{self, Access, Checkpointer};
 use crate::words::Word as _;
@@ -70,6 +71,7 @@ pub struct Store {
     master_key: Arc<MasterKey>,
     master_key_home: MasterKeyHome,
     dir: SafeDir,
+    recording: Recording,
 }
 
 impl Store {
@@ -115,6 +117,7 @@ impl Store {
             master_key: Arc::new(master_key),
             master_key_home,
             dir,
+            recording: Recording::default(),
         })
     }
 
@@ -193,6 +196,10 @@ impl Store {
 
     pub(crate) fn connect(&self, access: Access) -> Result<Connection> {
         sqlite::connect(&self.dir.path().join(sqlite::FILE), access)
+    }
+
+    pub(crate) fn recording(&self) -> &Recording {
+        &self.recording
     }
 
     pub(crate) fn dir(&self) -> &SafeDir {

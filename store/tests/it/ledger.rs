@@ -106,6 +106,30 @@ fn writing_twice_changes_nothing() {
 }
 
 #[test]
+fn co_01_what_another_living_process_has_open_stays_open() {
+    let bed = Bed::new();
+    let (here, there) = (bed.open(), bed.open());
+    begin(&here, intent(1)).unwrap();
+    begin(&there, intent(2)).unwrap();
+    let third = bed.open();
+    assert_eq!(third.close_open_intents(at(9)).unwrap(), 0);
+    assert_eq!(there.close_open_intents(at(9)).unwrap(), 0, "its own");
+    here.finish(outcome(1));
+    drop(here);
+    assert_eq!(third.close_open_intents(at(9)).unwrap(), 0);
+    let endings = |store: &Store| -> Vec<_> {
+        let rows = store.attempts(10).unwrap();
+        rows.iter()
+            .map(|row| row.ended.as_ref().map(|ended| ended.ending))
+            .collect()
+    };
+    assert_eq!(endings(&third), [None, Some(Ending::Done)]);
+    drop(there);
+    assert_eq!(third.close_open_intents(at(9)).unwrap(), 1);
+    assert_eq!(endings(&third), [Some(Ending::Unknown), Some(Ending::Done)]);
+}
+
+#[test]
 fn what_a_dead_process_left_open_is_closed_as_unknown_at_its_reserved_cost() {
     let bed = Bed::new();
     let store = bed.open();

@@ -279,6 +279,8 @@ fn an_open_attempt_has_not_failed_before_it_is_closed_as_unknown() {
     let store = bed.open();
     begin(&store, intent(1)).unwrap();
     check(&store, "open", 0, Certainty::AtMost);
+    drop(store);
+    let store = bed.open();
     assert_eq!(store.close_open_intents(at(2)).unwrap(), 1);
     check(&store, "unknown", 1, Certainty::AtMost);
 }
