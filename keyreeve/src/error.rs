@@ -53,6 +53,8 @@ pub(crate) enum Exit {
     NoProgram,
     /// The person stopped it.
     Interrupted,
+    /// A program that was started ended so, and has said why itself.
+    OfProgram(u8),
 }
 
 impl Exit {
@@ -72,6 +74,7 @@ impl Exit {
             Self::NotExecutable => 126,
             Self::NoProgram => 127,
             Self::Interrupted => 130,
+            Self::OfProgram(code) => code,
         }
     }
 }
@@ -140,7 +143,8 @@ impl CommandError {
             | Exit::OfExec
             | Exit::NotExecutable
             | Exit::NoProgram
-            | Exit::Interrupted => self.exit,
+            | Exit::Interrupted
+            | Exit::OfProgram(_) => self.exit,
         };
         self
     }

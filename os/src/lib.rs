@@ -10,5 +10,6 @@ pub mod memory;
 pub mod ports;
 pub mod process;
 pub mod programs;
+pub mod supervise;
 pub mod terminal;
 pub mod world;

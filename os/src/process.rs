@@ -14,6 +14,8 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit, umask,
 };
 
+use crate::supervise::Supervised;
+
 /// A protection the system did not grant. The text says what it would have prevented.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Weakness {
@@ -80,26 +82,43 @@ impl Before {
     ///
     /// Returns only where that fails.
     pub fn become_program(self, start: &Start<'_>) -> io::Error {
+        match self.as_before(|| command(start).exec()) {
+            Ok(error) | Err(error) => error,
+        }
+    }
+
+    /// Starts a program beside this process, in the same group and at the same terminal, with the person's own umask and
+    /// limits, which this process has too for a moment: nothing else should be at work.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_program(self, start: &Start<'_>) -> io::Result<Supervised> {
+        let child = self.as_before(|| command(start).spawn())??;
+        Ok(Supervised::of(&child))
+    }
+
+    fn as_before<T>(self, work: impl FnOnce() -> T) -> io::Result<T> {
         let hardened = umask(self.umask);
         let maximum = getrlimit(Resource::Core).maximum;
         let core = |current| setrlimit(Resource::Core, Rlimit { current, maximum });
-        if let Err(error) = core(self.core) {
-            umask(hardened);
-            return error.into();
-        }
-        let mut command = Command::new(start.file);
-        if let Some((name, arguments)) = start.argv.split_first() {
-            command.arg0(name).args(arguments);
-        }
-        for name in start.remove {
-            command.env_remove(name);
-        }
-        let failed = command.envs(start.set.iter().copied()).exec();
+        let done = core(self.core).map(|()| work());
         umask(hardened);
         // Nothing is left to be done where even this fails.
         let _still_open = core(Some(0));
-        failed
+        Ok(done?)
     }
+}
+
+fn command(start: &Start<'_>) -> Command {
+    let mut command = Command::new(start.file);
+    if let Some((name, arguments)) = start.argv.split_first() {
+        command.arg0(name).args(arguments);
+    }
+    for name in start.remove {
+        command.env_remove(name);
+    }
+    command.envs(start.set.iter().copied());
+    command
 }
 
 /// Where the program that runs here lies.

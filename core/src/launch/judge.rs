@@ -244,6 +244,13 @@ fn line(plan: &Plan, target: &Target, resolution: &Resolution) -> String {
     };
     let what = format!("{} of profile {}", plan.way.spoken(), whose.name);
     let marked = if whose.simulated { ", simulated" } else { "" };
+    if let Way::VirtualKey { gateway } = &plan.way {
+        let (name, class) = (&whose.name, whose.class.words());
+        return format!(
+            "profile {name} pays ({class}{marked}) for {file}, which has a virtual key for keyreeve at {}",
+            gateway.base_url
+        );
+    }
     match (plan.way.elsewhere(), whose.class) {
         (Some(elsewhere), PayerClass::Gateway) => format!(
             "{what} goes to {} for {file}: that gateway decides who pays",

@@ -1,6 +1,6 @@
 //! The environment a program is started with: which variables go, and which come.
 
-use crate::origin::Origin;
+use crate::origin::{BaseUrl, Origin};
 use crate::profile::{Auth, Name, Profile};
 use crate::resolve::PayerClass;
 use crate::snapshot::{Environment, Snapshot};
@@ -19,6 +19,13 @@ const SCRUB: &str = "CLAUDE_CODE_SUBPROCESS_ENV_SCRUB";
 pub enum Intention<'a> {
     /// One of keyreeve's profiles.
     Profile(&'a Profile),
+    /// A gateway of ours, by a virtual key that leads to this profile.
+    Behind {
+        /// Where it listens.
+        gateway: &'a BaseUrl,
+        /// Who pays behind it.
+        profile: &'a Profile,
+    },
     /// The program's own login.
     Native,
 }
@@ -87,6 +94,13 @@ pub fn plan(
             let directory = LoginDirectory::AsFound;
             (Way::Login { directory }, None)
         }
+        Intention::Behind { gateway, profile } => (
+            Way::behind(gateway, profile)?,
+            Some(Whose {
+                family: None,
+                ..Whose::of(profile)
+            }),
+        ),
         Intention::Profile(profile) => (
             Way::of(profile, snapshot, target)?,
             Some(Whose::of(profile)),

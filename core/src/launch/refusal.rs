@@ -35,6 +35,12 @@ pub enum Refusal {
         /// Where it is bound to.
         origin: Origin,
     },
+    /// A plan login is for its owner alone (docs/facts.md#terms).
+    #[error("profile `{profile}` is a plan login, and those never stand behind a virtual key")]
+    PlanBehindKey {
+        /// Its name.
+        profile: Name,
+    },
     /// A cloud account has no credential that could be handed over.
     #[error(
         "profile `{profile}` is billed to a cloud account, for which nothing can be handed out"
@@ -174,6 +180,7 @@ impl Refusal {
             Self::Leased { .. }
             | Self::PlanElsewhere { .. }
             | Self::PlanAtGateway { .. }
+            | Self::PlanBehindKey { .. }
             | Self::Cloud { .. }
             | Self::NativeElsewhere { .. }
             | Self::Project { .. }
@@ -200,7 +207,9 @@ impl Refusal {
             Self::Leased { .. } => {
                 vec!["`keyreeve exec --gateway` starts programs with a virtual key".to_owned()]
             }
-            Self::PlanElsewhere { .. } | Self::PlanAtGateway { .. } => {
+            Self::PlanElsewhere { .. }
+            | Self::PlanAtGateway { .. }
+            | Self::PlanBehindKey { .. } => {
                 vec!["use a profile with an API key for anything else".to_owned()]
             }
             Self::Bare { .. } => vec!["leave --bare away, or use an API key".to_owned()],
@@ -217,6 +226,9 @@ impl Refusal {
     pub fn command(&self) -> Option<String> {
         match self {
             Self::Leased { profile } => Some(format!("keyreeve profile direct {profile}")),
+            Self::PlanBehindKey { profile } => {
+                Some(format!("keyreeve exec --profile {profile} -- claude"))
+            }
             Self::NoLogin => Some("claude /login".to_owned()),
             Self::Project { .. } => Some(
                 "keyreeve exec --allow-project-settings -- PROGRAM, once you have read them"

@@ -1,6 +1,6 @@
 //! How a credential reaches a program: which variables carry it, and which would be in its way.
 
-use crate::origin::Origin;
+use crate::origin::{BaseUrl, Origin};
 use crate::profile::{Auth, BillingClass, Handing, Profile, Source};
 use crate::resolve::Place;
 use crate::sdk_store::SdkStore;
@@ -27,6 +27,8 @@ pub(super) enum Way {
     ApiKey,
     /// As a bearer token; the address where it is not the vendor's.
     AuthToken { elsewhere: Option<Elsewhere> },
+    /// As a virtual key for our own gateway, which asks nothing of the vendor by itself.
+    VirtualKey { gateway: Elsewhere },
     /// As the token of a plan login; the address where it is a sandbox.
     OauthToken { elsewhere: Option<Elsewhere> },
     /// By a profile of the SDKs, which the program reads itself.
@@ -138,10 +140,26 @@ impl Way {
         }
     }
 
+    /// By a virtual key, where the profile may stand behind one.
+    pub(super) fn behind(gateway: &BaseUrl, profile: &Profile) -> Result<Self, Refusal> {
+        if profile.is_plan_login() {
+            return Err(Refusal::PlanBehindKey {
+                profile: profile.name.clone(),
+            });
+        }
+        let gateway = Elsewhere {
+            base_url: gateway.to_string(),
+            origin: gateway.origin().clone(),
+        };
+        Ok(Self::VirtualKey { gateway })
+    }
+
     pub(super) fn assignments(&self, background: Background) -> Vec<Assignment> {
         let mut set = match self {
             Self::ApiKey => vec![Assignment::secret(API_KEY)],
-            Self::AuthToken { .. } => vec![Assignment::secret(AUTH_TOKEN)],
+            Self::AuthToken { .. } | Self::VirtualKey { .. } => {
+                vec![Assignment::secret(AUTH_TOKEN)]
+            }
             Self::OauthToken { .. } => vec![Assignment::secret(OAUTH_TOKEN)],
             Self::SdkProfile { name, directory } => {
                 let mut set = vec![Assignment::text("ANTHROPIC_PROFILE", name)];
@@ -164,7 +182,7 @@ impl Way {
         match self {
             // It keeps Claude Code from logins and profiles, and is reported to change how a plan is billed.
             Self::OauthToken { .. } | Self::SdkProfile { .. } | Self::Login { .. } => {}
-            Self::ApiKey | Self::AuthToken { .. } => {
+            Self::ApiKey | Self::AuthToken { .. } | Self::VirtualKey { .. } => {
                 set.push(Assignment::text(MANAGED_BY_HOST, "1"));
             }
         }
@@ -198,11 +216,12 @@ impl Way {
             Self::SdkProfile { .. } => rivals::fills_gaps(name),
             Self::ApiKey
             | Self::AuthToken { .. }
+            | Self::VirtualKey { .. }
             | Self::OauthToken { .. }
             | Self::Login { .. } => false,
         };
         let hides_login = match self {
-            Self::ApiKey | Self::AuthToken { .. } => false,
+            Self::ApiKey | Self::AuthToken { .. } | Self::VirtualKey { .. } => false,
             Self::OauthToken { .. } | Self::SdkProfile { .. } | Self::Login { .. } => {
                 name == SIMPLE
             }
@@ -214,6 +233,7 @@ impl Way {
             Self::Login { .. }
             | Self::ApiKey
             | Self::AuthToken { .. }
+            | Self::VirtualKey { .. }
             | Self::OauthToken { .. }
             | Self::SdkProfile { .. } => false,
         };
@@ -226,6 +246,7 @@ impl Way {
     pub(super) fn elsewhere(&self) -> Option<&Elsewhere> {
         match self {
             Self::AuthToken { elsewhere } | Self::OauthToken { elsewhere } => elsewhere.as_ref(),
+            Self::VirtualKey { gateway } => Some(gateway),
             Self::ApiKey | Self::SdkProfile { .. } | Self::Login { .. } => None,
         }
     }
@@ -234,13 +255,16 @@ impl Way {
     pub(super) fn is_meant(&self, place: &Place) -> bool {
         match (self, place) {
             (Self::ApiKey, Place::Variable { name }) => *name == API_KEY,
-            (Self::AuthToken { .. }, Place::Variable { name }) => *name == AUTH_TOKEN,
+            (Self::AuthToken { .. } | Self::VirtualKey { .. }, Place::Variable { name }) => {
+                *name == AUTH_TOKEN
+            }
             (Self::OauthToken { .. }, Place::Variable { name }) => *name == OAUTH_TOKEN,
             (Self::SdkProfile { name, .. }, Place::SdkProfile { name: its, .. }) => name == its,
             (Self::Login { .. }, Place::Login { .. }) => true,
             (
                 Self::ApiKey
                 | Self::AuthToken { .. }
+                | Self::VirtualKey { .. }
                 | Self::OauthToken { .. }
                 | Self::SdkProfile { .. }
                 | Self::Login { .. },
@@ -253,7 +277,7 @@ impl Way {
     pub(super) fn spoken(&self) -> String {
         match self {
             Self::ApiKey => API_KEY.to_owned(),
-            Self::AuthToken { .. } => AUTH_TOKEN.to_owned(),
+            Self::AuthToken { .. } | Self::VirtualKey { .. } => AUTH_TOKEN.to_owned(),
             Self::OauthToken { .. } => OAUTH_TOKEN.to_owned(),
             Self::SdkProfile { name, .. } => format!("the SDK profile {name}"),
             Self::Login { .. } => "Claude Code's own login".to_owned(),
@@ -274,10 +298,12 @@ impl Elsewhere {
 /// What becomes of Claude Code's background calls. They go to the vendor, wherever its requests go, and releases before
 /// 2.1.329 send a stored login along on them whatever else is set (docs/facts.md#claude-code-host).
 pub(super) fn background(way: &Way, snapshot: &Snapshot, target: &Target) -> Background {
+    let login_may_leak = || snapshot.login.is_some() && target.may_be_older();
     let may_leak = match way {
         Way::Login { .. } => false,
+        Way::VirtualKey { .. } => login_may_leak(),
         Way::ApiKey | Way::AuthToken { .. } | Way::OauthToken { .. } | Way::SdkProfile { .. } => {
-            way.elsewhere().is_some() || (snapshot.login.is_some() && target.may_be_older())
+            way.elsewhere().is_some() || login_may_leak()
         }
     };
     if may_leak {

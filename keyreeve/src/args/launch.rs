@@ -11,11 +11,13 @@ use keyreeve_core::resolve::{Client, Expected};
 #[command(
     after_help = "The program gets one credential and no other: what would win over it is taken out of its\n\
         environment or, where it stands in a settings file, switched off or refused by its name.\n\
-        Then keyreeve becomes the program.\n\n\
+        Then keyreeve becomes the program. With --gateway it stays beside it: the program gets a virtual key that ends\n\
+        with it, and the credential itself never leaves keyreeve.\n\n\
         Examples:\n  \
         keyreeve exec --native -- claude                     your own login pays\n  \
         keyreeve exec --profile work -- claude -p hi\n  \
-        keyreeve exec --profile work --expect metered -- python job.py\n\n\
+        keyreeve exec --profile work --expect metered -- python job.py\n  \
+        keyreeve exec --gateway --profile work -- claude     with a virtual key for this one run\n\n\
         Exit codes:\n  \
         the program's own; 4 no credential, 8 refused by a rule, 125 keyreeve failed,\n  \
         126 the program cannot be run, 127 there is no such program"
@@ -26,6 +28,17 @@ pub(crate) struct Exec {
     /// Your own login pays: everything that would win over it is taken away
     #[arg(long, conflicts_with = "profile")]
     pub(crate) native: bool,
+    /// Give the program a virtual key for this run alone, through the gateway that runs or one of its own
+    #[arg(long, conflicts_with = "native")]
+    pub(crate) gateway: bool,
+    /// The virtual key whose profiles and limits hold for the run [default: one for the profile]
+    #[arg(
+        long,
+        value_name = "KEY",
+        requires = "gateway",
+        conflicts_with = "profile"
+    )]
+    pub(crate) key: Option<Name>,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,

@@ -14,7 +14,7 @@ use keyreeve_os::process::Start;
 use keyreeve_os::programs::{self, Missing};
 use keyreeve_os::world;
 
-use super::launching;
+use super::{launching, supervising};
 use crate::error::{CommandError, Exit};
 use crate::settings::{Exec, Launch};
 use crate::wiring::World;
@@ -24,6 +24,11 @@ pub(super) fn run(exec: Exec, world: &World) -> Result<(), CommandError> {
         Exec::Become { launch, argv } => {
             become_program(&launch, argv, world).map_err(CommandError::of_exec)
         }
+        Exec::Supervise {
+            launch,
+            behind,
+            argv,
+        } => supervising::run((&launch, &behind), argv, world).map_err(CommandError::of_exec),
     }
 }
 
@@ -32,14 +37,7 @@ fn become_program(
     mut argv: Vec<OsString>,
     world: &World,
 ) -> Result<(), CommandError> {
-    let file = found(
-        argv.first()
-            .map_or_else(|| OsStr::new(""), OsString::as_os_str),
-        world,
-    )?;
-    let texts: Vec<_> = argv.iter().skip(1).map(|it| it.to_string_lossy()).collect();
-    let arguments = Arguments::read(texts.iter().map(AsRef::as_ref));
-    let target = Target::of(&file.to_string_lossy(), launch.client, arguments);
+    let (file, target) = aimed(launch, &argv, world)?;
     let prepared = launching::prepare(launch, &target, world)?;
     for warning in &prepared.plan.warnings {
         world.output.note(&warning.to_string());
@@ -49,16 +47,39 @@ fn become_program(
         argv = with_settings(argv, settings);
     }
     world.output.own(&judged.line);
-    Err(start(&file, &argv, &plan, (&secret, world)))
+    let failed = start((&file, &argv), &plan, &secret, |start| {
+        world.before.become_program(start)
+    });
+    Err(not_started(&file, &failed))
 }
 
-/// Becomes the program; what it gives is why that failed.
-fn start(
-    file: &Path,
+/// The program's file, and by whose rules it looks for a credential.
+///
+/// # Errors
+/// Exit 126 or 127 where there is none that could be run.
+pub(super) fn aimed(
+    launch: &Launch,
     argv: &[OsString],
+    world: &World,
+) -> Result<(PathBuf, Target), CommandError> {
+    let file = found(
+        argv.first()
+            .map_or_else(|| OsStr::new(""), OsString::as_os_str),
+        world,
+    )?;
+    let texts: Vec<_> = argv.iter().skip(1).map(|it| it.to_string_lossy()).collect();
+    let arguments = Arguments::read(texts.iter().map(AsRef::as_ref));
+    let target = Target::of(&file.to_string_lossy(), launch.client, arguments);
+    Ok((file, target))
+}
+
+/// Has the program started with what the plan sets, and with the secret in its place.
+pub(super) fn start<T>(
+    (file, argv): (&Path, &[OsString]),
     plan: &Plan,
-    (secret, world): (&Secret, &World),
-) -> CommandError {
+    secret: &Secret,
+    how: impl FnOnce(&Start<'_>) -> T,
+) -> T {
     let secret = secret.expose_for(Sink::Program);
     let set: Vec<_> = plan
         .set
@@ -70,17 +91,21 @@ fn start(
             )
         })
         .collect();
-    let failed = world.before.become_program(&Start {
+    how(&Start {
         file,
         argv,
         remove: &plan.remove,
         set: &set,
-    });
+    })
+}
+
+/// Why it was not.
+pub(super) fn not_started(file: &Path, failed: &std::io::Error) -> CommandError {
     CommandError::new(
         Exit::NotExecutable,
         format!("could not start {}", file.display()),
     )
-    .caused_by(&failed)
+    .caused_by(failed)
 }
 
 /// The file of a program. One that is named by a path from here on was meant by whoever typed that.
@@ -116,7 +141,7 @@ fn found(name: &OsStr, world: &World) -> Result<PathBuf, CommandError> {
 }
 
 /// The arguments with these settings in place of those that `--settings` gives, or before all others.
-fn with_settings(argv: Vec<OsString>, settings: &str) -> Vec<OsString> {
+pub(super) fn with_settings(argv: Vec<OsString>, settings: &str) -> Vec<OsString> {
     let mut changed = Vec::with_capacity(argv.len() + 2);
     let mut rest = argv.into_iter();
     changed.extend(rest.next());

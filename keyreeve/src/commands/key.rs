@@ -121,6 +121,32 @@ pub(super) fn usable(key: &VirtualKey) -> Result<&VirtualKey, CommandError> {
         .hint(format!("keyreeve key add {} --profile PROFILE", key.name)))
 }
 
+/// The key of a profile's own by this name, from which secrets are lent; made on first use.
+///
+/// # Errors
+/// Exit 4 where it was revoked or has expired, 1 where it is used for anything else.
+pub(super) fn own_of(profile: &Profile, name: Name, store: &Store) -> Result<KeyId, CommandError> {
+    let policy = store.policy()?;
+    if let Some(key) = policy.keys().iter().find(|key| key.name == name) {
+        if key.profiles != [profile.id] {
+            let why = format!(
+                "key `{name}` uses other profiles than `{}` alone",
+                profile.name
+            );
+            return Err(CommandError::new(Exit::Failed, why)
+                .hint(format!("keyreeve key add NAME --profile {}", profile.name)));
+        }
+        return usable(key).map(|key| key.id);
+    }
+    let made = without_secret(name.clone(), profile, store);
+    let has_it = |policy: &Policy| policy.keys().iter().any(|key| key.name == name);
+    if made.is_err() && has_it(&*store.policy()?) {
+        // Another one that came first has made it.
+        return own_of(profile, name, store);
+    }
+    made
+}
+
 /// Adds a key whose own secret is known to nobody: only what is lent of it opens anything.
 pub(super) fn without_secret(
     name: Name,

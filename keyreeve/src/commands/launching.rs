@@ -10,6 +10,7 @@ use keyreeve_core::launch::{
     Intention, Judged, Offence, Plan, ProjectSettings, Refusal, Target, inspect_project, judge,
     plan,
 };
+use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::resolve::Expected;
 use keyreeve_core::secret::Secret;
@@ -45,9 +46,61 @@ pub(super) fn prepare(
     let intention = profile
         .as_ref()
         .map_or(Intention::Native, Intention::Profile);
-    let mut plan = plan(&snapshot, intention, target)?;
+    let (plan, judged) = hold((launch, target), intention, (&policy, &snapshot), world)?;
+    Ok(Prepared {
+        plan,
+        judged,
+        profile,
+    })
+}
+
+/// Plans for a program that goes through a gateway of ours, and judges it for every profile that may pay there: all
+/// must be as meant. What is given is for the first.
+///
+/// # Errors
+/// As of [`prepare`].
+pub(super) fn prepare_behind(
+    (launch, target): (&Launch, &Target),
+    (gateway, profiles): (&BaseUrl, &[Profile]),
+    policy: &Policy,
+    world: &World,
+) -> Result<(Plan, Judged), CommandError> {
+    let snapshot = world.gather(&target.arguments, wiring::own(policy));
+    let mut first = None;
+    for profile in profiles {
+        let intention = Intention::Behind { gateway, profile };
+        let held = hold((launch, target), intention, (policy, &snapshot), world)?;
+        first.get_or_insert(held);
+    }
+    first.ok_or_else(|| {
+        CommandError::new(Exit::Credential, "the key leads to no profile").hint("keyreeve key list")
+    })
+}
+
+/// The profile that is meant to pay behind a gateway of ours.
+///
+/// # Errors
+/// Exit 4 where none is.
+pub(super) fn meant_behind(
+    launch: &Launch,
+    target: &Target,
+    policy: &Policy,
+    world: &World,
+) -> Result<Profile, CommandError> {
+    let snapshot = world.gather(&target.arguments, wiring::own(policy));
+    meant(launch, target, policy, &snapshot)?.ok_or_else(none_chosen)
+}
+
+/// Makes a plan that holds.
+fn hold(
+    (launch, target): (&Launch, &Target),
+    intention: Intention<'_>,
+    (policy, snapshot): (&Policy, &Snapshot),
+    world: &World,
+) -> Result<(Plan, Judged), CommandError> {
+    let mut plan = plan(snapshot, intention, target)?;
     let environment = Arc::new(plan.environment(&snapshot.environment));
-    let planned = world.gather_over(environment, &target.arguments, wiring::own(&policy));
+    let planned = world.gather_over(environment, &target.arguments, wiring::own(policy));
     let offences = inspect_project(&planned, &plan, target);
     match launch.project {
         ProjectSettings::Refused if !offences.is_empty() => {
@@ -57,14 +110,10 @@ pub(super) fn prepare(
         ProjectSettings::Refused | ProjectSettings::Allowed => {}
     }
     let judged = judge(planned, &plan, target)?;
-    for expected in launch.expect.iter().chain(bound(&snapshot)) {
+    for expected in launch.expect.iter().chain(bound(snapshot)) {
         judged.meets(expected, &plan)?;
     }
-    Ok(Prepared {
-        plan,
-        judged,
-        profile,
-    })
+    Ok((plan, judged))
 }
 
 impl Prepared {
@@ -99,13 +148,17 @@ fn meant(
         Meant::Chosen => match snapshot.own_profile() {
             Some(profile) => Ok(Some(profile.clone())),
             None if target.has_login() => Ok(None),
-            None => Err(CommandError::new(
-                Exit::Credential,
-                "no profile is chosen here, and none is named",
-            )
-            .hint("keyreeve exec --profile NAME -- PROGRAM")),
+            None => Err(none_chosen()),
         },
     }
+}
+
+fn none_chosen() -> CommandError {
+    CommandError::new(
+        Exit::Credential,
+        "no profile is chosen here, and none is named",
+    )
+    .hint("keyreeve exec --profile NAME -- PROGRAM")
 }
 
 /// Who is meant to pay in this directory.

@@ -27,6 +27,7 @@ mod sandbox;
 mod serve;
 mod status;
 mod store;
+mod supervising;
 mod usage;
 mod version;
 

@@ -284,7 +284,7 @@ impl Output {
     }
 
     fn failure(&self, error: &CommandError) {
-        if error.exit() == Exit::Quiet {
+        if matches!(error.exit(), Exit::Quiet | Exit::OfProgram(_)) {
             return;
         }
         for (label, text) in error.lines() {

@@ -19,6 +19,22 @@ pub(crate) enum Exec {
         /// The program and its arguments, as they were typed.
         argv: Vec<OsString>,
     },
+    /// keyreeve stays beside the program, which has a virtual key.
+    Supervise {
+        launch: Launch,
+        behind: Behind,
+        /// The program and its arguments, as they were typed.
+        argv: Vec<OsString>,
+    },
+}
+
+/// What the virtual key of a program leads to.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Behind {
+    /// The profile that is meant to pay.
+    Meant,
+    /// What this key leads to, with its limits.
+    Key(Name),
 }
 
 /// `env`
@@ -64,10 +80,16 @@ impl Exec {
         if typed.native {
             launch.meant = Meant::Native;
         }
-        Self::Become {
-            launch,
-            argv: typed.command,
+        let argv = typed.command;
+        if typed.gateway {
+            let behind = typed.key.map_or(Behind::Meant, Behind::Key);
+            return Self::Supervise {
+                launch,
+                behind,
+                argv,
+            };
         }
+        Self::Become { launch, argv }
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) use ask::{Ask, Check, Prompt, USUAL_MODEL, Which};
 pub(crate) use command::*;
 pub(crate) use doctor::{AboutIt, Doctor, Helpers};
 pub(crate) use import::{Import, Run};
-pub(crate) use launch::{Env, Exec, Launch, Meant, Reveal, Shell};
+pub(crate) use launch::{Behind, Env, Exec, Launch, Meant, Reveal, Shell};
 pub(crate) use layers::{Layer, Setting, Sourced};
 pub(crate) use onboard::{Onboard, Trial, Way};
 pub(crate) use payer::{Bind, Detail, ExitTells, Guard, HookShell, Status};

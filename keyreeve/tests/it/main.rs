@@ -40,5 +40,6 @@ mod st_01;
 mod standings;
 mod store;
 mod strace;
+mod supervised;
 mod unit;
 mod who;

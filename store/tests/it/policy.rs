@@ -259,11 +259,7 @@ fn a_rotated_key_has_two_secrets_until_the_old_one_ends() {
     store.rotate_key(tool.id, key_secret(2), at(20)).unwrap();
     store.rotate_key(tool.id, key_secret(3), at(30)).unwrap();
     let policy = store.policy().unwrap();
-    for (number, until) in [
-        (1, Some(just_before(20))),
-        (2, Some(at(30))),
-        (3, None),
-    ] {
+    for (number, until) in [(1, Some(just_before(20))), (2, Some(at(30))), (3, None)] {
         let found = policy.key(key_secret(number).0).unwrap();
         assert_eq!(
             (found.key.id, found.valid_until),

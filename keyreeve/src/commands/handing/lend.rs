@@ -166,16 +166,7 @@ fn key_for(whose: &Whose, policy: &Policy, store: &Store) -> Result<KeyId, Comma
         return Err(key::plan_login(&name));
     }
     let own = own_key(&name)?;
-    if let Some(key) = policy.keys().iter().find(|key| key.name == own) {
-        if key.profiles != [profile.id] {
-            let why = format!("key `{own}` uses other profiles than `{name}` alone");
-            return Err(
-                CommandError::new(Exit::Failed, why).hint(format!("keyreeve helper --key {own}"))
-            );
-        }
-        return key::usable(key).map(|key| key.id);
-    }
-    key::without_secret(own, profile, store)
+    key::own_of(profile, own, store)
 }
 
 /// What the key of a profile's helpers is called, in reports and for `key revoke`.
