@@ -245,11 +245,14 @@ fn line(plan: &Plan, target: &Target, resolution: &Resolution) -> String {
     let what = format!("{} of profile {}", plan.way.spoken(), whose.name);
     let marked = if whose.simulated { ", simulated" } else { "" };
     if let Way::VirtualKey { gateway } = &plan.way {
-        let (name, class) = (&whose.name, whose.class.words());
-        return format!(
-            "profile {name} pays ({class}{marked}) for {file}, which has a virtual key for keyreeve at {}",
-            gateway.base_url
-        );
+        let (name, at) = (&whose.name, &gateway.base_url);
+        let behind = match whose.class {
+            PayerClass::Gateway => {
+                format!("profile {name} leads to a gateway that decides who pays")
+            }
+            class => format!("profile {name} pays ({}{marked})", class.words()),
+        };
+        return format!("{behind} for {file}, which has a virtual key for keyreeve at {at}");
     }
     match (plan.way.elsewhere(), whose.class) {
         (Some(elsewhere), PayerClass::Gateway) => format!(

@@ -514,7 +514,7 @@ fn a_program_behind_the_gateway_has_a_virtual_key_and_nothing_else() {
                 ]
             );
             assert_eq!(plan.remove, ["ANTHROPIC_API_KEY"]);
-            let said = format!("profile {} pays", profile.name);
+            let said = format!("profile {} ", profile.name);
             assert!(judged.line.starts_with(&said), "{}", judged.line);
         }
     }
