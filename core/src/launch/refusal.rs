@@ -204,9 +204,9 @@ impl Refusal {
             Self::SettingsInFile { path } => {
                 vec![format!("write \"apiKeyHelper\": \"\" into {path}")]
             }
-            Self::Leased { .. } => {
-                vec!["`keyreeve exec --gateway` starts programs with a virtual key".to_owned()]
-            }
+            Self::Leased { profile } => vec![format!(
+                "`keyreeve profile direct {profile}` would let programs have the secret itself"
+            )],
             Self::PlanElsewhere { .. }
             | Self::PlanAtGateway { .. }
             | Self::PlanBehindKey { .. } => {
@@ -225,7 +225,9 @@ impl Refusal {
     /// The command that mends it, where there is one.
     pub fn command(&self) -> Option<String> {
         match self {
-            Self::Leased { profile } => Some(format!("keyreeve profile direct {profile}")),
+            Self::Leased { profile } => Some(format!(
+                "keyreeve exec --gateway --profile {profile} -- PROGRAM"
+            )),
             Self::PlanBehindKey { profile } => {
                 Some(format!("keyreeve exec --profile {profile} -- claude"))
             }

@@ -52,6 +52,17 @@ pub(super) fn run(
         let base_url = found.base_url()?;
         let planned =
             launching::prepare_behind((launch, &target), (&base_url, &profiles), &policy, world)?;
+        if let [first, others @ ..] = profiles.as_slice()
+            && !others.is_empty()
+        {
+            let others: Vec<_> = others.iter().map(|other| other.name.as_str()).collect();
+            let others = others.join(", ");
+            let rests = format!(
+                "while profile {} rests, the key's others pay: {others}",
+                first.name
+            );
+            world.output.note(&rests);
+        }
         let key = key_of(behind, &profiles, &policy, &store)?;
         let run = Run {
             store: Arc::clone(&store),
