@@ -132,11 +132,8 @@ impl Supervised {
             }
             *lives = Lives::NoMore;
             let killed = status.terminating_signal().map(|signal| 128 + signal);
-            let code = status
-                .exit_status()
-                .or(killed)
-                .unwrap_or(i32::from(u8::MAX));
-            return Ok(Change::Ended(u8::try_from(code).unwrap_or(u8::MAX)));
+            let code = status.exit_status().or(killed).map(u8::try_from);
+            return Ok(Change::Ended(code.and_then(Result::ok).unwrap_or(u8::MAX)));
         }
     }
 

@@ -116,7 +116,8 @@ impl Told {
     fn get(&self, name: &str) -> &str {
         let mut lines = self.text.lines();
         let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        value.unwrap_or_else(|| panic!("{name} is not set: {}", self.text))
+        assert!(value.is_some(), "{name} is not set: {}", self.text);
+        value.unwrap()
     }
 
     fn key(&self) -> &str {

@@ -14,6 +14,7 @@ use keyreeve_os::world::now;
 use keyreeve_store::Store;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use crate::error::{CommandError, Exit};
 use crate::places::Places;
@@ -111,7 +112,9 @@ impl Found {
                 let Own { bound, parts } = *own;
                 // That the sender is gone is a sign as well.
                 let stopped = async { drop(stopped.await) };
-                let served = tokio::spawn(keyreeve_gateway::serve(bound, parts, stopped));
+                // It is waited for when it is closed.
+                let tasks = TaskTracker::new();
+                let served = tasks.spawn(keyreeve_gateway::serve(bound, parts, stopped));
                 Gateway::Own { stop, served }
             }
         }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{Stream, StreamExt as _, poll_fn, select_all};
 use keyreeve_core::launch::{Judged, Plan};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::virtual_key::KeyId;
@@ -30,7 +31,7 @@ use crate::wiring::{self, World, runtime};
 /// How often it is looked whether the key is due: sooner than its renewal, since a machine that slept wakes with a key
 /// that has lapsed.
 const LOOK: Duration = Duration::from_secs(2);
-/// How many signals may wait to be passed on.
+/// How many changes of the program may wait to be heard of.
 const WAITING: usize = 16;
 
 pub(super) fn run(
@@ -166,7 +167,7 @@ impl Run {
                     Some(Change::Stopped) => stop_too(),
                     None => return Err(CommandError::new(Exit::Failed, "the program's end was not heard of")),
                 },
-                Some(passed) = signals.recv() => {
+                Some(passed) = signals.next() => {
                     program.pass(passed);
                     if passed == Passed::Continue {
                         self.keep(lent, &mut told, world);
@@ -225,23 +226,20 @@ impl Told {
 }
 
 /// What is passed on to the program. By this the signals do not end us: the program decides.
-fn signals() -> Result<Receiver<Passed>, CommandError> {
-    let (sender, receiver) = channel(WAITING);
+fn signals() -> Result<impl Stream<Item = Passed> + Unpin, CommandError> {
+    let mut all = Vec::with_capacity(Passed::ALL.len());
     for passed in Passed::ALL {
         let kind = SignalKind::from_raw(passed.number());
         let mut heard = signal(kind).map_err(|error| {
             CommandError::new(Exit::Failed, "could not listen for signals").caused_by(&error)
         })?;
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            while heard.recv().await.is_some() {
-                if sender.send(passed).await.is_err() {
-                    return;
-                }
-            }
+        let heard = poll_fn(move |context| {
+            let next = heard.poll_recv(context);
+            next.map(|came| came.map(|()| passed))
         });
+        all.push(heard);
     }
-    Ok(receiver)
+    Ok(select_all(all))
 }
 
 /// What becomes of the program, as a thread hears of it that waits for nothing else.
