@@ -480,46 +480,24 @@ fn what_cannot_be_used_is_said_before_the_start() {
 
 #[test]
 fn a_program_behind_the_gateway_has_a_virtual_key_and_nothing_else() {
-    let local = BaseUrl::parse("http://127.0.0.1:8484", PlainHttp::LoopbackOnly).unwrap();
-    let behind = |profile| Intention::Behind {
-        gateway: &local,
-        profile,
-    };
-    let leased = Profile {
-        handing: Handing::Leased,
-        ..key()
-    };
-    let machine = Machine {
-        login: None,
-        ..Machine::with_variables(&[
-            ("ANTHROPIC_API_KEY", "stray"),
-            ("ANTHROPIC_BASE_URL", "https://evil.example"),
-        ])
-    };
-    let profiles = [leased, gateway(), sdk_profile()];
-    for target in [claude("-p hi"), python()] {
-        for profile in &profiles {
-            let (plan, judged) = machine.started(behind(profile), &target).unwrap();
-            let set: Vec<_> = plan
-                .set
-                .iter()
-                .map(|it| (it.name, it.text.as_deref()))
-                .collect();
-            assert_eq!(
-                set,
-                [
-                    ("ANTHROPIC_AUTH_TOKEN", None),
-                    ("ANTHROPIC_BASE_URL", Some("http://127.0.0.1:8484")),
-                    ("CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", Some("1")),
-                ]
-            );
-            assert_eq!(plan.remove, ["ANTHROPIC_API_KEY"]);
-            let said = format!("profile {} ", profile.name);
-            assert!(judged.line.starts_with(&said), "{}", judged.line);
-        }
+    let gateway = BaseUrl::parse("http://127.0.0.1:8484", PlainHttp::LoopbackOnly).unwrap();
+    let gateway = &gateway;
+    let mut machine = Machine::with_variables(&[("ANTHROPIC_API_KEY", "stray")]);
+    machine.login = None;
+    let mut work = key();
+    work.handing = Handing::Leased;
+    for (target, profile) in [(claude("-p hi"), &work), (python(), &sdk_profile())] {
+        let behind = Intention::Behind { gateway, profile };
+        let (plan, judged) = machine.started(behind, &target).unwrap();
+        let set: Vec<_> = plan.set.iter().map(|it| it.name).collect();
+        let managed = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
+        assert_eq!(set, ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", managed]);
+        assert_eq!(plan.set[1].text, Some(gateway.to_string()));
+        assert_eq!(plan.remove, ["ANTHROPIC_API_KEY"]);
+        assert!(judged.line.contains("a virtual key"), "{}", judged.line);
     }
-    let login = setup_token();
-    let refused = machine.started(behind(&login), &claude("-p hi"));
+    let profile = &setup_token();
+    let refused = machine.started(Intention::Behind { gateway, profile }, &claude("-p"));
     assert!(matches!(refused, Err(Refusal::PlanBehindKey { .. })));
 }
 
