@@ -11,8 +11,8 @@ use keyreeve_core::resolve::{Client, Expected};
 #[command(
     after_help = "The program gets one credential and no other: what would win over it is taken out of its\n\
         environment or, where it stands in a settings file, switched off or refused by its name.\n\
-        Then keyreeve becomes the program. With --gateway it stays beside it: the program gets a virtual key that ends\n\
-        with it, and the credential itself never leaves keyreeve.\n\n\
+        Then keyreeve becomes the program. With --gateway it stays beside it: the program gets a\n\
+        virtual key that ends with it, and the credential itself never leaves keyreeve.\n\n\
         Examples:\n  \
         keyreeve exec --native -- claude                     your own login pays\n  \
         keyreeve exec --profile work -- claude -p hi\n  \
