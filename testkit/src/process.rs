@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
+pub use rustix::process::Signal;
 use serde_json::Value;
 
 /// A daemon may take this long until it is ready.
@@ -37,6 +38,8 @@ pub struct Output {
     pub stdout: String,
     /// What it said to the person.
     pub stderr: String,
+    /// Whether the system wrote its memory down as it died.
+    pub core_dumped: bool,
 }
 
 /// A daemon that has said that it is ready.
@@ -78,7 +81,12 @@ impl Process {
 
     /// Asks it to end, with SIGTERM.
     pub fn terminate(&self) {
-        rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM)
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal)
             .expect("a process that was not waited for can be signalled");
     }
 
@@ -96,6 +104,7 @@ impl Process {
             code: code(status),
             stdout: text(&self.stdout),
             stderr: text(&self.stderr),
+            core_dumped: status.core_dumped(),
         }
     }
 
@@ -180,6 +189,11 @@ impl Running {
     /// Asks it to end with SIGTERM; [`Running::wait`] sees how it does.
     pub fn terminate(&self) {
         self.process.terminate();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// Ends it with SIGKILL and waits until it is gone.

@@ -1,7 +1,8 @@
 //! `helper` and `credential`: a key for whoever may have it, and nothing at all for everybody else.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::leakscan::{self, LeakScan};
 use keyreeve_testkit::process::Output;
+use keyreeve_testkit::skip;
 use keyreeve_testkit::upstream::{Decoy, Scripted, Step};
 use serde_json::json;
 
@@ -160,6 +162,38 @@ fn la_07_who_took_the_port_gets_no_key() {
         }
         leakscan::assert_none(&LeakScan::of([&canary]).bytes("the squatter", &said));
     }
+}
+
+/// On the other loopback address too: who holds one of the two keeps the gateway from starting, and gets no key.
+#[test]
+fn la_07_who_took_the_other_loopback_address_gets_no_key() {
+    let Ok(squatter) = TcpListener::bind("[::1]:0") else {
+        skip!("this machine has no [::1]");
+    };
+    let address = squatter.local_addr().unwrap();
+    let (case, canary) = Case::with_profile();
+    let both = format!("localhost:{}", address.port());
+    let refused = case.run(&["serve", "--listen", &both]).expect_code(1);
+    assert!(refused.stderr.contains("is taken"), "{}", refused.stderr);
+    prints_nothing(case.run(&["helper", "--profile", "work"]), 4);
+
+    Serving::start(&case).kill();
+    lead_to(&case, address);
+    // It goes on listening, without a word to whoever comes next.
+    let first = squatter.try_clone().unwrap();
+    let taken = std::thread::spawn(move || {
+        let (mut stream, _) = first.accept().unwrap();
+        let mut bytes = Vec::new();
+        let _until_it_gave_up = stream.read_to_end(&mut bytes);
+        bytes
+    });
+    let told = prints_nothing(case.run(&["helper", "--profile", "work"]), 4);
+    assert!(told.contains(&address.to_string()), "{told}");
+    let said = taken.join().unwrap();
+    let text = String::from_utf8_lossy(&said).to_lowercase();
+    assert!(text.starts_with("get /healthz?nonce="), "{text}");
+    assert!(!text.contains("krv_"), "{text}");
+    leakscan::assert_none(&LeakScan::of([&canary]).bytes("the squatter", &said));
 }
 
 #[test]

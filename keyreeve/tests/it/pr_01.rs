@@ -8,10 +8,11 @@ use keyreeve_testkit::leakscan::{self, Hit, LeakScan};
 
 use crate::case::{Case, ends};
 use crate::day::{Day, Planted};
+use crate::lying::Lying;
 use crate::serving::{Serving, message};
 
 /// Turns on all that could make a program say more than it should.
-const LOUD: [(&str, &str); 3] = [
+pub(crate) const LOUD: [(&str, &str); 3] = [
     ("RUST_LOG", "trace"),
     ("RUST_BACKTRACE", "full"),
     ("KEYREEVE_LOG", "trace"),
@@ -67,6 +68,88 @@ fn pr_01_the_instance_secret_stays_in_its_file() {
     assert_eq!(places, [file.to_str().unwrap()]);
     let _ended = serving.end();
     leakscan::assert_none(&scan.path(case.home.path()));
+}
+
+/// Every command that looks at a machine, moves in, asks an upstream or hands a credential on.
+#[test]
+fn pr_01_what_lies_on_a_machine_is_told_to_nobody() {
+    let machine = Lying::new();
+    assert!(machine.count() >= 12);
+    for arguments in [
+        &["status"][..],
+        &["status", "--for", "sdk-python"],
+        &["doctor"],
+        &["doctor", "--run-helpers"],
+        &["check", "leased", "refers", "vault", "own"],
+        &["ask", "--profile", "vault", "hi"],
+        &["ask", "--profile", "leased", "hi"],
+        &["ask", "--profile", "refers", "hi"],
+        &["exec", "--profile", "leased", "--", "tool"],
+        &["exec", "--native", "--", "claude"],
+        &["env", "--profile", "direct"],
+        &["env", "--profile", "direct", "--reveal"],
+        &["import", "clawdbot", "--dry-run"],
+        &["import", "clawdbot"],
+        &["import", "openclaw"],
+        &["import", "claude-code"],
+        &["import", "anthropic-profiles"],
+        &["profile", "list"],
+        &["attempts"],
+        &["helper", "--profile", "leased"],
+        &["credential", "--profile", "refers"],
+    ] {
+        machine.run_each_way(arguments, None);
+        machine.assert_clean();
+    }
+    for secret in ["leased", "direct"] {
+        machine.run_each_way(&["profile", "show", secret], None);
+    }
+    assert!(machine.was_sent(&machine.leased), "nothing was asked");
+    assert_eq!(machine.seen_by("tool"), None, "a leased secret is for keys");
+    let nothing = Some(String::new());
+    assert_eq!(machine.seen_by("claude"), nothing, "it has its own login");
+    assert_eq!(
+        machine.seen_by("vault"),
+        nothing,
+        "it prints its own secret"
+    );
+}
+
+#[test]
+fn pr_01_a_direct_secret_is_where_it_was_asked_for_and_nowhere_else() {
+    let machine = Lying::new();
+    let exec = ["exec", "--profile", "direct", "--", "tool"];
+    let _started = machine.run(&exec, None).expect_code(0);
+    let given = format!("ANTHROPIC_API_KEY={}\n", machine.direct.value());
+    assert!(
+        machine.seen_by("tool") == Some(given),
+        "another secret, or none"
+    );
+
+    let helper = machine.run(&["helper", "--profile", "direct"], Some(&machine.direct));
+    let line = format!("{}\n", machine.direct.value());
+    assert!(helper.expect_code(0).stdout == line, "another line");
+    let credential = ["credential", "--json", "--profile", "direct"];
+    ends(machine.run(&credential, Some(&machine.direct)), 0);
+    machine.assert_clean();
+
+    let serving = Serving::start(&machine.case);
+    for arguments in [
+        &["helper", "--profile", "leased"][..],
+        &["credential", "--json", "--profile", "leased"],
+        &["profile", "link", "leased"],
+    ] {
+        ends(machine.run(arguments, None), 0);
+    }
+    let linked = machine.case.home.user_home();
+    let linked = linked.join(".config/anthropic/credentials/leased.json");
+    let linked: serde_json::Value = serde_json::from_slice(&fs::read(linked).unwrap()).unwrap();
+    let token = linked["access_token"].as_str().unwrap();
+    assert!(token.starts_with("krv_"), "no virtual key");
+    machine.assert_clean();
+    ends(machine.run(&["profile", "unlink", "leased"], None), 0);
+    let _ended = serving.end();
+    machine.assert_clean();
 }
 
 /// Whether a key was found where it is shown: on the standard output of the command that made it.

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use keyreeve_testkit::process::{Output, Running};
+use keyreeve_testkit::process::{Output, Running, Signal};
 use keyreeve_testkit::wire::{self, Answer};
 use serde_json::{Value, json};
 
@@ -74,6 +74,15 @@ impl Serving {
     pub(crate) fn end(self) -> Output {
         self.running.terminate();
         self.running.wait(END_LIMIT).expect_code(0)
+    }
+
+    /// Sends it a signal of which it dies, and gives what it left. Rust's own handler of SIGSEGV and SIGBUS lets the
+    /// first one pass that no instruction caused, and is gone for the second.
+    pub(crate) fn crash(self, signal: Signal) -> Output {
+        self.running.signal(signal);
+        std::thread::sleep(Duration::from_millis(100));
+        self.running.signal(signal);
+        self.running.wait(END_LIMIT)
     }
 
     /// Ends it with SIGKILL.

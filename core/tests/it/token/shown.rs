@@ -1,11 +1,11 @@
-//! What of a token is shown (PR-06).
+//! PR-06: what of a token is shown.
 
 use super::*;
 
 const BODY: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 #[test]
-fn at_most_the_prefix_and_the_last_four_for_every_family_and_length() {
+fn pr_06_at_most_the_prefix_and_the_last_four_for_every_family_and_length() {
     let prefixes = PREFIXES.into_iter().chain([("", Family::Opaque)]);
     for (prefix, family) in prefixes {
         let start = if family == Family::Opaque {
@@ -35,7 +35,7 @@ fn at_most_the_prefix_and_the_last_four_for_every_family_and_length() {
 }
 
 #[test]
-fn an_end_that_could_speak_to_a_terminal_is_left_out() {
+fn pr_06_an_end_that_could_speak_to_a_terminal_is_left_out() {
     for end in ["\u{1b}[2J", "a\u{202e}bc", "äöüß", "a\nbc"] {
         let value = token("api03-", &["a".repeat(95).as_str(), end].concat());
         assert_eq!(redact(&value), token("api03-", "…"));

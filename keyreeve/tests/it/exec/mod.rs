@@ -1,7 +1,7 @@
 //! `exec` and `env`: one credential for a program, and who pays said before it starts.
 
 mod assignments;
-mod payer;
+pub(crate) mod payer;
 mod project;
 mod start;
 
@@ -16,18 +16,18 @@ use keyreeve_testkit::process::Output;
 use crate::case::{Case, check, ends};
 
 /// Prints what it was started with.
-pub(super) const TELLS: &str = "#!/bin/sh\nenv | grep -E '^(ANTHROPIC|CLAUDE|AWS|MINE|OTHER)' | sort\nfor word; do echo \"[$word]\"; done\n";
+pub(crate) const TELLS: &str = "#!/bin/sh\nenv | grep -E '^(ANTHROPIC|CLAUDE|AWS|MINE|OTHER)' | sort\nfor word; do echo \"[$word]\"; done\n";
 
 /// A machine with programs of its own on its `PATH`.
-pub(super) struct Machine {
-    pub(super) case: Case,
-    pub(super) key: Canary,
+pub(crate) struct Machine {
+    pub(crate) case: Case,
+    pub(crate) key: Canary,
 }
 
 impl Machine {
     /// A machine with `claude` and a profile `work` whose secret programs may have. The secret is not looked for
     /// afterwards, since programs here print it.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let machine = Self {
             case: Case::new(),
             key: Canary::api_key("exec"),
@@ -38,43 +38,43 @@ impl Machine {
         machine
     }
 
-    pub(super) fn bin(&self) -> PathBuf {
+    pub(crate) fn bin(&self) -> PathBuf {
         self.case.home.path().join("bin")
     }
 
-    pub(super) fn program(&self, name: &str, script: &str) {
+    pub(crate) fn program(&self, name: &str, script: &str) {
         fs::create_dir_all(self.bin()).unwrap();
         write_program(&self.bin().join(name), script);
     }
 
-    pub(super) fn profile(&self, name: &str, arguments: &[&str], secret: &str) {
+    pub(crate) fn profile(&self, name: &str, arguments: &[&str], secret: &str) {
         let words = [&["profile", "add", name, "--stdin"], arguments].concat();
         ends(self.case.feed(&words, secret), 0);
     }
 
-    pub(super) fn file(&self, path: &str, text: &str) {
+    pub(crate) fn file(&self, path: &str, text: &str) {
         let path = self.case.home.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    pub(super) fn login(&self) {
+    pub(crate) fn login(&self) {
         let text = r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "b", "expiresAt": 1, "scopes": ["user:inference"]}}"#;
         self.file("home/.claude/.credentials.json", text);
     }
 
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.case.command(arguments);
         command.env("PATH", format!("{}:/usr/bin:/bin", self.bin().display()));
         command
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.case.home.run(&mut self.command(arguments))
     }
 
     /// What was done, with the key by its name.
-    pub(super) fn check(&self, name: &str, output: Output) {
+    pub(crate) fn check(&self, name: &str, output: Output) {
         let output = Output {
             stdout: output.stdout.replace(self.key.value(), "[SECRET]"),
             ..output
@@ -84,13 +84,13 @@ impl Machine {
     }
 }
 
-pub(super) fn write_program(path: &Path, script: &str) {
+pub(crate) fn write_program(path: &Path, script: &str) {
     fs::write(path, script).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Every way to pay by a variable, all at once.
-pub(super) fn with_rivals(mut command: Command) -> Command {
+pub(crate) fn with_rivals(mut command: Command) -> Command {
     for name in [
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_AUTH_TOKEN",

@@ -115,7 +115,7 @@ fn su_01_another_payer_than_the_one_expected_is_refused() {
 }
 
 /// The token of a person's own plan in the store, as `claude setup-token` makes one.
-fn keep_setup_token(machine: &Machine, token: &Canary) {
+pub(crate) fn keep_setup_token(machine: &Machine, token: &Canary) {
     let root = machine.case.home.keyreeve_home();
     let places = Places {
         data: root.join("data"),
