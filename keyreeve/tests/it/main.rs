@@ -8,6 +8,7 @@
 
 mod ask;
 mod bi_01;
+mod bi_02;
 mod case;
 mod check;
 mod co_01;
