@@ -48,7 +48,7 @@ fn path(world: &World) -> Result<(), CommandError> {
     };
     match world.output.format() {
         Format::Json => world.output.document(&paths)?,
-        Format::Human => world.output.data(&paths.config_file)?,
+        Format::Human => world.output.line(&paths.config_file)?,
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ fn tell(reading: &Reading, view: &ReadingView, world: &World) -> Result<(), Comm
         .map(|g| format!(", generation {g}"))
         .unwrap_or_default();
     output.headline(&format!("{}{generation}", reading.family))?;
-    let line = |name: &str, value: &str| output.data(&format!("{name:<12} {value}"));
+    let line = |name: &str, value: &str| output.line(&format!("{name:<12} {value}"));
     if let (Some(body), Some(whole)) = (view.body_chars, view.clean_chars) {
         line(
             "length",

@@ -260,7 +260,7 @@ fn show(name: &Name, world: &World) -> Result<(), CommandError> {
                 .map_or_else(|| "no".to_owned(), to_the_minute),
         ),
     ] {
-        world.output.data(&format!("{what:<12} {value}"))?;
+        world.output.line(&format!("{what:<12} {value}"))?;
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ fn tell(info: &Info, world: &World) -> Result<(), CommandError> {
             ),
         ),
     ] {
-        world.output.data(&format!("{what:<12} {value}"))?;
+        world.output.line(&format!("{what:<12} {value}"))?;
     }
     if info.master_key_may_be_swapped {
         world.output.note(

@@ -1,6 +1,6 @@
 //! The only file that prints: standard output is data, standard error is talk.
 //!
-//! Invariants: text is made inert line by line before it is written, JSON is plain ASCII, and nothing is understood by
+//! Invariants: text is made inert before it is written, and what is one line stays one, whatever path or name is in it; JSON is plain ASCII, and nothing is understood by
 //! colour alone. A secret is written only by [`Output::reveal`] and [`Output::reveal_document`], to standard output, once.
 
 mod table;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Effects, Style};
 use keyreeve_broker::view::Document;
-use keyreeve_core::inert::inert;
+use keyreeve_core::inert::{LONGEST_LINE, inert, inert_line};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
 use keyreeve_os::world;
@@ -142,6 +142,11 @@ impl Output {
         stdout.flush()
     }
 
+    /// Writes data that is one line, whatever path or name stands in it.
+    pub(crate) fn line(&self, text: &str) -> io::Result<()> {
+        self.data(&inert_line(text, LONGEST_LINE))
+    }
+
     /// Writes a piece of data that others wrote, without ending the line: each character is made inert by itself, so that
     /// no escape sequence comes together out of two pieces.
     pub(crate) fn piece(&self, text: &str) -> io::Result<()> {
@@ -182,7 +187,7 @@ impl Output {
 
     fn lines_of(&self, text: &str, hang: &str, style: Style) -> io::Result<()> {
         let style = self.stdout.paint.style(style);
-        let text = inert(text);
+        let text = inert_line(text, LONGEST_LINE);
         let mut stdout = self.stdout.to.lock();
         for line in wrap::wrapped(&text, hang, self.columns) {
             writeln!(stdout, "{style}{line}{style:#}")?;
@@ -305,7 +310,7 @@ impl Output {
         let _gone = writeln!(
             self.stderr.to.lock(),
             "{style}{label}{style:#} {}",
-            inert(text)
+            inert_line(text, LONGEST_LINE)
         );
     }
 }

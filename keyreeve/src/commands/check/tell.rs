@@ -21,7 +21,7 @@ pub(super) fn one(checked: &CheckedView, world: &World) -> Result<(), CommandErr
         .output
         .headline(&format!("{}: {}{until}", checked.profile, checked.words))?;
     for (what, value) in lines(checked) {
-        world.output.data(&format!("  {what:<12} {value}"))?;
+        world.output.line(&format!("  {what:<12} {value}"))?;
     }
     Ok(())
 }

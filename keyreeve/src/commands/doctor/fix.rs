@@ -118,7 +118,7 @@ fn amend(
     let text = with_lines(amendment.text(), &accepted);
     let day = snapshot.now.strftime("%Y-%m-%d").to_string();
     let copy = amendment.replace(&text, &format!("keyreeve-{day}"))?;
-    output.data(&format!("{path} is changed; as it was: {}", copy.display()))?;
+    output.line(&format!("{path} is changed; as it was: {}", copy.display()))?;
     output.note(
         "the credential still stands in the comment and in the copy: delete both once all works",
     );
@@ -127,10 +127,9 @@ fn amend(
 }
 
 fn show(path: &str, line: usize, proposal: &Proposal, world: &World) -> Result<(), CommandError> {
-    Ok(world.output.data(&format!(
-        "--- {path}:{line}\n-{}\n+{}",
-        proposal.before, proposal.after
-    ))?)
+    world.output.line(&format!("--- {path}:{line}"))?;
+    let change = format!("-{}\n+{}", proposal.before, proposal.after);
+    Ok(world.output.data(&change)?)
 }
 
 /// The text with some of its lines replaced; every other byte stays.

@@ -64,12 +64,12 @@ fn tell(view: &FindingsView, world: &World) -> Result<(), CommandError> {
             "{} {}: {}",
             finding.code, finding.severity, finding.place
         ))?;
-        output.data(&format!("  {}", finding.sentence))?;
+        output.line(&format!("  {}", finding.sentence))?;
         let mend = finding.command.as_ref().or(finding.advice.as_ref());
         if let Some(mend) = mend {
-            output.data(&format!("  mend: {mend}"))?;
+            output.line(&format!("  mend: {mend}"))?;
         }
-        output.data(&format!("  page: {}", finding.page))?;
+        output.line(&format!("  page: {}", finding.page))?;
     }
     for path in &view.not_looked_at {
         output.note(&format!(

@@ -16,9 +16,9 @@ pub(super) fn show(view: &ImportView, world: &World) -> Result<(), CommandError>
         };
         world
             .output
-            .data(&format!("{word:<10} {what}, {}", entry.path))?;
+            .line(&format!("{word:<10} {what}, {}", entry.path))?;
         for line in lines(entry) {
-            world.output.data(&format!("{:<10} {line}", ""))?;
+            world.output.line(&format!("{:<10} {line}", ""))?;
         }
     }
     for note in &view.notes {

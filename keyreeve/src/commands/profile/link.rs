@@ -111,7 +111,7 @@ pub(super) fn link(name: &Name, key: Option<&Name>, world: &World) -> Result<(),
         })?,
         Format::Human => {
             for file in &written {
-                world.output.data(&file.display().to_string())?;
+                world.output.line(&file.display().to_string())?;
             }
             world.output.note(&format!(
                 "the SDKs and Claude Code find the gateway by this profile, with key `{key}`"

@@ -114,7 +114,7 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
     let mark = if view.default { " (default)" } else { "" };
     world.output.headline(&format!("{}{mark}", view.name))?;
     for (what, value) in lines {
-        world.output.data(&format!("{what:<12} {value}"))?;
+        world.output.line(&format!("{what:<12} {value}"))?;
     }
     warn_of_ends(slice::from_ref(find(&known.policy, name)?), world);
     Ok(())

@@ -98,7 +98,7 @@ fn told(
     match world.output.format() {
         Format::Json => world.output.document(&Installed { unit, commands })?,
         Format::Human => {
-            world.output.data(&unit.display().to_string())?;
+            world.output.line(&unit.display().to_string())?;
             world.output.note(note);
             for command in commands {
                 world.output.hint(command);
