@@ -26,6 +26,7 @@ mod la_01;
 mod la_03;
 mod la_05;
 mod la_06;
+mod la_09;
 mod la_10;
 mod link;
 mod logins;
