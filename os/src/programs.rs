@@ -1,8 +1,12 @@
 //! Finds a program as a shell does, except in the working directory: what lies there may be somebody else's.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+
+/// Where programs lie when nothing else is said.
+const USUAL: &str = "/usr/bin:/bin";
 
 /// Why a program cannot be started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +44,20 @@ pub fn locate(name: &str, path: &str) -> Result<PathBuf, Missing> {
     }
 }
 
+/// A value of `PATH` without the entries that mean the working directory, for programs that we start: what they start in
+/// turn does not come from there either.
+pub fn without_working_directory(path: &str) -> OsString {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    // They were split at the mark that joining would stumble over.
+    let left = std::env::join_paths(folders).unwrap_or_default();
+    if left.is_empty() {
+        // An empty value means the working directory too.
+        OsString::from(USUAL)
+    } else {
+        left
+    }
+}
+
 fn is_program(file: &Path) -> bool {
     file.is_file() && access(file, Access::EXEC_OK).is_ok()
 }
@@ -64,6 +82,18 @@ mod tests {
         }
         assert_eq!(find("./sh", "/bin"), None);
         assert_eq!(find("bin/sh", "/"), None);
+    }
+
+    #[test]
+    fn what_is_started_does_not_look_there_either() {
+        for (path, left) in [
+            (".::/usr/bin:./x:rel:/bin:", "/usr/bin:/bin"),
+            ("/usr/bin", "/usr/bin"),
+            (".", USUAL),
+            ("", USUAL),
+        ] {
+            assert_eq!(without_working_directory(path), left, "{path}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Runs helpers as Claude Code does, because a person asked to know how they fare (docs/facts.md#claude-code).
+//! Runs helpers as Claude Code does, but for nothing out of the working directory, because a person asked to know how they fare (docs/facts.md#claude-code).
 //!
 //! Invariants: what a helper prints is judged and wiped, never kept or shown; one that a project names is never run.
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 use keyreeve_core::claude_code::{HelperSetting, Scope, SettingsState};
 use keyreeve_core::finding::{HelperOutcome, HelperRun};
 use keyreeve_core::snapshot::Snapshot;
+use keyreeve_os::programs::without_working_directory;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
@@ -33,7 +34,7 @@ pub async fn run_helpers(snapshot: &Snapshot) -> Vec<HelperRun> {
             && !helper.command.judge().trim().is_empty()
         {
             let started = Instant::now();
-            let outcome = timeout(TIME_LIMIT, run(helper))
+            let outcome = timeout(TIME_LIMIT, run(helper, snapshot))
                 .await
                 .unwrap_or(HelperOutcome::Endless);
             runs.push(HelperRun {
@@ -47,8 +48,12 @@ pub async fn run_helpers(snapshot: &Snapshot) -> Vec<HelperRun> {
     runs
 }
 
-async fn run(helper: &HelperSetting) -> HelperOutcome {
-    let spawned = Command::new("/bin/sh")
+async fn run(helper: &HelperSetting, snapshot: &Snapshot) -> HelperOutcome {
+    let mut command = Command::new("/bin/sh");
+    if let Some(path) = snapshot.environment.get("PATH") {
+        command.env("PATH", without_working_directory(path));
+    }
+    let spawned = command
         .arg("-c")
         .arg(helper.command.judge())
         .stdin(Stdio::null())

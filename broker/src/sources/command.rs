@@ -1,8 +1,8 @@
 //! A secret printed by a program, such as a password manager's command line.
 //!
-//! Invariants: the program is started directly, never through a shell, and is shown no other profile's secret; it has 60
-//! seconds; what it prints is used for 5 minutes, zeroed when it is replaced, and never shown; leases that need it at once
-//! share one run.
+//! Invariants: the program is started directly, never through a shell, and is shown no other profile's secret; nothing it
+//! starts by its name comes out of the working directory; it has 60 seconds; what it prints is used for 5 minutes,
+//! zeroed when it is replaced, and never shown; leases that need it at once share one run.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -13,7 +13,9 @@ use std::time::Duration;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::Fingerprint;
+use keyreeve_core::snapshot::Environment;
 use keyreeve_core::token::looks_like_a_key;
+use keyreeve_os::programs::without_working_directory;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -83,7 +85,7 @@ impl Program<'_> {
             return judged(profile, &kept.printed, self.provenance);
         }
         *kept = None;
-        let printed = run(self.argv, &others_secrets(broker)).await?;
+        let printed = run(self.argv, &others_secrets(broker), &broker.environment).await?;
         let credential = judged(profile, &printed, self.provenance)?;
         *kept = Some(Kept {
             argv: self.argv.to_vec(),
@@ -131,7 +133,11 @@ fn others_secrets(broker: &Broker) -> Vec<String> {
     referred.chain(with_keys).map(ToOwned::to_owned).collect()
 }
 
-async fn run(argv: &[String], hidden: &[String]) -> Result<Zeroizing<String>, SourceError> {
+async fn run(
+    argv: &[String],
+    hidden: &[String],
+    environment: &Environment,
+) -> Result<Zeroizing<String>, SourceError> {
     let program = argv.first().cloned().unwrap_or_default();
     let failed = |what| SourceError::Command {
         program: program.clone(),
@@ -140,6 +146,9 @@ async fn run(argv: &[String], hidden: &[String]) -> Result<Zeroizing<String>, So
     let mut command = Command::new(&program);
     for variable in hidden {
         command.env_remove(variable);
+    }
+    if let Some(path) = environment.get("PATH") {
+        command.env("PATH", without_working_directory(path));
     }
     let mut child = command
         .args(argv.get(1..).unwrap_or_default())
