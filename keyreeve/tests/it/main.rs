@@ -47,5 +47,6 @@ mod standings;
 mod store;
 mod strace;
 mod supervised;
+mod su_01;
 mod unit;
 mod who;
