@@ -21,7 +21,7 @@ use self::destination::Destination;
 use self::lend::Period;
 pub(super) use self::patience::hand;
 use self::patience::{Teller, Told};
-use super::profile;
+use super::{key, profile};
 use crate::error::{CommandError, Exit};
 use crate::places::Places;
 use crate::running::{self, Acceptance, Gateway, Running, Unproved};
@@ -180,6 +180,10 @@ fn marked(
     let store = world.store()?;
     let policy = store.policy()?;
     let profile = profile::find(&policy, name)?.clone();
+    // Neither a gateway nor a mark would help: it is not told to try them.
+    if profile.is_plan_login() {
+        return Err(key::plan_login(name));
+    }
     match profile.handing {
         Handing::Leased => return Ok(None),
         Handing::Direct => {}
