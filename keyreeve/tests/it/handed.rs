@@ -164,6 +164,16 @@ fn la_07_who_took_the_port_gets_no_key() {
     }
 }
 
+/// A port that somebody holds and would share is not shared.
+#[test]
+fn la_07_no_port_is_shared_with_who_would_share_it() {
+    let (case, squatter) = (Case::new(), Decoy::sharing());
+    let address = squatter.address().to_string();
+    let refused = case.run(&["serve", "--listen", &address]).expect_code(1);
+    assert!(refused.stderr.contains("is taken"), "{}", refused.stderr);
+    squatter.assert_untouched();
+}
+
 /// On the other loopback address too: who holds one of the two keeps the gateway from starting, and gets no key.
 #[test]
 fn la_07_who_took_the_other_loopback_address_gets_no_key() {

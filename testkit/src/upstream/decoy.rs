@@ -1,6 +1,8 @@
 //! A listener that nobody may ever talk to.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+
+use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 
 use super::scripted::Scripted;
 
@@ -11,6 +13,11 @@ impl Decoy {
     /// Starts to listen.
     pub fn start() -> Self {
         Self(Scripted::start(|_| Vec::new()))
+    }
+
+    /// Starts to listen on a port that it lets others share, as one does who waits for part of their connections.
+    pub fn sharing() -> Self {
+        Self(Scripted::listening(shared_port(), |_| Vec::new()))
     }
 
     /// Where it listens.
@@ -38,4 +45,15 @@ impl Decoy {
             "the decoy was talked to; bytes by connection: {sizes:?}"
         );
     }
+}
+
+fn shared_port() -> TcpListener {
+    let open = || {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        sockopt::set_socket_reuseport(&socket, true)?;
+        bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        listen(&socket, 8)?;
+        Ok::<_, rustix::io::Errno>(socket)
+    };
+    open().expect("loopback has a free port").into()
 }

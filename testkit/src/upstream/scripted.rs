@@ -68,6 +68,14 @@ impl Scripted {
     pub fn start(script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        Self::listening(listener, script)
+    }
+
+    /// As [`Scripted::start`], on a socket that listens already.
+    pub(super) fn listening(
+        listener: TcpListener,
+        script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
