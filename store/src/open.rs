@@ -75,9 +75,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// Says whether there is a store, without making one.
+    /// Says whether there is a store, without making one. One that cannot be looked for may be there: then opening it
+    /// says what is wrong, since bindings and rules must not be lost in silence.
     pub fn is_made(places: &Places) -> bool {
-        places.data.join(sqlite::FILE).exists()
+        places.data.join(sqlite::FILE).try_exists().unwrap_or(true)
     }
 
     /// Opens the store, making it (and its master key) where there is none yet.

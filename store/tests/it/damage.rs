@@ -1,7 +1,7 @@
 //! What is damaged, missing, weak or newer is refused, and nothing is ever made over it.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use keyreeve_os::files::FileError;
 use keyreeve_store::{Durability, Error, Places, Store};
@@ -245,4 +245,19 @@ fn a_store_whose_making_was_cut_short_is_made_again() {
     let store = bed.open();
     store.verify().unwrap();
     assert!(!bed.places.data.join("keyreeve.db.new").exists());
+}
+
+#[test]
+fn a_store_that_cannot_be_looked_for_is_not_taken_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places {
+        data: folder.path().join("data"),
+        keys: folder.path().join("keys"),
+    };
+    assert!(!Store::is_made(&places), "there is nothing");
+    symlink("data", &places.data).unwrap();
+    assert!(
+        Store::is_made(&places),
+        "a link to itself hides what is there"
+    );
 }
