@@ -43,7 +43,7 @@ pub(super) fn run(bind: &Bind, world: &World) -> Result<(), CommandError> {
     if world.output.format() == Format::Json {
         return Ok(world.output.document(&view)?);
     }
-    let told = format!("{} is bound to {}", view.directory, bound_to(&view));
+    let told = format!("{} is bound: {}", view.directory, bound_to(&view));
     world.output.note(&from_home(&told, home(world)));
     Ok(())
 }
