@@ -85,8 +85,8 @@ impl Files {
         }
     }
 
-    /// Looks at a file that programs write and that grows, such as a shell's history: up to [`LONG`] bytes, and what is
-    /// no UTF-8 becomes U+FFFD.
+    /// Looks at a file that may be long or no clean text, such as a shell's history or settings that their program reads
+    /// all the same: up to [`LONG`] bytes, and what is no UTF-8 becomes U+FFFD.
     pub fn look_long(&self, path: &Path) -> Seen {
         match self {
             Self::OfMachine => read(path, long_text),

@@ -120,7 +120,8 @@ impl Looker<'_> {
     }
 
     fn settings_file(&self, scope: Scope, path: &Path) -> Option<SettingsFile> {
-        let state = match self.files.look(path) {
+        // As Claude Code reads it: of any size, and whatever its bytes are (docs/facts.md#claude-code-files).
+        let state = match self.files.look_long(path) {
             Seen::Nothing => return None,
             Seen::Unreadable => SettingsState::Unreadable,
             Seen::Text(seen) => parsed(&seen.text),

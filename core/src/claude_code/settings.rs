@@ -126,6 +126,8 @@ impl Settings {
     /// # Errors
     /// [`Damage`] where it is no JSON object, or a setting that is looked for has the wrong type.
     pub fn parse(text: &str) -> Result<Self, Damage> {
+        // Claude Code does so too (docs/facts.md#claude-code-files).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
             return Ok(Self::default());
         }

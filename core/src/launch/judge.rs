@@ -71,6 +71,7 @@ fn check(planned: &Snapshot, plan: &Plan, target: &Target) -> Result<Resolution,
         let resolution = resolve(planned, *client);
         login_is_there(planned, &resolution, plan)?;
         nothing_else(&resolution, plan)?;
+        nothing_unread(&resolution, plan)?;
         that_itself(planned, &resolution, plan)?;
         last = Some(resolution);
     }
@@ -152,6 +153,14 @@ fn nothing_else(resolution: &Resolution, plan: &Plan) -> Result<(), Refusal> {
         Some(moved) if !is_meant(moved.base_url.as_deref(), &moved.place, plan) => {
             Err(rival(&moved.place, Does::Moves))
         }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// No file that could decide otherwise is unknown. Where the host manages, no file decides.
+fn nothing_unread(resolution: &Resolution, plan: &Plan) -> Result<(), Refusal> {
+    match &resolution.unread {
+        Some(path) if !plan.is_managed() => Err(Refusal::Unread { path: path.clone() }),
         Some(_) | None => Ok(()),
     }
 }

@@ -77,6 +77,12 @@ pub enum Refusal {
         /// Why.
         why: Flaw,
     },
+    /// Settings that the program would read cannot be read by us.
+    #[error("{path} cannot be read, so that what it sets is not known")]
+    Unread {
+        /// The file.
+        path: String,
+    },
     /// There is no login.
     #[error("Claude Code has no login here")]
     NoLogin,
@@ -185,6 +191,7 @@ impl Refusal {
             | Self::NativeElsewhere { .. }
             | Self::Project { .. }
             | Self::Rival { .. }
+            | Self::Unread { .. }
             | Self::Bare { .. }
             | Self::SettingsInFile { .. }
             | Self::Unexpected(_) => Lacks::Permission,
@@ -216,6 +223,7 @@ impl Refusal {
             Self::Cloud { .. }
             | Self::NativeElsewhere { .. }
             | Self::Unusable { .. }
+            | Self::Unread { .. }
             | Self::NoLogin
             | Self::NotUsed { .. }
             | Self::Unexpected(_) => Vec::new(),
@@ -242,6 +250,7 @@ impl Refusal {
             Self::NativeElsewhere { .. } => {
                 Some("keyreeve exec --profile NAME -- PROGRAM".to_owned())
             }
+            Self::Unread { .. } => Some("keyreeve doctor".to_owned()),
             Self::Rival { .. }
             | Self::Unusable { .. }
             | Self::Bare { .. }

@@ -89,7 +89,8 @@ impl Expected {
 impl Expected {
     /// Judges as [`Self::met_by`], but takes a profile for met also where another client would send that profile's own
     /// credential: surely, where it reads the very place the profile does; likely, where what is shown of the token is the
-    /// same. A secret that comes to light only when it is fetched is never taken for the profile's.
+    /// same. A secret that comes to light only when it is fetched is never taken for the profile's. Nobody is taken for
+    /// met while a settings file that the client would read cannot be read by us.
     ///
     /// # Errors
     /// [`Unexpected`], which says who would pay instead.
@@ -98,6 +99,9 @@ impl Expected {
         resolution: &Resolution,
         snapshot: &Snapshot,
     ) -> Result<Sureness, Unexpected> {
+        if resolution.unread.is_some() {
+            return Err(self.unmet(resolution.headline()));
+        }
         let Self::Profile(name) = self else {
             return self.met_by(resolution).map(|()| resolution.payer.sure);
         };

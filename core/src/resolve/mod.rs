@@ -25,6 +25,8 @@ pub use self::place::Place;
 pub use self::reading::Flaw;
 pub use self::rung::{Fills, Header, Method, PassedOver, Rung, Slot, State};
 
+use crate::claude_code::{SettingsFile, SettingsState};
+use crate::inert::{LONGEST_LINE, inert_line};
 use crate::snapshot::Snapshot;
 
 use self::climb::Climb;
@@ -46,6 +48,8 @@ pub struct Resolution {
     pub payer: Payer,
     /// Why nothing would be sent, in words; none where a request goes out.
     pub sends_nothing: Option<String>,
+    /// A settings file that the client would read and we cannot: what it sets may decide otherwise.
+    pub unread: Option<String>,
     /// Every rung that the client would look at, the strongest first.
     pub rungs: Vec<Rung>,
     headline: String,
@@ -100,11 +104,35 @@ pub fn resolve(snapshot: &Snapshot, client: Client) -> Resolution {
         Client::SdkPython(_) | Client::SdkTypescript(_) => sdk::climb(snapshot, client),
         Client::Keyreeve => keyreeve::climb(snapshot),
     };
-    finish(client, climb)
+    finish(client, climb, unread(snapshot, client))
 }
 
-fn finish(client: Client, climb: Climb<'_>) -> Resolution {
-    let judged = sentence::judge(client, &climb);
+/// The strongest settings file that the client would read and we cannot.
+fn unread(snapshot: &Snapshot, client: Client) -> Option<String> {
+    let sources = match client {
+        Client::ClaudeCode { sources, .. } => sources,
+        Client::SdkPython(_) | Client::SdkTypescript(_) | Client::Keyreeve => return None,
+    };
+    let is_unread = |file: &&SettingsFile| {
+        sources.include(file.scope)
+            && match file.state {
+                SettingsState::Unreadable => true,
+                SettingsState::Read(_) | SettingsState::Damaged(_) => false,
+            }
+    };
+    let files = snapshot.settings.iter().filter(is_unread);
+    files
+        .min_by_key(|file| (file.scope, &file.path))
+        .map(|file| inert_line(&file.path, LONGEST_LINE).into_owned())
+}
+
+fn finish(client: Client, climb: Climb<'_>, unread: Option<String>) -> Resolution {
+    let mut judged = sentence::judge(client, &climb);
+    if let Some(path) = &unread {
+        judged.payer.sure = Sureness::Likely;
+        let doubt = format!("; {path} cannot be read, so that what it sets is not known");
+        judged.headline.push_str(&doubt);
+    }
     let (x_api_key, authorization) = (climb.x_api_key, climb.authorization);
     let oauth_beta = client.marks_oauth() && climb.is_oauth;
     Resolution {
@@ -115,6 +143,7 @@ fn finish(client: Client, climb: Climb<'_>) -> Resolution {
         moved: climb.destination.moved(),
         payer: judged.payer,
         sends_nothing: judged.sends_nothing,
+        unread,
         rungs: climb.rungs,
         headline: judged.headline,
     }

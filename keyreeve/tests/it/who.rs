@@ -405,3 +405,54 @@ fn the_hook_tells_in_fish_when_the_payer_changes() {
     let load = "$KEYREEVE hook fish | source";
     says_what_changed(&walk(&case, "fish", &["--no-config"], load));
 }
+
+/// Settings that Claude Code reads, however odd they are, and that send everything elsewhere.
+fn odd_settings() -> [(&'static str, Vec<u8>); 3] {
+    let moved = br#"{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}}"#;
+    let with_mark = [b"\xef\xbb\xbf".as_slice(), moved].concat();
+    let no_text = [
+        br#"{"theme": ""#.as_slice(),
+        b"\xff",
+        br#"", "#,
+        &moved[1..],
+    ]
+    .concat();
+    let long = [moved.as_slice(), &vec![b' '; 2 << 20]].concat();
+    [
+        ("a byte order mark", with_mark),
+        ("no UTF-8", no_text),
+        ("two megabytes", long),
+    ]
+}
+
+#[test]
+fn settings_that_only_claude_code_would_read_do_not_hide_where_a_request_goes() {
+    for (what, bytes) in odd_settings() {
+        let case = Case::new();
+        login(&case);
+        let project = case.home.user_home().join("project");
+        settings(&project, "");
+        fs::write(project.join(".claude/settings.json"), bytes).unwrap();
+        let told = run(&case, &["status"]).expect_code(0);
+        assert!(
+            told.stdout.contains("to 127.0.0.1"),
+            "{what}: {}",
+            told.stdout
+        );
+        ends(run(&case, &["guard", "--expect", "plan"]), 8);
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_read_leave_it_open_who_pays() {
+    let case = Case::new();
+    login(&case);
+    let unread = case.home.user_home().join(".claude/settings.json");
+    fs::create_dir(unread).unwrap();
+    check("who_unread", &case, &run(&case, &["status"]));
+    let guard = run(&case, &["guard", "--expect", "plan"]);
+    check("who_unread_guard", &case, &guard);
+    let told = run(&case, &["status", "--json"]).expect_code(0);
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(told["payer"]["sure"], false);
+}

@@ -252,3 +252,19 @@ fn an_older_release_is_kept_from_its_helper() {
     let new = ["exec", "--for", "claude-code@2.1.329", "--", "claude", "-p"];
     assert!(!told(&new).contains("--settings"));
 }
+
+#[test]
+fn a_login_is_not_started_past_settings_that_cannot_be_read() {
+    let machine = Machine::new();
+    machine.login();
+    machine.program("claude", "#!/bin/sh\necho started\n");
+    let folder = machine.case.home.user_home().join(".claude");
+    std::fs::create_dir(folder.join("settings.json")).unwrap();
+    let exec = ["exec", "--native", "--", "claude"];
+    machine.check("exec_unread", machine.run(&exec));
+    // With a profile's key no settings file decides.
+    ends(
+        machine.run(&["exec", "--profile", "work", "--", "claude"]),
+        0,
+    );
+}
