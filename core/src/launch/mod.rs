@@ -17,7 +17,7 @@ mod way;
 
 pub use self::judge::{Judged, judge};
 pub use self::plan::{Assignment, Intention, Plan, Warning, plan};
-pub use self::project::{ProjectSettings, inspect_project};
+pub use self::project::{ProjectSettings, diverted_by_project, inspect_project};
 pub use self::refusal::{Does, Lacks, Offence, Refusal};
 pub use self::rivals::{is_rival, leads_elsewhere};
 pub use self::target::{Program, Target};

@@ -49,6 +49,28 @@ pub fn inspect_project(planned: &Snapshot, plan: &Plan, target: &Target) -> Vec<
         .collect()
 }
 
+/// Finds a setting of the project that leads connections elsewhere, wherever the address that is set leads.
+pub fn diverted_by_project(snapshot: &Snapshot) -> Option<Offence> {
+    let in_file = |file: &SettingsFile| {
+        let settings = match (&file.state, file.scope) {
+            (SettingsState::Read(settings), Scope::Local | Scope::Project) => settings,
+            (SettingsState::Read(_), Scope::Managed | Scope::Flag | Scope::User)
+            | (SettingsState::Damaged(_) | SettingsState::Unreadable, _) => return None,
+        };
+        let diverts = settings.env.iter().find(|variable| {
+            let name = variable.name.as_str();
+            let is_set = !variable.value.judge().trim().is_empty();
+            is_set && (rivals::leads_elsewhere(name) || rivals::diverts(name))
+        })?;
+        Some(Offence {
+            path: file.path.clone(),
+            line: diverts.line,
+            key: Some(format!("env.{}", diverts.name)),
+        })
+    };
+    snapshot.settings.iter().find_map(in_file)
+}
+
 fn of_file(file: &SettingsFile, plan: &Plan) -> Vec<Offence> {
     let offence = |line, key| Offence {
         path: file.path.clone(),

@@ -122,6 +122,11 @@ pub fn leads_elsewhere(name: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
+/// Whether a variable of Claude Code's own leads its connections elsewhere, whatever its base URL says.
+pub(super) fn diverts(name: &str) -> bool {
+    matches!(name, "ANTHROPIC_API_HOST" | "ANTHROPIC_UNIX_SOCKET")
+}
+
 /// Whether a variable only completes a profile of the SDKs.
 pub(super) fn fills_gaps(name: &str) -> bool {
     FILL_GAPS.contains(&name)

@@ -1,11 +1,14 @@
-//! Where the client that asks us for a key will send it, by what its environment says.
+//! Where the client that asks us for a key will send it, by what its environment and Claude Code's settings say.
 //!
 //! Invariant: a place that is not understood is somebody else's.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use keyreeve_core::claude_code::{Mode, SettingSources};
+use keyreeve_core::launch::diverted_by_project;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::snapshot::Environment;
+use keyreeve_core::resolve::{Client, Place, Release, resolve};
+use keyreeve_core::snapshot::{Environment, Snapshot};
 
 use crate::variables;
 
@@ -20,6 +23,59 @@ pub(super) enum Destination {
     Localhost(u16),
     /// To something that is not understood.
     Elsewhere,
+}
+
+/// What settings files say of the destination.
+pub(super) enum Settings {
+    /// Nothing.
+    Silent,
+    /// They set the address.
+    Set {
+        /// Where to.
+        destination: Destination,
+        /// Which file says so, for a person.
+        what: String,
+    },
+    /// Wherever the address leads, what is sent there may reach somebody else.
+    Diverted {
+        /// Which file makes it so, for a person.
+        what: String,
+    },
+}
+
+/// What Claude Code's settings say here, a project's among them: they beat its environment, and the helper it starts sees
+/// nothing of it (docs/facts.md#claude-code-files).
+pub(super) fn said_by_settings(snapshot: &Snapshot) -> Settings {
+    let client = Client::ClaudeCode {
+        release: Release::default(),
+        mode: Mode::Print,
+        sources: SettingSources::ALL,
+    };
+    let resolution = resolve(snapshot, client);
+    if let Some(path) = resolution.unread {
+        let what = format!("{path} cannot be read, so that what it sets is not known");
+        return Settings::Diverted { what };
+    }
+    if let Some(offence) = diverted_by_project(snapshot) {
+        let what = offence.to_string();
+        return Settings::Diverted { what };
+    }
+    let Some(moved) = resolution.moved else {
+        return Settings::Silent;
+    };
+    match moved.place {
+        Place::Setting { .. } => Settings::Set {
+            destination: moved.base_url.map_or(Destination::Elsewhere, |text| {
+                Destination::read(text.trim())
+            }),
+            what: format!("it is set by {}", moved.place),
+        },
+        Place::Variable { .. }
+        | Place::Login { .. }
+        | Place::SdkProfile { .. }
+        | Place::Federation
+        | Place::Profile { .. } => Settings::Silent,
+    }
 }
 
 impl Destination {

@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keyreeve_broker::DirectError;
+use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::profile::{Handing, Name, Profile};
 use keyreeve_core::secret::Secret;
+use keyreeve_core::snapshot::Own;
 use keyreeve_os::deadline::Deadline;
 use keyreeve_store::Policy;
 
-use self::destination::Destination;
+use self::destination::{Destination, Settings, said_by_settings};
 use self::lend::Period;
 pub(super) use self::patience::hand;
 use self::patience::{Teller, Told};
@@ -71,8 +73,37 @@ fn find(
     asker: Asker,
     (world, teller): (&World, &Teller),
 ) -> Result<Handed, CommandError> {
+    let environment = Destination::of(&world.snapshot.environment);
+    let said = match asker {
+        Asker::Alone => said_by_settings(&world.gather(&Arguments::default(), Own::default())),
+        Asker::Told => Settings::Silent,
+    };
+    match said {
+        Settings::Silent => find_for(environment, whose, asker, (world, teller)),
+        Settings::Diverted { what } => Err(CommandError::new(
+            Exit::Policy,
+            "nothing is handed out: settings of the client may lead it elsewhere",
+        )
+        .because([what])
+        .hint("keyreeve doctor")),
+        Settings::Set { destination, what } => find_for(destination, whose, asker, (world, teller))
+            .map_err(|error| {
+                if error.exit() == Exit::Policy {
+                    error.because([what]).hint("keyreeve doctor")
+                } else {
+                    error
+                }
+            }),
+    }
+}
+
+fn find_for(
+    destination: Destination,
+    whose: &Whose,
+    asker: Asker,
+    (world, teller): (&World, &Teller),
+) -> Result<Handed, CommandError> {
     let places = world.places()?;
-    let destination = Destination::of(&world.snapshot.environment);
     let deadline = Deadline::after(LIMIT);
     let period = Period::at(world.snapshot.now, &destination);
     let whose = &named(whose, world)?;
@@ -161,9 +192,7 @@ fn direct(
             Exit::Credential,
             "no gateway runs, and the profile is not one whose secret may be handed out",
         )
-        .because([
-            "a profile is marked for that with `keyreeve profile add NAME --direct`".to_owned(),
-        ])
+        .because(["a profile is marked for that with `keyreeve profile direct NAME`".to_owned()])
         .hint("keyreeve serve --install")),
     }
 }
