@@ -5,6 +5,7 @@ use url::Url;
 use crate::claude_code::{
     EnvSetting, LoginState, Mode, Renewal, Scope, SettingsFile, SettingsState,
 };
+use crate::launch::{is_rival, leads_elsewhere};
 use crate::resolve::{Client, Header, Method, Resolution};
 use crate::snapshot::Snapshot;
 use crate::token::looks_like_a_key;
@@ -120,8 +121,9 @@ fn of_settings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
 }
 
 fn decides(path: &str, setting: &EnvSetting) -> Option<Finding> {
-    let name = DECIDING.iter().find(|name| **name == setting.name)?;
-    (!setting.value.judge().trim().is_empty())
+    let name = setting.name.as_str();
+    let decides = DECIDING.contains(&name) || is_rival(name) || leads_elsewhere(name);
+    (decides && !setting.value.judge().trim().is_empty())
         .then(|| of_a_project(path, setting.line, &format!("env.{name}")))
 }
 

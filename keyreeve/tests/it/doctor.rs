@@ -70,6 +70,20 @@ fn copies_of(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn a_project_that_leads_connections_elsewhere_is_found() {
+    let case = Case::new();
+    let folder = case.home.work().join(".claude");
+    fs::create_dir(&folder).unwrap();
+    for name in ["NODE_EXTRA_CA_CERTS", "ALL_PROXY", "ANTHROPIC_UNIX_SOCKET"] {
+        let text = format!(r#"{{"env": {{"{name}": "x"}}}}"#);
+        fs::write(folder.join("settings.json"), text).unwrap();
+        let told = case.run(&["doctor"]).expect_code(1);
+        assert!(told.stdout.contains("KR302"), "{name}: {}", told.stdout);
+        assert!(told.stdout.contains(name), "{}", told.stdout);
+    }
+}
+
+#[test]
 fn an_export_that_outranks_the_login_is_named_with_its_line() {
     let (case, canary, _) = with_export();
     let told = run(&case, &["doctor"]);
