@@ -79,33 +79,34 @@ fn find(
         Asker::Told => Settings::Silent,
     };
     match said {
-        Settings::Silent => find_for(environment, whose, asker, (world, teller)),
+        Settings::Silent => find_for(&environment, whose, asker, (world, teller)),
         Settings::Diverted { what } => Err(CommandError::new(
             Exit::Policy,
             "nothing is handed out: settings of the client may lead it elsewhere",
         )
         .because([what])
         .hint("keyreeve doctor")),
-        Settings::Set { destination, what } => find_for(destination, whose, asker, (world, teller))
-            .map_err(|error| {
+        Settings::Set { destination, what } => {
+            find_for(&destination, whose, asker, (world, teller)).map_err(|error| {
                 if error.exit() == Exit::Policy {
                     error.because([what]).hint("keyreeve doctor")
                 } else {
                     error
                 }
-            }),
+            })
+        }
     }
 }
 
 fn find_for(
-    destination: Destination,
+    destination: &Destination,
     whose: &Whose,
     asker: Asker,
     (world, teller): (&World, &Teller),
 ) -> Result<Handed, CommandError> {
     let places = world.places()?;
     let deadline = Deadline::after(LIMIT);
-    let period = Period::at(world.snapshot.now, &destination);
+    let period = Period::at(world.snapshot.now, destination);
     let whose = &named(whose, world)?;
     let (running, acceptance) = prove(&places, &period.words(whose, 0), deadline);
     match running {
@@ -113,8 +114,8 @@ fn find_for(
             if acceptance == Acceptance::Accepted {
                 return Ok(virtual_key(period.secret(whose, 0, &gateway)?, &gateway));
             }
-            if destination == Destination::Unsaid
-                && let Some(handed) = marked(whose, (asker, &destination), (world, teller))?
+            if *destination == Destination::Unsaid
+                && let Some(handed) = marked(whose, (asker, destination), (world, teller))?
             {
                 return Ok(handed);
             }
@@ -122,12 +123,12 @@ fn find_for(
             Ok(virtual_key(lent, &gateway))
         }
         Running::Proved(_) => {
-            marked(whose, (asker, &destination), (world, teller))?.ok_or_else(|| {
+            marked(whose, (asker, destination), (world, teller))?.ok_or_else(|| {
                 leads_elsewhere("leads neither to the gateway nor to the profile's origin")
             })
         }
-        Running::Not => direct(whose, None, (asker, &destination), (world, teller)),
-        Running::Unproved(why) => direct(whose, Some(why), (asker, &destination), (world, teller)),
+        Running::Not => direct(whose, None, (asker, destination), (world, teller)),
+        Running::Unproved(why) => direct(whose, Some(why), (asker, destination), (world, teller)),
     }
 }
 
