@@ -70,6 +70,16 @@ fn copies_of(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn a_store_that_cannot_be_looked_for_is_not_passed_over() {
+    let case = Case::new();
+    let home = case.home.keyreeve_home();
+    fs::create_dir_all(&home).unwrap();
+    symlink("data", home.join("data")).unwrap();
+    let told = run(&case, &["doctor"]);
+    assert!(told.stdout.contains("KR507"), "{}", told.stdout);
+}
+
+#[test]
 fn a_project_that_leads_connections_elsewhere_is_found() {
     let case = Case::new();
     let folder = case.home.work().join(".claude");

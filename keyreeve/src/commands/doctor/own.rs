@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use keyreeve_core::finding::LastAnswer;
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::snapshot::Own;
-use keyreeve_os::look::Files;
 use keyreeve_store::{Policy, Store};
 
 use crate::commands::serve::runtime_file::stale_runtime_file;
@@ -37,7 +36,7 @@ pub(super) fn look(world: &World) -> Kept {
 
 fn look_at_all(world: &World) -> Result<Kept, CommandError> {
     let places = world.places()?;
-    if Files::OfMachine.names(&places.data).is_empty() {
+    if !Store::is_made(&wiring::store_places(&places)) {
         return Ok(Kept::default());
     }
     let store = world.store()?;
