@@ -14,6 +14,9 @@ use super::settings_argument;
 use super::target::Target;
 use super::way::Way;
 
+/// Where requests go that nothing sends elsewhere.
+const VENDOR: &str = "https://api.anthropic.com";
+
 /// A plan that holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judged {
@@ -73,6 +76,7 @@ fn check(planned: &Snapshot, plan: &Plan, target: &Target) -> Result<Resolution,
         nothing_else(&resolution, plan)?;
         nothing_unread(&resolution, plan)?;
         that_itself(planned, &resolution, plan)?;
+        leads_home(&resolution, plan)?;
         last = Some(resolution);
     }
     last.ok_or_else(|| Refusal::NativeElsewhere {
@@ -175,6 +179,27 @@ fn is_meant(base_url: Option<&str>, place: &Place, plan: &Plan) -> bool {
         None => base_url.origin().is_first_party(),
         Some(elsewhere) => base_url.to_string() == elsewhere.base_url,
     })
+}
+
+/// A profile of the SDKs says itself where it leads, and that is where the one of keyreeve's is bound to: a lease of it
+/// would go nowhere else.
+fn leads_home(resolution: &Resolution, plan: &Plan) -> Result<(), Refusal> {
+    let (Way::SdkProfile { name, .. }, Some(whose)) = (&plan.way, &plan.whose) else {
+        return Ok(());
+    };
+    let theirs = match &resolution.moved {
+        Some(moved) => moved.base_url.as_deref().unwrap_or("what is no address"),
+        None => VENDOR,
+    };
+    match BaseUrl::parse(theirs, PlainHttp::LoopbackOnly) {
+        Ok(base_url) if base_url == whose.base_url => Ok(()),
+        Ok(_) | Err(_) => Err(Refusal::LeadsElsewhere {
+            name: name.clone(),
+            theirs: theirs.to_owned(),
+            profile: whose.name.clone(),
+            own: Box::new(whose.base_url.clone()),
+        }),
+    }
 }
 
 /// What is meant is sent.

@@ -72,6 +72,8 @@ pub(super) struct Whose {
     pub(super) name: Name,
     pub(super) class: PayerClass,
     pub(super) simulated: bool,
+    /// Where its secret may go.
+    pub(super) base_url: BaseUrl,
     family: Option<Family>,
 }
 
@@ -189,6 +191,7 @@ impl Whose {
                 profile.billing.into()
             },
             simulated: profile.simulated,
+            base_url: profile.base_url.clone(),
             family: profile.family,
         }
     }

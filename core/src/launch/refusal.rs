@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::origin::Origin;
+use crate::origin::{BaseUrl, Origin, PlainHttp};
 use crate::profile::Name;
 use crate::resolve::{Flaw, Place, Unexpected};
 
@@ -82,6 +82,18 @@ pub enum Refusal {
     Unread {
         /// The file.
         path: String,
+    },
+    /// The SDKs' profile leads elsewhere than the profile of keyreeve's that stands for it.
+    #[error("the SDK profile {name} leads to {theirs}, and profile `{profile}` is bound to {own}")]
+    LeadsElsewhere {
+        /// The SDKs' profile.
+        name: String,
+        /// Where it leads.
+        theirs: String,
+        /// The profile of keyreeve's.
+        profile: Name,
+        /// Where that one's secret may go.
+        own: Box<BaseUrl>,
     },
     /// There is no login.
     #[error("Claude Code has no login here")]
@@ -192,6 +204,7 @@ impl Refusal {
             | Self::Project { .. }
             | Self::Rival { .. }
             | Self::Unread { .. }
+            | Self::LeadsElsewhere { .. }
             | Self::Bare { .. }
             | Self::SettingsInFile { .. }
             | Self::Unexpected(_) => Lacks::Permission,
@@ -210,6 +223,13 @@ impl Refusal {
             },
             Self::SettingsInFile { path } => {
                 vec![format!("write \"apiKeyHelper\": \"\" into {path}")]
+            }
+            Self::LeadsElsewhere { theirs, .. } => {
+                let right = BaseUrl::parse(theirs, PlainHttp::LoopbackOnly).map_or_else(
+                    |_| "correct the base_url in its configuration".to_owned(),
+                    |to| format!("where that is right, add the profile again with `--origin {to}`"),
+                );
+                vec![right]
             }
             Self::Leased { profile } => vec![format!(
                 "`keyreeve profile direct {profile}` would let programs have the secret itself"
@@ -244,9 +264,10 @@ impl Refusal {
                 "keyreeve exec --allow-project-settings -- PROGRAM, once you have read them"
                     .to_owned(),
             ),
-            Self::PlanElsewhere { .. } | Self::PlanAtGateway { .. } | Self::Cloud { .. } => {
-                Some("keyreeve profile list".to_owned())
-            }
+            Self::PlanElsewhere { .. }
+            | Self::PlanAtGateway { .. }
+            | Self::Cloud { .. }
+            | Self::LeadsElsewhere { .. } => Some("keyreeve profile list".to_owned()),
             Self::NativeElsewhere { .. } => {
                 Some("keyreeve exec --profile NAME -- PROGRAM".to_owned())
             }

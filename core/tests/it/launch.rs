@@ -27,9 +27,13 @@ struct Machine {
     files: Vec<(Scope, &'static str)>,
     login: Option<&'static str>,
     own: Vec<Profile>,
+    /// What the configuration of the SDKs' profile says; none: nothing but how its token is had.
+    sdk_config: Option<&'static str>,
 }
 
 const LOGIN: &str = r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "b", "expiresAt": 1, "scopes": ["user:inference"]}}"#;
+
+const SDK_CONFIG: &str = r#"{"authentication": {"type": "user_oauth", "client_id": "c"}}"#;
 
 impl Machine {
     fn with_variables(pairs: &[(&str, &str)]) -> Self {
@@ -60,9 +64,7 @@ impl Machine {
         };
         let work = SdkProfile {
             name: "team".to_owned(),
-            config: SdkConfig::read(
-                r#"{"authentication": {"type": "user_oauth", "client_id": "c"}}"#,
-            ),
+            config: SdkConfig::read(self.sdk_config.unwrap_or(SDK_CONFIG)),
             credentials: Some(SdkCredentials::Present { expires_at: None }),
         };
         Snapshot {
@@ -499,6 +501,43 @@ fn a_program_behind_the_gateway_has_a_virtual_key_and_nothing_else() {
     let profile = &setup_token();
     let refused = machine.started(Intention::Behind { gateway, profile }, &claude("-p"));
     assert!(matches!(refused, Err(Refusal::PlanBehindKey { .. })));
+}
+
+#[test]
+fn nf_01_an_sdk_profile_that_leads_elsewhere_than_its_profile_is_bound_to_starts_nothing() {
+    let at_gateway = r#"{"base_url": "https://gateway.example/a", "authentication": {"type": "user_oauth", "client_id": "c"}}"#;
+    let at_vendor = r#"{"base_url": "https://api.anthropic.com/", "authentication": {"type": "user_oauth", "client_id": "c"}}"#;
+    let at_nothing =
+        r#"{"base_url": "nowhere", "authentication": {"type": "user_oauth", "client_id": "c"}}"#;
+    let bound = |profile: Profile| {
+        let at = |url| Profile {
+            base_url: BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap(),
+            ..profile.clone()
+        };
+        (at(VENDOR), at("https://gateway.example/a"))
+    };
+    for profile in [sdk_profile(), ant()] {
+        let (to_vendor, to_gateway) = bound(profile);
+        for (config, profile, starts) in [
+            (SDK_CONFIG, &to_vendor, true),
+            (at_vendor, &to_vendor, true),
+            (at_gateway, &to_vendor, false),
+            (at_nothing, &to_vendor, false),
+            (SDK_CONFIG, &to_gateway, false),
+            (at_vendor, &to_gateway, false),
+            (at_gateway, &to_gateway, true),
+        ] {
+            let machine = Machine {
+                sdk_config: Some(config),
+                ..Machine::with_variables(&[])
+            };
+            for target in [claude("-p"), python()] {
+                let started = machine.started(Intention::Profile(profile), &target);
+                let refused = matches!(started, Err(Refusal::LeadsElsewhere { .. }));
+                assert_eq!((started.is_ok(), refused), (starts, !starts), "{config}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ mod st_01;
 mod standings;
 mod store;
 mod strace;
-mod supervised;
 mod su_01;
+mod supervised;
 mod unit;
 mod who;
