@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use keyreeve_core::inert::inert_line;
 use keyreeve_core::profile::{Profile, Source};
+use keyreeve_core::rivals::without_rivals;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::token::looks_like_a_key;
 use keyreeve_core::verdict::{ErrorAnswer, Verdict};
 use keyreeve_os::{programs, world};
 use serde::Deserialize;
@@ -27,9 +27,6 @@ use crate::sources::{self, SourceError};
 const LONGEST_OUTPUT: u64 = 1 << 20;
 /// No text of its is shown at greater length.
 const LONGEST_SAID: usize = 300;
-
-/// How the variables begin that decide who answers (docs/facts.md#claude-code).
-const RIVALS: [&str; 4] = ["ANTHROPIC_", "CLAUDE_", "CLAUDECODE", "AWS_BEARER_TOKEN_"];
 
 /// How the genuine `claude` fared.
 #[derive(Clone, Debug)]
@@ -125,15 +122,6 @@ impl Broker {
         }
         Ok(())
     }
-}
-
-/// The variables for a `claude` that is to follow its own login: without whatever decides who answers, and every key.
-pub fn without_rivals(environment: &Environment) -> impl Iterator<Item = (&str, &str)> {
-    environment.names().filter_map(|name| {
-        let is_rival = RIVALS.iter().any(|prefix| name.starts_with(prefix));
-        let value = environment.get(name)?;
-        (!is_rival && !looks_like_a_key(value)).then_some((name, value))
-    })
 }
 
 /// Gives the program that environment. One attempt is enough.

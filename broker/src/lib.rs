@@ -30,7 +30,7 @@ use keyreeve_store::{Known, Store};
 use crate::upstream::Upstream;
 
 pub use direct::DirectError;
-pub use genuine::{Genuine, NoGenuine, without_rivals};
+pub use genuine::{Genuine, NoGenuine};
 pub use header::Unsendable;
 pub use lease::{Ask, Lease, LeaseError};
 pub use probe::{Probe, Probed};

@@ -22,6 +22,7 @@ pub mod price;
 pub mod profile;
 pub mod renewal;
 pub mod resolve;
+pub mod rivals;
 pub mod said;
 pub mod sdk_store;
 pub mod secret;

@@ -5,8 +5,9 @@ use url::Url;
 use crate::claude_code::{
     EnvSetting, LoginState, Mode, Renewal, Scope, SettingsFile, SettingsState,
 };
-use crate::launch::{is_rival, leads_elsewhere};
+use crate::launch;
 use crate::resolve::{Client, Header, Method, Resolution};
+use crate::rivals;
 use crate::snapshot::Snapshot;
 use crate::token::looks_like_a_key;
 
@@ -14,30 +15,6 @@ use super::assignment::CREDENTIALS;
 use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_a_literal};
 use super::urls::is_loopback;
 use super::{Code, Finding, Mend, Spot, shown};
-
-/// Variables by which a project could decide where requests go or who pays.
-const DECIDING: [&str; 12] = [
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "ANTHROPIC_BASE_URL",
-    "ANTHROPIC_CUSTOM_HEADERS",
-    "ANTHROPIC_PROFILE",
-    "CLAUDE_CODE_OAUTH_TOKEN",
-    "CLAUDE_CODE_USE_BEDROCK",
-    "CLAUDE_CODE_USE_FOUNDRY",
-    "CLAUDE_CODE_USE_VERTEX",
-    "CLAUDE_CONFIG_DIR",
-    "HTTPS_PROXY",
-    "NODE_TLS_REJECT_UNAUTHORIZED",
-];
-
-/// Settings beside `env` that start a program for a credential or a header.
-const STARTING: [&str; 4] = [
-    "awsAuthRefresh",
-    "awsCredentialExport",
-    "gcpAuthRefresh",
-    "otelHeadersHelper",
-];
 
 /// A helper that takes longer is one that people notice.
 const SLOW_MILLIS: u64 = 2_000;
@@ -113,7 +90,7 @@ fn of_settings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
         }
     }
     for other in &settings.others {
-        if of_project && STARTING.contains(&other.key) {
+        if of_project && launch::fetches(other.key) {
             found.push(of_a_project(path, other.line, other.key));
         }
     }
@@ -122,8 +99,7 @@ fn of_settings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
 
 fn decides(path: &str, setting: &EnvSetting) -> Option<Finding> {
     let name = setting.name.as_str();
-    let decides = DECIDING.contains(&name) || is_rival(name) || leads_elsewhere(name);
-    (decides && !setting.value.judge().trim().is_empty())
+    (rivals::is_no_projects(name) && !setting.value.judge().trim().is_empty())
         .then(|| of_a_project(path, setting.line, &format!("env.{name}")))
 }
 

@@ -2,40 +2,25 @@
 
 use jiff::SignedDuration;
 
+use crate::rivals::{CERTIFICATES, PROXIES};
 use crate::snapshot::Snapshot;
 
 use super::evidence::Evidence;
 use super::{Code, Finding, Mend, Spot, shown};
 
-const PROXIES: [&str; 6] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
-
-const CERTIFICATES: [&str; 5] = [
-    "NODE_EXTRA_CA_CERTS",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-];
-
 /// How far a clock may be behind what was written with it, before that is told.
 const SLACK: SignedDuration = SignedDuration::from_mins(2);
 
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
-    let filled = |name: &&str| {
+    let filled = |name: &str| {
         snapshot
             .environment
             .get(name)
             .is_some_and(|value| !value.trim().is_empty())
     };
     let mut found = Vec::new();
-    for name in PROXIES.iter().filter(|name| filled(name)) {
+    let proxies = PROXIES.map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
+    for name in proxies.as_flattened().iter().filter(|name| filled(name)) {
         found.push(Finding::new(
             Code::Proxy,
             Spot::variable(name),

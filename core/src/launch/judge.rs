@@ -5,11 +5,11 @@ use crate::origin::{BaseUrl, PlainHttp};
 use crate::resolve::{
     Expected, Flaw, Method, PassedOver, PayerClass, Place, Resolution, Rung, State, resolve,
 };
+use crate::rivals::SIMPLE;
 use crate::snapshot::Snapshot;
 
 use super::plan::Plan;
 use super::refusal::{Does, Refusal};
-use super::rivals::SIMPLE;
 use super::settings_argument;
 use super::target::Target;
 use super::way::Way;

@@ -10,14 +10,13 @@ mod judge;
 mod plan;
 mod project;
 mod refusal;
-mod rivals;
 mod settings_argument;
 mod target;
 mod way;
 
 pub use self::judge::{Judged, judge};
 pub use self::plan::{Assignment, Intention, Plan, Warning, plan};
+pub(crate) use self::project::fetches;
 pub use self::project::{ProjectSettings, diverted_by_project, inspect_project};
 pub use self::refusal::{Does, Lacks, Offence, Refusal};
-pub use self::rivals::{is_rival, leads_elsewhere};
 pub use self::target::{Program, Target};

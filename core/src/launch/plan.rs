@@ -3,11 +3,11 @@
 use crate::origin::{BaseUrl, Origin};
 use crate::profile::{Auth, Name, Profile};
 use crate::resolve::PayerClass;
+use crate::rivals::MANAGED_BY_HOST;
 use crate::snapshot::{Environment, Snapshot};
 use crate::token::Family;
 
 use super::refusal::Refusal;
-use super::rivals::MANAGED_BY_HOST;
 use super::target::Target;
 use super::way::{LoginDirectory, Way, background};
 

@@ -1,11 +1,11 @@
 //! What a project's own settings would change about who pays: a repository is untrusted (security promise P3).
 
 use crate::claude_code::{Scope, SettingsFile, SettingsState};
+use crate::rivals;
 use crate::snapshot::Snapshot;
 
 use super::plan::Plan;
 use super::refusal::Offence;
-use super::rivals;
 use super::target::Target;
 
 /// What is done about a project's settings that decide who pays or where requests go.
@@ -17,19 +17,22 @@ pub enum ProjectSettings {
     Allowed,
 }
 
-/// Settings that start a program, which then sees the environment.
-const STARTING: [&str; 6] = [
+/// Settings beside `env` and the helper that start a program for a credential or a header.
+const FETCHING: [&str; 4] = [
     "awsAuthRefresh",
     "awsCredentialExport",
     "gcpAuthRefresh",
-    "hooks",
     "otelHeadersHelper",
-    "statusLine",
 ];
 
-/// Whether a setting starts a program.
+/// Whether a setting starts a program for a credential or a header.
+pub(crate) fn fetches(key: &str) -> bool {
+    FETCHING.contains(&key)
+}
+
+/// Whether a setting starts a program, which then sees the environment.
 pub(super) fn starts_program(key: &str) -> bool {
-    STARTING.contains(&key)
+    fetches(key) || matches!(key, "hooks" | "statusLine")
 }
 
 /// Lists what the project's settings would change, file by file.
@@ -87,10 +90,7 @@ fn of_file(file: &SettingsFile, plan: &Plan) -> Vec<Offence> {
     let mut offences = Vec::new();
     for variable in &settings.env {
         let name = variable.name.as_str();
-        let decides = rivals::is_rival(name)
-            || name == rivals::CUSTOM_HEADERS
-            || rivals::leads_elsewhere(name);
-        if decides && is_set(variable.value.judge()) {
+        if rivals::is_no_projects(name) && is_set(variable.value.judge()) {
             offences.push(offence(variable.line, Some(format!("env.{name}"))));
         }
     }

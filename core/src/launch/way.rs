@@ -3,20 +3,19 @@
 use crate::origin::{BaseUrl, Origin};
 use crate::profile::{Auth, BillingClass, Handing, Profile, Source};
 use crate::resolve::Place;
+use crate::rivals::{self, CONFIG_DIR, CUSTOM_HEADERS, MANAGED_BY_HOST, SIMPLE};
 use crate::sdk_store::SdkStore;
 use crate::snapshot::{Environment, Snapshot};
 use crate::token::looks_like_a_key;
 
 use super::plan::{Assignment, Warning};
 use super::refusal::Refusal;
-use super::rivals::{self, CUSTOM_HEADERS, MANAGED_BY_HOST, SIMPLE};
 use super::target::{Program, Target};
 
 const API_KEY: &str = "ANTHROPIC_API_KEY";
 const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
 const OAUTH_TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
 const BASE_URL: &str = "ANTHROPIC_BASE_URL";
-const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 /// Claude Code's background calls go to the vendor whatever the base URL is.
 const QUIET: &str = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC";
 

@@ -9,11 +9,12 @@ use keyreeve_core::claude_code::{
     Arguments, Login, LoginState, Scope, Settings, SettingsFile, SettingsState,
 };
 use keyreeve_core::launch::{
-    Intention, Judged, Plan, Refusal, Target, inspect_project, is_rival, judge, plan,
+    Intention, Judged, Plan, Refusal, Target, inspect_project, judge, plan,
 };
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::resolve::{Client, Expected};
+use keyreeve_core::rivals::is_rival;
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_core::snapshot::{Environment, Own, Snapshot};
 use keyreeve_core::token::Family;

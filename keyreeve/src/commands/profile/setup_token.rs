@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::Timestamp;
+use keyreeve_core::rivals::without_rivals;
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::{self, Family, NoSetupToken, SETUP_TOKEN_LIFE};
 use keyreeve_os::terminal::{self, TerminalError};
@@ -149,7 +150,7 @@ fn watch(program: &Path, again: &str, world: &World) -> Result<token::SetupToken
     command
         .arg("setup-token")
         .env_clear()
-        .envs(keyreeve_broker::without_rivals(environment));
+        .envs(without_rivals(environment));
     // Its own place is the person's choice, and no rival.
     if let Some(directory) = environment.get("CLAUDE_CONFIG_DIR") {
         command.env("CLAUDE_CONFIG_DIR", directory);

@@ -1,6 +1,10 @@
 //! The variables that select a credential, a provider or an address, as one table (docs/facts.md#rival-variables).
 //!
-//! Invariant: every name that the resolver knows is in it, so that a plan leaves nothing behind that could win.
+//! Whoever starts a program, judges a project's settings or says what is wrong on a machine asks here. Invariant: every
+//! name that the resolver knows is in it, so that a plan leaves nothing behind that could win.
+
+use crate::snapshot::Environment;
+use crate::token::looks_like_a_key;
 
 /// Everything by which Claude Code or an official SDK selects who pays and where requests go.
 const RIVALS: [&str; 60] = [
@@ -77,29 +81,40 @@ const FILL_GAPS: [&str; 3] = [
     "ANTHROPIC_WORKSPACE_ID",
 ];
 
-/// What leads any connection elsewhere, or makes its other end be believed, without being Anthropic's own.
-const LEAD_ELSEWHERE: [&str; 11] = [
-    "ALL_PROXY",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "LD_PRELOAD",
+/// Variables that send connections through a proxy. Programs heed them in lower case, too.
+pub(crate) const PROXIES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+
+/// Variables that say whose certificates are believed.
+pub(crate) const CERTIFICATES: [&str; 5] = [
     "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+];
+
+/// What else leads a connection elsewhere, or puts another program in a program's place.
+const LEAD_ELSEWHERE: [&str; 4] = [
+    "LD_PRELOAD",
     "NODE_OPTIONS",
     "NODE_TLS_REJECT_UNAUTHORIZED",
     "PATH",
-    "REQUESTS_CA_BUNDLE",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
 ];
 
+/// How the variables begin that decide who answers, whether or not they are known (docs/facts.md#claude-code).
+const BEGINNINGS: [&str; 4] = ["ANTHROPIC_", "CLAUDE_", "CLAUDECODE", "AWS_BEARER_TOKEN_"];
+
+/// Moves Claude Code's settings and login.
+pub(crate) const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
+
 /// Spells out headers, word by word.
-pub(super) const CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
+pub(crate) const CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
 
 /// Starts Claude Code bare: no login, no OAuth token, no profile.
-pub(super) const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
+pub(crate) const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
 
 /// Keeps settings files from the provider's variables.
-pub(super) const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
+pub(crate) const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
 
 /// Headers that carry a credential.
 const CREDENTIAL_HEADERS: [&str; 5] = [
@@ -117,23 +132,38 @@ pub fn is_rival(name: &str) -> bool {
 
 /// Whether a variable leads connections elsewhere, whoever they are for.
 pub fn leads_elsewhere(name: &str) -> bool {
-    LEAD_ELSEWHERE
+    [&PROXIES[..], &CERTIFICATES, &LEAD_ELSEWHERE]
         .iter()
+        .flat_map(|known| known.iter())
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a variable of Claude Code's own leads its connections elsewhere, whatever its base URL says.
-pub(super) fn diverts(name: &str) -> bool {
+pub(crate) fn diverts(name: &str) -> bool {
     matches!(name, "ANTHROPIC_API_HOST" | "ANTHROPIC_UNIX_SOCKET")
 }
 
+/// Whether a variable is nothing that a project's settings should have a say in: who pays, and where requests go.
+pub(crate) fn is_no_projects(name: &str) -> bool {
+    is_rival(name) || name == CUSTOM_HEADERS || name == CONFIG_DIR || leads_elsewhere(name)
+}
+
+/// The variables for a Claude Code that is to follow one login: without whatever decides who answers, and every key.
+pub fn without_rivals(environment: &Environment) -> impl Iterator<Item = (&str, &str)> {
+    environment.names().filter_map(|name| {
+        let decides = BEGINNINGS.iter().any(|start| name.starts_with(start));
+        let value = environment.get(name)?;
+        (!decides && !looks_like_a_key(value)).then_some((name, value))
+    })
+}
+
 /// Whether a variable only completes a profile of the SDKs.
-pub(super) fn fills_gaps(name: &str) -> bool {
+pub(crate) fn fills_gaps(name: &str) -> bool {
     FILL_GAPS.contains(&name)
 }
 
 /// Whether spelt-out headers have a credential among them.
-pub(super) fn spells_credential(headers: &str) -> bool {
+pub(crate) fn spells_credential(headers: &str) -> bool {
     let is_credential = |name: &str| {
         let name = name.trim();
         CREDENTIAL_HEADERS
@@ -152,7 +182,7 @@ mod tests {
 
     use super::*;
     use crate::resolve::{Client, Place, resolve};
-    use crate::snapshot::{Environment, Snapshot};
+    use crate::snapshot::Snapshot;
 
     /// The variables that the resolver looks at when these are set.
     fn looked_at(set: &[(&str, &str)]) -> Vec<&'static str> {
@@ -185,6 +215,17 @@ mod tests {
         for name in names {
             assert!(is_rival(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_claude_that_follows_one_login_is_left_no_rival() {
+        let key = ["sk-", "ant-", "api03-", "somebody-elses"].concat();
+        let rivals = RIVALS.iter().map(|name| (*name, "1"));
+        let others = [("LANG", "C"), ("HTTPS_PROXY", "p"), ("OTHER_KEY", &key)];
+        let environment = Environment::from_pairs(rivals.chain(others));
+        let mut left: Vec<_> = without_rivals(&environment).collect();
+        left.sort_unstable();
+        assert_eq!(left, [("HTTPS_PROXY", "p"), ("LANG", "C")]);
     }
 
     #[test]
