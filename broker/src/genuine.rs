@@ -20,8 +20,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::Broker;
-use crate::sources::{self, SourceError};
+use crate::{Broker, DirectError};
 
 /// More than this is not read of what it prints.
 const LONGEST_OUTPUT: u64 = 1 << 20;
@@ -45,9 +44,9 @@ pub enum NoGenuine {
     /// It is not installed.
     #[error("`claude` is not on PATH, and a plan login is asked by nothing else")]
     NotFound,
-    /// The login could not be had.
+    /// The login could not be had, or is none.
     #[error("the login cannot be had")]
-    Source(#[source] SourceError),
+    Login(#[from] DirectError),
     /// It has no login, or what it has is none.
     #[error("`claude` says that nobody is logged in")]
     NotLoggedIn,
@@ -111,9 +110,7 @@ impl Broker {
             | Source::Command { .. }
             | Source::SdkProfile { .. }
             | Source::Ant { .. } => {
-                let credential = sources::obtain(self, profile)
-                    .await
-                    .map_err(NoGenuine::Source)?;
+                let credential = self.plan_login(profile).await?;
                 let token = credential
                     .expose_for(profile.base_url.origin())
                     .map_err(|_| NoGenuine::Failed("would send the login to another origin"))?;

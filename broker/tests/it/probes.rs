@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use keyreeve_broker::upstream::{Patience, Upstream};
-use keyreeve_broker::{LeaseError, NoGenuine, Probe};
+use keyreeve_broker::{DirectError, LeaseError, NoGenuine, Probe};
 use keyreeve_core::inject::Refusal;
 use keyreeve_core::profile::{BillingClass, Profile, Source};
 use keyreeve_core::snapshot::Environment;
@@ -34,6 +34,17 @@ fn desk_before(listener: &TcpListener) -> (Desk, Profile) {
     let desk = Desk::open(Source::Sealed, &origin, Environment::default());
     let profile = desk.broker.store().policy().unwrap().profiles()[0].clone();
     (desk, profile)
+}
+
+/// A desk whose profile is a plan login, as it is given to whoever asks for it.
+fn desk_with_plan(environment: Environment) -> (Desk, Profile) {
+    let desk = Desk::open(Source::Sealed, "https://api.anthropic.com", environment);
+    let kept = desk.broker.store().policy().unwrap().profiles()[0].clone();
+    let plan = Profile {
+        billing: BillingClass::Plan,
+        ..kept
+    };
+    (desk, plan)
 }
 
 #[tokio::test]
@@ -115,8 +126,7 @@ async fn a_plan_login_is_asked_by_claude_alone() {
         ("CLAUDE_CONFIG_DIR", "/somewhere"),
         ("OTHER_TOOL_KEY", &key),
     ]);
-    let desk = Desk::open(Source::Sealed, "https://api.anthropic.com", environment);
-    let profile = desk.broker.store().policy().unwrap().profiles()[0].clone();
+    let (desk, profile) = desk_with_plan(environment);
     let genuine = desk
         .broker
         .ask_claude(&profile, Duration::from_secs(10))
@@ -141,13 +151,23 @@ async fn a_plan_login_is_asked_by_claude_alone() {
     let arguments = "-p\nhi\n--output-format\njson\n--setting-sources\n\n";
     assert_eq!(read("arguments"), arguments);
     assert_eq!(desk.attempts(), [], "we sent nothing");
+
+    let metered = Profile {
+        billing: BillingClass::Metered,
+        ..profile
+    };
+    let refused = desk
+        .broker
+        .ask_claude(&metered, Duration::from_secs(1))
+        .await;
+    let is_none = matches!(refused, Err(NoGenuine::Login(DirectError::Leased { .. })));
+    assert!(is_none, "a key is handed to no program: {refused:?}");
 }
 
 #[tokio::test]
 async fn without_claude_nobody_is_asked() {
     let environment = Environment::from_pairs([("PATH", "/nowhere")]);
-    let desk = Desk::open(Source::Sealed, "https://api.anthropic.com", environment);
-    let profile = desk.broker.store().policy().unwrap().profiles()[0].clone();
+    let (desk, profile) = desk_with_plan(environment);
     let refused = desk
         .broker
         .ask_claude(&profile, Duration::from_secs(1))

@@ -41,7 +41,7 @@ fn not_asked(profile: &Profile, error: &NoGenuine) -> Checked {
             "Run `claude` and sign in.",
             Exit::Credential,
         ),
-        NoGenuine::Source(_) => (
+        NoGenuine::Login(_) => (
             "no_credential",
             "no credential to be had",
             "Run `keyreeve profile show`.",
