@@ -23,6 +23,7 @@ mod launching;
 mod onboard;
 mod pasted;
 mod profile;
+mod quoting;
 mod sandbox;
 mod serve;
 mod status;

@@ -2,15 +2,13 @@
 //!
 //! Invariant: the secret is shown on a terminal, to a person who asked for it in so many words, and never to a pipe.
 
-mod quoting;
-
 use keyreeve_broker::view::AssignmentsView;
 use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::launch::{Plan, Target};
 use keyreeve_core::secret::{Secret, Sink};
 
-use self::quoting::{assignment, quoted, removal};
 use super::launching;
+use super::quoting::{assignment, quoted, removal};
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, KEY_MARK};
 use crate::settings::{Env, Reveal, Shell};

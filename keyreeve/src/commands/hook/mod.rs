@@ -5,8 +5,9 @@
 
 use keyreeve_os::world;
 
+use super::quoting::quoted;
 use crate::error::CommandError;
-use crate::settings::HookShell;
+use crate::settings::{HookShell, Shell};
 use crate::wiring::World;
 
 /// Where the program's path stands in a script.
@@ -18,22 +19,12 @@ pub(super) fn run(shell: HookShell, world: &World) -> Result<(), CommandError> {
 }
 
 fn script(shell: HookShell, program: &str) -> String {
-    let (script, quoted) = match shell {
-        HookShell::Bash => (include_str!("bash.sh"), quoted(program)),
-        HookShell::Zsh => (include_str!("zsh.sh"), quoted(program)),
-        HookShell::Fish => (include_str!("fish.fish"), quoted_for_fish(program)),
+    let (script, shell) = match shell {
+        HookShell::Bash => (include_str!("bash.sh"), Shell::Bash),
+        HookShell::Zsh => (include_str!("zsh.sh"), Shell::Zsh),
+        HookShell::Fish => (include_str!("fish.fish"), Shell::Fish),
     };
-    script.replace(PROGRAM, &quoted)
-}
-
-/// A word of bash and zsh that means exactly this text.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// A word of fish that means exactly this text.
-fn quoted_for_fish(text: &str) -> String {
-    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+    script.replace(PROGRAM, &quoted(shell, program))
 }
 
 #[cfg(test)]
@@ -42,8 +33,17 @@ mod tests {
 
     #[test]
     fn a_path_stays_one_word() {
-        assert_eq!(quoted("/a b/$(c)'d"), r"'/a b/$(c)'\''d'");
-        assert_eq!(quoted_for_fish(r"/a b/\'c"), r"'/a b/\\\'c'");
+        for (shell, program, word) in [
+            (HookShell::Bash, "/a b/$(c)'d", r"'/a b/$(c)'\''d'"),
+            (HookShell::Zsh, "/a b/$(c)'d", r"'/a b/$(c)'\''d'"),
+            (HookShell::Fish, r"/a b/\'c", r"'/a b/\\\'c'"),
+        ] {
+            let script = script(shell, program);
+            assert!(
+                script.contains(&format!("({word} status --brief")),
+                "{script}"
+            );
+        }
     }
 
     #[test]
