@@ -14,14 +14,13 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
+use crate::files::names_in;
+
 /// A file with more bytes than this is not read.
 pub const LIMIT: u64 = 1024 * 1024;
 
 /// A file that grows by itself is not read when it has more bytes than this.
 pub const LONG: u64 = 16 * 1024 * 1024;
-
-/// No more names than this are listed of one directory.
-const MOST_NAMES: usize = 256;
 
 /// The files that can be looked at.
 #[derive(Debug)]
@@ -116,21 +115,15 @@ impl Files {
 
     /// The names in a directory, in order; none where there is no such directory.
     pub fn names(&self, directory: &Path) -> Vec<String> {
-        let mut names: Vec<String> = match self {
-            Self::OfMachine => fs::read_dir(directory)
-                .into_iter()
-                .flatten()
-                .take(MOST_NAMES)
-                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-                .collect(),
+        match self {
+            Self::OfMachine => names_in(directory),
+            // They are in the order of their paths.
             Self::MadeUp(files) => files
                 .keys()
                 .filter(|path| path.parent() == Some(directory))
                 .filter_map(|path| path.file_name()?.to_str().map(ToOwned::to_owned))
                 .collect(),
-        };
-        names.sort();
-        names
+        }
     }
 }
 
