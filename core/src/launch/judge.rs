@@ -105,7 +105,8 @@ fn login_is_there(planned: &Snapshot, resolution: &Resolution, plan: &Plan) -> R
                 PassedOver::Bare
                 | PassedOver::ManagedByHost
                 | PassedOver::SettingSources
-                | PassedOver::AnotherNamed,
+                | PassedOver::AnotherNamed
+                | PassedOver::OfProject,
         }
         | State::Taken { .. }
         | State::On
@@ -233,7 +234,10 @@ fn why_not(planned: &Snapshot, rung: &Rung, resolution: &Resolution, plan: &Plan
         }),
         State::NotRead {
             because:
-                PassedOver::ManagedByHost | PassedOver::SettingSources | PassedOver::AnotherNamed,
+                PassedOver::ManagedByHost
+                | PassedOver::SettingSources
+                | PassedOver::AnotherNamed
+                | PassedOver::OfProject,
         }
         | State::Taken { .. }
         | State::On

@@ -22,6 +22,8 @@ struct Rules {
     host_stops: &'static [Method],
     /// Which variables in settings that switch passes over.
     host: Host,
+    /// Whether `CLAUDE_CODE_OAUTH_TOKEN` counts in a project's settings.
+    heeds_project_login: bool,
     /// Whether Bedrock's signature leaves an API key in its own header.
     signs_beside_key: bool,
 }
@@ -33,6 +35,7 @@ impl Rules {
                 blanks: Blanks::TakenOffAndSent,
                 host_stops: &[],
                 host: Host::ManagesAllButHeaders,
+                heeds_project_login: true,
                 signs_beside_key: true,
             },
             Release::V2_1_329 => &Self {
@@ -44,6 +47,7 @@ impl Rules {
                     Method::Federation,
                     Method::Login,
                 ],
+                heeds_project_login: false,
                 signs_beside_key: false,
             },
         }
@@ -269,7 +273,11 @@ impl<'a> World<'a> {
             Method::OauthToken,
             blanks,
         );
-        let token = token.into_iter().map(|it| it.passed_over(bare)).collect();
+        let token = token.into_iter().map(|it| {
+            let of_project = self.of_project(&it.place);
+            it.passed_over(bare.or(of_project))
+        });
+        let token = token.collect();
         // A helper that the host keeps from running still keeps Claude Code from its logins.
         let is_stopped_helper = |rung: &&Rung| {
             let by_host = State::NotRead {
@@ -353,6 +361,18 @@ impl<'a> World<'a> {
             LoginState::Damaged(_) => candidate(&login.path, Holds::Fetched, Some(Flaw::Damaged)),
             LoginState::Unreadable => candidate(&login.path, Holds::Fetched, Some(Flaw::Refused)),
         }
+    }
+
+    /// A login that a project's settings name, where the release does not heed it.
+    fn of_project(&self, place: &Place) -> Option<PassedOver> {
+        let Place::Setting { scope, .. } = place else {
+            return None;
+        };
+        let is_projects = match scope {
+            Scope::Local | Scope::Project => true,
+            Scope::Managed | Scope::Flag | Scope::User => false,
+        };
+        (is_projects && !self.rules.heeds_project_login).then_some(PassedOver::OfProject)
     }
 
     fn stopped_by_host(&self, method: Method) -> Option<PassedOver> {

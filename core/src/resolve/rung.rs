@@ -135,6 +135,8 @@ pub enum PassedOver {
     SettingSources,
     /// `ANTHROPIC_PROFILE` names a profile, which is not there.
     AnotherNamed,
+    /// It is a login, and a project's settings may not choose one.
+    OfProject,
     /// The file cannot be used.
     Unusable(Flaw),
 }
@@ -147,6 +149,7 @@ impl fmt::Display for PassedOver {
                 f.write_str("not looked at, since CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST is set")
             }
             Self::SettingSources => f.write_str("left out by --setting-sources"),
+            Self::OfProject => f.write_str("a project's settings may not choose a login"),
             Self::AnotherNamed => {
                 f.write_str("not looked at, since ANTHROPIC_PROFILE names a profile")
             }
