@@ -106,9 +106,8 @@ static CI: Advice = Advice {
     method: "workload identity federation, else an API key from the CI's own secrets",
     because: "a federation has no secret that could leak or be forgotten; a key of its own is limited and revoked without touching anybody else",
     commands: &[
-        "keyreeve profile add ci --sdk-profile NAME",
-        "keyreeve profile add ci --env CI_ANTHROPIC_KEY",
-        "keyreeve guard --expect metered",
+        "keyreeve profile add ci --sdk-profile NAME --direct",
+        "keyreeve profile add ci --env CI_ANTHROPIC_KEY --direct",
         "keyreeve exec --profile ci --expect metered -- claude -p \"…\"",
     ],
     avoid: &[

@@ -167,7 +167,7 @@ const HELPER_HELP: &str = "Prints one line, or nothing and exits with a code tha
     that was added with --direct, the credential itself.\n\n\
     Examples:\n  \
     keyreeve helper --profile work\n  \
-    claude --settings '{\"apiKeyHelper\":\"keyreeve helper --profile work\"}'\n  \
+    ANTHROPIC_BASE_URL=http://127.0.0.1:8484 claude --settings '{\"apiKeyHelper\":\"keyreeve helper --profile work\"}'\n  \
     curl -H \"x-api-key: $(keyreeve helper)\" http://127.0.0.1:8484/v1/models";
 
 /// `config …`

@@ -25,7 +25,7 @@ pub(crate) struct Onboard {
     /// Keep the API key that comes on standard input
     #[arg(long, group = "way")]
     pub(crate) api_key_stdin: bool,
-    /// Use a login that is there, by reference: nothing of it is read
+    /// Use a login that is there, by reference: no token of it is kept
     #[arg(long = "use", group = "way", value_name = "LOGIN", value_enum)]
     pub(crate) login: Option<LoginThere>,
     /// Keep the token of `claude setup-token`, your own plan's: for `keyreeve exec -- claude` and nothing else

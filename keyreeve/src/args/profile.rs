@@ -122,7 +122,7 @@ pub(crate) struct AddProfile {
     /// Use the login of Anthropic's `ant` [default: of its active profile]
     #[arg(long, group = "secret", value_name = "PROFILE", num_args = 0..=1, action = ArgAction::Set)]
     pub(crate) ant: Option<Vec<Name>>,
-    /// Refer to Claude Code's own login, to start Claude Code with; nothing of it is read, and no key can use it
+    /// Refer to Claude Code's own login, to start Claude Code with; no token of it is kept, and no key can use it
     #[arg(long, group = "secret", conflicts_with_all = ["origin", "auth", "direct"])]
     pub(crate) claude_login: bool,
     /// Claude Code's configuration directory, for --claude-login [default: the usual one]

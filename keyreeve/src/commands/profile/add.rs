@@ -115,7 +115,7 @@ fn tell(profile: &Profile, world: &World) {
     }
     if profile.is_plan_login() {
         world.output.note(&format!(
-            "profile `{name}` starts Claude Code with a plan login; no key can use it, and nothing of it is read"
+            "profile `{name}` starts Claude Code with a plan login; no key can use it, and no token of it is kept"
         ));
         return;
     }
