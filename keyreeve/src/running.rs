@@ -28,7 +28,7 @@ const FILE_LIMIT: usize = 64 * 1024;
 /// No answer of `/healthz` has more bytes than this, head and all.
 const ANSWER_LIMIT: u64 = 4 * 1024;
 /// How long a proof may take, from the first byte to the last.
-pub(crate) const PROOF_LIMIT: Duration = Duration::from_millis(300);
+pub(crate) const PROOF_LIMIT: Duration = Duration::from_millis(450);
 
 /// What was found.
 pub(crate) enum Running {
