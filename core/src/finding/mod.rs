@@ -1,6 +1,6 @@
 //! What is wrong or risky on a machine, with the place and what mends it.
 //!
-//! Invariants: a finding repeats no value beyond what [`redact`](crate::token::redact) shows; it depends on what was gathered alone, never on its order;
+//! Invariants: a finding repeats no value beyond what [`redact`] shows; it depends on what was gathered alone, never on its order;
 //! each [`Code`] has a page in `docs/findings`.
 
 mod assignment;

@@ -6,15 +6,18 @@ mod payable;
 mod tell;
 
 use jiff::Timestamp;
+use keyreeve_broker::gather::shell_scripts;
 use keyreeve_broker::view::{
     BindingView, ExpectedView, KeysView, ProfilesView, StandingView, StatusProfileView, StatusView,
     UnusableView,
 };
+use keyreeve_core::finding::rivals;
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_core::resolve::{Expected, Resolution, Sureness, Unexpected, resolve};
 use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::unusable::Unusable;
 use keyreeve_os::files::{FileError, look_at_foreign};
+use keyreeve_os::look::Files;
 use keyreeve_store::{Known, Store};
 
 use super::profile;
@@ -59,10 +62,21 @@ pub(super) fn run(status: &Status, world: &World) -> Result<(), CommandError> {
     }
     if status.detail != Detail::Line {
         profile::warn_of_ends(&said.snapshot.own.profiles, world);
+        warn_of_new_shells(&said.snapshot, world);
     }
     match &status.exit {
         ExitTells::Said => Ok(()),
         ExitTells::Payable(_) => payable::judge(&said),
+    }
+}
+
+/// What a shell that starts anew would have and this one has not: the export that pays from tomorrow on.
+fn warn_of_new_shells(snapshot: &Snapshot, world: &World) {
+    for rival in rivals(snapshot, &shell_scripts(snapshot, &Files::OfMachine)) {
+        let sentence = rival.sentence(snapshot.home.as_deref());
+        world
+            .output
+            .note(&format!("{sentence}; `keyreeve doctor` says more"));
     }
 }
 
