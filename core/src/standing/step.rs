@@ -148,7 +148,7 @@ fn again(rest: Rest, heard: &Heard, now: Timestamp) -> Standing {
             }
         };
     }
-    match (rest.time, heard.verdict.until()) {
+    match (rest.time, told_time(heard)) {
         // The server knows what was guessed.
         (TimeSource::Schedule, Some(at)) if was_limited(&rest) => Standing::Resting(Rest {
             until: with_jitter(at, heard.jitter, now),
@@ -169,7 +169,7 @@ fn was_limited(rest: &Rest) -> bool {
 }
 
 fn begin(schedule: Schedule, failures: u32, heard: &Heard, now: Timestamp) -> Standing {
-    let (until, time) = match heard.verdict.until() {
+    let (until, time) = match told_time(heard) {
         Some(at) => (with_jitter(at, heard.jitter, now), TimeSource::Server),
         None => (later(now, schedule.wait(failures)), TimeSource::Schedule),
     };
@@ -182,6 +182,11 @@ fn begin(schedule: Schedule, failures: u32, heard: &Heard, now: Timestamp) -> St
         failures,
         probed: None,
     })
+}
+
+/// The time that the server names. One that was over before it was asked is a clock that is wrong, and says nothing.
+fn told_time(heard: &Heard) -> Option<Timestamp> {
+    heard.verdict.until().filter(|at| *at > heard.asked_at)
 }
 
 fn with_jitter(at: Timestamp, jitter: Jitter, now: Timestamp) -> Timestamp {
