@@ -3,11 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::inside::finish;
 use super::program::Program;
 use crate::{environment, say};
+
+/// A registry that answers nothing must not hold everything up.
+const STEP_LIMIT: Duration = Duration::from_mins(3);
 
 /// Fetches each of these clients that is absent. One that cannot be had is left absent; its scenarios say so.
 pub(crate) fn all(root: &Path, programs: &[Program]) -> Result<()> {
@@ -82,8 +87,16 @@ fn fetch(root: &Path, program: Program) -> Result<()> {
     }
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let went_well = |mut step: Command| {
-        step.stdin(Stdio::null()).stdout(Stdio::null());
-        step.status().is_ok_and(|status| status.success())
+        step.stdin(Stdio::null());
+        let output = finish(step, STEP_LIMIT);
+        if let Err(error) = &output {
+            say::line(format_args!("{program}: {error:#}"));
+        }
+        output.is_ok_and(|output| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            said.lines().for_each(say::line);
+            output.status.success()
+        })
     };
     if steps.into_iter().all(went_well) {
         fs::write(folder.join("complete"), "").context("mark the client complete")?;
