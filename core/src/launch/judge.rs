@@ -92,38 +92,20 @@ fn login_is_there(planned: &Snapshot, resolution: &Resolution, plan: &Plan) -> R
     let Some(rung) = resolution.rungs.iter().find(is_meant) else {
         return Ok(());
     };
-    match rung.state {
-        State::Absent if rung.method == Method::Login => Err(Refusal::NoLogin),
-        State::NotRead {
-            because: PassedOver::Unusable(why),
-        } => Err(Refusal::Unusable {
-            place: rung.place.clone(),
-            why,
-        }),
-        State::NotRead {
-            because:
-                PassedOver::Bare
-                | PassedOver::ManagedByHost
-                | PassedOver::SettingSources
-                | PassedOver::AnotherNamed
-                | PassedOver::OfProject,
-        }
-        | State::Taken { .. }
-        | State::On
-        | State::Off
-        | State::Shadowed { .. }
-        | State::Absent
-        | State::Empty
-        | State::Broken(_) => match &planned.login {
-            // It is sent, and refused.
-            Some(login) if rung.method == Method::Login && login.is_over(planned.now) => {
-                Err(Refusal::Unusable {
-                    place: rung.place.clone(),
-                    why: Flaw::Expired,
-                })
-            }
-            Some(_) | None => Ok(()),
-        },
+    let unusable = |why| Refusal::Unusable {
+        place: rung.place.clone(),
+        why,
+    };
+    if let State::NotRead { because } = rung.state
+        && let Some(why) = because.unusable()
+    {
+        return Err(unusable(why));
+    }
+    match (rung.method, &planned.login) {
+        (Method::Login, _) if rung.state == State::Absent => Err(Refusal::NoLogin),
+        // It is sent, and refused.
+        (Method::Login, Some(login)) if login.is_over(planned.now) => Err(unusable(Flaw::Expired)),
+        _ => Ok(()),
     }
 }
 
@@ -221,25 +203,21 @@ fn that_itself(planned: &Snapshot, resolution: &Resolution, plan: &Plan) -> Resu
 }
 
 fn why_not(planned: &Snapshot, rung: &Rung, resolution: &Resolution, plan: &Plan) -> Refusal {
-    let place = rung.place.clone();
+    let unusable = |why| Refusal::Unusable {
+        place: rung.place.clone(),
+        why,
+    };
     match rung.state {
-        State::Broken(why)
-        | State::NotRead {
-            because: PassedOver::Unusable(why),
-        } => Refusal::Unusable { place, why },
+        State::Broken(why) => unusable(why),
         State::NotRead {
             because: PassedOver::Bare,
         } => made_bare(planned).unwrap_or_else(|| Refusal::Bare {
             what: plan.way.spoken(),
         }),
-        State::NotRead {
-            because:
-                PassedOver::ManagedByHost
-                | PassedOver::SettingSources
-                | PassedOver::AnotherNamed
-                | PassedOver::OfProject,
-        }
-        | State::Taken { .. }
+        State::NotRead { because } => because
+            .unusable()
+            .map_or_else(|| not_used(resolution, plan), unusable),
+        State::Taken { .. }
         | State::On
         | State::Off
         | State::Shadowed { .. }

@@ -141,6 +141,20 @@ pub enum PassedOver {
     Unusable(Flaw),
 }
 
+impl PassedOver {
+    /// What is wrong with the place, where that is why it is passed over.
+    pub(crate) fn unusable(self) -> Option<Flaw> {
+        match self {
+            Self::Unusable(flaw) => Some(flaw),
+            Self::Bare
+            | Self::ManagedByHost
+            | Self::SettingSources
+            | Self::AnotherNamed
+            | Self::OfProject => None,
+        }
+    }
+}
+
 impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
