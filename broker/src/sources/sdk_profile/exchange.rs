@@ -99,53 +99,41 @@ pub(super) async fn ask(
     }
 }
 
+/// What is posted, by its grant.
 #[derive(Serialize)]
-struct Asked<'a> {
-    grant_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    assertion: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    federation_rule_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_account_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workspace_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a str>,
+#[serde(tag = "grant_type")]
+enum Asked<'a> {
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    Federation {
+        assertion: &'a str,
+        federation_rule_id: &'a str,
+        organization_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        service_account_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workspace_id: Option<&'a str>,
+    },
+    #[serde(rename = "refresh_token")]
+    Refresh {
+        refresh_token: &'a str,
+        client_id: &'a str,
+    },
 }
 
 impl<'a> Asked<'a> {
     fn of(grant: &'a Grant<'_>, base_url: &'a BaseUrl) -> Self {
-        let nothing = Self {
-            grant_type: "",
-            assertion: None,
-            federation_rule_id: None,
-            organization_id: None,
-            service_account_id: None,
-            workspace_id: None,
-            refresh_token: None,
-            client_id: None,
-        };
         let sink = Sink::Origin(base_url.origin());
         match grant {
-            Grant::Federation { rules, assertion } => Self {
-                grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer",
-                assertion: Some(assertion.expose_for(sink)),
-                federation_rule_id: Some(&rules.rule),
-                organization_id: Some(&rules.organization),
+            Grant::Federation { rules, assertion } => Self::Federation {
+                assertion: assertion.expose_for(sink),
+                federation_rule_id: &rules.rule,
+                organization_id: &rules.organization,
                 service_account_id: rules.service_account.as_deref(),
                 workspace_id: rules.workspace.as_deref(),
-                ..nothing
             },
-            Grant::Refresh { token, client_id } => Self {
-                grant_type: "refresh_token",
-                refresh_token: Some(token.expose_for(sink)),
-                client_id: Some(client_id),
-                ..nothing
+            Grant::Refresh { token, client_id } => Self::Refresh {
+                refresh_token: token.expose_for(sink),
+                client_id,
             },
         }
     }
