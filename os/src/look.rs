@@ -75,6 +75,18 @@ impl std::fmt::Debug for Text {
     }
 }
 
+impl Seen {
+    /// A text of whoever runs this, with these permission bits, as a made-up file.
+    pub fn made_up(mode: u32, text: &str) -> Self {
+        Self::Text(Text {
+            text: Zeroizing::new(text.to_owned()),
+            mode,
+            is_link: false,
+            is_ours: true,
+        })
+    }
+}
+
 impl Files {
     /// Looks at a file.
     pub fn look(&self, path: &Path) -> Seen {

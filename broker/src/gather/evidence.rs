@@ -170,7 +170,6 @@ mod tests {
     use jiff::Timestamp;
     use keyreeve_core::claude_code::{Scope, SettingsFile};
     use keyreeve_core::snapshot::Environment;
-    use keyreeve_os::look::Text;
 
     use super::*;
 
@@ -178,13 +177,7 @@ mod tests {
 
     fn gathered(variables: &[(&str, &str)], made_up: &[(&str, u32, &str)]) -> Evidence {
         let file = |(path, mode, text): &(&str, u32, &str)| {
-            let seen = Seen::Text(Text {
-                text: Zeroizing::new((*text).to_owned()),
-                mode: *mode,
-                is_link: false,
-                is_ours: true,
-            });
-            (PathBuf::from(path), seen)
+            (PathBuf::from(path), Seen::made_up(*mode, text))
         };
         let mut files: BTreeMap<_, _> = made_up.iter().map(file).collect();
         files.insert(PathBuf::from("/home/me/.bash_history"), Seen::Unreadable);

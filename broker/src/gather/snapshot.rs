@@ -222,19 +222,11 @@ fn shown(path: PathBuf) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use zeroize::Zeroizing;
-
     use super::*;
 
     fn gathered(variables: &[(&str, &str)], files: &[(&str, u32, &str)]) -> Snapshot {
         let file = |(path, mode, text): &(&str, u32, &str)| {
-            let seen = Seen::Text(Text {
-                text: Zeroizing::new((*text).to_owned()),
-                mode: *mode,
-                is_link: false,
-                is_ours: true,
-            });
-            (PathBuf::from(path), seen)
+            (PathBuf::from(path), Seen::made_up(*mode, text))
         };
         let machine = Machine {
             environment: Arc::new(Environment::from_pairs(variables.iter().copied())),

@@ -12,9 +12,8 @@ use keyreeve_broker::gather::{Machine, gather};
 use keyreeve_core::claude_code::{Arguments, Mode};
 use keyreeve_core::resolve::{Client, Header, Method, Resolution, Slot, resolve};
 use keyreeve_core::snapshot::{Environment, Own};
-use keyreeve_os::look::{Files, Seen, Text};
+use keyreeve_os::look::{Files, Seen};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 const RUNS: &str = include_str!("../cases/observed.jsonl");
 /// Marks a file that others may read.
@@ -130,13 +129,8 @@ fn made_up((name, text): (&String, &String)) -> (PathBuf, Seen) {
         Some(name) => (name, 0o644),
         None => (name.as_str(), 0o600),
     };
-    let seen = Seen::Text(Text {
-        text: Zeroizing::new(text.clone()),
-        mode,
-        is_link: false,
-        is_ours: true,
-    });
-    (PathBuf::from(format!("/scene/{name}")), seen)
+    let path = PathBuf::from(format!("/scene/{name}"));
+    (path, Seen::made_up(mode, text))
 }
 
 /// Writes out tokens, and addresses that can be read as such.
