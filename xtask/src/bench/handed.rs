@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::commands::timed;
+use super::stage::command;
 use crate::scratch::Scratch;
 use crate::{environment, say};
 
@@ -33,7 +35,7 @@ struct Gateway {
 pub(super) fn run(root: &Path) -> Result<()> {
     let stage = &Gateway::start(root)?;
     // The first one in ten minutes makes the key; it is not what is measured.
-    ask(&mut helper(stage)?)?;
+    timed(&mut helper(stage)?, b"")?;
     for (name, make) in [
         (
             "true",
@@ -59,7 +61,7 @@ impl Gateway {
         let target = environment::target(root);
         let scratch = Scratch::new(&target, "bench-helpers")?;
         let binary = target.join("release/keyreeve");
-        let mut serve = command(&binary, &scratch)?
+        let mut serve = command(&scratch, &binary)?
             .args(["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -85,16 +87,8 @@ impl Drop for Gateway {
     }
 }
 
-fn command(binary: &Path, scratch: &Scratch) -> Result<Command> {
-    let home = scratch.folder("home")?;
-    let mut command = Command::new(binary);
-    environment::scrub(&mut command, &home);
-    command.env("KEYREEVE_HOME", home.join("keyreeve"));
-    Ok(command)
-}
-
 fn helper(stage: &Gateway) -> Result<Command> {
-    let mut command = command(&stage.binary, &stage.scratch)?;
+    let mut command = command(&stage.scratch, &stage.binary)?;
     command.args(["helper", "--profile", "sandbox"]);
     Ok(command)
 }
@@ -102,7 +96,7 @@ fn helper(stage: &Gateway) -> Result<Command> {
 fn alone(make: &dyn Fn() -> Result<Command>) -> Result<Vec<Duration>> {
     let mut times = Vec::with_capacity(ALONE);
     for _ in 0..ALONE {
-        times.push(ask(&mut make()?)?);
+        times.push(timed(&mut make()?, b"")?);
     }
     times.sort_unstable();
     Ok(times)
@@ -120,7 +114,7 @@ fn at_once(make: &dyn Fn() -> Result<Command>) -> Result<Vec<Duration>> {
                 .map(|command| {
                     scope.spawn(|| {
                         start.wait();
-                        ask(command)
+                        timed(command, b"")
                     })
                 })
                 .collect();
@@ -135,21 +129,6 @@ fn at_once(make: &dyn Fn() -> Result<Command>) -> Result<Vec<Duration>> {
     }
     times.sort_unstable();
     Ok(times)
-}
-
-fn ask(command: &mut Command) -> Result<Duration> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a stop-watch around another process"
-    )]
-    let started = Instant::now();
-    let mut child: Child = command.spawn().context("start a command")?;
-    ensure!(child.wait()?.success(), "a command failed");
-    Ok(started.elapsed())
 }
 
 /// In milliseconds, of sorted times.

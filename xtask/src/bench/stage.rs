@@ -82,7 +82,8 @@ impl Drop for Stage {
     }
 }
 
-fn command(scratch: &Scratch, binary: &Path) -> Result<Command> {
+/// One of keyreeve's commands, in a home below a scratch folder.
+pub(super) fn command(scratch: &Scratch, binary: &Path) -> Result<Command> {
     let home = scratch.folder("home")?;
     let mut command = Command::new(binary);
     environment::scrub(&mut command, &home);
