@@ -1,6 +1,6 @@
 //! What a project's own settings would change about who pays: a repository is untrusted (security promise P3).
 
-use crate::claude_code::{Scope, SettingsFile, SettingsState};
+use crate::claude_code::{Scope, SettingSources, SettingsFile, SettingsState};
 use crate::rivals;
 use crate::snapshot::Snapshot;
 
@@ -52,8 +52,9 @@ pub fn inspect_project(planned: &Snapshot, plan: &Plan, target: &Target) -> Vec<
         .collect()
 }
 
-/// Finds a setting of the project that leads connections elsewhere, wherever the address that is set leads.
-pub fn diverted_by_project(snapshot: &Snapshot) -> Option<Offence> {
+/// Finds a setting of the project, in the files that are read, that leads connections elsewhere, wherever the address that
+/// is set leads.
+pub fn diverted_by_project(snapshot: &Snapshot, read: SettingSources) -> Option<Offence> {
     let in_file = |file: &SettingsFile| {
         let settings = match (&file.state, file.scope) {
             (SettingsState::Read(settings), Scope::Local | Scope::Project) => settings,
@@ -71,7 +72,10 @@ pub fn diverted_by_project(snapshot: &Snapshot) -> Option<Offence> {
             key: Some(format!("env.{}", diverts.name)),
         })
     };
-    snapshot.settings.iter().find_map(in_file)
+    let files = snapshot.settings.iter();
+    files
+        .filter(|file| read.include(file.scope))
+        .find_map(in_file)
 }
 
 fn of_file(file: &SettingsFile, plan: &Plan) -> Vec<Offence> {

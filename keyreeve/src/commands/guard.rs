@@ -1,7 +1,8 @@
 //! `guard`: whether who is meant to pay would pay, for scripts.
 
 use keyreeve_broker::view::{ExpectedView, GuardView};
-use keyreeve_core::resolve::{Expected, Sureness, resolve};
+use keyreeve_core::launch::diverted_by_project;
+use keyreeve_core::resolve::{Client, Expected, Sureness, resolve};
 use keyreeve_core::snapshot::Snapshot;
 
 use crate::error::{CommandError, Exit};
@@ -22,6 +23,7 @@ pub(super) fn run(guard: &Guard, world: &World) -> Result<(), CommandError> {
     })?;
     let resolution = resolve(&snapshot, guard.started.client);
     let judged = expected.judge(&resolution, &snapshot);
+    goes_straight(guard.started.client, &snapshot)?;
     if world.output.format() == Format::Json {
         world.output.document(&GuardView {
             expected: ExpectedView::of(&expected, &judged),
@@ -43,6 +45,23 @@ pub(super) fn run(guard: &Guard, world: &World) -> Result<(), CommandError> {
             .data(&from_home(&told, snapshot.home.as_deref()))?;
     }
     Ok(())
+}
+
+/// Nothing of the project's leads what is sent past somebody else: whoever reads the credential there could pay with it.
+///
+/// # Errors
+/// With the file and the line.
+fn goes_straight(client: Client, snapshot: &Snapshot) -> Result<(), CommandError> {
+    let diverted = match client {
+        Client::ClaudeCode { sources, .. } => diverted_by_project(snapshot, sources),
+        // None of them reads Claude Code's settings.
+        Client::SdkPython(_) | Client::SdkTypescript(_) | Client::Keyreeve => None,
+    };
+    diverted.map_or(Ok(()), |offence| {
+        let told = format!("{offence}, which leads what is sent past somebody else");
+        let error = CommandError::new(Exit::Policy, from_home(&told, snapshot.home.as_deref()));
+        Err(error.hint("keyreeve doctor"))
+    })
 }
 
 /// Why nobody could ever be who is meant.

@@ -444,6 +444,24 @@ fn settings_that_only_claude_code_would_read_do_not_hide_where_a_request_goes() 
 }
 
 #[test]
+fn guard_refuses_a_project_that_leads_what_is_sent_past_somebody_else() {
+    for variable in ["HTTPS_PROXY", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS"] {
+        let case = Case::new();
+        login(&case);
+        let guard = ["guard", "--expect", "plan"];
+        ends(case.home.run(&mut in_project(&case, &guard)), 0);
+        let project = case.home.user_home().join("project");
+        settings(&project, &format!(r#"{{"env": {{"{variable}": "x"}}}}"#));
+        let told = case.home.run(&mut in_project(&case, &guard));
+        assert_eq!(told.code, 8, "{variable}: {}", told.stderr);
+        let named = format!(".claude/settings.json:1 sets env.{variable}");
+        assert!(told.stderr.contains(&named), "{}", told.stderr);
+        let unread = [&guard[..], &["--", "claude", "--setting-sources", "user"]].concat();
+        ends(case.home.run(&mut in_project(&case, &unread)), 0);
+    }
+}
+
+#[test]
 fn settings_that_cannot_be_read_leave_it_open_who_pays() {
     let case = Case::new();
     login(&case);

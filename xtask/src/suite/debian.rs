@@ -8,7 +8,12 @@ use std::process::{Command, Stdio};
 use crate::{environment, say};
 
 /// Programs that tests start, and the package each comes in.
-const WANTED: [(&str, &str); 2] = [("strace", "strace"), ("curl", "curl")];
+const WANTED: [(&str, &str); 4] = [
+    ("strace", "strace"),
+    ("curl", "curl"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+];
 
 /// Installs what is missing.
 pub(super) fn install_what_is_missing() {

@@ -56,7 +56,7 @@ pub(super) fn said_by_settings(snapshot: &Snapshot) -> Settings {
         let what = format!("{path} cannot be read, so that what it sets is not known");
         return Settings::Diverted { what };
     }
-    if let Some(offence) = diverted_by_project(snapshot) {
+    if let Some(offence) = diverted_by_project(snapshot, SettingSources::ALL) {
         let what = offence.to_string();
         return Settings::Diverted { what };
     }
