@@ -253,6 +253,7 @@ impl From<StoreError> for CommandError {
             | StoreError::MasterKeyWrong { .. }
             | StoreError::Tampered { .. }
             | StoreError::Files(_)
+            | StoreError::NotWritable { .. }
             | StoreError::Database(_) => Exit::Store,
         };
         let hint = error.hint();

@@ -1,6 +1,6 @@
 //! What can go wrong with the store, named for what the caller does next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keyreeve_os::files::FileError;
@@ -24,6 +24,12 @@ pub enum Error {
     /// The disk has no room for what was to be recorded.
     #[error("the disk is full")]
     Full(#[source] Cause),
+    /// The system lets nobody of this user write there: make it writable, or use another user or directory.
+    #[error("{} cannot be written: it and its directory must be writable for you", path.display())]
+    NotWritable {
+        /// The database.
+        path: PathBuf,
+    },
     /// The database is damaged, or no database of keyreeve's: restore a backup.
     #[error("{} is damaged: {what}", path.display())]
     Corrupt {
@@ -141,6 +147,7 @@ impl Error {
             | Self::Closed
             | Self::Held { .. }
             | Self::Full(_)
+            | Self::NotWritable { .. }
             | Self::NewerSchema { .. }
             | Self::SqliteTooOld { .. }
             | Self::SamePlace { .. }
@@ -158,15 +165,30 @@ impl Error {
 }
 
 impl Error {
+    /// Names the whole path of a database that cannot be written.
+    pub(crate) fn at(self, database: &Path) -> Self {
+        match self {
+            Self::NotWritable { .. } => Self::NotWritable {
+                path: database.to_owned(),
+            },
+            other => other,
+        }
+    }
+
     /// Says what a refusal of the database means. Shared, because a batch that fails is told to each that waits.
     pub(crate) fn of_sql(error: &Arc<rusqlite::Error>) -> Self {
         use rusqlite::ErrorCode::{
-            DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
+            ReadOnly,
         };
         let cause = Cause(Arc::<rusqlite::Error>::clone(error));
         match error.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
             Some(DiskFull) => Self::Full(cause),
+            // Its log lies beside it, and could not be made.
+            Some(ReadOnly | CannotOpen) => Self::NotWritable {
+                path: crate::sqlite::FILE.into(),
+            },
             Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt {
                 path: crate::sqlite::FILE.into(),
                 what: error.to_string(),
@@ -202,6 +224,25 @@ impl From<LockError> for Error {
         match error {
             LockError::Held { holder } => Self::Held { holder },
             LockError::File(error) => Self::Files(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_database_that_cannot_be_written_is_named() {
+        for code in [ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_CANTOPEN] {
+            let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let told = Error::from(failure).at(Path::new("there/keyreeve.db"));
+            assert!(
+                matches!(&told, Error::NotWritable { path } if path.ends_with("there/keyreeve.db")),
+                "{told:?}"
+            );
         }
     }
 }

@@ -58,6 +58,10 @@ pub(crate) fn log_files(file: &str) -> [String; 2] {
 
 /// Opens a connection to a database that exists.
 pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection> {
+    set_up(path, access).map_err(|error| Error::from(error).at(path))
+}
+
+fn set_up(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
