@@ -1,22 +1,27 @@
-//! A promise that is said to hold names its tests, and each test it names is there.
+//! A promise stands once; one that is said to hold names its tests, and each test it names is there.
 //!
 //! `docs/promises.md` writes a test's id as in `NF-03`; the test's own name begins with it, `nf_03_…`.
+
+use std::collections::HashSet;
 
 use super::Finding;
 use crate::tree::{File, Tree};
 
 const PAGE: &str = "docs/promises.md";
 
-/// Finds ids of tests that nobody has written, in rows of the page that say a promise holds.
+/// Finds promises that stand twice, and ids of tests that nobody has written in rows that say a promise holds.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let (mut findings, mut promised) = (Vec::new(), HashSet::new());
     for (index, line) in tree.text(PAGE).lines().enumerate() {
-        let Some(holds) = line
-            .strip_prefix("| P")
-            .and_then(|row| row.split('|').nth(2))
-        else {
+        let Some(row) = line.strip_prefix("| P") else {
             continue;
         };
+        let mut cells = row.split('|');
+        if !promised.insert(cells.next()) {
+            let advice = "this promise stands here twice: say it once".to_owned();
+            findings.push(Finding::new(PAGE, index + 1, advice));
+        }
+        let holds = cells.nth(1).unwrap_or_default();
         for id in ids(holds) {
             let function = format!("fn {}_", id.to_lowercase().replace('-', "_"));
             let written =
@@ -61,6 +66,16 @@ mod tests {
         case::check(
             check,
             &[("docs/promises.md", page), ("a/tests/it/x.rs", one)],
+            &["docs/promises.md:3"],
+        );
+    }
+
+    #[test]
+    fn a_promise_stands_once() {
+        let page = "| P1 | one place | | |\n| P2 | another | | |\n| P1 | one place | | |\n";
+        case::check(
+            check,
+            &[("docs/promises.md", page)],
             &["docs/promises.md:3"],
         );
     }
