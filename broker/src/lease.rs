@@ -13,11 +13,12 @@ use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::{Name, Profile, Source};
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_core::select::{Entry, NoProfile};
+use keyreeve_core::select::{Conversation, NoProfile, Reason};
+use keyreeve_core::standing::Kept;
 use keyreeve_core::verdict::{Code, Verdict};
 use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::world;
-use keyreeve_store::{AttemptId, Ending, Intent, Known, Operation, RequestId};
+use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -25,10 +26,8 @@ use uuid::Uuid;
 use crate::report::{self, Report};
 use crate::sources::{self, SourceError};
 use crate::standing::{Asked, Attempt, Came, Pending};
+use crate::trail::{Left, Trail};
 use crate::{Broker, Client, NotAllowed};
-
-/// How often a lease tries to have a probe that others want, too.
-const MOST_CLAIMS: usize = 4;
 
 /// What is asked for: everything the ledger's intent needs to know about a request.
 #[derive(Clone, Debug)]
@@ -39,6 +38,8 @@ pub struct Ask {
     pub operation: Operation,
     /// The client's session, where it names one.
     pub session: Option<String>,
+    /// The conversation that it goes on with; none: nothing names it, or nobody else will ask for it.
+    pub conversation: Option<Conversation>,
     /// The model asked for.
     pub model: Option<String>,
     /// Whether a stream is asked for.
@@ -119,10 +120,16 @@ struct Holder<'a> {
     /// None: the owner asked.
     key: Option<&'a VirtualKey>,
     standing: Attempt,
+    reason: Reason,
+    /// Which attempt of its request it is.
+    number: u32,
+    /// Who would have served.
+    left: Option<Left>,
 }
 
 impl Broker {
-    /// Leases a credential for one attempt, and its secret.
+    /// Leases a credential for the next attempt of a request, and its secret. Where a limit is over soon and nobody else
+    /// may serve, or the conversation is better off so, it waits for that.
     ///
     /// # Errors
     /// See [`LeaseError`]. Whatever it is, nothing was sent.
@@ -130,19 +137,45 @@ impl Broker {
         self: &Arc<Self>,
         client: &Client,
         ask: Ask,
+        trail: &mut Trail,
     ) -> Result<(Lease, Credential), LeaseError> {
-        let (client, profile, standing) = self.choose_now(client, &ask).await?;
-        let profile = &profile;
-        let credential = self.secret_of(profile).await?;
-        if takes_time(&profile.source) {
-            self.client(&client.presented)?;
+        let mut unobtainable: Option<LeaseError> = None;
+        loop {
+            let picked = match self.choose_now(client, &ask, trail).await {
+                Err(LeaseError::NoProfile(NoProfile::AllTried)) => {
+                    return Err(unobtainable.unwrap_or(NoProfile::AllTried.into()));
+                }
+                picked => picked?,
+            };
+            let profile = &picked.profile;
+            let credential = match self.secret_of(profile).await {
+                Ok(credential) => credential,
+                Err(error) => {
+                    self.forget(&picked.standing);
+                    trail.pass_over(profile, "no_secret");
+                    unobtainable.get_or_insert(error);
+                    continue;
+                }
+            };
+            if takes_time(&profile.source) {
+                self.client(&client.presented)?;
+            }
+            if trail.has_refused(profile.id, &credential.fingerprint()) {
+                // Its source has nothing else to give.
+                self.forget(&picked.standing);
+                trail.pass_over(profile, "not_renewed");
+                continue;
+            }
+            let holder = Holder {
+                profile,
+                key: Some(&picked.client.key),
+                standing: picked.standing,
+                reason: picked.reason,
+                number: trail.number(),
+                left: picked.left,
+            };
+            return self.grant(holder, credential, ask).await;
         }
-        let holder = Holder {
-            profile,
-            key: Some(&client.key),
-            standing,
-        };
-        self.grant(holder, credential, ask).await
     }
 
     /// Leases the credential of a profile to its owner, who sits at this machine and needs no virtual key.
@@ -163,37 +196,12 @@ impl Broker {
             profile,
             key: None,
             standing: Attempt::new(profile, &asked, &known.standings),
+            reason: Reason::Named,
+            number: 1,
+            left: None,
         };
         let credential = self.secret_of(profile).await?;
         self.grant(holder, credential, ask).await
-    }
-
-    /// Chooses the profile, and takes its probe where it may only be used by one.
-    async fn choose_now(
-        &self,
-        client: &Client,
-        ask: &Ask,
-    ) -> Result<(Client, Profile, Attempt), LeaseError> {
-        for _ in 0..MOST_CLAIMS {
-            let (client, known) = self.known(&client.presented)?;
-            let Known { standings, .. } = &known;
-            let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
-            let chosen = self.choose(&client.key, &known, &asked)?;
-            let attempt = Attempt::new(chosen.profile, &asked, standings);
-            let had = match chosen.entry {
-                Entry::Freely => true,
-                Entry::AsProbe => {
-                    let claimed = self.claim(&attempt, standings).await;
-                    // It took a while: the key may have been revoked meanwhile.
-                    self.client(&client.presented)?;
-                    claimed.map_err(LeaseError::Ledger)?
-                }
-            };
-            if had {
-                return Ok((client, chosen.profile.clone(), attempt));
-            }
-        }
-        Err(LeaseError::Ledger(keyreeve_store::Error::Busy))
     }
 
     async fn secret_of(self: &Arc<Self>, profile: &Profile) -> Result<Credential, LeaseError> {
@@ -212,6 +220,9 @@ impl Broker {
             profile,
             key,
             standing,
+            reason,
+            number,
+            left,
         }: Holder<'_>,
         credential: Credential,
         ask: Ask,
@@ -241,12 +252,17 @@ impl Broker {
             heard: None,
             reported: false,
         };
-        let intent = lease.intent(ask, key.map_or(KeyId::OWN, |key| key.id), started_at);
+        let whose = (key.map_or(KeyId::OWN, |key| key.id), number, reason);
+        let intent = lease.intent(ask, whose, started_at);
         // The lease exists before its intent is committed: should the client go away in between, dropping it closes the row.
         let committed = self.commit(intent).await;
         // Where there is no row, there is none to close.
         lease.reported = committed.is_err();
-        committed.map(|()| (lease, credential))
+        committed?;
+        if let Some(left) = left {
+            lease.tell_switch(&left, reason);
+        }
+        Ok((lease, credential))
     }
 
     /// Makes the id of a client's request.
@@ -323,6 +339,16 @@ impl Lease {
         &self.broker.prices
     }
 
+    /// Whether its secret can mend by itself.
+    pub(crate) fn kept(&self) -> Kept {
+        self.standing.kept()
+    }
+
+    /// Tells its secret from others.
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        &self.credential
+    }
+
     /// How long ago the lease was given.
     pub fn age(&self) -> std::time::Duration {
         self.started.elapsed()
@@ -336,7 +362,27 @@ impl Lease {
         self.broker.hear(&self.standing, came)
     }
 
-    fn intent(&self, ask: Ask, key: KeyId, started_at: Timestamp) -> Intent {
+    /// The one event of a switch. Names only.
+    fn tell_switch(&self, left: &Left, reason: Reason) {
+        if left.profile == self.profile.name {
+            return;
+        }
+        tracing::info!(
+            request = %self.request,
+            from = %left.profile,
+            to = %self.profile.name,
+            verdict = left.verdict,
+            reason = reason.name(),
+            "switch",
+        );
+    }
+
+    fn intent(
+        &self,
+        ask: Ask,
+        (key, number, reason): (KeyId, u32, Reason),
+        started_at: Timestamp,
+    ) -> Intent {
         Intent {
             attempt: self.attempt,
             request: ask.request,
@@ -344,6 +390,8 @@ impl Lease {
             operation: ask.operation,
             key,
             profile: self.profile.id,
+            number,
+            reason,
             session: ask.session,
             model_asked: ask.model,
             stream: ask.stream,

@@ -4,16 +4,20 @@
 //! and prints nothing; the published JSON shapes are in [`view`].
 #![forbid(unsafe_code)]
 
+mod choosing;
 mod direct;
 pub mod gather;
 mod genuine;
 mod header;
 mod lease;
+mod memory;
 mod plan_login;
 mod probe;
 mod report;
 mod sources;
 mod standing;
+mod trail;
+mod turns;
 pub mod upstream;
 pub mod view;
 
@@ -36,6 +40,7 @@ pub use lease::{Ask, Lease, LeaseError};
 pub use probe::{Probe, Probed};
 pub use report::{Answered, Report};
 pub use sources::{SdkProfileError, SourceError, sdk_profile_provenance};
+pub use trail::{Brought, Next, Trail};
 
 /// Gives out leases against one store. Cheap to share behind an [`Arc`].
 pub struct Broker {
@@ -47,6 +52,8 @@ pub struct Broker {
     logins: sources::sdk_profile::Logins,
     rejected: sources::rejected::Rejected,
     circuits: standing::Circuits,
+    memory: memory::Memory,
+    turns: turns::Turns,
 }
 
 /// A virtual key that was presented, known, and neither revoked nor expired when it was looked at.
@@ -89,6 +96,8 @@ impl Broker {
             logins: sources::sdk_profile::Logins::default(),
             rejected: sources::rejected::Rejected::default(),
             circuits: standing::Circuits::default(),
+            memory: memory::Memory::default(),
+            turns: turns::Turns::default(),
         }
     }
 

@@ -134,6 +134,7 @@ fn ask(request: RequestId, model: &str, body: &Bytes) -> Ask {
         request,
         operation: Operation::Messages,
         session: None,
+        conversation: None,
         model: Some(inert_line(model, 128).into_owned()),
         stream: false,
         max_tokens: Some(1),

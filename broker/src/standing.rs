@@ -9,15 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use keyreeve_core::origin::Origin;
 use keyreeve_core::profile::{Profile, Source};
-use keyreeve_core::select::{self, Chosen, NoProfile};
 use keyreeve_core::standing::{
     self, Circuit, CircuitScope, Heard, Jitter, Kept, Organization, Outcome, Readiness,
     RequestClass, Scope, Scopes, Standing,
 };
 use keyreeve_core::verdict::Verdict;
-use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_os::world;
-use keyreeve_store::{Changed, Known, Operation, Standings};
+use keyreeve_store::{Changed, Operation, Standings};
 use tokio::sync::oneshot;
 
 use crate::Broker;
@@ -52,7 +50,7 @@ type StoreResult<T> = Result<T, keyreeve_store::Error>;
 pub(crate) struct Asked {
     /// What has a limit in common with it; none where it names no model.
     class: Option<RequestClass>,
-    at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 impl Asked {
@@ -81,6 +79,11 @@ impl Attempt {
         }
     }
 
+    /// Whether a refused secret can mend by itself.
+    pub(crate) fn kept(&self) -> Kept {
+        self.kept
+    }
+
     /// Whether an answer of an organization can change anything that is remembered.
     fn learns_nothing(&self, verdict: Verdict, organization: Option<&Organization>) -> bool {
         let known = organization.is_none() || organization == self.scopes.organization.as_ref();
@@ -101,24 +104,8 @@ fn kept(source: &Source) -> Kept {
 }
 
 impl Broker {
-    /// Chooses among a key's profiles as they stand.
-    pub(crate) fn choose<'p>(
-        &self,
-        key: &VirtualKey,
-        known: &'p Known,
-        asked: &Asked,
-    ) -> Result<Chosen<'p>, NoProfile> {
-        select::choose(
-            key,
-            |id| known.policy.profile(id),
-            |profile| {
-                let attempt = Attempt::new(profile, asked, &known.standings);
-                self.readiness(&attempt, &known.standings)
-            },
-        )
-    }
-
-    fn readiness(&self, attempt: &Attempt, standings: &Standings) -> Readiness {
+    /// Whether a profile may be used for what is attempted.
+    pub(crate) fn readiness(&self, attempt: &Attempt, standings: &Standings) -> Readiness {
         let upstream = self.circuits.readiness(attempt);
         if attempt.all_was_ready {
             return upstream;

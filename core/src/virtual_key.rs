@@ -16,7 +16,7 @@ use uuid::Uuid;
 use wildmatch::WildMatch;
 use zeroize::Zeroizing;
 
-use crate::profile::{Name, ProfileId};
+use crate::profile::{BillingClass, Name, ProfileId};
 use crate::secret::Secret;
 
 /// How many random bytes [`mint`] wants: 6 for the public id, 24 for the secret part.
@@ -98,6 +98,10 @@ pub struct VirtualKey {
     pub name: Name,
     /// The profiles it may use, in order. A new key inherits none.
     pub profiles: Vec<ProfileId>,
+    /// How it chooses among those that are ready.
+    pub strategy: Strategy,
+    /// Whom its requests may be billed to beside the one that its first profile bills; never a plan.
+    pub may_spend: Vec<BillingClass>,
     /// Globs (`*`, `?`) of the models it may ask for; empty: any.
     pub models: Vec<String>,
     /// After this it is refused.
@@ -108,6 +112,16 @@ pub struct VirtualKey {
     pub created_at: Timestamp,
     /// Whether it was made by `serve --sandbox`.
     pub simulated: bool,
+}
+
+/// How a key chooses among its profiles that are ready.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Strategy {
+    /// The first in its order.
+    #[default]
+    Ordered,
+    /// The one that was used longest ago.
+    Spread,
 }
 
 /// Why something presented cannot be a virtual key.
@@ -164,6 +178,16 @@ pub fn mint(kind: Kind, random: [u8; RANDOM_BYTES]) -> Minted {
         key: Secret::new(key),
         public_id,
         hash,
+    }
+}
+
+impl Strategy {
+    /// Its name, as people and programs read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Spread => "spread",
+        }
     }
 }
 

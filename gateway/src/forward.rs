@@ -1,25 +1,24 @@
 //! Bytes to the origin, and the beginning of its answer.
 //!
-//! Invariants: a redirect is never followed and never passed on; the head of an answer is held until the first piece of
-//! its body is there, so that an answer that fails at once has not yet begun for the client.
+//! Invariants: a redirect is never followed and never passed on; the head of an answer is held until its beginning is
+//! there, so that an answer that fails at once has not yet begun for the client.
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::http::response::Parts;
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use keyreeve_broker::Brought;
 use keyreeve_broker::upstream::{NoAnswer, Upstream};
-use tokio::time::timeout;
 
+use crate::beginning::{Beginning, Is, begin};
 use crate::inject::Outgoing;
 use crate::mask::Mask;
 
 /// An answer that has begun.
 pub(crate) struct Answer {
     pub(crate) head: Parts,
-    /// The first piece of the body; none where the body is empty.
-    pub(crate) first: Option<Bytes>,
+    /// What came of its body so far.
+    pub(crate) beginning: Beginning,
     /// What follows.
     pub(crate) rest: Incoming,
     /// How long the rest may be silent.
@@ -60,32 +59,32 @@ pub(crate) async fn forward(
         return Err(Failed::Redirect(head.status.as_u16()));
     }
     let silence = upstream.patience().silence;
-    let first = match timeout(silence, next_data(&mut rest)).await {
-        Ok(Some(Ok(first))) => Some(first),
-        Ok(Some(Err(_))) => return Err(Failed::CutAtOnce),
-        Ok(None) => None,
-        Err(_) => return Err(Failed::TimedOut(None)),
-    };
+    let beginning = begin(&head, &mut rest, silence).await?;
     Ok(Answer {
         head,
-        first,
+        beginning,
         rest,
         silence,
         mask: outgoing.mask,
     })
 }
 
-async fn next_data(body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
-    loop {
-        match body.frame().await? {
-            Err(error) => return Some(Err(error)),
-            Ok(frame) => match frame.into_data() {
-                Ok(data) if data.is_empty() => {}
-                Ok(data) => return Some(Ok(data)),
-                // Trailers are hop-by-hop here and go no further.
-                Err(_) => {}
-            },
-        }
+/// Says what an attempt brought. What may have been produced, and so billed, is not asked for twice.
+pub(crate) fn brought(came: &Result<Answer, Failed>) -> Brought {
+    match came {
+        Ok(answer) => match answer.beginning.is {
+            Is::Error | Is::StreamedError { .. } => Brought::Error(answer.head.status.as_u16()),
+            Is::OnItsWay => Brought::Something,
+        },
+        Err(Failed::Unreachable(_)) => Brought::NoConnection,
+        Err(
+            Failed::Broken(_)
+            | Failed::TimedOut(_)
+            | Failed::CutAtOnce
+            | Failed::Redirect(_)
+            | Failed::Address
+            | Failed::Unsendable,
+        ) => Brought::Something,
     }
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod authenticate;
+mod beginning;
 mod classify;
 mod error;
 mod flow;
@@ -20,6 +21,7 @@ mod once;
 mod own;
 mod page;
 mod record;
+mod refused;
 mod replay;
 mod routes;
 mod server;
@@ -35,6 +37,9 @@ pub use listen::{BindError, Bound, Listen, USUAL_PORT, bind};
 pub use once::{Begun, Cut, NotBegun, once};
 pub use server::{Parts, serve};
 
+/// How long the end of a limit is waited for where nothing else is said.
+pub const USUAL_THROTTLE_WAIT: Duration = Duration::from_secs(5);
+
 /// What the gateway is told; everything else it finds in the store.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -46,6 +51,8 @@ pub struct Config {
     pub head_time: Duration,
     /// How long a client may leave us waiting for the next piece of its body, or for room to write.
     pub client_stall: Duration,
+    /// How long the end of a limit is waited for, where that serves a request better than a refusal; nothing: not at all.
+    pub throttle_wait: Duration,
     /// How long running answers may go on after the signal to stop.
     pub drain_time: Duration,
 }
@@ -57,6 +64,7 @@ impl Default for Config {
             body_budget: 256 * 1024 * 1024,
             head_time: Duration::from_secs(10),
             client_stall: Duration::from_mins(1),
+            throttle_wait: USUAL_THROTTLE_WAIT,
             drain_time: Duration::from_secs(30),
         }
     }

@@ -14,6 +14,7 @@ use http_body_util::BodyExt as _;
 use keyreeve_broker::{Ask, Client};
 use keyreeve_core::inert::inert_line;
 use keyreeve_core::peek::{Peek, peek};
+use keyreeve_core::select::Conversation;
 use keyreeve_store::{Operation, RequestId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -26,6 +27,9 @@ use crate::routes::{Forwarded, unversioned};
 pub(crate) struct Budget(Arc<Semaphore>);
 
 const UNIT: usize = 1024;
+
+/// How long the SDKs wait where they do not say (docs/facts.md#endpoints).
+const USUAL_TIME_OUT: Duration = Duration::from_mins(10);
 
 /// A request that has been read whole.
 pub(crate) struct Asked {
@@ -171,6 +175,7 @@ impl Asked {
             request: self.id,
             operation: self.operation,
             session: self.session(),
+            conversation: Conversation::of(self.session().as_deref(), self.peek.user_id.as_deref()),
             model: self
                 .model()
                 .map(|model| inert_line(model, 128).into_owned()),
@@ -179,6 +184,16 @@ impl Asked {
             body_hash: self.body_hash,
             body_bytes: self.body.len(),
         }
+    }
+
+    /// How long the client waits for its answer, from the head of its request on.
+    pub(crate) fn time_out(&self) -> Duration {
+        let told = self.headers.get("x-stainless-timeout");
+        told.and_then(|seconds| seconds.to_str().ok()?.trim().parse::<u32>().ok())
+            .filter(|seconds| *seconds > 0)
+            .map_or(USUAL_TIME_OUT, |seconds| {
+                Duration::from_secs(seconds.into())
+            })
     }
 
     /// The client's session, where it names one in printable ASCII.

@@ -40,6 +40,9 @@ pub(crate) struct Serve {
     pub(crate) allowed_hosts: Option<Vec<String>>,
     /// How much all request bodies in work may hold together, in MiB: 32 to 65536. Default: 256.
     pub(crate) body_budget_mib: Option<u64>,
+    /// How many seconds a request may wait for the end of a limit, where that serves it better than a refusal or a switch:
+    /// 0 (not at all) to 60. Default: 5.
+    pub(crate) throttle_wait_seconds: Option<u64>,
 }
 
 /// `[upstream]`

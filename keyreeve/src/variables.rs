@@ -15,6 +15,8 @@ pub(crate) const LISTEN: &str = "KEYREEVE_LISTEN";
 pub(crate) const ALLOWED_HOSTS: &str = "KEYREEVE_ALLOWED_HOSTS";
 /// How much all request bodies may hold together, in MiB.
 pub(crate) const BODY_BUDGET_MIB: &str = "KEYREEVE_BODY_BUDGET_MIB";
+/// How long the end of a limit is waited for, in seconds.
+pub(crate) const THROTTLE_WAIT_SECONDS: &str = "KEYREEVE_THROTTLE_WAIT_SECONDS";
 /// A price table that replaces the built-in one.
 pub(crate) const PRICES_FILE: &str = "KEYREEVE_PRICES_FILE";
 /// When ledger rows are safe: `process` or `strict`.

@@ -244,6 +244,7 @@ pub(crate) fn gateway(
         config: keyreeve_gateway::Config {
             allowed_hosts: settings.allowed_hosts.value.clone(),
             body_budget: settings.body_budget.value,
+            throttle_wait: settings.throttle_wait.value,
             ..keyreeve_gateway::Config::default()
         },
     })

@@ -5,14 +5,15 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use keyreeve_core::profile::ProfileId;
+use keyreeve_core::profile::{BillingClass, ProfileId};
 use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
 use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
-use crate::columns::{instant, maybe_instant, micros, parsed, uuid};
+use crate::columns::{instant, maybe_instant, micros, parsed, uuid, word};
 use crate::policy::KeySecret;
 use crate::profiles::taken;
+use crate::words::Word as _;
 use crate::{Error, Result, Store};
 
 impl Store {
@@ -191,11 +192,13 @@ pub(crate) fn read_secrets(
 
 fn insert(to: &Connection, key: &VirtualKey) -> Result<()> {
     to.execute(
-        "INSERT INTO keys (id, name, models, expires_at, revoked_at, created_at, simulated)
-         VALUES (:id, :name, :models, :expires_at, :revoked_at, :created_at, :simulated)",
+        "INSERT INTO keys (id, name, strategy, may_spend, models, expires_at, revoked_at, created_at, simulated)
+         VALUES (:id, :name, :strategy, :may_spend, :models, :expires_at, :revoked_at, :created_at, :simulated)",
         named_params! {
             ":id": key.id.0.into_bytes(),
             ":name": key.name.as_str(),
+            ":strategy": key.strategy.word(),
+            ":may_spend": written(&key.may_spend),
             ":models": serde_json::Value::from(key.models.as_slice()).to_string(),
             ":expires_at": key.expires_at.map(micros),
             ":revoked_at": key.revoked_at.map(micros),
@@ -205,6 +208,17 @@ fn insert(to: &Connection, key: &VirtualKey) -> Result<()> {
     )
     .map_err(|error| taken(error, &key.name))?;
     Ok(())
+}
+
+fn written(classes: &[BillingClass]) -> String {
+    let words: Vec<&str> = classes.iter().map(|class| class.word()).collect();
+    serde_json::Value::from(words).to_string()
+}
+
+/// Reads what [`written`] wrote.
+fn classes(text: &str) -> Option<Vec<BillingClass>> {
+    let words: Vec<String> = serde_json::from_str(text).ok()?;
+    words.iter().map(|word| BillingClass::of(word)).collect()
 }
 
 fn insert_profile(to: &Connection, key: &VirtualKey, place: i64, profile: ProfileId) -> Result<()> {
@@ -248,6 +262,8 @@ fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Res
         id,
         name: parsed(row, "name", |text| text.parse().ok())?,
         profiles,
+        strategy: word(row, "strategy")?,
+        may_spend: parsed(row, "may_spend", classes)?,
         models: parsed(row, "models", |text| serde_json::from_str(text).ok())?,
         expires_at: maybe_instant(row, "expires_at")?,
         revoked_at: maybe_instant(row, "revoked_at")?,

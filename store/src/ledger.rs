@@ -115,10 +115,10 @@ impl Store {
 /// Opens a row, where there is none yet.
 pub(crate) fn write_intent(to: &Connection, intent: &Intent) -> rusqlite::Result<()> {
     to.prepare_cached(
-        "INSERT INTO ledger (attempt, request, started_at, operation, key, profile, session, model_asked, stream,
-                             request_hash, request_bytes, reserved, simulated)
-         VALUES (:attempt, :request, :started_at, :operation, :key, :profile, :session, :model_asked, :stream,
-                 :request_hash, :request_bytes, :reserved, :simulated)
+        "INSERT INTO ledger (attempt, request, started_at, operation, key, profile, number, reason, session, model_asked,
+                             stream, request_hash, request_bytes, reserved, simulated)
+         VALUES (:attempt, :request, :started_at, :operation, :key, :profile, :number, :reason, :session, :model_asked,
+                 :stream, :request_hash, :request_bytes, :reserved, :simulated)
          ON CONFLICT DO NOTHING",
     )?
     .execute(named_params! {
@@ -128,6 +128,8 @@ pub(crate) fn write_intent(to: &Connection, intent: &Intent) -> rusqlite::Result
         ":operation": intent.operation.word(),
         ":key": intent.key.0.into_bytes(),
         ":profile": intent.profile.0.into_bytes(),
+        ":number": intent.number,
+        ":reason": intent.reason.word(),
         ":session": intent.session,
         ":model_asked": intent.model_asked,
         ":stream": intent.stream,
@@ -185,6 +187,8 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
         operation: word(row, "operation")?,
         key: KeyId(uuid(row, "key")?),
         profile: ProfileId(uuid(row, "profile")?),
+        number: row.get("number")?,
+        reason: word(row, "reason")?,
         session: row.get("session")?,
         model_asked: row.get("model_asked")?,
         stream: row.get("stream")?,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Basis;
 use keyreeve_core::profile::ProfileId;
+use keyreeve_core::select::Reason;
 use keyreeve_core::usage::Tokens;
 use keyreeve_core::virtual_key::KeyId;
 use uuid::Uuid;
@@ -51,6 +52,10 @@ pub struct Intent {
     pub key: KeyId,
     /// With which profile.
     pub profile: ProfileId,
+    /// Which of the request's attempts it is, from 1.
+    pub number: u32,
+    /// Why it was this profile's.
+    pub reason: Reason,
     /// The client's `x-claude-code-session-id`, at most 128 printable ASCII characters of it.
     pub session: Option<String>,
     /// The model asked for, made inert and cut to 128 characters.

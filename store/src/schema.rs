@@ -17,6 +17,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_sources.sql"),
     include_str!("../migrations/0003_standings.sql"),
     include_str!("../migrations/0004_bindings.sql"),
+    include_str!("../migrations/0005_keys.sql"),
+    include_str!("../migrations/0006_attempts.sql"),
 ];
 
 /// Brings a database up to date; 0 is a database just being made.

@@ -4,9 +4,11 @@
 
 use keyreeve_core::price::Basis;
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Provenance};
+use keyreeve_core::select::Reason;
 use keyreeve_core::standing::{Schedule, TimeSource};
 use keyreeve_core::token::Family;
 use keyreeve_core::verdict::Evidence;
+use keyreeve_core::virtual_key::Strategy;
 
 use crate::open::MasterKeyHome;
 use crate::rows::{Ending, Operation};
@@ -57,6 +59,23 @@ words!(BillingClass {
     Cloud => "cloud",
     Gateway => "gateway",
     Plan => "plan",
+});
+
+words!(Strategy {
+    Ordered => "ordered",
+    Spread => "spread",
+});
+
+words!(Reason {
+    First => "first",
+    Spread => "spread",
+    Held => "held",
+    Moved => "moved",
+    AfterRefusal => "after-refusal",
+    AfterFailure => "after-failure",
+    Renewed => "renewed",
+    Waited => "waited",
+    Named => "named",
 });
 
 words!(Family {

@@ -110,6 +110,10 @@ pub struct KeyView {
     pub state: KeyState,
     /// The names of the profiles it may use, the first asked first; a removed one is missing.
     pub profiles: Vec<String>,
+    /// How it chooses among those that are ready: `ordered` or `spread`.
+    pub strategy: &'static str,
+    /// Whom its requests may be billed to beside the one that its first profile bills: `metered`, `cloud` or `gateway`.
+    pub may_spend: Vec<&'static str>,
     /// Globs of the models it may ask for; empty: any.
     pub models: Vec<String>,
     /// After this it is refused.
@@ -214,6 +218,8 @@ impl KeyView {
             name: key.name.to_string(),
             state: KeyState::of(key, now),
             profiles: key.profiles.iter().filter_map(name).collect(),
+            strategy: key.strategy.name(),
+            may_spend: key.may_spend.iter().map(|class| class.name()).collect(),
             models: key.models.clone(),
             expires_at: key.expires_at.map(|at| at.to_string()),
             revoked_at: key.revoked_at.map(|at| at.to_string()),

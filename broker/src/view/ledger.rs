@@ -26,6 +26,12 @@ pub struct AttemptView {
     pub key: Option<String>,
     /// The profile's name; none where the profile is gone.
     pub profile: Option<String>,
+    /// Which of the request's attempts it is, from 1.
+    pub number: u32,
+    /// Why it was this profile's: `first`, `spread`, `held` (by the conversation), `moved` (the one that held it cannot
+    /// serve), `after-refusal`, `after-failure` (of another's upstream), `renewed` (its secret), `waited` (for the end of
+    /// its limit) or `named` (by a person).
+    pub reason: &'static str,
     /// The client's session.
     pub session: Option<String>,
     /// The model asked for.
@@ -216,6 +222,8 @@ impl From<&AttemptRow> for AttemptView {
             operation: operation(intent.operation),
             key: key_name.clone(),
             profile: profile_name.clone(),
+            number: intent.number,
+            reason: intent.reason.name(),
             session: intent.session.clone(),
             model_asked: intent.model_asked.clone(),
             model_served: ended.and_then(|ended| ended.model_served.clone()),

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use keyreeve_broker::NotAllowed;
 use keyreeve_core::profile::{ProfileId, Source};
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::virtual_key::{KeyId, Kind, Presented, VirtualKey, mint};
+use keyreeve_core::virtual_key::{KeyId, Kind, Presented, Strategy, VirtualKey, mint};
 use keyreeve_os::world;
 use uuid::Uuid;
 
@@ -49,6 +49,8 @@ fn a_key_ends_when_it_expires() {
             id: KeyId(Uuid::from_bytes(world::random().unwrap())),
             name: "soon".parse().unwrap(),
             profiles: vec![ProfileId(Uuid::from_u128(1))],
+            strategy: Strategy::default(),
+            may_spend: Vec::new(),
             models: Vec::new(),
             expires_at: Some(world::now() + SignedDuration::from_secs(seconds)),
             revoked_at: None,

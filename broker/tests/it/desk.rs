@@ -1,19 +1,21 @@
 //! A broker over a store of its own, with one profile and one key for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyreeve_broker::upstream::{Patience, Upstream};
-use keyreeve_broker::{Ask, Broker, Client, Lease, LeaseError};
+use keyreeve_broker::{Ask, Broker, Client, Lease, LeaseError, Trail};
 use keyreeve_core::credential::Credential;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::virtual_key::{KeyId, Kind, Presented, VirtualKey, mint};
+use keyreeve_core::virtual_key::{KeyId, Kind, Presented, Strategy, VirtualKey, mint};
 use keyreeve_os::world;
 use keyreeve_store::{AttemptRow, Durability, Operation, Places, RequestId, Store};
 use tempfile::TempDir;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The desk. What it holds on disk goes with it.
@@ -83,7 +85,8 @@ impl Desk {
 
     /// Asks for a lease on a message.
     pub(crate) async fn lease(&self) -> Result<(Lease, Credential), LeaseError> {
-        self.broker.lease(&self.client, ask()).await
+        let mut trail = Trail::new(Instant::now(), Duration::ZERO);
+        self.broker.lease(&self.client, ask(), &mut trail).await
     }
 
     /// The ledger's rows, newest first, everything committed.
@@ -125,6 +128,8 @@ fn key_for(profile: ProfileId) -> VirtualKey {
         id: KeyId(Uuid::from_u128(2)),
         name: "editor".parse().unwrap(),
         profiles: vec![profile],
+        strategy: Strategy::default(),
+        may_spend: Vec::new(),
         models: Vec::new(),
         expires_at: None,
         revoked_at: None,
@@ -138,6 +143,7 @@ fn ask() -> Ask {
         request: RequestId(Uuid::from_u128(3)),
         operation: Operation::Messages,
         session: None,
+        conversation: None,
         model: Some("claude-haiku-5-5".to_owned()),
         stream: false,
         max_tokens: Some(100),

@@ -5,10 +5,12 @@
 //! produced (docs/facts.md#usage).
 
 mod meter;
+mod opening;
 mod report;
 mod sse;
 
 pub use meter::{Meter, of_body};
+pub use opening::{Opening, opening};
 
 /// Tokens of one answer by class; the classes do not overlap.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

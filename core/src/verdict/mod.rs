@@ -146,6 +146,11 @@ impl Code {
     pub fn remedy(self) -> &'static str {
         self.0.remedy
     }
+
+    /// Whether it is a rate or plan limit, which ends by itself.
+    pub fn is_a_limit(self) -> bool {
+        matches!(self.0.effect, Effect::CoolUntil | Effect::CoolModelUntil)
+    }
 }
 
 impl fmt::Debug for Code {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use keyreeve_core::secret::Sink;
 use keyreeve_core::virtual_key::{
-    KeyHash, KeyId, Kind, Malformed, Minted, Presented, RANDOM_BYTES, Refused, VirtualKey, mint,
+    KeyHash, KeyId, Kind, Malformed, Minted, Presented, RANDOM_BYTES, Refused, Strategy,
+    VirtualKey, mint,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -20,6 +21,8 @@ fn key(models: &[&str]) -> VirtualKey {
         id: KeyId(Uuid::from_u128(7)),
         name: "tool".parse().expect("a name"),
         profiles: Vec::new(),
+        strategy: Strategy::default(),
+        may_spend: Vec::new(),
         models: models.iter().map(ToString::to_string).collect(),
         expires_at: None,
         revoked_at: None,

@@ -5,8 +5,8 @@
 
 use jiff::Timestamp;
 use keyreeve_broker::{LeaseError, NotAllowed};
-use keyreeve_core::profile::{BillingClass, Profile};
-use keyreeve_core::select::NoProfile;
+use keyreeve_core::profile::Profile;
+use keyreeve_core::select::{LeftOut, NoProfile};
 use keyreeve_core::standing::{Because, Closed};
 use keyreeve_core::virtual_key::Refused;
 use keyreeve_os::world;
@@ -60,7 +60,7 @@ pub(super) fn text(error: &LeaseError) -> String {
 /// How it is sent that no profile serves.
 fn no_profile(none: &NoProfile) -> Shape {
     match none {
-        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins => {
+        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins | NoProfile::AllTried => {
             Shape::new(403, PERMISSION, "no_profile", Retry::Pointless)
         }
         NoProfile::Resting { at, because, .. } => {
@@ -84,7 +84,9 @@ fn seconds_until(at: Timestamp) -> u64 {
 
 fn why_none(none: &NoProfile) -> String {
     match none {
-        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins => none.to_string(),
+        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins | NoProfile::AllTried => {
+            none.to_string()
+        }
         NoProfile::Resting {
             first,
             at,
@@ -135,14 +137,16 @@ fn mending(profile: &Profile, why: Closed) -> String {
     }
 }
 
-/// Says which profiles were not looked at: a key never crosses from one payer to another.
-fn classes(left_out: &[BillingClass]) -> String {
-    if left_out.is_empty() {
+/// Says which profiles were not asked, and how they may be: a key never crosses from one payer to another by itself.
+fn classes(left_out: &LeftOut) -> String {
+    let LeftOut { key, classes } = left_out;
+    if classes.is_empty() {
         return String::new();
     }
-    let names: Vec<&str> = left_out.iter().map(|class| class.name()).collect();
+    let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     format!(
-        ". Left out were its profiles billed as {}: a key pays with one billing class only, that of its first profile",
-        names.join(" and ")
+        ". Left out were its profiles billed as {}: this key pays as its first profile does. A key that may spend that, too: `keyreeve key add NAME --like {key} --may-spend {}`",
+        names.join(" and "),
+        names.join(" --may-spend ")
     )
 }

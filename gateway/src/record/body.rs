@@ -17,6 +17,8 @@ use crate::mask::Mask;
 /// The answer's body as it passes to the client.
 pub(super) struct Recorded {
     pub(super) first: Option<Bytes>,
+    /// How the body broke off behind the first.
+    pub(super) cut: Option<hyper::Error>,
     pub(super) rest: Incoming,
     pub(super) silence: Silence,
     pub(super) mask: Mask,
@@ -71,7 +73,10 @@ impl HttpBody for Recorded {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.mask.held_bytes() == 0 && self.rest.is_end_stream()
+        self.first.is_none()
+            && self.cut.is_none()
+            && self.mask.held_bytes() == 0
+            && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -86,6 +91,9 @@ impl HttpBody for Recorded {
 
 impl Recorded {
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        if let Some(cut) = self.cut.take() {
+            return Poll::Ready(Some(Err(Cut::Broken(cut))));
+        }
         loop {
             match Pin::new(&mut self.rest).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {

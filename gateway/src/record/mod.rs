@@ -53,7 +53,7 @@ pub(crate) async fn record(
             mut headers,
             ..
         },
-        first,
+        beginning,
         rest,
         silence,
         mask,
@@ -67,7 +67,8 @@ pub(crate) async fn record(
     mask.headers(&mut headers);
     tally.name_request(&mut headers);
     let body = Recorded {
-        first,
+        first: beginning.bytes,
+        cut: beginning.cut,
         rest,
         silence: Silence::new(silence),
         mask,

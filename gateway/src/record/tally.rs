@@ -105,7 +105,7 @@ impl Tally {
         } else {
             came_to_its_end
         };
-        let verdict = if streamed && ok {
+        let verdict = if streamed && ok && self.verdict == Verdict::ok() {
             Verdict::of_stream_end(metered.complete, metered.error.as_deref(), None)
         } else {
             self.verdict

@@ -9,13 +9,16 @@
 )]
 
 mod answers;
+mod attempts;
 mod bodies;
+mod conversations;
 mod credentials;
 mod cuts;
 mod doors;
 mod endings;
 mod envelope;
 mod gated;
+mod house;
 mod ledger;
 mod masking;
 mod models;

@@ -18,7 +18,7 @@ use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Pr
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::token::Family;
-use keyreeve_core::virtual_key::{Kind, VirtualKey, mint};
+use keyreeve_core::virtual_key::{Kind, Strategy, VirtualKey, mint};
 use keyreeve_gateway::{Config, InstanceSecret, Listen, Parts, bind, serve};
 use keyreeve_os::world;
 use keyreeve_store::{AttemptRow, Durability, Ended, Places, Store};
@@ -169,6 +169,8 @@ impl Setup {
             id: keyreeve_core::virtual_key::KeyId(id()),
             name: "laptop".parse().unwrap(),
             profiles: vec![profile.id],
+            strategy: Strategy::default(),
+            may_spend: Vec::new(),
             models: self.models.iter().map(ToString::to_string).collect(),
             expires_at: None,
             revoked_at: None,
@@ -282,6 +284,16 @@ impl Stage {
         assert_eq!(self.rows(), []);
     }
 
+    /// What the gateway has logged, without colours.
+    pub(crate) fn logged(&self) -> String {
+        String::from_utf8_lossy(&lock(&self.log.0)).into_owned()
+    }
+
+    /// Whether no profile rests.
+    pub(crate) fn all_is_ready(&self) -> bool {
+        self.store.known().unwrap().standings.all_ready()
+    }
+
     /// The store as another process opens it.
     pub(crate) fn another_store(&self) -> Store {
         Store::open(&places(&self.directory), Durability::Process).unwrap()
@@ -359,6 +371,7 @@ impl io::Write for Log {
 fn run(parts: Parts, tell: &mpsc::Sender<SocketAddr>, stopped: oneshot::Receiver<()>, log: Log) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
         .with_writer(move || log.clone())
         .finish();
     // One thread serves everything, so that all it logs comes here.

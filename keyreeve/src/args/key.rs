@@ -29,19 +29,51 @@ pub(crate) enum Key {
 #[command(after_help = "Examples:\n  \
     keyreeve key add laptop --profile work\n  \
     keyreeve key add ci --profile work --profile spare --model 'claude-haiku-*' --expires 30d\n  \
+    keyreeve key add ci2 --like ci --may-spend gateway\n  \
     export KEYREEVE_KEY=$(keyreeve key add agent --profile work)")]
 pub(crate) struct AddKey {
     /// What to call it
     pub(crate) name: Name,
+    /// Take profiles, models, strategy and classes of this key, but for those given here; never its secret or its end
+    #[arg(long, value_name = "KEY")]
+    pub(crate) like: Option<Name>,
     /// A profile it may use; the first is asked first
     #[arg(long = "profile", short, value_name = "PROFILE")]
     pub(crate) profiles: Vec<Name>,
+    /// Which of its profiles that are ready is asked [default: ordered]
+    #[arg(long, value_enum)]
+    pub(crate) strategy: Option<Choosing>,
+    /// Whom it may be billed to beside its first profile's payer: metered, cloud or gateway
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "CLASS")]
+    pub(crate) may_spend: Vec<Class>,
     /// A model it may ask for, with * and ? [default: any]
     #[arg(long = "model", short, value_name = "GLOB")]
     pub(crate) models: Vec<String>,
     /// Refuse it after this: 30d, 12h or 2026-12-31T00:00:00Z
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,
+}
+
+/// How a key chooses among its profiles that are ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Choosing {
+    /// The first in the order they are given in.
+    Ordered,
+    /// The one that was used longest ago.
+    Spread,
+}
+
+/// Who is billed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Class {
+    /// API credit of an organization.
+    Metered,
+    /// A cloud account.
+    Cloud,
+    /// Another gateway's operator.
+    Gateway,
+    /// A person's subscription: refused, with the reason.
+    Plan,
 }
 
 /// `key rotate`

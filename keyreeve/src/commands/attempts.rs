@@ -27,6 +27,7 @@ fn table(attempts: &[AttemptView]) -> Table {
         ("started", Align::Left),
         ("key", Align::Left),
         ("profile", Align::Left),
+        ("why", Align::Left),
         ("model", Align::Left),
         ("status", Align::Right),
         ("ending", Align::Left),
@@ -40,6 +41,7 @@ fn table(attempts: &[AttemptView]) -> Table {
             to_the_second(&row.started_at),
             row.key.clone().unwrap_or_default(),
             row.profile.clone().unwrap_or_default(),
+            why(row),
             model.cloned().unwrap_or_default(),
             row.status
                 .map(|status| status.to_string())
@@ -51,6 +53,14 @@ fn table(attempts: &[AttemptView]) -> Table {
         ]);
     }
     table
+}
+
+/// Why it was this profile, and which attempt of its request it was, if it was not the first.
+fn why(row: &AttemptView) -> String {
+    match row.number {
+        1 => row.reason.to_owned(),
+        number => format!("{} ({number})", row.reason),
+    }
 }
 
 fn usd(row: &AttemptView) -> String {

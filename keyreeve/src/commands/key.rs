@@ -3,7 +3,7 @@
 use keyreeve_broker::view::{KeyView, KeysView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::virtual_key::{KeyId, VirtualKey};
+use keyreeve_core::virtual_key::{KeyId, Strategy, VirtualKey};
 use keyreeve_os::world::now;
 use keyreeve_store::{Policy, Store};
 
@@ -62,6 +62,7 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
         return Err(CommandError::new(Exit::Failed, taken)
             .hint(format!("keyreeve key rotate {}", add.name)));
     }
+    let like = add.like.map(|name| model(&policy, &name)).transpose()?;
     let mut profiles = Vec::new();
     for name in &add.profiles {
         let profile = profile::find(&policy, name)?;
@@ -73,8 +74,13 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
     let key = VirtualKey {
         id: KeyId(wiring::fresh_id()?),
         name: add.name,
-        profiles,
-        models: add.models,
+        profiles: given_or(profiles, like.map(|like| &like.profiles)),
+        strategy: add
+            .strategy
+            .or(like.map(|like| like.strategy))
+            .unwrap_or_default(),
+        may_spend: given_or(add.may_spend, like.map(|like| &like.may_spend)),
+        models: given_or(add.models, like.map(|like| &like.models)),
         expires_at: add.expires_at,
         revoked_at: None,
         created_at: now(),
@@ -83,6 +89,30 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
     let minted = wiring::mint()?;
     store.add_key(&key, minted.public_id, minted.hash)?;
     Ok(minted.key)
+}
+
+/// What was given, else what another key has.
+fn given_or<T: Clone>(given: Vec<T>, like: Option<&Vec<T>>) -> Vec<T> {
+    match like {
+        Some(like) if given.is_empty() => like.clone(),
+        Some(_) | None => given,
+    }
+}
+
+/// Finds the key that another shall be like.
+///
+/// # Errors
+/// Exit 1 where there is none, or it was revoked, or has no profile left.
+fn model<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
+    let key = find(policy, name)?;
+    let why = if key.revoked_at.is_some() {
+        format!("key `{name}` was revoked, and is no model for another")
+    } else if key.profiles.is_empty() {
+        format!("key `{name}` has no profile left, and is no model for another")
+    } else {
+        return Ok(key);
+    };
+    Err(CommandError::new(Exit::Failed, why).hint("keyreeve key add NAME --profile PROFILE"))
 }
 
 fn rotate(name: &Name, overlap: SignedDuration, world: &World) -> Result<(), CommandError> {
@@ -157,6 +187,8 @@ pub(super) fn without_secret(
         id: KeyId(wiring::fresh_id()?),
         name,
         profiles: vec![profile.id],
+        strategy: Strategy::default(),
+        may_spend: Vec::new(),
         models: Vec::new(),
         expires_at: None,
         revoked_at: None,
@@ -217,14 +249,24 @@ fn list(world: &World) -> Result<(), CommandError> {
 
 /// The keys as columns.
 fn table(keys: &[KeyView]) -> Table {
-    let columns =
-        ["key", "state", "profiles", "models", "expires"].map(|title| (title, Align::Left));
+    let columns = [
+        "key",
+        "state",
+        "profiles",
+        "strategy",
+        "may spend",
+        "models",
+        "expires",
+    ]
+    .map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);
     for key in keys {
         table.row([
             key.name.clone(),
             key.state.name().to_owned(),
             or(&key.profiles.join(", "), "none"),
+            key.strategy.to_owned(),
+            may_spend(key),
             or(&key.models.join(", "), "any"),
             key.expires_at
                 .as_deref()
@@ -245,6 +287,8 @@ fn show(name: &Name, world: &World) -> Result<(), CommandError> {
         .headline(&format!("{} ({})", view.name, view.state.name()))?;
     for (what, value) in [
         ("profiles", or(&view.profiles.join(", "), "none")),
+        ("strategy", view.strategy.to_owned()),
+        ("may spend", may_spend(&view)),
         ("models", or(&view.models.join(", "), "any")),
         (
             "expires",
@@ -278,6 +322,11 @@ fn revoke(name: &Name, world: &World) -> Result<(), CommandError> {
             .document(&KeyView::of(find(&policy, name)?, &policy, now()))?;
     }
     Ok(())
+}
+
+/// Whom a key's requests may be billed to.
+fn may_spend(key: &KeyView) -> String {
+    or(&key.may_spend.join(", "), "as its first profile")
 }
 
 fn or(text: &str, otherwise: &str) -> String {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::advise::Use;
-use keyreeve_core::profile::Name;
+use keyreeve_core::profile::{BillingClass, Name};
+use keyreeve_core::virtual_key::Strategy;
 
 use crate::args;
 use crate::settings::payer::wanted;
@@ -104,7 +105,14 @@ pub(crate) enum Key {
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct AddKey {
     pub(crate) name: Name,
+    /// The key whose fields it has where they are not given here.
+    pub(crate) like: Option<Name>,
+    /// Empty: those of the other key.
     pub(crate) profiles: Vec<Name>,
+    pub(crate) strategy: Option<Strategy>,
+    /// Empty: those of the other key, if there is one.
+    pub(crate) may_spend: Vec<BillingClass>,
+    /// Empty: those of the other key, if there is one; else any.
     pub(crate) models: Vec<String>,
     pub(crate) expires_at: Option<Timestamp>,
 }
@@ -236,10 +244,10 @@ fn key(typed: args::Key, now: Timestamp) -> Result<Key, Vec<Problem>> {
 
 fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> {
     let mut problems = Vec::new();
-    if typed.profiles.is_empty() {
+    if typed.profiles.is_empty() && typed.like.is_none() {
         problems.push(Problem::of_flag(
             "--profile",
-            "a key uses only the profiles it is given; name at least one",
+            "a key uses only the profiles it is given; name at least one, or a key to take them from with --like",
         ));
     }
     for (at, profile) in typed.profiles.iter().enumerate() {
@@ -250,6 +258,7 @@ fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> 
             ));
         }
     }
+    let may_spend = may_spend(&typed.may_spend, &mut problems);
     for model in typed.models.iter().filter(|model| !is_glob(model)) {
         problems.push(Problem::of_flag(
             "--model",
@@ -276,10 +285,39 @@ fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> 
     }
     Ok(AddKey {
         name: typed.name,
+        like: typed.like,
         profiles: typed.profiles,
+        strategy: typed.strategy.map(|choosing| match choosing {
+            args::Choosing::Ordered => Strategy::Ordered,
+            args::Choosing::Spread => Strategy::Spread,
+        }),
+        may_spend,
         models: typed.models,
         expires_at,
     })
+}
+
+/// Each class once.
+fn may_spend(typed: &[args::Class], problems: &mut Vec<Problem>) -> Vec<BillingClass> {
+    let mut classes = Vec::new();
+    for class in typed {
+        let class = match class {
+            args::Class::Metered => BillingClass::Metered,
+            args::Class::Cloud => BillingClass::Cloud,
+            args::Class::Gateway => BillingClass::Gateway,
+            args::Class::Plan => {
+                problems.push(Problem::of_flag(
+                    "--may-spend",
+                    "a plan serves its owner's Claude Code and never stands behind a virtual key; start that with `keyreeve exec -- claude`",
+                ));
+                continue;
+            }
+        };
+        if !classes.contains(&class) {
+            classes.push(class);
+        }
+    }
+    classes
 }
 
 fn is_glob(word: &str) -> bool {

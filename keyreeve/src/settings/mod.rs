@@ -19,9 +19,10 @@ mod when;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::slice;
+use std::time::Duration;
 
 use keyreeve_core::snapshot::Environment;
-use keyreeve_gateway::{Listen, USUAL_PORT};
+use keyreeve_gateway::{Listen, USUAL_PORT, USUAL_THROTTLE_WAIT};
 use keyreeve_store::Durability;
 
 pub(crate) use ask::{Ask, Check, Prompt, USUAL_MODEL, Which};
@@ -51,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
     /// Bytes that all request bodies may hold together.
     pub(crate) body_budget: Sourced<usize>,
+    /// How long the end of a limit is waited for.
+    pub(crate) throttle_wait: Sourced<Duration>,
     /// A PEM file of further roots.
     pub(crate) ca_file: Sourced<Option<PathBuf>>,
     /// A price table that replaces the built-in one.
@@ -91,6 +94,11 @@ const BODY_BUDGET: Setting = Setting {
     variable: Some(variables::BODY_BUDGET_MIB),
     flag: None,
 };
+const THROTTLE_WAIT: Setting = Setting {
+    key: "serve.throttle_wait_seconds",
+    variable: Some(variables::THROTTLE_WAIT_SECONDS),
+    flag: None,
+};
 /// No variable: a hostile environment must not be able to re-point TLS.
 const CA_FILE: Setting = Setting {
     key: "upstream.ca_file",
@@ -126,6 +134,7 @@ impl Settings {
     ) -> Result<Self, Vec<Problem>> {
         let mut layers = Layers::default();
         let budget_in_file = file.serve.body_budget_mib.map(|mib| mib.to_string());
+        let wait_in_file = file.serve.throttle_wait_seconds.map(|it| it.to_string());
         let one = |setting, file: &Option<String>| {
             spoken(
                 environment,
@@ -156,6 +165,11 @@ impl Settings {
                 Vec::new(),
             ),
             body_budget: layers.one(one(BODY_BUDGET, &budget_in_file), budget, 256 * MIB),
+            throttle_wait: layers.one(
+                one(THROTTLE_WAIT, &wait_in_file),
+                throttle_wait,
+                USUAL_THROTTLE_WAIT,
+            ),
             ca_file: layers.one(one(CA_FILE, &file.upstream.ca_file), path, None),
             prices_file: layers.one(one(PRICES_FILE, &file.prices.file), path, None),
             durability: layers.one(
@@ -192,6 +206,11 @@ impl Settings {
                 BODY_BUDGET,
                 (self.body_budget.value / MIB).to_string(),
                 self.body_budget.from,
+            ),
+            (
+                THROTTLE_WAIT,
+                self.throttle_wait.value.as_secs().to_string(),
+                self.throttle_wait.from,
             ),
             (CA_FILE, file(&self.ca_file.value), self.ca_file.from),
             (
@@ -263,6 +282,13 @@ fn budget(word: &str) -> Result<usize, String> {
     match word.parse::<usize>() {
         Ok(mib @ 32..=65536) => Ok(mib * MIB),
         Ok(_) | Err(_) => Err("must be a number of MiB from 32 to 65536".to_owned()),
+    }
+}
+
+fn throttle_wait(word: &str) -> Result<Duration, String> {
+    match word.parse() {
+        Ok(seconds @ 0..=60) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err("must be a number of seconds from 0 to 60".to_owned()),
     }
 }
 

@@ -11,8 +11,9 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::price::Basis;
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_core::select::Reason;
 use keyreeve_core::usage::Tokens;
-use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
+use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, Strategy, VirtualKey};
 use keyreeve_store::{
     AttemptId, Durability, Ending, Error, Intent, Operation, Outcome, Places, RequestId, Store,
 };
@@ -120,6 +121,8 @@ pub(crate) fn key(number: u128, name: &str, profiles: &[&Profile]) -> VirtualKey
         id: KeyId(id(number)),
         name: name.parse().unwrap(),
         profiles: profiles.iter().map(|profile| profile.id).collect(),
+        strategy: Strategy::default(),
+        may_spend: Vec::new(),
         models: vec!["claude-*".to_owned()],
         expires_at: Some(at(1000)),
         revoked_at: None,
@@ -141,6 +144,8 @@ pub(crate) fn intent(number: u128) -> Intent {
         operation: Operation::Messages,
         key: KeyId(id(1)),
         profile: ProfileId(id(1)),
+        number: 1,
+        reason: Reason::First,
         session: Some("session".to_owned()),
         model_asked: Some("claude-asked".to_owned()),
         stream: true,

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
-use keyreeve_core::select::{Entry, NoProfile, choose};
+use keyreeve_core::select::{Cache, Choice, Entry, NoProfile, Situation, choose};
 use keyreeve_core::standing::{
     Because, Heard, Jitter, Kept, Organization, Readiness, RequestClass, Scope, Scopes, Standing,
     claim, combine, readiness, step,
 };
 use keyreeve_core::verdict::Verdict;
-use keyreeve_core::virtual_key::{KeyId, VirtualKey};
+use keyreeve_core::virtual_key::{KeyId, Strategy, VirtualKey};
 use uuid::Uuid;
 
 use super::{MINUTE, at, out_of_credit, refused};
@@ -171,6 +171,8 @@ impl Run {
             id: KeyId(Uuid::nil()),
             name: "tool".parse().unwrap(),
             profiles: profiles.iter().map(|profile| profile.id).collect(),
+            strategy: Strategy::default(),
+            may_spend: Vec::new(),
             models: Vec::new(),
             expires_at: None,
             revoked_at: None,
@@ -190,13 +192,22 @@ impl Run {
 
     fn ask(&mut self, millis: i64) {
         let now = now_at(millis);
+        let situation = Situation {
+            key: &self.key,
+            tried: &[],
+            held: None,
+            cache: Cache::Needless,
+            wait_until: Timestamp::MIN,
+        };
         let chosen = choose(
-            &self.key,
+            &situation,
             |id| self.profiles.iter().find(|profile| profile.id == id),
             |profile| self.known.readiness(number(profile), now),
+            |_| None,
         );
         let (profile, entry) = match chosen {
-            Ok(chosen) => (number(chosen.profile), chosen.entry),
+            Ok(Choice::Use(chosen)) => (number(chosen.profile), chosen.entry),
+            Ok(Choice::Wait { .. }) => panic!("nothing is waited for"),
             Err(none) => {
                 assert!(matches!(none, NoProfile::Resting { at, .. } if at > now));
                 self.refused += 1;

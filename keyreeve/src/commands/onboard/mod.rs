@@ -84,6 +84,9 @@ fn set_up(
         Some(wanted) => {
             let name = set_up::free_key(&wanted, &store)?;
             let add = AddKey {
+                like: None,
+                strategy: None,
+                may_spend: Vec::new(),
                 name: name.clone(),
                 profiles: vec![profile.name.clone()],
                 models: Vec::new(),

@@ -10,7 +10,7 @@ use keyreeve_core::profile::{
 };
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
-use keyreeve_core::virtual_key::{KeyId, VirtualKey};
+use keyreeve_core::virtual_key::{KeyId, Strategy, VirtualKey};
 use keyreeve_os::world::now;
 use keyreeve_sandbox::Sandbox;
 use keyreeve_store::Store;
@@ -120,6 +120,8 @@ impl Preparation<'_> {
             id: KeyId(wiring::fresh_id()?),
             name: self.name.clone(),
             profiles: vec![profile],
+            strategy: Strategy::default(),
+            may_spend: Vec::new(),
             models: Vec::new(),
             expires_at: None,
             revoked_at: None,

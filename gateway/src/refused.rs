@@ -1,0 +1,115 @@
+//! Answers that did not help the client, kept whole until it is known whether another attempt does.
+//!
+//! Invariants: what the client gets in the end is an upstream's own answer, byte for byte, wherever this request had one;
+//! only a key that is no longer allowed is told so instead.
+
+use axum::body::{Body, to_bytes};
+use axum::http::StatusCode;
+use axum::response::Response;
+use keyreeve_broker::LeaseError;
+use keyreeve_core::verdict::{Effect, LONGEST_BODY, Verdict};
+
+use crate::error::Refusal;
+
+/// The answers of one request so far, in order.
+#[derive(Default)]
+pub(crate) struct Refused(Vec<Result<Response, Refusal>>);
+
+/// How much an answer tells the client; the last of several that tell as much is given.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    /// Nobody answered.
+    Nothing,
+    /// An upstream did.
+    Something,
+    /// There is no such thing.
+    NotFound,
+    /// The credential is refused.
+    Refused,
+    /// When to come again.
+    Limit,
+}
+
+impl Refused {
+    /// Keeps an answer that was held whole, and so closes its row.
+    pub(crate) async fn keep(&mut self, answer: Result<Response, Refusal>) {
+        let answer = match answer {
+            Ok(answer) => whole(answer).await,
+            Err(refusal) => Some(Err(refusal)),
+        };
+        self.0.extend(answer);
+    }
+
+    /// Gives what the client gets where no further attempt could be leased.
+    ///
+    /// # Errors
+    /// Why no attempt was made, or the last one failed.
+    pub(crate) fn instead_of(self, none: LeaseError) -> Result<Response, Refusal> {
+        match none {
+            LeaseError::NotAllowed(_) => Err(none.into()),
+            LeaseError::NoProfile(_)
+            | LeaseError::Source { .. }
+            | LeaseError::Refused { .. }
+            | LeaseError::Ledger(_)
+            | LeaseError::LedgerClosed
+            | LeaseError::Randomness => self.best().unwrap_or_else(|| Err(none.into())),
+        }
+    }
+
+    /// Gives what the client gets where the last answer stands: that one, unless one before it tells more.
+    ///
+    /// # Errors
+    /// Why the last attempt failed.
+    pub(crate) async fn or(
+        mut self,
+        last: Result<Response, Refusal>,
+        verdict: Verdict,
+    ) -> Result<Response, Refusal> {
+        if is_about_the_request(verdict) || self.0.iter().all(|kept| rank(kept) <= rank(&last)) {
+            return last;
+        }
+        self.keep(last).await;
+        self.instead_of(LeaseError::NoProfile(
+            keyreeve_core::select::NoProfile::AllTried,
+        ))
+    }
+
+    fn best(self) -> Option<Result<Response, Refusal>> {
+        self.0.into_iter().max_by_key(rank)
+    }
+}
+
+/// Whether an answer would have been the same whoever had asked.
+fn is_about_the_request(verdict: Verdict) -> bool {
+    match verdict.effect() {
+        Effect::None | Effect::Request | Effect::Config => true,
+        Effect::Dead
+        | Effect::Refresh
+        | Effect::Blocked
+        | Effect::OutOfCredit
+        | Effect::SpentUntil
+        | Effect::CoolUntil
+        | Effect::CoolModelUntil
+        | Effect::Transient
+        | Effect::Feature => false,
+    }
+}
+
+fn rank(answer: &Result<Response, Refusal>) -> Use {
+    match answer {
+        Err(_) => Use::Nothing,
+        Ok(answer) => match answer.status() {
+            StatusCode::TOO_MANY_REQUESTS => Use::Limit,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Use::Refused,
+            StatusCode::NOT_FOUND => Use::NotFound,
+            _ => Use::Something,
+        },
+    }
+}
+
+/// Reads an answer to its end; none where that is not to be had, which its row tells.
+async fn whole(answer: Response) -> Option<Result<Response, Refusal>> {
+    let (head, body) = answer.into_parts();
+    let bytes = to_bytes(body, 2 * LONGEST_BODY).await.ok()?;
+    Some(Ok(Response::from_parts(head, Body::from(bytes))))
+}
