@@ -12,6 +12,7 @@ mod launch;
 mod peek;
 mod price;
 mod resolve;
+mod select;
 mod standing;
 mod token;
 mod usage;

@@ -27,6 +27,110 @@ fn a_key_lives_and_dies() {
     );
 }
 
+/// A case with profiles `work` and `spare`, and key `laptop` for both.
+fn with_two_profiles() -> Case {
+    let (case, _) = Case::with_profile();
+    let spare = Canary::api_key("spare");
+    case.feed(&["profile", "add", "spare", "--stdin"], spare.value())
+        .expect_code(0);
+    let laptop = [
+        "key",
+        "add",
+        "laptop",
+        "--profile",
+        "work",
+        "--profile",
+        "spare",
+        "--model",
+        "claude-*",
+        "--strategy",
+        "spread",
+        "--may-spend",
+        "gateway",
+        "--expires",
+        "30d",
+    ];
+    case.run(&laptop).expect_code(0);
+    case
+}
+
+#[test]
+fn a_key_like_another_has_its_fields_but_for_those_given() {
+    let case = with_two_profiles();
+    let made = |arguments: &[&str]| {
+        let all = [&["key", "add"], arguments, &["--json"]].concat();
+        case.run(&all).expect_code(0).json()
+    };
+    let like = made(&["agent", "--like", "laptop"]);
+    assert_eq!(like["profiles"], serde_json::json!(["work", "spare"]));
+    assert_eq!(like["models"], serde_json::json!(["claude-*"]));
+    assert_eq!(
+        (&like["strategy"], &like["may_spend"][0]),
+        (&"spread".into(), &"gateway".into())
+    );
+    assert_eq!(
+        like["expires_at"],
+        serde_json::Value::Null,
+        "an end is given, never taken over"
+    );
+    let own = made(&[
+        "ci",
+        "--like",
+        "laptop",
+        "--profile",
+        "spare",
+        "--strategy",
+        "ordered",
+        "--may-spend",
+        "cloud",
+    ]);
+    assert_eq!(own["profiles"], serde_json::json!(["spare"]));
+    assert_eq!(own["models"], serde_json::json!(["claude-*"]));
+    assert_eq!(
+        (&own["strategy"], &own["may_spend"]),
+        (&"ordered".into(), &serde_json::json!(["cloud"]))
+    );
+    let plain = made(&["plain", "--profile", "work"]);
+    assert_eq!(
+        (&plain["strategy"], &plain["may_spend"]),
+        (&"ordered".into(), &serde_json::json!([]))
+    );
+    check(
+        "key_show_spread",
+        &case,
+        &case.run(&["key", "show", "laptop"]),
+    );
+}
+
+#[test]
+fn a_key_cannot_be_like_one_that_is_gone_nor_spend_a_plan() {
+    let case = with_two_profiles();
+    case.run(&["key", "revoke", "laptop"]).expect_code(0);
+    check(
+        "key_add_like_revoked",
+        &case,
+        &case.run(&["key", "add", "x", "--like", "laptop"]),
+    );
+    check(
+        "key_add_like_nobody",
+        &case,
+        &case.run(&["key", "add", "x", "--like", "nobody"]),
+    );
+    check(
+        "key_add_spending_a_plan",
+        &case,
+        &case.run(&[
+            "key",
+            "add",
+            "x",
+            "--profile",
+            "work",
+            "--may-spend",
+            "plan",
+        ]),
+    );
+}
+
 #[test]
 fn json_has_the_key_once() {
     let (case, _) = Case::with_profile();
