@@ -15,6 +15,7 @@ pub mod import;
 pub mod inert;
 pub mod inject;
 pub mod launch;
+pub mod limits;
 pub mod money;
 pub mod origin;
 pub mod peek;

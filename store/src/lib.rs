@@ -12,6 +12,7 @@ mod error;
 mod foreign;
 mod keys;
 mod ledger;
+mod limits;
 mod master_key;
 mod open;
 mod policy;

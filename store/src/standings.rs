@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::columns::{instant, maybe_instant, maybe_word, micros, parsed, unreadable, uuid, word};
 use crate::words::Word as _;
-use crate::{Result, Store};
+use crate::{Result, Store, limits};
 
 /// Every scope that is not ready, and the organizations of profiles, read in one transaction.
 #[derive(Debug, Default)]
@@ -119,6 +119,7 @@ pub(crate) fn forget_credential(to: &Connection, profile: ProfileId) -> rusqlite
         "DELETE FROM standings WHERE kind = 'credential' AND subject = ?1 AND code IS NOT NULL",
         [profile.to_string()],
     )?;
+    limits::forget(to, profile)?;
     to.execute(
         "DELETE FROM organizations WHERE profile = ?1",
         [profile.0.into_bytes()],

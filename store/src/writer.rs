@@ -10,11 +10,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use keyreeve_core::limits::Seen;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::rows::{Intent, Outcome};
 use crate::sqlite::{self, Checkpointer};
-use crate::{Durability, Error, Result, ledger};
+use crate::{Durability, Error, Result, ledger, limits};
 
 /// How many intents may wait for the thread. More than that means the disk stands still.
 pub(crate) const QUEUE: usize = 4096;
@@ -34,6 +35,7 @@ type Work = Box<dyn FnOnce(Result<&mut Connection>) + Send>;
 enum Job {
     Begin(Box<Intent>, Done),
     Finish(Box<Outcome>),
+    Limits(Vec<Seen>),
     Apart(Work),
     Flush(Done),
 }
@@ -93,6 +95,19 @@ impl Writer {
             Some(left) => waiting.in_flight = left,
             // It may sleep for good: nothing was known to be on its way.
             None => self.queue.wake.notify_one(),
+        }
+    }
+
+    /// Queues limits, which ride the next batch as outcomes do. Nothing is queued where the store is closed.
+    pub(crate) fn limits(&self, seen: Vec<Seen>) {
+        let mut waiting = self.queue.lock();
+        if waiting.closed {
+            return;
+        }
+        waiting.jobs.push_back(Job::Limits(seen));
+        if waiting.in_flight == 0 {
+            // The thread may sleep for good; else it looks again within the ride anyway.
+            self.queue.wake.notify_one();
         }
     }
 
@@ -232,7 +247,7 @@ fn run(mut disk: Disk, durability: Durability, queue: &Queue) {
             outcomes: std::mem::take(&mut carried),
             ..Batch::default()
         };
-        let mut apart = Vec::new();
+        let (mut apart, mut limits) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
                 Job::Begin(intent, done) => {
@@ -241,14 +256,30 @@ fn run(mut disk: Disk, durability: Durability, queue: &Queue) {
                 }
                 Job::Finish(outcome) => batch.outcomes.push(*outcome),
                 Job::Flush(done) => batch.waiting.push(done),
+                Job::Limits(seen) => limits.extend(seen),
                 Job::Apart(work) => apart.push(work),
             }
         }
+        // Before the batch is, so that whoever waits for a flush finds them.
+        keep_limits(&mut disk, &limits);
         carried = batch.commit(&mut disk, for_ledger);
         for work in apart {
             work(disk.ready(Sync::EachCommit).map_err(Error::from));
         }
     }
+}
+
+/// Writes limits in a transaction of their own: no row of the ledger may fail with them. None is worth a sync of the disk.
+fn keep_limits(disk: &mut Disk, seen: &[Seen]) {
+    if seen.is_empty() {
+        return;
+    }
+    let kept = disk
+        .ready(Sync::AtCheckpoint)
+        .map_err(Error::from)
+        .and_then(|connection| limits::keep(connection, seen));
+    // The next answer tells them again.
+    kept.ok();
 }
 
 /// When commits are synced to the disk.

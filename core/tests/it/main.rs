@@ -9,6 +9,7 @@ mod health;
 mod import;
 mod inject;
 mod launch;
+mod limits;
 mod peek;
 mod price;
 mod resolve;

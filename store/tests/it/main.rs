@@ -12,6 +12,7 @@ mod damage;
 mod foreign;
 mod kills;
 mod ledger;
+mod limits;
 mod policy;
 mod secrets;
 mod standings;

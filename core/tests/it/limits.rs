@@ -1,0 +1,474 @@
+//! Limits: what every recorded answer tells, what garbage tells, and what a figure means.
+
+use std::str::FromStr as _;
+
+use jiff::Timestamp;
+use keyreeve_core::limits::{
+    Amount, Limit, OpenWord, Seen, Share, State, Subject, Told, Which, Window, read, reset_at,
+};
+use keyreeve_core::profile::ProfileId;
+use keyreeve_core::standing::RequestClass;
+use proptest::prelude::*;
+use serde_json::Value;
+use uuid::Uuid;
+
+const NOW: &str = "2026-11-20T12:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn told(headers: &[(&str, &str)]) -> Told {
+    read(headers.iter().copied(), now())
+}
+
+/// A limit on a line: which, how much, its state, the time of its end.
+fn line(limit: &Limit) -> String {
+    assert_eq!(limit.seen_at, now());
+    let amount = match limit.amount {
+        None => "-".to_owned(),
+        Some(Amount::Left { remaining, limit }) => {
+            let limit = limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
+            format!("{remaining}/{limit}")
+        }
+        Some(Amount::Used(share)) => format!("{}ppm", share.millionths()),
+    };
+    let state = limit.state.as_ref().map_or("-", State::word);
+    let end = limit.resets_at.map_or_else(
+        || "-".to_owned(),
+        |at| at.strftime("%d %H:%M:%S").to_string(),
+    );
+    format!("{}: {amount} {state} {end}", limit.which)
+}
+
+fn check(name: &str, told: &Told, is_plan: bool, lines: &[&str]) {
+    let found: Vec<String> = told.limits.iter().map(line).collect();
+    assert_eq!(found, lines, "{name}");
+    assert_eq!(told.is_plan, is_plan, "{name}");
+}
+
+fn headers(answer: &Value) -> Vec<(String, String)> {
+    let headers = answer["headers"].as_object().into_iter().flatten();
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    headers
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
+}
+
+fn told_by(answer: &Value) -> Told {
+    let headers = headers(answer);
+    read(
+        headers.iter().map(|(name, value)| (&**name, &**value)),
+        now(),
+    )
+}
+
+/// The numbers of the answers that tell a limit, whether of a plan, and which.
+const RECORDED: [(usize, bool, &[&str]); 7] = [
+    (
+        39,
+        false,
+        &[
+            "requests: 0/50 - 20 12:00:42",
+            "tokens: 20000/38000 - 20 12:00:30",
+            "input_tokens: 12000/30000 - 20 12:00:30",
+            "output_tokens: 8000/8000 - 20 12:00:00",
+        ],
+    ),
+    (
+        43,
+        true,
+        &[
+            "plan five_hour: 1040000ppm rejected 20 16:40:00",
+            "plan seven_day: 590000ppm allowed 24 12:00:00",
+            "plan overage: - rejected -",
+        ],
+    ),
+    (
+        44,
+        true,
+        &[
+            "plan five_hour: 280000ppm allowed 20 16:40:00",
+            "plan seven_day: 1000000ppm rejected 24 12:00:00",
+            "plan overage: - rejected -",
+        ],
+    ),
+    (
+        45,
+        true,
+        &[
+            "plan five_hour: 0ppm - -",
+            "plan seven_day: 690000ppm allowed -",
+            "plan seven_day_overage_included: 1020000ppm rejected -",
+            "plan overage: - rejected -",
+        ],
+    ),
+    // The window that decides has no headers of its own here.
+    (
+        46,
+        true,
+        &[
+            "plan five_hour: 200000ppm allowed 20 16:40:00",
+            "plan seven_day: 590000ppm allowed 24 12:00:00",
+            "plan seven_day_opus: - rejected 24 12:00:00",
+            "plan overage: - rejected -",
+        ],
+    ),
+    (
+        47,
+        true,
+        &["plan overage: - rejected -", "plan plan: - allowed -"],
+    ),
+    (
+        48,
+        true,
+        &["plan seven_day: 910000ppm allowed_warning 24 12:00:00"],
+    ),
+];
+
+#[test]
+fn every_recorded_answer_tells_what_its_headers_say() {
+    let success: Value = serde_json::from_str(include_str!("../fixtures/success.json")).unwrap();
+    check(
+        "success",
+        &told_by(&success),
+        false,
+        &[
+            "requests: 999/1000 - 20 12:00:01",
+            "tokens: 95000/96000 - 20 12:00:01",
+            "input_tokens: 79000/80000 - 20 12:00:01",
+            "output_tokens: 16000/16000 - 20 12:00:00",
+        ],
+    );
+    let cases = crate::verdict::cases();
+    let mut speaking = 0;
+    for (number, case) in cases.iter().enumerate() {
+        let name = format!("case {number}: {}", case["name"]);
+        let lines = RECORDED.iter().find(|(at, ..)| *at == number);
+        let (is_plan, lines) = lines.map_or((false, &[][..]), |(_, is_plan, lines)| {
+            speaking += 1;
+            (*is_plan, *lines)
+        });
+        check(&name, &told_by(case), is_plan, lines);
+    }
+    assert_eq!(speaking, RECORDED.len());
+}
+
+macro_rules! unified {
+    ($field:literal) => {
+        concat!("anthropic-ratelimit-unified-", $field)
+    };
+}
+
+/// Headers, whether they are a plan's, and what they tell.
+type Row = (
+    &'static [(&'static str, &'static str)],
+    bool,
+    &'static [&'static str],
+);
+
+const GARBAGE: [Row; 8] = [
+    (&[], false, &[]),
+    // How much there is at all is no limit that was told; what is left is.
+    (&[("anthropic-ratelimit-requests-limit", "50")], false, &[]),
+    (
+        &[
+            ("Anthropic-RateLimit-Requests-Remaining", " 7 "),
+            ("anthropic-ratelimit-requests-limit", "many"),
+            ("anthropic-ratelimit-requests-reset", "soon"),
+        ],
+        false,
+        &["requests: 7/? - -"],
+    ),
+    (
+        &[
+            ("anthropic-ratelimit-tokens-remaining", "-1"),
+            ("anthropic-ratelimit-tokens-limit", "9"),
+            ("anthropic-ratelimit-bananas-remaining", "9"),
+            ("anthropic-ratelimit", "9"),
+            ("ratelimit-tokens-remaining", "9"),
+        ],
+        false,
+        &[],
+    ),
+    (
+        &[
+            (
+                "anthropic-priority-input-tokens-remaining",
+                "18446744073709551615",
+            ),
+            ("anthropic-priority-input-tokens-limit", "1"),
+            ("anthropic-priority-input-tokens-limit", "2"),
+            (
+                "anthropic-priority-output-tokens-remaining",
+                "18446744073709551616",
+            ),
+        ],
+        false,
+        &["priority_input_tokens: 18446744073709551615/1 - -"],
+    ),
+    // The name alone tells a plan, whatever stands in it.
+    (
+        &[(unified!("status"), ""), (unified!("upgrade-paths"), "x")],
+        true,
+        &[],
+    ),
+    (
+        &[
+            (unified!("5h-utilization"), "NaN"),
+            (unified!("5h-reset"), "1e9"),
+            (unified!("7d-utilization"), "-0.1"),
+            (unified!("7d-status"), "alles \u{1b}[31m gut"),
+            (unified!("9w-utilization"), "0.5"),
+            (unified!("9w-status"), "Throttled_Softly"),
+            (
+                unified!("a-window-with-a-name-that-is-longer-than-any-has-status"),
+                "allowed",
+            ),
+        ],
+        true,
+        &["plan 9w: 500000ppm throttled_softly -"],
+    ),
+    (
+        &[
+            (unified!("status"), "rate_limited"),
+            (unified!("reset"), "1795192800.9"),
+        ],
+        true,
+        &["plan plan: - rejected 20 16:40:00"],
+    ),
+];
+
+#[test]
+fn what_cannot_be_read_is_as_good_as_absent_and_spoils_nothing() {
+    for (headers, is_plan, lines) in GARBAGE {
+        check(&format!("{headers:?}"), &told(headers), is_plan, lines);
+    }
+}
+
+#[test]
+fn an_end_is_read_in_either_form_and_within_belief() {
+    for (value, expected) in [
+        ("2026-11-20T12:00:42Z", Some("2026-11-20T12:00:42Z")),
+        (
+            "2026-11-20T15:00:00.528743+00:00",
+            Some("2026-11-20T15:00:00.528743Z"),
+        ),
+        ("1795192800", Some("2026-11-20T16:40:00Z")),
+        ("1795192800.25", Some("2026-11-20T16:40:00Z")),
+        ("2026-11-20T11:59:59Z", Some("2026-11-20T11:59:59Z")),
+        // Milliseconds, and a year that no limit lasts.
+        ("1795192800000", None),
+        ("2027-11-20T12:00:42Z", None),
+        ("0", None),
+        ("", None),
+        ("tomorrow", None),
+    ] {
+        let expected = expected.map(|at| at.parse::<Timestamp>().unwrap());
+        assert_eq!(reset_at(value, now()), expected, "{value}");
+    }
+}
+
+#[test]
+fn a_share_is_counted_in_millionths() {
+    for (fraction, expected) in [
+        (0.0, Some(0)),
+        (0.59, Some(590_000)),
+        (1.04, Some(1_040_000)),
+        (0.999_999_9, Some(999_999)),
+        (100.0, Some(100_000_000)),
+        (100.1, None),
+        (-0.01, None),
+        (f64::NAN, None),
+        (f64::INFINITY, None),
+        (1e300, None),
+    ] {
+        let share = Share::of_fraction(fraction);
+        assert_eq!(share.map(Share::millionths), expected, "{fraction}");
+    }
+    assert_eq!(Share::of_percent(42.5).unwrap().millionths(), 425_000);
+    assert_eq!(Share::of_percent(99.99).unwrap().percent(), 99);
+}
+
+#[test]
+fn what_is_used_is_told_of_counts_and_shares_and_of_nothing_else() {
+    let left = |remaining, limit| Some(Amount::Left { remaining, limit });
+    for (amount, expected) in [
+        (left(250, Some(1000)), Some(750_000)),
+        (left(0, Some(50)), Some(1_000_000)),
+        (left(51, Some(50)), Some(0)),
+        (left(0, Some(u64::MAX)), Some(1_000_000)),
+        (left(0, Some(0)), None),
+        (left(7, None), None),
+        (Share::of_fraction(1.5).map(Amount::Used), Some(1_500_000)),
+        (None, None),
+    ] {
+        let limit = Limit {
+            amount,
+            ..plan(Window::FiveHour)
+        };
+        assert_eq!(limit.used().map(Share::millionths), expected, "{amount:?}");
+    }
+}
+
+#[test]
+fn a_figure_is_stale_once_its_window_has_ended() {
+    let at = |second: i64| Timestamp::from_second(now().as_second() + second).unwrap();
+    let limit = |resets_at| Limit {
+        resets_at,
+        ..plan(Window::FiveHour)
+    };
+    for (resets_at, asked_at, expected) in [
+        (Some(at(60)), at(59), false),
+        (Some(at(60)), at(60), true),
+        (None, at(1_000_000), false),
+        // Said to be over when it was told: the answer is the news.
+        (Some(at(-5)), at(0), false),
+        (Some(at(-5)), at(1), true),
+    ] {
+        assert_eq!(limit(resets_at).has_reset(asked_at), expected);
+    }
+}
+
+#[test]
+fn each_name_reads_back_and_a_window_goes_by_either_of_its_names() {
+    for name in [
+        "requests",
+        "tokens",
+        "input_tokens",
+        "output_tokens",
+        "priority_input_tokens",
+        "priority_output_tokens",
+        "plan five_hour",
+        "plan seven_day",
+        "plan seven_day_opus",
+        "plan seven_day_sonnet",
+        "plan seven_day_overage_included",
+        "plan overage",
+        "plan plan",
+        "plan requests",
+        "plan 9w",
+    ] {
+        assert_eq!(Which::from_str(name).unwrap().to_string(), name);
+    }
+    for name in ["", "bananas", "plan ", "plan a b", "five_hour"] {
+        assert!(Which::from_str(name).is_err(), "{name}");
+    }
+    for (one, other) in [
+        ("5h", "five_hour"),
+        ("7D", "seven_day"),
+        ("7d_opus", "seven_day_opus"),
+        ("7d_oi", "seven_day_overage_included"),
+    ] {
+        assert_eq!(Window::of(one), Window::of(other));
+    }
+    let longest = "x".repeat(OpenWord::LONGEST);
+    assert!(OpenWord::from_str(&longest).is_ok());
+    assert!(OpenWord::from_str(&format!("{longest}x")).is_err());
+}
+
+#[test]
+fn minute_limits_are_of_a_class_and_windows_are_not() {
+    let class = RequestClass::of_model("claude-opus-5-5");
+    let subject = Subject::Profile(ProfileId(Uuid::nil()));
+    let requests = Limit {
+        which: "requests".parse().unwrap(),
+        ..plan(Window::SevenDay)
+    };
+    let limits = vec![requests, plan(Window::SevenDay)];
+    let seen = Seen::all(&subject, class.as_ref(), limits);
+    let classes: Vec<_> = seen.into_iter().map(|seen| seen.class).collect();
+    assert_eq!(classes, [class, None]);
+}
+
+fn plan(window: Window) -> Limit {
+    Limit {
+        which: Which::Plan(window),
+        amount: None,
+        state: None,
+        resets_at: None,
+        seen_at: now(),
+    }
+}
+
+/// Names that come near the real ones, and any others.
+fn a_name() -> impl Strategy<Value = String> {
+    let near = (
+        prop::sample::select(vec!["anthropic-", "Anthropic-", "anthropic", "x-"]),
+        prop::sample::select(vec!["ratelimit-", "ratelimit-unified-", "priority-", ""]),
+        prop::sample::select(vec!["requests-", "tokens-", "5h-", "7d_oi-", "é-", ""]),
+        prop::sample::select(vec![
+            "limit",
+            "remaining",
+            "reset",
+            "status",
+            "utilization",
+            "representative-claim",
+            "-",
+        ]),
+    )
+        .prop_map(|(a, b, c, d)| format!("{a}{b}{c}{d}"));
+    prop_oneof![4 => near, 1 => any::<String>()]
+}
+
+fn a_value() -> impl Strategy<Value = String> {
+    let near = prop::sample::select(vec![
+        "0",
+        "1",
+        "-1",
+        "1.04",
+        "NaN",
+        "inf",
+        "1e400",
+        "allowed",
+        "rejected",
+        "1795192800",
+        "99999999999999999999",
+        "2026-11-20T12:00:42Z",
+        "2026-99-20T12:00:42Z",
+        "five_hour",
+        "\u{202e}",
+    ]);
+    prop_oneof![3 => near.prop_map(str::to_owned), 1 => any::<String>()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_header_is_survived_and_what_is_told_is_bounded_and_inert(
+        headers in prop::collection::vec((a_name(), a_value()), 0..80)
+    ) {
+        let told = read(headers.iter().map(|(name, value)| (&**name, &**value)), now());
+        prop_assert!(told.limits.len() <= 32);
+        let named = |name: &String| name.to_ascii_lowercase().starts_with("anthropic-ratelimit-unified-");
+        prop_assert_eq!(told.is_plan, headers.iter().any(|(name, _)| named(name)));
+        for limit in &told.limits {
+            prop_assert!(limit.amount.is_some() || limit.state.is_some() || limit.resets_at.is_some());
+            prop_assert_eq!(&Which::from_str(&limit.which.to_string()), &Ok(limit.which.clone()));
+            let state = limit.state.as_ref().map_or("", State::word);
+            for text in [limit.which.name(), state] {
+                prop_assert!(text.len() <= OpenWord::LONGEST && text.bytes().all(|c| c.is_ascii_graphic()));
+            }
+        }
+    }
+
+    #[test]
+    fn garbage_beside_good_headers_changes_none_of_them(
+        headers in prop::collection::vec((any::<String>(), any::<String>()), 0..20)
+    ) {
+        let good = [
+            ("anthropic-ratelimit-requests-limit", "50"),
+            ("anthropic-ratelimit-requests-remaining", "7"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-20T12:00:42Z"),
+        ];
+        let garbage = headers.iter().map(|(name, value)| (&**name, &**value));
+        let garbage = garbage.filter(|(name, _)| !name.to_ascii_lowercase().starts_with("anthropic-"));
+        let both = read(good.into_iter().chain(garbage), now());
+        prop_assert_eq!(both, told(&good));
+    }
+}
