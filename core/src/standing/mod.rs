@@ -8,6 +8,7 @@
 mod circuit;
 mod person;
 mod readiness;
+mod refusals;
 mod schedule;
 mod scope;
 mod state;
@@ -19,6 +20,7 @@ pub use readiness::{
     Because, Closed, Early, LONGEST_UNPROBED, Readiness, claim, combine, next_probe, readiness,
     ready_at,
 };
+pub use refusals::{REFUSALS, Refusals};
 pub use schedule::{MOST_JITTER, Schedule};
 pub use scope::{NotPlain, Organization, RequestClass, Scope, Scopes};
 pub use state::{Rest, Standing, TimeSource, Why};

@@ -74,7 +74,7 @@ impl Health {
 }
 
 /// Meanings whose effect alone would not tell.
-const BY_NAME: [(&Meaning, Health); 9] = [
+const BY_NAME: [(&Meaning, Health); 11] = [
     (&is::RATE_LIMITED, Health::RateLimited),
     (&is::SHORT_THROTTLE, Health::RateLimited),
     (&is::PLAN_WINDOW, Health::PlanWindow),
@@ -84,6 +84,8 @@ const BY_NAME: [(&Meaning, Health); 9] = [
     (&is::LOGIN_NOT_ALLOWED, Health::SubscriptionRequired),
     (&is::CLAUDE_CODE_ONLY, Health::LicenceRestriction),
     (&is::EXTRA_USAGE_ONLY, Health::LicenceRestriction),
+    (&is::PLAN_BEHIND_KEY, Health::LicenceRestriction),
+    (&is::ALWAYS_REFUSED, Health::NotForThis),
 ];
 
 impl Verdict {

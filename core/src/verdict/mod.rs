@@ -122,6 +122,16 @@ pub struct Verdict {
     scope: Scope,
     until: Option<Timestamp>,
     evidence: Evidence,
+    proof: Proof,
+}
+
+/// What stands behind a verdict.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Proof {
+    /// As much as its rule asks for.
+    Full,
+    /// Less than an answer of the API's own: it speaks against nobody.
+    Weak,
 }
 
 /// A verdict's code, with what it tells a person: what is remembered of an answer.
@@ -207,6 +217,16 @@ impl Verdict {
         Self::new(&meanings::NO_ANSWER, Evidence::Silence)
     }
 
+    /// A profile's answer has the headers of a plan login: that is what it is, whatever it was declared.
+    pub fn plan_behind_key() -> Self {
+        Self::new(&meanings::PLAN_BEHIND_KEY, Evidence::Header)
+    }
+
+    /// One refusal too many that nobody explains.
+    pub fn always_refused() -> Self {
+        Self::new(&meanings::ALWAYS_REFUSED, Evidence::Status)
+    }
+
     /// All is well.
     pub fn ok() -> Self {
         Self::new(&meanings::OK, Evidence::Status)
@@ -257,6 +277,11 @@ impl Verdict {
         self.meaning.another
     }
 
+    /// Whether the API itself refused it with a 403, and neither a code nor known words say why.
+    pub fn is_unexplained_refusal(self) -> bool {
+        *self.meaning == meanings::PERMISSION && self.proof == Proof::Full
+    }
+
     /// Every code there is, each once.
     pub fn codes() -> impl Iterator<Item = &'static str> {
         meanings::ALL.iter().map(|meaning| meaning.code)
@@ -286,6 +311,7 @@ impl Verdict {
             scope: meaning.scope,
             until: None,
             evidence,
+            proof: Proof::Full,
         }
     }
 
@@ -301,6 +327,10 @@ impl Verdict {
             }
             effect => effect,
         };
-        Self { effect, ..self }
+        Self {
+            effect,
+            proof: Proof::Weak,
+            ..self
+        }
     }
 }

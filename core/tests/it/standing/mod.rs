@@ -3,6 +3,7 @@
 
 mod circuit;
 mod properties;
+mod refusals;
 mod simulation;
 mod steps;
 
