@@ -43,7 +43,7 @@ impl Broker {
     /// See [`DirectError`].
     pub async fn direct(self: &Arc<Self>, profile: &Profile) -> Result<Credential, DirectError> {
         let name = profile.name.to_string();
-        if profile.is_plan_login() {
+        if profile.is_plan_login() || self.has_shown_a_plan(profile) {
             return Err(DirectError::PlanLogin { profile: name });
         }
         match profile.handing {

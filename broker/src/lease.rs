@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Injection};
+use keyreeve_core::limits::{self, Subject};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::{Name, Profile, Source};
@@ -25,7 +26,7 @@ use uuid::Uuid;
 
 use crate::report::{self, Report};
 use crate::sources::{self, SourceError};
-use crate::standing::{Asked, Attempt, Came, Pending};
+use crate::standing::{Asked, Attempt, Came, Pending, shown_a_plan};
 use crate::trail::{Left, Trail};
 use crate::{Broker, Client, NotAllowed};
 
@@ -191,6 +192,9 @@ impl Broker {
             return Err(refused(profile, inject::Refusal::PlanLogin));
         }
         let known = self.store.known().map_err(LeaseError::Ledger)?;
+        if shown_a_plan(&known.standings, profile.id) {
+            return Err(refused(profile, inject::Refusal::PlanLogin));
+        }
         let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
         let holder = Holder {
             profile,
@@ -300,6 +304,17 @@ impl Broker {
 }
 
 impl Lease {
+    /// Takes in what the answer's headers tell about limits; before [`Lease::heard`]. Where they are those of a plan
+    /// login, the profile serves nobody from the next lease on, whatever it was declared to be.
+    pub fn saw(&mut self, told: limits::Told) {
+        if told.is_plan {
+            self.standing.shows_a_plan();
+        }
+        let subject = Subject::Profile(self.profile.id);
+        self.broker
+            .see_limits(&subject, self.standing.class(), told.limits);
+    }
+
     /// Tells what the beginning of the answer means, so that the next lease knows before this answer has ended, and
     /// waits until that is remembered. `status` is none where nobody answered; `organization` is what the answer names.
     pub async fn heard(

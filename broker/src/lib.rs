@@ -10,9 +10,11 @@ pub mod gather;
 mod genuine;
 mod header;
 mod lease;
+mod limits;
 mod memory;
 mod plan_login;
 mod probe;
+mod refusals;
 mod report;
 mod sources;
 mod standing;
@@ -23,10 +25,12 @@ pub mod view;
 
 use std::sync::Arc;
 
+use keyreeve_core::limits::{Limit, Subject};
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
+use keyreeve_core::standing::RequestClass;
 use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
 use keyreeve_os::world;
 use keyreeve_store::{Known, Store};
@@ -37,6 +41,7 @@ pub use direct::DirectError;
 pub use genuine::{Genuine, NoGenuine};
 pub use header::Unsendable;
 pub use lease::{Ask, Lease, LeaseError};
+pub use limits::limits_told;
 pub use probe::{Probe, Probed};
 pub use report::{Answered, Report};
 pub use sources::{SdkProfileError, SourceError, sdk_profile_provenance};
@@ -54,6 +59,8 @@ pub struct Broker {
     circuits: standing::Circuits,
     memory: memory::Memory,
     turns: turns::Turns,
+    refused: refusals::Refused,
+    limits: limits::Limits,
 }
 
 /// A virtual key that was presented, known, and neither revoked nor expired when it was looked at.
@@ -88,6 +95,8 @@ impl Broker {
         upstream: Upstream,
     ) -> Self {
         Self {
+            limits: limits::Limits::new(Arc::clone(&store)),
+            refused: refusals::Refused::default(),
             store,
             prices,
             environment,
@@ -101,10 +110,17 @@ impl Broker {
         }
     }
 
-    /// Waits until no login is being renewed. Whoever made a broker does so before its runtime ends: a renewal that is
-    /// broken off between its answer and its file logs the person out.
+    /// Waits until no login is being renewed, and has written what limits were seen. Whoever made a broker does so before
+    /// its runtime ends: a renewal that is broken off between its answer and its file logs the person out.
     pub async fn settled(&self) {
         self.logins.settled().await;
+        self.limits.settle();
+    }
+
+    /// Remembers the limits that an answer to a request of `class` told about a subject, without waiting. A
+    /// [`Lease`] does so by itself.
+    pub fn see_limits(&self, subject: &Subject, class: Option<&RequestClass>, limits: Vec<Limit>) {
+        self.limits.see(subject, class, limits);
     }
 
     /// Notes that an upstream refused a credential of a profile: the next lease fetches another, where its source has one.

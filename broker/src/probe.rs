@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use keyreeve_core::credential::Credential;
@@ -23,6 +23,7 @@ use keyreeve_store::{AttemptId, Ending, Operation, RequestId};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
+use crate::limits::limits_told;
 use crate::upstream::{NoAnswer, Upstream};
 use crate::{Answered, Ask, Broker, Lease, LeaseError, Report};
 
@@ -235,7 +236,7 @@ fn is_message(body: &[u8]) -> bool {
 
 fn record(asked: Asked, verdict: Verdict, came: Result<Came, Failed>) -> Probed {
     let Asked {
-        lease,
+        mut lease,
         credential,
         took,
     } = asked;
@@ -258,6 +259,9 @@ fn record(asked: Asked, verdict: Verdict, came: Result<Came, Failed>) -> Probed 
             let origin = lease.profile.base_url.origin();
             let secret = credential.expose_for(origin).unwrap_or_default();
             probed.read(&came, &metered, secret);
+            let told = limits_told(&came.head.headers);
+            probed.is_plan = told.is_plan;
+            lease.saw(told);
             Report {
                 ending: Ending::Done,
                 verdict,
@@ -293,7 +297,6 @@ impl Probed {
         self.organization = header("anthropic-organization-id");
         self.workspace = header("anthropic-workspace-id");
         self.upstream_request_id = header("request-id").filter(|id| id.len() <= 128);
-        self.is_plan = has_plan_headers(headers);
         self.tokens = metered.usage.totals();
         let body: Value = serde_json::from_slice(&came.body).unwrap_or_default();
         self.said = body
@@ -301,12 +304,6 @@ impl Probed {
             .and_then(Value::as_str)
             .and_then(clean);
     }
-}
-
-fn has_plan_headers(headers: &HeaderMap) -> bool {
-    headers
-        .keys()
-        .any(|name| name.as_str().starts_with("anthropic-ratelimit-unified-"))
 }
 
 impl Came {

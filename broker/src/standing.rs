@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use keyreeve_core::origin::Origin;
-use keyreeve_core::profile::{Profile, Source};
+use keyreeve_core::profile::{Profile, ProfileId, Source};
 use keyreeve_core::standing::{
     self, Circuit, CircuitScope, Heard, Jitter, Kept, Organization, Outcome, Readiness,
     RequestClass, Scope, Scopes, Standing,
@@ -29,6 +29,17 @@ pub(crate) struct Attempt {
     asked_at: Timestamp,
     /// Whether all was ready when it was leased: then a success says nothing new.
     all_was_ready: bool,
+    /// What the headers of its answer say of the credential, whatever the answer says.
+    declared: Declared,
+}
+
+/// What a credential shows itself to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Declared {
+    /// What its profile says.
+    AsItIs,
+    /// A plan login, which no profile that is leased may be (docs/facts.md#rate-limits).
+    APlan,
 }
 
 /// What came of an attempt.
@@ -76,12 +87,23 @@ impl Attempt {
             kept: kept(&profile.source),
             asked_at: asked.at,
             all_was_ready: standings.all_ready(),
+            declared: Declared::AsItIs,
         }
     }
 
     /// Whether a refused secret can mend by itself.
     pub(crate) fn kept(&self) -> Kept {
         self.kept
+    }
+
+    /// What is asked has its minute limits in common with this.
+    pub(crate) fn class(&self) -> Option<&RequestClass> {
+        self.scopes.class.as_ref()
+    }
+
+    /// Takes in that the answer has the headers of a plan login.
+    pub(crate) fn shows_a_plan(&mut self) {
+        self.declared = Declared::APlan;
     }
 
     /// Whether an answer of an organization can change anything that is remembered.
@@ -148,6 +170,12 @@ impl Broker {
         Ok(true)
     }
 
+    /// Whether an answer showed a profile to be a plan login; no where the store cannot be read, which has its secret too.
+    pub(crate) fn has_shown_a_plan(&self, profile: &Profile) -> bool {
+        let known = self.store.known();
+        known.is_ok_and(|known| shown_a_plan(&known.standings, profile.id))
+    }
+
     /// Takes in that an attempt was given up before anything came of it: its probe is free again.
     pub(crate) fn forget(&self, attempt: &Attempt) {
         self.hear(
@@ -165,8 +193,9 @@ impl Broker {
         let now = world::now();
         let outcome = Outcome::of(came.verdict, came.status);
         self.circuits.hear(attempt, outcome, now);
+        let verdict = self.for_the_credential(attempt, came.verdict);
         let named = named(&attempt.origin, came.organization);
-        if attempt.learns_nothing(came.verdict, named.as_ref()) {
+        if attempt.learns_nothing(verdict, named.as_ref()) {
             return Vec::new();
         }
         let Ok(known) = self.store.known() else {
@@ -184,23 +213,31 @@ impl Broker {
             scopes.organization = Some(named);
         }
         let heard = Heard {
-            verdict: came.verdict,
+            verdict,
             asked_at: attempt.asked_at,
             kept: attempt.kept,
             jitter: Jitter(world::random::<1>().map_or(0, |[byte]| byte)),
         };
-        concerned(&scopes, came.verdict, &known.standings)
+        concerned(&scopes, verdict, &known.standings)
             .into_iter()
             .filter(|scope| {
                 let before = known.standings.of(scope);
                 standing::step(before, &heard, now) != before
             })
             .filter_map(|scope| {
-                tracing::info!(?scope, verdict = came.verdict.code(), "standing");
+                tracing::info!(?scope, verdict = verdict.code(), "standing");
                 self.change(scope, move |before| standing::step(before, &heard, now))
                     .ok()
             })
             .collect()
+    }
+
+    /// What an answer means for the credential: more than it says, where it shows a plan or is one refusal too many.
+    fn for_the_credential(&self, attempt: &Attempt, verdict: Verdict) -> Verdict {
+        match attempt.declared {
+            Declared::APlan => Verdict::plan_behind_key(),
+            Declared::AsItIs => self.refused.hear(attempt.scopes.profile, verdict),
+        }
     }
 
     fn change(
@@ -218,6 +255,13 @@ impl Broker {
         })?;
         Ok(told)
     }
+}
+
+/// Whether an answer showed a profile to be a plan login, and nobody has said otherwise since.
+pub(crate) fn shown_a_plan(standings: &Standings, profile: ProfileId) -> bool {
+    let standing = standings.of(&Scope::Credential(profile));
+    let code = standing.why().map(|why| why.code);
+    code == Some(Verdict::plan_behind_key().known())
 }
 
 /// What strikes a scope is told to it alone; what strikes none, such as a success, to all that the request stood under.

@@ -138,7 +138,7 @@ fn key_for(profile: ProfileId) -> VirtualKey {
     }
 }
 
-fn ask() -> Ask {
+pub(crate) fn ask() -> Ask {
     Ask {
         request: RequestId(Uuid::from_u128(3)),
         operation: Operation::Messages,

@@ -9,6 +9,7 @@ mod commands;
 mod desk;
 mod helper_runs;
 mod leases;
+mod limits;
 mod login;
 mod observed;
 mod probes;

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
-use keyreeve_broker::{Lease, Report};
+use keyreeve_broker::{Lease, Report, limits_told};
 use keyreeve_core::inject::{Fate, answer_header, named_by_connection};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
@@ -59,6 +59,7 @@ pub(crate) async fn record(
         mask,
     } = answer;
     // Before the client can ask again.
+    lease.saw(limits_told(&headers));
     lease
         .heard(verdict, Some(status.as_u16()), organization(&headers))
         .await;

@@ -20,6 +20,7 @@ mod envelope;
 mod gated;
 mod house;
 mod ledger;
+mod limits;
 mod masking;
 mod models;
 mod passing;

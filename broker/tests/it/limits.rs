@@ -1,0 +1,127 @@
+//! Limits seen reach the store now and then, not with each answer; and what shows itself to be a plan is sent by nobody.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use keyreeve_broker::{DirectError, LeaseError};
+use keyreeve_core::inject::Refusal;
+use keyreeve_core::limits::{Amount, Limit, Share, State, Subject, Told, read};
+use keyreeve_core::profile::{Handing, Profile, Source};
+use keyreeve_core::select::NoProfile;
+use keyreeve_core::snapshot::Environment;
+use keyreeve_core::standing::RequestClass;
+use keyreeve_core::verdict::Verdict;
+use keyreeve_os::world;
+
+use crate::desk::{Desk, ask, profile};
+
+const GATEWAY: &str = "https://gateway.example";
+
+fn desk() -> Desk {
+    Desk::open(Source::Sealed, GATEWAY, Environment::default())
+}
+
+fn usual() -> Subject {
+    Subject::ClaudeCode { config_dir: None }
+}
+
+fn limit(which: &str, used: f64, state: Option<State>) -> Limit {
+    Limit {
+        which: which.parse().unwrap(),
+        amount: Share::of_fraction(used).map(Amount::Used),
+        state,
+        resets_at: None,
+        seen_at: world::now(),
+    }
+}
+
+impl Desk {
+    fn see(&self, limit: Limit) {
+        let class = RequestClass::of_model("claude-haiku-5-5");
+        self.broker
+            .see_limits(&usual(), class.as_ref(), vec![limit]);
+    }
+
+    /// What the store has of the one limit, in percent.
+    fn written(&self) -> Option<u32> {
+        self.broker.store().flush().unwrap();
+        let found = self.broker.store().limits().unwrap();
+        assert!(found.len() <= 1, "{found:?}");
+        found.first()?.limit.used().map(Share::percent)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_is_written_at_once_and_the_last_of_a_second_with_its_end() {
+    let desk = desk();
+    for percent in 1..=50 {
+        desk.see(limit("requests", f64::from(percent) / 100.0, None));
+        assert_eq!(desk.written(), Some(1));
+    }
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(desk.written(), Some(1));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(desk.written(), Some(50), "without a further answer");
+    desk.see(limit("requests", 0.6, None));
+    assert_eq!(desk.written(), Some(50));
+    desk.broker.settled().await;
+    assert_eq!(desk.written(), Some(60), "with nothing left to come");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_turns_is_written_at_once() {
+    let desk = desk();
+    for (used, state, expected) in [
+        (0.5, State::Allowed, 50),
+        (0.6, State::Allowed, 50),
+        (0.9, State::AllowedWarning, 90),
+        (0.95, State::AllowedWarning, 90),
+        (1.0, State::Rejected, 100),
+    ] {
+        desk.see(limit("plan five_hour", used, Some(state)));
+        assert_eq!(desk.written(), Some(expected), "{used}");
+    }
+}
+
+fn of_a_plan() -> Told {
+    let headers = [("anthropic-ratelimit-unified-status", "allowed")];
+    read(headers, Timestamp::UNIX_EPOCH)
+}
+
+#[tokio::test]
+async fn what_showed_itself_to_be_a_plan_is_neither_leased_nor_handed_out() {
+    let direct = Profile {
+        handing: Handing::Direct,
+        ..profile(Source::Sealed, GATEWAY)
+    };
+    let desk = Desk::with(&direct, Environment::default());
+    assert!(desk.broker.direct(&direct).await.is_ok());
+    let (mut lease, _) = desk.lease().await.unwrap();
+    lease.saw(of_a_plan());
+    lease.heard(Verdict::ok(), Some(200), None).await;
+
+    let refused = desk.lease().await.err().unwrap();
+    assert!(
+        matches!(refused, LeaseError::NoProfile(NoProfile::Closed { .. })),
+        "{refused:?}"
+    );
+    let own = desk.broker.lease_own(&direct, ask()).await.err().unwrap();
+    assert!(
+        matches!(
+            own,
+            LeaseError::Refused {
+                source: Refusal::PlanLogin,
+                ..
+            }
+        ),
+        "{own:?}"
+    );
+    let handed = desk.broker.direct(&direct).await.err().unwrap();
+    assert!(
+        matches!(handed, DirectError::PlanLogin { .. }),
+        "{handed:?}"
+    );
+    // The answer in which it showed ends well, and that takes nothing back.
+    drop(lease);
+    assert!(desk.lease().await.is_err());
+}
