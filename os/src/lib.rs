@@ -13,3 +13,4 @@ pub mod programs;
 pub mod supervise;
 pub mod terminal;
 pub mod world;
+pub mod zone;

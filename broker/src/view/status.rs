@@ -6,7 +6,7 @@ use keyreeve_core::resolve::{Payer, Place, Resolution, Rung, Slot, State, Surene
 use keyreeve_core::unusable::{ForWhom, Unusable};
 use serde::Serialize;
 
-use super::{BindingView, ExpectedView, KeyView, ProfileView};
+use super::{BindingView, ExpectedView, KeyView, ProfileView, SubjectView};
 
 /// Who would pay, why, and what keyreeve keeps.
 #[derive(Debug, Serialize)]
@@ -26,6 +26,8 @@ pub struct StatusView {
     pub unusable_profiles: Vec<UnusableView>,
     /// The virtual keys that keyreeve made.
     pub keys: Vec<KeyView>,
+    /// The limits that answers told, of profiles and of logins.
+    pub limits: Vec<SubjectView>,
 }
 
 /// A profile, and when it was used.

@@ -246,6 +246,11 @@ impl Share {
         self.0
     }
 
+    /// As a fraction: 1.0 is all of it.
+    pub fn fraction(self) -> f64 {
+        f64::from(self.0) / f64::from(Self::WHOLE.0)
+    }
+
     /// In whole percent, rounded down, so that 100 is said of nothing that is not used up.
     pub fn percent(self) -> u32 {
         self.0 / 10_000

@@ -11,5 +11,5 @@ mod word;
 
 pub use limit::{Amount, Limit, Minute, Share, State, Which, Window};
 pub use read::{Told, read, reset_at};
-pub use subject::{Seen, Subject};
+pub use subject::{Seen, Subject, tightest};
 pub use word::{OpenWord, Strange};

@@ -1,6 +1,8 @@
 //! Whose limit it is.
 
-use crate::limits::Limit;
+use jiff::Timestamp;
+
+use crate::limits::{Limit, State, Which, Window};
 use crate::profile::ProfileId;
 use crate::standing::RequestClass;
 use crate::virtual_key::KeyId;
@@ -40,4 +42,25 @@ impl Seen {
         };
         limits.into_iter().map(seen).collect()
     }
+}
+
+/// The one of several limits that will be felt first, as far as can be told at `now`: a rejected one, else the one of
+/// which most is used. None where each figure is of a window that has ended, or says nothing. What is bought beyond a plan
+/// is no limit of the plan.
+pub fn tightest<'a>(
+    limits: impl IntoIterator<Item = &'a Seen>,
+    now: Timestamp,
+) -> Option<&'a Seen> {
+    let tightness = |Seen { limit, .. }: &Seen| {
+        let is_rejected = limit.state == Some(State::Rejected);
+        (is_rejected, limit.used())
+    };
+    let counts = |Seen { limit, .. }: &&Seen| {
+        limit.which != Which::Plan(Window::Overage) && !limit.has_reset(now)
+    };
+    limits
+        .into_iter()
+        .filter(counts)
+        .filter(|seen| tightness(seen) != (false, None))
+        .max_by_key(|seen| tightness(seen))
 }

@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 use jiff::Timestamp;
 use keyreeve_core::limits::{
     Amount, Limit, OpenWord, Seen, Share, State, Subject, Told, Which, Window, read, reset_at,
+    tightest,
 };
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::standing::RequestClass;
@@ -331,6 +332,38 @@ fn a_figure_is_stale_once_its_window_has_ended() {
         (Some(at(-5)), at(1), true),
     ] {
         assert_eq!(limit(resets_at).has_reset(asked_at), expected);
+    }
+}
+
+#[test]
+fn the_tightest_is_what_will_be_felt_first() {
+    let of = |window, used: Option<f64>, state: Option<State>, ends_in: i64| Limit {
+        amount: used.and_then(Share::of_fraction).map(Amount::Used),
+        state,
+        resets_at: Timestamp::from_second(now().as_second() + ends_in).ok(),
+        ..plan(window)
+    };
+    let five = |used, ends_in| of(Window::FiveHour, Some(used), None, ends_in);
+    let week = |used| of(Window::SevenDay, Some(used), Some(State::Allowed), 9_000);
+    let opus = of(Window::SevenDayOpus, None, Some(State::Rejected), 9_000);
+    let overage = of(Window::Overage, Some(3.0), Some(State::Rejected), 9_000);
+    let silent = of(Window::Whole, None, Some(State::Allowed), 9_000);
+    let later = Timestamp::from_second(now().as_second() + 60).unwrap();
+    for (limits, expected) in [
+        (vec![], None),
+        (vec![five(0.2, 90), week(0.3)], Some("seven_day")),
+        (vec![five(1.2, 90), week(0.3)], Some("five_hour")),
+        // Its figure is of a window that has ended.
+        (vec![five(1.2, 30), week(0.3)], Some("seven_day")),
+        (vec![five(1.2, 30)], None),
+        (vec![five(0.9, 90), opus], Some("seven_day_opus")),
+        (vec![overage, silent.clone(), week(0.0)], Some("seven_day")),
+        (vec![silent], None),
+    ] {
+        let subject = Subject::ClaudeCode { config_dir: None };
+        let seen = Seen::all(&subject, None, limits);
+        let found = tightest(&seen, later).map(|seen| seen.limit.which.name());
+        assert_eq!(found, expected, "{seen:?}");
     }
 }
 

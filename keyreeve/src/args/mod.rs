@@ -144,6 +144,12 @@ pub(crate) enum Command {
     Usage(Usage),
     /// List the newest ledger rows
     Attempts(Attempts),
+    /// Show the limits that answers told: what is left, and until when
+    #[command(
+        after_help = "Nothing is asked for it: each answer through the gateway, and Claude Code's status line, tell them.\n\n\
+            Examples:\n  keyreeve limits\n  keyreeve limits --json"
+    )]
+    Limits,
     /// Make, describe, save and restore the store
     #[command(subcommand)]
     Store(Store),

@@ -20,6 +20,7 @@ mod import;
 mod inspect;
 mod key;
 mod launching;
+mod limits;
 mod onboard;
 mod pasted;
 mod profile;
@@ -67,6 +68,7 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Credential(whose) => credential::run(whose, world),
         Command::Usage(usage) => usage::run(usage, &world),
         Command::Attempts(attempts) => attempts::run(attempts, &world),
+        Command::Limits => limits::run(&world),
         Command::Store(store) => store::run(store, &world),
         Command::Config(config) => config::run(config, &world),
         Command::Completions(shell) => completions::run(shell, &world),

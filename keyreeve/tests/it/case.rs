@@ -76,6 +76,7 @@ pub(crate) fn check(name: &str, case: &Case, output: &Output) {
             (r"\b[0-9a-f]{32}\b", "[ID]"),
             (r"127\.0\.0\.1:\d{5}", "127.0.0.1:[PORT]"),
             (r"process \d+", "process [PID]"),
+            (r" a minute \(([a-z0-9-]+)\): .*", " a minute ($1): [LIMIT]"),
         ],
     }, {
         insta::assert_snapshot!(name, text);

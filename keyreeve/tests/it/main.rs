@@ -28,6 +28,7 @@ mod la_05;
 mod la_06;
 mod la_09;
 mod la_10;
+mod limits;
 mod link;
 mod logins;
 mod lying;

@@ -3,10 +3,13 @@
 use std::slice;
 
 use jiff::{SignedDuration, Timestamp};
-use keyreeve_broker::view::{ProfileView, ProfilesView, SourceView};
+use keyreeve_broker::view::{
+    LimitView, ProfileView, ProfilesView, ShownView, SourceView, SubjectView,
+};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_store::{Known, Store};
 
+use super::super::limits::{Clock, clause};
 use super::{find, standing};
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table, to_the_day, to_the_minute};
@@ -83,11 +86,17 @@ fn table(profiles: &[ProfileView]) -> Table {
 }
 
 pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
-    let known = world.store()?.known()?;
-    let view = ProfileView::of(find(&known.policy, name)?, &known, world.snapshot.now);
+    let store = world.store()?;
+    let (known, now) = (store.known()?, world.snapshot.now);
+    let profile = find(&known.policy, name)?;
+    let shown = ShownView {
+        profile: ProfileView::of(profile, &known, now),
+        limits: SubjectView::of_profile(profile, &store.limits()?, now).limits,
+    };
     if world.output.format() == Format::Json {
-        return Ok(world.output.document(&view)?);
+        return Ok(world.output.document(&shown)?);
     }
+    let view = shown.profile;
     let mut lines = vec![
         ("secret", secret(&view)),
         ("sent to", view.base_url.clone()),
@@ -111,13 +120,24 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
     for reason in &view.standing.reasons {
         lines.extend(standing::reason(reason));
     }
+    lines.extend(limits(&shown.limits, &Clock::of(world)));
     let mark = if view.default { " (default)" } else { "" };
     world.output.headline(&format!("{}{mark}", view.name))?;
     for (what, value) in lines {
         world.output.line(&format!("{what:<12} {value}"))?;
     }
-    warn_of_ends(slice::from_ref(find(&known.policy, name)?), world);
+    warn_of_ends(slice::from_ref(profile), world);
     Ok(())
+}
+
+/// The limits that its answers told, line by line.
+fn limits(limits: &[LimitView], clock: &Clock) -> Vec<(&'static str, String)> {
+    if limits.is_empty() {
+        return vec![("limits", "not seen yet".to_owned())];
+    }
+    let labels = std::iter::once("limits").chain(std::iter::repeat(""));
+    let clauses = limits.iter().map(|limit| clause(limit, clock));
+    labels.zip(clauses).collect()
 }
 
 /// After a change, programs get the profile as it is now; people were told already.

@@ -8,8 +8,8 @@ mod tell;
 use jiff::Timestamp;
 use keyreeve_broker::gather::shell_scripts;
 use keyreeve_broker::view::{
-    BindingView, ExpectedView, KeysView, ProfilesView, StandingView, StatusProfileView, StatusView,
-    UnusableView,
+    BindingView, ExpectedView, KeysView, LimitsView, ProfilesView, StandingView, StatusProfileView,
+    StatusView, UnusableView,
 };
 use keyreeve_core::finding::rivals;
 use keyreeve_core::profile::{Profile, ProfileId};
@@ -123,6 +123,8 @@ fn view(
     known: Option<&Known>,
     store: Option<&Store>,
 ) -> Result<StatusView, CommandError> {
+    let limits = store.map(Store::limits).transpose()?.unwrap_or_default();
+    let limits = known.map(|known| LimitsView::of(&known.policy, &limits, said.snapshot.now));
     let uses = store.map(|store| store.last_uses(NEWEST)).transpose()?;
     let uses = uses.unwrap_or_default();
     let now = said.snapshot.now;
@@ -158,6 +160,7 @@ fn view(
         profiles: profiles.collect(),
         unusable_profiles: unusable,
         keys,
+        limits: limits.map_or_else(Vec::new, |limits| limits.subjects),
     })
 }
 

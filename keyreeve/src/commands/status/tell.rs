@@ -2,11 +2,12 @@
 
 use std::io;
 
-use keyreeve_broker::view::{StatusProfileView, StatusView};
+use keyreeve_broker::view::{StatusProfileView, StatusView, SubjectView};
 use keyreeve_core::resolve::{Rung, State};
 use keyreeve_core::unusable::Unusable;
 
 use super::super::bind::bound_to;
+use super::super::limits::{Clock, clause, name};
 use super::super::profile::{billed, secret, standing};
 use super::Said;
 use crate::error::CommandError;
@@ -67,6 +68,7 @@ pub(super) fn whole(
         let text = format!("{} {}: {}", mark(why), profile.name, why.words());
         output.wrapped(&from_home(&text, said.home()), HANG)?;
     }
+    limits(view, said, world)?;
     if !view.keys.is_empty() {
         output.data(&format!(
             "\n{}: keyreeve key list",
@@ -180,6 +182,24 @@ fn profiles(profiles: &[StatusProfileView], home: Option<&str>) -> Table {
         ]);
     }
     table
+}
+
+/// Of each whose limits were seen, the one that will be felt first.
+fn limits(view: &StatusView, said: &Said, world: &World) -> io::Result<()> {
+    let clock = Clock::of(world);
+    let mut between = "\n";
+    for SubjectView {
+        whose, tightest, ..
+    } in &view.limits
+    {
+        if let Some(limit) = tightest {
+            world.output.data(between)?;
+            between = "";
+            let text = format!("{}: {}", name(whose), clause(limit, &clock));
+            world.output.wrapped(&from_home(&text, said.home()), HANG)?;
+        }
+    }
+    Ok(())
 }
 
 fn mark(why: &Unusable) -> &'static str {

@@ -1,0 +1,180 @@
+//! Limits, from the answer that told them to the person who reads them.
+
+use jiff::{SignedDuration, Timestamp};
+use keyreeve_testkit::canary::Canary;
+use keyreeve_testkit::process::Output;
+use keyreeve_testkit::upstream::{Scripted, reply};
+use serde_json::{Value, json};
+
+use crate::case::{Case, check, ends};
+use crate::serving::{Serving, message};
+
+const MESSAGE: &str = r#"{"type":"message","model":"claude-haiku-5-5","usage":{"input_tokens":1,"output_tokens":1},"content":[]}"#;
+
+/// A machine with a profile that leads to an upstream whose answers have these headers, and a key for it.
+fn machine(headers: Vec<(&'static str, String)>) -> (Case, Scripted, String) {
+    let upstream = Scripted::start(move |_| {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
+        reply::with_headers(200, &all, MESSAGE.as_bytes())
+    });
+    let case = Case::new();
+    let secret = Canary::api_key("limits");
+    case.home.plant(&secret);
+    let origin = upstream.base_url();
+    let add = ["profile", "add", "work", "--stdin", "--insecure-loopback"];
+    let add = [add.as_slice(), &["--origin", &origin]].concat();
+    ends(case.feed(&add, secret.value()), 0);
+    let key = ["key", "add", "laptop", "--profile", "work", "--json"];
+    let key = case.run(&key).expect_code(0).json();
+    let key = key["key"].as_str().unwrap().to_owned();
+    (case, upstream, key)
+}
+
+fn in_minutes(minutes: i64) -> Timestamp {
+    keyreeve_os::world::now() + SignedDuration::from_mins(minutes)
+}
+
+/// Has one request answered, and stops.
+fn after_one_answer(case: &Case, key: &str) {
+    let serving = Serving::start(case);
+    assert_eq!(serving.ask(key, &message("hi")).status(), 200);
+    ends(serving.end(), 0);
+}
+
+fn here(case: &Case, arguments: &[&str]) -> Output {
+    let mut command = case.command(arguments);
+    command.env("TZ", "UTC");
+    case.home.run(&mut command).expect_code(0)
+}
+
+#[test]
+fn what_was_not_seen_is_not_empty() {
+    let case = Case::new();
+    check("limits_nobody", &case, &case.run(&["limits"]));
+    let (case, _canary) = Case::with_profile();
+    check("limits_not_seen", &case, &case.run(&["limits"]));
+    let limits = case.run(&["limits", "--json"]).expect_code(0).json();
+    assert_eq!(limits["schema_version"], 1);
+    let work = &limits["subjects"][0];
+    assert_eq!(
+        (&work["name"], &work["billing"]),
+        (&json!("work"), &json!("metered"))
+    );
+    assert_eq!(
+        (&work["seen_at"], &work["tightest"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(work["limits"], json!([]));
+    let shown = case.run(&["profile", "show", "work"]).expect_code(0).stdout;
+    assert!(shown.contains("limits       not seen yet"), "{shown}");
+    let status = case.run(&["status"]).expect_code(0).stdout;
+    assert!(!status.contains("seen"), "{status}");
+}
+
+#[test]
+fn what_an_answer_told_is_shown_with_its_end_and_when_it_was_seen() {
+    let reset = in_minutes(12).to_string();
+    let headers = [
+        ("limit", "1000"),
+        ("remaining", "250"),
+        ("reset", reset.as_str()),
+    ];
+    let headers = headers.map(|(part, value)| match part {
+        "limit" => ("anthropic-ratelimit-requests-limit", value.to_owned()),
+        "remaining" => ("anthropic-ratelimit-requests-remaining", value.to_owned()),
+        _ => ("anthropic-ratelimit-requests-reset", value.to_owned()),
+    });
+    let mut headers = headers.to_vec();
+    headers.push(("anthropic-ratelimit-tokens-remaining", "9".to_owned()));
+    let over = in_minutes(-1).to_string();
+    headers.push(("anthropic-ratelimit-tokens-reset", over));
+    let (case, _upstream, key) = machine(headers);
+    after_one_answer(&case, &key);
+
+    let limits = case.run(&["limits", "--json"]).expect_code(0).json();
+    let work = &limits["subjects"][0];
+    let requests = &work["limits"][0];
+    assert_eq!(work["tightest"], *requests, "{work}");
+    assert_eq!(requests["name"], "requests");
+    assert_eq!(
+        (&requests["kind"], &requests["class"]),
+        (&json!("minute"), &json!("haiku-4"))
+    );
+    assert_eq!(
+        (&requests["remaining"], &requests["limit"]),
+        (&json!(250), &json!(1000))
+    );
+    assert_eq!(
+        (&requests["used"], &requests["has_reset"]),
+        (&json!(0.75), &json!(false))
+    );
+    let tokens = &work["limits"][1];
+    assert_eq!(
+        (&tokens["has_reset"], &tokens["remaining"]),
+        (&json!(true), &Value::Null)
+    );
+
+    let table = here(&case, &["limits"]).stdout;
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(
+        lines[1].contains("250 of 1000 left") && lines[1].contains("(in 11 min)"),
+        "{table}"
+    );
+    assert!(
+        lines[2].contains("reset since") && lines[2].contains(" ago)"),
+        "{table}"
+    );
+    let clause = "requests a minute (haiku-4): 250 of 1000 left, resets ";
+    for arguments in [&["status"][..], &["profile", "show", "work"]] {
+        let said = here(&case, arguments).stdout;
+        assert!(said.contains(clause), "{said}");
+    }
+    let status = here(&case, &["status", "--json"]).json();
+    assert_eq!(status["limits"][0]["limits"][0]["remaining"], 250);
+    let shown = here(&case, &["profile", "show", "work", "--json"]).json();
+    assert_eq!(shown["limits"][0]["remaining"], 250);
+}
+
+#[test]
+fn n5_a_plan_behind_a_key_is_told_with_its_remedy_after_a_restart() {
+    let unified = |field: &str| match field {
+        "status" => "anthropic-ratelimit-unified-5h-status",
+        "reset" => "anthropic-ratelimit-unified-5h-reset",
+        _ => "anthropic-ratelimit-unified-5h-utilization",
+    };
+    let reset = in_minutes(90).as_second().to_string();
+    let headers = [
+        ("status", "allowed"),
+        ("reset", &reset),
+        ("utilization", "0.28"),
+    ];
+    let headers = headers.map(|(field, value)| (unified(field), value.to_owned()));
+    let (case, upstream, key) = machine(headers.to_vec());
+    after_one_answer(&case, &key);
+
+    let serving = Serving::start(&case);
+    let refused = serving.ask(&key, &message("hi"));
+    assert_eq!(refused.status(), 403);
+    ends(serving.end(), 0);
+    assert_eq!(upstream.requests().len(), 1);
+
+    let status = here(&case, &["status"]).stdout;
+    assert!(status.contains("blocked (plan_behind_key)"), "{status}");
+    assert!(
+        status.contains("work: plan, 5 hours: 28% used, resets "),
+        "{status}"
+    );
+    let status = here(&case, &["status", "--json"]).json();
+    let unusable = &status["unusable_profiles"][0];
+    assert_eq!(
+        (&unusable["name"], &unusable["kind"]),
+        (&json!("work"), &json!("blocked"))
+    );
+    let shown = here(&case, &["profile", "show", "work"]).stdout;
+    assert!(shown.contains("keyreeve exec -- claude"), "{shown}");
+    // Nor does its owner send it.
+    let asked = case.run(&["ask", "hi", "--profile", "work"]);
+    assert_eq!(asked.code, 8, "{}{}", asked.stdout, asked.stderr);
+    assert_eq!(upstream.requests().len(), 1);
+}
