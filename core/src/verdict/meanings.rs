@@ -98,7 +98,7 @@ meanings! {
     CLAUDE_CODE_ONLY: "claude_code_only" Blocked Credential Useless
         "Use an API key for this client: this login is licensed for Claude Code only.";
     PLAN_BEHIND_KEY: "plan_behind_key" Blocked Credential MayHelp
-        "Start the program with `keyreeve exec -- claude`, which a plan covers, or give the key a profile with an API key.";
+        "Start the program with `keyreeve exec --native -- claude`, which your own login pays, or give the key a profile with an API key.";
     ALWAYS_REFUSED: "always_refused" Blocked Credential MayHelp
         "Ask the organization's admin what this credential may do; then `keyreeve profile wake`, or `keyreeve profile rotate`.";
     EXTRA_USAGE_ONLY: "extra_usage_only" Blocked Credential Useless

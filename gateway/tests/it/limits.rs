@@ -129,7 +129,7 @@ fn check_plan(steps: Vec<Step>, status: u16, body: &[u8]) -> Stage {
 }
 
 #[test]
-fn n5_r9_a_profile_whose_answers_have_a_plans_headers_serves_no_key_from_then_on() {
+fn su_01_a_profile_whose_answers_have_a_plans_headers_serves_no_key_from_then_on() {
     let utilization = ("anthropic-ratelimit-unified-5h-utilization", "0.28");
     let headers = [STATUS, utilization];
     let limited = error(

@@ -186,10 +186,6 @@ mod tests {
         }
     }
 
-    fn at(moment: &str) -> Option<String> {
-        Some(moment.to_owned())
-    }
-
     #[test]
     fn a_limit_is_told_with_what_is_known_of_it_and_no_more() {
         let minute = |remaining, all| LimitView {
@@ -197,7 +193,7 @@ mod tests {
             remaining,
             limit: all,
             used: Some(0.5),
-            resets_at: at("2026-11-20T12:12:30Z"),
+            resets_at: Some("2026-11-20T12:12:30Z".to_owned()),
             ..limit("minute", "input_tokens")
         };
         let plan = |used, state: Option<&str>, resets_at| LimitView {
@@ -208,7 +204,7 @@ mod tests {
         };
         let reset = LimitView {
             limit: Some(50),
-            resets_at: at("2026-11-20T11:59:00Z"),
+            resets_at: Some("2026-11-20T11:59:00Z".to_owned()),
             has_reset: true,
             ..limit("minute", "requests")
         };
@@ -222,7 +218,11 @@ mod tests {
                 "input tokens a minute (opus-5): 0 left, resets 13:13 (in 12 min)",
             ),
             (
-                plan(Some(0.999), Some("allowed"), at("2026-11-24T09:00:00Z")),
+                plan(
+                    Some(0.999),
+                    Some("allowed"),
+                    Some("2026-11-24T09:00:00Z".to_owned()),
+                ),
                 "plan, 7 days, Opus: 99% used, resets Tue 10:00 (in 3 days)",
             ),
             (
@@ -254,7 +254,7 @@ mod tests {
         let subject = |kind, name: Option<&str>, config_dir: Option<&str>, limits| SubjectView {
             whose: WhoseView {
                 kind,
-                id: at("0a"),
+                id: Some("0a".to_owned()),
                 name: name.map(ToOwned::to_owned),
                 config_dir: config_dir.map(ToOwned::to_owned),
                 billing: "plan",

@@ -137,7 +137,7 @@ fn what_an_answer_told_is_shown_with_its_end_and_when_it_was_seen() {
 }
 
 #[test]
-fn n5_a_plan_behind_a_key_is_told_with_its_remedy_after_a_restart() {
+fn su_01_a_plan_behind_a_key_is_told_with_its_remedy_after_a_restart() {
     let unified = |field: &str| match field {
         "status" => "anthropic-ratelimit-unified-5h-status",
         "reset" => "anthropic-ratelimit-unified-5h-reset",
@@ -172,7 +172,10 @@ fn n5_a_plan_behind_a_key_is_told_with_its_remedy_after_a_restart() {
         (&json!("work"), &json!("blocked"))
     );
     let shown = here(&case, &["profile", "show", "work"]).stdout;
-    assert!(shown.contains("keyreeve exec -- claude"), "{shown}");
+    assert!(
+        shown.contains("keyreeve exec --native -- claude"),
+        "{shown}"
+    );
     // Nor does its owner send it.
     let asked = case.run(&["ask", "hi", "--profile", "work"]);
     assert_eq!(asked.code, 8, "{}{}", asked.stdout, asked.stderr);
