@@ -6,25 +6,21 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::limits::{self, Subject};
-use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Cost;
-use keyreeve_core::profile::{Name, Profile, Source};
+use keyreeve_core::profile::{Profile, Source};
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::select::{Conversation, NoProfile, Reason};
 use keyreeve_core::standing::Kept;
 use keyreeve_core::verdict::{Code, Verdict};
 use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::world;
-use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
-use tokio::sync::oneshot;
-use tokio::time::Instant;
-use uuid::Uuid;
+use keyreeve_store::{AttemptId, Operation, RequestId};
 
-use crate::report::{self, Report};
+use crate::report::Report;
+use crate::row::{OpenRow, Parties, Turn, time_ordered_id};
 use crate::sources::{self, SourceError};
 use crate::standing::{Asked, Attempt, Came, Pending, shown_a_plan};
 use crate::trail::{Left, Trail};
@@ -56,25 +52,19 @@ pub struct Ask {
 /// The right to use one credential for one attempt. Must be reported.
 #[must_use = "a lease that is dropped is recorded as incomplete, at its reserved cost"]
 pub struct Lease {
-    broker: Arc<Broker>,
     /// Names the attempt.
     pub attempt: AttemptId,
     /// The client's request it is for.
     pub request: RequestId,
-    /// Who asked; none: keyreeve's owner, through no key.
-    pub key: Option<Name>,
     /// The profile whose credential it is.
     pub profile: Profile,
     /// How the credential is sent.
     pub injection: Injection,
     credential: Fingerprint,
-    operation: Operation,
-    reserved: NanoDollars,
-    started: Instant,
+    row: OpenRow,
     standing: Attempt,
     /// What its standing heard of it last.
     heard: Option<Code>,
-    reported: bool,
 }
 
 /// Why no lease is given.
@@ -238,31 +228,27 @@ impl Broker {
         )
         .map_err(|source| refused(profile, source))?;
 
-        let reserved = self.reserve(&ask);
-        let started_at = world::now();
-        let attempt = AttemptId(time_ordered_id(started_at)?);
+        let parties = Parties {
+            key: key.map_or(KeyId::OWN, |key| key.id),
+            key_name: key
+                .map_or(KeyId::OWN_NAME, |key| key.name.as_str())
+                .to_owned(),
+            profile: profile.id,
+            profile_name: profile.name.to_string(),
+            simulated: profile.simulated,
+        };
+        let (row, intent) = OpenRow::of(self, ask, parties, Turn { number, reason })?;
         let mut lease = Lease {
-            broker: Arc::clone(self),
-            attempt,
-            request: ask.request,
-            key: key.map(|key| key.name.clone()),
+            attempt: intent.attempt,
+            request: intent.request,
             profile: profile.clone(),
             injection,
             credential: credential.fingerprint(),
-            operation: ask.operation,
-            reserved,
-            started: Instant::now(),
+            row,
             standing,
             heard: None,
-            reported: false,
         };
-        let whose = (key.map_or(KeyId::OWN, |key| key.id), number, reason);
-        let intent = lease.intent(ask, whose, started_at);
-        // The lease exists before its intent is committed: should the client go away in between, dropping it closes the row.
-        let committed = self.commit(intent).await;
-        // Where there is no row, there is none to close.
-        lease.reported = committed.is_err();
-        committed?;
+        lease.row.commit(intent).await?;
         if let Some(left) = left {
             lease.tell_switch(&left, reason);
         }
@@ -276,31 +262,6 @@ impl Broker {
     pub fn request_id(&self) -> Result<RequestId, LeaseError> {
         Ok(RequestId(time_ordered_id(world::now())?))
     }
-
-    async fn commit(&self, intent: Intent) -> Result<(), LeaseError> {
-        let (done, committed) = oneshot::channel();
-        self.store.begin(intent, move |result| {
-            // Nobody listens any more when the client went away meanwhile.
-            done.send(result).ok();
-        });
-        match committed.await {
-            Ok(result) => result.map_err(LeaseError::Ledger),
-            Err(_) => Err(LeaseError::LedgerClosed),
-        }
-    }
-
-    fn reserve(&self, ask: &Ask) -> NanoDollars {
-        // No model is one that the table does not know: an upstream may have a default of its own.
-        let model = ask.model.as_deref().unwrap_or_default();
-        match ask.operation {
-            Operation::Messages => {
-                self.prices
-                    .worst_case(model, ask.body_bytes, ask.max_tokens)
-                    .amount
-            }
-            Operation::CountTokens | Operation::Models => NanoDollars::ZERO,
-        }
-    }
 }
 
 impl Lease {
@@ -311,7 +272,8 @@ impl Lease {
             self.standing.shows_a_plan();
         }
         let subject = Subject::Profile(self.profile.id);
-        self.broker
+        self.row
+            .broker
             .see_limits(&subject, self.standing.class(), told.limits);
     }
 
@@ -349,11 +311,6 @@ impl Lease {
         self.close(report)
     }
 
-    /// The prices the attempt is reckoned with.
-    pub(crate) fn prices(&self) -> &keyreeve_core::price::PriceTable {
-        &self.broker.prices
-    }
-
     /// Whether its secret can mend by itself.
     pub(crate) fn kept(&self) -> Kept {
         self.standing.kept()
@@ -366,7 +323,7 @@ impl Lease {
 
     /// How long ago the lease was given.
     pub fn age(&self) -> std::time::Duration {
-        self.started.elapsed()
+        self.row.age()
     }
 
     fn hear(&mut self, came: Came<'_>) -> Vec<Pending> {
@@ -374,7 +331,7 @@ impl Lease {
         if std::mem::replace(&mut self.heard, code) == code {
             return Vec::new();
         }
-        self.broker.hear(&self.standing, came)
+        self.row.broker.hear(&self.standing, came)
     }
 
     /// The one event of a switch. Names only.
@@ -392,51 +349,19 @@ impl Lease {
         );
     }
 
-    fn intent(
-        &self,
-        ask: Ask,
-        (key, number, reason): (KeyId, u32, Reason),
-        started_at: Timestamp,
-    ) -> Intent {
-        Intent {
-            attempt: self.attempt,
-            request: ask.request,
-            started_at,
-            operation: ask.operation,
-            key,
-            profile: self.profile.id,
-            number,
-            reason,
-            session: ask.session,
-            model_asked: ask.model,
-            stream: ask.stream,
-            request_hash: ask.body_hash,
-            request_bytes: ask.body_bytes as u64,
-            reserved: self.reserved,
-            simulated: self.profile.simulated,
-        }
-    }
-
     fn close(&mut self, report: Report) -> Cost {
-        self.reported = true;
         if report.speaks_against_the_credential() {
-            self.broker.reject(self.profile.id, self.credential.clone());
+            let broker = &self.row.broker;
+            broker.reject(self.profile.id, self.credential.clone());
         }
-        let cost = report::settle(&report, self.operation, self.reserved, &self.broker.prices);
-        let outcome = report::outcome(self, report, cost);
-        report::log(self, &outcome);
-        self.broker.store.finish(outcome);
-        cost
+        self.row.close(report)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.reported {
-            if self.heard.is_none() {
-                self.broker.forget(&self.standing);
-            }
-            self.close(Report::unanswered(Ending::Incomplete));
+        if !self.row.is_closed() && self.heard.is_none() {
+            self.row.broker.forget(&self.standing);
         }
     }
 }
@@ -457,11 +382,4 @@ fn takes_time(source: &Source) -> bool {
         | Source::File { .. }
         | Source::ClaudeLogin { .. } => false,
     }
-}
-
-/// A UUID v7.
-fn time_ordered_id(now: Timestamp) -> Result<Uuid, LeaseError> {
-    let random = world::random::<10>().map_err(|_| LeaseError::Randomness)?;
-    let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
-    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }

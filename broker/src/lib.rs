@@ -16,6 +16,7 @@ mod plan_login;
 mod probe;
 mod refusals;
 mod report;
+mod row;
 mod sources;
 mod standing;
 mod trail;

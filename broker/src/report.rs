@@ -5,14 +5,12 @@
 
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Basis, Cost, PriceTable};
-use keyreeve_core::profile::Name;
 use keyreeve_core::usage::{Metered, Tokens};
 use keyreeve_core::verdict::{Effect, Scope, Verdict};
-use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::world;
 use keyreeve_store::{Ending, Operation, Outcome};
 
-use crate::lease::Lease;
+use crate::row::OpenRow;
 
 /// How an attempt went.
 #[derive(Clone, Debug)]
@@ -126,12 +124,12 @@ fn told_usage(metered: &Metered) -> bool {
 }
 
 /// The row that closes the attempt.
-pub(crate) fn outcome(lease: &Lease, report: Report, cost: Cost) -> Outcome {
+pub(crate) fn outcome(open: &OpenRow, report: Report, cost: Cost) -> Outcome {
     let verdict = report.verdict.name();
-    let duration_micros = micros(lease.age());
-    let prices_as_of = lease.prices().as_of().to_owned();
+    let duration_micros = micros(open.age());
+    let prices_as_of = open.prices().as_of().to_owned();
     let row = Outcome {
-        attempt: lease.attempt,
+        attempt: open.attempt,
         ending: report.ending,
         ended_at: world::now(),
         status: None,
@@ -165,11 +163,11 @@ pub(crate) fn outcome(lease: &Lease, report: Report, cost: Cost) -> Outcome {
 }
 
 /// The one log event of an attempt, at its end. Names and figures only: nothing a client or an upstream wrote.
-pub(crate) fn log(lease: &Lease, row: &Outcome) {
+pub(crate) fn log(open: &OpenRow, row: &Outcome) {
     tracing::info!(
-        request = %lease.request,
-        key = lease.key.as_ref().map_or(KeyId::OWN_NAME, Name::as_str),
-        profile = %lease.profile.name,
+        request = %open.request,
+        key = open.parties.key_name,
+        profile = open.parties.profile_name,
         status = row.status,
         verdict = row.verdict,
         ending = ?row.ending,
