@@ -42,6 +42,13 @@ pub struct Profile {
     pub rotated_at: Option<Timestamp>,
 }
 
+impl ProfileId {
+    /// No profile: the client carried a credential of its own, of which nothing is kept.
+    pub const PASS_THROUGH: Self = Self(Uuid::max());
+    /// What lists call [`ProfileId::PASS_THROUGH`]; no profile can be called so.
+    pub const PASS_THROUGH_NAME: &str = "(pass-through)";
+}
+
 impl Profile {
     /// Whether it is a person's own subscription, by whichever of its properties says so: such a profile never stands
     /// behind a virtual key, whatever else was declared about it (docs/facts.md#terms).

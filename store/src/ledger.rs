@@ -202,10 +202,14 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
         KeyId::OWN => Some(KeyId::OWN_NAME.to_owned()),
         _ => row.get("key_name")?,
     };
+    let profile_name = match intent.profile {
+        ProfileId::PASS_THROUGH => Some(ProfileId::PASS_THROUGH_NAME.to_owned()),
+        _ => row.get("profile_name")?,
+    };
     Ok(AttemptRow {
         intent,
         key_name,
-        profile_name: row.get("profile_name")?,
+        profile_name,
         ended: if open { None } else { Some(read_ended(row)?) },
     })
 }

@@ -50,7 +50,7 @@ pub struct Intent {
     pub operation: Operation,
     /// Who asked; [`KeyId::OWN`] where keyreeve's owner did, through no key.
     pub key: KeyId,
-    /// With which profile.
+    /// With which profile; [`ProfileId::PASS_THROUGH`] where the client carried a credential of its own.
     pub profile: ProfileId,
     /// Which of the request's attempts it is, from 1.
     pub number: u32,
@@ -66,7 +66,8 @@ pub struct Intent {
     pub request_hash: [u8; 32],
     /// Length of the request body in bytes.
     pub request_bytes: u64,
-    /// What the attempt costs at the most, as reckoned beforehand; it stands where no outcome comes.
+    /// What the attempt costs at the most, as reckoned beforehand; it stands where no outcome comes. Nothing where a plan
+    /// pays: no money is at stake.
     pub reserved: NanoDollars,
     /// Whether the profile leads to the sandbox.
     pub simulated: bool,
@@ -106,7 +107,7 @@ pub struct Outcome {
     pub tokens: Tokens,
     /// Web searches it made.
     pub web_searches: u64,
-    /// What it cost.
+    /// What it cost; with [`Basis::Equivalent`] what it would have cost.
     pub cost: NanoDollars,
     /// How sure that is.
     pub basis: Basis,
@@ -129,7 +130,8 @@ pub struct AttemptRow {
     pub intent: Intent,
     /// The key's name, [`KeyId::OWN_NAME`] where there was no key; none where the key is not known here.
     pub key_name: Option<String>,
-    /// The profile's last name; none where the profile is not known here.
+    /// The profile's last name, [`ProfileId::PASS_THROUGH_NAME`] where there was no profile; none where the profile is not
+    /// known here.
     pub profile_name: Option<String>,
     /// What was written when it ended; none while it is open.
     pub ended: Option<Ended>,
@@ -154,7 +156,7 @@ pub struct Ended {
     pub tokens: Tokens,
     /// Web searches it made.
     pub web_searches: u64,
-    /// What it cost; with [`Ending::Unknown`] what was reserved.
+    /// What it cost; with [`Ending::Unknown`] what was reserved, with [`Basis::Equivalent`] what it would have cost.
     pub cost: NanoDollars,
     /// How sure that is.
     pub basis: Option<Basis>,

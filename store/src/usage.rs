@@ -1,11 +1,13 @@
 //! What was used and what it cost, summed up by the database.
 //!
-//! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most";
+//! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most"; what a
+//! plan paid for is summed up apart and is no part of a cost;
 //! days are UTC; sums are exact up to [`i64::MAX`], as much as a column holds, and stay there, whatever numbers an
 //! upstream claimed.
 
 use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
+use keyreeve_core::profile::ProfileId;
 use keyreeve_core::usage::Tokens;
 use keyreeve_core::virtual_key::KeyId;
 use rusqlite::types::Type;
@@ -63,6 +65,8 @@ pub struct UsageRow {
     pub web_searches: u64,
     /// What they cost.
     pub cost: NanoDollars,
+    /// What those that a plan paid for would have cost at the API's prices: an estimate, and no money.
+    pub equivalent: NanoDollars,
     /// How sure the cost is.
     pub certainty: Certainty,
 }
@@ -124,7 +128,14 @@ fn sql(by: Grouping) -> String {
         .map(|column| halves(column, column));
     let tokens = tokens.join(", ");
     let web_searches = halves("web_searches", "web_searches");
-    let cost = halves("coalesce(cost, reserved)", "cost");
+    let cost = halves(
+        "CASE WHEN basis IS 'equivalent' THEN 0 ELSE coalesce(cost, reserved) END",
+        "cost",
+    );
+    let equivalent = halves(
+        "CASE WHEN basis IS 'equivalent' THEN cost ELSE 0 END",
+        "equivalent",
+    );
     format!(
         "SELECT {name} AS name, {id} AS id, sums.* FROM (
              SELECT {value} AS value,
@@ -135,8 +146,9 @@ fn sql(by: Grouping) -> String {
                     {tokens},
                     {web_searches},
                     {cost},
-                    max(ending IS NULL OR ending IN ('incomplete', 'unknown')
-                        OR coalesce(basis = 'at-most', 0)) AS at_most
+                    {equivalent},
+                    max(basis IS NOT 'equivalent' AND (ending IS NULL OR ending IN ('incomplete', 'unknown')
+                        OR coalesce(basis = 'at-most', 0))) AS at_most
              FROM ledger WHERE started_at >= :since AND started_at < :until GROUP BY value
          ) AS sums {names} ORDER BY name, id"
     )
@@ -145,7 +157,7 @@ fn sql(by: Grouping) -> String {
 /// Sums up the upper and the lower 32 bits apart: SQLite fails where a sum leaves 63 bits, and these two cannot before
 /// there are 2^31 rows.
 fn halves(value: &str, name: &str) -> String {
-    format!("sum({value} >> 32) AS {name}_high, sum({value} & 0xffffffff) AS {name}_low")
+    format!("sum(({value}) >> 32) AS {name}_high, sum(({value}) & 0xffffffff) AS {name}_low")
 }
 
 /// Puts together what [`halves`] summed up.
@@ -161,8 +173,11 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
     let at_most: bool = row.get("at_most")?;
     let id = id.map(Uuid::from_bytes);
     let group = match id {
-        // No profile has it either: ids are made of the time.
+        // Nothing else has either: ids are made of the time.
         Some(id) if id == KeyId::OWN.0 => Some(KeyId::OWN_NAME.to_owned()),
+        Some(id) if id == ProfileId::PASS_THROUGH.0 => {
+            Some(ProfileId::PASS_THROUGH_NAME.to_owned())
+        }
         _ => row.get("name")?,
     };
     Ok(UsageRow {
@@ -181,6 +196,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
         },
         web_searches: sum(row, "web_searches")?,
         cost: NanoDollars::new(sum(row, "cost")?),
+        equivalent: NanoDollars::new(sum(row, "equivalent")?),
         certainty: if at_most {
             Certainty::AtMost
         } else {

@@ -108,6 +108,7 @@ words!(Ending {
 words!(Basis {
     Known => "known",
     AtMost => "at-most",
+    Equivalent => "equivalent",
 });
 
 words!(MasterKeyHome {

@@ -3,7 +3,9 @@
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Basis;
 use keyreeve_core::usage::Tokens;
-use keyreeve_store::{AttemptRow, Certainty, Ending, Grouping, Operation, UsageQuery, UsageRow};
+use keyreeve_store::{
+    AttemptRow, Certainty, Ended, Ending, Grouping, Intent, Operation, UsageQuery, UsageRow,
+};
 use serde::Serialize;
 
 /// The newest attempts.
@@ -24,7 +26,8 @@ pub struct AttemptView {
     pub operation: &'static str,
     /// The key's name, `(keyreeve)` where its owner asked through no key; none where the key is gone.
     pub key: Option<String>,
-    /// The profile's name; none where the profile is gone.
+    /// The profile's name, `(pass-through)` where the client carried a credential of its own; none where the profile is
+    /// gone.
     pub profile: Option<String>,
     /// Which of the request's attempts it is, from 1.
     pub number: u32,
@@ -57,6 +60,8 @@ pub struct AttemptView {
     pub cost_usd: f64,
     /// Whether the cost is only an upper bound.
     pub cost_is_at_most: bool,
+    /// Where a plan paid, what the API would have taken for it, in US dollars: an estimate, and no part of the cost.
+    pub equivalent_usd: Option<f64>,
     /// The date of the prices, `YYYY-MM-DD`.
     pub prices_as_of: Option<String>,
     /// When the lease was made.
@@ -118,6 +123,8 @@ pub struct UsageRowView {
     pub cost_usd: f64,
     /// Whether the cost is only an upper bound.
     pub cost_is_at_most: bool,
+    /// What those that a plan paid for would have cost at the API's prices: an estimate, and no part of the cost.
+    pub equivalent_usd: f64,
 }
 
 impl UsageView {
@@ -149,6 +156,7 @@ impl From<&UsageRow> for UsageRowView {
                 Certainty::Exact => false,
                 Certainty::AtMost => true,
             },
+            equivalent_usd: dollars(row.equivalent),
         }
     }
 }
@@ -165,6 +173,7 @@ fn total(rows: &[UsageRow]) -> UsageRow {
         tokens: Tokens::default(),
         web_searches: 0,
         cost: NanoDollars::ZERO,
+        equivalent: NanoDollars::ZERO,
         certainty: Certainty::Exact,
     };
     for row in rows {
@@ -175,6 +184,7 @@ fn total(rows: &[UsageRow]) -> UsageRow {
         total.tokens = total.tokens.plus(row.tokens);
         total.web_searches = total.web_searches.saturating_add(row.web_searches);
         total.cost += row.cost;
+        total.equivalent += row.equivalent;
         if row.certainty == Certainty::AtMost {
             total.certainty = Certainty::AtMost;
         }
@@ -216,6 +226,7 @@ impl From<&AttemptRow> for AttemptView {
             ended,
         } = row;
         let ended = ended.as_ref();
+        let (cost, is_at_most, equivalent) = money(intent, ended);
         Self {
             attempt: intent.attempt.0.simple().to_string(),
             request: intent.request.0.simple().to_string(),
@@ -234,8 +245,9 @@ impl From<&AttemptRow> for AttemptView {
             upstream_request_id: ended.and_then(|ended| ended.upstream_request_id.clone()),
             tokens: TokensView::from(ended.map(|ended| ended.tokens).unwrap_or_default()),
             web_searches: ended.map_or(0, |ended| ended.web_searches),
-            cost_usd: dollars(ended.map_or(intent.reserved, |ended| ended.cost)),
-            cost_is_at_most: ended.is_none_or(|ended| ended.basis != Some(Basis::Known)),
+            cost_usd: dollars(cost),
+            cost_is_at_most: is_at_most,
+            equivalent_usd: equivalent.map(dollars),
             prices_as_of: ended.and_then(|ended| ended.prices_as_of.clone()),
             started_at: intent.started_at.to_string(),
             ended_at: ended.map(|ended| ended.ended_at.to_string()),
@@ -280,6 +292,18 @@ impl From<Tokens> for TokensView {
             cache_write_5m_tokens: tokens.write_5m,
             cache_write_1h_tokens: tokens.write_1h,
         }
+    }
+}
+
+/// What an attempt cost, whether that is an upper bound, and what it would have cost where a plan paid.
+fn money(intent: &Intent, ended: Option<&Ended>) -> (NanoDollars, bool, Option<NanoDollars>) {
+    let Some(ended) = ended else {
+        return (intent.reserved, true, None);
+    };
+    match ended.basis {
+        Some(Basis::Known) => (ended.cost, false, None),
+        Some(Basis::AtMost) | None => (ended.cost, true, None),
+        Some(Basis::Equivalent) => (NanoDollars::ZERO, false, Some(ended.cost)),
     }
 }
 

@@ -29,6 +29,18 @@ impl Cost {
         amount: NanoDollars::ZERO,
         basis: Basis::Known,
     };
+
+    /// The same where it was paid like this: what a plan pays is no money, whatever it was reckoned at.
+    #[must_use]
+    pub fn paid(self, paid: Paid) -> Self {
+        match paid {
+            Paid::Money => self,
+            Paid::ByPlan => Self {
+                basis: Basis::Equivalent,
+                ..self
+            },
+        }
+    }
 }
 
 /// How sure a cost is.
@@ -38,6 +50,18 @@ pub enum Basis {
     Known,
     /// Some model is not in the table: the dearest price of each class, so that the truth is this or less.
     AtMost,
+    /// An estimate of what the API would have taken for it. A plan paid, which bills no single request: it is never
+    /// summed up with money.
+    Equivalent,
+}
+
+/// What a request is paid with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Paid {
+    /// Money, for what it used.
+    Money,
+    /// A subscription, which is paid for by the month.
+    ByPlan,
 }
 
 /// Bytes of a request body that make a token at the least, as reckoned before sending. Text is nearer to three or

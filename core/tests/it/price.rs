@@ -35,6 +35,7 @@ fn cost(model: &str, usage: &Usage) -> String {
     match cost.basis {
         Basis::Known => cost.amount.to_string(),
         Basis::AtMost => format!("<= {}", cost.amount),
+        Basis::Equivalent => format!("worth {}", cost.amount),
     }
 }
 

@@ -64,7 +64,10 @@ fn why(row: &AttemptView) -> String {
 }
 
 fn usd(row: &AttemptView) -> String {
-    let amount = super::usage::dollars(row.cost_usd, row.cost_is_at_most);
+    let amount = row.equivalent_usd.map_or_else(
+        || super::usage::dollars(row.cost_usd, row.cost_is_at_most),
+        super::usage::by_plan,
+    );
     if row.simulated {
         format!("{amount} (simulated)")
     } else {

@@ -72,11 +72,19 @@ pub(super) fn dollars(usd: f64, is_at_most: bool) -> String {
 }
 
 fn mark(row: &UsageRowView) -> String {
-    match row.simulated_attempts {
-        0 => String::new(),
-        _ if row.simulated => "simulated".to_owned(),
-        some => format!("{some} of {} attempts simulated", row.attempts),
-    }
+    let simulated = match row.simulated_attempts {
+        0 => None,
+        _ if row.simulated => Some("simulated".to_owned()),
+        some => Some(format!("{some} of {} attempts simulated", row.attempts)),
+    };
+    let by_plan = (row.equivalent_usd > 0.0).then(|| by_plan(row.equivalent_usd));
+    let marks: Vec<String> = by_plan.into_iter().chain(simulated).collect();
+    marks.join("; ")
+}
+
+/// What a plan paid for, at the API's prices: beside the money, never in it.
+pub(super) fn by_plan(equivalent_usd: f64) -> String {
+    format!("a plan paid, worth about {equivalent_usd:.6}")
 }
 
 fn csv(view: &UsageView) -> Result<String, CommandError> {
@@ -99,6 +107,7 @@ fn csv(view: &UsageView) -> Result<String, CommandError> {
             "cost_usd",
             "cost_is_at_most",
             "simulated_attempts",
+            "equivalent_usd",
         ])
         .map_err(failed)?;
     for row in &view.rows {
@@ -119,6 +128,7 @@ fn csv(view: &UsageView) -> Result<String, CommandError> {
             row.cost_usd.to_string(),
             row.cost_is_at_most.to_string(),
             row.simulated_attempts.to_string(),
+            row.equivalent_usd.to_string(),
         ]);
         writer.write_record(record).map_err(failed)?;
     }

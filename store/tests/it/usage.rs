@@ -130,12 +130,54 @@ fn a_group_counts_what_happened() {
             tokens: once.tokens,
             web_searches: once.web_searches,
             cost: NanoDollars::new(1070),
+            equivalent: NanoDollars::ZERO,
             certainty: Certainty::AtMost,
         }
     );
     assert_eq!((home.simulated, home.certainty), (1, Certainty::AtMost));
     let by_key = usage(&filled(&Bed::new()), Grouping::Key);
     assert_eq!(by_key[2].certainty, Certainty::Exact);
+}
+
+#[test]
+fn what_a_plan_paid_for_is_no_money() {
+    let bed = Bed::new();
+    let store = filled(&bed);
+    for number in [DAY + 10, DAY + 11] {
+        let through = Intent {
+            profile: ProfileId::PASS_THROUGH,
+            reserved: NanoDollars::ZERO,
+            ..intent(number)
+        };
+        begin(&store, through).unwrap();
+        store.finish(Outcome {
+            basis: Basis::Equivalent,
+            cost: NanoDollars::new(500),
+            ..outcome(number)
+        });
+    }
+    let cut_off = Intent {
+        profile: ProfileId::PASS_THROUGH,
+        reserved: NanoDollars::ZERO,
+        ..intent(DAY + 12)
+    };
+    begin(&store, cut_off).unwrap();
+    store.flush().unwrap();
+    let rows = usage(&store, Grouping::Profile);
+    let of = |name: &str| {
+        let row = rows.iter().find(|row| row.group.as_deref() == Some(name));
+        row.map(|row| (row.attempts, row.cost.get(), row.equivalent.get()))
+    };
+    assert_eq!(of("(pass-through)"), Some((3, 0, 1000)));
+    assert_eq!(of("work"), Some((3, 1070, 0)));
+    let days = usage(&store, Grouping::Day);
+    let sums: Vec<_> = days
+        .iter()
+        .map(|row| (row.cost.get(), row.equivalent.get()))
+        .collect();
+    assert_eq!(sums, [(70, 0), (1070, 1000)]);
+    let newest = store.attempts(1).unwrap().remove(0);
+    assert_eq!(newest.profile_name.as_deref(), Some("(pass-through)"));
 }
 
 #[test]
