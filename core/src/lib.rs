@@ -18,6 +18,7 @@ pub mod launch;
 pub mod limits;
 pub mod money;
 pub mod origin;
+pub mod pass_through;
 pub mod peek;
 pub mod price;
 pub mod profile;

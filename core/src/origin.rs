@@ -34,6 +34,9 @@ pub enum PlainHttp {
     LoopbackOnly,
 }
 
+/// The host of the vendor's own API.
+const VENDOR: &str = "api.anthropic.com";
+
 /// An origin and the path under which an API stands there.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct BaseUrl {
@@ -86,7 +89,7 @@ impl Origin {
     pub fn is_first_party(&self) -> bool {
         self.scheme == Scheme::Https
             && self.port == 443
-            && self.host == Host::Domain("api.anthropic.com".to_owned())
+            && self.host == Host::Domain(VENDOR.to_owned())
     }
 
     /// Whether the host is an IP-literal loopback address. A name never is, whatever it resolves to.
@@ -115,6 +118,18 @@ impl fmt::Display for Origin {
 }
 
 impl BaseUrl {
+    /// The vendor's own API.
+    pub fn of_the_vendor() -> Self {
+        Self {
+            origin: Origin {
+                scheme: Scheme::Https,
+                host: Host::Domain(VENDOR.to_owned()),
+                port: 443,
+            },
+            path: String::new(),
+        }
+    }
+
     /// Parses what a person typed. Trailing slashes and `/v1`s are dropped: clients write both forms
     /// (docs/facts.md#clients), and keyreeve adds the version itself.
     ///
@@ -183,6 +198,14 @@ mod tests {
 
     fn parse(text: &str) -> Result<String, Refused> {
         BaseUrl::parse(text, PlainHttp::LoopbackOnly).map(|url| url.to_string())
+    }
+
+    #[test]
+    fn the_vendors_own_is_what_people_write() {
+        let vendor = BaseUrl::of_the_vendor();
+        let written = BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused);
+        assert_eq!(Ok(&vendor), written.as_ref());
+        assert!(vendor.origin().is_first_party());
     }
 
     #[test]

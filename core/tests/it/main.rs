@@ -10,6 +10,7 @@ mod import;
 mod inject;
 mod launch;
 mod limits;
+mod pass_through;
 mod peek;
 mod price;
 mod resolve;
