@@ -155,7 +155,8 @@ impl Broker {
             (Operation::Messages, Some(conversation)) => {
                 memory.hold((client.key.id, conversation), by, now);
             }
-            (Operation::Messages, None) | (Operation::CountTokens | Operation::Models, _) => {}
+            (Operation::Messages, None)
+            | (Operation::CountTokens | Operation::Models | Operation::Account, _) => {}
         }
     }
 

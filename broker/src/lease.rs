@@ -9,7 +9,7 @@ use std::sync::Arc;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::limits::{self, Subject};
-use keyreeve_core::price::Cost;
+use keyreeve_core::price::{Cost, Paid};
 use keyreeve_core::profile::{Profile, Source};
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::select::{Conversation, NoProfile, Reason};
@@ -20,7 +20,7 @@ use keyreeve_os::world;
 use keyreeve_store::{AttemptId, Operation, RequestId};
 
 use crate::report::Report;
-use crate::row::{OpenRow, Parties, Turn, time_ordered_id};
+use crate::row::{OpenRow, Parties, Which, time_ordered_id};
 use crate::sources::{self, SourceError};
 use crate::standing::{Asked, Attempt, Came, Pending, shown_a_plan};
 use crate::trail::{Left, Trail};
@@ -235,9 +235,10 @@ impl Broker {
                 .to_owned(),
             profile: profile.id,
             profile_name: profile.name.to_string(),
+            paid: Paid::Money,
             simulated: profile.simulated,
         };
-        let (row, intent) = OpenRow::of(self, ask, parties, Turn { number, reason })?;
+        let (row, intent) = OpenRow::of(self, ask, parties, Which { number, reason })?;
         let mut lease = Lease {
             attempt: intent.attempt,
             request: intent.request,

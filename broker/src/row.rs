@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
-use keyreeve_core::price::{Cost, PriceTable};
+use keyreeve_core::price::{Cost, Paid, PriceTable};
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::select::Reason;
 use keyreeve_core::virtual_key::KeyId;
@@ -27,7 +27,8 @@ pub(crate) struct OpenRow {
     pub(crate) request: RequestId,
     pub(crate) parties: Parties,
     operation: Operation,
-    reserved: NanoDollars,
+    /// What the attempt is worth at the most.
+    at_most: NanoDollars,
     started: Instant,
     /// Whether there is nothing to close any more.
     closed: bool,
@@ -41,17 +42,27 @@ pub(crate) struct Parties {
     /// With whose credential.
     pub(crate) profile: ProfileId,
     pub(crate) profile_name: String,
+    /// With what it is paid.
+    pub(crate) paid: Paid,
     /// Whether the sandbox is asked.
     pub(crate) simulated: bool,
 }
 
 /// Which attempt of its request a row is of.
 #[derive(Clone, Copy)]
-pub(crate) struct Turn {
+pub(crate) struct Which {
     /// Counts from 1.
     pub(crate) number: u32,
     /// Why its profile makes it.
     pub(crate) reason: Reason,
+}
+
+impl Which {
+    /// That of a request which is sent once and to one place.
+    pub(crate) const ONLY: Self = Self {
+        number: 1,
+        reason: Reason::Named,
+    };
 }
 
 impl OpenRow {
@@ -60,9 +71,10 @@ impl OpenRow {
         broker: &Arc<Broker>,
         ask: Ask,
         parties: Parties,
-        turn: Turn,
+        which: Which,
     ) -> Result<(Self, Intent), LeaseError> {
         let started_at = world::now();
+        let at_most = at_most(&broker.prices, &ask);
         let intent = Intent {
             attempt: AttemptId(time_ordered_id(started_at)?),
             request: ask.request,
@@ -70,9 +82,12 @@ impl OpenRow {
             operation: ask.operation,
             key: parties.key,
             profile: parties.profile,
-            number: turn.number,
-            reason: turn.reason,
-            reserved: reserve(&broker.prices, &ask),
+            number: which.number,
+            reason: which.reason,
+            reserved: match parties.paid {
+                Paid::Money => at_most,
+                Paid::ByPlan => NanoDollars::ZERO,
+            },
             session: ask.session,
             model_asked: ask.model,
             stream: ask.stream,
@@ -86,7 +101,7 @@ impl OpenRow {
             request: intent.request,
             parties,
             operation: intent.operation,
-            reserved: intent.reserved,
+            at_most,
             started: Instant::now(),
             closed: false,
         };
@@ -112,7 +127,8 @@ impl OpenRow {
     /// Writes how the attempt went, and gives what it cost.
     pub(crate) fn close(&mut self, report: Report) -> Cost {
         self.closed = true;
-        let cost = report::settle(&report, self.operation, self.reserved, self.prices());
+        let cost = report::settle(&report, self.operation, self.at_most, self.prices())
+            .paid(self.parties.paid);
         let outcome = report::outcome(self, report, cost);
         report::log(self, &outcome);
         self.broker.store.finish(outcome);
@@ -144,7 +160,7 @@ impl Drop for OpenRow {
 }
 
 /// What an attempt may cost at the most.
-fn reserve(prices: &PriceTable, ask: &Ask) -> NanoDollars {
+fn at_most(prices: &PriceTable, ask: &Ask) -> NanoDollars {
     // No model is one that the table does not know: an upstream may have a default of its own.
     let model = ask.model.as_deref().unwrap_or_default();
     match ask.operation {
@@ -153,7 +169,7 @@ fn reserve(prices: &PriceTable, ask: &Ask) -> NanoDollars {
                 .worst_case(model, ask.body_bytes, ask.max_tokens)
                 .amount
         }
-        Operation::CountTokens | Operation::Models => NanoDollars::ZERO,
+        Operation::CountTokens | Operation::Models | Operation::Account => NanoDollars::ZERO,
     }
 }
 

@@ -70,6 +70,8 @@ impl Asked {
             Operation::Messages => model.and_then(RequestClass::of_model),
             Operation::CountTokens => Some(RequestClass::count_tokens()),
             Operation::Models => Some(RequestClass::models()),
+            // Asked by pass-through alone, which no standing hears of.
+            Operation::Account => None,
         };
         Self { class, at }
     }

@@ -17,7 +17,7 @@ pub const CREDENTIAL_HEADERS: [&str; 2] = ["authorization", "x-api-key"];
 /// goes on as it came. Names are compared without regard to case.
 pub fn header(name: &str) -> Fate {
     let carries = |listed: &&str| name.eq_ignore_ascii_case(listed);
-    if CREDENTIAL_HEADERS.iter().any(|listed| carries(&listed)) {
+    if CREDENTIAL_HEADERS.iter().any(carries) {
         Fate::Pass
     } else {
         request_header(name)

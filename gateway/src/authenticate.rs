@@ -62,7 +62,7 @@ impl Other {
 }
 
 /// Every value of `x-api-key`, and of `authorization` without its `Bearer`. What is not text cannot be a virtual key.
-fn credentials(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub(crate) fn credentials(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let keys = headers
         .get_all("x-api-key")
         .iter()

@@ -29,7 +29,7 @@ pub(crate) fn inject(
     lease: &Lease,
     credential: &Credential,
 ) -> Result<Outgoing, Failed> {
-    let mut headers = passing(&asked.headers);
+    let mut headers = passing(&asked.headers, request_header);
     set_beta(&mut headers, lease.injection.beta);
     headers.insert(
         header::ACCEPT_ENCODING,
@@ -45,7 +45,7 @@ pub(crate) fn inject(
 
     let mut request = Request::new(Full::new(asked.body.clone()));
     *request.method_mut() = asked.method.clone();
-    *request.uri_mut() = address(asked, lease)?;
+    *request.uri_mut() = url(asked, &format!("{}/v1", lease.profile.base_url))?;
     *request.headers_mut() = headers;
     Ok(Outgoing {
         request,
@@ -53,14 +53,14 @@ pub(crate) fn inject(
     })
 }
 
-/// The client's headers that travel on.
-fn passing(came: &HeaderMap) -> HeaderMap {
+/// The client's headers that travel on, as `fate` decides and `Connection` wishes.
+pub(crate) fn passing(came: &HeaderMap, fate: impl Fn(&str) -> Fate) -> HeaderMap {
     let mut named = Vec::new();
     for value in came.get_all(header::CONNECTION) {
         named.extend(named_by_connection(value.to_str().unwrap_or_default()));
     }
     let passes = |name: &HeaderName| {
-        request_header(name.as_str()) == Fate::Pass
+        fate(name.as_str()) == Fate::Pass
             && !named
                 .iter()
                 .any(|named| name.as_str().eq_ignore_ascii_case(named))
@@ -97,13 +97,14 @@ fn set_beta(headers: &mut HeaderMap, edit: keyreeve_core::inject::BetaEdit) {
     }
 }
 
-fn address(asked: &Asked, lease: &Lease) -> Result<Uri, Failed> {
+/// Where a request goes: the path and the query that were asked for, below a base.
+pub(crate) fn url(asked: &Asked, base: &str) -> Result<Uri, Failed> {
     let query = asked
         .query
         .as_ref()
         .map(|query| format!("?{query}"))
         .unwrap_or_default();
-    format!("{}/v1{}{query}", lease.profile.base_url, asked.path)
+    format!("{base}{}{query}", asked.path)
         .parse()
         .map_err(|_| Failed::Address)
 }

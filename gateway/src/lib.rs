@@ -20,6 +20,7 @@ mod models;
 mod once;
 mod own;
 mod page;
+mod pass_through;
 mod record;
 mod refused;
 mod replay;
@@ -35,6 +36,7 @@ use keyreeve_broker::upstream::Upstream;
 pub use instance::{About, Challenge, InstanceSecret, NONCE_LENGTH, Ticket};
 pub use listen::{BindError, Bound, Listen, USUAL_PORT, bind};
 pub use once::{Begun, Cut, NotBegun, once};
+pub use pass_through::{BeyondLoopback, PassThrough};
 pub use server::{Parts, serve};
 
 /// How long the end of a limit is waited for where nothing else is said.
@@ -55,6 +57,8 @@ pub struct Config {
     pub throttle_wait: Duration,
     /// How long running answers may go on after the signal to stop.
     pub drain_time: Duration,
+    /// Where requests that carry a credential of their own pass through to; none: they do not.
+    pub pass_through: Option<PassThrough>,
 }
 
 impl Default for Config {
@@ -66,6 +70,7 @@ impl Default for Config {
             client_stall: Duration::from_mins(1),
             throttle_wait: USUAL_THROTTLE_WAIT,
             drain_time: Duration::from_secs(30),
+            pass_through: None,
         }
     }
 }

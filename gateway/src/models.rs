@@ -28,7 +28,7 @@ pub(crate) async fn present(
     answer: Response,
 ) -> Result<Response, Refusal> {
     match asked.operation {
-        Operation::Messages | Operation::CountTokens => Ok(answer),
+        Operation::Messages | Operation::CountTokens | Operation::Account => Ok(answer),
         Operation::Models if lacks_the_route(answer.status()) => {
             Ok(own(broker, client, asked, whole(asked.id, answer).await?))
         }

@@ -87,7 +87,7 @@ pub(crate) async fn read_whole(
     let (body, room) = collect(&gateway.budget, body, route.body_limit, stall).await?;
     let peek = match route.operation {
         Operation::Messages | Operation::CountTokens => peek(&body).map_err(Refusal::Body)?,
-        Operation::Models => Peek::default(),
+        Operation::Models | Operation::Account => Peek::default(),
     };
     Ok(Asked {
         id: gateway.broker.request_id()?,
@@ -134,29 +134,41 @@ impl Asked {
     /// [`Refusal::Model`] or [`Refusal::NoModel`], with the list of what is allowed; [`Refusal::NotServed`] for a model's
     /// name that an upstream might read as another path.
     pub(crate) fn within_what_is_allowed(mut self, client: &Client) -> Result<Self, Refusal> {
+        self.names_what_is_allowed(client)?;
+        let is_limited = !client.key.models.is_empty();
+        if is_limited && self.operation == Operation::Models && self.model().is_none() {
+            self.query = Some("limit=1000".to_owned());
+        }
+        Ok(self)
+    }
+
+    /// Checks the model that the request names against the key, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Asked::within_what_is_allowed`].
+    pub(crate) fn names_what_is_allowed(&self, client: &Client) -> Result<(), Refusal> {
         if self.model_in_path().is_some_and(|id| !is_one_segment(id)) {
             let path = inert_line(&self.path, 128).into_owned();
             return Err(Refusal::NotServed { path });
         }
         if client.key.models.is_empty() {
-            return Ok(self);
+            return Ok(());
         }
         let allowed = || client.key.models.join(", ");
         match self.model() {
-            Some(model) if client.key.may_ask(model) => {}
-            Some(model) => {
-                return Err(Refusal::Model {
-                    asked: inert_line(model, 128).into_owned(),
-                    allowed: allowed(),
-                });
-            }
-            // An upstream with a default of its own would choose one for it.
-            None if self.operation != Operation::Models => {
-                return Err(Refusal::NoModel { allowed: allowed() });
-            }
-            None => self.query = Some("limit=1000".to_owned()),
+            Some(model) if client.key.may_ask(model) => Ok(()),
+            Some(model) => Err(Refusal::Model {
+                asked: inert_line(model, 128).into_owned(),
+                allowed: allowed(),
+            }),
+            None => match self.operation {
+                // An upstream with a default of its own would choose one for it.
+                Operation::Messages | Operation::CountTokens => {
+                    Err(Refusal::NoModel { allowed: allowed() })
+                }
+                Operation::Models | Operation::Account => Ok(()),
+            },
         }
-        Ok(self)
     }
 
     /// The model asked for, in the body or in the path.

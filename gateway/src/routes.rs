@@ -13,7 +13,7 @@ use axum::routing::{MethodFilter, on};
 use keyreeve_store::Operation;
 
 use crate::error::Refusal;
-use crate::{Gateway, flow, guard, health, page};
+use crate::{Gateway, flow, guard, health, page, pass_through};
 
 /// One row of the table.
 struct Route {
@@ -37,6 +37,8 @@ enum Who {
 enum Serves {
     /// The six steps.
     Flow(Forwarded),
+    /// The same with a credential of the client's own, below [`PASS_THROUGH`].
+    PassThrough(Forwarded),
     /// `200`, empty: clients warm their connection with it.
     Nothing,
     /// The proof that this is the gateway it claims to be.
@@ -71,13 +73,26 @@ const MODELS: Forwarded = Forwarded {
     operation: Operation::Models,
     body_limit: 0,
 };
+const ACCOUNT: Forwarded = Forwarded {
+    operation: Operation::Account,
+    body_limit: 0,
+};
+
+/// What stands before the paths of requests that pass through.
+const PASS_THROUGH: &str = "/passthrough";
 
 #[rustfmt::skip]
-const TABLE: [Route; 10] = [
+const TABLE: [Route; 16] = [
     Route { method: Method::POST, path: "/v1/messages",              who: Who::VirtualKey, serves: Serves::Flow(MESSAGES) },
     Route { method: Method::POST, path: "/v1/messages/count_tokens", who: Who::VirtualKey, serves: Serves::Flow(COUNT_TOKENS) },
     Route { method: Method::GET,  path: "/v1/models",                who: Who::VirtualKey, serves: Serves::Flow(MODELS) },
     Route { method: Method::GET,  path: "/v1/models/{id}",           who: Who::VirtualKey, serves: Serves::Flow(MODELS) },
+    Route { method: Method::POST, path: "/v1/messages",              who: Who::VirtualKey, serves: Serves::PassThrough(MESSAGES) },
+    Route { method: Method::POST, path: "/v1/messages/count_tokens", who: Who::VirtualKey, serves: Serves::PassThrough(COUNT_TOKENS) },
+    Route { method: Method::GET,  path: "/v1/models",                who: Who::VirtualKey, serves: Serves::PassThrough(MODELS) },
+    Route { method: Method::GET,  path: "/v1/models/{id}",           who: Who::VirtualKey, serves: Serves::PassThrough(MODELS) },
+    Route { method: Method::GET,  path: "/api/oauth/usage",          who: Who::VirtualKey, serves: Serves::PassThrough(ACCOUNT) },
+    Route { method: Method::GET,  path: "/api/oauth/profile",        who: Who::VirtualKey, serves: Serves::PassThrough(ACCOUNT) },
     Route { method: Method::HEAD, path: "/",                         who: Who::Anyone,     serves: Serves::Nothing },
     Route { method: Method::HEAD, path: "/api/hello",                who: Who::Anyone,     serves: Serves::Nothing },
     Route { method: Method::GET,  path: "/api/hello",                who: Who::Anyone,     serves: Serves::Nothing },
@@ -104,9 +119,13 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
         .with_state(Arc::clone(gateway))
 }
 
-/// The path without its `/v1`s: some clients want the version in the base URL and some add it, and people mix them up
+/// The path without what is before it and without its `/v1`s: some clients want the version in the base URL and some add it, and people mix them up
 /// (docs/facts.md#clients).
 pub(crate) fn unversioned(path: &str) -> &str {
+    let path = path
+        .strip_prefix(PASS_THROUGH)
+        .filter(|rest| rest.starts_with('/'))
+        .unwrap_or(path);
     let path = path
         .strip_prefix("/v1")
         .filter(|rest| rest.starts_with('/'))
@@ -120,13 +139,11 @@ impl Route {
     fn spellings(&self) -> Vec<String> {
         let path = self.path;
         match self.serves {
-            Serves::Flow(_) => {
-                vec![
-                    path.to_owned(),
-                    unversioned(path).to_owned(),
-                    format!("/v1{path}"),
-                ]
-            }
+            Serves::Flow(_) => versioned_or_not(path),
+            Serves::PassThrough(_) => versioned_or_not(path)
+                .into_iter()
+                .map(|path| format!("{PASS_THROUGH}{path}"))
+                .collect(),
             Serves::Nothing | Serves::Health | Serves::Page | Serves::Style => {
                 vec![path.to_owned()]
             }
@@ -134,31 +151,57 @@ impl Route {
     }
 
     fn handler(&self) -> axum::routing::MethodRouter<Arc<Gateway>> {
-        let filter = MethodFilter::try_from(self.method.clone()).unwrap_or(MethodFilter::GET);
+        let filter = self.filter();
         match self.serves {
             Serves::Flow(forwarded) => {
-                debug_assert!(
-                    self.who == Who::VirtualKey,
-                    "the six steps begin with a key"
-                );
-                let method = self.method.clone();
-                on(
-                    filter,
-                    async move |State(gateway): State<Arc<Gateway>>, request: Request| {
-                        // axum lets HEAD in where GET is served; the table does not.
-                        if *request.method() != method {
-                            return wrong_method(request).await;
-                        }
-                        flow::answer(gateway, forwarded, request).await
-                    },
-                )
+                self.with_key(move |gateway, request| flow::answer(gateway, forwarded, request))
             }
+            Serves::PassThrough(forwarded) => self.with_key(move |gateway, request| {
+                pass_through::answer(gateway, forwarded, request)
+            }),
             Serves::Nothing => on(filter, async || ()),
             Serves::Health => on(filter, health::healthz),
             Serves::Page => on(filter, page::status),
             Serves::Style => on(filter, page::style),
         }
     }
+
+    /// Serves who has a key.
+    fn with_key<Answered>(
+        &self,
+        serve: impl Fn(Arc<Gateway>, Request) -> Answered + Clone + Send + Sync + 'static,
+    ) -> axum::routing::MethodRouter<Arc<Gateway>>
+    where
+        Answered: Future<Output = Response> + Send + 'static,
+    {
+        debug_assert!(self.who == Who::VirtualKey, "these steps begin with a key");
+        let method = self.method.clone();
+        on(
+            self.filter(),
+            async move |State(gateway): State<Arc<Gateway>>, request: Request| {
+                // axum lets HEAD in where GET is served; the table does not.
+                if *request.method() != method {
+                    return wrong_method(request).await;
+                }
+                serve(gateway, request).await
+            },
+        )
+    }
+
+    fn filter(&self) -> MethodFilter {
+        MethodFilter::try_from(self.method.clone()).unwrap_or(MethodFilter::GET)
+    }
+}
+
+/// The ways in which clients write a path.
+fn versioned_or_not(path: &str) -> Vec<String> {
+    let mut spellings = vec![
+        path.to_owned(),
+        unversioned(path).to_owned(),
+        format!("/v1{path}"),
+    ];
+    spellings.dedup();
+    spellings
 }
 
 async fn not_served(request: Request) -> Response {

@@ -35,6 +35,8 @@ pub enum Operation {
     CountTokens,
     /// `GET /v1/models` and `GET /v1/models/{id}`: free.
     Models,
+    /// `GET /api/oauth/usage` and `GET /api/oauth/profile`: free, and only where a client's own login passes through.
+    Account,
 }
 
 /// What is written before the first byte goes upstream.

@@ -96,6 +96,7 @@ words!(Operation {
     Messages => "messages",
     CountTokens => "count-tokens",
     Models => "models",
+    Account => "account",
 });
 
 words!(Ending {

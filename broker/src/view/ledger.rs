@@ -22,7 +22,7 @@ pub struct AttemptView {
     pub attempt: String,
     /// Names the client's request; its attempts share it.
     pub request: String,
-    /// `messages`, `count_tokens` or `models`.
+    /// `messages`, `count_tokens`, `models` or `account`.
     pub operation: &'static str,
     /// The key's name, `(keyreeve)` where its owner asked through no key; none where the key is gone.
     pub key: Option<String>,
@@ -312,6 +312,7 @@ fn operation(operation: Operation) -> &'static str {
         Operation::Messages => "messages",
         Operation::CountTokens => "count_tokens",
         Operation::Models => "models",
+        Operation::Account => "account",
     }
 }
 

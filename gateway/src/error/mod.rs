@@ -9,6 +9,7 @@ mod lease;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{LeaseError, NotAllowed};
+use keyreeve_core::pass_through::NotCarried;
 use keyreeve_core::peek::Unreadable;
 use keyreeve_core::virtual_key::Malformed;
 use keyreeve_os::world;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::forward::Failed;
 use crate::own::json;
+use crate::pass_through::NotPassed;
 
 /// Why a request ends here.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,8 @@ pub(crate) enum Refusal {
     MistypedKey(#[source] Malformed),
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    #[error(transparent)]
+    NotPassed(#[from] NotPassed),
     #[error("this key may not use the model {asked}; it may use: {allowed}")]
     Model { asked: String, allowed: String },
     #[error("the request names no model; this key may use: {allowed}")]
@@ -183,6 +187,7 @@ impl Refusal {
             Self::TwoKeys => (400, REQUEST, "two_keys", Pointless),
             Self::MistypedKey(_) => (401, AUTHENTICATION, "mistyped_key", Pointless),
             Self::Lease(error) => return lease::shape(error),
+            Self::NotPassed(why) => return not_passed(*why),
             Self::Model { .. } => (403, PERMISSION, "model_not_allowed", Pointless),
             Self::NoModel { .. } => (400, REQUEST, "no_model", Pointless),
             Self::Body(_) => (400, REQUEST, "unreadable_body", Pointless),
@@ -216,6 +221,23 @@ impl Shape {
             retry,
         }
     }
+}
+
+fn not_passed(why: NotPassed) -> Shape {
+    let (status, kind, code) = match why {
+        NotPassed::Off => (404, "not_found_error", "pass_through_off"),
+        NotPassed::NoKey => (401, AUTHENTICATION, "no_key"),
+        NotPassed::NotOneKey => (401, AUTHENTICATION, "not_one_key"),
+        NotPassed::NotCarried(NotCarried::Nothing) => (401, AUTHENTICATION, "no_credential"),
+        NotPassed::NotCarried(
+            NotCarried::VirtualKey
+            | NotCarried::RefreshToken
+            | NotCarried::AdminKey
+            | NotCarried::SessionCookie
+            | NotCarried::WorkToken,
+        ) => (403, PERMISSION, "not_carried"),
+    };
+    Shape::new(status, kind, code, Retry::Pointless)
 }
 
 fn upstream_shape(failed: &Failed) -> Shape {

@@ -1,17 +1,18 @@
 //! Remember: usage and cost, counted while the bytes stream on.
 //!
 //! Invariants: bytes go to the client first, and what is counted is a copy of the piece before; a meter that cannot
-//! follow loses figures, never bytes; the lease is reported exactly once, whether the answer ends, is cut, or the client
+//! follow loses figures, never bytes; the row is closed exactly once, whether the answer ends, is cut, or the client
 //! goes away.
 
 mod body;
+mod permit;
 mod tally;
 
 use axum::body::Body;
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
-use keyreeve_broker::{Lease, Report, limits_told};
+use keyreeve_broker::Report;
 use keyreeve_core::inject::{Fate, answer_header, named_by_connection};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
@@ -19,30 +20,32 @@ use keyreeve_store::Ending;
 use crate::error::Refusal;
 use crate::forward::{Answer, Failed};
 use body::{Recorded, Silence};
+use permit::Permit;
 use tally::Tally;
 
-/// Passes the answer on and closes the lease when it ends; a failure is reported at once.
+/// Passes the answer on and closes the attempt's row when it ends; a failure is reported at once.
 ///
 /// # Errors
 /// The [`Failed`] attempt, as a refusal to the client.
 pub(crate) async fn record(
-    mut lease: Lease,
+    permit: impl Into<Permit>,
     verdict: Verdict,
     came: Result<Answer, Failed>,
 ) -> Result<Response, Refusal> {
+    let mut permit = permit.into();
     let answer = match came {
         Ok(answer) => answer,
         Err(failed) => {
-            let request = lease.request;
+            let request = permit.request();
             let report = Report {
                 verdict,
                 ..Report::unanswered(failed.ending())
             };
             if failed.is_the_upstreams() {
-                lease.heard(verdict, None, None).await;
-                lease.report(report);
+                permit.heard_nothing(verdict).await;
+                permit.report(report);
             } else {
-                lease.report_unheard(report);
+                permit.report_unheard(report);
             }
             return Err(Refusal::Upstream { request, failed });
         }
@@ -59,11 +62,8 @@ pub(crate) async fn record(
         mask,
     } = answer;
     // Before the client can ask again.
-    lease.saw(limits_told(&headers));
-    lease
-        .heard(verdict, Some(status.as_u16()), organization(&headers))
-        .await;
-    let tally = Tally::new(lease, verdict, status, &headers);
+    permit.heard(verdict, (status, &headers)).await;
+    let tally = Tally::new(permit, verdict, status, &headers);
     keep_answer_headers(&mut headers);
     mask.headers(&mut headers);
     tally.name_request(&mut headers);
@@ -99,11 +99,6 @@ impl Failed {
             Self::Broken(_) | Self::TimedOut(_) | Self::CutAtOnce => Ending::Incomplete,
         }
     }
-}
-
-/// The organization that an answer names.
-fn organization(headers: &HeaderMap) -> Option<&str> {
-    headers.get("anthropic-organization-id")?.to_str().ok()
 }
 
 fn keep_answer_headers(headers: &mut HeaderMap) {

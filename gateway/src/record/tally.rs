@@ -1,19 +1,20 @@
-//! What is counted of one answer, and the report that closes its lease.
+//! What is counted of one answer, and the report that closes its row.
 
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use keyreeve_broker::{Answered, Lease, Report};
+use keyreeve_broker::{Answered, Report};
 use keyreeve_core::usage::{Meter, Metered, of_body};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
 
 use super::is_stream;
+use super::permit::Permit;
 
 /// What is counted of one answer.
 pub(super) struct Tally {
-    lease: Option<Lease>,
+    permit: Option<Permit>,
     verdict: Verdict,
     status: u16,
     upstream_request_id: Option<String>,
@@ -38,7 +39,7 @@ const WHOLE_LIMIT: u64 = 16 * 1024 * 1024;
 
 impl Tally {
     pub(super) fn new(
-        lease: Lease,
+        permit: Permit,
         verdict: Verdict,
         status: StatusCode,
         headers: &HeaderMap,
@@ -50,7 +51,7 @@ impl Tally {
             Reader::Whole(Vec::new())
         };
         Self {
-            lease: Some(lease),
+            permit: Some(permit),
             verdict,
             status: status.as_u16(),
             upstream_request_id: id.filter(|id| id.len() <= 128).map(ToOwned::to_owned),
@@ -64,7 +65,10 @@ impl Tally {
 
     /// Tells the client under which id the ledger has its request.
     pub(super) fn name_request(&self, headers: &mut HeaderMap) {
-        let id = self.lease.as_ref().map(|lease| lease.request.to_string());
+        let id = self
+            .permit
+            .as_ref()
+            .map(|permit| permit.request().to_string());
         if let Some(Ok(id)) = id.as_deref().map(HeaderValue::from_str) {
             headers.insert("x-keyreeve-request-id", id);
         }
@@ -72,7 +76,7 @@ impl Tally {
 
     pub(super) fn went(&mut self, piece: Bytes) -> Bytes {
         if self.first_byte.is_none() {
-            self.first_byte = self.lease.as_ref().map(Lease::age);
+            self.first_byte = self.permit.as_ref().map(Permit::age);
         }
         self.last = Some(piece.clone());
         piece
@@ -92,7 +96,7 @@ impl Tally {
     }
 
     pub(super) fn close(&mut self, came_to_its_end: Ending) {
-        let Some(lease) = self.lease.take() else {
+        let Some(permit) = self.permit.take() else {
             return;
         };
         self.count_last();
@@ -124,7 +128,7 @@ impl Tally {
                 body_bytes: self.bytes,
             }),
         };
-        lease.report(report);
+        permit.report(report);
     }
 }
 
