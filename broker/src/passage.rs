@@ -7,11 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyreeve_core::limits::{Limit, Subject};
 use keyreeve_core::price::{Cost, Paid};
 use keyreeve_core::profile::ProfileId;
+use keyreeve_core::standing::RequestClass;
+use keyreeve_os::world;
 use keyreeve_store::{AttemptId, RequestId};
 
 use crate::row::{OpenRow, Parties, Which};
+use crate::standing::Asked;
 use crate::{Ask, Broker, Client, LeaseError, Report};
 
 /// The right to send one request on as it came. Must be reported.
@@ -22,6 +26,7 @@ pub struct Passage {
     /// The client's request it is for.
     pub request: RequestId,
     row: OpenRow,
+    class: Option<RequestClass>,
 }
 
 /// Where requests pass through to.
@@ -54,17 +59,27 @@ impl Broker {
             paid,
             simulated: beyond == Beyond::Sandbox,
         };
+        let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
         let (mut row, intent) = OpenRow::of(self, ask, parties, Which::ONLY)?;
         row.commit(intent).await?;
         Ok(Passage {
             attempt: row.attempt,
             request: row.request,
             row,
+            class: asked.class().cloned(),
         })
     }
 }
 
 impl Passage {
+    /// Remembers the limits that the answer tells.
+    pub fn saw(&self, limits: Vec<Limit>) {
+        let subject = Subject::PassThrough(self.row.parties.key);
+        self.row
+            .broker
+            .see_limits(&subject, self.class.as_ref(), limits);
+    }
+
     /// Tells how the attempt went, closes the row, and gives what it cost, or would have.
     pub fn report(mut self, report: Report) -> Cost {
         self.row.close(report)

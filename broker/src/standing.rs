@@ -75,6 +75,11 @@ impl Asked {
         };
         Self { class, at }
     }
+
+    /// What has a limit in common with it.
+    pub(crate) fn class(&self) -> Option<&RequestClass> {
+        self.class.as_ref()
+    }
 }
 
 impl Attempt {

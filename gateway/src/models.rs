@@ -40,7 +40,10 @@ pub(crate) async fn present(
 }
 
 /// Reads an answer to its end, so that the ledger has it whole too.
-async fn whole(request: RequestId, answer: Response) -> Result<Response<Bytes>, Refusal> {
+pub(crate) async fn whole(
+    request: RequestId,
+    answer: Response,
+) -> Result<Response<Bytes>, Refusal> {
     let (head, body) = answer.into_parts();
     let body = to_bytes(body, PAGE_LIMIT)
         .await

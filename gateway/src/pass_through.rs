@@ -9,16 +9,19 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::Full;
 use keyreeve_broker::{Beyond, Broker, Client};
+use keyreeve_core::limits::{self, Subject};
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::pass_through::{self, CREDENTIAL_HEADERS, KEY_HEADER, NotCarried};
 use keyreeve_core::price::Paid;
 use keyreeve_core::token::Family;
 use keyreeve_core::virtual_key::Presented;
+use keyreeve_os::world;
 use keyreeve_store::Operation;
 
 use crate::authenticate::credentials;
@@ -28,10 +31,14 @@ use crate::forward::{Failed, forward};
 use crate::inject::{Outgoing, passing, url};
 use crate::listen::Bound;
 use crate::mask::Mask;
+use crate::models::whole;
 use crate::record::record;
 use crate::replay::{Asked, read_whole};
 use crate::routes::Forwarded;
 use crate::{Config, Gateway};
+
+/// Where a plan's login is told how far its windows are used up.
+const USAGE: &str = "/api/oauth/usage";
 
 /// Where requests with a credential of the client's own are sent on to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,7 +133,9 @@ async fn pass_on(
 
     let came = forward(&gateway.upstream, outgoing).await;
     let verdict = classify(&came);
-    record(passage, verdict, came).await
+    let answer = record(passage, verdict, came).await?;
+
+    understood(&gateway.broker, &client, &asked, answer).await
 }
 
 fn turned_on(config: &Config) -> Result<&PassThrough, NotPassed> {
@@ -189,6 +198,22 @@ fn as_it_came(asked: &Asked, way: &PassThrough) -> Result<Outgoing, Failed> {
         // What an upstream echoes of the client's own credential goes to the client alone.
         mask: Mask::none(),
     })
+}
+
+/// Remembers the windows that the account's usage tells; the answer passes as it is.
+async fn understood(
+    broker: &Broker,
+    client: &Client,
+    asked: &Asked,
+    answer: Response,
+) -> Result<Response, Refusal> {
+    if asked.path != USAGE || !answer.status().is_success() {
+        return Ok(answer);
+    }
+    let answer = whole(asked.id, answer).await?;
+    let windows = limits::of_usage(answer.body(), world::now());
+    broker.see_limits(&Subject::PassThrough(client.key.id), None, windows);
+    Ok(answer.map(Body::from))
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! header makes reading fail, and one that cannot be read is as good as none; a figure whose window has ended since is
 //! no figure any more. docs/facts.md#rate-limits has the headers.
 
+mod account;
 mod limit;
 mod read;
 mod subject;
 mod word;
 
+pub use account::{LONGEST_USAGE, of_usage};
 pub use limit::{Amount, Limit, Minute, Share, State, Which, Window};
 pub use read::{Told, read, reset_at};
 pub use subject::{Seen, Subject, tightest};

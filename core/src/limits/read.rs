@@ -12,7 +12,7 @@ use super::limit::{Amount, Limit, Minute, Share, State, Which, Window};
 use crate::verdict::FARTHEST;
 
 /// More limits than these no answer has; a hostile one is cut here.
-const MOST: usize = 32;
+pub(super) const MOST: usize = 32;
 
 const OURS: &str = "anthropic-";
 const UNIFIED: &str = "ratelimit-unified-";

@@ -4,6 +4,7 @@
     reason = "a test that cannot go on says so by failing"
 )]
 
+mod account;
 mod finding;
 mod health;
 mod import;

@@ -12,7 +12,7 @@ pub(crate) enum Permit {
     /// A profile's credential was leased: what comes back concerns its standing.
     Lease(Box<Lease>),
     /// The client carried its own: what comes back concerns nobody here.
-    Passage(Passage),
+    Passage(Box<Passage>),
 }
 
 impl Permit {
@@ -44,7 +44,7 @@ impl Permit {
                 let status = Some(status.as_u16());
                 lease.heard(verdict, status, organization(headers)).await;
             }
-            Self::Passage(_) => {}
+            Self::Passage(passage) => passage.saw(limits_told(headers).limits),
         }
     }
 
@@ -81,7 +81,7 @@ impl From<Lease> for Permit {
 
 impl From<Passage> for Permit {
     fn from(passage: Passage) -> Self {
-        Self::Passage(passage)
+        Self::Passage(Box::new(passage))
     }
 }
 

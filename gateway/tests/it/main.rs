@@ -23,6 +23,7 @@ mod ledger;
 mod limits;
 mod masking;
 mod models;
+mod pass_through;
 mod passing;
 mod redirects;
 mod revocation;

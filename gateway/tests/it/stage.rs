@@ -19,7 +19,7 @@ use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::token::Family;
 use keyreeve_core::virtual_key::{Kind, Strategy, VirtualKey, mint};
-use keyreeve_gateway::{Config, InstanceSecret, Listen, Parts, bind, serve};
+use keyreeve_gateway::{Config, InstanceSecret, Listen, Parts, PassThrough, bind, serve};
 use keyreeve_os::world;
 use keyreeve_store::{AttemptRow, Durability, Ended, Places, Store};
 use keyreeve_testkit::canary::Canary;
@@ -63,6 +63,15 @@ pub(crate) struct Setup {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) patience: Patience,
     pub(crate) config: Config,
+    /// Whether a client's own credential may pass through to the upstream.
+    pub(crate) pass_through: Wish,
+}
+
+/// Whether something is turned on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    On,
+    Off,
 }
 
 impl Default for Setup {
@@ -83,6 +92,7 @@ impl Default for Setup {
                 drain_time: Duration::from_secs(2),
                 ..Config::default()
             },
+            pass_through: Wish::Off,
         }
     }
 }
@@ -122,11 +132,13 @@ impl Setup {
         let (tell, address) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let for_thread = log.clone();
-        let serving = std::thread::spawn(move || run(parts, &tell, stopped, for_thread));
+        let through = (self.pass_through == Wish::On).then(|| base_url(&upstream.base_url()));
+        let serving = std::thread::spawn(move || run(parts, through, &tell, (stopped, for_thread)));
         Stage {
             address: address.recv().unwrap(),
             upstream,
             secret: self.secret,
+            own: Canary::oauth("client"),
             key: Canary::made("virtual-key", minted.key.expose_for(Sink::Shown)),
             key_row: key,
             profile,
@@ -150,7 +162,7 @@ impl Setup {
             id: ProfileId(id()),
             name: "work".parse().unwrap(),
             source: self.source.clone(),
-            base_url: BaseUrl::parse(&url, PlainHttp::LoopbackOnly).unwrap(),
+            base_url: base_url(&url),
             auth: self.auth,
             provenance: self.provenance,
             billing: BillingClass::Gateway,
@@ -185,6 +197,8 @@ pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     pub(crate) upstream: Scripted,
     pub(crate) secret: Canary,
+    /// A credential of the client's own, of which nothing may be kept.
+    pub(crate) own: Canary,
     pub(crate) key: Canary,
     pub(crate) key_row: VirtualKey,
     pub(crate) profile: Profile,
@@ -316,8 +330,9 @@ impl Stage {
     fn scan(&self) {
         let secrets = LeakScan::of([&self.secret, &self.key]);
         let mut hits = secrets.bytes("what clients were answered", &lock(&self.answered));
-        hits.extend(secrets.bytes("the log", &lock(&self.log.0)));
-        hits.extend(secrets.path(self.directory.path()));
+        let kept = LeakScan::of([&self.secret, &self.key, &self.own]);
+        hits.extend(kept.bytes("the log", &lock(&self.log.0)));
+        hits.extend(kept.path(self.directory.path()));
         let of_clients = LeakScan::of([&self.key]);
         for sent in self.upstream.bytes() {
             hits.extend(of_clients.bytes("what went upstream", &sent));
@@ -368,7 +383,12 @@ impl io::Write for Log {
     }
 }
 
-fn run(parts: Parts, tell: &mpsc::Sender<SocketAddr>, stopped: oneshot::Receiver<()>, log: Log) {
+fn run(
+    mut parts: Parts,
+    through: Option<BaseUrl>,
+    tell: &mpsc::Sender<SocketAddr>,
+    (stopped, log): (oneshot::Receiver<()>, Log),
+) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
@@ -382,12 +402,18 @@ fn run(parts: Parts, tell: &mpsc::Sender<SocketAddr>, stopped: oneshot::Receiver
     tracing::subscriber::with_default(subscriber, || {
         runtime.block_on(async {
             let bound = bind(Listen::Loopback { port: 0 }).await.unwrap();
+            parts.config.pass_through =
+                through.map(|to| PassThrough::to_a_sandbox(to, &bound).unwrap());
             tell.send(bound.addresses()[0]).unwrap();
             serve(bound, parts, async { drop(stopped.await) })
                 .await
                 .unwrap();
         });
     });
+}
+
+fn base_url(url: &str) -> BaseUrl {
+    BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap()
 }
 
 fn places(directory: &TempDir) -> Places {

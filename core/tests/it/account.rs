@@ -1,0 +1,108 @@
+//! A plan's windows, as `/api/oauth/usage` tells them.
+
+use jiff::Timestamp;
+use keyreeve_core::limits::{Amount, LONGEST_USAGE, Limit, of_usage};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const NOW: &str = "2026-11-20T12:00:00Z";
+
+fn read(body: &[u8]) -> Vec<Limit> {
+    of_usage(body, NOW.parse().unwrap())
+}
+
+#[track_caller]
+fn check(name: &str, body: &Value, lines: &[&str]) {
+    let line = |limit: &Limit| {
+        let Some(Amount::Used(used)) = limit.amount else {
+            panic!("{name}: {limit:?}")
+        };
+        let reset = limit
+            .resets_at
+            .map_or_else(|| "-".to_owned(), |at| at.to_string());
+        format!("{} {} {reset}", limit.which, used.millionths())
+    };
+    let found: Vec<String> = read(body.to_string().as_bytes()).iter().map(line).collect();
+    assert_eq!(found, lines, "{name}");
+}
+
+#[test]
+fn each_recorded_body_is_understood() {
+    let recorded: Value =
+        serde_json::from_str(include_str!("../fixtures/oauth-usage.json")).unwrap();
+    let expected: [(&str, &[&str]); 5] = [
+        (
+            "classic",
+            &[
+                "plan five_hour 370000 2026-11-20T15:00:00.528743Z",
+                "plan seven_day 260000 2026-11-24T09:00:00.771647Z",
+                "plan seven_day_sonnet 10000 2026-11-24T09:00:00Z",
+            ],
+        ),
+        (
+            "with-limits-array",
+            &[
+                "plan five_hour 425000 2026-11-20T15:00:00Z",
+                "plan seven_day 710000 2026-11-24T09:00:00Z",
+                "plan overage 200000 -",
+                "plan seven_day_fable 570000 2026-11-24T09:00:00Z",
+            ],
+        ),
+        ("windows-null", &[]),
+        ("scope-missing", &[]),
+        ("throttled", &[]),
+    ];
+    let answers = recorded["responses"].as_array().unwrap();
+    assert_eq!(answers.len(), expected.len());
+    for (answer, (name, lines)) in answers.iter().zip(expected) {
+        assert_eq!(answer["name"], name);
+        check(name, &answer["body"], lines);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_spoils_nothing_beside_it() {
+    let window = |utilization: Value| json!({ "utilization": utilization, "resets_at": null });
+    for (name, broken) in [
+        ("null", Value::Null),
+        ("text", json!("12")),
+        ("below nothing", json!(-1)),
+        ("beyond belief", json!(1e9)),
+    ] {
+        let body = json!({ "five_hour": window(broken), "seven_day": window(json!(3)) });
+        check(name, &body, &["plan seven_day 30000 -"]);
+    }
+    let body = json!({ "five_hour": { "utilization": 1, "resets_at": "soon" }, "a b": window(json!(2)), "new_one": window(json!(2)) });
+    check(
+        "names",
+        &body,
+        &["plan five_hour 10000 -", "plan new_one 20000 -"],
+    );
+    let far = json!({ "five_hour": { "utilization": 1, "resets_at": "2066-11-20T12:00:00Z" } });
+    check("far", &far, &["plan five_hour 10000 -"]);
+}
+
+#[test]
+fn a_body_beyond_bounds_tells_nothing() {
+    let long = json!({ "five_hour": { "utilization": 1 }, "more": "x".repeat(LONGEST_USAGE) });
+    check("long", &long, &[]);
+    let many: serde_json::Map<String, Value> = (0..100)
+        .map(|number| (format!("window_{number}"), json!({ "utilization": 1 })))
+        .collect();
+    assert_eq!(read(Value::from(many).to_string().as_bytes()).len(), 32);
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_it_fail(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        read(&body);
+    }
+
+    #[test]
+    fn a_cut_body_tells_nothing(at in 0usize..400) {
+        let body = json!({ "five_hour": { "utilization": 42.5, "resets_at": NOW.parse::<Timestamp>().unwrap().to_string() } });
+        let body = body.to_string();
+        let cut = &body.as_bytes()[..at.min(body.len() - 1)];
+        prop_assert_eq!(read(cut), []);
+    }
+}
