@@ -43,6 +43,10 @@ pub(crate) struct Serve {
     /// How many seconds a request may wait for the end of a limit, where that serves it better than a refusal or a switch:
     /// 0 (not at all) to 60. Default: 5.
     pub(crate) throttle_wait_seconds: Option<u64>,
+    /// Whether clients that sign in for themselves may talk through `/passthrough`, with a virtual key in `x-keyreeve-key`;
+    /// what they send goes to <https://api.anthropic.com> as it came. Only this file and a flag can turn it on: no variable
+    /// does. Default: `false`.
+    pub(crate) pass_through: Option<bool>,
 }
 
 /// `[upstream]`

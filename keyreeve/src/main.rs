@@ -30,6 +30,7 @@ use crate::args::{Args, Command};
 use crate::ask::Asker;
 use crate::error::{CommandError, Exit};
 use crate::output::Output;
+use crate::settings::Flags;
 use crate::wiring::World;
 
 fn main() -> ExitCode {
@@ -53,15 +54,15 @@ fn main() -> ExitCode {
         ));
     }
     let asker = Asker::look(args.global.no_input, &snapshot.environment);
-    let listen = match &args.command {
-        Some(Command::Serve(serve)) => serve.listen.iter().cloned().collect(),
-        _ => Vec::new(),
+    let flags = match &args.command {
+        Some(Command::Serve(serve)) => Flags::of(serve),
+        _ => Flags::default(),
     };
     let world = World {
         snapshot,
         output: Arc::clone(&output),
         asker,
-        listen,
+        flags,
         before,
     };
     output.end(run(args.command, world))

@@ -29,7 +29,7 @@ use crate::config::{self, File};
 use crate::error::{CommandError, Exit};
 use crate::output::Output;
 use crate::places::Places;
-use crate::settings::{LogLevel, Settings};
+use crate::settings::{Flags, LogLevel, Settings};
 
 /// No configuration file has more bytes than this.
 const CONFIG_LIMIT: usize = 1024 * 1024;
@@ -44,8 +44,8 @@ pub(crate) struct World {
     pub(crate) output: Arc<Output>,
     /// The way to ask the person.
     pub(crate) asker: Asker,
-    /// What `--listen` said.
-    pub(crate) listen: Vec<String>,
+    /// What flags said of settings.
+    pub(crate) flags: Flags,
     /// What was the person's own before we hardened ourselves.
     pub(crate) before: Before,
 }
@@ -87,7 +87,7 @@ impl World {
             Some(Ok(file)) => (file, Vec::new()),
             Some(Err(problems)) => (File::default(), problems),
         };
-        match Settings::resolve(&self.listen, &self.snapshot.environment, &file) {
+        match Settings::resolve(&self.flags, &self.snapshot.environment, &file) {
             Ok(settings) if problems.is_empty() => Ok(settings),
             Ok(_) => Err(problems.into()),
             Err(more) => {

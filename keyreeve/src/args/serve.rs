@@ -4,7 +4,8 @@
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  keyreeve serve\n  keyreeve serve --sandbox\n  \
-    keyreeve serve --listen 127.0.0.1:9000\n  keyreeve serve --install --print"
+    keyreeve serve --listen 127.0.0.1:9000\n  \
+    keyreeve serve --pass-through\n  keyreeve serve --install --print"
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -20,6 +21,9 @@ pub(crate) struct Serve {
     /// Where to listen; localhost means both loopback addresses [default: localhost:8484]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
+    /// Let clients that sign in for themselves talk through /passthrough, with a virtual key in x-keyreeve-key
+    #[arg(long)]
+    pub(crate) pass_through: bool,
     /// Write a systemd user unit, so that the gateway is there when somebody asks, and start nothing
     #[arg(long, conflicts_with_all = ["sandbox", "uninstall"])]
     pub(crate) install: bool,
@@ -27,7 +31,7 @@ pub(crate) struct Serve {
     #[arg(long, requires = "install")]
     pub(crate) print: bool,
     /// Remove the unit that --install wrote
-    #[arg(long, conflicts_with_all = ["sandbox", "listen"])]
+    #[arg(long, conflicts_with_all = ["sandbox", "listen", "pass_through"])]
     pub(crate) uninstall: bool,
 }
 

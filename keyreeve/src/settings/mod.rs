@@ -37,6 +37,7 @@ pub(crate) use plan::{Consent, PlanToken};
 pub(crate) use problem::Problem;
 pub(crate) use profile::{AddProfile, Profile, SecretFrom};
 
+use crate::args;
 use crate::config::File;
 use crate::variables;
 use layers::{Layers, spoken};
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) body_budget: Sourced<usize>,
     /// How long the end of a limit is waited for.
     pub(crate) throttle_wait: Sourced<Duration>,
+    /// Whether a client's own credential may pass through.
+    pub(crate) pass_through: Sourced<Passing>,
     /// A PEM file of further roots.
     pub(crate) ca_file: Sourced<Option<PathBuf>>,
     /// A price table that replaces the built-in one.
@@ -62,6 +65,24 @@ pub(crate) struct Settings {
     pub(crate) durability: Sourced<Durability>,
     /// How much `serve` logs.
     pub(crate) log: Sourced<LogLevel>,
+}
+
+/// What flags said of settings that have layers, empty where they were not given.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Flags {
+    /// `--listen`
+    pub(crate) listen: Vec<String>,
+    /// `--pass-through`, as the word it stands for.
+    pub(crate) pass_through: Vec<String>,
+}
+
+/// Whether a client's own credential may pass through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Passing {
+    /// It may, on loopback.
+    On,
+    /// It may not.
+    Off,
 }
 
 /// How much `serve` logs.
@@ -99,6 +120,12 @@ const THROTTLE_WAIT: Setting = Setting {
     variable: Some(variables::THROTTLE_WAIT_SECONDS),
     flag: None,
 };
+/// No variable: a hostile environment must not be able to open a way to the vendor.
+const PASS_THROUGH: Setting = Setting {
+    key: "serve.pass_through",
+    variable: None,
+    flag: Some("--pass-through"),
+};
 /// No variable: a hostile environment must not be able to re-point TLS.
 const CA_FILE: Setting = Setting {
     key: "upstream.ca_file",
@@ -122,19 +149,19 @@ const LOG: Setting = Setting {
 };
 
 impl Settings {
-    /// Puts the layers together. `listen` is what `--listen` said, empty where it was
-    /// not given.
+    /// Puts the layers together.
     ///
     /// # Errors
     /// Every problem found.
     pub(crate) fn resolve(
-        listen: &[String],
+        flags: &Flags,
         environment: &Environment,
         file: &File,
     ) -> Result<Self, Vec<Problem>> {
         let mut layers = Layers::default();
         let budget_in_file = file.serve.body_budget_mib.map(|mib| mib.to_string());
         let wait_in_file = file.serve.throttle_wait_seconds.map(|it| it.to_string());
+        let passing_in_file = file.serve.pass_through.map(|on| on.to_string());
         let one = |setting, file: &Option<String>| {
             spoken(
                 environment,
@@ -148,7 +175,7 @@ impl Settings {
                 spoken(
                     environment,
                     LISTEN,
-                    listen,
+                    &flags.listen,
                     file.serve.listen.as_ref().map(slice::from_ref),
                 ),
                 place,
@@ -169,6 +196,16 @@ impl Settings {
                 one(THROTTLE_WAIT, &wait_in_file),
                 throttle_wait,
                 USUAL_THROTTLE_WAIT,
+            ),
+            pass_through: layers.one(
+                spoken(
+                    environment,
+                    PASS_THROUGH,
+                    &flags.pass_through,
+                    passing_in_file.as_ref().map(slice::from_ref),
+                ),
+                passing,
+                Passing::Off,
             ),
             ca_file: layers.one(one(CA_FILE, &file.upstream.ca_file), path, None),
             prices_file: layers.one(one(PRICES_FILE, &file.prices.file), path, None),
@@ -212,6 +249,11 @@ impl Settings {
                 self.throttle_wait.value.as_secs().to_string(),
                 self.throttle_wait.from,
             ),
+            (
+                PASS_THROUGH,
+                (self.pass_through.value == Passing::On).to_string(),
+                self.pass_through.from,
+            ),
             (CA_FILE, file(&self.ca_file.value), self.ca_file.from),
             (
                 PRICES_FILE,
@@ -225,6 +267,20 @@ impl Settings {
             ),
             (LOG, self.log.value.name().to_owned(), self.log.from),
         ]
+    }
+}
+
+impl Flags {
+    /// What was typed.
+    pub(crate) fn of(serve: &args::Serve) -> Self {
+        Self {
+            listen: serve.listen.iter().cloned().collect(),
+            pass_through: serve
+                .pass_through
+                .then(|| true.to_string())
+                .into_iter()
+                .collect(),
+        }
     }
 }
 
@@ -257,6 +313,14 @@ fn place(word: &str) -> Result<Listen, String> {
         Ok(Listen::At(address))
     } else {
         Err("is not a loopback address: serving beyond this machine is refused for now".to_owned())
+    }
+}
+
+fn passing(word: &str) -> Result<Passing, String> {
+    match word {
+        "true" => Ok(Passing::On),
+        "false" => Ok(Passing::Off),
+        _ => Err("must be true or false".to_owned()),
     }
 }
 
@@ -333,7 +397,10 @@ mod tests {
         variables: &[(&str, &str)],
         file: &str,
     ) -> Result<Settings, Vec<String>> {
-        let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+        let flags = Flags {
+            listen: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            ..Flags::default()
+        };
         let file = crate::config::read(file).unwrap();
         Settings::resolve(
             &flags,
@@ -370,6 +437,40 @@ mod tests {
                 (place_name(listen.value), listen.from),
                 (expected.to_owned(), from)
             );
+        }
+    }
+
+    #[test]
+    fn su_01_pass_through_is_turned_on_by_a_flag_or_the_file_alone() {
+        let variables = [
+            ("KEYREEVE_PASS_THROUGH", "true"),
+            ("KEYREEVE_SERVE_PASS_THROUGH", "true"),
+        ];
+        let environment = Environment::from_pairs(variables);
+        for (flags, file, expected, from) in [
+            (&[][..], "", Passing::Off, Layer::Default),
+            (&["true"], "", Passing::On, Layer::Flag("--pass-through")),
+            (
+                &[],
+                "[serve]\npass_through = true",
+                Passing::On,
+                Layer::File("serve.pass_through"),
+            ),
+            (
+                &[],
+                "[serve]\npass_through = false",
+                Passing::Off,
+                Layer::File("serve.pass_through"),
+            ),
+        ] {
+            let flags = Flags {
+                pass_through: flags.iter().map(ToString::to_string).collect(),
+                ..Flags::default()
+            };
+            let file = crate::config::read(file).unwrap();
+            let settings = Settings::resolve(&flags, &environment, &file).unwrap();
+            let got = settings.pass_through;
+            assert_eq!((got.value, got.from), (expected, from));
         }
     }
 

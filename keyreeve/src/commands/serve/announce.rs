@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use keyreeve_gateway::PassThrough;
 use keyreeve_store::Policy;
 use serde::Serialize;
 
@@ -21,13 +22,29 @@ pub(super) struct Ready {
     /// The simulated API's.
     #[serde(skip_serializing_if = "Option::is_none")]
     sandbox: Option<String>,
+    /// The base URL for clients that sign in for themselves, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pass_through: Option<Through>,
     /// The status page; there is no other dashboard yet.
     dashboard: String,
 }
 
+/// The way for clients that sign in for themselves.
+#[derive(Serialize)]
+struct Through {
+    /// What they have for a base URL.
+    base_url: String,
+    /// Where what they send goes.
+    leads_to: String,
+}
+
 impl Ready {
-    /// Puts together where the gateway and the sandbox were bound.
-    pub(super) fn of(addresses: &[SocketAddr], demo: Option<&Demo>) -> Self {
+    /// Puts together where the gateway and the sandbox were bound, and what passes through.
+    pub(super) fn of(
+        addresses: &[SocketAddr],
+        demo: Option<&Demo>,
+        pass_through: Option<&PassThrough>,
+    ) -> Self {
         let addresses: Vec<String> = addresses
             .iter()
             .map(|address| format!("http://{address}"))
@@ -35,6 +52,10 @@ impl Ready {
         let address = addresses.first().cloned().unwrap_or_default();
         Self {
             dashboard: format!("{address}/"),
+            pass_through: pass_through.map(|way| Through {
+                base_url: format!("{address}/passthrough"),
+                leads_to: way.leads_to().to_string(),
+            }),
             address,
             addresses,
             sandbox: demo.map(|demo| demo.base_url.to_string()),
@@ -59,6 +80,12 @@ impl Ready {
                 output.data(&self.address)?;
                 say_what_is_missing(policy, output);
             }
+        }
+        if let Some(through) = &self.pass_through {
+            let Through { base_url, leads_to } = through;
+            output.note(&format!(
+                "clients that sign in for themselves may talk through {base_url}, with a virtual key in x-keyreeve-key: what they send goes to {leads_to} as it came"
+            ));
         }
         Ok(())
     }

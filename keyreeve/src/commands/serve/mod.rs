@@ -11,7 +11,7 @@ pub(super) mod unit;
 
 use std::sync::Arc;
 
-use keyreeve_gateway::InstanceSecret;
+use keyreeve_gateway::{Bound, InstanceSecret, PassThrough};
 use keyreeve_os::{process, world};
 use keyreeve_store::Store;
 use tokio::sync::oneshot;
@@ -21,7 +21,7 @@ use self::demo::Demo;
 use self::runtime_file::RuntimeFile;
 use crate::error::{CommandError, Exit};
 use crate::places::Places;
-use crate::settings::{Serve, Settings};
+use crate::settings::{Passing, Serve, Settings};
 use crate::wiring::{self, World, runtime};
 
 /// A `serve` that has its store to itself.
@@ -64,11 +64,13 @@ impl Daemon {
         };
         let bound = keyreeve_gateway::bind(self.settings.listen.value).await?;
         let secret = wiring::random()?;
-        let ready = Ready::of(bound.addresses(), demo.as_ref());
+        let pass_through = self.way_through(&bound, demo.as_ref())?;
+        let ready = Ready::of(bound.addresses(), demo.as_ref(), pass_through.as_ref());
         let environment = self.world.snapshot.environment;
         let instance = InstanceSecret::new(secret);
         let policy = self.store.policy()?;
-        let parts = wiring::gateway(self.store, &self.settings, environment, instance)?;
+        let mut parts = wiring::gateway(self.store, &self.settings, environment, instance)?;
+        parts.config.pass_through = pass_through;
         let runtime_file = RuntimeFile::write(&self.places, &ready, &secret)?;
         ready.announce(demo.as_ref(), &policy, &self.world.output)?;
         let served = tokio::select! {
@@ -77,6 +79,23 @@ impl Daemon {
         };
         runtime_file.remove()?;
         served
+    }
+}
+
+impl Daemon {
+    /// Where what passes through goes: to the vendor, or to the sandbox where that is served.
+    fn way_through(
+        &self,
+        bound: &Bound,
+        demo: Option<&Demo>,
+    ) -> Result<Option<PassThrough>, CommandError> {
+        let way = match (self.settings.pass_through.value, demo) {
+            (Passing::Off, _) => return Ok(None),
+            (Passing::On, None) => PassThrough::to_the_vendor(bound),
+            (Passing::On, Some(demo)) => PassThrough::to_a_sandbox(demo.base_url.clone(), bound),
+        };
+        way.map(Some)
+            .map_err(|refused| CommandError::of(Exit::Policy, &refused))
     }
 }
 

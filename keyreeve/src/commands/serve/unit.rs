@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::places::{self, Places};
-use crate::settings::Unit;
+use crate::settings::{Flags, Unit};
 use crate::variables;
 use crate::wiring::World;
 
@@ -142,9 +142,8 @@ fn text_for(world: &World) -> Result<String, CommandError> {
         CommandError::new(Exit::Failed, "could not find out where this program lies")
             .caused_by(&error)
     })?;
-    let listen = world.listen.first().map(String::as_str);
     let places = says_where(&world.snapshot.environment).then_some(&places);
-    text(&program, listen, places)
+    text(&program, &world.flags, places)
 }
 
 /// Whether the environment says where keyreeve's things are: the person's service manager may not know.
@@ -163,19 +162,16 @@ fn says_where(environment: &Environment) -> bool {
 }
 
 /// Writes the unit. The limits are those a service of a person's own can have, and that a credential command bears.
-fn text(
-    program: &Path,
-    listen: Option<&str>,
-    places: Option<&Places>,
-) -> Result<String, CommandError> {
+fn text(program: &Path, flags: &Flags, places: Option<&Places>) -> Result<String, CommandError> {
     let program = quoted(&path_text(program)?, Dollar::Kept);
-    let start = match listen {
-        Some(listen) => format!(
-            "{program} serve --listen {}",
-            quoted(listen, Dollar::Doubled)
-        ),
-        None => format!("{program} serve"),
-    };
+    let mut start = vec![program, "serve".to_owned()];
+    if let Some(listen) = flags.listen.first() {
+        start.extend(["--listen".to_owned(), quoted(listen, Dollar::Doubled)]);
+    }
+    if !flags.pass_through.is_empty() {
+        start.push("--pass-through".to_owned());
+    }
+    let start = start.join(" ");
     let mut environment = Vec::new();
     if let Some(places) = places {
         for (name, path) in [
@@ -271,9 +267,15 @@ mod tests {
 
     #[test]
     fn a_line_break_in_a_path_is_refused() {
-        assert!(text(Path::new("/a\nExecStart=/b"), None, None).is_err());
-        let unit = text(Path::new("/a b/keyreeve"), Some("127.0.0.1:9000"), None).unwrap();
-        let start = "ExecStart=\"/a b/keyreeve\" serve --listen \"127.0.0.1:9000\"\n";
+        let none = Flags::default();
+        assert!(text(Path::new("/a\nExecStart=/b"), &none, None).is_err());
+        let flags = Flags {
+            listen: vec!["127.0.0.1:9000".to_owned()],
+            pass_through: vec!["true".to_owned()],
+        };
+        let unit = text(Path::new("/a b/keyreeve"), &flags, None).unwrap();
+        let start =
+            "ExecStart=\"/a b/keyreeve\" serve --listen \"127.0.0.1:9000\" --pass-through\n";
         assert!(unit.contains(start), "{unit}");
     }
 }
