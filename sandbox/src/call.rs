@@ -16,6 +16,7 @@ use crate::cache::Prompt;
 use crate::credentials::Presented;
 use crate::errors::Refusal;
 use crate::oauth;
+use crate::plan;
 use crate::reply::compose;
 use crate::script::Step;
 use crate::seen::Digest;
@@ -62,7 +63,7 @@ impl<'a> Call<'a> {
     /// Takes the next step of the credential's script. Only requests to the API itself take steps.
     pub(crate) fn step(&self) -> Option<Step> {
         let path = self.head.uri.path();
-        if !path.starts_with("/v1/") {
+        if !(path.starts_with("/v1/") || path.starts_with("/api/oauth/")) {
             return None;
         }
         let fingerprint = if path == oauth::PATH {
@@ -101,7 +102,16 @@ impl<'a> Call<'a> {
                 let model = self.state.models.get(&path["/v1/models/".len()..])?;
                 Ok(self.signed(Answer::json(model), &credential))
             }
-            (_, "/v1/messages" | "/v1/messages/count_tokens" | "/v1/models" | oauth::PATH) => {
+            (&Method::GET, plan::USAGE_PATH | plan::PROFILE_PATH) => self.account(),
+            (
+                _,
+                "/v1/messages"
+                | "/v1/messages/count_tokens"
+                | "/v1/models"
+                | oauth::PATH
+                | plan::USAGE_PATH
+                | plan::PROFILE_PATH,
+            ) => {
                 let text = "Method Not Allowed";
                 Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text))
             }
@@ -143,7 +153,11 @@ impl<'a> Call<'a> {
             Shape::Whole => Answer::json(&message),
             Shape::Stream => Answer::events(stream::events(message)),
         };
-        let answer = with_rate_limits(answer, prompt, output, self.state.now());
+        let answer = if Presented::of(&self.head.headers).is_plan() {
+            plan::with_windows(answer, self.state.now())
+        } else {
+            with_rate_limits(answer, prompt, output, self.state.now())
+        };
         Ok(self.signed(answer, &credential))
     }
 
@@ -154,14 +168,33 @@ impl<'a> Call<'a> {
         Ok(self.signed(Answer::json(&count), &credential))
     }
 
-    /// Names the request and the organization: each credential has one of its own, made of its fingerprint.
-    fn signed(&self, answer: Answer, credential: &Fingerprint) -> Answer {
-        let digits = credential.as_str();
-        let (head, middle, tail) = (&digits[..8], &digits[8..12], &digits[13..]);
-        let organization = format!("{head}-{middle}-4{tail}-8000-000000000000");
-        let answer = answer.with("request-id", &self.request_id);
-        answer.with("anthropic-organization-id", &organization)
+    /// What a plan login is told of itself. No version is asked for there.
+    fn account(&self) -> Result<Answer, Refusal> {
+        let presented = Presented::of(&self.head.headers);
+        let credential = presented.check()?;
+        if !presented.is_plan() {
+            return Err(Refusal::like("oauth_scope_missing"));
+        }
+        let told = if self.head.uri.path() == plan::USAGE_PATH {
+            plan::usage(self.state.now())
+        } else {
+            plan::profile(&organization(&credential))
+        };
+        Ok(self.signed(Answer::json(&told), &credential))
     }
+
+    /// Names the request and the organization.
+    fn signed(&self, answer: Answer, credential: &Fingerprint) -> Answer {
+        let answer = answer.with("request-id", &self.request_id);
+        answer.with("anthropic-organization-id", &organization(credential))
+    }
+}
+
+/// Each credential has an organization of its own, made of its fingerprint.
+fn organization(credential: &Fingerprint) -> String {
+    let digits = credential.as_str();
+    let (head, middle, tail) = (&digits[..8], &digits[8..12], &digits[13..]);
+    format!("{head}-{middle}-4{tail}-8000-000000000000")
 }
 
 /// Adds the minute limits: wide ones, of which this request alone has used (docs/facts.md#rate-limits).

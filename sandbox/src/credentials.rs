@@ -47,6 +47,19 @@ impl<'a> Presented<'a> {
             .then(|| Fingerprint::of(first))
     }
 
+    /// Whether it is a person's plan login: an OAuth access token whose part of its own begins with `plan`. The real API
+    /// knows it by its account; the prefix is the same for an organization's.
+    pub(crate) fn is_plan(&self) -> bool {
+        self.api_keys.is_empty()
+            && self.bearers.iter().any(|token| {
+                Family::of(token) == Family::OauthAccess
+                    && token
+                        .splitn(4, '-')
+                        .nth(3)
+                        .is_some_and(|own| own.starts_with("plan"))
+            })
+    }
+
     /// Lets a valid credential in and names it.
     pub(crate) fn check(&self) -> Result<Fingerprint, Refusal> {
         if self.origin {

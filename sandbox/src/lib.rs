@@ -20,6 +20,7 @@ mod errors;
 mod follow;
 mod models;
 mod oauth;
+mod plan;
 mod reply;
 mod route;
 mod script;

@@ -11,6 +11,7 @@ mod credentials;
 mod endpoints;
 mod messages;
 mod oauth;
+mod plan;
 mod scripts;
 mod seen;
 mod streams;
