@@ -60,7 +60,7 @@ pub(crate) enum NotPassed {
     )]
     Off,
     #[error(
-        "no keyreeve key: pass-through wants one in x-keyreeve-key, beside your own credential (`keyreeve key add NAME`)"
+        "no keyreeve key: pass-through wants one in x-keyreeve-key, beside your own credential (`keyreeve key add NAME --pass-through`)"
     )]
     NoKey,
     #[error("x-keyreeve-key must stand once and hold one keyreeve key (krv_…)")]

@@ -27,6 +27,11 @@ impl Canary {
         Self::anthropic("oat01", sink)
     }
 
+    /// A person's plan login as the sandbox knows one, planted in `sink`.
+    pub fn plan_login(sink: &str) -> Self {
+        Self::anthropic("oat01-plan", sink)
+    }
+
     /// A key of the shape of our own virtual keys that no store knows; its checksum is wrong.
     pub fn wrong_virtual_key(sink: &str) -> Self {
         let word: String = sink.chars().filter(char::is_ascii_alphanumeric).collect();

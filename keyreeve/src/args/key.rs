@@ -30,6 +30,7 @@ pub(crate) enum Key {
     keyreeve key add laptop --profile work\n  \
     keyreeve key add ci --profile work --profile spare --model 'claude-haiku-*' --expires 30d\n  \
     keyreeve key add ci2 --like ci --may-spend gateway\n  \
+    keyreeve key add own-login --pass-through\n  \
     export KEYREEVE_KEY=$(keyreeve key add agent --profile work)")]
 pub(crate) struct AddKey {
     /// What to call it
@@ -46,6 +47,9 @@ pub(crate) struct AddKey {
     /// Whom it may be billed to beside its first profile's payer: metered, cloud or gateway
     #[arg(long, value_enum, hide_possible_values = true, value_name = "CLASS")]
     pub(crate) may_spend: Vec<Class>,
+    /// Give it no profile: it only says who asks where a client's own credential passes through
+    #[arg(long, conflicts_with_all = ["profiles", "like"])]
+    pub(crate) pass_through: bool,
     /// A model it may ask for, with * and ? [default: any]
     #[arg(long = "model", short, value_name = "GLOB")]
     pub(crate) models: Vec<String>,
@@ -114,4 +118,6 @@ pub(crate) enum Connectable {
     Typescript,
     /// Claude Code.
     ClaudeCode,
+    /// Claude Code with its own login, through /passthrough.
+    PassThrough,
 }

@@ -246,7 +246,7 @@ fn key(typed: args::Key, now: Timestamp) -> Result<Key, Vec<Problem>> {
 
 fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> {
     let mut problems = Vec::new();
-    if typed.profiles.is_empty() && typed.like.is_none() {
+    if typed.profiles.is_empty() && typed.like.is_none() && !typed.pass_through {
         problems.push(Problem::of_flag(
             "--profile",
             "a key uses only the profiles it is given; name at least one, or a key to take them from with --like",

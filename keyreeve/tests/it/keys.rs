@@ -199,7 +199,13 @@ fn a_key_needs_its_profiles() {
 fn settings_are_ready_to_paste() {
     let (case, _) = Case::with_profile();
     ends(case.run(&["key", "add", "laptop", "--profile", "work"]), 0);
-    for client in ["curl", "python", "typescript", "claude-code"] {
+    for client in [
+        "curl",
+        "python",
+        "typescript",
+        "claude-code",
+        "pass-through",
+    ] {
         check(
             &format!("connect_{client}"),
             &case,

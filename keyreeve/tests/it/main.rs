@@ -35,6 +35,7 @@ mod lying;
 mod main_job;
 mod onboard;
 mod outside;
+mod pass_through;
 mod pr_01;
 mod pr_06;
 mod profiles;

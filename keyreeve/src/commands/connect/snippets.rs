@@ -86,6 +86,16 @@ pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Option
             variable: format!("\"${name}\""),
             before_variable: "",
         },
+        Connectable::PassThrough => Snippet {
+            client: "pass-through",
+            // A key or token in a variable would be carried in place of the login.
+            template: format!(
+                "env -u ANTHROPIC_API_KEY -u ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL={base_url}/passthrough \
+                 ANTHROPIC_CUSTOM_HEADERS=\"x-keyreeve-key: {KEY_MARK}\" claude"
+            ),
+            variable: format!("${name}"),
+            before_variable: "",
+        },
     }
 }
 
@@ -105,6 +115,10 @@ mod tests {
             (
                 Connectable::ClaudeCode,
                 "ANTHROPIC_AUTH_TOKEN=\"$KEYREEVE_KEY\" claude",
+            ),
+            (
+                Connectable::PassThrough,
+                "8484/passthrough ANTHROPIC_CUSTOM_HEADERS=\"x-keyreeve-key: $KEYREEVE_KEY\" claude",
             ),
         ] {
             let snippet = of(client, "http://127.0.0.1:8484", None);
