@@ -6,6 +6,7 @@
 mod ask;
 mod command;
 mod doctor;
+mod flags;
 mod import;
 mod launch;
 mod layers;
@@ -28,6 +29,7 @@ use keyreeve_store::Durability;
 pub(crate) use ask::{Ask, Check, Prompt, USUAL_MODEL, Which};
 pub(crate) use command::*;
 pub(crate) use doctor::{AboutIt, Doctor, Helpers};
+pub(crate) use flags::{Flags, Passing};
 pub(crate) use import::{Import, Run};
 pub(crate) use launch::{Behind, Env, Exec, Launch, Meant, Reveal, Shell};
 pub(crate) use layers::{Layer, Setting, Sourced};
@@ -40,6 +42,7 @@ pub(crate) use profile::{AddProfile, Profile, SecretFrom};
 use crate::args;
 use crate::config::File;
 use crate::variables;
+use flags::{PASS_THROUGH, passing};
 use layers::{Layers, spoken};
 
 const MIB: usize = 1024 * 1024;
@@ -65,24 +68,6 @@ pub(crate) struct Settings {
     pub(crate) durability: Sourced<Durability>,
     /// How much `serve` logs.
     pub(crate) log: Sourced<LogLevel>,
-}
-
-/// What flags said of settings that have layers, empty where they were not given.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Flags {
-    /// `--listen`
-    pub(crate) listen: Vec<String>,
-    /// `--pass-through`, as the word it stands for.
-    pub(crate) pass_through: Vec<String>,
-}
-
-/// Whether a client's own credential may pass through.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Passing {
-    /// It may, on loopback.
-    On,
-    /// It may not.
-    Off,
 }
 
 /// How much `serve` logs.
@@ -119,12 +104,6 @@ const THROTTLE_WAIT: Setting = Setting {
     key: "serve.throttle_wait_seconds",
     variable: Some(variables::THROTTLE_WAIT_SECONDS),
     flag: None,
-};
-/// No variable: a hostile environment must not be able to open a way to the vendor.
-const PASS_THROUGH: Setting = Setting {
-    key: "serve.pass_through",
-    variable: None,
-    flag: Some("--pass-through"),
 };
 /// No variable: a hostile environment must not be able to re-point TLS.
 const CA_FILE: Setting = Setting {
@@ -270,20 +249,6 @@ impl Settings {
     }
 }
 
-impl Flags {
-    /// What was typed.
-    pub(crate) fn of(serve: &args::Serve) -> Self {
-        Self {
-            listen: serve.listen.iter().cloned().collect(),
-            pass_through: serve
-                .pass_through
-                .then(|| true.to_string())
-                .into_iter()
-                .collect(),
-        }
-    }
-}
-
 impl LogLevel {
     /// Its name in settings.
     pub(crate) fn name(self) -> &'static str {
@@ -313,14 +278,6 @@ fn place(word: &str) -> Result<Listen, String> {
         Ok(Listen::At(address))
     } else {
         Err("is not a loopback address: serving beyond this machine is refused for now".to_owned())
-    }
-}
-
-fn passing(word: &str) -> Result<Passing, String> {
-    match word {
-        "true" => Ok(Passing::On),
-        "false" => Ok(Passing::Off),
-        _ => Err("must be true or false".to_owned()),
     }
 }
 
@@ -437,40 +394,6 @@ mod tests {
                 (place_name(listen.value), listen.from),
                 (expected.to_owned(), from)
             );
-        }
-    }
-
-    #[test]
-    fn su_01_pass_through_is_turned_on_by_a_flag_or_the_file_alone() {
-        let variables = [
-            ("KEYREEVE_PASS_THROUGH", "true"),
-            ("KEYREEVE_SERVE_PASS_THROUGH", "true"),
-        ];
-        let environment = Environment::from_pairs(variables);
-        for (flags, file, expected, from) in [
-            (&[][..], "", Passing::Off, Layer::Default),
-            (&["true"], "", Passing::On, Layer::Flag("--pass-through")),
-            (
-                &[],
-                "[serve]\npass_through = true",
-                Passing::On,
-                Layer::File("serve.pass_through"),
-            ),
-            (
-                &[],
-                "[serve]\npass_through = false",
-                Passing::Off,
-                Layer::File("serve.pass_through"),
-            ),
-        ] {
-            let flags = Flags {
-                pass_through: flags.iter().map(ToString::to_string).collect(),
-                ..Flags::default()
-            };
-            let file = crate::config::read(file).unwrap();
-            let settings = Settings::resolve(&flags, &environment, &file).unwrap();
-            let got = settings.pass_through;
-            assert_eq!((got.value, got.from), (expected, from));
         }
     }
 
