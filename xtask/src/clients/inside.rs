@@ -13,7 +13,7 @@ use super::http::{self, Request};
 use super::program::Program;
 use super::scenario::{Act, Expected, Scenario, all};
 use super::stage::Stage;
-use super::{Outcome, handed, install, namespace};
+use super::{Outcome, handed, install, namespace, own_login};
 use crate::say;
 
 /// A client may take this long for one scenario.
@@ -43,7 +43,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 }
 
 fn play(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Result<()> {
-    let stage = Stage::start(root, number)?;
+    let stage = Stage::start(root, number, scenario)?;
     let output = finish(stage.client(scenario, program)?, CLIENT_LIMIT)?;
     answered(scenario, &output)?;
     if scenario.expected() == Expected::Handed {
@@ -55,6 +55,15 @@ fn play(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Resu
     let arrived: Vec<&Value> = arrived["data"].as_array().into_iter().flatten().collect();
     match scenario.expected() {
         Expected::Handed => {}
+        Expected::PassedThrough => {
+            ensure!(
+                arrived.len() == 1 && arrived[0]["status"] == 200,
+                "not one good answer: {arrived:?}"
+            );
+            let row = closed_row(&stage)?;
+            own_login::passed_untouched(&stage, sent, arrived[0])?;
+            own_login::ledger_is_right(&row, sent, scenario.act)?;
+        }
         Expected::RefusedOnce => {
             ensure!(
                 arrived.is_empty(),
@@ -121,7 +130,7 @@ fn answered(scenario: &Scenario, output: &Output) -> Result<()> {
         (Program::Curl, Act::Error) => &["not_found_error", "claude-of-nobody"],
         (Program::Curl, _) => &["\"end_turn\""],
         (Program::Python(_) | Program::Typescript(_), Act::Provider) => &["sandbox"],
-        (Program::Python(_), _) => &["answered"],
+        (Program::Python(_) | Program::Httpx(_) | Program::LangChain(_), _) => &["answered"],
         (Program::ClaudeCode(_), Act::WrongKey) => &["401"],
         (Program::Typescript(_) | Program::ClaudeCode(_), _) => &[],
     };

@@ -31,7 +31,9 @@ pub(crate) fn program_path(root: &Path, program: Program) -> Result<PathBuf, Str
         Program::Curl => {
             return environment::find("curl").ok_or_else(|| "curl is not installed".to_owned());
         }
-        Program::Python(_) => folder(root, program).join("bin/python"),
+        Program::Python(_) | Program::Httpx(_) | Program::LangChain(_) => {
+            folder(root, program).join("bin/python")
+        }
         Program::Typescript(_) => {
             return node(root, program);
         }
@@ -66,6 +68,8 @@ pub(crate) fn folder(root: &Path, program: Program) -> PathBuf {
         Program::Curl => clients,
         Program::Python(version) => clients.join(format!("anthropic-{version}")),
         Program::Typescript(version) => clients.join(format!("anthropic-ts-{version}")),
+        Program::Httpx(version) => clients.join(format!("httpx-{version}")),
+        Program::LangChain(version) => clients.join(format!("langchain-core-{version}")),
         Program::ClaudeCode(version) => clients.join(format!("claude-code-{version}")),
     }
 }
@@ -75,7 +79,12 @@ fn fetch(root: &Path, program: Program) -> Result<()> {
     let folder = folder(root, program);
     let steps = match program {
         Program::Curl => return Ok(()),
-        Program::Python(version) => python_steps(&folder, version),
+        Program::Python(version) => python_steps(&folder, &[&format!("anthropic=={version}")]),
+        Program::Httpx(version) => python_steps(&folder, &[&format!("httpx=={version}")]),
+        Program::LangChain(version) => {
+            let core = format!("langchain-core=={version}");
+            python_steps(&folder, &[&core, "httpx==0.28.1"])
+        }
         Program::Typescript(version) => npm_steps(&folder, &format!("@anthropic-ai/sdk@{version}")),
         Program::ClaudeCode(version) => {
             let package = claude_package().unwrap_or_default();
@@ -104,7 +113,7 @@ fn fetch(root: &Path, program: Program) -> Result<()> {
     Ok(())
 }
 
-fn python_steps(folder: &Path, version: &str) -> Vec<Command> {
+fn python_steps(folder: &Path, packages: &[&str]) -> Vec<Command> {
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv"]).arg(folder);
     let mut pip = Command::new(folder.join("bin/python"));
@@ -117,7 +126,7 @@ fn python_steps(folder: &Path, version: &str) -> Vec<Command> {
         "--only-binary",
         ":all:",
     ]);
-    pip.arg(format!("anthropic=={version}"));
+    pip.args(packages);
     vec![venv, pip]
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod http;
 mod inside;
 pub(crate) mod install;
 pub(crate) mod namespace;
+mod own_login;
 pub(crate) mod program;
 mod relay;
 mod scenario;

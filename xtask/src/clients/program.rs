@@ -10,6 +10,10 @@ pub(crate) enum Program {
     Python(&'static str),
     /// The official TypeScript SDK of this version, run by Node.
     Typescript(&'static str),
+    /// The HTTP client of this version, in a script of a person's own.
+    Httpx(&'static str),
+    /// `langchain-core` of this version, with a chat model of a person's own.
+    LangChain(&'static str),
     /// Claude Code of this version.
     ClaudeCode(&'static str),
 }
@@ -20,6 +24,8 @@ impl fmt::Display for Program {
             Self::Curl => f.write_str("curl"),
             Self::Python(version) => write!(f, "python anthropic {version}"),
             Self::Typescript(version) => write!(f, "typescript anthropic {version}"),
+            Self::Httpx(version) => write!(f, "python httpx {version}"),
+            Self::LangChain(version) => write!(f, "langchain-core {version}"),
             Self::ClaudeCode(version) => write!(f, "claude code {version}"),
         }
     }

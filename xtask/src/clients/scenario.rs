@@ -3,11 +3,13 @@
 use super::program::Program;
 
 /// The programs of the scenarios.
-pub(super) const PROGRAMS: [Program; 5] = [
+pub(super) const PROGRAMS: [Program; 7] = [
     Program::Curl,
     Program::Python("2.11.0"),
     Program::Python("0.125.0"),
     Program::Typescript("1.11.0"),
+    Program::Httpx("0.28.1"),
+    Program::LangChain("1.6.13"),
     Program::ClaudeCode("2.1.329"),
 ];
 
@@ -38,6 +40,12 @@ pub(super) enum Act {
     Provider,
     /// A message, by the profile that `keyreeve profile link` wrote.
     Linked,
+    /// A message, through `/passthrough` with a login of its own.
+    OwnLogin,
+    /// The same, streamed.
+    OwnStream,
+    /// How far the login's windows are used up.
+    OwnUsage,
 }
 
 /// What must have happened.
@@ -50,6 +58,8 @@ pub(super) enum Expected {
     },
     /// The upstream answered a client that got its key from keyreeve.
     Handed,
+    /// The upstream answered a client's own login.
+    PassedThrough,
     /// The gateway refused and the client took no for an answer: it asked once, and nothing went upstream.
     RefusedOnce,
 }
@@ -77,6 +87,9 @@ impl Scenario {
             Act::OwnHelper => "answers by keyreeve helper",
             Act::Provider => "answers by keyreeve credential",
             Act::Linked => "answers by a linked profile",
+            Act::OwnLogin => "passes through with a login of its own",
+            Act::OwnStream => "passes through streamed with a login of its own",
+            Act::OwnUsage => "reads the windows of a login of its own",
         };
         format!("{} {act}", self.program)
     }
@@ -86,6 +99,8 @@ impl Scenario {
         match self.act {
             Act::Count => "/v1/messages/count_tokens",
             Act::Models => "/v1/models",
+            Act::OwnLogin | Act::OwnStream => "/passthrough/v1/messages",
+            Act::OwnUsage => "/passthrough/api/oauth/usage",
             _ => "/v1/messages",
         }
     }
@@ -95,6 +110,7 @@ impl Scenario {
         match self.act {
             Act::WrongKey => Expected::RefusedOnce,
             Act::OwnHelper | Act::Provider | Act::Linked => Expected::Handed,
+            Act::OwnLogin | Act::OwnStream | Act::OwnUsage => Expected::PassedThrough,
             Act::Error => Expected::Answered {
                 status: 404,
                 operation: "messages",
@@ -138,12 +154,15 @@ pub(super) fn all() -> Vec<Scenario> {
         Program::Python("0.125.0") => &PYTHON[..6],
         Program::Python(_) => &PYTHON[..],
         Program::Typescript(_) => &[Act::Provider],
+        Program::Httpx(_) => &[Act::OwnLogin, Act::OwnStream, Act::OwnUsage],
+        Program::LangChain(_) => &[Act::OwnLogin, Act::OwnStream],
         Program::ClaudeCode(_) => &[
             Act::AuthToken,
             Act::Helper,
             Act::WrongKey,
             Act::OwnHelper,
             Act::Linked,
+            Act::OwnLogin,
         ],
     };
     let of = |program| {

@@ -12,10 +12,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::handed;
 use super::program::Program;
 use super::relay::Relay;
 use super::scenario::{Act, Expected, Scenario};
+use super::{handed, own_login};
 use crate::environment;
 use crate::scratch::Scratch;
 
@@ -41,9 +41,9 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts the gateway with the simulated API behind it and the relay in front.
-    pub(super) fn start(root: &Path, number: usize) -> Result<Self> {
+    pub(super) fn start(root: &Path, number: usize, scenario: &Scenario) -> Result<Self> {
         let scratch = Scratch::new(&environment::target(root), &format!("clients-{number}"))?;
-        let mut gateway = serve(root, &scratch, number)?;
+        let mut gateway = serve(root, &scratch, (number, scenario))?;
         let ready = ready(&mut gateway).map_err(|error| {
             let _ended_already = gateway.kill();
             let log = fs::read_to_string(scratch.file(LOG)).unwrap_or_default();
@@ -78,6 +78,9 @@ impl Stage {
         if scenario.expected() == Expected::Handed {
             return handed::client(self, scenario.program, scenario.act, program);
         }
+        if scenario.expected() == Expected::PassedThrough {
+            return own_login::client(self, scenario, program);
+        }
         let home = self.client_home()?;
         let mut command = Command::new(program);
         environment::scrub(&mut command, &home);
@@ -91,8 +94,8 @@ impl Stage {
                 command.arg(self.root.join("xtask/clients/python_sdk.py"));
                 command.arg(format!("{:?}", scenario.act).to_lowercase());
             }
-            // It is only handed keys, above.
-            Program::Typescript(_) => {}
+            // They are handed keys, or have logins of their own, above.
+            Program::Typescript(_) | Program::Httpx(_) | Program::LangChain(_) => {}
             Program::ClaudeCode(_) => self.claude(scenario, &home, &mut command)?,
         }
         Ok(command)
@@ -189,7 +192,7 @@ impl Drop for Stage {
 }
 
 /// Starts the gateway and the simulated API in the scenario's home.
-fn serve(root: &Path, scratch: &Scratch, number: usize) -> Result<Child> {
+fn serve(root: &Path, scratch: &Scratch, (number, scenario): (usize, &Scenario)) -> Result<Child> {
     let home = scratch.folder("home")?;
     let mut command = Command::new(super::keyreeve(root));
     environment::scrub(&mut command, &home);
@@ -203,6 +206,9 @@ fn serve(root: &Path, scratch: &Scratch, number: usize) -> Result<Child> {
         "--listen",
         &listen,
     ]);
+    if scenario.expected() == Expected::PassedThrough {
+        command.arg("--pass-through");
+    }
     let log = fs::File::create(scratch.file(LOG)).context("make the gateway's log")?;
     command
         .current_dir(&home)

@@ -19,6 +19,8 @@ impl Case {
             Program::Curl => "curl".to_owned(),
             Program::Python(version) => format!("sdk-python@{version}"),
             Program::Typescript(version) => format!("sdk-typescript@{version}"),
+            Program::Httpx(version) => format!("httpx@{version}"),
+            Program::LangChain(version) => format!("langchain@{version}"),
             Program::ClaudeCode(version) => format!("claude-code@{version}"),
         }
     }

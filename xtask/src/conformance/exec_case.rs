@@ -236,7 +236,7 @@ impl ExecCase {
 /// Later SDKs send an API key as a bearer token (docs/facts.md#clients).
 fn sends_keys_as_keys(program: Program) -> bool {
     match program {
-        Program::Curl | Program::ClaudeCode(_) => true,
+        Program::Curl | Program::Httpx(_) | Program::LangChain(_) | Program::ClaudeCode(_) => true,
         Program::Python(version) => version.starts_with("0.") || version.starts_with("1."),
         Program::Typescript(version) => version.starts_with("0."),
     }

@@ -88,7 +88,9 @@ pub(super) fn arguments(root: &Path, program: Program, scene: &Scene) -> Vec<OsS
             script("typescript_sdk_once.cjs"),
             install::folder(root, program).into_os_string(),
         ],
-        Program::Python(_) | Program::Curl => vec![script("python_sdk_once.py")],
+        Program::Python(_) | Program::Httpx(_) | Program::LangChain(_) | Program::Curl => {
+            vec![script("python_sdk_once.py")]
+        }
     }
 }
 
