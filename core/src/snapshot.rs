@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::binding::Binding;
-use crate::claude_code::{Login, SettingsFile};
+use crate::claude_code::{Login, RefusedKeys, SettingsFile};
 use crate::profile::{Profile, ProfileId};
 use crate::sdk_store::SdkStore;
 
@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub settings: Vec<SettingsFile>,
     /// Claude Code's own login; none where there is no file for it.
     pub login: Option<Login>,
+    /// The keys that the person told Claude Code not to use; looked for only where it is started in a terminal.
+    pub refused_keys: RefusedKeys,
     /// The directories in which the SDKs would look for profiles, where they are there.
     pub sdk_stores: Vec<SdkStore>,
     /// What keyreeve itself keeps.
@@ -78,6 +80,7 @@ impl Snapshot {
             home: None,
             settings: Vec::new(),
             login: None,
+            refused_keys: RefusedKeys::default(),
             sdk_stores: Vec::new(),
             own: Own::default(),
             now,

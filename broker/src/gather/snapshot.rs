@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyreeve_core::claude_code::{
-    Arguments, Login, LoginState, Scope, Settings, SettingsArgument, SettingsFile, SettingsState,
+    Arguments, Login, LoginState, Mode, RefusedKeys, Scope, Settings, SettingsArgument,
+    SettingsFile, SettingsState,
 };
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_core::snapshot::{Environment, Own, Snapshot};
@@ -45,6 +46,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: Own) -> Snapshot
         files,
     };
     let (settings, login, sdk_stores) = (look.settings(arguments), look.login(), look.sdk_stores());
+    let refused_keys = look.refused_keys(arguments.mode);
     let home = look.home().map(shown);
     Snapshot {
         environment,
@@ -52,6 +54,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: Own) -> Snapshot
         home,
         settings,
         login,
+        refused_keys,
         sdk_stores,
         own,
         now,
@@ -144,6 +147,20 @@ impl Looker<'_> {
             path: shown(path),
             state,
         })
+    }
+
+    /// Its memory lies beside its directory, or in the one that a variable names. It is long, so that it is read only
+    /// where it decides.
+    fn refused_keys(&self, mode: Mode) -> RefusedKeys {
+        let directory = match mode {
+            Mode::Interactive => self.path("CLAUDE_CONFIG_DIR").or_else(|| self.home()),
+            Mode::Print | Mode::Bare => None,
+        };
+        let path = directory.map(|directory| directory.join(".claude.json"));
+        match path.map(|path| self.files.look_long(&path)) {
+            Some(Seen::Text(seen)) => RefusedKeys::read(&seen.text),
+            Some(Seen::Nothing | Seen::Unreadable) | None => RefusedKeys::default(),
+        }
     }
 
     /// Both places in which the SDKs look: not all of them heed `XDG_CONFIG_HOME`.
@@ -267,6 +284,39 @@ mod tests {
         );
         let moved = found(&[HOME, ("CLAUDE_CONFIG_DIR", "/else")]);
         assert_eq!(moved[2], (Scope::User, "/else/settings.json".to_owned()));
+    }
+
+    #[test]
+    fn what_a_person_refused_is_looked_up_for_a_terminal_alone() {
+        let memory = r#"{"customApiKeyResponses": {"rejected": ["made-up"]}}"#;
+        let files = |path: &str| {
+            let file = (PathBuf::from(path), Seen::made_up(0o600, memory));
+            Files::MadeUp(BTreeMap::from([file]))
+        };
+        let holds = |mode, moved: &[(&str, &str)], path: &str| {
+            let variables = [HOME].into_iter().chain(moved.iter().copied());
+            let machine = Machine {
+                environment: Arc::new(Environment::from_pairs(variables)),
+                directory: None,
+                files: &files(path),
+                now: Timestamp::UNIX_EPOCH,
+            };
+            let arguments = Arguments {
+                mode,
+                ..Arguments::default()
+            };
+            let snapshot = gather(machine, &arguments, Own::default());
+            snapshot.refused_keys.hold("made-up")
+        };
+        let moved = [("CLAUDE_CONFIG_DIR", "/else")];
+        for (mode, variables, path, expected) in [
+            (Mode::Interactive, &[][..], "/home/me/.claude.json", true),
+            (Mode::Print, &[], "/home/me/.claude.json", false),
+            (Mode::Interactive, &moved, "/home/me/.claude.json", false),
+            (Mode::Interactive, &moved, "/else/.claude.json", true),
+        ] {
+            assert_eq!(holds(mode, variables, path), expected, "{mode:?} {path}");
+        }
     }
 
     #[test]

@@ -4,10 +4,12 @@
 
 mod arguments;
 mod login;
+mod refused;
 mod settings;
 
 pub use arguments::{Arguments, Mode, SettingSources, SettingsArgument};
 pub use login::{Login, LoginDamage, LoginState, Renewal};
+pub use refused::RefusedKeys;
 pub use settings::{
     Damage, EnvSetting, HelperSetting, OtherSetting, Scope, Settings, SettingsFile, SettingsState,
 };

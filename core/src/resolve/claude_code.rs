@@ -116,6 +116,7 @@ struct World<'a> {
     rules: &'static Rules,
     variables: Variables<'a>,
     host: Host,
+    mode: Mode,
     is_bare: bool,
 }
 
@@ -141,6 +142,7 @@ pub(super) fn climb(snapshot: &Snapshot, client: Client, start: Start) -> Climb<
         rules,
         variables,
         host,
+        mode: start.mode,
         is_bare,
     };
     let mut climb = Climb::new(world.destination());
@@ -257,7 +259,11 @@ impl<'a> World<'a> {
             if climb.rungs.iter().all(|rung| rung.method != method) {
                 let candidates =
                     Candidate::of_variable(&self.variables, name, method, self.rules.blanks);
-                climb.step(candidates, fills, YieldsTo::SameHeader);
+                let candidates = candidates.into_iter().map(|it| {
+                    let refused = self.refused(&it);
+                    it.passed_over(refused)
+                });
+                climb.step(candidates.collect(), fills, YieldsTo::SameHeader);
             }
         }
         climb.step(self.helpers(), Fills::Both, YieldsTo::SameHeader);
@@ -373,6 +379,20 @@ impl<'a> World<'a> {
             Scope::Managed | Scope::Flag | Scope::User => false,
         };
         (is_projects && !self.rules.heeds_project_login).then_some(PassedOver::OfProject)
+    }
+
+    /// A key that the person said no to, where a terminal session asked.
+    fn refused(&self, candidate: &Candidate<'a>) -> Option<PassedOver> {
+        let asks = match self.mode {
+            Mode::Interactive => candidate.method == Method::ApiKey,
+            Mode::Print | Mode::Bare => false,
+        };
+        let is_refused = asks
+            && match candidate.holds {
+                Holds::Known(key) => self.snapshot.refused_keys.hold(key),
+                Holds::Nothing | Holds::Empty | Holds::Fetched | Holds::Broken(_) => false,
+            };
+        is_refused.then_some(PassedOver::Refused)
     }
 
     fn stopped_by_host(&self, method: Method) -> Option<PassedOver> {

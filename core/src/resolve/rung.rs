@@ -137,6 +137,8 @@ pub enum PassedOver {
     AnotherNamed,
     /// It is a login, and a project's settings may not choose one.
     OfProject,
+    /// The person said no when Claude Code asked about it.
+    Refused,
     /// The file cannot be used.
     Unusable(Flaw),
 }
@@ -150,7 +152,8 @@ impl PassedOver {
             | Self::ManagedByHost
             | Self::SettingSources
             | Self::AnotherNamed
-            | Self::OfProject => None,
+            | Self::OfProject
+            | Self::Refused => None,
         }
     }
 }
@@ -167,6 +170,9 @@ impl fmt::Display for PassedOver {
             Self::AnotherNamed => {
                 f.write_str("not looked at, since ANTHROPIC_PROFILE names a profile")
             }
+            Self::Refused => f.write_str(
+                "passed over: you told Claude Code not to use it (/config, \"Use custom API key\")",
+            ),
             Self::Unusable(flaw) => write!(f, "passed over: {flaw}"),
         }
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use keyreeve_core::claude_code::{
-    Arguments, Login, LoginState, Scope, Settings, SettingsFile, SettingsState,
+    Arguments, Login, LoginState, RefusedKeys, Scope, Settings, SettingsFile, SettingsState,
 };
 use keyreeve_core::resolve::{Client, Header, Place, Resolution, Slot, State, resolve};
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
@@ -174,6 +174,7 @@ fn check(case: &Path) {
     let snapshot = Snapshot {
         settings: settings(case),
         login,
+        refused_keys: RefusedKeys::read(&file(case, "claude.json").unwrap_or_default()),
         sdk_stores: vec![sdk_store(case)],
         now,
         ..world(pairs.clone())
