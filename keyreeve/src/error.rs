@@ -247,6 +247,7 @@ impl From<StoreError> for CommandError {
             | StoreError::Full(_)
             | StoreError::Corrupt { .. }
             | StoreError::NewerSchema { .. }
+            | StoreError::OlderSchema { .. }
             | StoreError::SqliteTooOld { .. }
             | StoreError::MasterKeyMissing { .. }
             | StoreError::MasterKeyDamaged { .. }

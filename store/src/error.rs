@@ -48,6 +48,12 @@ pub enum Error {
         /// The newest number this build knows.
         known: i64,
     },
+    /// An older keyreeve wrote the database, and this way of looking at it brings nothing up to date.
+    #[error("{} was written by an older keyreeve and has not been brought up to date yet", path.display())]
+    OlderSchema {
+        /// The database.
+        path: PathBuf,
+    },
     /// The SQLite linked in has a defect that can lose data.
     #[error("SQLite {found} is older than the 3.51.3 that keyreeve needs")]
     SqliteTooOld {
@@ -143,6 +149,7 @@ impl Error {
             Self::Corrupt { .. }
             | Self::MasterKeyMissing { .. }
             | Self::MasterKeyDamaged { .. } => Some("keyreeve store restore FILE".to_owned()),
+            Self::OlderSchema { .. } => Some("keyreeve store info".to_owned()),
             Self::Busy
             | Self::Closed
             | Self::Held { .. }

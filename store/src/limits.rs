@@ -40,13 +40,17 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn limits(&self) -> Result<Vec<Seen>> {
-        let reader = self.reader();
-        let mut statement = reader.connection.prepare_cached(
-            "SELECT * FROM limits ORDER BY kind = 'pass-through', kind = 'claude-code', subject, class, which",
-        )?;
-        let limits = statement.query_map([], read_row)?;
-        Ok(limits.collect::<rusqlite::Result<_>>()?)
+        read_all(&self.reader().connection)
     }
+}
+
+/// Reads all, in the order of [`Store::limits`].
+pub(crate) fn read_all(from: &Connection) -> Result<Vec<Seen>> {
+    let mut statement = from.prepare_cached(
+        "SELECT * FROM limits ORDER BY kind = 'pass-through', kind = 'claude-code', subject, class, which",
+    )?;
+    let limits = statement.query_map([], read_row)?;
+    Ok(limits.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Writes what is newer than what is there.

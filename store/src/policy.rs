@@ -87,7 +87,7 @@ impl Policy {
         &self.bindings
     }
 
-    fn read(connection: &Connection) -> Result<Self> {
+    pub(crate) fn read(connection: &Connection) -> Result<Self> {
         let default: Option<[u8; 16]> =
             connection.query_row("SELECT default_profile FROM meta", [], |row| row.get(0))?;
         let profiles = profiles::read_all(connection)?;

@@ -21,7 +21,7 @@ pub(crate) const FILE: &str = "keyreeve.db";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// From how many pages on the log is copied back into the database: 4 MiB.
-const LOG_PAGES: i32 = 1000;
+pub(crate) const LOG_PAGES: i32 = 1000;
 
 /// How long the checkpointer rests between two checkpoints.
 const REST: Duration = Duration::from_millis(50);
@@ -58,15 +58,20 @@ pub(crate) fn log_files(file: &str) -> [String; 2] {
 
 /// Opens a connection to a database that exists.
 pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection> {
-    set_up(path, access).map_err(|error| Error::from(error).at(path))
+    connect_for(path, access, PATIENCE)
 }
 
-fn set_up(path: &Path, access: Access) -> rusqlite::Result<Connection> {
+/// The same with another patience.
+pub(crate) fn connect_for(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
+    set_up(path, access, patience).map_err(|error| Error::from(error).at(path))
+}
+
+fn set_up(path: &Path, access: Access, patience: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(patience)?;
     connection.execute_batch(
         "PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;

@@ -10,6 +10,7 @@ mod bed;
 mod concurrency;
 mod damage;
 mod foreign;
+mod glance;
 mod kills;
 mod ledger;
 mod limits;
