@@ -31,6 +31,7 @@ pub mod secret;
 pub mod select;
 pub mod snapshot;
 pub mod standing;
+pub mod statusline;
 pub mod token;
 pub mod unusable;
 pub mod usage;

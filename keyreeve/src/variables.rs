@@ -30,6 +30,9 @@ pub(crate) const KEY: &str = "KEYREEVE_KEY";
 /// Where the client that asks us for a key will send it. Clients read it; keyreeve only to refuse.
 pub(crate) const CLIENT_BASE_URL: &str = "ANTHROPIC_BASE_URL";
 
+/// The process whose status line it is. Claude Code sets it.
+pub(crate) const CLAUDE_PID: &str = "CLAUDE_PID";
+
 /// Which profile of theirs the SDKs and Claude Code use.
 pub(crate) const SDK_PROFILE: &str = "ANTHROPIC_PROFILE";
 /// Where the SDKs keep their profiles.

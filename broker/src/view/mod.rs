@@ -17,6 +17,7 @@ mod onboard;
 mod reading;
 mod standing;
 mod status;
+mod statusline;
 
 use serde::Serialize;
 
@@ -37,6 +38,7 @@ pub use status::{
     PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusProfileView, StatusView,
     UnusableView,
 };
+pub use statusline::{SessionView, SessionWindowView, StatuslineView};
 
 /// Which shapes these are. It rises when a field goes or means something else.
 pub const SCHEMA_VERSION: u32 = 1;

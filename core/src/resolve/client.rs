@@ -110,6 +110,11 @@ impl Client {
         Self::SdkTypescript(TypescriptMajor::One),
     ];
 
+    /// Claude Code in a release, as it is usually started by a script.
+    pub fn of_release(release: Release) -> Self {
+        Self::claude_code(release, Mode::Print)
+    }
+
     const fn claude_code(release: Release, mode: Mode) -> Self {
         Self::ClaudeCode {
             release,

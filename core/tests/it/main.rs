@@ -17,6 +17,7 @@ mod price;
 mod resolve;
 mod select;
 mod standing;
+mod statusline;
 mod token;
 mod usage;
 mod verdict;

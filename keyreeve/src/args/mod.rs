@@ -14,6 +14,7 @@ mod payer;
 mod profile;
 mod report;
 mod serve;
+mod statusline;
 mod store;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -30,6 +31,7 @@ pub(crate) use payer::{Advise, Bind, Guard, Hook, HookShell, Started, Status, Un
 pub(crate) use profile::{AddProfile, Auth, PlanToken, Profile};
 pub(crate) use report::{Attempts, Dimension, Inspect, Usage};
 pub(crate) use serve::{Sandbox, Serve};
+pub(crate) use statusline::Statusline;
 pub(crate) use store::Store;
 
 /// A credential broker for the Anthropic API: who pays, is it well, who may use it.
@@ -110,6 +112,8 @@ pub(crate) enum Command {
     Bindings,
     /// Print a shell's hook that tells when a change of directory changes who pays
     Hook(Hook),
+    /// Print Claude Code's status line: who pays, how far the plan is used up, what the session cost
+    Statusline(Statusline),
     /// Ask profiles' upstreams for one token, and say how well each credential is
     Check(Check),
     /// Ask a model one question, and say who paid what for it

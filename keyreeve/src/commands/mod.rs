@@ -28,6 +28,7 @@ mod quoting;
 mod sandbox;
 mod serve;
 mod status;
+mod statusline;
 mod store;
 mod supervising;
 mod usage;
@@ -57,6 +58,7 @@ pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
         Command::Unbind(directory) => bind::undo(&directory, &world),
         Command::Bindings => bind::list(&world),
         Command::Hook(shell) => hook::run(shell, &world),
+        Command::Statusline(statusline) => statusline::run(statusline, &world),
         Command::Check(check) => check::run(check, &world),
         Command::Ask(ask) => ask::run(&ask, &world),
         Command::Inspect(inspect) => inspect::run(inspect, &world),

@@ -15,6 +15,7 @@ use keyreeve_broker::view::Document;
 use keyreeve_core::inert::{LONGEST_LINE, inert, inert_line};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
+use keyreeve_core::statusline::{Part, Tone};
 use keyreeve_os::world;
 use serde::Serialize;
 
@@ -37,6 +38,8 @@ pub(crate) struct Output {
     talk: Talk,
     /// How wide the terminal is; none where standard output is none.
     columns: Option<usize>,
+    /// How data is painted whose reader shows colours although it is no terminal.
+    rendered: Paint,
     stdout: Stream<io::Stdout>,
     stderr: Stream<io::Stderr>,
 }
@@ -86,6 +89,7 @@ impl Output {
                 Talk::All
             },
             columns: world::columns(&stdout),
+            rendered: paint(true),
             stdout: Stream {
                 paint: paint(stdout.is_terminal()),
                 to: stdout,
@@ -103,6 +107,7 @@ impl Output {
             format: Format::Human,
             talk: Talk::All,
             columns: None,
+            rendered: Paint::Plain,
             stdout: Stream {
                 to: io::stdout(),
                 paint: Paint::Plain,
@@ -194,6 +199,24 @@ impl Output {
         for line in wrap::wrapped(&text, hang, self.columns) {
             writeln!(stdout, "{style}{line}{style:#}")?;
         }
+        stdout.flush()
+    }
+
+    /// Writes one line of parts that stand out by their tone. It is for a program that shows colours: a pipe is painted as a
+    /// terminal is, unless `--color`, `NO_COLOR` or `TERM=dumb` say otherwise.
+    pub(crate) fn painted(&self, parts: &[Part]) -> io::Result<()> {
+        let mut stdout = self.stdout.to.lock();
+        for part in parts {
+            let style = self.rendered.style(match part.tone {
+                Tone::Plain => Style::new(),
+                Tone::Faint => Style::new().effects(Effects::DIMMED),
+                Tone::Careful => AnsiColor::Yellow.on_default(),
+                Tone::Alarm => AnsiColor::Red.on_default().effects(Effects::BOLD),
+            });
+            let text = inert_line(&part.text, LONGEST_LINE);
+            write!(stdout, "{style}{text}{style:#}")?;
+        }
+        writeln!(stdout)?;
         stdout.flush()
     }
 

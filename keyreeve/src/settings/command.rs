@@ -13,7 +13,7 @@ use crate::settings::payer::wanted;
 use crate::settings::when::{Direction, moment, span};
 use crate::settings::{
     Ask, Bind, Check, Doctor, Env, Exec, Guard, HookShell, Import, Onboard, Problem, Profile,
-    Status,
+    Status, Statusline,
 };
 
 pub(crate) use crate::args::{Config, Connectable, Dimension};
@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Unbind(PathBuf),
     Bindings,
     Hook(HookShell),
+    Statusline(Statusline),
     Check(Check),
     Ask(Ask),
     Exec(Exec),
@@ -186,6 +187,7 @@ impl Command {
             Some(args::Command::Unbind(typed)) => Self::Unbind(typed.directory),
             Some(args::Command::Bindings) => Self::Bindings,
             Some(args::Command::Hook(typed)) => Self::Hook(typed.shell),
+            Some(args::Command::Statusline(typed)) => Self::Statusline(Statusline::of(&typed)),
             Some(args::Command::Check(typed)) => Self::Check(Check::of(typed)?),
             Some(args::Command::Ask(typed)) => Self::Ask(Ask::of(typed)?),
             Some(args::Command::Exec(typed)) => Self::Exec(Exec::of(typed)),

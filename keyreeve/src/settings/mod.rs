@@ -15,6 +15,7 @@ mod payer;
 mod plan;
 mod problem;
 mod profile;
+mod statusline;
 mod when;
 
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ pub(crate) use payer::{Bind, Detail, ExitTells, Guard, HookShell, Status};
 pub(crate) use plan::{Consent, PlanToken};
 pub(crate) use problem::Problem;
 pub(crate) use profile::{AddProfile, Profile, SecretFrom};
+pub(crate) use statusline::{Statusline, Trouble};
 
 use crate::args;
 use crate::config::File;

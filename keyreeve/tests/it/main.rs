@@ -46,6 +46,7 @@ mod serving;
 mod setup_token;
 mod st_01;
 mod standings;
+mod statusline;
 mod store;
 mod strace;
 mod su_01;
