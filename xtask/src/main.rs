@@ -30,6 +30,7 @@ cargo xtask clients   only the real clients, pinned, on a network with loopback 
 cargo xtask conformance [WORDS]  what the real clients send, against what keyreeve says; only those whose names hold WORDS
 cargo xtask bench     what the gateway costs beside nginx, and how long short commands take
 cargo xtask bench helper   only how long `keyreeve helper` takes, alone and with 200 at once
+cargo xtask bench statusline   only how long `keyreeve statusline` takes
 cargo xtask ci        all of .ci/run, as the public workflow runs it";
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["conformance-inside", which] => conformance::run_inside(&root(), &Which::read(which)),
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "helper"] => bench::run_helpers(&root()).map(|()| ExitCode::SUCCESS),
+        ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),
     }

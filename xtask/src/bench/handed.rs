@@ -132,7 +132,7 @@ fn at_once(make: &dyn Fn() -> Result<Command>) -> Result<Vec<Duration>> {
 }
 
 /// In milliseconds, of sorted times.
-fn percentile(times: &[Duration], percent: usize) -> f64 {
+pub(super) fn percentile(times: &[Duration], percent: usize) -> f64 {
     let last = times.len().saturating_sub(1);
     let at = (times.len() * percent).div_ceil(100).saturating_sub(1);
     times

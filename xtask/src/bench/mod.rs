@@ -9,6 +9,7 @@ mod load;
 mod nginx;
 mod process;
 mod stage;
+mod statusline;
 
 use std::path::Path;
 use std::process::Command;
@@ -48,13 +49,20 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         stage.idle_mib
     ));
     commands::run(&stage)?;
-    handed::run(root)
+    handed::run(root)?;
+    statusline::run(root)
 }
 
 /// Measures `keyreeve helper` alone, for which nothing else is wanted.
 pub(crate) fn run_helpers(root: &Path) -> Result<()> {
     build(root)?;
     handed::run(root)
+}
+
+/// Measures `keyreeve statusline` alone, for which nothing else is wanted either.
+pub(crate) fn run_statusline(root: &Path) -> Result<()> {
+    build(root)?;
+    statusline::run(root)
 }
 
 fn build(root: &Path) -> Result<()> {
