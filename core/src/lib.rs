@@ -8,6 +8,7 @@
 pub mod advise;
 pub mod api;
 pub mod binding;
+pub mod cache_ttl;
 pub mod claude_code;
 pub mod credential;
 pub mod finding;

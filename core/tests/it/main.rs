@@ -5,6 +5,7 @@
 )]
 
 mod account;
+mod cache_ttl;
 mod finding;
 mod health;
 mod import;
