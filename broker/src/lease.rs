@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use keyreeve_core::cache_ttl::Applied;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{self, Injection};
 use keyreeve_core::limits::{self, Subject};
@@ -320,6 +321,11 @@ impl Lease {
     /// Tells its secret from others.
     pub(crate) fn fingerprint(&self) -> &Fingerprint {
         &self.credential
+    }
+
+    /// Notes what was done to the request's cache markers.
+    pub fn edited(&mut self, applied: Applied) {
+        self.row.cache_edit = Some(applied);
     }
 
     /// How long ago the lease was given.

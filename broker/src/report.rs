@@ -145,6 +145,7 @@ pub(crate) fn outcome(open: &OpenRow, report: Report, cost: Cost) -> Outcome {
         duration_micros,
         answer_hash: None,
         answer_bytes: 0,
+        cache_edit: open.cache_edit,
     };
     match report.answer {
         None => row,

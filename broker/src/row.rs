@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use keyreeve_core::cache_ttl::Applied;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Cost, Paid, PriceTable};
 use keyreeve_core::profile::ProfileId;
@@ -26,6 +27,8 @@ pub(crate) struct OpenRow {
     pub(crate) attempt: AttemptId,
     pub(crate) request: RequestId,
     pub(crate) parties: Parties,
+    /// What was done to the request's cache markers; none where nothing was asked for.
+    pub(crate) cache_edit: Option<Applied>,
     operation: Operation,
     /// What the attempt is worth at the most.
     at_most: NanoDollars,
@@ -100,6 +103,7 @@ impl OpenRow {
             attempt: intent.attempt,
             request: intent.request,
             parties,
+            cache_edit: None,
             operation: intent.operation,
             at_most,
             started: Instant::now(),

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use wildmatch::WildMatch;
 use zeroize::Zeroizing;
 
+use crate::cache_ttl::Ttl;
 use crate::profile::{BillingClass, Name, ProfileId};
 use crate::secret::Secret;
 
@@ -104,6 +105,8 @@ pub struct VirtualKey {
     pub may_spend: Vec<BillingClass>,
     /// Globs (`*`, `?`) of the models it may ask for; empty: any.
     pub models: Vec<String>,
+    /// The lifetime that the cache markers of its requests get, before any that the configuration names.
+    pub cache_ttl: Option<Ttl>,
     /// After this it is refused.
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused for good.

@@ -42,6 +42,7 @@ async fn pass_on(
     // Whole, because it must be peeked at and may be sent again; unchanged, because it is passed on as it came.
     let asked = read_whole(gateway, route, request).await?;
     let asked = asked.within_what_is_allowed(&client)?;
+    let asked = asked.with_lifetime_of_markers(gateway, &client)?;
 
     let trail = Trail::new(came_at + asked.time_out(), gateway.config.throttle_wait);
     let answer = attempts(gateway, &client, &asked, trail).await?;
@@ -59,11 +60,11 @@ async fn attempts(
     let mut refused = Refused::default();
     loop {
         let leased = gateway.broker.lease(client, asked.ask(), &mut trail).await;
-        let (lease, credential) = match leased {
+        let (mut lease, credential) = match leased {
             Ok(leased) => leased,
             Err(none) => return refused.instead_of(none),
         };
-        let outgoing = inject(asked, &lease, &credential);
+        let outgoing = inject(asked, &mut lease, &credential);
         drop(credential);
 
         let came = forward(&gateway.upstream, outgoing).await;

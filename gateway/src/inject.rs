@@ -1,14 +1,17 @@
 //! Its header, nothing else: the request that goes upstream, with the leased credential in place of the client's.
 //!
 //! Invariants: body, query and every header that is not ours to set pass as they came, in their order; `anthropic-version`
-//! is never touched; the only edit is the one OAuth value of `anthropic-beta` ([`keyreeve_core::inject`]).
+//! is never touched; the only edits are the one OAuth value of `anthropic-beta` ([`keyreeve_core::inject`]) and, where a
+//! lifetime was asked for, the `ttl` of cache markers ([`keyreeve_core::cache_ttl`]), never with an OAuth token.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 use keyreeve_broker::Lease;
+use keyreeve_core::cache_ttl::{self, Applied, Edit, Left};
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{BetaLines, Fate, edit_beta, named_by_connection, request_header};
+use keyreeve_core::token::Family;
 
 use crate::forward::Failed;
 use crate::mask::Mask;
@@ -26,7 +29,7 @@ pub(crate) struct Outgoing {
 /// When the credential cannot stand in a header, or the profile's address cannot be joined with the path.
 pub(crate) fn inject(
     asked: &Asked,
-    lease: &Lease,
+    lease: &mut Lease,
     credential: &Credential,
 ) -> Result<Outgoing, Failed> {
     let mut headers = passing(&asked.headers, request_header);
@@ -43,7 +46,7 @@ pub(crate) fn inject(
     let (name, value) = lease.header(credential).map_err(|_| Failed::Unsendable)?;
     headers.insert(name, value);
 
-    let mut request = Request::new(Full::new(asked.body.clone()));
+    let mut request = Request::new(Full::new(body(asked, lease, credential.family())));
     *request.method_mut() = asked.method.clone();
     *request.uri_mut() = url(asked, &format!("{}/v1", lease.profile.base_url))?;
     *request.headers_mut() = headers;
@@ -51,6 +54,25 @@ pub(crate) fn inject(
         request,
         mask: Mask::new(secret),
     })
+}
+
+/// The client's body, with another lifetime in its cache markers where that was asked for. What was done is noted.
+fn body(asked: &Asked, lease: &mut Lease, token: Family) -> Bytes {
+    let Some(ttl) = asked.cache_ttl else {
+        return asked.body.clone();
+    };
+    let edit = if cache_ttl::concerns(token) {
+        cache_ttl::edit(&asked.body, ttl)
+    } else {
+        Edit::Left(Left::Oauth)
+    };
+    let (applied, body) = match edit {
+        Edit::Nothing => (Applied::Set(ttl, 0), asked.body.clone()),
+        Edit::Edited { body, markers } => (Applied::Set(ttl, markers), body.into()),
+        Edit::Left(left) => (Applied::Left(left), asked.body.clone()),
+    };
+    lease.edited(applied);
+    body
 }
 
 /// The client's headers that travel on, as `fate` decides and `Connection` wishes.

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use keyreeve_broker::Broker;
 use keyreeve_broker::upstream::Upstream;
+use keyreeve_core::cache_ttl::PerModel;
 
 pub use instance::{About, Challenge, InstanceSecret, NONCE_LENGTH, Ticket};
 pub use listen::{BindError, Bound, Listen, USUAL_PORT, bind};
@@ -47,6 +48,8 @@ pub const USUAL_THROTTLE_WAIT: Duration = Duration::from_secs(5);
 pub struct Config {
     /// Names, beside those of loopback, under which clients may address the gateway; with or without a port.
     pub allowed_hosts: Vec<String>,
+    /// The lifetime that cache markers get in requests for a model, where their key says nothing.
+    pub cache_ttl: PerModel,
     /// Bytes of request bodies held at once, over all requests.
     pub body_budget: usize,
     /// How long a client may take over a request head; a connection that asks nothing is closed after the same time.
@@ -65,6 +68,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             allowed_hosts: Vec::new(),
+            cache_ttl: PerModel::default(),
             body_budget: 256 * 1024 * 1024,
             head_time: Duration::from_secs(10),
             client_stall: Duration::from_mins(1),

@@ -74,9 +74,9 @@ pub async fn once(
     let id = broker.request_id().map_err(NotBegun::Lease)?;
     let asked = Asked::of_the_owner(id, headers(), body).map_err(NotBegun::of)?;
     let leased = broker.lease_own(profile, asked.ask()).await;
-    let (lease, credential) = leased.map_err(NotBegun::Lease)?;
+    let (mut lease, credential) = leased.map_err(NotBegun::Lease)?;
     let attempt = lease.attempt;
-    let outgoing = inject(&asked, &lease, &credential);
+    let outgoing = inject(&asked, &mut lease, &credential);
     drop(credential);
 
     let came = forward(upstream, outgoing).await;

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, header};
 use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use keyreeve_broker::{Ask, Client};
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::inert::inert_line;
 use keyreeve_core::peek::{Peek, peek};
 use keyreeve_core::select::Conversation;
@@ -47,11 +48,13 @@ pub(crate) struct Asked {
     pub(crate) headers: HeaderMap,
     /// The body as it came.
     pub(crate) body: Bytes,
+    /// The lifetime that the body's cache markers shall have where they may be edited.
+    pub(crate) cache_ttl: Option<Ttl>,
     /// What the body says of itself; nothing for a request without one.
     peek: Peek,
     body_hash: [u8; 32],
     /// Its claim on the budget.
-    _room: Option<OwnedSemaphorePermit>,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Budget {
@@ -98,8 +101,9 @@ pub(crate) async fn read_whole(
         headers: head.headers,
         body_hash: *blake3::hash(&body).as_bytes(),
         body,
+        cache_ttl: None,
         peek,
-        _room: room,
+        room,
     })
 }
 
@@ -123,7 +127,8 @@ impl Asked {
             body_hash: *blake3::hash(&body).as_bytes(),
             peek: peek(&body).map_err(Refusal::Body)?,
             body,
-            _room: None,
+            cache_ttl: None,
+            room: None,
         })
     }
 
@@ -169,6 +174,27 @@ impl Asked {
                 Operation::Models | Operation::Account => Ok(()),
             },
         }
+    }
+
+    /// Gives the request with the lifetime that its cache markers shall have: the key's, else the one that the
+    /// configuration names for the model. An edited body is a second one beside this, and has its own claim.
+    ///
+    /// # Errors
+    /// [`Refusal::Full`].
+    pub(crate) fn with_lifetime_of_markers(
+        mut self,
+        gateway: &Gateway,
+        client: &Client,
+    ) -> Result<Self, Refusal> {
+        let of_model = || gateway.config.cache_ttl.of(self.peek.model.as_deref()?);
+        self.cache_ttl = match self.operation {
+            Operation::Messages => client.key.cache_ttl.or_else(of_model),
+            Operation::CountTokens | Operation::Models | Operation::Account => None,
+        };
+        if let (Some(_), Some(room)) = (self.cache_ttl, &mut self.room) {
+            room.merge(gateway.budget.claim(self.body.len())?);
+        }
+        Ok(self)
     }
 
     /// The model asked for, in the body or in the path.

@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, ProfileId};
 use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
 use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
-use crate::columns::{instant, maybe_instant, micros, parsed, uuid, word};
+use crate::columns::{instant, maybe_instant, maybe_word, micros, parsed, uuid, word};
 use crate::policy::KeySecret;
 use crate::profiles::taken;
 use crate::words::Word as _;
@@ -192,14 +193,15 @@ pub(crate) fn read_secrets(
 
 fn insert(to: &Connection, key: &VirtualKey) -> Result<()> {
     to.execute(
-        "INSERT INTO keys (id, name, strategy, may_spend, models, expires_at, revoked_at, created_at, simulated)
-         VALUES (:id, :name, :strategy, :may_spend, :models, :expires_at, :revoked_at, :created_at, :simulated)",
+        "INSERT INTO keys (id, name, strategy, may_spend, models, cache_ttl, expires_at, revoked_at, created_at, simulated)
+         VALUES (:id, :name, :strategy, :may_spend, :models, :cache_ttl, :expires_at, :revoked_at, :created_at, :simulated)",
         named_params! {
             ":id": key.id.0.into_bytes(),
             ":name": key.name.as_str(),
             ":strategy": key.strategy.word(),
             ":may_spend": written(&key.may_spend),
             ":models": serde_json::Value::from(key.models.as_slice()).to_string(),
+            ":cache_ttl": key.cache_ttl.map(Ttl::word),
             ":expires_at": key.expires_at.map(micros),
             ":revoked_at": key.revoked_at.map(micros),
             ":created_at": micros(key.created_at),
@@ -265,6 +267,7 @@ fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Res
         strategy: word(row, "strategy")?,
         may_spend: parsed(row, "may_spend", classes)?,
         models: parsed(row, "models", |text| serde_json::from_str(text).ok())?,
+        cache_ttl: maybe_word(row, "cache_ttl")?,
         expires_at: maybe_instant(row, "expires_at")?,
         revoked_at: maybe_instant(row, "revoked_at")?,
         created_at: instant(row, "created_at")?,

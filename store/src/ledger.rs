@@ -151,7 +151,7 @@ pub(crate) fn write_outcome(to: &Connection, outcome: &Outcome) -> rusqlite::Res
              write_5m = :write_5m, write_1h = :write_1h, web_searches = :web_searches,
              cost = :cost, basis = :basis, prices_as_of = :prices_as_of,
              first_byte_micros = :first_byte_micros, duration_micros = :duration_micros,
-             answer_hash = :answer_hash, answer_bytes = :answer_bytes
+             answer_hash = :answer_hash, answer_bytes = :answer_bytes, cache_edit = :cache_edit
          WHERE attempt = :attempt AND ending IS NULL",
     )?
     .execute(named_params! {
@@ -175,6 +175,7 @@ pub(crate) fn write_outcome(to: &Connection, outcome: &Outcome) -> rusqlite::Res
         ":duration_micros": number(outcome.duration_micros),
         ":answer_hash": outcome.answer_hash,
         ":answer_bytes": number(outcome.answer_bytes),
+        ":cache_edit": outcome.cache_edit.map(|edit| edit.to_string()),
     })?;
     Ok(())
 }
@@ -241,5 +242,6 @@ fn read_ended(row: &Row<'_>) -> rusqlite::Result<Ended> {
             .map(i64::unsigned_abs),
         answer_hash: row.get("answer_hash")?,
         answer_bytes: count(row, "answer_bytes")?,
+        cache_edit: row.get("cache_edit")?,
     })
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use keyreeve_core::cache_ttl::Applied;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::Basis;
 use keyreeve_core::profile::ProfileId;
@@ -123,6 +124,8 @@ pub struct Outcome {
     pub answer_hash: Option<[u8; 32]>,
     /// Length of the answer's body in bytes.
     pub answer_bytes: u64,
+    /// What was done to its cache markers; none where nothing was asked for.
+    pub cache_edit: Option<Applied>,
 }
 
 /// An attempt as the ledger has it.
@@ -172,4 +175,6 @@ pub struct Ended {
     pub answer_hash: Option<[u8; 32]>,
     /// Length of the answer's body in bytes.
     pub answer_bytes: u64,
+    /// What was done to its cache markers, such as `1h:3` or `left: order`; none where nothing was asked for.
+    pub cache_edit: Option<String>,
 }

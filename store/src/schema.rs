@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_bindings.sql"),
     include_str!("../migrations/0005_keys.sql"),
     include_str!("../migrations/0006_attempts.sql"),
+    include_str!("../migrations/0007_cache_ttl.sql"),
     include_str!("../migrations/0008_limits.sql"),
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: each word stands here once and serves both ways; a new variant does not compile without its word.
 
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::price::Basis;
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Provenance};
 use keyreeve_core::select::Reason;
@@ -33,6 +34,16 @@ macro_rules! words {
             }
         }
     };
+}
+
+impl Word for Ttl {
+    fn word(self) -> &'static str {
+        Self::word(self)
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        Self::of(word)
+    }
 }
 
 words!(Auth {

@@ -1,6 +1,7 @@
 //! Profiles and virtual keys, as lists show them.
 
 use jiff::Timestamp;
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{Auth, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::{Known, Policy};
@@ -116,6 +117,8 @@ pub struct KeyView {
     pub may_spend: Vec<&'static str>,
     /// Globs of the models it may ask for; empty: any.
     pub models: Vec<String>,
+    /// The lifetime that its requests' cache markers get: `5m` or `1h`; null: what the configuration says.
+    pub cache_ttl: Option<&'static str>,
     /// After this it is refused.
     pub expires_at: Option<String>,
     /// Since when it is refused for good.
@@ -221,6 +224,7 @@ impl KeyView {
             strategy: key.strategy.name(),
             may_spend: key.may_spend.iter().map(|class| class.name()).collect(),
             models: key.models.clone(),
+            cache_ttl: key.cache_ttl.map(Ttl::word),
             expires_at: key.expires_at.map(|at| at.to_string()),
             revoked_at: key.revoked_at.map(|at| at.to_string()),
             created_at: key.created_at.to_string(),

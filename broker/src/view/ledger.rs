@@ -80,6 +80,9 @@ pub struct AttemptView {
     pub answer_hash: Option<String>,
     /// Length of the answer's body.
     pub answer_bytes: u64,
+    /// What was done to the request's cache markers: `1h:3` where three were edited, `left: order` where none was touched
+    /// and why; null where nothing was asked for.
+    pub cache_edit: Option<String>,
     /// Whether it went to a sandbox.
     pub simulated: bool,
 }
@@ -257,6 +260,7 @@ impl From<&AttemptRow> for AttemptView {
             request_bytes: intent.request_bytes,
             answer_hash: ended.and_then(|ended| ended.answer_hash).map(hex::encode),
             answer_bytes: ended.map_or(0, |ended| ended.answer_bytes),
+            cache_edit: ended.and_then(|ended| ended.cache_edit.clone()),
             simulated: intent.simulated,
         }
     }

@@ -52,6 +52,7 @@ fn a_key_ends_when_it_expires() {
             strategy: Strategy::default(),
             may_spend: Vec::new(),
             models: Vec::new(),
+            cache_ttl: None,
             expires_at: Some(world::now() + SignedDuration::from_secs(seconds)),
             revoked_at: None,
             created_at: world::now(),

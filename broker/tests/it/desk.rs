@@ -131,6 +131,7 @@ fn key_for(profile: ProfileId) -> VirtualKey {
         strategy: Strategy::default(),
         may_spend: Vec::new(),
         models: Vec::new(),
+        cache_ttl: None,
         expires_at: None,
         revoked_at: None,
         created_at: world::now(),

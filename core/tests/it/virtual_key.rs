@@ -24,6 +24,7 @@ fn key(models: &[&str]) -> VirtualKey {
         strategy: Strategy::default(),
         may_spend: Vec::new(),
         models: models.iter().map(ToString::to_string).collect(),
+        cache_ttl: None,
         expires_at: None,
         revoked_at: None,
         created_at: Timestamp::UNIX_EPOCH,

@@ -11,6 +11,7 @@
 mod answers;
 mod attempts;
 mod bodies;
+mod cache_ttl;
 mod conversations;
 mod credentials;
 mod cuts;

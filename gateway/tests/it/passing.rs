@@ -118,7 +118,7 @@ fn the_credential_goes_in_the_header_its_upstream_wants() {
 }
 
 /// An OAuth token that an organization obtained.
-fn organization() -> Setup {
+pub(crate) fn organization() -> Setup {
     Setup {
         secret: Canary::oauth("profile"),
         family: Family::OauthAccess,

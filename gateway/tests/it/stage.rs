@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use keyreeve_broker::Broker;
 use keyreeve_broker::upstream::{Patience, Upstream};
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
@@ -60,6 +61,8 @@ pub(crate) struct Setup {
     /// Another place than the stage's own upstream.
     pub(crate) elsewhere: Option<String>,
     pub(crate) models: &'static [&'static str],
+    /// What the key says of cache markers.
+    pub(crate) cache_ttl: Option<Ttl>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) patience: Patience,
     pub(crate) config: Config,
@@ -86,6 +89,7 @@ impl Default for Setup {
             path: "",
             elsewhere: None,
             models: &[],
+            cache_ttl: None,
             environment: Vec::new(),
             patience: Patience::default(),
             config: Config {
@@ -184,6 +188,7 @@ impl Setup {
             strategy: Strategy::default(),
             may_spend: Vec::new(),
             models: self.models.iter().map(ToString::to_string).collect(),
+            cache_ttl: self.cache_ttl,
             expires_at: None,
             revoked_at: None,
             created_at: world::now(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
 use jiff::Timestamp;
+use keyreeve_core::cache_ttl::{Applied, Ttl};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::price::Basis;
@@ -124,6 +125,7 @@ pub(crate) fn key(number: u128, name: &str, profiles: &[&Profile]) -> VirtualKey
         strategy: Strategy::default(),
         may_spend: Vec::new(),
         models: vec!["claude-*".to_owned()],
+        cache_ttl: Some(Ttl::OneHour),
         expires_at: Some(at(1000)),
         revoked_at: None,
         created_at: at(0),
@@ -180,6 +182,7 @@ pub(crate) fn outcome(number: u128) -> Outcome {
         duration_micros: 2500,
         answer_hash: Some([2; 32]),
         answer_bytes: 20,
+        cache_edit: Some(Applied::Set(Ttl::OneHour, 3)),
     }
 }
 

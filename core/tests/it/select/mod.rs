@@ -67,6 +67,7 @@ fn key(profiles: &[Profile]) -> VirtualKey {
         strategy: Strategy::Ordered,
         may_spend: Vec::new(),
         models: Vec::new(),
+        cache_ttl: None,
         expires_at: None,
         revoked_at: None,
         created_at: at(0),

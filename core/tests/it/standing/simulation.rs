@@ -174,6 +174,7 @@ impl Run {
             strategy: Strategy::default(),
             may_spend: Vec::new(),
             models: Vec::new(),
+            cache_ttl: None,
             expires_at: None,
             revoked_at: None,
             created_at: at(0),

@@ -123,6 +123,7 @@ impl Preparation<'_> {
             strategy: Strategy::default(),
             may_spend: Vec::new(),
             models: Vec::new(),
+            cache_ttl: None,
             expires_at: None,
             revoked_at: None,
             created_at: at,
