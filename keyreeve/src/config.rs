@@ -3,13 +3,15 @@
 //! Invariants: the file holds no secret; an unknown key is a problem, never ignored; no problem quotes a value that looks
 //! like a key. What the values mean is decided in [`crate::settings`].
 
-use keyreeve_core::token::looks_like_a_key;
+use std::collections::BTreeMap;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
-use crate::settings::Problem;
+use crate::settings::{Problem, without_keys};
 
 /// `config.toml` in keyreeve's configuration directory. Precedence: flag, then `KEYREEVE_*` variable, then this file, then
 /// the default.
@@ -27,6 +29,21 @@ pub(crate) struct File {
     pub(crate) ledger: Ledger,
     /// What `serve` logs.
     pub(crate) log: Log,
+    /// The model of `ask`, `check` and the settings of `connect` where none is named. Default: `ask` has `claude-sonnet-5-5`,
+    /// `check` the cheapest.
+    pub(crate) default_model: Option<String>,
+    /// What holds for requests that ask for a model, by its name or by a glob with `*` and `?`. The name itself comes before
+    /// any glob, a longer glob before a shorter one.
+    pub(crate) models: BTreeMap<String, Model>,
+}
+
+/// `[models."claude-opus-5-5"]`
+#[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Model {
+    /// `"5m"` or `"1h"`: the lifetime that the gateway writes into the `cache_control` markers a request has. Only requests
+    /// with an API key are edited. Default: they stay as the client wrote them.
+    pub(crate) cache_ttl: Option<String>,
 }
 
 /// `[serve]`
@@ -88,25 +105,29 @@ pub(crate) fn schema() -> Schema {
     settings.into_generator().into_root_schema_for::<File>()
 }
 
-/// Reads the file's text.
-///
-/// # Errors
-/// Every problem in it: bad syntax alone, or all unknown keys and all values of a wrong type.
-pub(crate) fn read(text: &str) -> Result<File, Vec<Problem>> {
-    let mut table = text
-        .parse::<toml::Table>()
-        .map_err(|error| vec![syntax(text, &error)])?;
+/// Reads the file's text: what is understood of it, and every problem in it: bad syntax alone, or all unknown keys and
+/// all values of a wrong type.
+pub(crate) fn read(text: &str) -> (File, Vec<Problem>) {
     let mut problems = Vec::new();
-    remove_unknown("", &mut table, schema().as_value(), &mut problems);
+    let mut table = match text.parse::<toml::Table>() {
+        Ok(table) => table,
+        Err(error) => return (File::default(), vec![syntax(text, &error)]),
+    };
+    remove_unknown(
+        &mut Vec::new(),
+        &mut table,
+        schema().as_value(),
+        &mut problems,
+    );
     loop {
         match serde_path_to_error::deserialize(toml::Value::Table(table.clone())) {
-            Ok(file) if problems.is_empty() => return Ok(file),
-            Ok::<File, _>(_) => return Err(problems),
+            Ok(file) => return (file, problems),
             Err(error) => {
-                let path = error.path().to_string();
+                let keys = keys(error.path());
+                let path = without_keys(dotted(&keys));
                 problems.push(Problem::of_key(&path, wrong_type(&error.into_inner())));
-                if !remove(&mut table, &path) {
-                    return Err(problems);
+                if !remove(&mut table, &keys) {
+                    return (File::default(), problems);
                 }
             }
         }
@@ -120,50 +141,68 @@ fn syntax(text: &str, error: &toml::de::Error) -> Problem {
         .and_then(|span| text.get(..span.start))
         .unwrap_or_default();
     let line = before.matches('\n').count() + 1;
-    Problem::of_key(&format!("line {line}"), without_keys(error.message()))
+    Problem::of_key(
+        &format!("line {line}"),
+        without_keys(error.message().to_owned()),
+    )
 }
 
+/// What was found and what belongs there; a person's word for a struct is a table.
 fn wrong_type(error: &toml::de::Error) -> String {
-    without_keys(error.message())
+    let message = match error.message().split_once("expected struct ") {
+        Some((found, _)) => format!("{found}expected a table"),
+        None => error.message().to_owned(),
+    };
+    without_keys(message)
 }
 
-fn without_keys(message: &str) -> String {
-    if looks_like_a_key(message) {
-        return "something that looks like a key stands where it cannot".to_owned();
-    }
-    message.to_owned()
+/// The keys that lead to a value; one in a list has those of the list.
+fn keys(path: &Path) -> Vec<String> {
+    let key = |segment: &Segment| match segment {
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => None,
+    };
+    path.iter().map_while(key).collect()
+}
+
+/// Keys as the file has them: quoted where they are not bare.
+pub(crate) fn dotted<K: AsRef<str>>(keys: &[K]) -> String {
+    let is_bare = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
+    let written = keys.iter().map(|key| match key.as_ref() {
+        bare if !bare.is_empty() && bare.bytes().all(is_bare) => bare.to_owned(),
+        quoted => format!("{quoted:?}"),
+    });
+    written.collect::<Vec<_>>().join(".")
 }
 
 /// Takes out what the schema does not know, so that the rest can be judged too.
 fn remove_unknown(
-    path: &str,
+    path: &mut Vec<String>,
     table: &mut toml::Table,
     schema: &Value,
     problems: &mut Vec<Problem>,
 ) {
-    let Some(known) = schema.get("properties").and_then(Value::as_object) else {
-        return;
-    };
+    let known = schema.get("properties").and_then(Value::as_object);
+    // A table that takes any key has one shape for all their values.
+    let any = schema
+        .get("additionalProperties")
+        .filter(|shape| shape.is_object());
     table.retain(|key, value| {
-        let path = if path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{path}.{key}")
-        };
-        match (known.get(key), value) {
-            (Some(schema), toml::Value::Table(inner)) => {
-                remove_unknown(&path, inner, schema, problems);
+        path.push(key.to_owned());
+        let shape = known.and_then(|known| known.get(key)).or(any);
+        match (shape, value) {
+            (Some(shape), toml::Value::Table(inner)) => {
+                remove_unknown(path, inner, shape, problems);
             }
             (Some(_), _) => {}
             (None, _) => {
-                problems.push(Problem::of_key(
-                    &without_keys(&path),
-                    unknown(key, known.keys()),
-                ));
-                return false;
+                let known = known.into_iter().flat_map(serde_json::Map::keys);
+                let place = without_keys(dotted(path));
+                problems.push(Problem::of_key(&place, unknown(key, known)));
             }
         }
-        true
+        path.pop();
+        shape.is_some()
     });
 }
 
@@ -178,16 +217,14 @@ fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> String {
     }
 }
 
-/// Removes the value at a dotted path; says whether there was one.
-fn remove(table: &mut toml::Table, path: &str) -> bool {
-    match path.split_once('.') {
-        None => table
-            .remove(path.split('[').next().unwrap_or(path))
-            .is_some(),
-        Some((head, rest)) => match table.get_mut(head) {
-            Some(toml::Value::Table(inner)) => remove(inner, rest),
-            Some(_) | None => table.remove(head).is_some(),
-        },
+/// Removes the value at the end of these keys; says whether there was one.
+fn remove(table: &mut toml::Table, keys: &[String]) -> bool {
+    let Some((head, rest)) = keys.split_first() else {
+        return false;
+    };
+    match table.get_mut(head) {
+        Some(toml::Value::Table(inner)) if !rest.is_empty() => remove(inner, rest),
+        Some(_) | None => table.remove(head).is_some(),
     }
 }
 
@@ -196,20 +233,25 @@ mod tests {
     use super::*;
 
     fn problems(text: &str) -> Vec<String> {
-        read(text)
-            .unwrap_err()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        read(text).1.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_whole_file_is_read() {
-        let file =
-            read("[serve]\nlisten = '127.0.0.1:1'\n[ledger]\ndurability = 'strict'\n").unwrap();
+        let (file, problems) =
+            read("[serve]\nlisten = '127.0.0.1:1'\n[ledger]\ndurability = 'strict'\n");
         assert_eq!(file.serve.listen.as_deref(), Some("127.0.0.1:1"));
         assert_eq!(file.ledger.durability.as_deref(), Some("strict"));
-        assert_eq!(read("").unwrap(), File::default());
+        assert_eq!(problems, []);
+        assert_eq!(read(""), (File::default(), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_understood_is_there_to_be_judged() {
+        let (file, problems) =
+            read("sreve = 1\n[serve]\nlisten = '127.0.0.1:1'\nallowed_hosts = 5\n");
+        assert_eq!(file.serve.listen.as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(problems.len(), 2);
     }
 
     #[test]
@@ -228,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_any_keys_has_problems_like_any_other() {
+        let text = "[models.'claude-*']\ncache_tl = '1h'\n[models.\"claude-opus-4.5\"]\ncache_ttl = 5\n\
+                    [models]\nhaiku = '1h'\n[models.b]\ncache_ttl = 6\n";
+        assert_eq!(
+            problems(text),
+            [
+                "`models.\"claude-*\".cache_tl`: there is no such setting; did you mean `cache_ttl`?",
+                "`models.b.cache_ttl`: invalid type: integer `6`, expected a string",
+                "`models.\"claude-opus-4.5\".cache_ttl`: invalid type: integer `5`, expected a string",
+                "`models.haiku`: invalid type: string \"1h\", expected a table",
+            ]
+        );
+    }
+
+    #[test]
     fn bad_syntax_names_the_line_and_not_its_text() {
         let found = problems("[serve]\nlisten = [hidden\n");
         assert!(found[0].starts_with("`line 2`"), "{found:?}");
@@ -239,6 +296,9 @@ mod tests {
         let key = ["sk-ant-", "api03-", &"A".repeat(93), "AA"].concat();
         for text in [
             format!("\"{key}\" = 1"),
+            format!("[models.'{key}']\ncache_ttl = 1"),
+            format!("[models]\n'{key}' = 1"),
+            format!("[models.'{key}']\ncache = 1"),
             format!("[log]\nlevel = 1\n[serve]\nlisten = '{key}'\n"),
         ] {
             assert!(!problems(&text).concat().contains("AAAA"), "{text}");

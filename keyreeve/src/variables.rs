@@ -24,6 +24,9 @@ pub(crate) const LEDGER_DURABILITY: &str = "KEYREEVE_LEDGER_DURABILITY";
 /// How much `serve` logs.
 pub(crate) const LOG: &str = "KEYREEVE_LOG";
 
+/// The model that is asked where none is named.
+pub(crate) const DEFAULT_MODEL: &str = "KEYREEVE_DEFAULT_MODEL";
+
 /// The virtual key in settings that `connect` prints. keyreeve never reads it.
 pub(crate) const KEY: &str = "KEYREEVE_KEY";
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use keyreeve_broker::Broker;
 use keyreeve_broker::gather::{Machine, evidence, gather};
 use keyreeve_broker::upstream::{Patience, Upstream};
+use keyreeve_core::cache_ttl::PerModel;
 use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::finding::Evidence;
 use keyreeve_core::price::PriceTable;
@@ -25,7 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use uuid::Uuid;
 
 use crate::ask::Asker;
-use crate::config::{self, File};
+use crate::config;
 use crate::error::{CommandError, Exit};
 use crate::output::Output;
 use crate::places::Places;
@@ -56,6 +57,8 @@ pub(crate) struct Owner {
     pub(crate) broker: Arc<Broker>,
     /// What sends.
     pub(crate) upstream: Upstream,
+    /// The model to ask where none is named, if one is configured.
+    pub(crate) default_model: Option<String>,
 }
 
 /// What was looked at to tell who pays.
@@ -82,11 +85,8 @@ impl World {
     /// # Errors
     /// Exit 2 or 3 with every problem.
     pub(crate) fn settings(&self, places: &Places) -> Result<Settings, CommandError> {
-        let (file, mut problems) = match config_text(places)?.as_deref().map(config::read) {
-            None => (File::default(), Vec::new()),
-            Some(Ok(file)) => (file, Vec::new()),
-            Some(Err(problems)) => (File::default(), problems),
-        };
+        let text = config_text(places)?;
+        let (file, mut problems) = text.as_deref().map(config::read).unwrap_or_default();
         match Settings::resolve(&self.flags, &self.snapshot.environment, &file) {
             Ok(settings) if problems.is_empty() => Ok(settings),
             Ok(_) => Err(problems.into()),
@@ -245,6 +245,7 @@ pub(crate) fn gateway(
             allowed_hosts: settings.allowed_hosts.value.clone(),
             body_budget: settings.body_budget.value,
             throttle_wait: settings.throttle_wait.value,
+            cache_ttl: PerModel::new(settings.cache_ttl.clone()),
             ..keyreeve_gateway::Config::default()
         },
     })
@@ -264,6 +265,7 @@ pub(crate) fn owner(world: &World) -> Result<Owner, CommandError> {
     Ok(Owner {
         broker: Arc::new(broker),
         upstream,
+        default_model: settings.default_model.value,
     })
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Check {
     /// Check every profile
     #[arg(long, conflicts_with = "profiles")]
     pub(crate) all: bool,
-    /// Which model to ask [default: the cheapest of the price table]
+    /// Which model to ask [default: `default_model` of the configuration, else the cheapest of the price table]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 }
@@ -34,9 +34,9 @@ pub(crate) struct Ask {
     /// Who pays; without it, the default profile
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<Name>,
-    /// Which model to ask
-    #[arg(long, value_name = "MODEL", default_value = crate::settings::USUAL_MODEL)]
-    pub(crate) model: String,
+    /// Which model to ask [default: `default_model` of the configuration, else claude-sonnet-5-5]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
     /// At most so many tokens of answer
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_tokens: u64,

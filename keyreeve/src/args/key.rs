@@ -35,7 +35,7 @@ pub(crate) enum Key {
 pub(crate) struct AddKey {
     /// What to call it
     pub(crate) name: Name,
-    /// Take profiles, models, strategy and classes of this key, but for those given here; never its secret or its end
+    /// Take what this key may do, but for what is given here; never its secret or its end
     #[arg(long, value_name = "KEY")]
     pub(crate) like: Option<Name>,
     /// A profile it may use; the first is asked first
@@ -53,6 +53,9 @@ pub(crate) struct AddKey {
     /// A model it may ask for, with * and ? [default: any]
     #[arg(long = "model", short, value_name = "GLOB")]
     pub(crate) models: Vec<String>,
+    /// The lifetime of prompt caches that its requests ask for [default: what the configuration says]
+    #[arg(long, value_name = "TTL", value_enum)]
+    pub(crate) cache_ttl: Option<CacheTtl>,
     /// Refuse it after this: 30d, 12h or 2026-12-31T00:00:00Z
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,
@@ -78,6 +81,17 @@ pub(crate) enum Class {
     Gateway,
     /// A person's subscription: refused, with the reason.
     Plan,
+}
+
+/// How long a prompt cache lives after it was last read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum CacheTtl {
+    /// Five minutes, written at 1.25 times the price of input.
+    #[value(name = "5m")]
+    FiveMinutes,
+    /// One hour, written at twice the price of input.
+    #[value(name = "1h")]
+    OneHour,
 }
 
 /// `key rotate`

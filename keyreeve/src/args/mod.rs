@@ -24,7 +24,7 @@ pub(crate) use ask::{Ask, Check};
 pub(crate) use doctor::Doctor;
 pub(crate) use handing::Handing;
 pub(crate) use import::{Import, ImportFrom};
-pub(crate) use key::{AddKey, Choosing, Class, Connect, Connectable, Key};
+pub(crate) use key::{AddKey, CacheTtl, Choosing, Class, Connect, Connectable, Key};
 pub(crate) use launch::{Env, Exec, Launch, Shell as EnvShell};
 pub(crate) use onboard::{LoginThere, Onboard};
 pub(crate) use payer::{Advise, Bind, Guard, Hook, HookShell, Started, Status, Unbind, Wanted};

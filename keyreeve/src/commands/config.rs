@@ -1,11 +1,13 @@
 //! `config`: where the file is, what holds, and the schema.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::config;
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table};
-use crate::settings::{Config, Layer, Setting};
+use crate::settings::{self, Config, Layer};
 use crate::wiring::World;
 
 #[derive(Serialize)]
@@ -23,7 +25,7 @@ struct Shown {
 
 #[derive(Serialize)]
 struct ShownSetting {
-    key: &'static str,
+    key: Cow<'static, str>,
     value: String,
     from: String,
     variable: Option<&'static str>,
@@ -67,24 +69,24 @@ fn show(world: &World) -> Result<(), CommandError> {
         ("from", Align::Left),
     ]);
     for setting in shown.settings {
-        table.row([setting.key.to_owned(), setting.value, setting.from]);
+        table.row([setting.key.into_owned(), setting.value, setting.from]);
     }
     Ok(world.output.table(&table)?)
 }
 
-fn shown((setting, value, layer): (Setting, String, Layer)) -> ShownSetting {
-    let from = match layer {
+fn shown(shown: settings::Shown) -> ShownSetting {
+    let from = match shown.from {
         Layer::Flag(flag) => flag.to_owned(),
         Layer::Variable(variable) => variable.to_owned(),
         Layer::File(_) => "config.toml".to_owned(),
         Layer::Default => "default".to_owned(),
     };
     ShownSetting {
-        key: setting.key,
-        value,
+        key: shown.key,
+        value: shown.value,
         from,
-        variable: setting.variable,
-        flag: setting.flag,
+        variable: shown.variable,
+        flag: shown.flag,
     }
 }
 

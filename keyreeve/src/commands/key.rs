@@ -81,7 +81,7 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
             .unwrap_or_default(),
         may_spend: given_or(add.may_spend, like.map(|like| &like.may_spend)),
         models: given_or(add.models, like.map(|like| &like.models)),
-        cache_ttl: None,
+        cache_ttl: add.cache_ttl.or(like.and_then(|like| like.cache_ttl)),
         expires_at: add.expires_at,
         revoked_at: None,
         created_at: now(),
@@ -292,6 +292,10 @@ fn show(name: &Name, world: &World) -> Result<(), CommandError> {
         ("strategy", view.strategy.to_owned()),
         ("may spend", may_spend(&view)),
         ("models", or(&view.models.join(", "), "any")),
+        (
+            "cache ttl",
+            or(view.cache_ttl.unwrap_or_default(), "as configured"),
+        ),
         (
             "expires",
             view.expires_at

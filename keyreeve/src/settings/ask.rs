@@ -5,14 +5,14 @@ use keyreeve_core::profile::Name;
 use crate::args;
 use crate::settings::Problem;
 
-/// The model that `ask` asks where none is named.
+/// The model that `ask` asks where none is named and none is configured.
 pub(crate) const USUAL_MODEL: &str = "claude-sonnet-5-5";
 
 /// `check`
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Check {
     pub(crate) which: Which,
-    /// None: the cheapest.
+    /// None: the configured one, else the cheapest.
     pub(crate) model: Option<String>,
 }
 
@@ -31,7 +31,8 @@ pub(crate) struct Ask {
     pub(crate) prompt: Prompt,
     /// None: the default one.
     pub(crate) profile: Option<Name>,
-    pub(crate) model: String,
+    /// None: the configured one, else [`USUAL_MODEL`].
+    pub(crate) model: Option<String>,
     pub(crate) max_tokens: u64,
     pub(crate) system: Option<String>,
 }
@@ -84,7 +85,7 @@ impl Ask {
         Ok(Self {
             prompt,
             profile: typed.profile,
-            model: model(typed.model)?,
+            model: typed.model.map(model).transpose()?,
             max_tokens: typed.max_tokens,
             system: typed.system,
         })

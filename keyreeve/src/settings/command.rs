@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::advise::Use;
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, Name};
 use keyreeve_core::virtual_key::Strategy;
 
 use crate::args;
+use crate::settings::models::is_glob;
 use crate::settings::payer::wanted;
 use crate::settings::when::{Direction, moment, span};
 use crate::settings::{
@@ -116,6 +118,7 @@ pub(crate) struct AddKey {
     pub(crate) may_spend: Vec<BillingClass>,
     /// Empty: those of the other key, if there is one; else any.
     pub(crate) models: Vec<String>,
+    pub(crate) cache_ttl: Option<Ttl>,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -297,6 +300,10 @@ fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> 
         }),
         may_spend,
         models: typed.models,
+        cache_ttl: typed.cache_ttl.map(|ttl| match ttl {
+            args::CacheTtl::FiveMinutes => Ttl::FiveMinutes,
+            args::CacheTtl::OneHour => Ttl::OneHour,
+        }),
         expires_at,
     })
 }
@@ -322,10 +329,6 @@ fn may_spend(typed: &[args::Class], problems: &mut Vec<Problem>) -> Vec<BillingC
         }
     }
     classes
-}
-
-fn is_glob(word: &str) -> bool {
-    !word.is_empty() && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_graphic())
 }
 
 fn whose(typed: args::Handing) -> Whose {

@@ -83,7 +83,8 @@ mod tests {
                 pass_through: flags.iter().map(ToString::to_string).collect(),
                 ..Flags::default()
             };
-            let file = crate::config::read(file).unwrap();
+            let (file, problems) = crate::config::read(file);
+            assert_eq!(problems, []);
             let settings = Settings::resolve(&flags, &environment, &file).unwrap();
             let got = settings.pass_through;
             assert_eq!((got.value, got.from), (expected, from));

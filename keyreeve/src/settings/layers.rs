@@ -3,6 +3,7 @@
 use keyreeve_core::snapshot::Environment;
 
 use crate::settings::Problem;
+use crate::settings::problem::without_keys;
 
 /// A setting's names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +55,11 @@ impl Layers {
     /// The problems found, if any.
     pub(super) fn into_problems(self) -> Option<Vec<Problem>> {
         (!self.problems.is_empty()).then_some(self.problems)
+    }
+
+    /// Remembers a problem of a setting that has no layers.
+    pub(super) fn note(&mut self, problem: Problem) {
+        self.problems.push(problem);
     }
 
     /// Parses a list; in the environment its words are separated by commas.
@@ -115,7 +121,7 @@ impl Layers {
         match parsed {
             Ok(value) => Some(value),
             Err(why) => {
-                let text = format!("`{word}` {why}");
+                let text = without_keys(format!("`{word}` {why}"));
                 self.problems
                     .push(Problem::of_layer(spoken.from, spoken.setting.key, text));
                 None

@@ -10,11 +10,13 @@ mod flags;
 mod import;
 mod launch;
 mod layers;
+mod models;
 mod onboard;
 mod payer;
 mod plan;
 mod problem;
 mod profile;
+mod shown;
 mod statusline;
 mod when;
 
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 use std::slice;
 use std::time::Duration;
 
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::snapshot::Environment;
 use keyreeve_gateway::{Listen, USUAL_PORT, USUAL_THROTTLE_WAIT};
 use keyreeve_store::Durability;
@@ -37,8 +40,9 @@ pub(crate) use layers::{Layer, Setting, Sourced};
 pub(crate) use onboard::{Onboard, Trial, Way};
 pub(crate) use payer::{Bind, Detail, ExitTells, Guard, HookShell, Status};
 pub(crate) use plan::{Consent, PlanToken};
-pub(crate) use problem::Problem;
+pub(crate) use problem::{Problem, without_keys};
 pub(crate) use profile::{AddProfile, Profile, SecretFrom};
+pub(crate) use shown::Shown;
 pub(crate) use statusline::{Statusline, Trouble};
 
 use crate::args;
@@ -70,6 +74,10 @@ pub(crate) struct Settings {
     pub(crate) durability: Sourced<Durability>,
     /// How much `serve` logs.
     pub(crate) log: Sourced<LogLevel>,
+    /// The model of `ask`, `check` and `connect` where none is named.
+    pub(crate) default_model: Sourced<Option<String>>,
+    /// Lifetimes of caches by globs of models: the file's alone.
+    pub(crate) cache_ttl: Vec<(String, Ttl)>,
 }
 
 /// How much `serve` logs.
@@ -126,6 +134,12 @@ const DURABILITY: Setting = Setting {
 const LOG: Setting = Setting {
     key: "log.level",
     variable: Some(variables::LOG),
+    flag: None,
+};
+/// No flag of its own: each command that asks has its `--model`.
+const DEFAULT_MODEL: Setting = Setting {
+    key: "default_model",
+    variable: Some(variables::DEFAULT_MODEL),
     flag: None,
 };
 
@@ -196,58 +210,14 @@ impl Settings {
                 Durability::Process,
             ),
             log: layers.one(one(LOG, &file.log.level), log_level, LogLevel::Info),
+            default_model: layers.one(
+                one(DEFAULT_MODEL, &file.default_model),
+                models::default_model,
+                None,
+            ),
+            cache_ttl: models::cache_ttls(&file.models, &mut layers),
         };
         layers.into_problems().map_or(Ok(settings), Err)
-    }
-
-    /// Each setting's name, value and where that came from, for `config show`.
-    pub(crate) fn shown(&self) -> Vec<(Setting, String, Layer)> {
-        let list = |words: Vec<String>| {
-            if words.is_empty() {
-                "none".to_owned()
-            } else {
-                words.join(", ")
-            }
-        };
-        let file = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .map_or_else(|| "none".to_owned(), |path| path.display().to_string())
-        };
-        vec![
-            (LISTEN, place_name(self.listen.value), self.listen.from),
-            (
-                ALLOWED_HOSTS,
-                list(self.allowed_hosts.value.clone()),
-                self.allowed_hosts.from,
-            ),
-            (
-                BODY_BUDGET,
-                (self.body_budget.value / MIB).to_string(),
-                self.body_budget.from,
-            ),
-            (
-                THROTTLE_WAIT,
-                self.throttle_wait.value.as_secs().to_string(),
-                self.throttle_wait.from,
-            ),
-            (
-                PASS_THROUGH,
-                (self.pass_through.value == Passing::On).to_string(),
-                self.pass_through.from,
-            ),
-            (CA_FILE, file(&self.ca_file.value), self.ca_file.from),
-            (
-                PRICES_FILE,
-                file(&self.prices_file.value),
-                self.prices_file.from,
-            ),
-            (
-                DURABILITY,
-                durability_name(self.durability.value).to_owned(),
-                self.durability.from,
-            ),
-            (LOG, self.log.value.name().to_owned(), self.log.from),
-        ]
     }
 }
 
@@ -360,7 +330,7 @@ mod tests {
             listen: flags.iter().map(|&flag| flag.to_owned()).collect(),
             ..Flags::default()
         };
-        let file = crate::config::read(file).unwrap();
+        let file = crate::config::read(file).0;
         Settings::resolve(
             &flags,
             &Environment::from_pairs(variables.iter().copied()),
@@ -425,15 +395,20 @@ mod tests {
         let schema = crate::config::schema();
         let mut published = Vec::new();
         for (section, shape) in schema.as_value()["properties"].as_object().unwrap() {
-            for key in shape["properties"].as_object().unwrap().keys() {
-                published.push(format!("{section}.{key}"));
+            let of_any_key = &shape["additionalProperties"]["properties"];
+            match (shape["properties"].as_object(), of_any_key.as_object()) {
+                (Some(keys), _) => {
+                    published.extend(keys.keys().map(|key| format!("{section}.{key}")));
+                }
+                (None, Some(keys)) => {
+                    published.extend(keys.keys().map(|key| format!("{section}.\"*\".{key}")));
+                }
+                (None, None) => published.push(section.clone()),
             }
         }
-        let shown = resolve(&[], &[], "").unwrap().shown();
-        let mut resolved: Vec<_> = shown
-            .iter()
-            .map(|(setting, ..)| setting.key.to_owned())
-            .collect();
+        let file = "[models.'*']\ncache_ttl = '1h'";
+        let shown = resolve(&[], &[], file).unwrap().shown();
+        let mut resolved: Vec<_> = shown.iter().map(|it| it.key.to_string()).collect();
         published.sort();
         resolved.sort();
         assert_eq!(published, resolved);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use keyreeve_core::token::looks_like_a_key;
+
 use crate::error::{CommandError, Exit};
 use crate::settings::Layer;
 
@@ -63,6 +65,14 @@ impl Problem {
     fn is_in_the_file(&self) -> bool {
         matches!(self.place, Place::Key(_))
     }
+}
+
+/// A text about something that was written where no key belongs; none of it is repeated where one seems to be in it.
+pub(crate) fn without_keys(text: String) -> String {
+    if looks_like_a_key(&text) {
+        return "something that looks like a key stands where it cannot".to_owned();
+    }
+    text
 }
 
 impl fmt::Display for Problem {

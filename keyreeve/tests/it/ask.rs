@@ -6,8 +6,9 @@ use keyreeve_testkit::sandbox::Sandbox;
 use keyreeve_testkit::upstream::{Scripted, Step, reply};
 use serde_json::{Value, json};
 
-use crate::case::{Case, check};
+use crate::case::{Case, check, ends};
 use crate::check::add_profile;
+use crate::errors::configure;
 
 fn event(event: &Value) -> Vec<u8> {
     let kind = event["type"].as_str().unwrap();
@@ -90,6 +91,32 @@ fn what_is_typed_is_what_is_asked() {
     });
     assert_eq!(body, expected);
     check("ask_nothing", &case, &case.feed(&["ask"], " \n"));
+}
+
+#[test]
+fn the_default_model_is_asked_where_none_is_named() {
+    let case = Case::new();
+    let upstream = answering(stream(&["yes"]));
+    add_profile(&case, "work", &upstream.base_url(), &[]);
+    configure(&case, "default_model = 'claude-opus-5-5'\n");
+    for arguments in [
+        &["ask", "hi"][..],
+        &["check"],
+        &["ask", "hi", "--model", "claude-haiku-5-5"],
+        &["check", "--model", "claude-haiku-5-5"],
+    ] {
+        let _answered_or_not = case.run(arguments);
+    }
+    let mut ask = case.command(&["ask", "hi"]);
+    ask.env("KEYREEVE_DEFAULT_MODEL", "claude-sonnet-5");
+    ends(case.home.run(&mut ask), 0);
+    let asked: Vec<_> = upstream
+        .requests()
+        .iter()
+        .map(|request| serde_json::from_slice::<Value>(&request.body).unwrap()["model"].clone())
+        .collect();
+    let (opus, haiku) = ("claude-opus-5-5", "claude-haiku-5-5");
+    assert_eq!(asked, [opus, opus, haiku, haiku, "claude-sonnet-5"]);
 }
 
 #[test]

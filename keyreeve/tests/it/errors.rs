@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use crate::case::{Case, check, ends};
 
 /// Writes a configuration file, as a person would.
-fn configure(case: &Case, text: &str) {
+pub(crate) fn configure(case: &Case, text: &str) {
     let folder = case.home.keyreeve_home().join("config");
     fs::DirBuilder::new()
         .recursive(true)
@@ -47,7 +47,8 @@ fn the_configuration_is_wrong_and_all_of_it_is_said() {
     let case = Case::new();
     configure(
         &case,
-        "[serve]\nlisten = 5\nlsten = 1\n[ledger]\ndurability = 'maybe'\n",
+        "default_model = 'a b'\n[serve]\nlisten = 5\nlsten = 1\n[ledger]\ndurability = 'maybe'\n\
+         [models.'claude-opus-*']\ncache_ttl = '2h'\ncache_tl = '1h'\n[models.'claude 5']\n",
     );
     let mut command = case.command(&["profile", "list"]);
     command.env("KEYREEVE_LOG", "loud");
@@ -65,7 +66,11 @@ fn there_is_no_place_to_keep_anything() {
 #[test]
 fn config_show_names_the_layer() {
     let case = Case::new();
-    configure(&case, "[serve]\nallowed_hosts = ['gateway.internal']\n");
+    configure(
+        &case,
+        "default_model = 'claude-haiku-5-5'\n[serve]\nallowed_hosts = ['gateway.internal']\n\
+         [models.\"claude-opus-*\"]\ncache_ttl = '1h'\n",
+    );
     let mut command = case.command(&["config", "show"]);
     command.env("KEYREEVE_LISTEN", "127.0.0.1:9000");
     check("config_show", &case, &case.home.run(&mut command));

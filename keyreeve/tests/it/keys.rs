@@ -144,6 +144,8 @@ fn json_has_the_key_once() {
         "claude-*",
         "--expires",
         "30d",
+        "--cache-ttl",
+        "1h",
         "--json",
     ];
     let made = case.run(&arguments).expect_code(0).json();
@@ -161,6 +163,11 @@ fn json_has_the_key_once() {
         .json();
     assert!(shown.get("key").is_none(), "{shown}");
     assert_eq!(shown["name"], "ci");
+    assert_eq!(shown["cache_ttl"], "1h");
+    let listed = case.run(&["key", "list", "--json"]).expect_code(0).json();
+    assert_eq!(listed["keys"][0]["cache_ttl"], "1h");
+    let told = case.run(&["key", "show", "ci"]).expect_code(0);
+    assert!(told.stdout.contains("cache ttl    1h"), "{}", told.stdout);
 }
 
 #[test]
@@ -231,6 +238,23 @@ fn the_curl_line_asks_for_a_model_that_the_key_may_have() {
         let add = ["key", "add", name, "--profile", "work"];
         ends(case.run(&[&add[..], models].concat()), 0);
         let told = case.run(&["connect", "curl", "--key", name]).expect_code(0);
+        let asked = format!("\"model\":\"{expected}\"");
+        assert!(told.stdout.contains(&asked), "{name}: {}", told.stdout);
+    }
+}
+
+#[test]
+fn the_curl_line_asks_for_the_default_model_where_the_key_may_have_it() {
+    let (case, _) = Case::with_profile();
+    for (name, models, expected) in [
+        ("any", &[][..], "claude-opus-5"),
+        ("haiku", &["--model", "claude-haiku-*"], "claude-haiku-5-5"),
+    ] {
+        let add = ["key", "add", name, "--profile", "work"];
+        ends(case.run(&[&add[..], models].concat()), 0);
+        let mut connect = case.command(&["connect", "curl", "--key", name]);
+        connect.env("KEYREEVE_DEFAULT_MODEL", "claude-opus-5");
+        let told = case.home.run(&mut connect).expect_code(0);
         let asked = format!("\"model\":\"{expected}\"");
         assert!(told.stdout.contains(&asked), "{name}: {}", told.stdout);
     }

@@ -9,6 +9,7 @@
 mod ask;
 mod bi_01;
 mod bi_02;
+mod cache_ttl;
 mod case;
 mod check;
 mod co_01;

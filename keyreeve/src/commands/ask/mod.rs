@@ -20,7 +20,7 @@ use super::serve::signal;
 use super::{check, profile, usage};
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, to_the_minute};
-use crate::settings::{Ask, Prompt};
+use crate::settings::{Ask, Prompt, USUAL_MODEL};
 use crate::wiring::{self, Owner, World, runtime};
 
 /// No question is longer than the API takes (docs/facts.md#endpoints).
@@ -33,7 +33,8 @@ pub(super) fn run(ask: &Ask, world: &World) -> Result<(), CommandError> {
     let store = owner.broker.store();
     let policy = store.policy()?;
     let profile = profile::meant(&policy, ask.profile.as_ref())?;
-    let body = body(ask, &prompt(&ask.prompt)?);
+    let model = ask.model.as_deref().or(owner.default_model.as_deref());
+    let body = body(ask, model.unwrap_or(USUAL_MODEL), &prompt(&ask.prompt)?);
     let answered = runtime()?.block_on(async {
         let stop = signal::nth(1)?;
         let answered = tokio::select! {
@@ -103,9 +104,9 @@ fn standard_input() -> Result<String, CommandError> {
     String::from_utf8(bytes).map_err(|error| failed(&error.utf8_error()))
 }
 
-fn body(ask: &Ask, prompt: &str) -> Value {
+fn body(ask: &Ask, model: &str, prompt: &str) -> Value {
     let mut body = json!({
-        "model": ask.model,
+        "model": model,
         "max_tokens": ask.max_tokens,
         "stream": true,
         "messages": [{ "role": "user", "content": prompt }],

@@ -120,10 +120,16 @@ async fn all(
 }
 
 impl Checker {
-    /// Makes what asks; without a model, the cheapest is asked.
+    /// Makes what asks; without a model, the configured one is asked, else the cheapest.
     fn new(model: Option<String>, world: &World) -> Result<Self, CommandError> {
-        let Owner { broker, upstream } = wiring::owner(world)?;
-        let model = model.unwrap_or_else(|| broker.prices().cheapest().to_owned());
+        let Owner {
+            broker,
+            upstream,
+            default_model,
+        } = wiring::owner(world)?;
+        let model = model
+            .or(default_model)
+            .unwrap_or_else(|| broker.prices().cheapest().to_owned());
         Ok(Self {
             broker,
             upstream,

@@ -41,7 +41,8 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
         .transpose()?;
     let base_url = gateway_url(&places, &settings, world);
     let prices = crate::wiring::prices(&settings)?;
-    let model = snippets::model_for(key, &prices);
+    let configured = settings.default_model.value.as_deref();
+    let model = snippets::model_for(key, configured, &prices);
     let snippet = of(connect.client, &base_url, model);
     match (world.output.format(), &given) {
         (Format::Human, Some(secret)) => world.output.reveal(&snippet.template, secret)?,

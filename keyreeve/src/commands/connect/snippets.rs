@@ -10,11 +10,16 @@ use crate::variables;
 /// A model that every key without a list of its own may ask for, and cheap.
 const MODEL: &str = "claude-haiku-5-5";
 
-/// Finds a model that a key may ask for: the usual one, else the first one priced, else the first one it names whole.
-pub(super) fn model_for<'a>(key: &'a VirtualKey, prices: &'a PriceTable) -> Option<&'a str> {
+/// Finds a model that a key may ask for: the configured one, else the usual one, else the first one priced, else the first one it names whole.
+pub(super) fn model_for<'a>(
+    key: &'a VirtualKey,
+    configured: Option<&'a str>,
+    prices: &'a PriceTable,
+) -> Option<&'a str> {
     let named = key.models.iter().map(String::as_str);
-    [MODEL]
+    configured
         .into_iter()
+        .chain([MODEL])
         .chain(prices.models().map(|(id, _)| id))
         .chain(named.filter(|model| !model.contains(['*', '?'])))
         .find(|model| key.may_ask(model))

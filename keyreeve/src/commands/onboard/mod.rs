@@ -90,6 +90,7 @@ fn set_up(
                 name: name.clone(),
                 profiles: vec![profile.name.clone()],
                 models: Vec::new(),
+                cache_ttl: None,
                 expires_at: None,
             };
             let secret = key::make(add, &store)?;
