@@ -244,7 +244,7 @@ fn the_curl_line_asks_for_a_model_that_the_key_may_have() {
 }
 
 #[test]
-fn the_curl_line_asks_for_the_default_model_where_the_key_may_have_it() {
+fn settings_name_the_default_model_where_the_key_may_have_it() {
     let (case, _) = Case::with_profile();
     for (name, models, expected) in [
         ("any", &[][..], "claude-opus-5"),
@@ -252,11 +252,20 @@ fn the_curl_line_asks_for_the_default_model_where_the_key_may_have_it() {
     ] {
         let add = ["key", "add", name, "--profile", "work"];
         ends(case.run(&[&add[..], models].concat()), 0);
-        let mut connect = case.command(&["connect", "curl", "--key", name]);
-        connect.env("KEYREEVE_DEFAULT_MODEL", "claude-opus-5");
-        let told = case.home.run(&mut connect).expect_code(0);
+        let connect = |client| {
+            let mut connect = case.command(&["connect", client, "--key", name]);
+            connect.env("KEYREEVE_DEFAULT_MODEL", "claude-opus-5");
+            case.home.run(&mut connect).expect_code(0).stdout
+        };
+        let (curl, claude) = (connect("curl"), connect("claude-code"));
         let asked = format!("\"model\":\"{expected}\"");
-        assert!(told.stdout.contains(&asked), "{name}: {}", told.stdout);
+        assert!(curl.contains(&asked), "{name}: {curl}");
+        let may_have_it = expected == "claude-opus-5";
+        assert_eq!(
+            claude.contains(" ANTHROPIC_MODEL=\"claude-opus-5\" "),
+            may_have_it,
+            "{claude}"
+        );
     }
 }
 

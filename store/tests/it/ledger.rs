@@ -64,6 +64,7 @@ fn an_attempt_comes_back_as_it_was_told() {
         (ended.answer_hash, ended.answer_bytes),
         (told.answer_hash, told.answer_bytes)
     );
+    assert_eq!(ended.cache_edit.as_deref(), Some("1h:3"));
 }
 
 #[test]

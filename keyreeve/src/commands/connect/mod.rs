@@ -10,7 +10,7 @@ use keyreeve_core::virtual_key::Presented;
 use keyreeve_gateway::Listen;
 use serde::Serialize;
 
-pub(super) use snippets::of;
+pub(super) use snippets::{Model, of};
 
 use super::key;
 use crate::ask::{Question, Typed};

@@ -10,19 +10,44 @@ use crate::variables;
 /// A model that every key without a list of its own may ask for, and cheap.
 const MODEL: &str = "claude-haiku-5-5";
 
+/// The model that settings name.
+#[derive(Clone, Copy)]
+pub(in crate::commands) enum Model<'a> {
+    /// The one that is configured: every client that can be told is told.
+    Configured(&'a str),
+    /// Any, for a request that must name one.
+    Example(&'a str),
+}
+
+impl Model<'static> {
+    /// Where nothing else is known.
+    pub(in crate::commands) const USUAL: Self = Self::Example(MODEL);
+}
+
+impl<'a> Model<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Configured(name) | Self::Example(name) => name,
+        }
+    }
+}
+
 /// Finds a model that a key may ask for: the configured one, else the usual one, else the first one priced, else the first one it names whole.
 pub(super) fn model_for<'a>(
     key: &'a VirtualKey,
     configured: Option<&'a str>,
     prices: &'a PriceTable,
-) -> Option<&'a str> {
+) -> Model<'a> {
+    if let Some(model) = configured.filter(|model| key.may_ask(model)) {
+        return Model::Configured(model);
+    }
     let named = key.models.iter().map(String::as_str);
-    configured
+    [MODEL]
         .into_iter()
-        .chain([MODEL])
         .chain(prices.models().map(|(id, _)| id))
         .chain(named.filter(|model| !model.contains(['*', '?'])))
         .find(|model| key.may_ask(model))
+        .map_or(Model::USUAL, Model::Example)
 }
 
 /// Settings for a client.
@@ -50,16 +75,16 @@ impl Snippet {
 }
 
 /// Writes the settings for a client: one line each, ready to paste.
-pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Option<&str>) -> Snippet {
+pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Model<'_>) -> Snippet {
     let name = variables::KEY;
-    let model = model.unwrap_or(MODEL);
     match client {
         Connectable::Curl => Snippet {
             client: "curl",
             template: format!(
                 "curl -N {base_url}/v1/messages -H \"x-api-key: {KEY_MARK}\" -H 'anthropic-version: 2023-06-01' \
-                 -H 'content-type: application/json' -d '{{\"model\":\"{model}\",\"max_tokens\":256,\"stream\":true,\
-                 \"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
+                 -H 'content-type: application/json' -d '{{\"model\":\"{}\",\"max_tokens\":256,\"stream\":true,\
+                 \"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
+                model.name()
             ),
             variable: format!("${name}"),
             before_variable: "",
@@ -85,8 +110,12 @@ pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Option
             // As ANTHROPIC_API_KEY the key would also be sent to the vendor, on calls that ignore the base URL.
             template: format!(
                 "env -u ANTHROPIC_API_KEY CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1 \
-                 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 ANTHROPIC_BASE_URL={base_url} \
-                 ANTHROPIC_AUTH_TOKEN=\"{KEY_MARK}\" claude"
+                 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 {}ANTHROPIC_BASE_URL={base_url} \
+                 ANTHROPIC_AUTH_TOKEN=\"{KEY_MARK}\" claude",
+                match model {
+                    Model::Configured(name) => format!("ANTHROPIC_MODEL=\"{name}\" "),
+                    Model::Example(_) => String::new(),
+                }
             ),
             variable: format!("\"${name}\""),
             before_variable: "",
@@ -126,7 +155,7 @@ mod tests {
                 "8484/passthrough ANTHROPIC_CUSTOM_HEADERS=\"x-keyreeve-key: $KEYREEVE_KEY\" claude",
             ),
         ] {
-            let snippet = of(client, "http://127.0.0.1:8484", None);
+            let snippet = of(client, "http://127.0.0.1:8484", Model::USUAL);
             let text = snippet.with_variable();
             assert!(text.contains(expected), "{text}");
             assert!(!text.contains(KEY_MARK), "{text}");

@@ -92,7 +92,7 @@ impl Ready {
 
     /// What a person reads first: each line to paste stands alone, so that it can be taken whole.
     fn lines_to_paste(&self) -> String {
-        let snippet = |client| connect::of(client, &self.address, None).template;
+        let snippet = |client| connect::of(client, &self.address, connect::Model::USUAL).template;
         format!(
             "address      {}\nkey          {KEY_MARK}\nstatus page  {}\n\n{}\n\n{}\n\n{}",
             self.address,
