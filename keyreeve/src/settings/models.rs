@@ -1,6 +1,6 @@
 //! What the configuration says of models: which one is asked where none is named, and what holds for each.
 //!
-//! Invariant: a model's name here can stand in a shell line and in JSON as it is.
+//! Invariant: the default model's name can stand in a shell line, within quotes, and in JSON as it is.
 
 use std::collections::BTreeMap;
 
@@ -25,12 +25,11 @@ pub(super) fn cache_ttls(
         let Some(word) = &model.cache_ttl else {
             continue;
         };
-        match Ttl::of(word) {
-            Some(ttl) => ttls.push((glob.clone(), ttl)),
-            None => {
-                let text = without_keys(format!("`{word}` must be 5m or 1h"));
-                layers.note(Problem::of_key(&cache_ttl_of(glob), text));
-            }
+        if let Some(ttl) = Ttl::of(word) {
+            ttls.push((glob.clone(), ttl));
+        } else {
+            let text = without_keys(format!("`{word}` must be 5m or 1h"));
+            layers.note(Problem::of_key(&cache_ttl_of(glob), text));
         }
     }
     ttls

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub(super) enum Json {
     Written(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {
