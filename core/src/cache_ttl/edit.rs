@@ -27,8 +27,8 @@ pub enum Edit {
 /// ```
 /// use keyreeve_core::cache_ttl::{Edit, Ttl, edit};
 ///
-/// let body = br#"{"system": [{"type": "text", "text": "…", "cache_control": {"type": "ephemeral"}}]}"#;
-/// let expected = r#"{"system": [{"type": "text", "text": "…", "cache_control": {"type": "ephemeral","ttl":"1h"}}]}"#;
+/// let body = br#"{"system": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]}"#;
+/// let expected = r#"{"system": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral","ttl":"1h"}}]}"#;
 /// let Edit::Edited { body, markers } = edit(body, Ttl::OneHour) else {
 ///     panic!("there is a marker to edit")
 /// };

@@ -90,7 +90,7 @@ fn block(levels: u32) -> BoxedStrategy<Json> {
             ),
             member("text", written()),
             member("input", decoy()),
-            member("content", decoy()),
+            member("content", prop_oneof![decoy(), array(decoy())]),
             member("cache_control", marker()),
         ])
     };
