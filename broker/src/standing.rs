@@ -26,6 +26,8 @@ pub(crate) struct Attempt {
     scopes: Scopes,
     origin: Origin,
     kept: Kept,
+    /// When the secret was last replaced.
+    rotated_at: Option<Timestamp>,
     asked_at: Timestamp,
     /// Whether all was ready when it was leased: then a success says nothing new.
     all_was_ready: bool,
@@ -92,6 +94,7 @@ impl Attempt {
             },
             origin: profile.base_url.origin().clone(),
             kept: kept(&profile.source),
+            rotated_at: profile.rotated_at,
             asked_at: asked.at,
             all_was_ready: standings.all_ready(),
             declared: Declared::AsItIs,
@@ -243,7 +246,10 @@ impl Broker {
     fn for_the_credential(&self, attempt: &Attempt, verdict: Verdict) -> Verdict {
         match attempt.declared {
             Declared::APlan => Verdict::plan_behind_key(),
-            Declared::AsItIs => self.refused.hear(attempt.scopes.profile, verdict),
+            Declared::AsItIs => {
+                let secret = (attempt.scopes.profile, attempt.rotated_at);
+                self.refused.hear(secret, verdict)
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 //! whatever it is asked for.
 
 use keyreeve_core::limits::{Amount, Seen, State, Subject};
+use keyreeve_core::profile::Profile;
+use keyreeve_core::secret::Secret;
 use keyreeve_core::standing::{Act, Scope, Standing, act};
 use keyreeve_os::world;
 use keyreeve_testkit::upstream::{Received, Step, reply};
@@ -230,6 +232,26 @@ fn the_third_refusal_in_a_row_that_nobody_explains_blocks() {
         "{text}"
     );
     assert_eq!(stage.upstream.requests().len(), 3);
+}
+
+#[test]
+fn a_new_secret_is_not_counted_with_the_old_one() {
+    let stage = stage(|_| forbidden());
+    stage.post(ASK);
+    stage.post(ASK);
+    let secret = Secret::new(stage.secret.value().to_owned());
+    let rotated = Profile {
+        rotated_at: Some(world::now()),
+        ..stage.profile.clone()
+    };
+    stage.store.rotate_profile(&rotated, &secret).unwrap();
+    for _ in 0..2 {
+        stage.post(ASK);
+    }
+    assert_eq!(stage.upstream.requests().len(), 4);
+    assert!(stage.store.known().unwrap().standings.all_ready());
+    stage.post(ASK);
+    assert!(!stage.store.known().unwrap().standings.all_ready());
 }
 
 #[test]
