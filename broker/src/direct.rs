@@ -25,6 +25,14 @@ pub enum DirectError {
         /// Its name.
         profile: String,
     },
+    /// An answer showed the profile to be a plan login (`docs/answers/plan_behind_key.md`).
+    #[error(
+        "the answers of profile `{profile}` show that it is a plan login, and those are handed to Claude Code alone"
+    )]
+    ShownPlan {
+        /// Its name.
+        profile: String,
+    },
     /// The secret could not be had.
     #[error("the secret of profile `{profile}` cannot be had")]
     Source {
@@ -43,8 +51,11 @@ impl Broker {
     /// See [`DirectError`].
     pub async fn direct(self: &Arc<Self>, profile: &Profile) -> Result<Credential, DirectError> {
         let name = profile.name.to_string();
-        if profile.is_plan_login() || self.has_shown_a_plan(profile) {
+        if profile.is_plan_login() {
             return Err(DirectError::PlanLogin { profile: name });
+        }
+        if self.has_shown_a_plan(profile) {
+            return Err(DirectError::ShownPlan { profile: name });
         }
         match profile.handing {
             Handing::Leased => Err(DirectError::Leased { profile: name }),

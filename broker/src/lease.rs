@@ -95,6 +95,14 @@ pub enum LeaseError {
         #[source]
         source: inject::Refusal,
     },
+    /// An answer showed the profile to be a plan login (`docs/answers/plan_behind_key.md`).
+    #[error(
+        "the answers of profile {profile} show that it is a plan login, and those are used by Claude Code alone"
+    )]
+    ShownPlan {
+        /// Which profile.
+        profile: String,
+    },
     /// The ledger cannot take the intent: nothing is sent without a record.
     #[error("the ledger cannot be written")]
     Ledger(#[source] keyreeve_store::Error),
@@ -184,7 +192,9 @@ impl Broker {
         }
         let known = self.store.known().map_err(LeaseError::Ledger)?;
         if shown_a_plan(&known.standings, profile.id) {
-            return Err(refused(profile, inject::Refusal::PlanLogin));
+            return Err(LeaseError::ShownPlan {
+                profile: profile.name.to_string(),
+            });
         }
         let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
         let holder = Holder {

@@ -224,6 +224,10 @@ impl From<LeaseError> for CommandError {
                 Exit::Credential,
                 Some(format!("keyreeve profile rotate {profile}")),
             ),
+            LeaseError::ShownPlan { profile } => (
+                Exit::Policy,
+                Some(format!("keyreeve profile show {profile}")),
+            ),
             LeaseError::Ledger(_) | LeaseError::LedgerClosed => (Exit::Store, None),
             LeaseError::Randomness => (Exit::Failed, None),
         };
@@ -284,6 +288,9 @@ impl From<DirectError> for CommandError {
                 Exit::Policy,
                 format!("keyreeve exec --profile {profile} -- claude"),
             ),
+            DirectError::ShownPlan { profile } => {
+                (Exit::Policy, format!("keyreeve profile show {profile}"))
+            }
             DirectError::Source { profile, .. } => {
                 (Exit::Credential, format!("keyreeve profile show {profile}"))
             }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keyreeve_broker::{DirectError, LeaseError};
-use keyreeve_core::inject::Refusal;
 use keyreeve_core::limits::{Amount, Limit, Share, State, Subject, Told, read};
 use keyreeve_core::profile::{Handing, Profile, Source};
 use keyreeve_core::select::NoProfile;
@@ -106,19 +105,10 @@ async fn what_showed_itself_to_be_a_plan_is_neither_leased_nor_handed_out() {
         "{refused:?}"
     );
     let own = desk.broker.lease_own(&direct, ask()).await.err().unwrap();
-    assert!(
-        matches!(
-            own,
-            LeaseError::Refused {
-                source: Refusal::PlanLogin,
-                ..
-            }
-        ),
-        "{own:?}"
-    );
+    assert!(matches!(own, LeaseError::ShownPlan { .. }), "{own:?}");
     let handed = desk.broker.direct(&direct).await.err().unwrap();
     assert!(
-        matches!(handed, DirectError::PlanLogin { .. }),
+        matches!(handed, DirectError::ShownPlan { .. }),
         "{handed:?}"
     );
     // The answer in which it showed ends well, and that takes nothing back.

@@ -29,7 +29,9 @@ pub(super) fn shape(error: &LeaseError) -> Shape {
         LeaseError::NoProfile(none) => return no_profile(none),
         LeaseError::Source { source, .. } if source.may_pass() => (503, API, "no_secret", Soon),
         LeaseError::Source { .. } => (503, API, "no_secret", Pointless),
-        LeaseError::Refused { .. } => (403, PERMISSION, "credential_refused", Pointless),
+        LeaseError::Refused { .. } | LeaseError::ShownPlan { .. } => {
+            (403, PERMISSION, "credential_refused", Pointless)
+        }
         LeaseError::Ledger(_) | LeaseError::LedgerClosed => (503, API, "ledger_unavailable", Soon),
         LeaseError::Randomness => (503, API, "no_randomness", Soon),
     };
@@ -45,6 +47,7 @@ pub(super) fn text(error: &LeaseError) -> String {
         LeaseError::NotAllowed(NotAllowed::Refused(refused)) => refused.to_string(),
         LeaseError::NoProfile(none) => why_none(none),
         LeaseError::Refused { source, .. } => source.to_string(),
+        LeaseError::ShownPlan { .. } => error.to_string(),
         LeaseError::Source { profile, .. } => format!(
             "the credential of profile {profile} cannot be had: `keyreeve profile show {profile}` and the gateway's log say why"
         ),

@@ -176,8 +176,17 @@ fn su_01_a_plan_behind_a_key_is_told_with_its_remedy_after_a_restart() {
         shown.contains("keyreeve exec --native -- claude"),
         "{shown}"
     );
-    // Nor does its owner send it.
-    let asked = case.run(&["ask", "hi", "--profile", "work"]);
-    assert_eq!(asked.code, 8, "{}{}", asked.stdout, asked.stderr);
+    // Nor does its owner send it, or hand it to a program.
+    ends(case.run(&["profile", "direct", "work"]), 0);
+    for (arguments, code) in [
+        (&["ask", "hi", "--profile", "work"][..], 8),
+        (&["exec", "--profile", "work", "--", "true"], 8),
+        (&["check", "work"], 4),
+    ] {
+        let refused = case.run(arguments);
+        let said = format!("{}{}", refused.stdout, refused.stderr);
+        assert_eq!(refused.code, code, "{said}");
+        assert!(said.contains("keyreeve profile show work"), "{said}");
+    }
     assert_eq!(upstream.requests().len(), 1);
 }

@@ -198,6 +198,11 @@ fn nothing_sent(profile: &Profile, error: LeaseError) -> Result<Checked, Command
             source.to_string(),
             "rotate",
         )),
+        LeaseError::ShownPlan { .. } => Ok(unasked(
+            "no credential to be sent",
+            error.to_string(),
+            "show",
+        )),
         LeaseError::NotAllowed(_)
         | LeaseError::NoProfile(_)
         | LeaseError::Ledger(_)

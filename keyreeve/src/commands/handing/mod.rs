@@ -275,7 +275,9 @@ fn leads_elsewhere(why: &str) -> CommandError {
 
 fn not_handed(error: &DirectError) -> CommandError {
     let exit = match error {
-        DirectError::Leased { .. } | DirectError::PlanLogin { .. } => Exit::Policy,
+        DirectError::Leased { .. }
+        | DirectError::PlanLogin { .. }
+        | DirectError::ShownPlan { .. } => Exit::Policy,
         DirectError::Source { .. } => Exit::Credential,
     };
     CommandError::of(exit, error)
