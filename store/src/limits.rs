@@ -32,7 +32,9 @@ impl Store {
     /// The same without waiting: they ride the next batch of the ledger, and are committed before the store is closed.
     /// What cannot be written is dropped: the next answer tells it again.
     pub fn queue_limits(&self, seen: Vec<Seen>) {
-        self.writer.limits(seen);
+        if !seen.is_empty() {
+            self.writer.limits(seen);
+        }
     }
 
     /// Every limit that is remembered: by kind of subject, subject, class and name.
