@@ -47,12 +47,17 @@ impl Refused {
     pub(crate) fn instead_of(self, none: LeaseError) -> Result<Response, Refusal> {
         match none {
             LeaseError::NotAllowed(_) => Err(none.into()),
-            LeaseError::NoProfile(_)
-            | LeaseError::Source { .. }
+            LeaseError::NoProfile(_) => self.best().unwrap_or_else(|| Err(none.into())),
+            LeaseError::Source { .. }
             | LeaseError::Refused { .. }
             | LeaseError::Ledger(_)
             | LeaseError::LedgerClosed
-            | LeaseError::Randomness => self.best().unwrap_or_else(|| Err(none.into())),
+            | LeaseError::Randomness => {
+                if !self.0.is_empty() {
+                    tracing::warn!(error = %none, "a further attempt could not be made");
+                }
+                self.best().unwrap_or_else(|| Err(none.into()))
+            }
         }
     }
 

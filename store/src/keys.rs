@@ -131,6 +131,21 @@ impl Store {
         })
     }
 
+    /// Says whom a key may be billed to beside its first profile's payer, in place of whom it might before.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such key, or it was revoked.
+    pub fn set_may_spend(&self, id: KeyId, classes: &[BillingClass]) -> Result<()> {
+        let classes = written(classes);
+        self.change(move |to| {
+            let updated = to.execute(
+                "UPDATE keys SET may_spend = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+                (id.0.into_bytes(), classes),
+            )?;
+            if updated == 0 { Err(NOT_FOUND) } else { Ok(()) }
+        })
+    }
+
     /// Revokes a key: when this returns, no later lease is given for it. Revoking it again changes nothing.
     ///
     /// # Errors

@@ -131,6 +131,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_kept_before_there_were_strategies_and_attempts_is_ordered_and_first() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(&format!(
+                "{} PRAGMA user_version = 4; PRAGMA application_id = {APPLICATION};
+                 INSERT INTO keys (id, name, models, created_at, simulated) VALUES (zeroblob(16), 'old', '[]', 1, 0);
+                 INSERT INTO ledger (attempt, request, started_at, operation, key, profile, stream, request_hash,
+                                     request_bytes, reserved, simulated)
+                 VALUES (zeroblob(16), x'00', 1, 'messages', zeroblob(16), x'00', 0, x'00', 0, 0, 0);",
+                MIGRATIONS[..4].concat()
+            ))
+            .unwrap();
+        migrate(&mut connection, Path::new("x")).unwrap();
+        let kept: (String, String, u32, String) = connection
+            .query_row(
+                "SELECT strategy, may_spend, number, reason FROM keys JOIN ledger ON key = id",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            )
+            .unwrap();
+        let expected = ("ordered".to_owned(), "[]".to_owned(), 1, "first".to_owned());
+        assert_eq!(kept, expected);
+    }
+
+    #[test]
     fn the_ledger_has_two_indexes_at_most() {
         let (connection, _) = stopped_at(MIGRATIONS.len());
         let indexes: i64 = connection

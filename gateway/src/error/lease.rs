@@ -148,8 +148,8 @@ fn classes(left_out: &LeftOut) -> String {
     }
     let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     format!(
-        ". Left out were its profiles billed as {}: this key pays as its first profile does. A key that may spend that, too: `keyreeve key add NAME --like {key} --may-spend {}`",
+        ". Left out were its profiles billed as {}: this key pays as its first profile does, unless its owner allows more with `keyreeve key spend {key} {}`",
         names.join(" and "),
-        names.join(" --may-spend ")
+        names.join(" ")
     )
 }

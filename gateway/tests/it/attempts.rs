@@ -1,15 +1,15 @@
 //! Further attempts: when there is one, with whom, and what the client gets when none helps.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use keyreeve_core::profile::{BillingClass, Source};
+use keyreeve_core::profile::Source;
 use keyreeve_store::Ending;
 use keyreeve_testkit::upstream::{Step, reply};
 use keyreeve_testkit::wire::Ended;
 
 use crate::envelope::check_envelope;
-use crate::house::{At, HERE, House, Member, STREAM, THERE, answer, from, patient, streamed_error};
-use crate::stage::{ASK, ASK_STREAM, Setup, eventually};
+use crate::house::{HERE, House, Member, STREAM, THERE, answer, from, patient, streamed_error};
+use crate::stage::{ASK, ASK_STREAM, Setup};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
@@ -198,159 +198,6 @@ fn an_error_too_long_to_be_held_is_passed_on() {
     assert_eq!(house.order(), [0]);
 }
 
-#[test]
-fn a_limit_is_left_for_another_profile_and_come_back_to() {
-    let house = House::start(&[HERE, THERE], |who, before| match (who, before) {
-        (0, 0) => answer("limit 3", 0),
-        _ => answer("ok", who),
-    });
-    let begun = Instant::now();
-    assert_eq!((from(&house.post()), from(&house.post())), (1, 1));
-    // A quarter more at the most, so that not all come back at once.
-    std::thread::sleep(Duration::from_millis(3_800).saturating_sub(begun.elapsed()));
-    assert_eq!(from(&house.post()), 0);
-    let told = house.told();
-    let told: Vec<_> = told
-        .iter()
-        .map(|(who, number, why, _)| (*who, *number, *why))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            (0, 1, "first"),
-            (1, 2, "after-refusal"),
-            (1, 1, "first"),
-            (0, 1, "first")
-        ]
-    );
-}
-
-const METERED: Member = Member {
-    upstream: At::First,
-    billing: BillingClass::Metered,
-};
-
-#[test]
-fn another_payer_is_left_out_and_told_unless_the_key_may_spend_that() {
-    let script = |who, before| match (who, before) {
-        (0, 0) => answer("limit 3", 0),
-        _ => answer("ok", who),
-    };
-    // The first profile is billed by a gateway's operator, the other by the meter.
-    let house = House::with(patient(NO_WAIT), &[HERE, METERED], |_| {}, script);
-    let first = house.post();
-    assert_eq!(
-        (first.status(), from(&first)),
-        (429, 0),
-        "the upstream's own"
-    );
-    let text = check_envelope(&house.post(), 429, "rate_limit_error");
-    for part in [
-        "minute_limit",
-        "billed as metered",
-        "keyreeve key add NAME --like all --may-spend metered",
-    ] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    assert_eq!(house.order(), [0]);
-
-    let spend = |key: &mut keyreeve_core::virtual_key::VirtualKey| {
-        key.may_spend = vec![BillingClass::Metered];
-    };
-    let house = House::with(patient(NO_WAIT), &[HERE, METERED], spend, script);
-    assert_eq!(from(&house.post()), 1);
-}
-
-#[test]
-fn a_short_limit_is_waited_out_where_nobody_else_may_serve() {
-    let house = House::start(&[HERE, METERED], |who, before| match before {
-        0 => answer("limit 3", who),
-        _ => answer("ok", who),
-    });
-    let got = house.post();
-    assert_eq!((got.status(), from(&got)), (200, 0));
-    let told = house.told();
-    assert_eq!((told[1].1, told[1].2), (2, "waited"));
-}
-
-#[test]
-fn nobody_waits_longer_than_the_client_or_the_setting_does() {
-    let script = |who, before| match before {
-        0 => answer("limit 3", who),
-        _ => answer("ok", who),
-    };
-    for (wait, time_out) in [(2, "600"), (0, "600"), (5, "2")] {
-        let setup = patient(Duration::from_secs(wait));
-        let house = House::with(setup, &[HERE], |_| {}, script);
-        let got = house.post_with(&[("x-stainless-timeout", time_out)], ASK);
-        assert_eq!((got.status(), from(&got)), (429, 0), "{wait} {time_out}");
-        assert_eq!(house.order(), [0], "{wait} {time_out}");
-    }
-}
-
-#[test]
-fn a_key_revoked_during_a_wait_is_refused() {
-    let house = House::start(&[HERE], |who, _| answer("limit 1", who));
-    let request = house.stage.request(
-        "POST /v1/messages",
-        &[("x-api-key", house.key.as_str())],
-        ASK,
-    );
-    let mut exchange = house.stage.open();
-    exchange.write(&request);
-    assert!(eventually(|| house.order() == [0]));
-    let another = house.stage.another_store();
-    another
-        .revoke_key(house.key_id, keyreeve_os::world::now())
-        .unwrap();
-    let answer = house.stage.saw(exchange.answer().unwrap());
-    check_envelope(&answer, 401, "authentication_error");
-    assert_eq!(house.order(), [0]);
-}
-
-#[test]
-fn a_client_that_goes_away_in_a_wait_costs_nothing() {
-    let house = House::start(&[HERE], |who, _| answer("limit 1", who));
-    let request = house.stage.request(
-        "POST /v1/messages",
-        &[("x-api-key", house.key.as_str())],
-        ASK,
-    );
-    let mut exchange = house.stage.open();
-    exchange.write(&request);
-    assert!(eventually(|| !house.stage.all_is_ready()));
-    assert_eq!(house.stage.rows().len(), 1);
-    exchange.reset();
-    std::thread::sleep(Duration::from_millis(1_500));
-    assert_eq!(house.order(), [0]);
-    let rows = house.stage.rows();
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].ended.clone().unwrap().cost.get(), 0);
-}
-
-#[test]
-fn those_who_waited_do_not_come_back_as_a_herd() {
-    const CLIENTS: usize = 20;
-    // Limited again as soon as the limit is over, and then for longer than anybody waits.
-    let house = House::start(&[HERE], |who, before| match before {
-        0 => answer("limit 1", who),
-        _ => answer("limit 40", who),
-    });
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let first = scope.spawn(|| house.post().status());
-        assert!(eventually(|| !house.stage.all_is_ready()));
-        let others: Vec<_> = (1..CLIENTS)
-            .map(|_| scope.spawn(|| house.post().status()))
-            .collect();
-        let all = std::iter::once(first).chain(others);
-        all.map(|client| client.join().unwrap()).collect()
-    });
-    assert_eq!(statuses, [429; CLIENTS]);
-    // The one that was limited, the first that came back, and who was under way before that was known.
-    let asked = house.order().len();
-    assert!((2..=5).contains(&asked), "{asked} of {CLIENTS} were asked");
-}
-
 /// A token that nobody takes any more.
 const OVER: &str = "a-token-of-nobody-that-is-over";
 
@@ -400,4 +247,35 @@ fn a_secret_that_is_the_same_again_is_not_asked_with_again() {
     let stage = setup.start(|_| answer("invalid key", 0));
     assert_eq!(stage.post(ASK).status(), 401);
     assert_eq!(stage.rows().len(), 1);
+}
+
+#[test]
+fn a_key_without_a_profile_is_told_the_command() {
+    let house = House::with(
+        Setup::default(),
+        &[HERE],
+        |key| key.profiles.clear(),
+        |who, _| answer("ok", who),
+    );
+    let text = check_envelope(&house.post(), 403, "permission_error");
+    assert!(
+        text.contains("keyreeve key add NAME --profile PROFILE"),
+        "{text}"
+    );
+    assert!(house.order().is_empty());
+}
+
+#[test]
+fn a_profile_whose_secret_cannot_be_had_is_passed_over() {
+    let setup = Setup {
+        source: Source::Environment {
+            variable: "NOBODY_SET_THIS".to_owned(),
+        },
+        ..Setup::default()
+    };
+    let house = House::with(setup, &[HERE, HERE], |_| {}, |who, _| answer("ok", who));
+    assert_eq!(from(&house.post()), 1);
+    // Nothing was sent for it, so it was no attempt.
+    let told = house.told();
+    assert_eq!((told.len(), told[0].1, told[0].2), (1, 1, "after-refusal"));
 }

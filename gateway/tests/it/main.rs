@@ -33,3 +33,4 @@ mod smuggling;
 mod splits;
 mod stage;
 mod standings;
+mod waits;

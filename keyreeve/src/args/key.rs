@@ -15,6 +15,14 @@ pub(crate) enum Key {
         /// Its name
         name: Name,
     },
+    /// Say whom a key may be billed to beside its first profile's payer; without a class: nobody
+    Spend {
+        /// Its name
+        name: Name,
+        /// metered, cloud or gateway
+        #[arg(value_enum, hide_possible_values = true, value_name = "CLASS")]
+        classes: Vec<Class>,
+    },
     /// Give a key a new secret; it is shown once
     Rotate(RotateKey),
     /// Refuse a key from now on, for good

@@ -1,7 +1,7 @@
 //! `key`: make virtual keys, list them, replace them, revoke them.
 
 use keyreeve_broker::view::{KeyView, KeysView};
-use keyreeve_core::profile::{Name, Profile};
+use keyreeve_core::profile::{BillingClass, Name, Profile};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::{KeyId, Strategy, VirtualKey};
 use keyreeve_os::world::now;
@@ -20,6 +20,7 @@ pub(super) fn run(key: settings::Key, world: &World) -> Result<(), CommandError>
         settings::Key::Add(key) => add(key, world),
         settings::Key::List => list(world),
         settings::Key::Show(name) => show(&name, world),
+        settings::Key::Spend { name, classes } => spend(&name, &classes, world),
         settings::Key::Rotate { name, overlap } => rotate(&name, overlap, world),
         settings::Key::Revoke(name) => revoke(&name, world),
     }
@@ -105,27 +106,51 @@ fn given_or<T: Clone>(given: Vec<T>, like: Option<&Vec<T>>) -> Vec<T> {
 /// # Errors
 /// Exit 1 where there is none, or it was revoked, or has no profile left.
 fn model<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
-    let key = find(policy, name)?;
-    let why = if key.revoked_at.is_some() {
-        format!("key `{name}` was revoked, and is no model for another")
-    } else if key.profiles.is_empty() {
-        format!("key `{name}` has no profile left, and is no model for another")
-    } else {
+    let key = living(policy, name)?;
+    if !key.profiles.is_empty() {
         return Ok(key);
-    };
+    }
+    let why = format!("key `{name}` has no profile left that another could have");
     Err(CommandError::new(Exit::Failed, why).hint("keyreeve key add NAME --profile PROFILE"))
+}
+
+fn spend(name: &Name, classes: &[BillingClass], world: &World) -> Result<(), CommandError> {
+    let store = world.store()?;
+    store.set_may_spend(living(&*store.policy()?, name)?.id, classes)?;
+    let policy = store.policy()?;
+    let view = KeyView::of(find(&policy, name)?, &policy, now());
+    world.output.note(&format!(
+        "key `{name}` may be billed {} from the next request on",
+        match view.may_spend.as_slice() {
+            [] => "as its first profile is, and in no other way,".to_owned(),
+            classes => format!("as its first profile is, and as {},", classes.join(" and ")),
+        }
+    ));
+    if world.output.format() == Format::Json {
+        world.output.document(&view)?;
+    }
+    Ok(())
+}
+
+/// Finds a key that was not revoked.
+///
+/// # Errors
+/// Exit 1 where there is none.
+fn living<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
+    let key = find(policy, name)?;
+    if key.revoked_at.is_none() {
+        return Ok(key);
+    }
+    Err(
+        CommandError::new(Exit::Failed, format!("key `{name}` was revoked, for good"))
+            .hint("keyreeve key add NAME --profile PROFILE"),
+    )
 }
 
 fn rotate(name: &Name, overlap: SignedDuration, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
     let policy = store.policy()?;
-    let key = find(&policy, name)?;
-    if key.revoked_at.is_some() {
-        return Err(
-            CommandError::new(Exit::Failed, format!("key `{name}` was revoked, for good"))
-                .hint("keyreeve key add NAME --profile PROFILE"),
-        );
-    }
+    let key = living(&policy, name)?;
     let old_until = now().checked_add(overlap).map_err(|error| {
         CommandError::new(Exit::Usage, "--overlap is too long").caused_by(&error)
     })?;

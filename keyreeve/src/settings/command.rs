@@ -101,7 +101,14 @@ pub(crate) enum Key {
     Add(AddKey),
     List,
     Show(Name),
-    Rotate { name: Name, overlap: SignedDuration },
+    Spend {
+        name: Name,
+        classes: Vec<BillingClass>,
+    },
+    Rotate {
+        name: Name,
+        overlap: SignedDuration,
+    },
     Revoke(Name),
 }
 
@@ -240,6 +247,14 @@ fn key(typed: args::Key, now: Timestamp) -> Result<Key, Vec<Problem>> {
         args::Key::Add(typed) => Key::Add(add_key(typed, now)?),
         args::Key::List => Key::List,
         args::Key::Show { name } => Key::Show(name),
+        args::Key::Spend { name, classes } => {
+            let mut problems = Vec::new();
+            let classes = may_spend(&classes, "CLASS", &mut problems);
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+            Key::Spend { name, classes }
+        }
         args::Key::Rotate(typed) => Key::Rotate {
             name: typed.name,
             overlap: span(&typed.overlap)
@@ -265,7 +280,7 @@ fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> 
             ));
         }
     }
-    let may_spend = may_spend(&typed.may_spend, &mut problems);
+    let may_spend = may_spend(&typed.may_spend, "--may-spend", &mut problems);
     for model in typed.models.iter().filter(|model| !is_glob(model)) {
         problems.push(Problem::of_flag(
             "--model",
@@ -309,7 +324,11 @@ fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> 
 }
 
 /// Each class once.
-fn may_spend(typed: &[args::Class], problems: &mut Vec<Problem>) -> Vec<BillingClass> {
+fn may_spend(
+    typed: &[args::Class],
+    flag: &'static str,
+    problems: &mut Vec<Problem>,
+) -> Vec<BillingClass> {
     let mut classes = Vec::new();
     for class in typed {
         let class = match class {
@@ -318,7 +337,7 @@ fn may_spend(typed: &[args::Class], problems: &mut Vec<Problem>) -> Vec<BillingC
             args::Class::Gateway => BillingClass::Gateway,
             args::Class::Plan => {
                 problems.push(Problem::of_flag(
-                    "--may-spend",
+                    flag,
                     "a plan serves its owner's Claude Code and never stands behind a virtual key; start that with `keyreeve exec -- claude`",
                 ));
                 continue;

@@ -31,8 +31,8 @@ fn a_key_lives_and_dies() {
 fn with_two_profiles() -> Case {
     let (case, _) = Case::with_profile();
     let spare = Canary::api_key("spare");
-    case.feed(&["profile", "add", "spare", "--stdin"], spare.value())
-        .expect_code(0);
+    let added = case.feed(&["profile", "add", "spare", "--stdin"], spare.value());
+    ends(added, 0);
     let laptop = [
         "key",
         "add",
@@ -50,7 +50,7 @@ fn with_two_profiles() -> Case {
         "--expires",
         "30d",
     ];
-    case.run(&laptop).expect_code(0);
+    ends(case.run(&laptop), 0);
     case
 }
 
@@ -105,7 +105,31 @@ fn a_key_like_another_has_its_fields_but_for_those_given() {
 #[test]
 fn a_key_cannot_be_like_one_that_is_gone_nor_spend_a_plan() {
     let case = with_two_profiles();
-    case.run(&["key", "revoke", "laptop"]).expect_code(0);
+    let spends = |classes: &[&str]| {
+        let all = [&["key", "spend", "laptop", "--json"], classes].concat();
+        case.run(&all).expect_code(0).json()["may_spend"].clone()
+    };
+    assert_eq!(
+        spends(&["cloud", "metered"]),
+        serde_json::json!(["cloud", "metered"])
+    );
+    assert_eq!(spends(&[]), serde_json::json!([]));
+    check(
+        "key_spend",
+        &case,
+        &case.run(&["key", "spend", "laptop", "gateway"]),
+    );
+    check(
+        "key_spend_a_plan",
+        &case,
+        &case.run(&["key", "spend", "laptop", "plan"]),
+    );
+    ends(case.run(&["key", "revoke", "laptop"]), 0);
+    check(
+        "key_spend_revoked",
+        &case,
+        &case.run(&["key", "spend", "laptop", "cloud"]),
+    );
     check(
         "key_add_like_revoked",
         &case,

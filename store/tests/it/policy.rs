@@ -105,6 +105,12 @@ fn keys_come_back_as_they_were_put_in() {
     );
     assert!(policy.key(key_secret(2).0).is_none());
     assert_eq!(policy.profile(one.id), Some(&one));
+
+    store.set_may_spend(kept.id, &[]).unwrap();
+    assert!(store.policy().unwrap().keys()[0].may_spend.is_empty());
+    store.revoke_key(kept.id, at(0)).unwrap();
+    let refused = store.set_may_spend(kept.id, &[BillingClass::Cloud]);
+    assert!(matches!(refused, Err(Error::NotFound { what: "key" })));
 }
 
 #[test]
