@@ -34,8 +34,16 @@ pub(crate) struct Picked {
     pub(crate) left: Option<Left>,
 }
 
+/// What is asked, by whom, and all that is known, as of one moment.
+struct Moment<'a> {
+    ask: &'a Ask,
+    client: Client,
+    known: Known,
+    asked: Asked,
+}
+
 /// What a moment gives.
-enum Moment {
+enum Given {
     Picked(Box<Picked>),
     /// Somebody else has the probe.
     Taken,
@@ -52,42 +60,43 @@ impl Broker {
     ) -> Result<Picked, LeaseError> {
         let mut claims = 0;
         loop {
-            match self.moment(client, ask, trail).await? {
-                Moment::Picked(picked) => return Ok(*picked),
-                Moment::Taken if claims == MOST_CLAIMS => {
+            let (client, known) = self.known(&client.presented)?;
+            let moment = Moment {
+                asked: Asked::new(ask.operation, ask.model.as_deref(), world::now()),
+                ask,
+                client,
+                known,
+            };
+            match self.pick(moment, trail).await? {
+                Given::Picked(picked) => return Ok(*picked),
+                Given::Taken if claims == MOST_CLAIMS => {
                     return Err(LeaseError::Ledger(keyreeve_store::Error::Busy));
                 }
-                Moment::Taken => claims += 1,
-                Moment::Wait(profile, until) => self.wait(profile, until, trail).await,
+                Given::Taken => claims += 1,
+                Given::Wait(profile, until) => self.wait(profile, until, trail).await,
             }
         }
     }
 
-    async fn moment(
-        &self,
-        client: &Client,
-        ask: &Ask,
-        trail: &Trail,
-    ) -> Result<Moment, LeaseError> {
-        let (client, known) = self.known(&client.presented)?;
-        let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
-        let (choice, held) = self.choose(&client, &known, &asked, (ask, trail))?;
+    async fn pick(&self, moment: Moment<'_>, trail: &Trail) -> Result<Given, LeaseError> {
+        let (choice, held) = self.choose(&moment, trail)?;
         let chosen = match choice {
             Choice::Use(chosen) => chosen,
-            Choice::Wait { profile, until } => return Ok(Moment::Wait(profile.id, until)),
+            Choice::Wait { profile, until } => return Ok(Given::Wait(profile.id, until)),
         };
-        let standing = Attempt::new(chosen.profile, &asked, &known.standings);
+        let standings = &moment.known.standings;
+        let standing = Attempt::new(chosen.profile, &moment.asked, standings);
         if chosen.entry == Entry::AsProbe {
-            let claimed = self.claim(&standing, &known.standings).await;
+            let claimed = self.claim(&standing, standings).await;
             // It took a while: the key may have been revoked meanwhile.
-            self.client(&client.presented)?;
+            self.client(&moment.client.presented)?;
             if !claimed.map_err(LeaseError::Ledger)? {
-                return Ok(Moment::Taken);
+                return Ok(Given::Taken);
             }
         }
-        self.remember(&client, ask, (chosen, held), asked.at);
+        self.remember(&moment, chosen, held);
         let left = match chosen.reason {
-            Reason::Moved => self.moved_from(held, &known, &asked),
+            Reason::Moved => self.moved_from(held, &moment),
             Reason::First
             | Reason::Spread
             | Reason::Held
@@ -97,54 +106,49 @@ impl Broker {
             | Reason::Waited
             | Reason::Named => trail.left().cloned(),
         };
-        Ok(Moment::Picked(Box::new(Picked {
+        Ok(Given::Picked(Box::new(Picked {
             profile: chosen.profile.clone(),
             reason: chosen.reason,
-            client,
+            client: moment.client,
             standing,
             left,
         })))
     }
 
     /// Chooses among a key's profiles as they stand, and says who held the conversation.
-    fn choose<'p>(
+    fn choose<'m>(
         &self,
-        client: &Client,
-        known: &'p Known,
-        asked: &Asked,
-        (ask, trail): (&Ask, &Trail),
-    ) -> Result<(Choice<'p>, Option<ProfileId>), NoProfile> {
+        moment: &'m Moment<'_>,
+        trail: &Trail,
+    ) -> Result<(Choice<'m>, Option<ProfileId>), NoProfile> {
+        let (key, now) = (&moment.client.key, moment.asked.at);
         let memory = self.memory.lock();
-        let held = memory.held_by(client.key.id, ask.conversation, asked.at);
+        let held = memory.held_by(key.id, moment.ask.conversation, now);
         let situation = Situation {
-            key: &client.key,
+            key,
             tried: trail.tried(),
             held,
-            cache: Cache::of_body(ask.body_bytes),
-            wait_until: trail.wait_until(asked.at),
+            cache: Cache::of_body(moment.ask.body_bytes),
+            wait_until: trail.wait_until(now),
         };
         let choice = choose(
             &situation,
-            |id| known.policy.profile(id),
-            |profile| self.stands(profile, known, asked),
+            |id| moment.known.policy.profile(id),
+            |profile| self.stands(profile, moment),
             |profile| memory.last_use(profile),
         )?;
         Ok((choice, held))
     }
 
-    fn stands(&self, profile: &Profile, known: &Known, asked: &Asked) -> Readiness {
-        let attempt = Attempt::new(profile, asked, &known.standings);
-        self.readiness(&attempt, &known.standings)
+    fn stands(&self, profile: &Profile, moment: &Moment<'_>) -> Readiness {
+        let standings = &moment.known.standings;
+        let attempt = Attempt::new(profile, &moment.asked, standings);
+        self.readiness(&attempt, standings)
     }
 
     /// Only messages leave anything in a cache: what else is asked follows its conversation and does not move it.
-    fn remember(
-        &self,
-        client: &Client,
-        ask: &Ask,
-        (chosen, held): (Chosen<'_>, Option<ProfileId>),
-        now: Timestamp,
-    ) {
+    fn remember(&self, moment: &Moment<'_>, chosen: Chosen<'_>, held: Option<ProfileId>) {
+        let Moment { ask, client, .. } = moment;
         let mut memory = self.memory.lock();
         memory.used(chosen.profile.id);
         let by = match chosen.hold {
@@ -153,18 +157,19 @@ impl Broker {
         };
         match (ask.operation, ask.conversation) {
             (Operation::Messages, Some(conversation)) => {
-                memory.hold((client.key.id, conversation), by, now);
+                memory.hold((client.key.id, conversation), by, moment.asked.at);
             }
             (Operation::Messages, None)
             | (Operation::CountTokens | Operation::Models | Operation::Account, _) => {}
         }
     }
 
-    fn moved_from(&self, held: Option<ProfileId>, known: &Known, asked: &Asked) -> Option<Left> {
-        let profile = known.policy.profile(held?)?;
+    /// The profile that a conversation left between two requests.
+    fn moved_from(&self, held: Option<ProfileId>, moment: &Moment<'_>) -> Option<Left> {
+        let profile = moment.known.policy.profile(held?)?;
         Some(Left {
             profile: profile.name.clone(),
-            verdict: name(self.stands(profile, known, asked)),
+            verdict: name(self.stands(profile, moment)),
         })
     }
 

@@ -143,7 +143,7 @@ impl Broker {
         loop {
             let picked = match self.choose_now(client, &ask, trail).await {
                 Err(LeaseError::NoProfile(NoProfile::AllTried)) => {
-                    return Err(unobtainable.unwrap_or(NoProfile::AllTried.into()));
+                    return Err(unobtainable.unwrap_or_else(|| NoProfile::AllTried.into()));
                 }
                 picked => picked?,
             };

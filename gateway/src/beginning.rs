@@ -108,12 +108,11 @@ impl Held<'_> {
         let until = Instant::now() + STREAM_TIME;
         loop {
             match opening(self.bytes()) {
-                Opening::Content => return Is::OnItsWay,
                 Opening::Error { kind, message } => {
                     return self.whole(Is::StreamedError { kind, message }).await;
                 }
                 Opening::Unknown if self.more(until).await == More::Came => {}
-                Opening::Unknown => return Is::OnItsWay,
+                Opening::Content | Opening::Unknown => return Is::OnItsWay,
             }
         }
     }

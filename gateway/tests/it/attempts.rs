@@ -28,7 +28,7 @@ fn check(members: &[Member], answers: &'static [&'static str], order: &[usize], 
     assert_eq!((from(&got), got.status()), given, "{answers:?}");
     let whose = usize::try_from(given.0).unwrap();
     let Some(Step::Send(sent)) = answer(answers[whose], whose).pop() else {
-        panic!("an answer is sent");
+        unreachable!("an answer is sent");
     };
     assert!(
         sent.ends_with(&got.body) && !got.body.is_empty(),

@@ -236,7 +236,7 @@ pub(crate) fn answer(name: &str, whose: usize) -> Vec<Step> {
         "streamed error" => return reply::stream([streamed_error(whose).as_bytes()]),
         "stream" => return reply::stream([STREAM]),
         "broken" => return vec![Step::Close],
-        other => panic!("no answer is called {other}"),
+        other => unreachable!("no answer is called {other}"),
     };
     let body = json!({"type": "error", "error": {"type": kind, "message": message}, "from": whose});
     let headers = [&[JSON], headers].concat();

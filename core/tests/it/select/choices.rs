@@ -131,7 +131,7 @@ fn another_payer_takes_part_only_where_the_key_says_so() {
                 assert_eq!(left_out.classes, classes);
                 assert_eq!(left_out.key.as_str(), "tool");
             }
-            (_, Err(_)) => panic!("{may_spend:?}: {}", moment.told()),
+            (_, Err(_)) => unreachable!("{may_spend:?}: {}", moment.told()),
             (_, Ok(number)) => assert_eq!(moment.told(), format!("{number} first")),
         }
     }
@@ -170,75 +170,57 @@ fn tried(profile: &Profile, further: Further) -> Tried {
     }
 }
 
+/// What each of three was tried for, how they stand, and who is next.
+type Tries = (&'static [(usize, Further)], [Readiness; 3], &'static str);
+
+#[rustfmt::skip]
+const TRIED: [Tries; 10] = {
+    use Further::{AnotherCredential, AnotherUpstream, WhenItsLimitIsOver, WithItsSecretRenewed};
+    const ALL: [Readiness; 3] = [READY; 3];
+    [
+        (&[(0, AnotherCredential)], ALL, "1 after-refusal"),
+        (&[(0, AnotherUpstream)], ALL, "2 after-failure"),
+        (&[(0, AnotherUpstream), (2, AnotherCredential)], ALL, "all tried"),
+        (&[(0, AnotherCredential), (1, AnotherCredential), (2, AnotherCredential)], ALL, "all tried"),
+        (&[(0, WhenItsLimitIsOver)], [READY, DRAINED, DRAINED], "0 waited"),
+        (&[(0, WhenItsLimitIsOver)], [DRAINED, READY, READY], "1 after-refusal"),
+        (&[(0, WithItsSecretRenewed)], [PROBE, READY, READY], "0 renewed, as probe"),
+        (&[(0, WithItsSecretRenewed)], [DRAINED, READY, READY], "1 after-refusal"),
+        (&[(0, WithItsSecretRenewed), (0, WithItsSecretRenewed)], [PROBE, READY, READY], "1 after-refusal"),
+        (&[(0, WithItsSecretRenewed), (0, AnotherCredential)], ALL, "1 after-refusal"),
+    ]
+};
+
+#[track_caller]
+fn check_tried(tries: &[(usize, Further)], readiness: &[Readiness; 3], expected: &str) {
+    let profiles = three();
+    let tries: Vec<Tried> = tries
+        .iter()
+        .map(|(number, further)| tried(&profiles[*number], *further))
+        .collect();
+    let mut moment = Moment::of(&profiles, readiness);
+    moment.tried = &tries;
+    assert_eq!(moment.told(), expected, "{tries:?} {readiness:?}");
+}
+
 #[test]
 fn what_was_tried_decides_who_is_left() {
-    use Further::{AnotherCredential, AnotherUpstream, WhenItsLimitIsOver, WithItsSecretRenewed};
-    let profiles = three();
-    let ready = [READY; 3];
-    let limit_first = [limited(3), READY, READY];
-    for (tries, readiness, expected) in [
-        (&[(0, AnotherCredential)][..], ready, "1 after-refusal"),
-        (&[(0, AnotherUpstream)], ready, "2 after-failure"),
-        (
-            &[(0, AnotherUpstream), (2, AnotherCredential)],
-            ready,
-            "all tried",
-        ),
-        (
-            &[
-                (0, AnotherCredential),
-                (1, AnotherCredential),
-                (2, AnotherCredential),
-            ],
-            ready,
-            "all tried",
-        ),
-        (&[(0, WhenItsLimitIsOver)], limit_first, "1 after-refusal"),
-        (
-            &[(0, WhenItsLimitIsOver)],
-            [limited(3), DRAINED, DRAINED],
-            "wait 0 3",
-        ),
-        (
-            &[(0, WhenItsLimitIsOver)],
-            [READY, DRAINED, DRAINED],
-            "0 waited",
-        ),
-        // It has just said so: it is not asked before its time.
-        (
-            &[(0, WhenItsLimitIsOver)],
-            [guessed(30), DRAINED, DRAINED],
-            "resting, 0 first",
-        ),
-        (
-            &[(0, WithItsSecretRenewed)],
-            [guessed(30), READY, READY],
-            "0 renewed, as probe",
-        ),
-        (
-            &[(0, WithItsSecretRenewed)],
-            [limited(30), READY, READY],
-            "1 after-refusal",
-        ),
-        (
-            &[(0, WithItsSecretRenewed), (0, WithItsSecretRenewed)],
-            [guessed(30), READY, READY],
-            "1 after-refusal",
-        ),
-        (
-            &[(0, WithItsSecretRenewed), (0, AnotherCredential)],
-            ready,
-            "1 after-refusal",
-        ),
-    ] {
-        let tries: Vec<Tried> = tries
-            .iter()
-            .map(|(number, further)| tried(&profiles[*number], *further))
-            .collect();
-        let mut moment = Moment::of(&profiles, &readiness);
-        moment.tried = &tries;
-        assert_eq!(moment.told(), expected, "{tries:?} {readiness:?}");
+    for (tries, readiness, expected) in &TRIED {
+        check_tried(tries, readiness, expected);
     }
+}
+
+#[test]
+fn what_has_just_said_when_is_asked_no_sooner() {
+    let limit = &[(0, Further::WhenItsLimitIsOver)];
+    let refused = &[(0, Further::WithItsSecretRenewed)];
+    let alone = |first| [first, DRAINED, DRAINED];
+    check_tried(limit, &[limited(3), READY, READY], "1 after-refusal");
+    check_tried(limit, &alone(limited(3)), "wait 0 3");
+    check_tried(limit, &alone(guessed(30)), "resting, 0 first");
+    // But for a secret that may be another by now, where nobody else finds out.
+    check_tried(refused, &alone(guessed(30)), "0 renewed, as probe");
+    check_tried(refused, &[limited(30), READY, READY], "1 after-refusal");
 }
 
 #[test]
@@ -261,79 +243,50 @@ fn whoever_is_spared_for_its_upstream_alone_keeps_its_conversation() {
     }
 }
 
-fn judged(status: u16, kind: &str, message: &str) -> Verdict {
-    let body = serde_json::json!({"type": "error", "error": {"type": kind, "message": message}});
-    let body = body.to_string();
-    let answer = ErrorAnswer {
-        status,
-        headers: &[],
-        body: body.as_bytes(),
-    };
-    Verdict::of_error(&answer, at(0))
-}
+/// A status, the type and message with it, or an edge's page; what may be tried, for a secret that is kept.
+type Answer = (u16, Option<(&'static str, &'static str)>, Option<Further>);
+
+#[rustfmt::skip]
+const ANSWERS: [Answer; 10] = [
+    (200, None, None),
+    (400, Some(("invalid_request_error", "no")), None),
+    (404, Some(("not_found_error", "model: x")), None),
+    (429, Some(("rate_limit_error", "over the rate limit of 50 requests per minute")), Some(Further::WhenItsLimitIsOver)),
+    (401, Some(("authentication_error", "invalid x-api-key")), Some(Further::AnotherCredential)),
+    (401, Some(("authentication_error", "OAuth token has expired")), Some(Further::AnotherCredential)),
+    (500, Some(("api_error", "no")), Some(Further::AnotherUpstream)),
+    (529, Some(("overloaded_error", "no")), Some(Further::AnotherUpstream)),
+    (502, None, Some(Further::AnotherUpstream)),
+    // An edge may refuse what is asked, whoever asks.
+    (403, None, None),
+];
 
 #[test]
 fn an_answer_says_what_may_be_tried() {
-    use Further::{AnotherCredential, AnotherUpstream, WhenItsLimitIsOver, WithItsSecretRenewed};
-    let foreign = |status: u16| {
+    for (status, said, expected) in ANSWERS {
+        let body = said.map_or_else(
+            || "<html>".to_owned(),
+            |(kind, message)| {
+                serde_json::json!({"type": "error", "error": {"type": kind, "message": message}})
+                    .to_string()
+            },
+        );
         let answer = ErrorAnswer {
             status,
             headers: &[],
-            body: b"<html>",
+            body: body.as_bytes(),
         };
-        Verdict::of_error(&answer, at(0))
-    };
-    let limit = "This would exceed the rate limit of 50 requests per minute";
-    let refused = judged(401, "authentication_error", "invalid x-api-key");
-    let lapsed = judged(401, "authentication_error", "OAuth token has expired");
-    let sealed = Kept::Sealed;
-    for (verdict, status, kept, expected) in [
-        (Verdict::ok(), Some(200), sealed, None),
-        (
-            judged(400, "invalid_request_error", "no"),
-            Some(400),
-            sealed,
-            None,
-        ),
-        (
-            judged(404, "not_found_error", "model: x"),
-            Some(404),
-            sealed,
-            None,
-        ),
-        (
-            judged(429, "rate_limit_error", limit),
-            Some(429),
-            sealed,
-            Some(WhenItsLimitIsOver),
-        ),
-        (refused, Some(401), sealed, Some(AnotherCredential)),
-        (
-            refused,
-            Some(401),
-            Kept::Fetched,
-            Some(WithItsSecretRenewed),
-        ),
-        (lapsed, Some(401), sealed, Some(AnotherCredential)),
-        (lapsed, Some(401), Kept::Fetched, Some(WithItsSecretRenewed)),
-        (
-            judged(500, "api_error", "no"),
-            Some(500),
-            sealed,
-            Some(AnotherUpstream),
-        ),
-        (
-            judged(529, "overloaded_error", "no"),
-            Some(529),
-            sealed,
-            Some(AnotherUpstream),
-        ),
-        (Verdict::no_answer(), None, sealed, Some(AnotherUpstream)),
-        (foreign(502), Some(502), sealed, Some(AnotherUpstream)),
-        // An edge may refuse what is asked, whoever asks.
-        (foreign(403), Some(403), sealed, None),
-    ] {
-        let further = Further::after(verdict, status, kept);
-        assert_eq!(further, expected, "{} {kept:?}", verdict.code());
+        let verdict = Verdict::of_error(&answer, at(0));
+        let after = |kept| Further::after(verdict, Some(status), kept);
+        assert_eq!(after(Kept::Sealed), expected, "{status} {body}");
+        // A secret that is fetched may be another one by the next time.
+        let fetched = if status == 401 {
+            Some(Further::WithItsSecretRenewed)
+        } else {
+            expected
+        };
+        assert_eq!(after(Kept::Fetched), fetched, "{status} {body}");
     }
+    let nobody = Further::after(Verdict::no_answer(), None, Kept::Sealed);
+    assert_eq!(nobody, Some(Further::AnotherUpstream));
 }

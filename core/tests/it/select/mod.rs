@@ -139,7 +139,7 @@ impl<'a> Moment<'a> {
     fn chosen(&self) -> Chosen<'a> {
         match self.choice() {
             Ok(Choice::Use(chosen)) => chosen,
-            other => panic!("none is used: {other:?}"),
+            other => unreachable!("none is used: {other:?}"),
         }
     }
 

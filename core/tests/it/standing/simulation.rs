@@ -1,11 +1,17 @@
-//! Ten thousand requests over five profiles of three organizations with limits of their own, in time that never passed.
+//! Ten thousand requests of eight conversations over five profiles of three organizations with limits of their own, in time
+//! that never passed: chosen, waited for and tried again as requests are.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
-use keyreeve_core::select::{Cache, Choice, Entry, NoProfile, Situation, choose};
+use keyreeve_core::select::{
+    Cache, Choice, Conversation, Conversations, Entry, Further, MOST_ATTEMPTS, NoProfile,
+    Situation, Tried, choose,
+};
 use keyreeve_core::standing::{
     Because, Heard, Jitter, Kept, Organization, Readiness, RequestClass, Scope, Scopes, Standing,
     claim, combine, readiness, step,
@@ -17,6 +23,8 @@ use uuid::Uuid;
 use super::{MINUTE, at, out_of_credit, refused};
 
 const REQUESTS: i64 = 10_000;
+/// How long a request waits for the end of a limit, in milliseconds.
+const PATIENCE: i64 = 5_000;
 /// Profile, organization.
 const MEMBERS: [usize; 5] = [0, 0, 1, 1, 2];
 /// Requests per window, window in seconds, of each organization.
@@ -83,7 +91,9 @@ struct Known(HashMap<Scope, Standing>);
 
 impl Known {
     fn readiness(&self, profile: usize, now: Timestamp) -> Readiness {
-        combine(scopes(profile).all().iter().map(|scope| {
+        static ALL: LazyLock<[Vec<Scope>; 5]> =
+            LazyLock::new(|| std::array::from_fn(|profile| scopes(profile).all()));
+        combine(ALL[profile].iter().map(|scope| {
             let standing = self.0.get(scope).copied().unwrap_or_default();
             readiness(&standing, now)
         }))
@@ -118,7 +128,9 @@ impl Known {
 }
 
 fn base_url() -> BaseUrl {
-    BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused).unwrap()
+    static VENDOR: LazyLock<BaseUrl> =
+        LazyLock::new(|| BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused).unwrap());
+    VENDOR.clone()
 }
 
 fn scopes(profile: usize) -> Scopes {
@@ -153,25 +165,54 @@ fn profile(number: usize) -> Profile {
     }
 }
 
+/// A request on its way: when it came, whose conversation it is, what was tried.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Request {
+    /// When something happens to it next.
+    millis: i64,
+    number: i64,
+    came: i64,
+    conversation: u8,
+    attempts: u32,
+}
+
 /// A key for all profiles, and what came of its requests.
 struct Run {
     profiles: Vec<Profile>,
     key: VirtualKey,
     truth: Truth,
     known: Known,
+    conversations: Conversations,
+    uses: HashMap<ProfileId, u64>,
+    tried: HashMap<i64, Vec<Tried>>,
+    waiting: BinaryHeap<Reverse<Request>>,
+    came_of: Counts,
+}
+
+/// What came of all requests.
+#[derive(Default)]
+struct Counts {
     served: i64,
+    /// Answered by an upstream, and not served.
     failed: i64,
+    /// Answered by ourselves.
     refused: i64,
+    attempts: u64,
+    failed_attempts: i64,
+    waits: i64,
+    /// Served by the profile that held the conversation, and by another one.
+    kept: i64,
+    moved: i64,
 }
 
 impl Run {
-    fn new() -> Self {
+    fn new(strategy: Strategy) -> Self {
         let profiles: Vec<Profile> = (0..MEMBERS.len()).map(profile).collect();
         let key = VirtualKey {
             id: KeyId(Uuid::nil()),
             name: "tool".parse().unwrap(),
             profiles: profiles.iter().map(|profile| profile.id).collect(),
-            strategy: Strategy::default(),
+            strategy,
             may_spend: Vec::new(),
             models: Vec::new(),
             cache_ttl: None,
@@ -185,46 +226,123 @@ impl Run {
             key,
             truth: Truth::default(),
             known: Known::default(),
-            served: 0,
-            failed: 0,
-            refused: 0,
+            conversations: Conversations::new(100),
+            uses: HashMap::new(),
+            tried: HashMap::new(),
+            waiting: BinaryHeap::new(),
+            came_of: Counts::default(),
         }
     }
 
-    fn ask(&mut self, millis: i64) {
-        let now = now_at(millis);
+    /// Plays everything that happens up to this moment.
+    fn play_until(&mut self, millis: i64) {
+        while let Some(Reverse(next)) = self.waiting.peek()
+            && next.millis <= millis
+            && let Some(Reverse(request)) = self.waiting.pop()
+        {
+            self.go_on(request);
+        }
+    }
+
+    /// Goes on with a request until it is answered or waits.
+    fn go_on(&mut self, mut request: Request) {
+        let name = Conversation::of(Some(&request.conversation.to_string()), None).unwrap();
+        let now = now_at(request.millis);
+        loop {
+            let tried = self.tried.entry(request.number).or_default().clone();
+            let held = self.conversations.held_by(self.key.id, name, now);
+            let choice = self.choose(&tried, held, (request.came, now));
+            let chosen = match choice {
+                Ok(Given::Use(chosen, entry)) => {
+                    if entry == Entry::AsProbe {
+                        self.known.claim(chosen, now);
+                    }
+                    chosen
+                }
+                Ok(Given::Wait(until)) => {
+                    self.came_of.waits += 1;
+                    request.millis = until;
+                    return self.waiting.push(Reverse(request));
+                }
+                Err(none) if tried.is_empty() => {
+                    assert!(matches!(none, NoProfile::Resting { at, .. } if at > now));
+                    self.came_of.refused += 1;
+                    return self.check_refusal(request.millis);
+                }
+                Err(_) => {
+                    self.came_of.failed += 1;
+                    return self.check_refusal(request.millis);
+                }
+            };
+            request.attempts += 1;
+            let verdict = self.attempt(chosen, (name, held), request.millis);
+            if verdict == Verdict::ok() {
+                return;
+            }
+            let further = Further::after(verdict, Some(429), Kept::Sealed);
+            let Some(further) = further.filter(|_| request.attempts < MOST_ATTEMPTS) else {
+                self.came_of.failed += 1;
+                return;
+            };
+            let tried = self.tried.entry(request.number).or_default();
+            tried.push(Tried {
+                profile: id_of(chosen),
+                origin: base_url().origin().clone(),
+                further,
+            });
+        }
+    }
+
+    /// Makes an attempt, and counts what came of it.
+    fn attempt(
+        &mut self,
+        chosen: usize,
+        (name, held): (Conversation, Option<ProfileId>),
+        millis: i64,
+    ) -> Verdict {
+        let (id, now) = (id_of(chosen), now_at(millis));
+        self.came_of.attempts += 1;
+        self.uses.insert(id, self.came_of.attempts);
+        self.conversations.hold((self.key.id, name), id, now);
+        let verdict = self.truth.answer(chosen, millis);
+        self.known.hear(chosen, verdict, now);
+        match (verdict == Verdict::ok(), held) {
+            (false, _) => self.came_of.failed_attempts += 1,
+            (true, Some(held)) if held == id => self.came_of.kept += 1,
+            (true, Some(_)) => self.came_of.moved += 1,
+            (true, None) => {}
+        }
+        self.came_of.served += i64::from(verdict == Verdict::ok());
+        verdict
+    }
+
+    fn choose(
+        &self,
+        tried: &[Tried],
+        held: Option<ProfileId>,
+        (came, now): (i64, Timestamp),
+    ) -> Result<Given, NoProfile> {
         let situation = Situation {
             key: &self.key,
-            tried: &[],
-            held: None,
-            cache: Cache::Needless,
-            wait_until: Timestamp::MIN,
+            tried,
+            held,
+            cache: Cache::Cold,
+            wait_until: now_at(came + PATIENCE),
         };
-        let chosen = choose(
+        let choice = choose(
             &situation,
             |id| self.profiles.iter().find(|profile| profile.id == id),
             |profile| self.known.readiness(number(profile), now),
-            |_| None,
-        );
-        let (profile, entry) = match chosen {
-            Ok(Choice::Use(chosen)) => (number(chosen.profile), chosen.entry),
-            Ok(Choice::Wait { .. }) => panic!("nothing is waited for"),
-            Err(none) => {
-                assert!(matches!(none, NoProfile::Resting { at, .. } if at > now));
-                self.refused += 1;
-                return self.check_refusal(millis);
+            |id| self.uses.get(&id).copied(),
+        )?;
+        Ok(match choice {
+            Choice::Use(chosen) => Given::Use(number(chosen.profile), chosen.entry),
+            Choice::Wait { until, .. } => {
+                assert!(until > now);
+                let millis = until.duration_since(at(0)).as_millis();
+                Given::Wait(i64::try_from(millis).unwrap() + 1)
             }
-        };
-        if entry == Entry::AsProbe {
-            self.known.claim(profile, now);
-        }
-        let verdict = self.truth.answer(profile, millis);
-        if verdict == Verdict::ok() {
-            self.served += 1;
-        } else {
-            self.failed += 1;
-        }
-        self.known.hear(profile, verdict, now);
+        })
     }
 
     /// No profile was ready, and none that rests until a time it was told could have served. Out of credit and dead end
@@ -244,38 +362,73 @@ impl Run {
     }
 }
 
+/// A choice, without what it borrows.
+enum Given {
+    Use(usize, Entry),
+    /// Until this millisecond.
+    Wait(i64),
+}
+
 fn number(profile: &Profile) -> usize {
     usize::try_from(profile.id.0.as_u128()).unwrap()
 }
 
-#[test]
-fn nothing_is_refused_that_a_ready_profile_could_have_served() {
-    let mut run = Run::new();
+/// Plays ten thousand requests of eight conversations, and says what came of them and how long it took.
+fn play(strategy: Strategy) -> (Counts, i64) {
+    let mut run = Run::new(strategy);
     let (mut millis, mut dice) = (0_i64, 42_u64);
-    for _ in 0..REQUESTS {
+    for number in 0..REQUESTS {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         millis += i64::try_from(dice >> 33).unwrap() % 800;
+        run.play_until(millis);
         if millis / 1_000 == 1_300 {
             // Its owner puts a new key in.
             run.known.0.remove(&Scope::Credential(id_of(0)));
         }
-        run.ask(millis);
+        run.go_on(Request {
+            millis,
+            number,
+            came: millis,
+            conversation: u8::try_from(dice >> 20 & 7).unwrap(),
+            attempts: 0,
+        });
     }
-    let Run {
-        served,
-        failed,
-        refused,
-        ..
-    } = run;
-    assert_eq!(served + failed + refused, REQUESTS);
-    // Each limit that was met cost one request to find out, not one for each that came.
-    let windows: i64 = LIMITS
-        .iter()
-        .map(|(_, long)| millis / 1_000 / long + 1)
-        .sum();
-    assert!(failed <= windows + 20, "{failed} failed in {windows}");
-    assert!(
-        served > REQUESTS / 3 && refused > 0,
-        "{served} served, {refused} refused"
-    );
+    run.play_until(i64::MAX);
+    (run.came_of, millis)
+}
+
+#[test]
+fn nothing_is_refused_that_a_ready_profile_could_have_served() {
+    for strategy in [Strategy::Ordered, Strategy::Spread] {
+        let (counts, millis) = play(strategy);
+        let Counts {
+            served,
+            failed,
+            refused,
+            attempts,
+            failed_attempts,
+            waits,
+            kept,
+            moved,
+        } = counts;
+        assert_eq!(served + failed + refused, REQUESTS, "{strategy:?}");
+        assert!(attempts <= 3 * REQUESTS.unsigned_abs());
+        // Each limit that was met cost one request to find out, not one for each that came.
+        let windows: i64 = LIMITS
+            .iter()
+            .map(|(_, long)| millis / 1_000 / long + 1)
+            .sum();
+        assert!(
+            failed_attempts <= windows + 20,
+            "{strategy:?}: {failed_attempts} failed in {windows}"
+        );
+        // What one profile could not serve another did, if any could.
+        assert!(failed < failed_attempts, "{strategy:?}: {failed}");
+        assert!(
+            served > REQUESTS / 3 && refused > 0 && waits > 0,
+            "{strategy:?}: {served} served, {refused} refused, {waits} waited"
+        );
+        // Conversations move because of limits, not by themselves.
+        assert!(kept > 3 * moved, "{strategy:?}: {kept} kept, {moved} moved");
+    }
 }
