@@ -50,6 +50,7 @@ impl Refused {
             LeaseError::NoProfile(_) => self.best().unwrap_or_else(|| Err(none.into())),
             LeaseError::Source { .. }
             | LeaseError::Refused { .. }
+            | LeaseError::ShownPlan { .. }
             | LeaseError::Ledger(_)
             | LeaseError::LedgerClosed
             | LeaseError::Randomness => {
