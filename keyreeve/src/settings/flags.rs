@@ -26,6 +26,7 @@ pub(super) const PASS_THROUGH: Setting = Setting {
     variable: None,
     flag: Some("--pass-through"),
 };
+
 impl Flags {
     /// What was typed.
     pub(crate) fn of(serve: &args::Serve) -> Self {

@@ -52,6 +52,11 @@ pub(super) struct Layers {
 }
 
 impl Layers {
+    /// Takes in a problem of several settings together.
+    pub(super) fn add(&mut self, problem: Option<Problem>) {
+        self.problems.extend(problem);
+    }
+
     /// The problems found, if any.
     pub(super) fn into_problems(self) -> Option<Vec<Problem>> {
         (!self.problems.is_empty()).then_some(self.problems)
@@ -135,7 +140,7 @@ pub(super) fn spoken(
     environment: &Environment,
     setting: Setting,
     flags: &[String],
-    file: Option<&[String]>,
+    file: Option<Vec<String>>,
 ) -> Option<Spoken> {
     if let Some(flag) = setting.flag.filter(|_| !flags.is_empty()) {
         return Some(Spoken {
@@ -155,6 +160,11 @@ pub(super) fn spoken(
     file.map(|words| Spoken {
         setting,
         from: Layer::File(setting.key),
-        words: words.to_vec(),
+        words,
     })
+}
+
+/// What the file says, as a word.
+pub(super) fn word(said: Option<impl ToString>) -> Option<Vec<String>> {
+    said.map(|said| vec![said.to_string()])
 }

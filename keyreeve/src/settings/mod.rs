@@ -18,11 +18,10 @@ mod problem;
 mod profile;
 mod shown;
 mod statusline;
+mod values;
 mod when;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::slice;
 use std::time::Duration;
 
 use keyreeve_core::cache_ttl::Ttl;
@@ -49,7 +48,8 @@ use crate::args;
 use crate::config::File;
 use crate::variables;
 use flags::{PASS_THROUGH, passing};
-use layers::{Layers, spoken};
+use layers::{Layers, spoken, word};
+use values::{budget, durability, host, log_level, path, place, throttle_wait};
 
 const MIB: usize = 1024 * 1024;
 
@@ -154,71 +154,80 @@ impl Settings {
         file: &File,
     ) -> Result<Self, Vec<Problem>> {
         let mut layers = Layers::default();
-        let budget_in_file = file.serve.body_budget_mib.map(|mib| mib.to_string());
-        let wait_in_file = file.serve.throttle_wait_seconds.map(|it| it.to_string());
-        let passing_in_file = file.serve.pass_through.map(|on| on.to_string());
-        let one = |setting, file: &Option<String>| {
-            spoken(
-                environment,
-                setting,
-                &[],
-                file.as_ref().map(slice::from_ref),
-            )
-        };
-        let settings = Self {
+        let settings = Self::read(flags, environment, file, &mut layers);
+        layers.add(passing_for_others(&settings));
+        layers.into_problems().map_or(Ok(settings), Err)
+    }
+
+    fn read(flags: &Flags, environment: &Environment, file: &File, layers: &mut Layers) -> Self {
+        let said = |setting, flags: &[String], file| spoken(environment, setting, flags, file);
+        let one = |setting, file| said(setting, &[], file);
+        let File { serve, .. } = file;
+        Self {
             listen: layers.one(
-                spoken(
-                    environment,
-                    LISTEN,
-                    &flags.listen,
-                    file.serve.listen.as_ref().map(slice::from_ref),
-                ),
+                said(LISTEN, &flags.listen, word(serve.listen.as_ref())),
                 place,
                 Listen::Loopback { port: USUAL_PORT },
             ),
             allowed_hosts: layers.list(
-                spoken(
-                    environment,
-                    ALLOWED_HOSTS,
-                    &[],
-                    file.serve.allowed_hosts.as_deref(),
-                ),
+                one(ALLOWED_HOSTS, serve.allowed_hosts.clone()),
                 host,
                 Vec::new(),
             ),
-            body_budget: layers.one(one(BODY_BUDGET, &budget_in_file), budget, 256 * MIB),
+            body_budget: layers.one(
+                one(BODY_BUDGET, word(serve.body_budget_mib)),
+                budget,
+                256 * MIB,
+            ),
             throttle_wait: layers.one(
-                one(THROTTLE_WAIT, &wait_in_file),
+                one(THROTTLE_WAIT, word(serve.throttle_wait_seconds)),
                 throttle_wait,
                 USUAL_THROTTLE_WAIT,
             ),
             pass_through: layers.one(
-                spoken(
-                    environment,
-                    PASS_THROUGH,
-                    &flags.pass_through,
-                    passing_in_file.as_ref().map(slice::from_ref),
-                ),
+                said(PASS_THROUGH, &flags.pass_through, word(serve.pass_through)),
                 passing,
                 Passing::Off,
             ),
-            ca_file: layers.one(one(CA_FILE, &file.upstream.ca_file), path, None),
-            prices_file: layers.one(one(PRICES_FILE, &file.prices.file), path, None),
+            ca_file: layers.one(
+                one(CA_FILE, word(file.upstream.ca_file.as_ref())),
+                path,
+                None,
+            ),
+            prices_file: layers.one(
+                one(PRICES_FILE, word(file.prices.file.as_ref())),
+                path,
+                None,
+            ),
             durability: layers.one(
-                one(DURABILITY, &file.ledger.durability),
+                one(DURABILITY, word(file.ledger.durability.as_ref())),
                 durability,
                 Durability::Process,
             ),
-            log: layers.one(one(LOG, &file.log.level), log_level, LogLevel::Info),
+            log: layers.one(
+                one(LOG, word(file.log.level.as_ref())),
+                log_level,
+                LogLevel::Info,
+            ),
             default_model: layers.one(
-                one(DEFAULT_MODEL, &file.default_model),
+                one(DEFAULT_MODEL, word(file.default_model.as_ref())),
                 models::default_model,
                 None,
             ),
-            cache_ttl: models::cache_ttls(&file.models, &mut layers),
-        };
-        layers.into_problems().map_or(Ok(settings), Err)
+            cache_ttl: models::cache_ttls(&file.models, layers),
+        }
     }
+}
+
+/// Names beyond loopback are for clients elsewhere; whoever signs in for themselves does so on this machine.
+fn passing_for_others(settings: &Settings) -> Option<Problem> {
+    let others = settings.allowed_hosts.value.first()?;
+    (settings.pass_through.value == Passing::On).then(|| {
+        let text = format!(
+            "a client's own login passes through on this machine alone, and serve.allowed_hosts lets `{others}` in: take one of the two out"
+        );
+        Problem::of_layer(settings.pass_through.from, PASS_THROUGH.key, text)
+    })
 }
 
 impl LogLevel {
@@ -234,91 +243,9 @@ impl LogLevel {
     }
 }
 
-/// `localhost:PORT` for both families, or one loopback address.
-fn place(word: &str) -> Result<Listen, String> {
-    if let Some(port) = word
-        .strip_prefix("localhost:")
-        .and_then(|port| port.parse().ok())
-    {
-        return Ok(Listen::Loopback { port });
-    }
-    let address: SocketAddr = word.parse().map_err(|_| {
-        "is not an address and a port, such as localhost:8484, 127.0.0.1:8484 or [::1]:8484"
-            .to_owned()
-    })?;
-    if address.ip().to_canonical().is_loopback() {
-        Ok(Listen::At(address))
-    } else {
-        Err("is not a loopback address: serving beyond this machine is refused for now".to_owned())
-    }
-}
-
-fn place_name(listen: Listen) -> String {
-    match listen {
-        Listen::Loopback { port } => format!("localhost:{port}"),
-        Listen::At(address) => address.to_string(),
-    }
-}
-
-/// A host name or address as a `Host` header has it, without a port.
-fn host(word: &str) -> Result<String, String> {
-    let name = word.to_ascii_lowercase();
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    if !name.is_empty() && name.len() <= 253 && name.chars().all(fits) {
-        Ok(name)
-    } else {
-        Err("is not a host name; there is no wildcard".to_owned())
-    }
-}
-
-fn budget(word: &str) -> Result<usize, String> {
-    match word.parse::<usize>() {
-        Ok(mib @ 32..=65536) => Ok(mib * MIB),
-        Ok(_) | Err(_) => Err("must be a number of MiB from 32 to 65536".to_owned()),
-    }
-}
-
-fn throttle_wait(word: &str) -> Result<Duration, String> {
-    match word.parse() {
-        Ok(seconds @ 0..=60) => Ok(Duration::from_secs(seconds)),
-        Ok(_) | Err(_) => Err("must be a number of seconds from 0 to 60".to_owned()),
-    }
-}
-
-fn path(word: &str) -> Result<Option<PathBuf>, String> {
-    let path = PathBuf::from(word);
-    if path.is_absolute() {
-        Ok(Some(path))
-    } else {
-        Err("must be an absolute path".to_owned())
-    }
-}
-
-fn durability(word: &str) -> Result<Durability, String> {
-    match word {
-        "process" => Ok(Durability::Process),
-        "strict" => Ok(Durability::Strict),
-        _ => Err("must be process or strict".to_owned()),
-    }
-}
-
-fn durability_name(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Process => "process",
-        Durability::Strict => "strict",
-    }
-}
-
-fn log_level(word: &str) -> Result<LogLevel, String> {
-    use LogLevel::{Debug, Error, Info, Trace, Warn};
-    [Error, Warn, Info, Debug, Trace]
-        .into_iter()
-        .find(|level| level.name() == word)
-        .ok_or_else(|| "must be error, warn, info, debug or trace".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::values::place_name;
     use super::*;
 
     fn resolve(
@@ -386,6 +313,19 @@ mod tests {
                 "`upstream.ca_file`: `roots.pem` must be an absolute path",
                 "`ledger.durability`: `maybe` must be process or strict",
                 "KEYREEVE_LOG: `loud` must be error, warn, info, debug or trace",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_login_passes_through_for_nobody_elsewhere() {
+        let names = "[serve]\nallowed_hosts = ['gateway.internal']\n";
+        assert!(resolve(&[], &[], names).is_ok());
+        let problems = resolve(&[], &[], &format!("{names}pass_through = true")).unwrap_err();
+        assert_eq!(
+            problems,
+            [
+                "`serve.pass_through`: a client's own login passes through on this machine alone, and serve.allowed_hosts lets `gateway.internal` in: take one of the two out"
             ]
         );
     }

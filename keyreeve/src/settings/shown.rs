@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use keyreeve_core::cache_ttl::Ttl;
 
+use super::values::{durability_name, place_name};
 use super::{
     ALLOWED_HOSTS, BODY_BUDGET, CA_FILE, DEFAULT_MODEL, DURABILITY, LISTEN, LOG, Layer, MIB,
-    PASS_THROUGH, PRICES_FILE, Passing, Setting, Settings, THROTTLE_WAIT, durability_name, models,
-    place_name,
+    PASS_THROUGH, PRICES_FILE, Passing, Setting, Settings, THROTTLE_WAIT, models,
 };
 
 /// A setting as `config show` lists it.
