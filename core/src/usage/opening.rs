@@ -5,6 +5,8 @@
 
 use serde::Deserialize;
 
+use super::sse::{BYTE_ORDER_MARK, field};
+
 /// What a stream begins with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Opening {
@@ -32,7 +34,7 @@ pub enum Opening {
 /// assert!(matches!(opening(error), Opening::Error { kind, .. } if kind == "overloaded_error"));
 /// ```
 pub fn opening(bytes: &[u8]) -> Opening {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let (mut name, mut data): (&[u8], Vec<u8>) = (b"", Vec::new());
     for line in whole_lines(bytes) {
         if line.is_empty() {
@@ -102,15 +104,6 @@ fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = &rest[end + long..];
         Some(line)
     })
-}
-
-/// A line's field and value; one space after the colon is no part of the value.
-fn field(line: &[u8]) -> (&[u8], &[u8]) {
-    let Some(colon) = line.iter().position(|&byte| byte == b':') else {
-        return (line, b"");
-    };
-    let value = &line[colon + 1..];
-    (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
 }
 
 #[cfg(test)]

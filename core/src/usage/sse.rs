@@ -20,7 +20,8 @@ const CONTENT: [&[u8]; 4] = [
     b"ping",
 ];
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// May stand before the first line, and is no part of it.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The events that carry usage, an end or an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -229,7 +230,7 @@ fn interest_in(name: &[u8]) -> Interest {
 }
 
 /// A line's field and value; one space after the colon is no part of the value. A comment's field is empty.
-fn field(line: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn field(line: &[u8]) -> (&[u8], &[u8]) {
     let Some(colon) = line.iter().position(|&byte| byte == b':') else {
         return (line, b"");
     };

@@ -78,7 +78,7 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
         profiles: given_or(profiles, like.map(|like| &like.profiles)),
         strategy: add
             .strategy
-            .or(like.map(|like| like.strategy))
+            .or_else(|| like.map(|like| like.strategy))
             .unwrap_or_default(),
         may_spend: given_or(add.may_spend, like.map(|like| &like.may_spend)),
         models: given_or(add.models, like.map(|like| &like.models)),

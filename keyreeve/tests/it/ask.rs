@@ -56,6 +56,10 @@ fn the_answer_streams_and_ends_with_who_paid() {
         (&json!("done"), &json!(true))
     );
     assert_eq!(row["key"], "(keyreeve)");
+    assert_eq!(
+        (&row["number"], &row["reason"]),
+        (&json!(1), &json!("named"))
+    );
     let asked = case
         .feed(&["ask", "--json", "-"], "write 5 words")
         .expect_code(0);
