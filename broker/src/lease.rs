@@ -152,7 +152,7 @@ impl Broker {
                 Ok(credential) => credential,
                 Err(error) => {
                     self.forget(&picked.standing);
-                    trail.pass_over(profile, "no_secret");
+                    trail.pass_over(profile);
                     unobtainable.get_or_insert(error);
                     continue;
                 }
@@ -161,9 +161,8 @@ impl Broker {
                 self.client(&client.presented)?;
             }
             if trail.has_refused(profile.id, &credential.fingerprint()) {
-                // Its source has nothing else to give.
                 self.forget(&picked.standing);
-                trail.pass_over(profile, "not_renewed");
+                trail.not_renewed(profile);
                 continue;
             }
             let holder = Holder {

@@ -122,20 +122,29 @@ impl Trail {
             .is_some_and(|(whose, refused)| *whose == profile && refused == credential)
     }
 
-    /// Leaves a profile out of what follows, though nothing was sent with it.
-    pub(crate) fn pass_over(&mut self, profile: &Profile, why: &'static str) {
-        self.leave(profile, why, Further::AnotherCredential);
+    /// Leaves a profile out of what follows, because its secret cannot be had.
+    pub(crate) fn pass_over(&mut self, profile: &Profile) {
+        self.leave(profile, "no_secret", Further::AnotherCredential);
+    }
+
+    /// Leaves a profile out of what follows that was refused before: its source gave the same secret again.
+    pub(crate) fn not_renewed(&mut self, profile: &Profile) {
+        self.tried.push(tried(profile, Further::AnotherCredential));
     }
 
     fn leave(&mut self, profile: &Profile, verdict: &'static str, further: Further) {
-        self.tried.push(Tried {
-            profile: profile.id,
-            origin: profile.base_url.origin().clone(),
-            further,
-        });
+        self.tried.push(tried(profile, further));
         self.last = Some(Left {
             profile: profile.name.clone(),
             verdict,
         });
+    }
+}
+
+fn tried(profile: &Profile, further: Further) -> Tried {
+    Tried {
+        profile: profile.id,
+        origin: profile.base_url.origin().clone(),
+        further,
     }
 }

@@ -21,6 +21,9 @@ const ROWS: &str = "SELECT ledger.*, keys.name AS key_name, profiles.name AS pro
      FROM ledger LEFT JOIN keys ON keys.id = ledger.key
                  LEFT JOIN profiles ON profiles.id = ledger.profile";
 
+/// Ids tell moments no finer than a millisecond, in which a request can have two attempts.
+const NEWEST_FIRST: &str = "ledger.started_at DESC, ledger.number DESC, ledger.attempt DESC";
+
 impl Store {
     /// Commits an intent, then calls `done` from the writer thread.
     ///
@@ -76,7 +79,7 @@ impl Store {
     pub fn attempts(&self, limit: u32) -> Result<Vec<AttemptRow>> {
         let connection = self.connect(Access::Read)?;
         let mut statement =
-            connection.prepare(&format!("{ROWS} ORDER BY ledger.attempt DESC LIMIT ?1"))?;
+            connection.prepare(&format!("{ROWS} ORDER BY {NEWEST_FIRST} LIMIT ?1"))?;
         let rows = statement.query_map([limit], read_row)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
