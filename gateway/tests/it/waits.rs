@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use keyreeve_core::profile::BillingClass;
+use keyreeve_testkit::upstream::reply;
 
 use crate::envelope::check_envelope;
 use crate::house::{At, HERE, House, Member, THERE, answer, from, patient};
@@ -95,6 +96,18 @@ fn nobody_waits_longer_than_the_client_or_the_setting_does() {
         let got = house.post_with(&[("x-stainless-timeout", time_out)], ASK);
         assert_eq!((got.status(), from(&got)), (429, 0), "{wait} {time_out}");
         assert_eq!(house.order(), [0], "{wait} {time_out}");
+    }
+}
+
+#[test]
+fn no_attempt_begins_after_the_client_has_stopped_waiting() {
+    for (time_out, order) in [("1", &[0][..]), ("600", &[0, 1])] {
+        let house = House::start(&[HERE, HERE], |who, _| match who {
+            0 => reply::paced(answer("credit", 0), Duration::from_millis(1_200)),
+            _ => answer("ok", who),
+        });
+        let got = house.post_with(&[("x-stainless-timeout", time_out)], ASK);
+        assert_eq!(house.order(), order, "{time_out}: {}", got.status());
     }
 }
 
