@@ -324,9 +324,9 @@ impl Failed {
     /// Whether anything can have been produced, and so billed.
     fn ending(&self) -> Ending {
         match self {
-            Self::NoAnswer(NoAnswer::Unreachable(_)) | Self::Redirect(_) | Self::Unsendable(_) => {
-                Ending::Failed
-            }
+            Self::NoAnswer(NoAnswer::Unreachable(_) | NoAnswer::Unconnected(_))
+            | Self::Redirect(_)
+            | Self::Unsendable(_) => Ending::Failed,
             Self::NoAnswer(NoAnswer::Broken(_) | NoAnswer::TimedOut(_))
             | Self::Cut
             | Self::TooLate(_) => Ending::Incomplete,

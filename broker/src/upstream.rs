@@ -1,13 +1,17 @@
 //! The connection to upstreams: TLS with pinned roots, one pool, nothing clever.
 //!
 //! Invariants: no redirect is followed, no body is decompressed, no proxy and no certificate comes from the environment,
-//! and a request is sent again by the pool only when not one byte of it was written.
+//! and a request is sent again by the pool only when not one byte of it was written. Making a connection, from the name
+//! to the end of the TLS handshake, has one limit in time.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -17,11 +21,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::time::timeout;
+use tower_service::Service;
 
 /// How long an upstream may keep us waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// For the TCP connection.
+    /// For a connection: its name looked up, TCP, and TLS.
     pub connect: Duration,
     /// From the request to the head of its answer. The SDKs wait 10 minutes (docs/facts.md#endpoints).
     pub head: Duration,
@@ -42,7 +47,7 @@ impl Default for Patience {
 /// Sends requests to upstreams.
 #[derive(Clone)]
 pub struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<InTime, Full<Bytes>>,
     patience: Patience,
 }
 
@@ -52,6 +57,9 @@ pub enum NoAnswer {
     /// The connection could not be made, or TLS refused it: not one byte of the request was sent.
     #[error("the upstream cannot be reached")]
     Unreachable(#[source] Error),
+    /// The connection was not there in time: not one byte of the request was sent.
+    #[error("there was no connection to the upstream within {} s", .0.as_secs())]
+    Unconnected(Duration),
     /// The connection broke after the request had gone out.
     #[error("the upstream broke the connection")]
     Broken(#[source] Error),
@@ -91,6 +99,10 @@ impl Upstream {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
+        let connector = InTime {
+            connector,
+            limit: patience.connect,
+        };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_mins(1))
@@ -109,6 +121,9 @@ impl Upstream {
     ) -> Result<Response<Incoming>, NoAnswer> {
         match timeout(self.patience.head, self.client.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if error.is_connect() && came_too_late(&error) => {
+                Err(NoAnswer::Unconnected(self.patience.connect))
+            }
             Ok(Err(error)) if error.is_connect() => Err(NoAnswer::Unreachable(error)),
             Ok(Err(error)) => Err(NoAnswer::Broken(error)),
             Err(_) => Err(NoAnswer::TimedOut(self.patience.head)),
@@ -119,6 +134,43 @@ impl Upstream {
     pub fn patience(&self) -> Patience {
         self.patience
     }
+}
+
+/// Makes connections, each within its limit. The system's resolver, and a peer that takes the connection and then says
+/// nothing of TLS, would else have as long as an answer may take.
+#[derive(Clone)]
+struct InTime {
+    connector: HttpsConnector<HttpConnector>,
+    limit: Duration,
+}
+
+type Connected = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+type NotConnected = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for InTime {
+    type Response = Connected;
+    type Error = NotConnected;
+    type Future = Pin<Box<dyn Future<Output = Result<Connected, NotConnected>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotConnected>> {
+        self.connector.poll_ready(context)
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let connecting = timeout(self.limit, self.connector.call(address));
+        Box::pin(async {
+            let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            connecting.await.unwrap_or_else(late)
+        })
+    }
+}
+
+/// Whether a connection failed for want of time, by our limit or by the system's.
+fn came_too_late(error: &Error) -> bool {
+    let first = std::error::Error::source(error);
+    std::iter::successors(first, |cause| cause.source())
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, BadRoots> {

@@ -91,7 +91,7 @@ pub(crate) fn brought(came: &Result<Answer, Failed>) -> Brought {
 impl From<NoAnswer> for Failed {
     fn from(error: NoAnswer) -> Self {
         match error {
-            NoAnswer::Unreachable(_) => Self::Unreachable(error),
+            NoAnswer::Unreachable(_) | NoAnswer::Unconnected(_) => Self::Unreachable(error),
             NoAnswer::Broken(_) => Self::Broken(error),
             NoAnswer::TimedOut(_) => Self::TimedOut(Some(error)),
         }

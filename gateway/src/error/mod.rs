@@ -8,6 +8,7 @@ mod lease;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use keyreeve_broker::upstream::NoAnswer;
 use keyreeve_broker::{LeaseError, NotAllowed};
 use keyreeve_core::pass_through::NotCarried;
 use keyreeve_core::peek::Unreadable;
@@ -242,6 +243,9 @@ fn not_passed(why: NotPassed) -> Shape {
 
 fn upstream_shape(failed: &Failed) -> Shape {
     let (status, kind, code) = match failed {
+        Failed::Unreachable(NoAnswer::Unconnected(_)) => {
+            (504, "timeout_error", "upstream_connect_timeout")
+        }
         Failed::Unreachable(_) => (502, API, "upstream_unreachable"),
         Failed::Broken(_) | Failed::CutAtOnce => (502, API, "upstream_broken"),
         Failed::TimedOut(_) => (504, "timeout_error", "upstream_timeout"),

@@ -65,6 +65,8 @@ pub(crate) struct Setup {
     pub(crate) cache_ttl: Option<Ttl>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) patience: Patience,
+    /// Trusted beside the built-in roots, in PEM.
+    pub(crate) roots: Option<String>,
     pub(crate) config: Config,
     /// Whether a client's own credential may pass through to the upstream.
     pub(crate) pass_through: Wish,
@@ -92,6 +94,7 @@ impl Default for Setup {
             cache_ttl: None,
             environment: Vec::new(),
             patience: Patience::default(),
+            roots: None,
             config: Config {
                 drain_time: Duration::from_secs(2),
                 ..Config::default()
@@ -120,7 +123,7 @@ impl Setup {
 
         let environment = Environment::from_pairs(self.environment);
         let prices = PriceTable::embedded();
-        let way = Upstream::new(None, self.patience).unwrap();
+        let way = Upstream::new(self.roots.as_deref().map(str::as_bytes), self.patience).unwrap();
         let parts = Parts {
             broker: Arc::new(Broker::new(
                 Arc::clone(&store),
