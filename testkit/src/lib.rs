@@ -15,6 +15,7 @@ pub mod fixtures;
 pub mod home;
 pub mod leakscan;
 pub mod process;
+pub mod random;
 pub mod sandbox;
 pub mod skip;
 pub mod terminal;

@@ -1,13 +1,20 @@
 //! NF-03: an answer that is cut looks cut to the client, is asked for once, and is recorded with what was seen of it.
+//!
+//! Cut where every event ends and at offsets that a seed draws, in good order and by a reset.
 
 use keyreeve_core::usage::{Meter, Metered};
 use keyreeve_store::{AttemptRow, Ending};
 use keyreeve_testkit::fixtures;
+use keyreeve_testkit::random::Random;
 use keyreeve_testkit::upstream::{Received, Step, reply};
 use keyreeve_testkit::wire::{Answer, Ended};
 
+use crate::books::check_books;
 use crate::envelope::check_envelope;
 use crate::stage::{ASK, ASK_STREAM, JSON, Stage};
+
+/// How many offsets are drawn for an answer.
+const SAMPLED: usize = 500;
 
 /// Where and how an answer is cut.
 struct Cut {
@@ -54,20 +61,35 @@ fn both_endings(lengths: impl IntoIterator<Item = usize>) -> Vec<Cut> {
     mixed
 }
 
+/// Offsets in an answer of this length.
+fn sampled(length: usize) -> Vec<usize> {
+    let (mut random, bound) = (Random::seeded(), u64::try_from(length).unwrap());
+    (0..SAMPLED)
+        .map(|_| usize::try_from(random.below(bound)).unwrap())
+        .collect()
+}
+
 /// Each request went upstream once, and its row is found by the number it was sent with.
 #[track_caller]
-fn row_of<'a>(rows: &'a [AttemptRow], requests: &[Received], number: usize) -> &'a AttemptRow {
-    let number = number.to_string();
-    let session = |request: &&Received| {
-        request.head.header("x-claude-code-session-id") == Some(number.as_str())
-    };
-    assert_eq!(requests.iter().filter(session).count(), 1, "{number}");
-    let mut found = rows
+fn in_order<'a>(
+    rows: &'a [AttemptRow],
+    requests: &[Received],
+    count: usize,
+) -> Vec<&'a AttemptRow> {
+    let mut arrived: Vec<&str> = requests
         .iter()
-        .filter(|row| row.intent.session.as_ref() == Some(&number));
-    let row = found.next().unwrap();
-    assert!(found.next().is_none(), "{number}");
-    row
+        .filter_map(|request| request.head.header("x-claude-code-session-id"))
+        .collect();
+    arrived.sort_unstable();
+    let mut sent: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+    sent.sort_unstable();
+    assert_eq!(arrived, sent);
+    let mut rows: Vec<&AttemptRow> = rows.iter().collect();
+    let number = |row: &&AttemptRow| row.intent.session.as_ref().unwrap().parse::<usize>();
+    rows.sort_by_key(|row| number(row).unwrap());
+    let numbers = rows.iter().map(|row| number(row).unwrap());
+    assert!(numbers.eq(0..count), "a request has no row, or two");
+    rows
 }
 
 fn metered(body: &[u8]) -> Metered {
@@ -125,19 +147,20 @@ fn nf_03_a_stream_cut_anywhere() {
         *end += reply::length(&[step]);
         Some(*end)
     });
-    let sampled = (0..100).map(|number| number * length / 100);
     let offsets = ends_of_events
-        .chain(sampled)
+        .chain(sampled(length))
         .filter(|offset| *offset < length);
     let cuts = both_endings(offsets);
-    assert!(cuts.len() >= 230, "{}", cuts.len());
+    assert!(cuts.len() >= 2 * SAMPLED + 30, "{}", cuts.len());
 
     let stage = cutting(steps);
     let asked = |(number, cut)| ask_cut(&stage, number, cut, ASK_STREAM);
     let answers: Vec<_> = cuts.iter().enumerate().map(asked).collect();
     let (rows, requests) = (stage.rows(), stage.upstream.requests());
-    for (number, (cut, answer)) in cuts.iter().zip(&answers).enumerate() {
-        check_stream(&whole, cut, answer, row_of(&rows, &requests, number));
+    check_books(&rows, &requests);
+    let rows = in_order(&rows, &requests, cuts.len());
+    for ((cut, answer), row) in cuts.iter().zip(&answers).zip(rows) {
+        check_stream(&whole, cut, answer, row);
     }
 }
 
@@ -146,14 +169,15 @@ fn nf_03_a_json_answer_cut_anywhere() {
     let fixture = fixtures::json("success.json");
     let steps = move || reply::json(200, &fixture["body"].to_string());
     let length = reply::length(&steps());
-    let cuts = both_endings((0..length).step_by(length / 40));
+    let cuts = both_endings(sampled(length));
 
     let stage = cutting(steps);
     let asked = |(number, cut)| ask_cut(&stage, number, cut, ASK);
     let answers: Vec<_> = cuts.iter().enumerate().map(asked).collect();
     let (rows, requests) = (stage.rows(), stage.upstream.requests());
-    for (number, (cut, answer)) in cuts.iter().zip(&answers).enumerate() {
-        let row = row_of(&rows, &requests, number);
+    check_books(&rows, &requests);
+    let rows = in_order(&rows, &requests, cuts.len());
+    for ((cut, answer), row) in cuts.iter().zip(&answers).zip(rows) {
         let ended = row.ended.as_ref().unwrap();
         assert_eq!(ended.ending, Ending::Incomplete, "{}", cut.length);
         // What a cut answer used is not known: its usage stands at its end.

@@ -6,11 +6,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_store::{Durability, Places, Store};
 use keyreeve_testkit::canary::Canary;
+use keyreeve_testkit::random::Random;
 use keyreeve_testkit::upstream::{Received, Scripted, Step, reply};
 use serde_json::Value;
 
@@ -30,9 +31,6 @@ const CLIENTS: usize = 3;
 
 /// The promise is two seconds on a machine that does nothing else.
 const READY_LIMIT: Duration = Duration::from_secs(8);
-
-/// Replays a run whose seed was printed.
-const SEED: &str = "KEYREEVE_TEST_SEED";
 
 #[test]
 fn st_01_two_hundred_kills() {
@@ -259,28 +257,5 @@ impl Shared {
         let answer = answers.first()?;
         let whole = answer.ended == keyreeve_testkit::wire::Ended::Whole;
         (whole && answer.status() == 200).then(|| fingerprint(&body.to_string()))
-    }
-}
-
-/// A small generator, so that a seed replays.
-struct Random(u64);
-
-impl Random {
-    fn seeded() -> Self {
-        let given = std::env::var(SEED).ok().map(|seed| seed.parse().unwrap());
-        let seed = given.unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            u64::from(now.unwrap().subsec_nanos())
-        });
-        tell(&format!("{SEED}={seed}"));
-        Self(seed)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
     }
 }
