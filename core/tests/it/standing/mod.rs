@@ -2,6 +2,7 @@
 //! table in the docs.
 
 mod circuit;
+mod concurrent;
 mod properties;
 mod refusals;
 mod simulation;
