@@ -5,6 +5,7 @@
 
 use std::process::Command;
 
+use keyreeve_store::{Durability, Places, Store};
 use keyreeve_testkit::home::Home;
 use keyreeve_testkit::process::Output;
 
@@ -36,6 +37,16 @@ impl Case {
         let mut command = self.home.command(env!("CARGO_BIN_EXE_keyreeve"));
         command.args(arguments);
         command
+    }
+
+    /// The machine's store, as another process opens it.
+    pub(crate) fn store(&self) -> Store {
+        let home = self.home.keyreeve_home();
+        let places = Places {
+            data: home.join("data"),
+            keys: home.join("config"),
+        };
+        Store::open(&places, Durability::Process).unwrap()
     }
 
     /// Runs a command that has nothing to read.

@@ -46,6 +46,7 @@ mod serve;
 mod serving;
 mod setup_token;
 mod st_01;
+mod st_10;
 mod standings;
 mod statusline;
 mod store;

@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_store::{Durability, Places, Store};
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::random::Random;
 use keyreeve_testkit::upstream::{Received, Scripted, Step, reply};
@@ -66,7 +65,7 @@ fn st_01_two_hundred_kills() {
     assert!(seen.unknown > 0, "no kill hit a request: nothing was tried");
     assert!(answered.len() > KILLS, "the load was no load");
     assert!(worst < READY_LIMIT, "{worst:?}");
-    verify(&case);
+    case.store().verify().unwrap();
 }
 
 /// Half of the answers are whole, half are streams that last a while.
@@ -111,16 +110,6 @@ fn open_attempts(rows: &[Value]) -> BTreeMap<String, f64> {
 
 fn text(row: &Value, field: &str) -> String {
     row[field].as_str().unwrap().to_owned()
-}
-
-fn verify(case: &Case) {
-    let home = case.home.keyreeve_home();
-    let places = Places {
-        data: home.join("data"),
-        keys: home.join("config"),
-    };
-    let store = Store::open(&places, Durability::Process).unwrap();
-    store.verify().unwrap();
 }
 
 /// What the ledger says once the last gateway has ended.

@@ -1,7 +1,8 @@
 //! What holds whatever is answered, in whatever order.
 
 use keyreeve_core::standing::{
-    Early, Heard, LONGEST_UNPROBED, Readiness, Standing, claim, readiness, ready_at, step,
+    Act, CIRCUIT_OPEN, Circuit, Early, Heard, LONGEST_UNPROBED, Readiness, Standing, act, claim,
+    readiness, ready_at, step,
 };
 use keyreeve_core::verdict::Verdict;
 use proptest::prelude::*;
@@ -10,6 +11,9 @@ use super::{
     at, blocked, heard, limited, limited_until, out_of_credit, overloaded, refused, seconds,
     wrong_request,
 };
+
+/// How far a clock may jump, in seconds: ten years.
+const FAR: i64 = 10 * 366 * 86_400;
 
 /// An answer, how long after the one before it came, and how long it had been asked for.
 type Event = (Verdict, i64, i64);
@@ -47,7 +51,51 @@ fn play(
     (standing, now)
 }
 
+/// How far a clock jumps: by seconds, hours, or to the other end of what a machine's clock can be set to.
+fn jump() -> impl Strategy<Value = i64> {
+    prop_oneof![-10..10_i64, -90_000..90_000_i64, -FAR..FAR]
+}
+
+/// How long it still is not ready for anybody, by a clock that says `look`.
+fn left(readiness: Readiness, look: i64) -> i64 {
+    match readiness {
+        Readiness::Resting { at: until, .. } => until.duration_since(at(look)).as_secs(),
+        Readiness::Ready | Readiness::Probe | Readiness::Closed(_) => 0,
+    }
+}
+
 proptest! {
+    #[test]
+    fn st_10_a_clock_that_jumps_lengthens_no_wait(events in events(), probed in any::<bool>(), first in jump(), second in jump()) {
+        let (standing, now) = play(&events, |_, _, _, _| {});
+        let by_a_person = act(Standing::Ready, Act::Rest { until: at(now + 3_600) }, at(now));
+        for standing in [standing, by_a_person] {
+            let claimed = claim(&standing, at(now)).filter(|_| probed).unwrap_or(standing);
+            let Standing::Resting(rest) = claimed else { continue };
+            // The window as it was told, or the minute that somebody has who asks; two seconds are no jump.
+            let longest = rest.until.duration_since(rest.since).as_secs().max(60) + 2;
+            for look in [now + first, now + first + second] {
+                let waits = left(readiness(&claimed, at(look)), look);
+                prop_assert!(waits <= longest, "{} of {}: {:?}", waits, longest, claimed);
+                // Nor does what is heard after the jump.
+                let told = heard(limited(), at(look));
+                let after = step(claimed, &told, at(look));
+                let again = left(readiness(&after, at(look)), look);
+                prop_assert!(again <= longest.max(600 + 2), "{} of {}: {:?}", again, longest, after);
+            }
+        }
+    }
+
+    #[test]
+    fn st_10_a_clock_that_jumps_keeps_no_circuit_open(first in jump(), second in jump()) {
+        let open = (0..5).fold(Circuit::default(), |circuit, _| circuit.failed(at(0), at(0)));
+        let claimed = open.claim(at(first)).unwrap_or(open);
+        for circuit in [open, claimed, open.failed(at(first), at(first))] {
+            let waits = left(circuit.readiness(at(second)), second);
+            prop_assert!(waits <= CIRCUIT_OPEN.as_secs(), "{}: {:?}", waits, circuit);
+        }
+    }
+
     #[test]
     fn the_same_answer_told_again_changes_nothing(events in events()) {
         play(&events, |_, told, now, next| {
