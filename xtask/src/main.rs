@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask tidy`, `test`, `clients`, `bench` and `ci`.
+//! The developer's commands: `cargo xtask tidy`, `test`, `clients`, `conformance`, `bench`, `storm` and `ci`.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@ mod environment;
 mod rust_source;
 mod say;
 mod scratch;
+mod storm;
 mod suite;
 mod tidy;
 mod tree;
@@ -31,6 +32,7 @@ cargo xtask conformance [WORDS]  what the real clients send, against what keyree
 cargo xtask bench     what the gateway costs beside nginx, and how long short commands take
 cargo xtask bench helper   only how long `keyreeve helper` takes, alone and with 200 at once
 cargo xtask bench statusline   only how long `keyreeve statusline` takes
+cargo xtask storm     200 clients for a minute before profiles that reach their limits: what is lost, double or wrongly rested
 cargo xtask ci        all of .ci/run, as the public workflow runs it";
 
 fn main() -> ExitCode {
@@ -56,6 +58,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "helper"] => bench::run_helpers(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),
+        ["storm"] => storm::run(&root()),
         ["ci"] => ci(),
         _ => bail!("what shall it be?\n{USAGE}"),
     }

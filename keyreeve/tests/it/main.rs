@@ -50,6 +50,7 @@ mod st_10;
 mod standings;
 mod statusline;
 mod store;
+mod storm;
 mod strace;
 mod su_01;
 mod supervised;

@@ -12,18 +12,18 @@ use crate::serving::{Serving, message};
 const YEARS: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
-fn why(code: &str) -> Option<Why> {
-    Some(Why {
+fn why(code: &str) -> Why {
+    Why {
         code: Code::of(code).unwrap(),
         evidence: Evidence::Header,
-    })
+    }
 }
 
 /// A rest of a minute that began when the clock said `since`.
-fn rest(schedule: Schedule, time: TimeSource, code: Option<Why>, since: Timestamp) -> Standing {
+fn rest(schedule: Schedule, time: TimeSource, code: Option<&str>, since: Timestamp) -> Standing {
     Standing::Resting(Rest {
         schedule,
-        why: code,
+        why: code.map(why),
         since,
         until: since + MINUTE,
         time,
@@ -66,13 +66,13 @@ fn check_serves(name: &str, standing: Standing, state: &str) {
 #[test]
 fn st_10_a_rest_of_another_decade() {
     let now = keyreeve_os::world::now();
-    let limit = || why("minute_limit");
+    let (limit, credit) = (Some("minute_limit"), Some("out_of_credit"));
     for (name, schedule, time, code, since, state) in [
         (
             "a server's time to come",
             Schedule::Limit,
             TimeSource::Server,
-            limit(),
+            limit,
             now + YEARS,
             "probing",
         ),
@@ -80,7 +80,7 @@ fn st_10_a_rest_of_another_decade() {
             "a server's time of long ago",
             Schedule::Limit,
             TimeSource::Server,
-            limit(),
+            limit,
             now - YEARS,
             "ready",
         ),
@@ -88,7 +88,7 @@ fn st_10_a_rest_of_another_decade() {
             "a guess to come, and its probe",
             Schedule::Billing,
             TimeSource::Schedule,
-            why("out_of_credit"),
+            credit,
             now + YEARS,
             "probing",
         ),
@@ -96,7 +96,7 @@ fn st_10_a_rest_of_another_decade() {
             "a guess of long ago",
             Schedule::Billing,
             TimeSource::Schedule,
-            why("out_of_credit"),
+            credit,
             now - YEARS,
             "probing",
         ),
@@ -104,7 +104,7 @@ fn st_10_a_rest_of_another_decade() {
             "a suspicion to come",
             Schedule::Authentication,
             TimeSource::Schedule,
-            why("invalid_key"),
+            Some("invalid_key"),
             now + YEARS,
             "probing",
         ),

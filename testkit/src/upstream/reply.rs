@@ -23,7 +23,15 @@ pub fn with_headers(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<S
 
 /// A chunked event stream, each piece a chunk and a write of its own, and the end that the framing asks for.
 pub fn stream<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Step> {
-    let mut steps = vec![Step::Send(stream_head())];
+    stream_with(&[], pieces)
+}
+
+/// The same with these headers beside those of a stream.
+pub fn stream_with<'a>(
+    headers: &[(&str, &str)],
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<Step> {
+    let mut steps = vec![Step::Send(head(200, &[headers, &STREAM].concat()))];
     steps.extend(pieces.into_iter().map(|piece| Step::Send(chunk(piece))));
     steps.push(Step::Send(b"0\r\n\r\n".to_vec()));
     steps
@@ -111,14 +119,13 @@ pub fn silence() -> Vec<Step> {
 
 /// The head of a chunked event stream.
 pub fn stream_head() -> Vec<u8> {
-    head(
-        200,
-        &[
-            ("content-type", "text/event-stream"),
-            ("transfer-encoding", "chunked"),
-        ],
-    )
+    head(200, &STREAM)
 }
+
+const STREAM: [(&str, &str); 2] = [
+    ("content-type", "text/event-stream"),
+    ("transfer-encoding", "chunked"),
+];
 
 /// One chunk, framed. An empty one would end the stream, so there is none.
 pub fn chunk(piece: &[u8]) -> Vec<u8> {

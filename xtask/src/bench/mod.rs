@@ -65,7 +65,8 @@ pub(crate) fn run_statusline(root: &Path) -> Result<()> {
     statusline::run(root)
 }
 
-fn build(root: &Path) -> Result<()> {
+/// Makes the release build of the program.
+pub(crate) fn build(root: &Path) -> Result<()> {
     let status = Command::new("cargo")
         .args(["build", "--release", "--locked", "--package", "keyreeve"])
         .current_dir(root)
