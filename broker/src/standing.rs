@@ -15,7 +15,7 @@ use keyreeve_core::standing::{
 };
 use keyreeve_core::verdict::Verdict;
 use keyreeve_os::world;
-use keyreeve_store::{Changed, Operation, Standings};
+use keyreeve_store::{Changed, Known, Operation, Standings};
 use tokio::sync::oneshot;
 
 use crate::Broker;
@@ -212,6 +212,9 @@ impl Broker {
             // The next lease will say that the store cannot be read.
             return Vec::new();
         };
+        if was_replaced(attempt, &known) {
+            return Vec::new();
+        }
         let mut scopes = attempt.scopes.clone();
         if let Some(named) = named {
             if known.standings.organization(scopes.profile) != Some(&named) {
@@ -275,6 +278,15 @@ pub(crate) fn shown_a_plan(standings: &Standings, profile: ProfileId) -> bool {
     let standing = standings.of(&Scope::Credential(profile));
     let code = standing.why().map(|why| why.code);
     code == Some(Verdict::plan_behind_key().known())
+}
+
+/// Whether the credential that was asked with has been replaced meanwhile: what is said of it says nothing of the new
+/// one, which may be of another organization, too.
+fn was_replaced(attempt: &Attempt, known: &Known) -> bool {
+    let profile = known.policy.profile(attempt.scopes.profile);
+    profile
+        .and_then(|profile| profile.rotated_at)
+        .is_some_and(|at| at >= attempt.asked_at)
 }
 
 /// What strikes a scope is told to it alone; what strikes none, such as a success, to all that the request stood under.
