@@ -39,7 +39,7 @@ pub(super) enum Came {
 
 /// One client.
 pub(super) struct Client<'a> {
-    pub(super) number: usize,
+    pub(super) name: String,
     pub(super) address: SocketAddr,
     pub(super) key: &'a str,
     pub(super) size: Size,
@@ -54,7 +54,7 @@ impl Client<'_> {
         // All at once would be one wave, again and again.
         std::thread::sleep(self.some_of(self.size.thinks()));
         for conversation in 0.. {
-            let session = format!("client-{}-{conversation}", self.number);
+            let session = format!("{}-{conversation}", self.name);
             for turn in 0..3 + self.random.below(12) {
                 if begun.elapsed() >= self.size.lasts() || asked.len() >= MOST_REQUESTS {
                     return asked;

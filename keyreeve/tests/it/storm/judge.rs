@@ -23,8 +23,8 @@ pub(super) struct Judged {
     pub(super) refused: BTreeMap<Came, usize>,
     /// Requests that went to another profile than the one before in their conversation.
     pub(super) switches: usize,
-    pub(super) conversations: usize,
-    pub(super) kept: usize,
+    /// By the strategy of their key: conversations of two turns and more, and those that one profile served.
+    pub(super) conversations: BTreeMap<String, (usize, usize)>,
     /// What must be zero, each with what was seen.
     pub(super) lost: Vec<String>,
     pub(super) double: Vec<String>,
@@ -140,11 +140,14 @@ impl Judged {
                     .push(row.intent.profile);
             }
         }
-        for profiles in of_session.values().filter(|turns| turns.len() > 1) {
+        of_session.retain(|_, turns| turns.len() > 1);
+        for (session, profiles) in of_session {
             let switches = profiles.windows(2).filter(|two| two[0] != two[1]).count();
             self.switches += switches;
-            self.conversations += 1;
-            self.kept += usize::from(switches == 0);
+            let strategy = session.split('-').next().unwrap_or_default().to_owned();
+            let (all, kept) = self.conversations.entry(strategy).or_default();
+            *all += 1;
+            *kept += usize::from(switches == 0);
         }
     }
 }

@@ -27,6 +27,9 @@ use clients::{Asked, Came, Client};
 use judge::{Judged, Seen, unfounded};
 use size::Size;
 
+/// How a key chooses among its profiles: half of the clients have a key of the one, half of the other.
+const STRATEGIES: [&str; 2] = ["ordered", "spread"];
+
 /// Names the program of a storm in full.
 const BINARY: &str = "KEYREEVE_STORM_BINARY";
 
@@ -36,7 +39,8 @@ struct Stage {
     binary: String,
     api: Arc<Api>,
     upstream: Scripted,
-    key: String,
+    /// A key for all profiles, for each strategy.
+    keys: Vec<String>,
     profiles: Vec<ProfileId>,
 }
 
@@ -56,7 +60,7 @@ impl Stage {
             binary,
             api,
             upstream,
-            key: String::new(),
+            keys: Vec::new(),
             profiles: Vec::new(),
         };
         stage.fill(&secrets);
@@ -72,7 +76,7 @@ impl Stage {
     fn fill(&mut self, secrets: &[Canary]) {
         let origin = self.upstream.base_url();
         let names: Vec<String> = (0..secrets.len()).map(|n| format!("profile-{n}")).collect();
-        let mut add_key = vec!["key", "add", "storm"];
+        let mut profiles = Vec::new();
         for (name, secret) in names.iter().zip(secrets) {
             self.case.home.plant(secret);
             let add = ["profile", "add", name, "--stdin", "--insecure-loopback"];
@@ -80,11 +84,14 @@ impl Stage {
             let mut add = self.command(&add);
             let secret = secret.value().as_bytes();
             ends(self.case.home.run_with_input(&mut add, secret), 0);
-            add_key.extend(["--profile", name]);
+            profiles.extend(["--profile", name]);
         }
-        let made = self.case.home.run(&mut self.command(&add_key));
-        let made = made.expect_code(0);
-        made.stdout.trim().clone_into(&mut self.key);
+        for strategy in STRATEGIES {
+            let add = ["key", "add", strategy, "--strategy", strategy];
+            let mut add = self.command(&[&add[..], &profiles].concat());
+            let made = self.case.home.run(&mut add).expect_code(0);
+            self.keys.push(made.stdout.trim().to_owned());
+        }
         let known = self.case.store().known().unwrap();
         let mut profiles: Vec<_> = known.policy.profiles().iter().collect();
         profiles.sort_by_key(|profile| profile.name.to_string());
@@ -99,9 +106,9 @@ impl Stage {
             let watching = scope.spawn(|| self.watch(&over));
             let clients: Vec<_> = (0..size.clients())
                 .map(|number| Client {
-                    number,
+                    name: format!("{}-{number}", STRATEGIES[number % 2]),
                     address,
-                    key: &self.key,
+                    key: &self.keys[number % 2],
                     size,
                     random: random.branch(1 + number as u64),
                 })
@@ -198,10 +205,12 @@ fn print(size: Size, seen: &Seen<'_>, judged: &Judged) {
         tell(&format!("refused {by}: {status} {kind} {count}"));
     }
     tell(&format!("switches          {}", judged.switches));
-    tell(&format!(
-        "conversations     {}, of which {} kept their profile",
-        judged.conversations, judged.kept
-    ));
+    for (strategy, (all, kept)) in &judged.conversations {
+        let share = 100 * kept / all;
+        tell(&format!(
+            "conversations     {all} {strategy}, of which {kept} kept their profile ({share} %)"
+        ));
+    }
     tell(&format!(
         "wrongly rested {}, lost {}, double {}, hung {}",
         judged.wrongly_rested.len(),
