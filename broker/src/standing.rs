@@ -284,9 +284,7 @@ pub(crate) fn shown_a_plan(standings: &Standings, profile: ProfileId) -> bool {
 /// one, which may be of another organization, too.
 fn was_replaced(attempt: &Attempt, known: &Known) -> bool {
     let profile = known.policy.profile(attempt.scopes.profile);
-    profile
-        .and_then(|profile| profile.rotated_at)
-        .is_some_and(|at| at >= attempt.asked_at)
+    profile.is_some_and(|profile| profile.rotated_at != attempt.rotated_at)
 }
 
 /// What strikes a scope is told to it alone; what strikes none, such as a success, to all that the request stood under.

@@ -17,8 +17,10 @@ use crate::mask::Mask;
 /// The answer's body as it passes to the client.
 pub(super) struct Recorded {
     pub(super) first: Option<Bytes>,
-    /// How the body broke off behind the first.
-    pub(super) cut: Option<hyper::Error>,
+    /// How the body broke off behind what was given so far.
+    pub(super) cut: Option<Cut>,
+    /// Whether a piece was given that may not have been written yet.
+    pub(super) unwritten: bool,
     pub(super) rest: Incoming,
     pub(super) silence: Silence,
     pub(super) mask: Mask,
@@ -27,7 +29,7 @@ pub(super) struct Recorded {
 
 /// The body ended in a way a client must not take for its end.
 #[derive(Debug, thiserror::Error)]
-enum Cut {
+pub(super) enum Cut {
     #[error("the upstream cut its answer")]
     Broken(#[source] hyper::Error),
     #[error("the upstream fell silent")]
@@ -49,6 +51,12 @@ impl HttpBody for Recorded {
                 Some(piece) => piece,
                 None => match ready!(this.poll_rest(context)) {
                     Some(Ok(piece)) => piece,
+                    // The server drops what it has not written when a body fails, the head included: it may write first.
+                    Some(Err(cut)) if std::mem::take(&mut this.unwritten) => {
+                        this.cut = Some(cut);
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                     Some(Err(cut)) => {
                         this.tally.close(Ending::Incomplete);
                         return Poll::Ready(Some(Err(Box::new(cut))));
@@ -67,6 +75,7 @@ impl HttpBody for Recorded {
             };
             let piece = this.mask.pass(piece);
             if !piece.is_empty() {
+                this.unwritten = true;
                 return Poll::Ready(Some(Ok(Frame::data(this.tally.went(piece)))));
             }
         }
@@ -92,7 +101,7 @@ impl HttpBody for Recorded {
 impl Recorded {
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         if let Some(cut) = self.cut.take() {
-            return Poll::Ready(Some(Err(Cut::Broken(cut))));
+            return Poll::Ready(Some(Err(cut)));
         }
         loop {
             match Pin::new(&mut self.rest).poll_frame(context) {

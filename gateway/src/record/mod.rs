@@ -19,7 +19,7 @@ use keyreeve_store::Ending;
 
 use crate::error::Refusal;
 use crate::forward::{Answer, Failed};
-use body::{Recorded, Silence};
+use body::{Cut, Recorded, Silence};
 use permit::Permit;
 use tally::Tally;
 
@@ -69,7 +69,8 @@ pub(crate) async fn record(
     tally.name_request(&mut headers);
     let body = Recorded {
         first: beginning.bytes,
-        cut: beginning.cut,
+        cut: beginning.cut.map(Cut::Broken),
+        unwritten: true,
         rest,
         silence: Silence::new(silence),
         mask,

@@ -45,10 +45,16 @@ fn ask_cut(stage: &Stage, number: usize, cut: &Cut, body: &[u8]) -> Answer {
     stage.ask("POST /v1/messages", &headers, body)
 }
 
-/// Early and late cuts by turns: an upstream that five times on end does not even answer is left alone for a while.
+const ENDINGS: [&str; 2] = ["close", "reset"];
+
+/// A cut at each of these, in both ways.
 fn both_endings(lengths: impl IntoIterator<Item = usize>) -> Vec<Cut> {
-    let both = |length| ["close", "reset"].map(|ending| Cut { length, ending });
-    let mut cuts: Vec<Cut> = lengths.into_iter().flat_map(both).collect();
+    let both = |length| ENDINGS.map(|ending| Cut { length, ending });
+    lengths.into_iter().flat_map(both).collect()
+}
+
+/// Early and late cuts by turns: an upstream that five times on end does not even answer is left alone for a while.
+fn by_turns(mut cuts: Vec<Cut>) -> Vec<Cut> {
     cuts.sort_by_key(|cut| cut.length);
     let late = cuts.split_off(cuts.len() / 2);
     let mut late = late.into_iter().rev();
@@ -61,12 +67,14 @@ fn both_endings(lengths: impl IntoIterator<Item = usize>) -> Vec<Cut> {
     mixed
 }
 
-/// Offsets in an answer of this length.
-fn sampled(length: usize) -> Vec<usize> {
+/// Cuts of an answer of this length, in both ways by turns.
+fn sampled(length: usize) -> Vec<Cut> {
     let (mut random, bound) = (Random::seeded(), u64::try_from(length).unwrap());
-    (0..SAMPLED)
-        .map(|_| usize::try_from(random.below(bound)).unwrap())
-        .collect()
+    let mut cut = |number: usize| Cut {
+        length: usize::try_from(random.below(bound)).unwrap(),
+        ending: ENDINGS[number % 2],
+    };
+    (0..SAMPLED).map(&mut cut).collect()
 }
 
 /// Each request went upstream once, and its row is found by the number it was sent with.
@@ -147,11 +155,10 @@ fn nf_03_a_stream_cut_anywhere() {
         *end += reply::length(&[step]);
         Some(*end)
     });
-    let offsets = ends_of_events
-        .chain(sampled(length))
-        .filter(|offset| *offset < length);
-    let cuts = both_endings(offsets);
-    assert!(cuts.len() >= 2 * SAMPLED + 30, "{}", cuts.len());
+    let mut cuts = both_endings(ends_of_events.filter(|offset| *offset < length));
+    assert!(cuts.len() >= 30, "{}", cuts.len());
+    cuts.extend(sampled(length));
+    let cuts = by_turns(cuts);
 
     let stage = cutting(steps);
     let asked = |(number, cut)| ask_cut(&stage, number, cut, ASK_STREAM);
@@ -169,7 +176,7 @@ fn nf_03_a_json_answer_cut_anywhere() {
     let fixture = fixtures::json("success.json");
     let steps = move || reply::json(200, &fixture["body"].to_string());
     let length = reply::length(&steps());
-    let cuts = both_endings(sampled(length));
+    let cuts = by_turns(sampled(length));
 
     let stage = cutting(steps);
     let asked = |(number, cut)| ask_cut(&stage, number, cut, ASK);
@@ -233,4 +240,26 @@ fn nf_03_an_upstream_that_falls_silent_is_cut_off() {
     assert_eq!(answer.body, half);
     let (_, ended) = stage.row();
     assert_eq!((ended.ending, ended.tokens.input), (Ending::Incomplete, 25));
+}
+
+#[test]
+fn nf_03_what_had_come_of_an_answer_that_is_cut_at_once_reaches_the_client() {
+    let error = reply::json(
+        429,
+        r#"{"type":"error","error":{"type":"rate_limit_error"}}"#,
+    );
+    let comment = b": hello\n\n".as_slice();
+    let stream = reply::stream([comment]);
+    for (whole, status, begins) in [
+        (error, 429, b"{\"type\":".as_slice()),
+        (stream, 200, comment),
+    ] {
+        // But for its last bytes it is whole, and broken off at once.
+        let length = reply::length(&whole) - 6;
+        let stage = Stage::start(move |_| reply::cut(whole.clone(), length, Step::Close));
+        let answer = stage.post(ASK_STREAM);
+        assert_eq!((answer.status(), answer.ended), (status, Ended::Early));
+        assert!(answer.body.starts_with(begins), "{}", answer.text());
+        assert_eq!(stage.row().1.ending, Ending::Incomplete);
+    }
 }
