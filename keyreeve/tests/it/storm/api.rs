@@ -20,6 +20,8 @@ pub(super) const MEMBERS: [usize; 5] = [0, 0, 1, 1, 2];
 pub(super) const ORGANIZATIONS: [&str; 3] = ["organization-a", "organization-b", "organization-c"];
 /// Whose money ends half-way.
 const SPENT: usize = 2;
+/// A request, or an answer, is a moment on its way.
+pub(super) const ON_ITS_WAY: SignedDuration = SignedDuration::from_millis(1_500);
 /// What part of all that is asked, in percent, each organization may answer. Together it is less than all.
 const ROOM: [u64; 3] = [40, 30, 20];
 /// One of so many is told of an overload.
@@ -39,6 +41,7 @@ struct State {
     random: Random,
     organizations: [Organization; 3],
     overloads: usize,
+    in_vain: usize,
 }
 
 #[derive(Default)]
@@ -65,6 +68,7 @@ impl Api {
                 random,
                 organizations: Default::default(),
                 overloads: 0,
+                in_vain: 0,
             }),
             good: fixtures::json("success.json")["body"].to_string(),
             stream: fixtures::bytes("success-stream.sse"),
@@ -80,6 +84,11 @@ impl Api {
     /// How many were told of an overload.
     pub(super) fn overloads(&self) -> usize {
         self.state.lock().unwrap().overloads
+    }
+
+    /// How many asked an organization that had told to wait, longer ago than a request can be on its way.
+    pub(super) fn in_vain(&self) -> usize {
+        self.state.lock().unwrap().in_vain
     }
 
     /// Which profile a request was sent with.
@@ -139,6 +148,10 @@ impl Api {
         let now = world::now();
         let since = now.duration_since(self.begun);
         let mut state = self.state.lock().unwrap();
+        let rests = |told: &Told| told.at + ON_ITS_WAY < now && now < told.until;
+        if state.organizations[number].told.iter().any(rests) {
+            state.in_vain += 1;
+        }
         if state.random.below(OVERLOADS) == 0 {
             state.overloads += 1;
             return Verdict::Overloaded;

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::standing::{MOST_JITTER, Scope, Standing};
 use keyreeve_store::{AttemptRow, Standings};
 use keyreeve_testkit::upstream::Received;
 
-use super::api::{MEMBERS, ORGANIZATIONS, Told};
+use super::api::{MEMBERS, ON_ITS_WAY, ORGANIZATIONS, Told};
 use super::clients::{Asked, Came};
 
-/// An answer is a moment on its way before what it tells is known.
-const ON_ITS_WAY: SignedDuration = SignedDuration::from_millis(1_500);
 /// The most attempts of one request.
 const MOST_ATTEMPTS: usize = 3;
 

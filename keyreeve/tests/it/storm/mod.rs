@@ -163,7 +163,9 @@ fn fault_storm_loses_nothing_doubles_nothing_and_rests_nobody_for_nothing() {
     let mut judged = Judged::of(&seen);
     judged.wrongly_rested.extend(unfounded);
     print(size, &seen, &judged);
+    let in_vain = stage.api.in_vain();
     tell(&format!("met an overload   {}", stage.api.overloads()));
+    tell(&format!("asked in vain     {in_vain}"));
 
     for (name, found) in [
         ("lost", &judged.lost),
@@ -178,6 +180,8 @@ fn fault_storm_loses_nothing_doubles_nothing_and_rests_nobody_for_nothing() {
             found.len()
         );
     }
+    // One may have been held up on its way, on a busy machine.
+    assert!(in_vain <= size.clients() / 10, "{in_vain} asked in vain");
     assert!(judged.served > size.clients() * 4, "the storm was no storm");
     assert!(
         told.iter().all(|told| !told.is_empty()),
