@@ -42,3 +42,4 @@ mod tls;
 mod unreachable;
 mod waits;
 mod waits;
+mod waits;

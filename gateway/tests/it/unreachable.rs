@@ -1,9 +1,14 @@
 //! NF-06: an upstream that is not there is a 502 and a closed row; no credential is punished for it, and a name that
 //! nobody knows is asked for no more often than the short circuit allows.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use keyreeve_store::Ending;
+use keyreeve_testkit::skip;
+use tempfile::TempDir;
 
 use crate::books::check_books;
 use crate::envelope::check_envelope;
@@ -53,4 +58,52 @@ fn nf_06_a_port_on_which_nobody_listens() {
     let address = nobody.local_addr().unwrap();
     drop(nobody);
     check_unreachable(&before(format!("http://{address}")));
+}
+
+/// Set in the namespace, where the resolver's port is ours.
+const INSIDE: &str = "KEYREEVE_SILENT_RESOLVER";
+
+/// Runs a program where there is loopback alone and the resolver is asked there, for a second.
+fn inside(folder: &Path, program: &[&str]) -> Option<ExitStatus> {
+    let resolver = folder.join("resolv.conf");
+    let asked = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+    std::fs::write(&resolver, asked).unwrap();
+    let script = "ip link set lo up && mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["-r", "-m", "-n", "sh", "-c", script]);
+    command.arg(&resolver).args(program).env(INSIDE, "yes");
+    command.stdin(Stdio::null()).status().ok()
+}
+
+#[test]
+fn nf_06_a_resolver_that_says_nothing() {
+    let folder = TempDir::new().unwrap();
+    if !inside(folder.path(), &["true"]).is_some_and(|status| status.success()) {
+        skip!("this machine lets nobody make a namespace with a resolver of its own");
+    }
+    let here = std::env::current_exe().unwrap().display().to_string();
+    let test = "unreachable::in_child_a_resolver_says_nothing";
+    let ran = inside(folder.path(), &[&here, "--exact", test, "--ignored"]);
+    assert!(ran.unwrap().success());
+}
+
+#[test]
+#[ignore = "the part of another test that runs in a namespace"]
+fn in_child_a_resolver_says_nothing() {
+    if std::env::var_os(INSIDE).is_none() {
+        return;
+    }
+    let resolver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).unwrap();
+    let mut setup = Setup {
+        elsewhere: Some("https://nothing.invalid".to_owned()),
+        ..Setup::default()
+    };
+    setup.patience.connect = Duration::from_millis(300);
+    let stage = setup.start(|_| Vec::new());
+    check_envelope(&stage.post(ASK), 504, "timeout_error");
+    let (_, ended) = stage.row();
+    assert_eq!((ended.ending, ended.cost.get()), (Ending::Failed, 0));
+    let limit = Some(Duration::from_secs(1));
+    resolver.set_read_timeout(limit).unwrap();
+    assert!(resolver.recv(&mut [0; 512]).is_ok(), "it was not asked");
 }
