@@ -23,7 +23,7 @@ const SPENT: usize = 2;
 /// A request, or an answer, is a moment on its way.
 pub(super) const ON_ITS_WAY: SignedDuration = SignedDuration::from_millis(1_500);
 /// What part of all that is asked, in percent, each organization may answer. Together it is less than all.
-const ROOM: [u64; 3] = [40, 30, 20];
+const ROOM: [u64; 3] = [30, 25, 15];
 /// One of so many is told of an overload.
 const OVERLOADS: u64 = 100;
 

@@ -43,11 +43,11 @@ impl Size {
         }
     }
 
-    /// After how long a limit is counted anew.
+    /// After how long a limit is counted anew. In full that is longer than a gateway waits for the end of one.
     pub(super) fn window(self) -> SignedDuration {
         match self {
             Self::Short => SignedDuration::from_secs(3),
-            Self::Full => SignedDuration::from_secs(10),
+            Self::Full => SignedDuration::from_secs(20),
         }
     }
 
