@@ -34,7 +34,7 @@ impl Refused {
     /// Keeps an answer that was held whole, and so closes its row.
     pub(crate) async fn keep(&mut self, answer: Result<Response, Refusal>) {
         let answer = match answer {
-            Ok(answer) => whole(answer).await,
+            Ok(answer) => whole(answer).await.map(Ok),
             Err(refusal) => Some(Err(refusal)),
         };
         self.0.extend(answer);
@@ -67,17 +67,20 @@ impl Refused {
     /// # Errors
     /// Why the last attempt failed.
     pub(crate) async fn or(
-        mut self,
+        self,
         last: Result<Response, Refusal>,
         verdict: Verdict,
     ) -> Result<Response, Refusal> {
-        if is_about_the_request(verdict) || self.0.iter().all(|kept| rank(kept) <= rank(&last)) {
-            return last;
+        match self.best() {
+            Some(before) if !is_about_the_request(verdict) && rank(&before) > rank(&last) => {
+                if let Ok(last) = last {
+                    // Read, so that its row is closed as what it was.
+                    whole(last).await;
+                }
+                before
+            }
+            Some(_) | None => last,
         }
-        self.keep(last).await;
-        self.instead_of(LeaseError::NoProfile(
-            keyreeve_core::select::NoProfile::AllTried,
-        ))
     }
 
     fn best(self) -> Option<Result<Response, Refusal>> {
@@ -114,8 +117,8 @@ fn rank(answer: &Result<Response, Refusal>) -> Use {
 }
 
 /// Reads an answer to its end; none where that is not to be had, which its row tells.
-async fn whole(answer: Response) -> Option<Result<Response, Refusal>> {
+async fn whole(answer: Response) -> Option<Response> {
     let (head, body) = answer.into_parts();
     let bytes = to_bytes(body, 2 * LONGEST_BODY).await.ok()?;
-    Some(Ok(Response::from_parts(head, Body::from(bytes))))
+    Some(Response::from_parts(head, Body::from(bytes)))
 }
