@@ -82,7 +82,9 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
             .unwrap_or_default(),
         may_spend: given_or(add.may_spend, like.map(|like| &like.may_spend)),
         models: given_or(add.models, like.map(|like| &like.models)),
-        cache_ttl: add.cache_ttl.or(like.and_then(|like| like.cache_ttl)),
+        cache_ttl: add
+            .cache_ttl
+            .or_else(|| like.and_then(|like| like.cache_ttl)),
         expires_at: add.expires_at,
         revoked_at: None,
         created_at: now(),
