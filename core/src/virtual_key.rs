@@ -99,9 +99,12 @@ pub struct VirtualKey {
     pub name: Name,
     /// The profiles it may use, in order. A new key inherits none.
     pub profiles: Vec<ProfileId>,
+    /// Whom it pays: the class of its first profile when it was made, whatever becomes of that profile; none where it had
+    /// none.
+    pub billing: Option<BillingClass>,
     /// How it chooses among those that are ready.
     pub strategy: Strategy,
-    /// Whom its requests may be billed to beside the one that its first profile bills; never a plan.
+    /// Whom its requests may be billed to beside that; never a plan.
     pub may_spend: Vec<BillingClass>,
     /// Globs (`*`, `?`) of the models it may ask for; empty: any.
     pub models: Vec<String>,
@@ -280,6 +283,12 @@ impl VirtualKey {
                 .models
                 .iter()
                 .any(|glob| WildMatch::new(glob).matches(model))
+    }
+
+    /// Says whether the key's requests may be billed to this class.
+    pub fn may_be_billed(&self, class: BillingClass) -> bool {
+        let own = self.billing == Some(class) || self.may_spend.contains(&class);
+        own && class != BillingClass::Plan
     }
 
     /// Says why the key is refused at this time, if it is. A revocation holds whatever its date.

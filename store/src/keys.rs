@@ -208,11 +208,12 @@ pub(crate) fn read_secrets(
 
 fn insert(to: &Connection, key: &VirtualKey) -> Result<()> {
     to.execute(
-        "INSERT INTO keys (id, name, strategy, may_spend, models, cache_ttl, expires_at, revoked_at, created_at, simulated)
-         VALUES (:id, :name, :strategy, :may_spend, :models, :cache_ttl, :expires_at, :revoked_at, :created_at, :simulated)",
+        "INSERT INTO keys (id, name, billing, strategy, may_spend, models, cache_ttl, expires_at, revoked_at, created_at, simulated)
+         VALUES (:id, :name, :billing, :strategy, :may_spend, :models, :cache_ttl, :expires_at, :revoked_at, :created_at, :simulated)",
         named_params! {
             ":id": key.id.0.into_bytes(),
             ":name": key.name.as_str(),
+            ":billing": key.billing.map(BillingClass::word),
             ":strategy": key.strategy.word(),
             ":may_spend": written(&key.may_spend),
             ":models": serde_json::Value::from(key.models.as_slice()).to_string(),
@@ -279,6 +280,7 @@ fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Res
         id,
         name: parsed(row, "name", |text| text.parse().ok())?,
         profiles,
+        billing: maybe_word(row, "billing")?,
         strategy: word(row, "strategy")?,
         may_spend: parsed(row, "may_spend", classes)?,
         models: parsed(row, "models", |text| serde_json::from_str(text).ok())?,

@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_attempts.sql"),
     include_str!("../migrations/0007_cache_ttl.sql"),
     include_str!("../migrations/0008_limits.sql"),
+    include_str!("../migrations/0009_billing.sql"),
 ];
 
 /// Brings a database up to date; 0 is a database just being made.
@@ -153,6 +154,42 @@ mod tests {
             .unwrap();
         let expected = ("ordered".to_owned(), "[]".to_owned(), 1, "first".to_owned());
         assert_eq!(kept, expected);
+    }
+
+    #[test]
+    fn a_key_goes_on_to_pay_whom_its_first_profile_bills() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let profile = |number: u8, billing: &str| {
+            format!(
+                "INSERT INTO profiles (id, name, base_url, auth, provenance, billing, simulated, created_at)
+                 VALUES (x'{}', 'p{number}', 'u', 'a', 'p', '{billing}', 0, 1);",
+                format!("{number:02x}").repeat(16)
+            )
+        };
+        connection
+            .execute_batch(&format!(
+                "{} PRAGMA user_version = 8; PRAGMA application_id = {APPLICATION}; {}{}
+                 INSERT INTO keys (id, name, models, created_at, simulated)
+                 VALUES (zeroblob(16), 'both', '[]', 1, 0), (x'{}', 'none', '[]', 1, 0);
+                 INSERT INTO key_profiles VALUES (zeroblob(16), 0, x'{}'), (zeroblob(16), 1, x'{}');",
+                MIGRATIONS[..8].concat(),
+                profile(1, "metered"),
+                profile(2, "gateway"),
+                "01".repeat(16),
+                "02".repeat(16),
+                "01".repeat(16),
+            ))
+            .unwrap();
+        migrate(&mut connection, Path::new("x")).unwrap();
+        let mut statement = connection
+            .prepare("SELECT billing FROM keys ORDER BY name")
+            .unwrap();
+        let kept: Vec<Option<String>> = statement
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        assert_eq!(kept, [Some("gateway".to_owned()), None]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use keyreeve_core::cache_ttl::Ttl;
-use keyreeve_core::profile::{Auth, Handing, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::{Known, Policy};
 use serde::Serialize;
@@ -111,9 +111,11 @@ pub struct KeyView {
     pub state: KeyState,
     /// The names of the profiles it may use, the first asked first; a removed one is missing.
     pub profiles: Vec<String>,
+    /// Whom it pays, as its first profile did when it was made: `metered`, `cloud` or `gateway`; null where it had none.
+    pub billing: Option<&'static str>,
     /// How it chooses among those that are ready: `ordered` or `spread`.
     pub strategy: &'static str,
-    /// Whom its requests may be billed to beside the one that its first profile bills: `metered`, `cloud` or `gateway`.
+    /// Whom its requests may be billed to beside that.
     pub may_spend: Vec<&'static str>,
     /// Globs of the models it may ask for; empty: any.
     pub models: Vec<String>,
@@ -221,6 +223,7 @@ impl KeyView {
             name: key.name.to_string(),
             state: KeyState::of(key, now),
             profiles: key.profiles.iter().filter_map(name).collect(),
+            billing: key.billing.map(BillingClass::name),
             strategy: key.strategy.name(),
             may_spend: key.may_spend.iter().map(|class| class.name()).collect(),
             models: key.models.clone(),

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use keyreeve_broker::NotAllowed;
-use keyreeve_core::profile::{ProfileId, Source};
+use keyreeve_core::profile::{BillingClass, ProfileId, Source};
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::virtual_key::{KeyId, Kind, Presented, Strategy, VirtualKey, mint};
 use keyreeve_os::world;
@@ -51,6 +51,7 @@ fn a_key_ends_when_it_expires() {
             profiles: vec![ProfileId(Uuid::from_u128(1))],
             strategy: Strategy::default(),
             may_spend: Vec::new(),
+            billing: Some(BillingClass::Metered),
             models: Vec::new(),
             cache_ttl: None,
             expires_at: Some(world::now() + SignedDuration::from_secs(seconds)),

@@ -129,7 +129,9 @@ fn key_for(profile: ProfileId) -> VirtualKey {
         name: "editor".parse().unwrap(),
         profiles: vec![profile],
         strategy: Strategy::default(),
-        may_spend: Vec::new(),
+        // Whatever profile a case is about.
+        billing: Some(BillingClass::Gateway),
+        may_spend: vec![BillingClass::Metered],
         models: Vec::new(),
         cache_ttl: None,
         expires_at: None,

@@ -112,8 +112,7 @@ pub enum Hold {
 /// Chooses the profile of the next attempt. `last_use` says when a profile was used last, as a number that grows with each
 /// use; none: never.
 ///
-/// The key's profiles take part that exist, are no plan logins, are billed as the first of these is or as the key may
-/// spend, and were not refused already. Of these goes first whoever may have a renewed secret, then whoever holds the
+/// The key's profiles take part that exist, are no plan logins, are billed as the key may be, and were not refused already. Of these goes first whoever may have a renewed secret, then whoever holds the
 /// conversation, if it is ready or worth the wait; then the key's strategy decides among the ready. When none is, the
 /// soonest may be asked before its time if that time was a guess, or is waited for if it is near.
 ///
@@ -168,18 +167,26 @@ fn able<'p>(
         return Err(NoProfile::NoneAssigned);
     }
     let mut able: Vec<&Profile> = there.filter(|profile| !profile.is_plan_login()).collect();
-    let class = able.first().ok_or(NoProfile::OnlyPlanLogins)?.billing;
+    if able.is_empty() {
+        return Err(NoProfile::OnlyPlanLogins);
+    }
     let mut classes: Vec<BillingClass> = Vec::new();
     able.retain(|profile| {
         let billing = profile.billing;
-        let may = billing == class || key.may_spend.contains(&billing);
+        let may = key.may_be_billed(billing);
         if !may && !classes.contains(&billing) {
             classes.push(billing);
         }
         may
     });
-    let key = key.name.clone();
-    Ok((able, LeftOut { key, classes }))
+    let left_out = LeftOut {
+        key: key.name.clone(),
+        classes,
+    };
+    if able.is_empty() {
+        return Err(NoProfile::OnlyOthersMoney { left_out });
+    }
+    Ok((able, left_out))
 }
 
 /// The profile that was refused last, if its secret may be another by now.

@@ -18,6 +18,12 @@ pub enum NoProfile {
         "this key has only plan logins, which never stand behind a key: add an API key with `keyreeve profile add NAME`"
     )]
     OnlyPlanLogins,
+    /// Those whom it may be billed to were removed.
+    #[error("no profile is left that this key may be billed to")]
+    OnlyOthersMoney {
+        /// Who was not asked.
+        left_out: LeftOut,
+    },
     /// All that could serve rest, or wait for a person.
     #[error("every profile of this key rests")]
     Resting {

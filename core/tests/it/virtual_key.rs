@@ -22,6 +22,7 @@ fn key(models: &[&str]) -> VirtualKey {
         name: "tool".parse().expect("a name"),
         profiles: Vec::new(),
         strategy: Strategy::default(),
+        billing: None,
         may_spend: Vec::new(),
         models: models.iter().map(ToString::to_string).collect(),
         cache_ttl: None,

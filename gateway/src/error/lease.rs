@@ -63,9 +63,10 @@ pub(super) fn text(error: &LeaseError) -> String {
 /// How it is sent that no profile serves.
 fn no_profile(none: &NoProfile) -> Shape {
     match none {
-        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins | NoProfile::AllTried => {
-            Shape::new(403, PERMISSION, "no_profile", Retry::Pointless)
-        }
+        NoProfile::NoneAssigned
+        | NoProfile::OnlyPlanLogins
+        | NoProfile::OnlyOthersMoney { .. }
+        | NoProfile::AllTried => Shape::new(403, PERMISSION, "no_profile", Retry::Pointless),
         NoProfile::Resting { at, because, .. } => {
             let retry = Retry::After(seconds_until(*at));
             match because {
@@ -90,6 +91,7 @@ fn why_none(none: &NoProfile) -> String {
         NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins | NoProfile::AllTried => {
             none.to_string()
         }
+        NoProfile::OnlyOthersMoney { left_out } => format!("{none}{}", classes(left_out)),
         NoProfile::Resting {
             first,
             at,
@@ -148,7 +150,7 @@ fn classes(left_out: &LeftOut) -> String {
     }
     let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     format!(
-        ". Left out were its profiles billed as {}: this key pays as its first profile does, unless its owner allows more with `keyreeve key spend {key} {}`",
+        ". Left out were its profiles billed as {}: this key pays as its first profile did when it was made, unless its owner allows more with `keyreeve key spend {key} {}`",
         names.join(" and "),
         names.join(" ")
     )

@@ -189,6 +189,7 @@ impl Setup {
             name: "laptop".parse().unwrap(),
             profiles: vec![profile.id],
             strategy: Strategy::default(),
+            billing: Some(profile.billing),
             may_spend: Vec::new(),
             models: self.models.iter().map(ToString::to_string).collect(),
             cache_ttl: self.cache_ttl,

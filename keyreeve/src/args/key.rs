@@ -15,7 +15,7 @@ pub(crate) enum Key {
         /// Its name
         name: Name,
     },
-    /// Say whom a key may be billed to beside its first profile's payer; without a class: nobody
+    /// Say whom a key may be billed to beside the class it was made with; without a class: nobody
     Spend {
         /// Its name
         name: Name,
@@ -52,7 +52,7 @@ pub(crate) struct AddKey {
     /// Which of its profiles that are ready is asked [default: ordered]
     #[arg(long, value_enum)]
     pub(crate) strategy: Option<Choosing>,
-    /// Whom it may be billed to beside its first profile's payer: metered, cloud or gateway
+    /// Whom it may be billed to beside its first profile's class: metered, cloud or gateway
     #[arg(long, value_enum, hide_possible_values = true, value_name = "CLASS")]
     pub(crate) may_spend: Vec<Class>,
     /// Give it no profile: it only says who asks where a client's own credential passes through

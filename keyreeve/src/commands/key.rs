@@ -64,18 +64,24 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
             .hint(format!("keyreeve key rotate {}", add.name)));
     }
     let like = add.like.map(|name| model(&policy, &name)).transpose()?;
-    let mut profiles = Vec::new();
+    let mut given = Vec::new();
     for name in &add.profiles {
         let profile = profile::find(&policy, name)?;
         if profile.is_plan_login() {
             return Err(plan_login(name));
         }
-        profiles.push(profile.id);
+        given.push(profile);
     }
+    let billing = match given.first() {
+        Some(first) => Some(first.billing),
+        None => like.and_then(|like| like.billing),
+    };
+    let profiles = given.iter().map(|profile| profile.id).collect();
     let key = VirtualKey {
         id: KeyId(wiring::fresh_id()?),
         name: add.name,
         profiles: given_or(profiles, like.map(|like| &like.profiles)),
+        billing,
         strategy: add
             .strategy
             .or_else(|| like.map(|like| like.strategy))
@@ -122,11 +128,8 @@ fn spend(name: &Name, classes: &[BillingClass], world: &World) -> Result<(), Com
     let policy = store.policy()?;
     let view = KeyView::of(find(&policy, name)?, &policy, now());
     world.output.note(&format!(
-        "key `{name}` may be billed {} from the next request on",
-        match view.may_spend.as_slice() {
-            [] => "as its first profile is, and in no other way,".to_owned(),
-            classes => format!("as its first profile is, and as {},", classes.join(" and ")),
-        }
+        "key `{name}` may be billed as {} from the next request on",
+        billed_as(&view)
     ));
     if world.output.format() == Format::Json {
         world.output.document(&view)?;
@@ -215,6 +218,7 @@ pub(super) fn without_secret(
         id: KeyId(wiring::fresh_id()?),
         name,
         profiles: vec![profile.id],
+        billing: Some(profile.billing),
         strategy: Strategy::default(),
         may_spend: Vec::new(),
         models: Vec::new(),
@@ -283,7 +287,7 @@ fn table(keys: &[KeyView]) -> Table {
         "state",
         "profiles",
         "strategy",
-        "may spend",
+        "billed as",
         "models",
         "expires",
     ]
@@ -295,7 +299,7 @@ fn table(keys: &[KeyView]) -> Table {
             key.state.name().to_owned(),
             or(&key.profiles.join(", "), "none"),
             key.strategy.to_owned(),
-            may_spend(key),
+            billed_as(key),
             or(&key.models.join(", "), "any"),
             key.expires_at
                 .as_deref()
@@ -317,7 +321,7 @@ fn show(name: &Name, world: &World) -> Result<(), CommandError> {
     for (what, value) in [
         ("profiles", or(&view.profiles.join(", "), "none")),
         ("strategy", view.strategy.to_owned()),
-        ("may spend", may_spend(&view)),
+        ("billed as", billed_as(&view)),
         ("models", or(&view.models.join(", "), "any")),
         (
             "cache ttl",
@@ -358,8 +362,13 @@ fn revoke(name: &Name, world: &World) -> Result<(), CommandError> {
 }
 
 /// Whom a key's requests may be billed to.
-fn may_spend(key: &KeyView) -> String {
-    or(&key.may_spend.join(", "), "as its first profile")
+fn billed_as(key: &KeyView) -> String {
+    let classes: Vec<&str> = key
+        .billing
+        .into_iter()
+        .chain(key.may_spend.iter().copied())
+        .collect();
+    or(&classes.join(", "), "nobody")
 }
 
 fn or(text: &str, otherwise: &str) -> String {

@@ -92,8 +92,8 @@ fn a_key_like_another_has_its_fields_but_for_those_given() {
     );
     let plain = made(&["plain", "--profile", "work"]);
     assert_eq!(
-        (&plain["strategy"], &plain["may_spend"]),
-        (&"ordered".into(), &serde_json::json!([]))
+        (&plain["strategy"], &plain["billing"], &plain["may_spend"]),
+        (&"ordered".into(), &"metered".into(), &serde_json::json!([]))
     );
     check(
         "key_show_spread",

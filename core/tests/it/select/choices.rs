@@ -42,6 +42,7 @@ fn the_first_that_exists_and_is_no_plan_is_chosen() {
     ] {
         let mut moment = Moment::of(&stored, &[READY; 3]);
         moment.key.profiles = names.iter().map(|number| id(*number)).collect();
+        moment.key.may_spend = vec![BillingClass::Gateway];
         assert_eq!(moment.told(), expected, "{names:?}");
     }
 }
@@ -106,6 +107,20 @@ fn a_spread_key_takes_the_one_used_longest_ago() {
         moment.uses = uses;
         assert_eq!(moment.told(), expected, "{readiness:?} {uses:?}");
     }
+}
+
+#[test]
+fn who_pays_does_not_change_when_the_first_profile_is_removed() {
+    let profiles = [
+        billed(0, BillingClass::Metered),
+        billed(1, BillingClass::Gateway),
+    ];
+    let mut moment = Moment::of(&profiles, &[READY, READY]);
+    assert_eq!(moment.told(), "0 first");
+    moment.key.profiles.remove(0);
+    assert_eq!(moment.told(), "only the money of [Gateway]");
+    moment.key.may_spend = vec![BillingClass::Gateway];
+    assert_eq!(moment.told(), "1 first");
 }
 
 #[test]

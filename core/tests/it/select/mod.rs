@@ -64,6 +64,7 @@ fn key(profiles: &[Profile]) -> VirtualKey {
         id: KeyId(Uuid::nil()),
         name: "tool".parse().unwrap(),
         profiles: profiles.iter().map(|profile| profile.id).collect(),
+        billing: profiles.first().map(|profile| profile.billing),
         strategy: Strategy::Ordered,
         may_spend: Vec::new(),
         models: Vec::new(),
@@ -160,6 +161,9 @@ impl<'a> Moment<'a> {
             }
             Err(NoProfile::Resting { first, .. }) => format!("resting, {} first", number(&first)),
             Err(NoProfile::Closed { .. }) => "closed".to_owned(),
+            Err(NoProfile::OnlyOthersMoney { left_out }) => {
+                format!("only the money of {:?}", left_out.classes)
+            }
             Err(NoProfile::AllTried) => "all tried".to_owned(),
             Err(NoProfile::NoneAssigned) => "none assigned".to_owned(),
             Err(NoProfile::OnlyPlanLogins) => "only plan logins".to_owned(),

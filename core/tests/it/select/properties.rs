@@ -137,10 +137,8 @@ impl Case {
             .iter()
             .filter_map(|name| self.profiles.get(*name));
         let able: Vec<&Profile> = there.filter(|profile| !profile.is_plan_login()).collect();
-        let Some(first) = able.first().map(|profile| profile.billing) else {
-            return Vec::new();
-        };
-        let may = |class| class == first || self.may_spend.contains(&class);
+        let own = self.profiles.first().map(|profile| profile.billing);
+        let may = |class| Some(class) == own || self.may_spend.contains(&class);
         able.into_iter()
             .filter(|profile| may(profile.billing))
             .collect()

@@ -212,6 +212,7 @@ impl Run {
             id: KeyId(Uuid::nil()),
             name: "tool".parse().unwrap(),
             profiles: profiles.iter().map(|profile| profile.id).collect(),
+            billing: Some(BillingClass::Metered),
             strategy,
             may_spend: Vec::new(),
             models: Vec::new(),

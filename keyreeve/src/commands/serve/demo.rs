@@ -120,6 +120,7 @@ impl Preparation<'_> {
             id: KeyId(wiring::fresh_id()?),
             name: self.name.clone(),
             profiles: vec![profile],
+            billing: Some(BillingClass::Metered),
             strategy: Strategy::default(),
             may_spend: Vec::new(),
             models: Vec::new(),
