@@ -10,6 +10,7 @@ pub mod api;
 pub mod binding;
 pub mod cache_ttl;
 pub mod claude_code;
+pub mod clock;
 pub mod credential;
 pub mod finding;
 pub mod import;

@@ -9,6 +9,7 @@ use keyreeve_broker::gather::{Machine, evidence, gather};
 use keyreeve_broker::upstream::{Patience, Upstream};
 use keyreeve_core::cache_ttl::PerModel;
 use keyreeve_core::claude_code::Arguments;
+use keyreeve_core::clock::Clock;
 use keyreeve_core::finding::Evidence;
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::snapshot::{Environment, Own, Snapshot};
@@ -17,7 +18,7 @@ use keyreeve_gateway::{InstanceSecret, Parts};
 use keyreeve_os::files::{self, FileError, Make, SafeDir};
 use keyreeve_os::look::Files;
 use keyreeve_os::process::Before;
-use keyreeve_os::world;
+use keyreeve_os::{world, zone};
 use keyreeve_store::{Known, Policy, Store};
 use tokio::runtime::Runtime;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -72,6 +73,14 @@ pub(crate) struct Looked {
 }
 
 impl World {
+    /// The person's clock, as it stood when the environment was captured.
+    pub(crate) fn clock(&self) -> Clock {
+        Clock {
+            now: self.snapshot.now,
+            zone: zone::of_person(&self.snapshot.environment),
+        }
+    }
+
     /// Finds keyreeve's directories.
     ///
     /// # Errors

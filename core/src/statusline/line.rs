@@ -3,10 +3,7 @@
 //! Invariants: a window that was not told is said to be not seen, and only where a plan pays; no meaning is in a tone
 //! alone.
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
-
+use crate::clock::Clock;
 use crate::limits::{Limit, Share, Which, Window};
 use crate::money::NanoDollars;
 use crate::resolve::{PayerClass, Resolution};
@@ -21,15 +18,6 @@ const ALMOST_OUT: u32 = 90;
 const BETWEEN: &str = " · ";
 /// Nano-dollars in a cent.
 const CENT: u64 = 10_000_000;
-
-/// When the line is read, and in which time zone.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock<'a> {
-    /// The moment.
-    pub now: Timestamp,
-    /// The reader's zone.
-    pub zone: &'a TimeZone,
-}
 
 /// One line, in parts that may be painted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,12 +58,7 @@ impl Line {
 }
 
 /// Puts the line together.
-pub fn line(
-    resolution: &Resolution,
-    warnings: &[Warning],
-    input: &Input,
-    clock: Clock<'_>,
-) -> Line {
+pub fn line(resolution: &Resolution, warnings: &[Warning], input: &Input, clock: &Clock) -> Line {
     let mut parts = vec![payer(resolution, warnings)];
     let class = resolution.payer.class;
     parts.extend(windows(input, class, clock));
@@ -110,7 +93,7 @@ fn payer(resolution: &Resolution, warnings: &[Warning]) -> Part {
     part(format!("! {who}: {}", why.join(", ")), Tone::Alarm)
 }
 
-fn windows(input: &Input, class: PayerClass, clock: Clock<'_>) -> Vec<Part> {
+fn windows(input: &Input, class: PayerClass, clock: &Clock) -> Vec<Part> {
     let mut parts = Vec::new();
     for (window, label) in [(Window::FiveHour, "5h"), (Window::SevenDay, "week")] {
         match input.window(&window) {
@@ -137,10 +120,10 @@ fn windows(input: &Input, class: PayerClass, clock: Clock<'_>) -> Vec<Part> {
     parts
 }
 
-fn seen(label: &str, limit: &Limit, clock: Clock<'_>) -> Part {
+fn seen(label: &str, limit: &Limit, clock: &Clock) -> Part {
     let used = limit.used().map(Share::percent);
     let share = used.map_or_else(String::new, |used| format!(" {used}%"));
-    let reset = limit.resets_at.map(|at| moment(at, clock));
+    let reset = limit.resets_at.map(|at| clock.shown(at));
     let reset = reset.map_or_else(String::new, |at| format!(" resets {at}"));
     let tone = match used {
         Some(used) if used >= ALMOST_OUT => Tone::Alarm,
@@ -148,23 +131,6 @@ fn seen(label: &str, limit: &Limit, clock: Clock<'_>) -> Part {
         Some(_) | None => Tone::Plain,
     };
     part(format!("{label}{share}{reset}"), tone)
-}
-
-/// A moment as a person reads it there: the time today, the weekday this week, else the date. To the nearest minute, since
-/// some resets are told a moment too early.
-fn moment(at: Timestamp, clock: Clock<'_>) -> String {
-    let at = at.checked_add(30.seconds()).unwrap_or(at);
-    let there = |moment: Timestamp| moment.to_zoned(clock.zone.clone());
-    let (at, today) = (there(at), there(clock.now).date());
-    let week = today.checked_add(7.days()).unwrap_or(Date::MAX);
-    let pattern = if at.date() == today {
-        "%H:%M"
-    } else if at.date() < week {
-        "%a %H:%M"
-    } else {
-        "%b %-d %H:%M"
-    };
-    at.strftime(pattern).to_string()
 }
 
 /// What the session has cost. Where no key's credit pays, it is what it would have cost by list prices.

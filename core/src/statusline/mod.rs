@@ -9,6 +9,6 @@ mod owner;
 mod payer;
 
 pub use input::Input;
-pub use line::{Clock, Line, Part, Tone, line};
+pub use line::{Line, Part, Tone, line};
 pub use owner::{news, owner};
 pub use payer::{Warning, warnings};

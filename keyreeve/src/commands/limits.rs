@@ -4,29 +4,12 @@
 //! shown.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use keyreeve_broker::view::{LimitView, LimitsView, SubjectView, WhoseView};
-use keyreeve_os::zone;
+use keyreeve_core::clock::Clock;
 
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, by_the_clock, from_home, roughly};
+use crate::output::{Align, Format, Table, from_home, roughly};
 use crate::wiring::World;
-
-/// What o'clock it is, and where.
-#[derive(Clone)]
-pub(in crate::commands) struct Clock {
-    now: Timestamp,
-    zone: TimeZone,
-}
-
-impl Clock {
-    pub(in crate::commands) fn of(world: &World) -> Self {
-        Self {
-            now: world.snapshot.now,
-            zone: zone::of_person(&world.snapshot.environment),
-        }
-    }
-}
 
 pub(super) fn run(world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
@@ -42,7 +25,7 @@ pub(super) fn run(world: &World) -> Result<(), CommandError> {
         return Ok(());
     }
     let home = world.snapshot.home.as_deref();
-    Ok(output.table(&table(&view.subjects, &Clock::of(world), home))?)
+    Ok(output.table(&table(&view.subjects, &world.clock(), home))?)
 }
 
 fn table(subjects: &[SubjectView], clock: &Clock, home: Option<&str>) -> Table {
@@ -141,7 +124,7 @@ fn amount(limit: &LimitView) -> String {
 
 fn resets(limit: &LimitView, clock: &Clock) -> Option<String> {
     let at = moment(limit.resets_at.as_deref()?)?;
-    let there = by_the_clock(at, clock.now, &clock.zone);
+    let there = clock.shown(at);
     let away = at.duration_since(clock.now);
     Some(if away.is_positive() {
         format!("{there} (in {})", roughly(away))
@@ -160,6 +143,8 @@ fn moment(rfc3339: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     const NOW: &str = "2026-11-20T12:00:00Z";

@@ -20,9 +20,7 @@ use keyreeve_os::world;
 use serde::Serialize;
 
 pub(crate) use table::{Align, Table};
-pub(crate) use words::{
-    by_the_clock, counted, from_home, roughly, to_the_day, to_the_minute, to_the_second,
-};
+pub(crate) use words::{counted, from_home, roughly, to_the_day, to_the_minute, to_the_second};
 
 use crate::args::{Color, Global};
 use crate::error::{CommandError, Exit, Label};

@@ -1,7 +1,6 @@
 //! How people read a moment and a count. Machines get both exactly, by `--json`.
 
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::SignedDuration;
 
 /// Shows a moment to the minute, such as `2026-11-21 04:46 UTC`.
 pub(crate) fn to_the_minute(rfc3339: &str) -> String {
@@ -24,22 +23,6 @@ fn shortened(rfc3339: &str, length: usize) -> String {
         Some(moment) => format!("{} UTC", moment.replace('T', " ")),
         None => rfc3339.to_owned(),
     }
-}
-
-/// Shows a moment by the clock of the person: the time today, the weekday this week, else the date; to the nearest minute,
-/// since some are told a moment too early.
-pub(crate) fn by_the_clock(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-    let at = at.checked_add(30.seconds()).unwrap_or(at);
-    let (at, today) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()).date());
-    let away = today
-        .until(at.date())
-        .map_or(i32::MAX, |span| span.get_days());
-    let pattern = match away {
-        0 => "%H:%M",
-        -6..=6 => "%a %H:%M",
-        _ => "%b %-d %H:%M",
-    };
-    at.strftime(pattern).to_string()
 }
 
 /// Shows a length of time by its largest unit, rounded down: `50 s`, `12 min`, `3 h`, `6 days`.
@@ -94,25 +77,6 @@ mod tests {
             assert_eq!(from_home(text, None), text);
         }
         assert_eq!(from_home("/a", Some("/")), "/a");
-    }
-
-    #[test]
-    fn a_moment_is_read_by_the_persons_own_clock() {
-        let now: Timestamp = "2026-11-20T23:30:00Z".parse().unwrap();
-        let tokyo = TimeZone::posix("JST-9").unwrap();
-        for (at, there, in_tokyo) in [
-            ("2026-11-20T23:42:10Z", "23:42", "08:42"),
-            ("2026-11-20T23:59:59Z", "Sat 00:00", "09:00"),
-            ("2026-11-21T02:00:00Z", "Sat 02:00", "11:00"),
-            ("2026-11-24T09:00:00Z", "Tue 09:00", "Tue 18:00"),
-            ("2026-11-20T10:00:00Z", "10:00", "Fri 19:00"),
-            ("2026-12-20T10:00:00Z", "Dec 20 10:00", "Dec 20 19:00"),
-            ("2026-01-02T10:00:00Z", "Jan 2 10:00", "Jan 2 19:00"),
-        ] {
-            let at: Timestamp = at.parse().unwrap();
-            assert_eq!(by_the_clock(at, now, &TimeZone::UTC), there);
-            assert_eq!(by_the_clock(at, now, &tokyo), in_tokyo);
-        }
     }
 
     #[test]

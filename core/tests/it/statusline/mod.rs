@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use keyreeve_core::binding::Binding;
 use keyreeve_core::claude_code::{Arguments, Login, LoginState};
+use keyreeve_core::clock::Clock;
 use keyreeve_core::resolve::{Client, resolve};
 use keyreeve_core::snapshot::{Environment, Own, Snapshot};
-use keyreeve_core::statusline::{self, Clock, Input, Line, warnings};
+use keyreeve_core::statusline::{self, Input, Line, warnings};
 
 use crate::resolve::expanded;
 
@@ -65,9 +66,9 @@ fn drawn(snapshot: &Snapshot, input: &Input, zone: &TimeZone) -> Line {
     let warnings = warnings(snapshot, &resolution, input);
     let clock = Clock {
         now: snapshot.now,
-        zone,
+        zone: zone.clone(),
     };
-    statusline::line(&resolution, &warnings, input, clock)
+    statusline::line(&resolution, &warnings, input, &clock)
 }
 
 const KEY: (&str, &str) = ("ANTHROPIC_API_KEY", "{{api03:A}}");

@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use keyreeve_broker::view::{
     LimitView, ProfileView, ProfilesView, ShownView, SourceView, SubjectView,
 };
+use keyreeve_core::clock::Clock;
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_store::{Known, Store};
 
-use super::super::limits::{Clock, clause};
+use super::super::limits::clause;
 use super::{find, standing};
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table, to_the_day, to_the_minute};
@@ -120,7 +121,7 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
     for reason in &view.standing.reasons {
         lines.extend(standing::reason(reason));
     }
-    lines.extend(limits(&shown.limits, &Clock::of(world)));
+    lines.extend(limits(&shown.limits, &world.clock()));
     let mark = if view.default { " (default)" } else { "" };
     world.output.headline(&format!("{}{mark}", view.name))?;
     for (what, value) in lines {

@@ -7,7 +7,7 @@ use keyreeve_core::resolve::{Rung, State};
 use keyreeve_core::unusable::Unusable;
 
 use super::super::bind::bound_to;
-use super::super::limits::{Clock, clause, name};
+use super::super::limits::{clause, name};
 use super::super::profile::{billed, secret, standing};
 use super::Said;
 use crate::error::CommandError;
@@ -186,7 +186,7 @@ fn profiles(profiles: &[StatusProfileView], home: Option<&str>) -> Table {
 
 /// Of each whose limits were seen, the one that will be felt first.
 fn limits(view: &StatusView, said: &Said, world: &World) -> io::Result<()> {
-    let clock = Clock::of(world);
+    let clock = world.clock();
     let mut between = "\n";
     for SubjectView {
         whose, tightest, ..

@@ -10,8 +10,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 
 use keyreeve_broker::view::StatuslineView;
 use keyreeve_core::resolve::resolve;
-use keyreeve_core::statusline::{Clock, Input, line, news, owner, warnings};
-use keyreeve_os::zone;
+use keyreeve_core::statusline::{Input, line, news, owner, warnings};
 
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
@@ -48,8 +47,7 @@ fn say(trouble: Trouble, world: &World) -> Result<(), CommandError> {
     let Looked { snapshot, client } = look::at(&input, kept.own(&told), world);
     let resolution = resolve(&snapshot, client);
     let warnings = warnings(&snapshot, &resolution, &input);
-    let zone = zone::of_person(&world.snapshot.environment);
-    let line = line(&resolution, &warnings, &input, Clock { now, zone: &zone });
+    let line = line(&resolution, &warnings, &input, &world.clock());
     match world.output.format() {
         Format::Human => world.output.painted(line.parts())?,
         Format::Json => world.output.document(&StatuslineView {
