@@ -203,6 +203,18 @@ impl Window {
         })
     }
 
+    /// Whether every model counts in it: once it is used up, none is left.
+    pub fn is_of_every_model(&self) -> bool {
+        match self {
+            Self::FiveHour | Self::SevenDay | Self::Whole => true,
+            Self::SevenDayOpus
+            | Self::SevenDaySonnet
+            | Self::SevenDayOverageIncluded
+            | Self::Overage
+            | Self::Other(_) => false,
+        }
+    }
+
     /// Its name: `five_hour`.
     pub fn name(&self) -> &str {
         match self {

@@ -12,6 +12,7 @@ mod word;
 
 pub use account::{LONGEST_USAGE, of_usage};
 pub use limit::{Amount, Limit, Minute, Share, State, Which, Window};
-pub use read::{Told, read, reset_at};
+pub use read::{FARTHEST, Told, read, reset_at};
+pub(crate) use read::{UNIFIED, moment};
 pub use subject::{Seen, Subject, tightest};
 pub use word::{OpenWord, Strange};

@@ -6,16 +6,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::limit::{Amount, Limit, Minute, Share, State, Which, Window};
-use crate::verdict::FARTHEST;
 
 /// More limits than these no answer has; a hostile one is cut here.
 pub(super) const MOST: usize = 32;
 
+/// The farthest moment that is believed: 32 days away, since no limit of the API is longer than a month.
+pub const FARTHEST: SignedDuration = SignedDuration::from_hours(32 * 24);
+
 const OURS: &str = "anthropic-";
-const UNIFIED: &str = "ratelimit-unified-";
+/// Before what only plan logins are told.
+pub(crate) const UNIFIED: &str = "anthropic-ratelimit-unified-";
 
 /// What an answer's headers tell about limits.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,8 +34,8 @@ pub struct Told {
 pub fn read<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>, now: Timestamp) -> Told {
     let mut drafts = Drafts::default();
     for (name, value) in headers {
-        if let Some(field) = ours(name) {
-            drafts.take(&field, value.trim(), now);
+        if let Some(name) = ours(name) {
+            drafts.take(&name, value.trim(), now);
         }
     }
     drafts.finish(now)
@@ -41,24 +44,28 @@ pub fn read<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>, now: Time
 /// Reads when a limit is full again: epoch seconds, whole or not, or RFC 3339. None where it cannot be read, or lies
 /// farther from `now` than any limit of the API is long.
 pub fn reset_at(value: &str, now: Timestamp) -> Option<Timestamp> {
-    let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
-    let at = match whole.parse::<i64>() {
-        Ok(seconds) => Timestamp::from_second(seconds).ok()?,
-        Err(_) => value.parse().ok()?,
-    };
-    (at.duration_since(now).abs() <= FARTHEST).then_some(at)
+    moment(value).filter(|at| at.duration_since(now).abs() <= FARTHEST)
 }
 
-/// What stands in a header's name after `anthropic-`, in small letters.
+/// Reads a moment as answers write it, however far away it is: epoch seconds, fractions dropped, or RFC 3339.
+pub(crate) fn moment(value: &str) -> Option<Timestamp> {
+    let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
+    match whole.parse::<i64>() {
+        Ok(seconds) => Timestamp::from_second(seconds).ok(),
+        Err(_) => value.parse().ok(),
+    }
+}
+
+/// The name of a header of the API's own, in small letters.
 fn ours(name: &str) -> Option<Cow<'_, str>> {
-    let (start, field) = name.split_at_checked(OURS.len())?;
+    let (start, _) = name.split_at_checked(OURS.len())?;
     if !start.eq_ignore_ascii_case(OURS) {
         return None;
     }
-    Some(if field.bytes().any(|c| c.is_ascii_uppercase()) {
-        Cow::Owned(field.to_ascii_lowercase())
+    Some(if name.bytes().any(|c| c.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
     } else {
-        Cow::Borrowed(field)
+        Cow::Borrowed(name)
     })
 }
 
@@ -83,13 +90,13 @@ struct Draft {
 }
 
 impl Drafts {
-    fn take(&mut self, field: &str, value: &str, now: Timestamp) {
-        if let Some(field) = field.strip_prefix(UNIFIED) {
+    fn take(&mut self, name: &str, value: &str, now: Timestamp) {
+        if let Some(field) = name.strip_prefix(UNIFIED) {
             self.is_plan = true;
             self.take_plan(field, value, now);
             return;
         }
-        let Some((counted, part)) = field.rsplit_once('-') else {
+        let Some((counted, part)) = name.rsplit_once('-') else {
             return;
         };
         if let Some(minute) = minute(counted)
@@ -191,12 +198,12 @@ impl Draft {
 
 fn minute(counted: &str) -> Option<Minute> {
     Some(match counted {
-        "ratelimit-requests" => Minute::Requests,
-        "ratelimit-tokens" => Minute::Tokens,
-        "ratelimit-input-tokens" => Minute::InputTokens,
-        "ratelimit-output-tokens" => Minute::OutputTokens,
-        "priority-input-tokens" => Minute::PriorityInputTokens,
-        "priority-output-tokens" => Minute::PriorityOutputTokens,
+        "anthropic-ratelimit-requests" => Minute::Requests,
+        "anthropic-ratelimit-tokens" => Minute::Tokens,
+        "anthropic-ratelimit-input-tokens" => Minute::InputTokens,
+        "anthropic-ratelimit-output-tokens" => Minute::OutputTokens,
+        "anthropic-priority-input-tokens" => Minute::PriorityInputTokens,
+        "anthropic-priority-output-tokens" => Minute::PriorityOutputTokens,
         _ => return None,
     })
 }

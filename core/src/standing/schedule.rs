@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 
 use super::state::TimeSource;
-use crate::verdict::{Effect, FARTHEST, Verdict};
+use crate::limits::FARTHEST;
+use crate::verdict::{Effect, Verdict};
 
 /// The most that may be added to a server's time, so that not everybody comes back at the same moment.
 pub const MOST_JITTER: SignedDuration = SignedDuration::from_secs(2);

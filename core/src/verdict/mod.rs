@@ -21,7 +21,6 @@ use jiff::Timestamp;
 pub use answer::{ErrorAnswer, LONGEST_BODY};
 pub use health::Health;
 use meanings::Meaning;
-pub use times::FARTHEST;
 
 /// What an answer does to a credential.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -208,7 +207,7 @@ impl Verdict {
     /// Judges a text that a client program printed, where it names a plan limit: `…usage limit reached|<epoch seconds>`.
     pub fn of_client_text(text: &str, now: Timestamp) -> Option<Self> {
         let seconds = text.strip_prefix("Claude AI usage limit reached|")?;
-        let until = times::epoch_seconds(seconds.trim(), now)?;
+        let until = times::reset(seconds.trim(), now)?;
         Some(Self::new(&meanings::PLAN_TEXT, Evidence::ClientText).until_at(Some(until)))
     }
 
@@ -242,7 +241,7 @@ impl Verdict {
         self.scope
     }
 
-    /// When the limit ends, as far as the answer says; never before it was received nor more than [`FARTHEST`] after.
+    /// When the limit ends, as far as the answer says; never before it was received nor more than [`FARTHEST`](crate::limits::FARTHEST) after.
     pub fn until(self) -> Option<Timestamp> {
         self.until
     }

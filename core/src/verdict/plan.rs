@@ -8,12 +8,9 @@ use jiff::Timestamp;
 use super::answer::ErrorAnswer;
 use super::meanings::{MINUTE_LIMIT, PLAN_MODEL_WINDOW, PLAN_WINDOW, RETRY_LATER, SHORT_THROTTLE};
 use super::{Evidence, Verdict, times};
+use crate::limits::{State, UNIFIED, Window};
 
-const UNIFIED: &str = "anthropic-ratelimit-unified-";
 const MINUTE: [&str; 4] = ["requests", "tokens", "input-tokens", "output-tokens"];
-/// Windows that cover every model.
-const WHOLE: [&str; 2] = ["5h", "7d"];
-const WHOLE_CLAIMS: [&str; 2] = ["five_hour", "seven_day"];
 
 /// The verdict of the headers, if they have one.
 pub(super) fn by_headers(answer: &ErrorAnswer<'_>, now: Timestamp) -> Option<Verdict> {
@@ -40,7 +37,7 @@ pub(super) fn minute_reset(answer: &ErrorAnswer<'_>, now: Timestamp) -> Option<T
         if header("remaining")?.parse::<u64>().ok()? > 0 {
             return None;
         }
-        times::rfc_3339(header("reset")?, now)
+        times::reset(header("reset")?, now)
     };
     MINUTE.into_iter().filter_map(reset).max()
 }
@@ -54,33 +51,32 @@ fn minute(answer: &ErrorAnswer<'_>, now: Timestamp) -> Option<Verdict> {
 fn plan(answer: &ErrorAnswer<'_>, now: Timestamp) -> Option<Verdict> {
     let unified = |field: &str| answer.header(&format!("{UNIFIED}{field}"));
     unified("status").filter(|status| is_rejected(status))?;
-    let rejected: Vec<String> = windows(answer);
-    let (whole, scoped): (Vec<String>, Vec<String>) = rejected
+    let is_whole = |name: &str| Window::of(name).is_ok_and(|window| window.is_of_every_model());
+    let (whole, scoped): (Vec<String>, Vec<String>) = rejected(answer)
         .into_iter()
-        .partition(|window| WHOLE.contains(&window.as_str()));
-    let claims_a_model =
-        unified("representative-claim").is_some_and(|claim| !WHOLE_CLAIMS.contains(&claim));
+        .partition(|name| is_whole(name));
+    let claims_a_model = unified("representative-claim").is_some_and(|claim| !is_whole(claim));
     let (meaning, windows) = if whole.is_empty() && (claims_a_model || !scoped.is_empty()) {
         (&PLAN_MODEL_WINDOW, scoped)
     } else {
         (&PLAN_WINDOW, whole)
     };
-    let reset = |window: &String| times::epoch_seconds(unified(&format!("{window}-reset"))?, now);
+    let reset = |name: &String| times::reset(unified(&format!("{name}-reset"))?, now);
     let until = windows
         .iter()
         .filter_map(reset)
         .max()
-        .or_else(|| times::epoch_seconds(unified("reset")?, now))
+        .or_else(|| times::reset(unified("reset")?, now))
         .or_else(|| times::retry_after(answer, now));
     Some(Verdict::new(meaning, Evidence::Header).until_at(until))
 }
 
-/// The windows said to be used up, without the overage.
-fn windows(answer: &ErrorAnswer<'_>) -> Vec<String> {
+/// The windows said to be used up, without the overage, by the names that headers give them.
+fn rejected(answer: &ErrorAnswer<'_>) -> Vec<String> {
     let window = |name: &str| {
         let name = name.to_ascii_lowercase();
         let window = name.strip_prefix(UNIFIED)?.strip_suffix("-status")?;
-        (window != "overage").then(|| window.to_owned())
+        (Window::of(window) != Ok(Window::Overage)).then(|| window.to_owned())
     };
     answer
         .headers
@@ -91,5 +87,5 @@ fn windows(answer: &ErrorAnswer<'_>) -> Vec<String> {
 }
 
 fn is_rejected(status: &str) -> bool {
-    matches!(status, "rejected" | "rate_limited")
+    State::of(status) == Ok(State::Rejected)
 }

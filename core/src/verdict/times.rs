@@ -9,9 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::answer::ErrorAnswer;
-
-/// The longest time ahead that is believed: 32 days, since no limit of the API is longer than a month.
-pub const FARTHEST: SignedDuration = SignedDuration::from_hours(32 * 24);
+use crate::limits::{FARTHEST, moment};
 
 /// `retry-after`: seconds, whole or decimal, or an HTTP date.
 pub(super) fn retry_after(answer: &ErrorAnswer<'_>, now: Timestamp) -> Option<Timestamp> {
@@ -28,17 +26,10 @@ pub(super) fn retry_after(answer: &ErrorAnswer<'_>, now: Timestamp) -> Option<Ti
     Some(believed(date, now))
 }
 
-/// An RFC 3339 time.
-pub(super) fn rfc_3339(value: &str, now: Timestamp) -> Option<Timestamp> {
-    let at = value.parse::<Timestamp>().ok()?;
-    Some(believed(at, now))
-}
-
-/// Seconds since 1970, fractions dropped.
-pub(super) fn epoch_seconds(value: &str, now: Timestamp) -> Option<Timestamp> {
-    let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
-    let at = Timestamp::from_second(whole.parse().ok()?).ok()?;
-    Some(believed(at, now))
+/// When a limit ends, as headers and texts write it. Unlike a limit that is only shown, a rest is not given up for a time
+/// that is beyond belief: it is held as long as one can be.
+pub(super) fn reset(value: &str, now: Timestamp) -> Option<Timestamp> {
+    moment(value).map(|at| believed(at, now))
 }
 
 /// The date in `… regain access on YYYY-MM-DD at HH:MM UTC`.
@@ -50,7 +41,7 @@ pub(super) fn regain_access(message: &str, now: Timestamp) -> Option<Timestamp> 
         .strip_prefix(" at ")
         .and_then(|clock| clock.get(..5))
         .unwrap_or("00:00");
-    rfc_3339(&format!("{date}T{clock}:00Z"), now)
+    reset(&format!("{date}T{clock}:00Z"), now)
 }
 
 /// The first of the next month at 00:00 UTC.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use keyreeve_core::verdict::{Another, Effect, ErrorAnswer, Evidence, FARTHEST, Scope, Verdict};
+use keyreeve_core::limits::FARTHEST;
+use keyreeve_core::verdict::{Another, Effect, ErrorAnswer, Evidence, Scope, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
