@@ -7,6 +7,7 @@ use crate::snapshot::Snapshot;
 
 use super::client::{Client, Release};
 use super::climb::{Candidate, Climb, Holds, YieldsTo};
+use super::clouds::{CLOUDS, Cloud};
 use super::payer::{Destination, Payer, PayerClass, Sureness};
 use super::place::Place;
 use super::reading::{Blanks, Flaw, Switch};
@@ -53,57 +54,6 @@ impl Rules {
         }
     }
 }
-
-/// A cloud account that can be switched on.
-struct Cloud {
-    switch: &'static str,
-    base_url: Option<&'static str>,
-    /// The variable with the account's own key, and the header it fills.
-    key: Option<(&'static str, Header)>,
-    /// With this on, the bearer token is sent instead of a signature.
-    skip_auth: Option<&'static str>,
-    /// Whether a signature goes out where there is no such key.
-    signs: bool,
-}
-
-/// The strongest first.
-static CLOUDS: [Cloud; 5] = [
-    Cloud {
-        switch: "CLAUDE_CODE_USE_BEDROCK",
-        base_url: Some("ANTHROPIC_BEDROCK_BASE_URL"),
-        key: Some(("AWS_BEARER_TOKEN_BEDROCK", Header::Authorization)),
-        skip_auth: Some("CLAUDE_CODE_SKIP_BEDROCK_AUTH"),
-        signs: true,
-    },
-    Cloud {
-        switch: "CLAUDE_CODE_USE_VERTEX",
-        base_url: Some("ANTHROPIC_VERTEX_BASE_URL"),
-        key: None,
-        skip_auth: Some("CLAUDE_CODE_SKIP_VERTEX_AUTH"),
-        signs: false,
-    },
-    Cloud {
-        switch: "CLAUDE_CODE_USE_FOUNDRY",
-        base_url: Some("ANTHROPIC_FOUNDRY_BASE_URL"),
-        key: Some(("ANTHROPIC_FOUNDRY_API_KEY", Header::XApiKey)),
-        skip_auth: None,
-        signs: false,
-    },
-    Cloud {
-        switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
-        base_url: None,
-        key: None,
-        skip_auth: None,
-        signs: false,
-    },
-    Cloud {
-        switch: "CLAUDE_CODE_USE_MANTLE",
-        base_url: None,
-        key: None,
-        skip_auth: None,
-        signs: false,
-    },
-];
 
 const BASE_URL: &str = "ANTHROPIC_BASE_URL";
 const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";

@@ -8,6 +8,7 @@
 mod claude_code;
 mod client;
 mod climb;
+mod clouds;
 mod expected;
 mod keyreeve;
 mod payer;

@@ -1,0 +1,54 @@
+//! The cloud accounts that Claude Code can be switched to, as data (docs/facts.md#claude-code).
+
+use super::rung::Header;
+
+/// A cloud account that can be switched on.
+pub(super) struct Cloud {
+    pub(super) switch: &'static str,
+    pub(super) base_url: Option<&'static str>,
+    /// The variable with the account's own key, and the header it fills.
+    pub(super) key: Option<(&'static str, Header)>,
+    /// With this on, the bearer token is sent instead of a signature.
+    pub(super) skip_auth: Option<&'static str>,
+    /// Whether a signature goes out where there is no such key.
+    pub(super) signs: bool,
+}
+
+/// The strongest first.
+pub(super) static CLOUDS: [Cloud; 5] = [
+    Cloud {
+        switch: "CLAUDE_CODE_USE_BEDROCK",
+        base_url: Some("ANTHROPIC_BEDROCK_BASE_URL"),
+        key: Some(("AWS_BEARER_TOKEN_BEDROCK", Header::Authorization)),
+        skip_auth: Some("CLAUDE_CODE_SKIP_BEDROCK_AUTH"),
+        signs: true,
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_VERTEX",
+        base_url: Some("ANTHROPIC_VERTEX_BASE_URL"),
+        key: None,
+        skip_auth: Some("CLAUDE_CODE_SKIP_VERTEX_AUTH"),
+        signs: false,
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_FOUNDRY",
+        base_url: Some("ANTHROPIC_FOUNDRY_BASE_URL"),
+        key: Some(("ANTHROPIC_FOUNDRY_API_KEY", Header::XApiKey)),
+        skip_auth: None,
+        signs: false,
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+        base_url: None,
+        key: None,
+        skip_auth: None,
+        signs: false,
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_MANTLE",
+        base_url: None,
+        key: None,
+        skip_auth: None,
+        signs: false,
+    },
+];
