@@ -282,7 +282,7 @@ fn a_value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_header_is_survived_and_what_is_told_is_bounded_and_inert(
