@@ -1,7 +1,7 @@
 //! The tables that tell an envelope's meaning by status, type and wording, and by the status alone.
 //!
 //! Invariants: wordings are compared without regard to case, and only under the statuses they were seen with; the first
-//! row that fits decides (docs/facts.md#errors).
+//! row that fits decides (docs/facts.md#errors); what begins with a name that the client chose is no wording.
 
 use super::meanings::{self as is, Meaning};
 
@@ -126,6 +126,10 @@ const ROWS: &[Row] = &[
     (&[400], Begins("prompt is too long"), &is::PROMPT_TOO_LONG),
 ];
 
+/// What follows the name of a field that the API does not know. The name is the client's: it may be any sentence, and who
+/// holds one key would speak against the credential of all.
+const UNKNOWN_FIELD: &str = ": extra inputs are not permitted";
+
 /// Types with the status that they come with.
 const TYPES: [(&str, u16); 10] = [
     ("invalid_request_error", 400),
@@ -146,6 +150,9 @@ pub(super) fn by_wording(status: u16, kind: &str, message: &str) -> Option<&'sta
         return None;
     }
     let message = message.to_ascii_lowercase();
+    if message.contains(UNKNOWN_FIELD) {
+        return None;
+    }
     let fits = |wording: &Wording| match wording {
         Begins(words) => message.starts_with(words),
         Holds(first, then) => message

@@ -230,6 +230,31 @@ fn the_status_alone_keeps_its_names() {
     assert_eq!(Verdict::no_answer().name(), "no_answer");
 }
 
+/// The API names a field that it does not know, and a client may name one as it likes.
+#[test]
+fn bi_07_the_name_of_a_field_speaks_against_nobody() {
+    let mut worded = 0;
+    for case in cases() {
+        let message = case.pointer("/body/error/message").and_then(Value::as_str);
+        let (Some(message), Some(status @ (400 | 403))) = (message, case["status"].as_u64()) else {
+            continue;
+        };
+        worded += usize::from(verdict_of(&case).evidence() == Evidence::Wording);
+        let mut named = json!({"type": "error", "error": {
+            "type": "invalid_request_error",
+            "message": format!("{message}: Extra inputs are not permitted"),
+        }});
+        for kind in ["invalid_request_error", "permission_error"] {
+            named["error"]["type"] = kind.into();
+            let status = u16::try_from(status).unwrap();
+            let verdict = judge(status, &Headers::new(), named.to_string().as_bytes());
+            let plain = judge(status, &Headers::new(), &envelope(kind, "x"));
+            assert_eq!(verdict, plain, "{message}");
+        }
+    }
+    assert!(worded >= 5, "{worded}");
+}
+
 #[test]
 fn the_end_of_a_stream_is_judged() {
     for (complete, error, name) in [
