@@ -23,6 +23,7 @@ mod gated;
 mod house;
 mod ledger;
 mod limits;
+mod log;
 mod masking;
 mod models;
 mod pass_through;

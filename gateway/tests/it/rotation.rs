@@ -126,7 +126,7 @@ fn co_05_a_hundred_rotations_under_load() {
         );
     }
     check_books(&stage.rows(), &requests);
-    assert!(stage.store.known().unwrap().standings.all_ready());
+    assert!(stage.all_is_ready());
 }
 
 #[test]
@@ -156,8 +156,7 @@ fn co_05_a_refusal_of_the_old_key_says_nothing_about_the_new_one() {
     let late = stage.saw(late.answer().unwrap());
     assert!(matches!(late.status(), 200 | 401), "{}", late.text());
 
-    let standings = stage.store.known().unwrap().standings;
-    assert!(standings.all_ready(), "the new key is suspected");
+    assert!(stage.all_is_ready(), "the new key is suspected");
     assert_eq!(stage.post(ASK).status(), 200);
     check_books(&stage.rows(), &stage.upstream.requests());
 }

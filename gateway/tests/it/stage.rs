@@ -4,7 +4,6 @@
 //! be in what clients were answered, in the log or in the store's files, and no client's credential may have reached
 //! the upstream.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -30,6 +29,8 @@ use keyreeve_testkit::wire::{self, Answer, Exchange};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+
+use crate::log::Log;
 
 /// A small request.
 pub(crate) const ASK: &[u8] =
@@ -309,7 +310,7 @@ impl Stage {
 
     /// What the gateway has logged, without colours.
     pub(crate) fn logged(&self) -> String {
-        String::from_utf8_lossy(&lock(&self.log.0)).into_owned()
+        String::from_utf8_lossy(&self.log.bytes()).into_owned()
     }
 
     /// Whether no profile rests.
@@ -340,7 +341,7 @@ impl Stage {
         let secrets = LeakScan::of([&self.secret, &self.key]);
         let mut hits = secrets.bytes("what clients were answered", &lock(&self.answered));
         let kept = LeakScan::of([&self.secret, &self.key, &self.own]);
-        hits.extend(kept.bytes("the log", &lock(&self.log.0)));
+        hits.extend(kept.bytes("the log", &self.log.bytes()));
         hits.extend(kept.path(self.directory.path()));
         let of_clients = LeakScan::of([&self.key]);
         for sent in self.upstream.bytes() {
@@ -375,21 +376,6 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(5));
     }
     false
-}
-
-/// What the gateway logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        lock(&self.0).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn run(

@@ -60,8 +60,7 @@ fn check_stalled(what: &str, stage: &Stage, sent: Sent) {
         };
         assert_eq!((ended.ending, ended.cost), expected, "{what}");
     }
-    let standings = stage.store.known().unwrap().standings;
-    assert!(standings.all_ready(), "{what}: a credential was punished");
+    assert!(stage.all_is_ready(), "{what}: a credential was punished");
 }
 
 #[track_caller]

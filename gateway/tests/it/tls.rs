@@ -45,8 +45,7 @@ fn check_refused(what: &str, identity: Identity, handshake: Handshake, roots: Op
     );
     assert_eq!(ended.verdict.as_deref(), Some("no_answer"), "{what}");
     check_books(&[row], &upstream.upstream().requests());
-    let standings = stage.store.known().unwrap().standings;
-    assert!(standings.all_ready(), "{what}: a credential was punished");
+    assert!(stage.all_is_ready(), "{what}: a credential was punished");
 }
 
 #[test]
