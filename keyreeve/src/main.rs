@@ -14,6 +14,7 @@ mod places;
 mod running;
 mod settings;
 mod variables;
+mod waiting;
 mod wiring;
 
 use std::ffi::OsString;

@@ -20,7 +20,6 @@ use keyreeve_os::look::Files;
 use keyreeve_os::process::Before;
 use keyreeve_os::{world, zone};
 use keyreeve_store::{Known, Policy, Store};
-use tokio::runtime::Runtime;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -32,6 +31,7 @@ use crate::error::{CommandError, Exit};
 use crate::output::Output;
 use crate::places::Places;
 use crate::settings::{Flags, LogLevel, Settings};
+use crate::waiting::Waiting;
 
 /// No configuration file has more bytes than this.
 const CONFIG_LIMIT: usize = 1024 * 1024;
@@ -289,13 +289,8 @@ fn upstream(settings: &Settings) -> Result<Upstream, CommandError> {
 ///
 /// # Errors
 /// Where the system gives no threads.
-pub(crate) fn runtime() -> Result<Runtime, CommandError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CommandError::new(Exit::Failed, "could not start the runtime").caused_by(&error)
-        })
+pub(crate) fn runtime() -> Result<Waiting, CommandError> {
+    Waiting::with_threads()
 }
 
 /// Waits for something, without threads of its own.
@@ -303,13 +298,7 @@ pub(crate) fn runtime() -> Result<Runtime, CommandError> {
 /// # Errors
 /// Where the system gives no runtime.
 pub(crate) fn waiting<T>(what: impl Future<Output = T>) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CommandError::new(Exit::Failed, "could not start the runtime").caused_by(&error)
-        })?;
-    Ok(runtime.block_on(what))
+    Ok(Waiting::here()?.block_on(what))
 }
 
 /// Sends the log to standard error: our own crates at the level asked for, all others only where they warn. What the

@@ -14,6 +14,7 @@ pub mod canary;
 pub mod fixtures;
 pub mod home;
 pub mod leakscan;
+pub mod namespace;
 pub mod process;
 pub mod random;
 pub mod sandbox;

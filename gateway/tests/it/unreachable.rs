@@ -2,12 +2,10 @@
 //! nobody knows is asked for no more often than the short circuit allows.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use keyreeve_store::Ending;
-use keyreeve_testkit::skip;
+use keyreeve_testkit::{namespace, skip};
 use tempfile::TempDir;
 
 use crate::books::check_books;
@@ -62,28 +60,19 @@ fn nf_06_a_port_on_which_nobody_listens() {
 /// Set in the namespace, where the resolver's port is ours.
 const INSIDE: &str = "KEYREEVE_SILENT_RESOLVER";
 
-/// Runs a program where there is loopback alone and the resolver is asked there, for a second.
-fn inside(folder: &Path, program: &[&str]) -> Option<ExitStatus> {
-    let resolver = folder.join("resolv.conf");
-    let asked = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-    std::fs::write(&resolver, asked).unwrap();
-    let script = "ip link set lo up && mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["-r", "-m", "-n", "sh", "-c", script]);
-    command.arg(&resolver).args(program).env(INSIDE, "yes");
-    command.stdin(Stdio::null()).status().ok()
-}
-
 #[test]
 fn nf_06_a_resolver_that_says_nothing() {
     let folder = TempDir::new().unwrap();
-    if !inside(folder.path(), &["true"]).is_some_and(|status| status.success()) {
+    let resolver = folder.path().join("resolv.conf");
+    let asked = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+    std::fs::write(&resolver, asked).unwrap();
+    if !namespace::is_there(&resolver) {
         skip!("this machine lets nobody make a namespace with a resolver of its own");
     }
-    let here = std::env::current_exe().unwrap().display().to_string();
+    let mut here = namespace::command(&resolver, std::env::current_exe().unwrap());
     let test = "unreachable::in_child_a_resolver_says_nothing";
-    let ran = inside(folder.path(), &[&here, "--exact", test, "--ignored"]);
-    assert!(ran.unwrap().success());
+    let here = here.args(["--exact", test, "--ignored"]).env(INSIDE, "yes");
+    assert!(here.status().unwrap().success());
 }
 
 #[test]

@@ -45,6 +45,7 @@ mod schema;
 mod serve;
 mod serving;
 mod setup_token;
+mod silent_resolver;
 mod st_01;
 mod st_10;
 mod standings;
