@@ -3,6 +3,7 @@
 //! Invariants: after each wait all is looked at anew, the key first, so that a revocation holds; a wait holds nothing but
 //! its place, so that a client that goes away costs nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,12 +16,13 @@ use keyreeve_os::world;
 use keyreeve_store::{Known, Operation};
 use tokio::time::{Instant, sleep};
 
-use crate::lease::{Ask, LeaseError};
 use crate::standing::{Asked, Attempt};
 use crate::trail::{Left, Trail};
-use crate::{Broker, Client};
+use crate::underway::Underway;
+use crate::{Ask, Broker, Client, LeaseError};
 
-/// How often a lease tries to have a probe that others want, too.
+/// How often a lease tries to have a probe that others want, too, for each of its key's profiles: who has lost them all is
+/// told that they rest.
 const MOST_CLAIMS: usize = 4;
 
 /// A profile that was chosen, and its probe taken where it needs one.
@@ -28,7 +30,7 @@ pub(crate) struct Picked {
     /// The key as it is now.
     pub(crate) client: Client,
     pub(crate) profile: Profile,
-    pub(crate) standing: Attempt,
+    pub(crate) standing: Underway,
     pub(crate) reason: Reason,
     /// Who would have served, but for what is said of it.
     pub(crate) left: Option<Left>,
@@ -53,7 +55,7 @@ enum Given {
 impl Broker {
     /// Chooses the profile, and takes its probe where it may only be used by one.
     pub(crate) async fn choose_now(
-        &self,
+        self: &Arc<Self>,
         client: &Client,
         ask: &Ask,
         trail: &mut Trail,
@@ -61,6 +63,7 @@ impl Broker {
         let mut claims = 0;
         loop {
             let (client, known) = self.known(&client.presented)?;
+            let most_claims = MOST_CLAIMS * client.key.profiles.len();
             let moment = Moment {
                 asked: Asked::new(ask.operation, ask.model.as_deref(), world::now()),
                 ask,
@@ -69,7 +72,7 @@ impl Broker {
             };
             match self.pick(moment, trail).await? {
                 Given::Picked(picked) => return Ok(*picked),
-                Given::Taken if claims == MOST_CLAIMS => {
+                Given::Taken if claims >= most_claims => {
                     return Err(LeaseError::Ledger(keyreeve_store::Error::Busy));
                 }
                 Given::Taken => claims += 1,
@@ -78,19 +81,25 @@ impl Broker {
         }
     }
 
-    async fn pick(&self, moment: Moment<'_>, trail: &Trail) -> Result<Given, LeaseError> {
+    async fn pick(
+        self: &Arc<Self>,
+        moment: Moment<'_>,
+        trail: &Trail,
+    ) -> Result<Given, LeaseError> {
         let (choice, held) = self.choose(&moment, trail)?;
         let chosen = match choice {
             Choice::Use(chosen) => chosen,
             Choice::Wait { profile, until } => return Ok(Given::Wait(profile.id, until)),
         };
         let standings = &moment.known.standings;
-        let standing = Attempt::new(chosen.profile, &moment.asked, standings);
+        let attempt = Attempt::new(chosen.profile, &moment.asked, standings);
+        let mut standing = Underway::new(self, attempt);
         if chosen.entry == Entry::AsProbe {
-            let claimed = self.claim(&standing, standings).await;
+            let claimed = standing.claim(standings).await;
             // It took a while: the key may have been revoked meanwhile.
             self.client(&moment.client.presented)?;
             if !claimed.map_err(LeaseError::Ledger)? {
+                standing.give_up().await;
                 return Ok(Given::Taken);
             }
         }
@@ -173,12 +182,12 @@ impl Broker {
         })
     }
 
-    /// Waits until a limit is over and those are gone who waited before.
+    /// Waits until a limit is over and those are gone who waited before, and no longer than the client does.
     async fn wait(&self, profile: ProfileId, until: Timestamp, trail: &mut Trail) {
         let begun = Instant::now();
         let turn = self.turns.take(profile);
-        let left = until.duration_since(world::now());
-        sleep(Duration::try_from(left).unwrap_or_default() + turn.after()).await;
+        let left = Duration::try_from(until.duration_since(world::now())).unwrap_or_default();
+        sleep((left + turn.after()).min(trail.time_left())).await;
         trail.waited(begun.elapsed());
     }
 }

@@ -4,12 +4,15 @@
 //! and prints nothing; the published JSON shapes are in [`view`].
 #![forbid(unsafe_code)]
 
+mod ask;
 mod choosing;
+mod circuits;
 mod direct;
 pub mod gather;
 mod genuine;
 mod header;
 mod lease;
+mod leasing;
 mod limits;
 mod memory;
 mod passage;
@@ -22,6 +25,7 @@ mod sources;
 mod standing;
 mod trail;
 mod turns;
+mod underway;
 pub mod upstream;
 pub mod view;
 
@@ -39,10 +43,12 @@ use keyreeve_store::{Known, Store};
 
 use crate::upstream::Upstream;
 
+pub use ask::Ask;
 pub use direct::DirectError;
 pub use genuine::{Genuine, NoGenuine};
 pub use header::Unsendable;
-pub use lease::{Ask, Lease, LeaseError};
+pub use lease::Lease;
+pub use leasing::LeaseError;
 pub use limits::limits_told;
 pub use passage::{Beyond, Passage};
 pub use probe::{Probe, Probed};
@@ -59,7 +65,7 @@ pub struct Broker {
     commands: sources::command::Outputs,
     logins: sources::sdk_profile::Logins,
     rejected: sources::rejected::Rejected,
-    circuits: standing::Circuits,
+    circuits: circuits::Circuits,
     memory: memory::Memory,
     turns: turns::Turns,
     refused: refusals::Refused,
@@ -107,7 +113,7 @@ impl Broker {
             commands: sources::command::Outputs::default(),
             logins: sources::sdk_profile::Logins::default(),
             rejected: sources::rejected::Rejected::default(),
-            circuits: standing::Circuits::default(),
+            circuits: circuits::Circuits::default(),
             memory: memory::Memory::default(),
             turns: turns::Turns::default(),
         }

@@ -139,11 +139,6 @@ impl OpenRow {
         cost
     }
 
-    /// Whether it was closed, or never there.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed
-    }
-
     /// How long ago it was opened.
     pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()

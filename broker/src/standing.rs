@@ -1,17 +1,14 @@
 //! How profiles stand: read before each lease, changed by what is heard of it.
 //!
 //! Invariants: where every scope is ready nothing is looked up and nothing is written; a probe is given out only after its
-//! claim is committed; circuits of failing upstreams live in memory, all else in the store.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! claim is committed, and only its holder gives it back; what is said of a secret that was replaced is not heard.
 
 use jiff::Timestamp;
 use keyreeve_core::origin::Origin;
 use keyreeve_core::profile::{Profile, ProfileId, Source};
 use keyreeve_core::standing::{
-    self, Circuit, CircuitScope, Heard, Jitter, Kept, Organization, Outcome, Readiness,
-    RequestClass, Scope, Scopes, Standing,
+    self, Heard, Jitter, Kept, Organization, Outcome, Readiness, RequestClass, Scope, Scopes,
+    Standing,
 };
 use keyreeve_core::verdict::Verdict;
 use keyreeve_os::world;
@@ -24,15 +21,25 @@ use crate::Broker;
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     scopes: Scopes,
-    origin: Origin,
+    pub(crate) origin: Origin,
     kept: Kept,
-    /// When the secret was last replaced.
-    rotated_at: Option<Timestamp>,
-    asked_at: Timestamp,
+    generation: Generation,
+    pub(crate) asked_at: Timestamp,
+    /// Whose probes it has, or may have.
+    claimed: Vec<Scope>,
     /// Whether all was ready when it was leased: then a success says nothing new.
     all_was_ready: bool,
     /// What the headers of its answer say of the credential, whatever the answer says.
     declared: Declared,
+}
+
+/// Which of a profile's secrets, one after the other, an attempt is made with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Generation {
+    /// Whose it is.
+    pub(crate) profile: ProfileId,
+    /// When it replaced the one before; none: it is the first.
+    rotated_at: Option<Timestamp>,
 }
 
 /// What a credential shows itself to be.
@@ -84,6 +91,22 @@ impl Asked {
     }
 }
 
+impl Generation {
+    fn of(profile: &Profile) -> Self {
+        Self {
+            profile: profile.id,
+            rotated_at: profile.rotated_at,
+        }
+    }
+
+    /// Whether there is another by now: what is said of this one says nothing of that, which may be of another
+    /// organization, too.
+    fn was_replaced(self, known: &Known) -> bool {
+        let profile = known.policy.profile(self.profile);
+        profile.is_some_and(|profile| Self::of(profile) != self)
+    }
+}
+
 impl Attempt {
     pub(crate) fn new(profile: &Profile, asked: &Asked, standings: &Standings) -> Self {
         Self {
@@ -94,8 +117,9 @@ impl Attempt {
             },
             origin: profile.base_url.origin().clone(),
             kept: kept(&profile.source),
-            rotated_at: profile.rotated_at,
+            generation: Generation::of(profile),
             asked_at: asked.at,
+            claimed: Vec::new(),
             all_was_ready: standings.all_ready(),
             declared: Declared::AsItIs,
         }
@@ -116,10 +140,11 @@ impl Attempt {
         self.declared = Declared::APlan;
     }
 
-    /// Whether an answer of an organization can change anything that is remembered.
+    /// Whether an answer of an organization can change nothing that is remembered of standings.
     fn learns_nothing(&self, verdict: Verdict, organization: Option<&Organization>) -> bool {
         let known = organization.is_none() || organization == self.scopes.organization.as_ref();
-        self.all_was_ready && known && verdict == Verdict::ok()
+        let as_it_is = self.declared == Declared::AsItIs;
+        self.all_was_ready && known && as_it_is && verdict == Verdict::ok()
     }
 }
 
@@ -149,13 +174,14 @@ impl Broker {
         standing::combine(own.chain([upstream]))
     }
 
-    /// Takes the probe of every scope that has one to give; whether it was had.
+    /// Takes the probe of every scope that has one to give; whether all were had. Where not, those that were are given
+    /// back by whoever asked.
     ///
     /// # Errors
     /// When the claim cannot be committed.
     pub(crate) async fn claim(
         &self,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         standings: &Standings,
     ) -> StoreResult<bool> {
         let now = attempt.asked_at;
@@ -166,6 +192,8 @@ impl Broker {
             if standing::claim(&standings.of(&scope), now).is_none() {
                 continue;
             }
+            // Before it is certain: who goes away meanwhile may have it all the same.
+            attempt.claimed.push(scope.clone());
             let claimed = self.change(scope, move |standing| {
                 standing::claim(&standing, now).unwrap_or(standing)
             })?;
@@ -180,41 +208,41 @@ impl Broker {
         Ok(true)
     }
 
+    /// Gives back the probes that an attempt took, all of them or as far as it came.
+    pub(crate) fn give_back(&self, attempt: &mut Attempt) -> Vec<Pending> {
+        self.circuits.give_back(attempt);
+        let claimed_at = attempt.asked_at;
+        let give_back = |scope| {
+            let step = move |standing| standing::give_back(standing, claimed_at);
+            // Closed: there is nobody left to give it back to.
+            self.change(scope, step).ok()
+        };
+        attempt.claimed.drain(..).filter_map(give_back).collect()
+    }
+
     /// Whether an answer showed a profile to be a plan login; no where the store cannot be read, which has its secret too.
     pub(crate) fn has_shown_a_plan(&self, profile: &Profile) -> bool {
         let known = self.store.known();
         known.is_ok_and(|known| shown_a_plan(&known.standings, profile.id))
     }
 
-    /// Takes in that an attempt was given up before anything came of it: its probe is free again.
-    pub(crate) fn forget(&self, attempt: &Attempt) {
-        self.hear(
-            attempt,
-            Came {
-                verdict: Verdict::of_stream_end(false, None, None),
-                status: Some(200),
-                organization: None,
-            },
-        );
-    }
-
     /// Takes in what came of an attempt. What it changes is on its way to the store when this returns.
-    pub(crate) fn hear(&self, attempt: &Attempt, came: Came<'_>) -> Vec<Pending> {
+    pub(crate) fn hear(&self, attempt: &mut Attempt, came: Came<'_>) -> Vec<Pending> {
         let now = world::now();
         let outcome = Outcome::of(came.verdict, came.status);
         self.circuits.hear(attempt, outcome, now);
-        let verdict = self.for_the_credential(attempt, came.verdict);
         let named = named(&attempt.origin, came.organization);
-        if attempt.learns_nothing(verdict, named.as_ref()) {
+        if self.refused.is_clear() && attempt.learns_nothing(came.verdict, named.as_ref()) {
             return Vec::new();
         }
         let Ok(known) = self.store.known() else {
             // The next lease will say that the store cannot be read.
             return Vec::new();
         };
-        if was_replaced(attempt, &known) {
-            return Vec::new();
+        if attempt.generation.was_replaced(&known) {
+            return self.give_back(attempt);
         }
+        let verdict = self.for_the_credential(attempt, came.verdict);
         let mut scopes = attempt.scopes.clone();
         if let Some(named) = named {
             if known.standings.organization(scopes.profile) != Some(&named) {
@@ -249,10 +277,7 @@ impl Broker {
     fn for_the_credential(&self, attempt: &Attempt, verdict: Verdict) -> Verdict {
         match attempt.declared {
             Declared::APlan => Verdict::plan_behind_key(),
-            Declared::AsItIs => {
-                let secret = (attempt.scopes.profile, attempt.rotated_at);
-                self.refused.hear(secret, verdict)
-            }
+            Declared::AsItIs => self.refused.hear(attempt.generation, verdict),
         }
     }
 
@@ -280,13 +305,6 @@ pub(crate) fn shown_a_plan(standings: &Standings, profile: ProfileId) -> bool {
     code == Some(Verdict::plan_behind_key().known())
 }
 
-/// Whether the credential that was asked with has been replaced meanwhile: what is said of it says nothing of the new
-/// one, which may be of another organization, too.
-fn was_replaced(attempt: &Attempt, known: &Known) -> bool {
-    let profile = known.policy.profile(attempt.scopes.profile);
-    profile.is_some_and(|profile| profile.rotated_at != attempt.rotated_at)
-}
-
 /// What strikes a scope is told to it alone; what strikes none, such as a success, to all that the request stood under.
 fn concerned(scopes: &Scopes, verdict: Verdict, standings: &Standings) -> Vec<Scope> {
     match scopes.struck(verdict) {
@@ -298,82 +316,4 @@ fn concerned(scopes: &Scopes, verdict: Verdict, standings: &Standings) -> Vec<Sc
 
 fn named(origin: &Origin, organization: Option<&str>) -> Option<Organization> {
     Organization::new(origin, organization?).ok()
-}
-
-/// The short circuits of upstreams that fail.
-#[derive(Debug, Default)]
-pub(crate) struct Circuits(Mutex<HashMap<CircuitScope, Circuit>>);
-
-/// More than these are never kept: which models there are is what clients say.
-const MOST_CIRCUITS: usize = 256;
-
-impl Circuits {
-    fn readiness(&self, attempt: &Attempt) -> Readiness {
-        let circuits = self.lock();
-        if circuits.is_empty() {
-            return Readiness::Ready;
-        }
-        let found = scopes(attempt);
-        let found = found.iter().filter_map(|scope| circuits.get(scope));
-        standing::combine(found.map(|circuit| circuit.readiness(attempt.asked_at)))
-    }
-
-    /// Takes the probes of what is open; false where somebody else has one.
-    fn claim(&self, attempt: &Attempt) -> bool {
-        let now = attempt.asked_at;
-        let mut circuits = self.lock();
-        let mut all = true;
-        for scope in scopes(attempt) {
-            let Some(circuit) = circuits.get_mut(&scope) else {
-                continue;
-            };
-            if circuit.readiness(now) == Readiness::Ready {
-                continue;
-            }
-            match circuit.claim(now) {
-                Some(claimed) => *circuit = claimed,
-                None => all = false,
-            }
-        }
-        all
-    }
-
-    fn hear(&self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
-        let mut circuits = self.lock();
-        if outcome == Outcome::Lives && circuits.is_empty() {
-            return;
-        }
-        let [whole, of_class] = scopes(attempt);
-        let failed = match outcome {
-            Outcome::Silent => return,
-            Outcome::Lives => {
-                circuits.remove(&whole);
-                circuits.remove(&of_class);
-                return;
-            }
-            Outcome::Overloaded => {
-                circuits.remove(&whole);
-                of_class
-            }
-            Outcome::Fails => whole,
-        };
-        if circuits.len() >= MOST_CIRCUITS {
-            circuits.clear();
-        }
-        let circuit = circuits.entry(failed).or_default();
-        *circuit = circuit.failed(attempt.asked_at, now);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<CircuitScope, Circuit>> {
-        // Each change is one insertion: what a panic leaves is whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The whole upstream, and what of it the request asks; the same where it asks no model.
-fn scopes(attempt: &Attempt) -> [CircuitScope; 2] {
-    [None, attempt.scopes.class.clone()].map(|class| CircuitScope {
-        origin: attempt.origin.clone(),
-        class,
-    })
 }

@@ -1,7 +1,7 @@
 //! One request's way through its attempts: what was tried, how long it may still take, and for how long it was waited.
 //!
-//! Invariants: a request has [`MOST_ATTEMPTS`] at the most, and begins none after its client has stopped waiting; all its
-//! waits for limits together are no longer than its patience.
+//! Invariants: a request has [`MOST_ATTEMPTS`] at the most, and begins no further one after its client has stopped waiting;
+//! it waits for no limit whose end is beyond its patience, of which all its waits together are taken.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub enum Next {
 }
 
 impl Trail {
-    /// Begins. No attempt is begun after `ends`, and limits are waited for no longer than `patience`, all together.
+    /// Begins. No further attempt is begun after `ends`, and the ends of limits are waited for within `patience`.
     pub fn new(ends: Instant, patience: Duration) -> Self {
         Self {
             tried: Vec::new(),
@@ -81,11 +81,21 @@ impl Trail {
             self.refused = Some((lease.profile.id, lease.fingerprint().clone()));
         }
         self.leave(&lease.profile, verdict.code(), further);
-        if self.attempts < MOST_ATTEMPTS && Instant::now() < self.ends {
+        if self.attempts < MOST_ATTEMPTS && !self.is_over() {
             Next::MayGoOn
         } else {
             Next::Stands
         }
+    }
+
+    /// Whether it is too late for a further attempt. The first is always made: its client is there until it goes.
+    pub(crate) fn is_over(&self) -> bool {
+        self.attempts > 0 && self.time_left().is_zero()
+    }
+
+    /// For how long the client still waits.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
     }
 
     /// What was tried, in order.
@@ -105,8 +115,8 @@ impl Trail {
 
     /// Up to when a limit's end is waited for, if it is `now`.
     pub(crate) fn wait_until(&self, now: Timestamp) -> Timestamp {
-        let left = self.ends.saturating_duration_since(Instant::now());
-        let wait = SignedDuration::try_from(left.min(self.patience)).unwrap_or_default();
+        let wait = self.time_left().min(self.patience);
+        let wait = SignedDuration::try_from(wait).unwrap_or_default();
         now.checked_add(wait).unwrap_or(now)
     }
 

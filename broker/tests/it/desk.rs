@@ -1,4 +1,4 @@
-//! A broker over a store of its own, with one profile and one key for it.
+//! A broker over a store of its own, with one profile, mostly, and one key for all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,13 +46,20 @@ impl Desk {
 
     /// Opens a desk with this one profile.
     pub(crate) fn with(profile: &Profile, environment: Environment) -> Self {
+        Self::of_several(std::slice::from_ref(profile), environment)
+    }
+
+    /// Opens a desk with these profiles, in the key's order.
+    pub(crate) fn of_several(profiles: &[Profile], environment: Environment) -> Self {
         let folder = TempDir::new().unwrap();
         let store = store_in(&folder);
         let sealed = Secret::new("sealed-bearer-token-of-nobody".to_owned());
-        let secret = (profile.source == Source::Sealed).then_some(&sealed);
-        store.add_profile(profile, secret).unwrap();
+        for profile in profiles {
+            let secret = (profile.source == Source::Sealed).then_some(&sealed);
+            store.add_profile(profile, secret).unwrap();
+        }
         let minted = mint(Kind::User, [7; 30]);
-        let key = key_for(profile.id);
+        let key = key_for(profiles);
         store.add_key(&key, minted.public_id, minted.hash).unwrap();
         let broker = Arc::new(Broker::new(
             Arc::new(store),
@@ -123,11 +130,11 @@ pub(crate) fn profile(source: Source, origin: &str) -> Profile {
     }
 }
 
-fn key_for(profile: ProfileId) -> VirtualKey {
+fn key_for(profiles: &[Profile]) -> VirtualKey {
     VirtualKey {
         id: KeyId(Uuid::from_u128(2)),
         name: "editor".parse().unwrap(),
-        profiles: vec![profile],
+        profiles: profiles.iter().map(|profile| profile.id).collect(),
         strategy: Strategy::default(),
         // Whatever profile a case is about.
         billing: Some(BillingClass::Gateway),

@@ -153,4 +153,13 @@ impl Circuit {
             Readiness::Ready | Readiness::Resting { .. } | Readiness::Closed(_) => None,
         }
     }
+
+    /// Gives a probe back that was claimed at `claimed_at` and found nothing out; somebody else's stays.
+    #[must_use]
+    pub fn give_back(self, claimed_at: Timestamp) -> Self {
+        Self {
+            probed: self.probed.filter(|probed| *probed != claimed_at),
+            ..self
+        }
+    }
 }

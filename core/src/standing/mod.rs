@@ -17,8 +17,8 @@ mod step;
 pub use circuit::{CIRCUIT_FAILURES, CIRCUIT_OPEN, CIRCUIT_WITHIN, Circuit, CircuitScope, Outcome};
 pub use person::{Act, act};
 pub use readiness::{
-    Because, Closed, Early, LONGEST_UNPROBED, Readiness, claim, combine, next_probe, readiness,
-    ready_at,
+    Because, Closed, Early, LONGEST_UNPROBED, Readiness, claim, combine, give_back, next_probe,
+    readiness, ready_at,
 };
 pub use refusals::{REFUSALS, Refusals};
 pub use schedule::{MOST_JITTER, Schedule};

@@ -119,6 +119,27 @@ pub fn claim(standing: &Standing, now: Timestamp) -> Option<Standing> {
     }
 }
 
+/// Gives a probe back that was claimed at `claimed_at` and found nothing out; somebody else's stays.
+#[must_use]
+pub fn give_back(standing: Standing, claimed_at: Timestamp) -> Standing {
+    match standing {
+        // To the microsecond, as it is stored.
+        Standing::Resting(rest)
+            if rest.probed.map(Timestamp::as_microsecond) == Some(claimed_at.as_microsecond()) =>
+        {
+            Standing::Resting(Rest {
+                probed: None,
+                ..rest
+            })
+        }
+        Standing::Ready
+        | Standing::Resting(_)
+        | Standing::Blocked { .. }
+        | Standing::Dead { .. }
+        | Standing::Drained { .. } => standing,
+    }
+}
+
 /// Puts the scopes that one request stands under together: the gravest decides, of two rests the longer.
 pub fn combine(all: impl IntoIterator<Item = Readiness>) -> Readiness {
     all.into_iter().fold(Readiness::Ready, graver)

@@ -1,6 +1,9 @@
 //! The limits that answers tell are remembered, a plan behind a key is found out, and so is a credential that is refused
 //! whatever it is asked for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use keyreeve_core::limits::{Amount, Seen, State, Subject};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Secret;
@@ -25,10 +28,8 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<Step> {
 
 /// A stage whose n-th answer, from 0, is what `script` says.
 fn stage(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Stage {
-    let asked = std::sync::atomic::AtomicUsize::new(0);
-    Stage::start(move |_: &Received| {
-        script(asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-    })
+    let asked = AtomicUsize::new(0);
+    Stage::start(move |_: &Received| script(asked.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// The limits of the stage's profile, as another process finds them once they are as they should be.
@@ -234,21 +235,52 @@ fn the_third_refusal_in_a_row_that_nobody_explains_blocks() {
     assert_eq!(stage.upstream.requests().len(), 3);
 }
 
-#[test]
-fn a_new_secret_is_not_counted_with_the_old_one() {
-    let stage = stage(|_| forbidden());
-    stage.post(ASK);
-    stage.post(ASK);
+fn rotate(stage: &Stage) {
     let secret = Secret::new(stage.secret.value().to_owned());
     let rotated = Profile {
         rotated_at: Some(world::now()),
         ..stage.profile.clone()
     };
     stage.store.rotate_profile(&rotated, &secret).unwrap();
+}
+
+#[test]
+fn a_new_secret_is_not_counted_with_the_old_one() {
+    let stage = stage(|_| forbidden());
+    stage.post(ASK);
+    stage.post(ASK);
+    rotate(&stage);
     for _ in 0..2 {
         stage.post(ASK);
     }
     assert_eq!(stage.upstream.requests().len(), 4);
+    assert!(stage.store.known().unwrap().standings.all_ready());
+    stage.post(ASK);
+    assert!(!stage.store.known().unwrap().standings.all_ready());
+}
+
+#[test]
+fn what_is_still_said_of_the_old_secret_does_not_count_for_the_new_one() {
+    let (asked, rotated) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (count, over) = (Arc::clone(&asked), Arc::clone(&rotated));
+    let stage = Stage::start(move |_| {
+        if count.fetch_add(1, Ordering::SeqCst) == 0 {
+            // It was on its way when the secret was replaced, and comes late.
+            assert!(eventually(|| over.load(Ordering::SeqCst)));
+        }
+        forbidden()
+    });
+    let mut late = stage.open();
+    late.write(&stage.request("POST /v1/messages", &[JSON], ASK));
+    assert!(eventually(|| asked.load(Ordering::SeqCst) == 1));
+    rotate(&stage);
+    stage.post(ASK);
+    stage.post(ASK);
+    rotated.store(true, Ordering::SeqCst);
+    assert_eq!(stage.saw(late.answer().unwrap()).status(), 403);
     assert!(stage.store.known().unwrap().standings.all_ready());
     stage.post(ASK);
     assert!(!stage.store.known().unwrap().standings.all_ready());

@@ -55,6 +55,13 @@ fn who_asked_early_keeps_nobody_from_asking_at_the_end() {
 }
 
 #[test]
+fn a_probe_is_given_back_by_whoever_has_it() {
+    let claimed = failed(&[0, 0, 0, 0, 0]).claim(at(6)).unwrap();
+    assert_eq!(claimed.give_back(at(7)), claimed);
+    assert_eq!(claimed.give_back(at(6)).readiness(at(7)), Readiness::Probe);
+}
+
+#[test]
 fn only_an_upstreams_own_failures_count() {
     let foreign = verdict(502, "", "", &[]);
     for (verdict, status, expected) in [

@@ -2,7 +2,7 @@
 
 use keyreeve_core::standing::{
     Act, CIRCUIT_OPEN, Circuit, Early, Heard, LONGEST_UNPROBED, Readiness, Standing, act, claim,
-    readiness, ready_at, step,
+    give_back, readiness, ready_at, step,
 };
 use keyreeve_core::verdict::Verdict;
 use proptest::prelude::*;
@@ -157,6 +157,8 @@ proptest! {
         let (standing, now) = play(&events, |_, _, _, _| {});
         if let Some(claimed) = claim(&standing, at(now + look)) {
             prop_assert_eq!(claim(&claimed, at(now + look)), None);
+            prop_assert_eq!(give_back(claimed, at(now + look + 1)), claimed);
+            prop_assert!(claim(&give_back(claimed, at(now + look)), at(now + look)).is_some());
             // Who asked early does not keep another from asking when the time is over.
             let soon = at(now + look + 59);
             let ends_meanwhile = ready_at(&standing).is_some_and(|end| at(now + look) < end && end <= soon);
