@@ -22,7 +22,7 @@ use crate::record::is_stream;
 const LONGEST: usize = LONGEST_BODY;
 
 /// How long the rest of an error may take.
-const ERROR_TIME: Duration = Duration::from_secs(2);
+pub(crate) const ERROR_TIME: Duration = Duration::from_secs(2);
 
 /// How long a stream may take to say what it begins with, once it has begun.
 const STREAM_TIME: Duration = Duration::from_millis(500);

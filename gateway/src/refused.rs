@@ -1,14 +1,17 @@
 //! Answers that did not help the client, kept whole until it is known whether another attempt does.
 //!
 //! Invariants: what the client gets in the end is an upstream's own answer, byte for byte, wherever this request had one;
-//! only a key that is no longer allowed is told so instead.
+//! only a key that is no longer allowed is told so instead; the end of an answer that is not given is not waited for longer
+//! than [`ERROR_TIME`].
 
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
 use keyreeve_broker::LeaseError;
 use keyreeve_core::verdict::{Effect, LONGEST_BODY, Verdict};
+use tokio::time::timeout;
 
+use crate::beginning::ERROR_TIME;
 use crate::error::Refusal;
 
 /// The answers of one request so far, in order.
@@ -116,9 +119,10 @@ fn rank(answer: &Result<Response, Refusal>) -> Use {
     }
 }
 
-/// Reads an answer to its end; none where that is not to be had, which its row tells.
+/// Reads an answer to its end; none where that is not to be had soon, which its row tells.
 async fn whole(answer: Response) -> Option<Response> {
     let (head, body) = answer.into_parts();
-    let bytes = to_bytes(body, 2 * LONGEST_BODY).await.ok()?;
+    let read = to_bytes(body, 2 * LONGEST_BODY);
+    let bytes = timeout(ERROR_TIME, read).await.ok()?.ok()?;
     Some(Response::from_parts(head, Body::from(bytes)))
 }

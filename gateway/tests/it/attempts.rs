@@ -9,7 +9,7 @@ use keyreeve_testkit::wire::Ended;
 
 use crate::envelope::check_envelope;
 use crate::house::{HERE, House, Member, STREAM, THERE, answer, from, patient, streamed_error};
-use crate::stage::{ASK, ASK_STREAM, Setup};
+use crate::stage::{ASK, ASK_STREAM, Setup, eventually};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
@@ -196,6 +196,24 @@ fn an_error_too_long_to_be_held_is_passed_on() {
     let got = house.post();
     assert_eq!((got.status(), got.text()), (500, long));
     assert_eq!(house.order(), [0]);
+}
+
+#[test]
+fn an_error_that_tells_less_and_does_not_end_keeps_nobody_waiting() {
+    let house = House::start(&[HERE, THERE], |who, _| match who {
+        0 => answer("limit 40", 0),
+        _ => {
+            let Some(Step::Send(mut bytes)) = answer("failing", who).pop() else {
+                return Vec::new();
+            };
+            bytes.pop();
+            vec![Step::Send(bytes), Step::Silence]
+        }
+    });
+    let got = house.post();
+    assert_eq!((from(&got), got.status()), (0, 429));
+    assert_eq!(house.order(), [0, 1]);
+    assert!(eventually(|| house.stage.rows()[1].ended.is_some()));
 }
 
 /// A token that nobody takes any more.
