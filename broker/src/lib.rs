@@ -11,6 +11,7 @@ mod direct;
 pub mod gather;
 mod genuine;
 mod header;
+mod judged;
 mod lease;
 mod leasing;
 mod limits;
@@ -47,11 +48,12 @@ pub use ask::Ask;
 pub use direct::DirectError;
 pub use genuine::{Genuine, NoGenuine};
 pub use header::Unsendable;
+pub use judged::judged;
 pub use lease::Lease;
 pub use leasing::LeaseError;
 pub use limits::limits_told;
-pub use passage::{Beyond, Passage};
-pub use probe::{Probe, Probed};
+pub use passage::{Beyond, Passage, Terms};
+pub use probe::{OLDEST_VERSION, Probe, Probed};
 pub use report::{Answered, Report};
 pub use sources::{SdkProfileError, SourceError, sdk_profile_provenance};
 pub use trail::{Brought, Next, Trail};
@@ -126,9 +128,13 @@ impl Broker {
         self.limits.settle();
     }
 
-    /// Remembers the limits that an answer to a request of `class` told about a subject, without waiting. A
-    /// [`Lease`] does so by itself.
-    pub fn see_limits(&self, subject: &Subject, class: Option<&RequestClass>, limits: Vec<Limit>) {
+    /// Remembers the windows that a client's own account told, under the key it passed through with, without waiting.
+    pub fn see_windows(&self, client: &Client, windows: Vec<Limit>) {
+        self.see_limits(&Subject::PassThrough(client.key.id), None, windows);
+    }
+
+    /// Remembers the limits that an answer to a request of `class` told about a subject, without waiting.
+    fn see_limits(&self, subject: &Subject, class: Option<&RequestClass>, limits: Vec<Limit>) {
         self.limits.see(subject, class, limits);
     }
 

@@ -29,6 +29,15 @@ pub struct Passage {
     class: Option<RequestClass>,
 }
 
+/// Who pays for a passage, and where it leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// What is paid with.
+    pub paid: Paid,
+    /// Where it leads.
+    pub beyond: Beyond,
+}
+
 /// Where requests pass through to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beyond {
@@ -47,7 +56,7 @@ impl Broker {
         self: &Arc<Self>,
         client: &Client,
         ask: Ask,
-        (paid, beyond): (Paid, Beyond),
+        terms: Terms,
     ) -> Result<Passage, LeaseError> {
         // Again, since its body has been read: a revocation holds.
         let key = self.client(&client.presented)?.key;
@@ -56,8 +65,8 @@ impl Broker {
             key_name: key.name.to_string(),
             profile: ProfileId::PASS_THROUGH,
             profile_name: ProfileId::PASS_THROUGH_NAME.to_owned(),
-            paid,
-            simulated: beyond == Beyond::Sandbox,
+            paid: terms.paid,
+            simulated: terms.beyond == Beyond::Sandbox,
         };
         let asked = Asked::new(ask.operation, ask.model.as_deref(), world::now());
         let (mut row, intent) = OpenRow::of(self, ask, parties, Which::ONLY)?;

@@ -17,18 +17,18 @@ use keyreeve_core::inject::{BetaLines, edit_beta};
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::usage::{Metered, Tokens, of_body};
-use keyreeve_core::verdict::{ErrorAnswer, LONGEST_BODY, Verdict};
-use keyreeve_os::world;
+use keyreeve_core::verdict::{LONGEST_BODY, Verdict};
 use keyreeve_store::{AttemptId, Ending, Operation, RequestId};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
+use crate::judged::judged;
 use crate::limits::limits_told;
 use crate::upstream::{NoAnswer, Upstream};
 use crate::{Answered, Ask, Broker, Lease, LeaseError, Report};
 
 /// The oldest version the API knows, and every gateway with it (docs/facts.md#headers).
-const VERSION: &str = "2023-06-01";
+pub const OLDEST_VERSION: &str = "2023-06-01";
 /// No text of an answer is shown at greater length.
 const LONGEST_SAID: usize = 300;
 
@@ -161,7 +161,7 @@ fn request(
     let headers = request.headers_mut();
     headers.insert(name, value);
     for (name, value) in [
-        ("anthropic-version", VERSION),
+        ("anthropic-version", OLDEST_VERSION),
         ("content-type", "application/json"),
         ("accept", "application/json"),
         ("accept-encoding", "identity"),
@@ -211,23 +211,14 @@ fn classify(came: &Result<Came, Failed>) -> Verdict {
             return Verdict::no_answer();
         }
     };
-    let headers: Vec<(&str, &str)> = head
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-        .collect();
     // A page of somebody else's can come with a 200 too.
     let is_foreign = head.status.is_success() && !is_message(body);
-    let answer = ErrorAnswer {
-        status: if is_foreign {
-            502
-        } else {
-            head.status.as_u16()
-        },
-        headers: &headers,
-        body,
+    let status = if is_foreign {
+        502
+    } else {
+        head.status.as_u16()
     };
-    Verdict::of_error(&answer, world::now())
+    judged(status, &head.headers, body)
 }
 
 fn is_message(body: &[u8]) -> bool {

@@ -3,8 +3,8 @@
 //! Invariants: the answer is only looked at. An error is judged by its whole body, or, where that is too long or too slow,
 //! by as much of it as was held; then the headers and the status speak.
 
-use keyreeve_core::verdict::{ErrorAnswer, Verdict};
-use keyreeve_os::world;
+use keyreeve_broker::judged;
+use keyreeve_core::verdict::Verdict;
 
 use crate::beginning::Is;
 use crate::forward::{Answer, Failed};
@@ -25,16 +25,6 @@ pub(crate) fn classify(came: &Result<Answer, Failed>) -> Verdict {
 }
 
 fn of_error(answer: &Answer) -> Verdict {
-    let headers: Vec<(&str, &str)> = answer
-        .head
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-        .collect();
-    let answer = ErrorAnswer {
-        status: answer.head.status.as_u16(),
-        headers: &headers,
-        body: answer.beginning.bytes.as_deref().unwrap_or_default(),
-    };
-    Verdict::of_error(&answer, world::now())
+    let body = answer.beginning.bytes.as_deref().unwrap_or_default();
+    judged(answer.head.status.as_u16(), &answer.head.headers, body)
 }

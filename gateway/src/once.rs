@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use keyreeve_broker::upstream::Upstream;
-use keyreeve_broker::{Broker, LeaseError};
+use keyreeve_broker::{Broker, LeaseError, OLDEST_VERSION};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::AttemptId;
@@ -21,9 +21,6 @@ use crate::forward::{Failed, forward};
 use crate::inject::inject;
 use crate::record::{is_stream, record};
 use crate::replay::Asked;
-
-/// The oldest version the API knows, and every gateway with it (docs/facts.md#headers).
-const VERSION: &str = "2023-06-01";
 
 /// An answer that has begun; its row in the ledger is closed when its body has ended or is dropped.
 #[derive(Debug)]
@@ -148,6 +145,9 @@ fn headers() -> HeaderMap {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
+    headers.insert(
+        "anthropic-version",
+        HeaderValue::from_static(OLDEST_VERSION),
+    );
     headers
 }

@@ -14,8 +14,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::Full;
-use keyreeve_broker::{Beyond, Broker, Client};
-use keyreeve_core::limits::{self, Subject};
+use keyreeve_broker::{Beyond, Broker, Client, Terms};
+use keyreeve_core::limits;
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::pass_through::{self, CREDENTIAL_HEADERS, KEY_HEADER, NotCarried};
 use keyreeve_core::price::Paid;
@@ -127,7 +127,10 @@ async fn pass_on(
     let asked = read_whole(gateway, route, request).await?;
     asked.names_what_is_allowed(&client)?;
 
-    let terms = (paid, way.beyond);
+    let terms = Terms {
+        paid,
+        beyond: way.beyond,
+    };
     let passage = gateway.broker.passage(&client, asked.ask(), terms).await?;
     let outgoing = as_it_came(&asked, way);
 
@@ -212,7 +215,7 @@ async fn understood(
     }
     let answer = whole(asked.id, answer).await?;
     let windows = limits::of_usage(answer.body(), world::now());
-    broker.see_limits(&Subject::PassThrough(client.key.id), None, windows);
+    broker.see_windows(client, windows);
     Ok(answer.map(Body::from))
 }
 

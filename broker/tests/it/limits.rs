@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyreeve_broker::{DirectError, LeaseError};
-use keyreeve_core::limits::{Amount, Limit, Share, State, Subject, Told, read};
+use keyreeve_broker::{DirectError, Lease, LeaseError};
+use keyreeve_core::limits::{Amount, Limit, Share, State, Told, read};
 use keyreeve_core::profile::{Handing, Profile, Source};
 use keyreeve_core::select::NoProfile;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::standing::RequestClass;
 use keyreeve_core::verdict::Verdict;
 use keyreeve_os::world;
 
@@ -18,10 +17,6 @@ const GATEWAY: &str = "https://gateway.example";
 
 fn desk() -> Desk {
     Desk::open(Source::Sealed, GATEWAY, Environment::default())
-}
-
-fn usual() -> Subject {
-    Subject::ClaudeCode { config_dir: None }
 }
 
 fn limit(which: &str, used: f64, state: Option<State>) -> Limit {
@@ -34,13 +29,15 @@ fn limit(which: &str, used: f64, state: Option<State>) -> Limit {
     }
 }
 
-impl Desk {
-    fn see(&self, limit: Limit) {
-        let class = RequestClass::of_model("claude-haiku-5-5");
-        self.broker
-            .see_limits(&usual(), class.as_ref(), vec![limit]);
-    }
+/// Lets an answer tell a limit.
+fn see(lease: &mut Lease, limit: Limit) {
+    lease.saw(Told {
+        is_plan: false,
+        limits: vec![limit],
+    });
+}
 
+impl Desk {
     /// What the store has of the one limit, in percent.
     fn written(&self) -> Option<u32> {
         self.broker.store().flush().unwrap();
@@ -53,15 +50,19 @@ impl Desk {
 #[tokio::test(start_paused = true)]
 async fn the_first_is_written_at_once_and_the_last_of_a_second_with_its_end() {
     let desk = desk();
+    let (mut lease, _) = desk.lease().await.unwrap();
     for percent in 1..=50 {
-        desk.see(limit("requests", f64::from(percent) / 100.0, None));
+        see(
+            &mut lease,
+            limit("requests", f64::from(percent) / 100.0, None),
+        );
         assert_eq!(desk.written(), Some(1));
     }
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert_eq!(desk.written(), Some(1));
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(desk.written(), Some(50), "without a further answer");
-    desk.see(limit("requests", 0.6, None));
+    see(&mut lease, limit("requests", 0.6, None));
     assert_eq!(desk.written(), Some(50));
     desk.broker.settled().await;
     assert_eq!(desk.written(), Some(60), "with nothing left to come");
@@ -70,6 +71,7 @@ async fn the_first_is_written_at_once_and_the_last_of_a_second_with_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_window_that_turns_is_written_at_once() {
     let desk = desk();
+    let (mut lease, _) = desk.lease().await.unwrap();
     for (used, state, expected) in [
         (0.5, State::Allowed, 50),
         (0.6, State::Allowed, 50),
@@ -77,7 +79,7 @@ async fn a_window_that_turns_is_written_at_once() {
         (0.95, State::AllowedWarning, 90),
         (1.0, State::Rejected, 100),
     ] {
-        desk.see(limit("plan five_hour", used, Some(state)));
+        see(&mut lease, limit("plan five_hour", used, Some(state)));
         assert_eq!(desk.written(), Some(expected), "{used}");
     }
 }

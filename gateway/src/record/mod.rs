@@ -62,7 +62,7 @@ pub(crate) async fn record(
         mask,
     } = answer;
     // Before the client can ask again.
-    permit.heard(verdict, (status, &headers)).await;
+    permit.heard(verdict, status, &headers).await;
     let tally = Tally::new(permit, verdict, status, &headers);
     keep_answer_headers(&mut headers);
     mask.headers(&mut headers);

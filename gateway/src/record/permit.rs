@@ -36,7 +36,8 @@ impl Permit {
     pub(super) async fn heard(
         &mut self,
         verdict: Verdict,
-        (status, headers): (StatusCode, &HeaderMap),
+        status: StatusCode,
+        headers: &HeaderMap,
     ) {
         match self {
             Self::Lease(lease) => {

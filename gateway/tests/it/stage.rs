@@ -19,7 +19,7 @@ use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::token::Family;
 use keyreeve_core::virtual_key::{Kind, Strategy, VirtualKey, mint};
-use keyreeve_gateway::{Config, InstanceSecret, Listen, Parts, PassThrough, bind, serve};
+use keyreeve_gateway::{Config, InstanceSecret, Parts};
 use keyreeve_os::world;
 use keyreeve_store::{AttemptRow, Durability, Ended, Places, Store};
 use keyreeve_testkit::canary::Canary;
@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::log::Log;
+use crate::serving::{Log, run};
 
 /// A small request.
 pub(crate) const ASK: &[u8] =
@@ -141,7 +141,7 @@ impl Setup {
         let (stop, stopped) = oneshot::channel();
         let for_thread = log.clone();
         let through = (self.pass_through == Wish::On).then(|| base_url(&upstream.base_url()));
-        let serving = std::thread::spawn(move || run(parts, through, &tell, (stopped, for_thread)));
+        let serving = std::thread::spawn(move || run(parts, through, &tell, stopped, for_thread));
         Stage {
             address: address.recv().unwrap(),
             upstream,
@@ -310,7 +310,7 @@ impl Stage {
 
     /// What the gateway has logged, without colours.
     pub(crate) fn logged(&self) -> String {
-        String::from_utf8_lossy(&self.log.bytes()).into_owned()
+        String::from_utf8_lossy(&self.log.lock()).into_owned()
     }
 
     /// Whether no profile rests.
@@ -341,7 +341,7 @@ impl Stage {
         let secrets = LeakScan::of([&self.secret, &self.key]);
         let mut hits = secrets.bytes("what clients were answered", &lock(&self.answered));
         let kept = LeakScan::of([&self.secret, &self.key, &self.own]);
-        hits.extend(kept.bytes("the log", &self.log.bytes()));
+        hits.extend(kept.bytes("the log", &self.log.lock()));
         hits.extend(kept.path(self.directory.path()));
         let of_clients = LeakScan::of([&self.key]);
         for sent in self.upstream.bytes() {
@@ -376,35 +376,6 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(5));
     }
     false
-}
-
-fn run(
-    mut parts: Parts,
-    through: Option<BaseUrl>,
-    tell: &mpsc::Sender<SocketAddr>,
-    (stopped, log): (oneshot::Receiver<()>, Log),
-) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || log.clone())
-        .finish();
-    // One thread serves everything, so that all it logs comes here.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    tracing::subscriber::with_default(subscriber, || {
-        runtime.block_on(async {
-            let bound = bind(Listen::Loopback { port: 0 }).await.unwrap();
-            parts.config.pass_through =
-                through.map(|to| PassThrough::to_a_sandbox(to, &bound).unwrap());
-            tell.send(bound.addresses()[0]).unwrap();
-            serve(bound, parts, async { drop(stopped.await) })
-                .await
-                .unwrap();
-        });
-    });
 }
 
 fn base_url(url: &str) -> BaseUrl {
