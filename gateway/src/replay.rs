@@ -32,6 +32,12 @@ const UNIT: usize = 1024;
 /// How long the SDKs wait where they do not say (docs/facts.md#endpoints).
 const USUAL_TIME_OUT: Duration = Duration::from_mins(10);
 
+/// Nobody waits longer, whatever is told.
+const LONGEST_TIME_OUT: Duration = Duration::from_hours(24);
+
+/// Where they say it. Python's says in the first what was chosen for this request alone, which may be nothing.
+const TOLD_TIME_OUT: [&str; 2] = ["x-stainless-timeout", "x-stainless-read-timeout"];
+
 /// A request that has been read whole.
 pub(crate) struct Asked {
     /// Names the client's request in the ledger.
@@ -226,12 +232,11 @@ impl Asked {
 
     /// How long the client waits for its answer, from the head of its request on.
     pub(crate) fn time_out(&self) -> Duration {
-        let told = self.headers.get("x-stainless-timeout");
-        told.and_then(|seconds| seconds.to_str().ok()?.trim().parse::<u32>().ok())
-            .filter(|seconds| *seconds > 0)
-            .map_or(USUAL_TIME_OUT, |seconds| {
-                Duration::from_secs(seconds.into())
-            })
+        TOLD_TIME_OUT
+            .iter()
+            .filter_map(|name| self.headers.get(*name)?.to_str().ok())
+            .find_map(seconds)
+            .unwrap_or(USUAL_TIME_OUT)
     }
 
     /// The client's session, where it names one in printable ASCII.
@@ -244,6 +249,13 @@ impl Asked {
         let short = !value.is_empty() && value.len() <= 128;
         short.then(|| value.to_owned())
     }
+}
+
+/// A time in seconds, whole or not; nothing, and what is no number, is no time.
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.trim().parse().ok()?;
+    let time = Duration::try_from_secs_f64(seconds).ok()?;
+    (!time.is_zero()).then(|| time.min(LONGEST_TIME_OUT))
 }
 
 /// Whether a model's name is one plain segment of a path, however it is read: no dots alone, no escapes.

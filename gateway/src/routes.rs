@@ -119,8 +119,8 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
         .with_state(Arc::clone(gateway))
 }
 
-/// The path without what is before it and without its `/v1`s: some clients want the version in the base URL and some add it, and people mix them up
-/// (docs/facts.md#clients).
+/// The path without what is before it and without its `/v1`s: some clients want the version in the base URL and some add
+/// it, and people mix them up (docs/facts.md#clients).
 pub(crate) fn unversioned(path: &str) -> &str {
     let path = path
         .strip_prefix(PASS_THROUGH)

@@ -90,12 +90,20 @@ fn nobody_waits_longer_than_the_client_or_the_setting_does() {
         0 => answer("limit 3", who),
         _ => answer("ok", who),
     };
-    for (wait, time_out) in [(2, "600"), (0, "600"), (5, "2")] {
+    let (all, read) = ("x-stainless-timeout", "x-stainless-read-timeout");
+    for (wait, told) in [
+        (2, &[(all, "600")][..]),
+        (0, &[(all, "600")]),
+        (5, &[(all, "2")]),
+        // As Python says it, where somebody chose it and where nobody did.
+        (5, &[(all, "2.0"), (read, "2.0")]),
+        (5, &[(all, "NOT_GIVEN"), (read, "2.5")]),
+    ] {
         let setup = patient(Duration::from_secs(wait));
         let house = House::with(setup, &[HERE], |_| {}, script);
-        let got = house.post_with(&[("x-stainless-timeout", time_out)], ASK);
-        assert_eq!((got.status(), from(&got)), (429, 0), "{wait} {time_out}");
-        assert_eq!(house.order(), [0], "{wait} {time_out}");
+        let got = house.post_with(told, ASK);
+        assert_eq!((got.status(), from(&got)), (429, 0), "{wait} {told:?}");
+        assert_eq!(house.order(), [0], "{wait} {told:?}");
     }
 }
 
