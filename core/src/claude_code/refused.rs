@@ -10,7 +10,7 @@ use crate::snapshot::Hidden;
 const REMEMBERED: usize = 20;
 
 /// What a terminal session passes over because the person said no, once.
-#[derive(Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct RefusedKeys(Vec<Hidden>);
 
 impl RefusedKeys {

@@ -1,6 +1,6 @@
 //! Whether a plan holds: the resolver is asked what every client in question would send in the planned world.
 
-use crate::claude_code::{Scope, SettingsState};
+use crate::claude_code::{RefusedKeys, Scope, SettingsState};
 use crate::origin::{BaseUrl, PlainHttp};
 use crate::resolve::{
     Expected, Flaw, Method, PassedOver, PayerClass, Place, Resolution, Rung, State, resolve,
@@ -25,6 +25,8 @@ pub struct Judged {
     /// What has to be given to the program as `--settings`, in place of what the person gives there.
     pub settings: Option<String>,
     resolution: Resolution,
+    /// The keys that the program would pass over.
+    refused: RefusedKeys,
 }
 
 /// Judges a plan in the world as it would be: `planned` was gathered over [`Plan::environment`].
@@ -42,14 +44,37 @@ pub fn judge(mut planned: Snapshot, plan: &Plan, target: &Target) -> Result<Judg
         Ok(_) | Err(_) => None,
     };
     let resolution = check(&planned, plan, target)?;
+    let refused = match &plan.way {
+        Way::ApiKey if target.asks_about_keys() => planned.refused_keys,
+        Way::ApiKey
+        | Way::AuthToken { .. }
+        | Way::VirtualKey { .. }
+        | Way::OauthToken { .. }
+        | Way::SdkProfile { .. }
+        | Way::Login { .. } => RefusedKeys::default(),
+    };
     Ok(Judged {
         line: line(plan, target, &resolution),
         settings,
         resolution,
+        refused,
     })
 }
 
 impl Judged {
+    /// Judges the secret itself, of which a plan has only a stand-in: the program may know it and pass over it.
+    ///
+    /// # Errors
+    /// [`Refusal::Refused`].
+    pub fn takes(&self, secret: &str, plan: &Plan) -> Result<(), Refusal> {
+        match &plan.whose {
+            Some(whose) if self.refused.hold(secret) => Err(Refusal::Refused {
+                profile: whose.name.clone(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Judges whether the one expected pays.
     ///
     /// # Errors

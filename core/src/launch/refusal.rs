@@ -77,6 +77,14 @@ pub enum Refusal {
         /// Why.
         why: Flaw,
     },
+    /// The person told Claude Code not to use this key, so that it would look for another credential.
+    #[error(
+        "you told Claude Code not to use the key of profile `{profile}`: in a terminal it passes over it"
+    )]
+    Refused {
+        /// Its name.
+        profile: Name,
+    },
     /// Settings that the program would read cannot be read by us.
     #[error("{path} cannot be read, so that what it sets is not known")]
     Unread {
@@ -203,6 +211,7 @@ impl Refusal {
             | Self::NativeElsewhere { .. }
             | Self::Project { .. }
             | Self::Rival { .. }
+            | Self::Refused { .. }
             | Self::Unread { .. }
             | Self::LeadsElsewhere { .. }
             | Self::Bare { .. }
@@ -221,6 +230,9 @@ impl Refusal {
                 }
                 _ => Vec::new(),
             },
+            Self::Refused { .. } => vec![
+                "take the last 20 characters of the key out of customApiKeyResponses.rejected in Claude Code's .claude.json, and it asks again".to_owned(),
+            ],
             Self::SettingsInFile { path } => {
                 vec![format!("write \"apiKeyHelper\": \"\" into {path}")]
             }
@@ -271,6 +283,9 @@ impl Refusal {
             Self::NativeElsewhere { .. } => {
                 Some("keyreeve exec --profile NAME -- PROGRAM".to_owned())
             }
+            Self::Refused { profile } => Some(format!(
+                "keyreeve exec --profile {profile} -- claude -p PROMPT, which asks nothing"
+            )),
             Self::Unread { .. } => Some("keyreeve doctor".to_owned()),
             Self::Rival { .. }
             | Self::Unusable { .. }

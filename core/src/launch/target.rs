@@ -72,6 +72,11 @@ impl Target {
 }
 
 impl Target {
+    /// Whether it asks before it uses a key of its environment, and passes over one that was refused.
+    pub(super) fn asks_about_keys(&self) -> bool {
+        self.clients.iter().any(|client| client.asks_about_keys())
+    }
+
     /// Whether it may be a release of Claude Code before the newest that is known.
     pub(super) fn may_be_older(&self) -> bool {
         let is_older = |client: &Client| match client {

@@ -66,7 +66,6 @@ struct World<'a> {
     rules: &'static Rules,
     variables: Variables<'a>,
     host: Host,
-    mode: Mode,
     is_bare: bool,
 }
 
@@ -92,7 +91,6 @@ pub(super) fn climb(snapshot: &Snapshot, client: Client, start: Start) -> Climb<
         rules,
         variables,
         host,
-        mode: start.mode,
         is_bare,
     };
     let mut climb = Climb::new(world.destination());
@@ -333,10 +331,7 @@ impl<'a> World<'a> {
 
     /// A key that the person said no to, where a terminal session asked.
     fn refused(&self, candidate: &Candidate<'a>) -> Option<PassedOver> {
-        let asks = match self.mode {
-            Mode::Interactive => candidate.method == Method::ApiKey,
-            Mode::Print | Mode::Bare => false,
-        };
+        let asks = candidate.method == Method::ApiKey && self.client.asks_about_keys();
         let is_refused = asks
             && match candidate.holds {
                 Holds::Known(key) => self.snapshot.refused_keys.hold(key),

@@ -146,6 +146,17 @@ impl Client {
         }
     }
 
+    /// Whether it asks a person before it uses a key of its environment, and passes over one that was refused.
+    pub(crate) fn asks_about_keys(self) -> bool {
+        match self {
+            Self::ClaudeCode { mode, .. } => match mode {
+                Mode::Interactive => true,
+                Mode::Print | Mode::Bare => false,
+            },
+            Self::SdkPython(_) | Self::SdkTypescript(_) | Self::Keyreeve => false,
+        }
+    }
+
     /// Whether it marks requests that carry an OAuth token.
     pub(super) fn marks_oauth(self) -> bool {
         match self {

@@ -13,7 +13,7 @@ use keyreeve_core::launch::{
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::resolve::Expected;
-use keyreeve_core::secret::Secret;
+use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::token::Family;
 use keyreeve_store::Policy;
@@ -120,7 +120,7 @@ impl Prepared {
     /// Opens the profile's secret, where the plan needs it.
     ///
     /// # Errors
-    /// Exit 4 where it cannot be had, 8 where it turns out to be one that may not be handed over.
+    /// Exit 4 where it cannot be had, 8 where it turns out to be one that may not be handed over, or that would not be used.
     pub(super) fn open(self, world: &World) -> Result<(Plan, Judged, Secret), CommandError> {
         let Self {
             plan,
@@ -131,6 +131,7 @@ impl Prepared {
             Some(profile) if plan.hands_secret() => opened(&profile, world)?,
             Some(_) | None => Secret::new(String::new()),
         };
+        judged.takes(secret.expose_for(Sink::Program), &plan)?;
         Ok((plan, judged, secret))
     }
 }

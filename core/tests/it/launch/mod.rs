@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use keyreeve_core::api::Api;
 use keyreeve_core::claude_code::{
-    Arguments, Login, LoginState, Scope, Settings, SettingsFile, SettingsState,
+    Arguments, Login, LoginState, RefusedKeys, Scope, Settings, SettingsFile, SettingsState,
 };
 use keyreeve_core::launch::{Intention, Judged, Plan, Refusal, Target, judge, plan};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
@@ -26,6 +26,8 @@ struct Machine {
     files: Vec<(Scope, &'static str)>,
     login: Option<&'static str>,
     own: Vec<Profile>,
+    /// The end of a key that the person told Claude Code not to use.
+    refused: Option<&'static str>,
     /// What the configuration of the SDKs' profile says; none: nothing but how its token is had.
     sdk_config: Option<&'static str>,
 }
@@ -66,8 +68,12 @@ impl Machine {
             config: SdkConfig::read(self.sdk_config.unwrap_or(SDK_CONFIG)),
             credentials: Some(SdkCredentials::Present { expires_at: None }),
         };
+        let refused = self
+            .refused
+            .map(|end| format!(r#"{{"customApiKeyResponses": {{"rejected": ["{end}"]}}}}"#));
         Snapshot {
             home: Some("/home/me".to_owned()),
+            refused_keys: RefusedKeys::read(&refused.unwrap_or_default()),
             settings: self.files.iter().map(file).collect(),
             login: self.login.map(|text| Login {
                 path: "/login.json".to_owned(),

@@ -37,6 +37,41 @@ fn su_01_a_plan_login_goes_to_the_genuine_program_alone() {
     assert!(machine.started(Intention::Native, &python()).is_err());
 }
 
+/// Only a terminal session has asked, and only about a key in its own header.
+#[test]
+fn a_key_that_the_person_refused_is_handed_to_no_terminal_session() {
+    const END: &str = "abcdefghijklmnopqrst";
+    let machine = Machine {
+        refused: Some(END),
+        ..Machine::with_variables(&[])
+    };
+    let (work, team) = (key(), gateway());
+    let secret = format!("1234{END}");
+    let said = Client::CLAUDE_CODE;
+    let npx = Target::of("/usr/bin/npx", Some(said), arguments("claude"));
+    for (profile, target, secret, is_taken) in [
+        (&work, &claude(""), &*secret, false),
+        (&work, &npx, &secret, false),
+        (&work, &claude("hi there"), &secret, false),
+        (&work, &claude(""), "another", true),
+        (&work, &claude("-p hi"), &secret, true),
+        (&work, &claude("--bare"), &secret, true),
+        (&work, &python(), &secret, true),
+        (&team, &claude(""), &secret, true),
+    ] {
+        let (plan, judged) = machine
+            .started(Intention::Profile(profile), target)
+            .unwrap();
+        let taken = judged.takes(secret, &plan);
+        let expected = Refusal::Refused {
+            profile: profile.name.clone(),
+        };
+        let expected = if is_taken { Ok(()) } else { Err(expected) };
+        assert_eq!(taken, expected, "{target:?}");
+        assert!(!format!("{judged:?}").contains(END));
+    }
+}
+
 #[test]
 fn what_cannot_be_used_is_said_before_the_start() {
     let (token, sdk) = (setup_token(), sdk_profile());

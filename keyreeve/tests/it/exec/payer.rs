@@ -114,6 +114,20 @@ fn su_01_another_payer_than_the_one_expected_is_refused() {
     );
 }
 
+#[test]
+fn su_02_a_key_that_claude_code_would_pass_over_is_handed_to_no_terminal_session() {
+    let machine = Machine::new();
+    machine.login();
+    let (_, end) = machine.key.value().split_at(machine.key.value().len() - 20);
+    let memory = format!(r#"{{"customApiKeyResponses": {{"rejected": ["{end}"]}}}}"#);
+    machine.file("home/.claude.json", &memory);
+    let started = ["exec", "--profile", "work", "--", "claude"];
+    machine.check("exec_key_refused", machine.run(&started));
+    ends(machine.run(&[&started[..], &["-p", "hi"]].concat()), 0);
+    machine.file("home/.claude.json", "{}");
+    ends(machine.run(&started), 0);
+}
+
 /// The token of a person's own plan in the store, as `claude setup-token` makes one.
 pub(crate) fn keep_setup_token(machine: &Machine, token: &Canary) {
     let root = machine.case.home.keyreeve_home();
