@@ -1,8 +1,8 @@
 //! Finds the cache markers of a request: where the API takes them, and nowhere else (docs/facts.md#caching).
 //!
 //! Invariants: markers come in the order in which the API reads them: tools, system, messages, then the automatic one of
-//! the request itself; a key of that name in a schema, in a tool's input, in metadata or in a block of an unknown type is
-//! nobody's marker; nesting is followed only as deep as the API's own types go.
+//! the request itself; a key of that name in a schema, in a tool's input, in metadata or deeper in a block of an unknown type
+//! is nobody's marker; nesting is followed only as deep as the API's own types go.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -6,7 +6,7 @@ use super::conversation::Cache;
 use super::further::{Further, Part, Tried, part};
 use super::no_profile::{LeftOut, NoProfile};
 use crate::profile::{BillingClass, Profile, ProfileId};
-use crate::standing::{Because, Closed, Early, Readiness};
+use crate::standing::{Because, Early, Readiness};
 use crate::virtual_key::{Strategy, VirtualKey};
 
 /// What is known of a request when the profile of its next attempt is chosen.
@@ -269,43 +269,76 @@ fn soonest<'p>(
     readiness: impl Fn(&Profile) -> Readiness,
     left_out: LeftOut,
 ) -> Result<Found<'p>, NoProfile> {
-    let mut closed: Vec<(Box<Profile>, Closed)> = Vec::new();
-    let mut first: Option<(&Profile, Timestamp, Early, Because)> = None;
-    for profile in left {
-        match readiness(profile) {
-            // Whoever is ready was chosen before.
-            Readiness::Ready | Readiness::Probe => {}
-            Readiness::Closed(why) => closed.push((Box::new((*profile).clone()), why)),
-            Readiness::Resting { at, early, because } => {
-                if first.is_none_or(|(_, soonest, ..)| at < soonest) {
-                    first = Some((profile, at, early, because));
-                }
-            }
-        }
-    }
-    match first {
-        Some((profile, _, Early::MayProbe, _)) if is_untried(situation, profile) => {
+    let Some(first) = first_back(left, &readiness) else {
+        return Err(none_rests(left, readiness, left_out));
+    };
+    let Resting {
+        profile,
+        at,
+        early,
+        because,
+    } = first;
+    match early {
+        Early::MayProbe if is_untried(situation, profile) => {
             let by = match situation.key.strategy {
                 Strategy::Ordered => Reason::First,
                 Strategy::Spread => Reason::Spread,
             };
             Ok(Found::Use(profile, Entry::AsProbe, by))
         }
-        Some((profile, at, _, because)) if situation.waits_for(at, because) => {
+        Early::MayProbe | Early::No if situation.waits_for(at, because) => {
             Ok(Found::Wait { profile, until: at })
         }
-        Some((profile, at, _, because)) => Err(NoProfile::Resting {
+        Early::MayProbe | Early::No => Err(NoProfile::Resting {
             first: Box::new(profile.clone()),
             at,
             because,
             left_out,
         }),
-        None if closed.is_empty() => Err(NoProfile::AllTried),
-        None => Err(NoProfile::Closed {
-            profiles: closed,
-            left_out,
-        }),
     }
+}
+
+/// A profile that rests.
+struct Resting<'p> {
+    profile: &'p Profile,
+    at: Timestamp,
+    early: Early,
+    because: Because,
+}
+
+/// Whoever is back first; of several, the first in the key's order.
+fn first_back<'p>(
+    left: &[&'p Profile],
+    readiness: impl Fn(&Profile) -> Readiness,
+) -> Option<Resting<'p>> {
+    let resting = left.iter().filter_map(|profile| match readiness(profile) {
+        Readiness::Resting { at, early, because } => Some(Resting {
+            profile,
+            at,
+            early,
+            because,
+        }),
+        // Whoever is ready was chosen before.
+        Readiness::Ready | Readiness::Probe | Readiness::Closed(_) => None,
+    });
+    resting.min_by_key(|resting| resting.at)
+}
+
+/// Why there is none, where none rests either.
+fn none_rests(
+    left: &[&Profile],
+    readiness: impl Fn(&Profile) -> Readiness,
+    left_out: LeftOut,
+) -> NoProfile {
+    let closed = left.iter().filter_map(|profile| match readiness(profile) {
+        Readiness::Closed(why) => Some((Box::new((*profile).clone()), why)),
+        Readiness::Ready | Readiness::Probe | Readiness::Resting { .. } => None,
+    });
+    let profiles: Vec<_> = closed.collect();
+    if profiles.is_empty() {
+        return NoProfile::AllTried;
+    }
+    NoProfile::Closed { profiles, left_out }
 }
 
 /// What has just refused the request is not asked before its time.

@@ -87,6 +87,20 @@ fn a_key_of_that_name_elsewhere_is_nobodys_marker() {
 }
 
 #[test]
+fn what_is_passed_over_may_be_nested_deeper_than_a_stack() {
+    let deep = ["[".repeat(200_000), "]".repeat(200_000)].concat();
+    for place in [
+        r#"{"metadata":DEEP,@}"#,
+        r#"{"tools":[{"input_schema":{"enum":DEEP},@}]}"#,
+        r#"{"messages":[{"content":[{"type":"tool_use","input":DEEP,@}]}]}"#,
+    ] {
+        check_place(&place.replace("DEEP", &deep));
+    }
+    let system = format!(r#"{{"system":{deep}}}"#);
+    check(OneHour, &[(&system, "left: shape")]);
+}
+
+#[test]
 fn only_the_ttl_changes_however_it_is_written() {
     check(
         OneHour,
