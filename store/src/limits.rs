@@ -1,6 +1,6 @@
 //! Limits as they were told last, of each subject.
 //!
-//! Invariants: what was told later stands, in whatever order it is written; a subject has no more than [`MOST`] limits
+//! Invariants: what was told later stands, in whatever order it is written, unless a clock was ahead; a subject has no more than [`MOST`] limits
 //! and all together no more than [`MOST_OF_ALL`], since the names in them come from outside: the oldest go. A profile
 //! that is removed, or has another secret, has none.
 
@@ -17,6 +17,9 @@ use crate::{Result, Store};
 
 /// How many limits of one subject are kept.
 const MOST: i64 = 64;
+/// What stands more than this after what is told now was told by a clock that was ahead, and gives way: an hour, in
+/// microseconds.
+const AHEAD: i64 = 3_600_000_000;
 /// How many are kept of all subjects.
 const MOST_OF_ALL: i64 = 4096;
 
@@ -99,7 +102,7 @@ fn write(to: &Connection, seen: &Seen) -> rusqlite::Result<()> {
          VALUES (:kind, :subject, :class, :which, :remaining, :total, :used, :state, :resets_at, :seen_at)
          ON CONFLICT DO UPDATE SET remaining = excluded.remaining, total = excluded.total, used = excluded.used,
              state = excluded.state, resets_at = excluded.resets_at, seen_at = excluded.seen_at
-         WHERE excluded.seen_at >= limits.seen_at",
+         WHERE excluded.seen_at NOT BETWEEN limits.seen_at - :ahead AND limits.seen_at - 1",
     )?
     .execute(named_params! {
         ":kind": kind,
@@ -112,6 +115,7 @@ fn write(to: &Connection, seen: &Seen) -> rusqlite::Result<()> {
         ":state": limit.state.as_ref().map(State::word),
         ":resets_at": limit.resets_at.map(micros),
         ":seen_at": micros(limit.seen_at),
+        ":ahead": AHEAD,
     })?;
     Ok(())
 }
@@ -192,9 +196,10 @@ fn read_subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
     Ok(match kind.as_str() {
         "profile" => Subject::Profile(ProfileId(id()?)),
         "pass-through" => Subject::PassThrough(KeyId(id()?)),
-        _ => Subject::ClaudeCode {
+        "claude-code" => Subject::ClaudeCode {
             config_dir: Some(row.get("subject")?).filter(|dir: &String| !dir.is_empty()),
         },
+        _ => return Err(unreadable("kind", Type::Text)),
     })
 }
 

@@ -96,6 +96,22 @@ fn what_was_told_later_stands_in_whatever_order_it_is_written() {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_has_told_gives_way() {
+    let bed = Bed::new();
+    let (store, work) = stage(&bed);
+    let told = |second| vec![seen(work.clone(), "requests", second)];
+    for (second, expected) in [
+        (100_000, 100_000),
+        (96_400, 100_000),
+        (96_399, 96_399),
+        (7, 7),
+    ] {
+        store.keep_limits(told(second)).unwrap();
+        assert_eq!(store.limits().unwrap(), told(expected), "{second}");
+    }
+}
+
+#[test]
 fn what_is_queued_is_there_after_the_store_was_closed() {
     let bed = Bed::new();
     let (store, work) = stage(&bed);

@@ -50,6 +50,8 @@ fn only_news_are_kept_and_old_news_after_a_minute() {
         (&me, 42, 0, false),
         (&me, 42, 59, false),
         (&me, 42, 60, true),
+        (&me, 42, -59, false),
+        (&me, 42, -60, true),
         (&me, 43, 1, true),
         (&other, 42, 1, true),
     ] {
