@@ -1,8 +1,10 @@
 //! The only file that prints: standard output is data, standard error is talk.
 //!
-//! Invariants: text is made inert before it is written, and what is one line stays one, whatever path or name is in it; JSON is plain ASCII, and nothing is understood by
-//! colour alone. A secret is written only by [`Output::reveal`] and [`Output::reveal_document`], to standard output, once.
+//! Invariants: text is made inert before it is written, and what is one line stays one, whatever path or name is in it; JSON
+//! is plain ASCII, and nothing is understood by colour alone. A secret is written only by the methods named `reveal`, to
+//! standard output, once.
 
+mod paint;
 mod table;
 mod words;
 mod wrap;
@@ -22,9 +24,10 @@ use serde::Serialize;
 pub(crate) use table::{Align, Table};
 pub(crate) use words::{counted, from_home, roughly, to_the_day, to_the_minute, to_the_second};
 
-use crate::args::{Color, Global};
+use paint::Paint;
+
+use crate::args::Global;
 use crate::error::{CommandError, Exit, Label};
-use crate::variables;
 
 /// Where [`Output::reveal`] puts the secret into a text.
 pub(crate) const KEY_MARK: &str = "{key}";
@@ -64,17 +67,11 @@ enum Talk {
     OnlyFailures,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Paint {
-    Plain,
-    Colored,
-}
-
 impl Output {
     /// Decides on format and colour from what was typed, the environment and whether a terminal is there.
     pub(crate) fn new(global: &Global, environment: &Environment) -> Self {
         let (stdout, stderr) = (io::stdout(), io::stderr());
-        let paint = |terminal| paint(global.color, terminal, environment);
+        let paint = |terminal| Paint::wanted(global.color, terminal, environment);
         Self {
             format: if global.json {
                 Format::Json
@@ -338,35 +335,6 @@ impl Output {
     }
 }
 
-impl Paint {
-    fn style(self, style: Style) -> Style {
-        match self {
-            Self::Plain => Style::new(),
-            Self::Colored => style,
-        }
-    }
-}
-
-/// `--color` decides; else `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and the terminal, in this order.
-fn paint(color: Color, terminal: bool, environment: &Environment) -> Paint {
-    let set = |name| environment.get(name).is_some_and(|value| !value.is_empty());
-    let forced = || {
-        set(variables::CLICOLOR_FORCE) && environment.get(variables::CLICOLOR_FORCE) != Some("0")
-    };
-    let colored = match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto if set(variables::NO_COLOR) => false,
-        Color::Auto if forced() => true,
-        Color::Auto => terminal && environment.get(variables::TERM) != Some("dumb"),
-    };
-    if colored {
-        Paint::Colored
-    } else {
-        Paint::Plain
-    }
-}
-
 /// Escapes what is not ASCII: it can only stand inside of strings, and none of it can then speak to a terminal.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
@@ -393,37 +361,5 @@ mod tests {
         let json = ascii(&serde_json::to_string(nasty).unwrap());
         assert!(json.bytes().all(|c| (0x20..0x7f).contains(&c)), "{json:?}");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), nasty);
-    }
-
-    #[test]
-    fn color_is_for_terminals_that_want_it() {
-        for (color, terminal, variables, expected) in [
-            (Color::Auto, true, &[][..], Paint::Colored),
-            (Color::Auto, false, &[], Paint::Plain),
-            (Color::Auto, true, &[("NO_COLOR", "1")], Paint::Plain),
-            (Color::Auto, true, &[("NO_COLOR", "")], Paint::Colored),
-            (Color::Auto, true, &[("TERM", "dumb")], Paint::Plain),
-            (
-                Color::Auto,
-                false,
-                &[("CLICOLOR_FORCE", "1")],
-                Paint::Colored,
-            ),
-            (
-                Color::Auto,
-                false,
-                &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
-                Paint::Plain,
-            ),
-            (Color::Always, false, &[("NO_COLOR", "1")], Paint::Colored),
-            (Color::Never, true, &[("CLICOLOR_FORCE", "1")], Paint::Plain),
-        ] {
-            let environment = Environment::from_pairs(variables.iter().copied());
-            assert_eq!(
-                paint(color, terminal, &environment),
-                expected,
-                "{color:?} {terminal} {variables:?}"
-            );
-        }
     }
 }
