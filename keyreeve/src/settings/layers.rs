@@ -52,19 +52,14 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Takes in a problem of several settings together.
-    pub(super) fn add(&mut self, problem: Option<Problem>) {
-        self.problems.extend(problem);
+    /// Takes in a problem that is not one setting's that has layers.
+    pub(super) fn add(&mut self, problem: impl Into<Option<Problem>>) {
+        self.problems.extend(problem.into());
     }
 
     /// The problems found, if any.
     pub(super) fn into_problems(self) -> Option<Vec<Problem>> {
         (!self.problems.is_empty()).then_some(self.problems)
-    }
-
-    /// Remembers a problem of a setting that has no layers.
-    pub(super) fn note(&mut self, problem: Problem) {
-        self.problems.push(problem);
     }
 
     /// Parses a list; in the environment its words are separated by commas.

@@ -19,7 +19,7 @@ pub(super) fn cache_ttls(
     for (glob, model) in models {
         if !is_glob(glob) {
             let place = without_keys(dotted(&["models", glob]));
-            layers.note(Problem::of_key(&place, "is not a model's name with * or ?"));
+            layers.add(Problem::of_key(&place, "is not a model's name with * or ?"));
             continue;
         }
         let Some(word) = &model.cache_ttl else {
@@ -29,7 +29,7 @@ pub(super) fn cache_ttls(
             ttls.push((glob.clone(), ttl));
         } else {
             let text = without_keys(format!("`{word}` must be 5m or 1h"));
-            layers.note(Problem::of_key(&cache_ttl_of(glob), text));
+            layers.add(Problem::of_key(&cache_ttl_of(glob), text));
         }
     }
     ttls

@@ -8,7 +8,7 @@ use keyreeve_core::cache_ttl::Ttl;
 use super::values::{durability_name, place_name};
 use super::{
     ALLOWED_HOSTS, BODY_BUDGET, CA_FILE, DEFAULT_MODEL, DURABILITY, LISTEN, LOG, Layer, MIB,
-    PASS_THROUGH, PRICES_FILE, Passing, Setting, Settings, THROTTLE_WAIT, models,
+    PASS_THROUGH, PRICES_FILE, Passing, Setting, Settings, Sourced, THROTTLE_WAIT, models,
 };
 
 /// A setting as `config show` lists it.
@@ -29,74 +29,50 @@ pub(crate) struct Shown {
 impl Settings {
     /// Each setting's name, value and where that came from, for `config show`.
     pub(crate) fn shown(&self) -> Vec<Shown> {
-        let list = |words: Vec<String>| {
-            if words.is_empty() {
-                "none".to_owned()
-            } else {
-                words.join(", ")
-            }
-        };
+        let none = || "none".to_owned();
         let file = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .map_or_else(|| "none".to_owned(), |path| path.display().to_string())
+            let path = path.as_ref();
+            path.map_or_else(none, |path| path.display().to_string())
+        };
+        let list = |words: &Vec<String>| match words.as_slice() {
+            [] => none(),
+            words => words.join(", "),
         };
         let with_layers = [
-            (LISTEN, place_name(self.listen.value), self.listen.from),
-            (
-                ALLOWED_HOSTS,
-                list(self.allowed_hosts.value.clone()),
-                self.allowed_hosts.from,
-            ),
-            (
-                BODY_BUDGET,
-                (self.body_budget.value / MIB).to_string(),
-                self.body_budget.from,
-            ),
-            (
-                THROTTLE_WAIT,
-                self.throttle_wait.value.as_secs().to_string(),
-                self.throttle_wait.from,
-            ),
-            (
-                PASS_THROUGH,
-                (self.pass_through.value == Passing::On).to_string(),
-                self.pass_through.from,
-            ),
-            (CA_FILE, file(&self.ca_file.value), self.ca_file.from),
-            (
-                PRICES_FILE,
-                file(&self.prices_file.value),
-                self.prices_file.from,
-            ),
-            (
-                DURABILITY,
-                durability_name(self.durability.value).to_owned(),
-                self.durability.from,
-            ),
-            (LOG, self.log.value.name().to_owned(), self.log.from),
-            (
-                DEFAULT_MODEL,
-                self.default_model
-                    .value
-                    .clone()
-                    .unwrap_or_else(|| "none".to_owned()),
-                self.default_model.from,
-            ),
+            Shown::of(LISTEN, &self.listen, |at| place_name(*at)),
+            Shown::of(ALLOWED_HOSTS, &self.allowed_hosts, list),
+            Shown::of(BODY_BUDGET, &self.body_budget, |bytes| {
+                (bytes / MIB).to_string()
+            }),
+            Shown::of(THROTTLE_WAIT, &self.throttle_wait, |wait| {
+                wait.as_secs().to_string()
+            }),
+            Shown::of(PASS_THROUGH, &self.pass_through, |passing| {
+                (*passing == Passing::On).to_string()
+            }),
+            Shown::of(CA_FILE, &self.ca_file, file),
+            Shown::of(PRICES_FILE, &self.prices_file, file),
+            Shown::of(DURABILITY, &self.durability, |durability| {
+                durability_name(*durability).to_owned()
+            }),
+            Shown::of(LOG, &self.log, |level| level.name().to_owned()),
+            Shown::of(DEFAULT_MODEL, &self.default_model, |model| {
+                model.clone().unwrap_or_else(none)
+            }),
         ];
         let of_models = self.cache_ttl.iter().map(Shown::of_model);
-        let with_layers = with_layers.into_iter().map(Shown::of);
-        with_layers.chain(of_models).collect()
+        with_layers.into_iter().chain(of_models).collect()
     }
 }
 
 impl Shown {
-    fn of((setting, value, from): (Setting, String, Layer)) -> Self {
+    fn of<T>(setting: Setting, sourced: &Sourced<T>, named: impl Fn(&T) -> String) -> Self {
         Self {
             key: setting.key.into(),
             variable: setting.variable,
             flag: setting.flag,
-            value,
-            from,
+            value: named(&sourced.value),
+            from: sourced.from,
         }
     }
 
