@@ -75,10 +75,9 @@ pub(crate) struct Looked {
 impl World {
     /// The person's clock, as it stood when the environment was captured.
     pub(crate) fn clock(&self) -> Clock {
-        Clock {
-            now: self.snapshot.now,
-            zone: zone::of_person(&self.snapshot.environment),
-        }
+        let zone = zone::of_person(&self.snapshot.environment);
+        let now = self.snapshot.now;
+        Clock { now, zone }
     }
 
     /// Finds keyreeve's directories.

@@ -65,7 +65,7 @@ pub(crate) fn with_windows(mut answer: Answer, now: Timestamp) -> Answer {
         );
         set(
             &format!("{short}-utilization"),
-            &format!("0.{}", window.used),
+            &format!("0.{:02}", window.used),
         );
     }
     set("overage-status", "rejected");
