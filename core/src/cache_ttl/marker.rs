@@ -2,7 +2,8 @@
 //!
 //! Invariants: markers come in the order in which the API reads them: tools, system, messages, then the automatic one of
 //! the request itself; a key of that name in a schema, in a tool's input, in metadata or deeper in a block of an unknown type
-//! is nobody's marker; nesting is followed only as deep as the API's own types go.
+//! is nobody's marker; nesting is followed only as deep as the API's own types go, and no more markers are kept than
+//! [`MOST`], so that what is kept beside a body is small.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,6 +15,9 @@ use super::{Left, Ttl};
 
 /// Blocks within blocks: a result holds a document, which holds text. One more is nobody's request.
 const DEEPEST: usize = 3;
+
+/// More markers than these no request has: the API takes a handful, and each costs more memory here than in the body.
+const MOST: usize = 256;
 
 const BLOCK: [&str; 6] = [
     "type",
@@ -166,6 +170,9 @@ impl<'a> Walk<'a> {
                 Written::At(self.place(ttl), Ttl::of(&word).ok_or(Left::Ttl)?)
             }
         };
+        if self.markers.len() >= MOST {
+            return Err(Left::Shape);
+        }
         self.markers.push(Marker { ttl, held });
         Ok(())
     }

@@ -36,6 +36,49 @@ fn check_no_place(place: &str) {
     check(OneHour, &[(&body, "nothing")]);
 }
 
+/// Such values pass as they came, and such names leave the whole body alone.
+#[test]
+fn bi_07_what_parsers_read_in_several_ways_is_not_rewritten() {
+    for value in [
+        "1e999",
+        "-0.0",
+        "123456789012345678901234567890",
+        r#""\ud800""#,
+        r#""\u0000""#,
+    ] {
+        check_place(&format!(
+            r#"{{"x":{value},"system":[{{"type":"text","text":{value},@}}]}}"#
+        ));
+    }
+    let marker = r#""cache_control":{"type":"ephemeral"}"#;
+    for odd in [
+        r#""\ud800":1,@"#,
+        r#"@,@"#,
+        r#"@,"cache_contro\u006c":{"type":"ephemeral"}"#,
+        r#""cache_control":{"type":"ephemeral","type":"ephemeral"}"#,
+        r#""cache_control":{"type":"ephemeral","ttl":"5m","tt\u006c":"1h"}"#,
+        r#"@,"tools":[],"tools":[]"#,
+    ] {
+        let body = format!("{{{}}}", odd.replace('@', marker));
+        assert!(seen(&body, OneHour).starts_with("left: "), "{body}");
+    }
+}
+
+/// A body of the largest size could hold half a million.
+#[test]
+fn ls_03_more_markers_than_any_request_has_are_left_alone() {
+    let marker = r#"{"cache_control":{"type":"ephemeral"}}"#;
+    for (markers, expected) in [(256, 256), (257, 0)] {
+        let body = format!("{{\"tools\":[{}]}}", vec![marker; markers].join(","));
+        let edited = match edit(body.as_bytes(), OneHour) {
+            Edit::Edited { markers, .. } => markers,
+            Edit::Left(Left::Shape) => 0,
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(edited, expected, "{markers}");
+    }
+}
+
 #[test]
 fn markers_are_edited_where_the_api_takes_them() {
     for place in [
