@@ -1,8 +1,10 @@
 //! Which profile a conversation is held by, so that what a cache has of it is found again.
 //!
 //! Invariants: what names a conversation is kept as a hash, and counts for the one key that asked; a conversation is held
-//! for [`HELD_FOR`] after its last use; no more than so many are held, and the one that was used longest ago goes first.
+//! for [`HELD_FOR`] after its last use; no more than so many are held: the key that has most of them lets go of the one
+//! that it used longest ago.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
@@ -64,8 +66,8 @@ impl Cache {
 pub struct Conversations {
     most: usize,
     held: HashMap<(KeyId, Conversation), Held>,
-    /// The same in the order of their last use.
-    by_use: BTreeMap<u64, (KeyId, Conversation)>,
+    /// The same by key, each key's in the order of their last use.
+    by_use: HashMap<KeyId, BTreeMap<u64, Conversation>>,
     uses: u64,
 }
 
@@ -82,7 +84,7 @@ impl Conversations {
         Self {
             most,
             held: HashMap::new(),
-            by_use: BTreeMap::new(),
+            by_use: HashMap::new(),
             uses: 0,
         }
     }
@@ -106,21 +108,35 @@ impl Conversations {
         now: Timestamp,
     ) {
         self.uses += 1;
-        let name = (key, conversation);
         let held = Held {
             by,
             used_at: now,
             used: self.uses,
         };
-        if let Some(before) = self.held.insert(name, held) {
-            self.by_use.remove(&before.used);
+        let own = self.by_use.entry(key).or_default();
+        if let Some(before) = self.held.insert((key, conversation), held) {
+            own.remove(&before.used);
         }
-        self.by_use.insert(self.uses, name);
-        while self.held.len() > self.most {
-            let Some((_, oldest)) = self.by_use.pop_first() else {
-                break;
-            };
-            self.held.remove(&oldest);
+        own.insert(self.uses, conversation);
+        if self.held.len() > self.most {
+            self.let_one_go();
+        }
+    }
+
+    /// Whoever makes up many conversations pays for them with their own.
+    fn let_one_go(&mut self) {
+        let oldest =
+            |own: &BTreeMap<u64, Conversation>| own.first_key_value().map(|(used, _)| *used);
+        let most = self
+            .by_use
+            .iter_mut()
+            .max_by_key(|(_, own)| (own.len(), Reverse(oldest(own))));
+        let Some((&key, own)) = most else { return };
+        if let Some((_, conversation)) = own.pop_first() {
+            self.held.remove(&(key, conversation));
+        }
+        if own.is_empty() {
+            self.by_use.remove(&key);
         }
     }
 

@@ -42,6 +42,23 @@ fn a_conversation_is_held_for_an_hour_after_its_last_use_by_its_own_key_alone() 
 }
 
 #[test]
+fn one_key_lets_go_of_no_other_keys_conversations_by_many_of_its_own() {
+    let mut held = Conversations::new(100);
+    for name in ["a", "b", "c"] {
+        held.hold((key(1), named(name)), id(1), at(0));
+    }
+    for name in 0..1_000 {
+        held.hold((key(2), named(&name.to_string())), id(2), at(1));
+    }
+    assert_eq!(held.len(), 100);
+    for name in ["a", "b", "c"] {
+        assert_eq!(held.held_by(key(1), named(name), at(2)), Some(id(1)));
+    }
+    let of_second = |name: i32| held.held_by(key(2), named(&name.to_string()), at(2));
+    assert_eq!((of_second(902), of_second(903)), (None, Some(id(2))));
+}
+
+#[test]
 fn a_body_says_whether_a_cache_may_have_it() {
     for (bytes, expected) in [
         (0, Cache::Needless),
