@@ -180,6 +180,20 @@ fn note_change(to: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// How many classes of requests of one profile or organization are told apart: which models there are is what clients say.
+const MOST_CLASSES: i64 = 64;
+
+/// Forgets what would be over first of the classes beyond [`MOST_CLASSES`]: at the worst it is asked once more.
+fn bound(to: &Connection, kind: &str, subject: &str) -> rusqlite::Result<()> {
+    to.prepare_cached(
+        "DELETE FROM standings WHERE (kind, subject) = (?1, ?2) AND class IN (
+             SELECT class FROM standings WHERE (kind, subject) = (?1, ?2) AND class <> ''
+             ORDER BY coalesce(until, since) DESC LIMIT -1 OFFSET ?3)",
+    )?
+    .execute((kind, subject, MOST_CLASSES))?;
+    Ok(())
+}
+
 /// A scope as the columns `kind`, `subject` and `class` have it.
 fn columns(scope: &Scope) -> (&'static str, String, String) {
     match scope {
@@ -282,8 +296,8 @@ fn write(to: &Connection, scope: &Scope, standing: &Standing) -> rusqlite::Resul
     )?
     .execute(named_params! {
         ":kind": kind,
-        ":subject": subject,
-        ":class": class,
+        ":subject": &subject,
+        ":class": &class,
         ":state": state,
         ":since": micros(since),
         ":code": why.map(|why| why.code.name()),
@@ -294,5 +308,9 @@ fn write(to: &Connection, scope: &Scope, standing: &Standing) -> rusqlite::Resul
         ":failures": rest.map_or(0, |rest| rest.failures),
         ":probed": rest.and_then(|rest| rest.probed).map(micros),
     })?;
-    Ok(())
+    if class.is_empty() {
+        Ok(())
+    } else {
+        bound(to, kind, &subject)
+    }
 }

@@ -183,6 +183,35 @@ fn a_profiles_organization_is_remembered_and_goes_with_its_secret() {
 }
 
 #[test]
+fn ls_03_made_up_models_leave_no_more_than_so_many_rests() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let [whole, ..] = scopes();
+    let class = |number: i64| {
+        let class = RequestClass::of_model(&format!("made-up-{number}")).unwrap();
+        Scope::CredentialClass(profile(1, "work").id, class)
+    };
+    store.update_standing(&whole, |_| resting(1)).unwrap();
+    for number in 1..=100 {
+        let standing = match resting(1) {
+            Standing::Resting(rest) => Standing::Resting(Rest {
+                until: at(number),
+                ..rest
+            }),
+            other => other,
+        };
+        let change = move |_| standing;
+        store.update_standing(&class(number), change).unwrap();
+    }
+    let standings = store.known().unwrap().standings;
+    let kept: Vec<i64> = (1..=100)
+        .filter(|number| standings.of(&class(*number)) != Standing::Ready)
+        .collect();
+    assert_eq!(kept, (37..=100).collect::<Vec<_>>());
+    assert_eq!(standings.of(&whole), resting(1), "that is no class");
+}
+
+#[test]
 fn a_row_that_keyreeve_never_wrote_is_an_error() {
     let bed = Bed::new();
     let store = bed.open();
