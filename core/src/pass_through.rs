@@ -5,7 +5,7 @@
 
 use crate::inject::{Fate, request_header};
 use crate::price::Paid;
-use crate::token::Family;
+use crate::token::{Family, scan};
 
 /// The header with the virtual key that says who asks, beside the client's own credential. It ends here.
 pub const KEY_HEADER: &str = "x-keyreeve-key";
@@ -51,6 +51,23 @@ pub enum NotCarried {
     /// A work-item token.
     #[error("a work-item token is good for its one work item and is not passed on")]
     WorkToken,
+}
+
+/// The families of what one value of a credential's header carries: of each token in it, whatever scheme or list it stands
+/// in, else of the whole.
+pub fn carried(value: &str) -> Vec<Family> {
+    let parts: Vec<Family> = scan(value).map(|part| Family::of(&value[part])).collect();
+    if parts.is_empty() {
+        vec![Family::of(value)]
+    } else {
+        parts
+    }
+}
+
+/// Whether one of keyreeve's own keys stands in a text that would be sent on.
+pub fn holds_our_key(text: &str) -> bool {
+    let is_ours = |family: Family| matches!(family, Family::VirtualKey | Family::AdminVirtualKey);
+    scan(text).any(|part| is_ours(Family::of(&text[part])))
 }
 
 /// Says who pays for a request that carries tokens of these families: a plan where all of them are a person's login, else

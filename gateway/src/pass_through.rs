@@ -6,6 +6,7 @@
 //! place it leads to; the client's credential is looked at for its family and nothing of it is kept; what comes back goes
 //! to the client byte for byte, touches nobody's standing and is never asked for again (docs/plan-logins.md).
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::Full;
 use keyreeve_broker::{Beyond, Broker, Client, Terms};
+use keyreeve_core::inject::Fate;
 use keyreeve_core::limits;
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::pass_through::{self, CREDENTIAL_HEADERS, KEY_HEADER, NotCarried};
@@ -123,6 +125,7 @@ async fn pass_on(
     let way = turned_on(&gateway.config)?;
     let client = authenticate(&gateway.broker, request.headers())?;
     let paid = paid_by(request.headers())?;
+    ours_ends_here(&request)?;
 
     let asked = read_whole(gateway, route, request).await?;
     asked.names_what_is_allowed(&client)?;
@@ -169,7 +172,23 @@ fn presented(headers: &HeaderMap) -> Result<Presented, Refusal> {
 /// Who pays: told by the family of what the client carries.
 fn paid_by(headers: &HeaderMap) -> Result<Paid, NotPassed> {
     let carried = credentials(headers).filter(|value| !value.is_empty());
-    Ok(pass_through::paid_by(carried.map(Family::of))?)
+    Ok(pass_through::paid_by(
+        carried.flat_map(pass_through::carried),
+    )?)
+}
+
+/// No key of keyreeve's own is sent to the vendor, whichever header or query a client put it into.
+fn ours_ends_here(request: &Request) -> Result<(), NotPassed> {
+    let passes = |name: &str| pass_through::header(name) == Fate::Pass;
+    let headers = request.headers().iter();
+    let mut values = headers
+        .filter(|(name, _)| passes(name.as_str()))
+        .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()))
+        .chain(request.uri().query().map(Cow::Borrowed));
+    if values.any(|value| pass_through::holds_our_key(&value)) {
+        return Err(NotCarried::VirtualKey.into());
+    }
+    Ok(())
 }
 
 /// The request that goes on: the client's own, without what belongs to this connection and to keyreeve. Compression is

@@ -1,7 +1,9 @@
 //! What passes through: headers, credentials, and who pays.
 
 use keyreeve_core::inject::{Fate, request_header};
-use keyreeve_core::pass_through::{CREDENTIAL_HEADERS, KEY_HEADER, NotCarried, header, paid_by};
+use keyreeve_core::pass_through::{
+    CREDENTIAL_HEADERS, KEY_HEADER, NotCarried, carried, header, holds_our_key, paid_by,
+};
 use keyreeve_core::price::Paid;
 use keyreeve_core::token::Family;
 use proptest::prelude::*;
@@ -35,6 +37,30 @@ fn su_03_who_pays_follows_from_what_is_carried() {
     ] {
         check(&[family], Err(refused));
         check(&[ApiKey, family], Err(refused));
+    }
+}
+
+#[test]
+fn su_03_a_token_is_known_behind_whatever_stands_before_it() {
+    let made_up = |prefix: &str| format!("{prefix}{}", "made-up-".repeat(4));
+    let own = made_up(&["sk-ant-", "oat01-"].concat());
+    let session = made_up(&["sk-ant-", "sid01-"].concat());
+    let key = made_up(&["kr", "v_"].concat());
+    for (value, families, is_ours) in [
+        (own.clone(), &[Family::OauthAccess][..], false),
+        (format!("Token {session}"), &[Family::ClaudeSession], false),
+        (format!("Basic {key}"), &[Family::VirtualKey], true),
+        (
+            format!("{own}, {key}"),
+            &[Family::OauthAccess, Family::VirtualKey],
+            true,
+        ),
+        (format!("Bearer\u{fffd}{key}"), &[Family::VirtualKey], true),
+        ("krv_x".to_owned(), &[Family::VirtualKey], false),
+        ("Basic eDp5".to_owned(), &[Family::Opaque], false),
+    ] {
+        assert_eq!(carried(&value), families, "{value}");
+        assert_eq!(holds_our_key(&value), is_ours, "{value}");
     }
 }
 

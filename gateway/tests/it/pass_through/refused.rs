@@ -35,6 +35,17 @@ fn nothing_else_passes_through() {
         "POST /passthrough/passthrough/v1/messages",
         "POST /v1/passthrough/v1/messages",
         "GET /passthrough/v1/models/..%2F..%2Fapi",
+        "POST /passthrough//v1/messages",
+        "POST /passthrough/v1//messages",
+        "POST /passthrough/%2e/v1/messages",
+        "POST /passthrough/v1/../v1/messages",
+        "POST /passthrough/v1/messages/",
+        "POST /%70assthrough/v1/messages",
+        "POST /passthrough/v1/messages;x",
+        "GET /passthrough/v1/models/..",
+        "GET /passthrough/v1/models/%2e%2e",
+        "GET /passthrough/v1/../api/oauth/usage",
+        "GET /passthrough/api/oauth/usage/x",
         "GET /api/oauth/usage",
     ] {
         check_refusal(&ask(&stage, line, &[], b""), 404, "not_found_error");
@@ -108,6 +119,44 @@ fn su_03_what_is_no_credential_of_the_clients_own_goes_no_further() {
     ] {
         check_refused(&stage, &[named, header], 403, says);
     }
+    stage.assert_nothing_happened();
+}
+
+#[test]
+fn su_03_a_virtual_key_is_sent_to_the_vendor_from_no_place() {
+    let stage = stage(|_| Vec::new());
+    let key = stage.key.value();
+    let session = ["Token sk-", "ant-sid01-made-up-made-up-made-up"].concat();
+    for header in [
+        ("authorization", format!("Basic {key}")),
+        (
+            "authorization",
+            format!("Bearer {}, {key}", stage.own.value()),
+        ),
+        ("x-api-key", format!(" \u{e9}{key}")),
+        ("x_keyreeve_key", key.to_owned()),
+        ("user-agent", format!("claude-cli/1 ({key})")),
+        ("anthropic-beta", format!("one,{key}")),
+    ] {
+        let header = (header.0, header.1.as_str());
+        let got = ask(
+            &stage,
+            "POST /passthrough/v1/messages",
+            &[header, JSON],
+            ASK,
+        );
+        let text = check_refusal(&got, 403, "permission_error");
+        assert!(text.contains("would be sent to the vendor"), "{text}");
+    }
+    let line = format!("GET /passthrough/v1/models?key={key}");
+    check_refusal(&ask(&stage, &line, &[], b""), 403, "permission_error");
+    let header = ("authorization", session.as_str());
+    check_refused(
+        &stage,
+        &[("x-keyreeve-key", key), header],
+        403,
+        "session cookie",
+    );
     stage.assert_nothing_happened();
 }
 
