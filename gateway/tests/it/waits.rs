@@ -73,6 +73,22 @@ fn another_payer_is_left_out_and_told_unless_the_key_may_spend_that() {
 }
 
 #[test]
+fn who_pays_does_not_change_when_the_first_profile_is_removed() {
+    let house = House::start(&[HERE, METERED], |who, _| answer("ok", who));
+    let owner = house.stage.another_store();
+    owner.remove_profile(house.profiles[0].id).unwrap();
+    let text = check_envelope(&house.post(), 403, "permission_error");
+    for part in ["billed as metered", "keyreeve key spend all metered"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(house.order().is_empty());
+    owner
+        .set_may_spend(house.key_id, &[BillingClass::Metered])
+        .unwrap();
+    assert_eq!((from(&house.post()), house.order()), (1, vec![1]));
+}
+
+#[test]
 fn a_short_limit_is_waited_out_where_nobody_else_may_serve() {
     let house = House::start(&[HERE, METERED], |who, before| match before {
         0 => answer("limit 3", who),

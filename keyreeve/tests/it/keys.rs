@@ -102,6 +102,29 @@ fn a_key_like_another_has_its_fields_but_for_those_given() {
     );
 }
 
+/// The owner of what is left has never said that the key, or one like it, may spend their money.
+#[test]
+fn a_removed_profile_leaves_no_key_to_another_payer() {
+    let (case, _) = Case::with_profile();
+    let other = "https://gateway.example";
+    let add = ["profile", "add", "other", "--stdin", "--origin", other];
+    ends(case.feed(&add, "team-token-of-26-characters"), 0);
+    let key = [
+        "key",
+        "add",
+        "tool",
+        "--profile",
+        "other",
+        "--profile",
+        "work",
+    ];
+    ends(case.run(&key), 0);
+    let removed = case.run(&["profile", "remove", "other"]);
+    let said = &removed.stderr;
+    assert!(said.contains("`keyreeve key spend tool metered`"), "{said}");
+    ends(removed, 0);
+}
+
 #[test]
 fn a_key_cannot_be_like_one_that_is_gone_nor_spend_a_plan() {
     let case = with_two_profiles();

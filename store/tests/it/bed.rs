@@ -124,7 +124,7 @@ pub(crate) fn key(number: u128, name: &str, profiles: &[&Profile]) -> VirtualKey
         profiles: profiles.iter().map(|profile| profile.id).collect(),
         strategy: Strategy::Spread,
         may_spend: vec![BillingClass::Gateway, BillingClass::Cloud],
-        billing: Some(BillingClass::Metered),
+        billing: profiles.first().map(|profile| profile.billing),
         models: vec!["claude-*".to_owned()],
         cache_ttl: Some(Ttl::OneHour),
         expires_at: Some(at(1000)),

@@ -248,6 +248,35 @@ fn a_removed_profile_is_gone_from_keys_and_default() {
     assert!(matches!(store.unseal(&gone), Err(Error::NotFound { .. })));
 }
 
+#[test]
+fn whom_a_key_bills_outlasts_the_profile_that_said_so() {
+    let bed = Bed::new();
+    let store = bed.open();
+    let first = Profile {
+        billing: BillingClass::Gateway,
+        ..profile(1, "first")
+    };
+    let then = Profile {
+        billing: BillingClass::Metered,
+        ..profile(2, "then")
+    };
+    for profile in [&first, &then] {
+        store.add_profile(profile, Some(&secret("x"))).unwrap();
+    }
+    let (public, hash) = key_secret(1);
+    store
+        .add_key(&key(3, "tool", &[&first, &then]), public, hash)
+        .unwrap();
+    store.remove_profile(first.id).unwrap();
+    // Another of its name is another.
+    let again = profile(4, "first");
+    store.add_profile(&again, Some(&secret("x"))).unwrap();
+    let policy = store.policy().unwrap();
+    let tool = &policy.keys()[0];
+    assert_eq!(tool.billing, Some(BillingClass::Gateway));
+    assert_eq!(tool.profiles, [then.id]);
+}
+
 /// CO-03, the store's half: what one store revokes, another sees the next time it asks.
 #[test]
 fn co_03_a_revocation_elsewhere_holds_at_once() {

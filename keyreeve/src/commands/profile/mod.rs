@@ -129,14 +129,26 @@ fn remove(name: &Name, world: &World) -> Result<(), CommandError> {
         .iter()
         .filter(|key| key.profiles.contains(&profile.id));
     for key in left {
-        world.output.note(&what_is_left(key, name));
+        world.output.note(&what_is_left(key, profile, policy));
     }
     show::gone(profile, &known, world)
 }
 
-fn what_is_left(key: &VirtualKey, name: &Name) -> String {
-    match key.profiles.len() {
-        1 => format!("key `{}` has no profile left", key.name),
-        _ => format!("key `{}` goes on without `{name}`", key.name),
+fn what_is_left(key: &VirtualKey, gone: &Profile, policy: &Policy) -> String {
+    let name = &key.name;
+    let left = key.profiles.iter().filter(|id| **id != gone.id);
+    let classes: Vec<_> = left
+        .filter_map(|id| policy.profile(*id))
+        .map(|profile| profile.billing)
+        .collect();
+    match classes.first() {
+        None => format!("key `{name}` has no profile left"),
+        Some(_) if classes.iter().any(|class| key.may_be_billed(*class)) => {
+            format!("key `{name}` goes on without `{}`", gone.name)
+        }
+        Some(class) => format!(
+            "key `{name}` has no profile left that is billed as it may be: `keyreeve key spend {name} {}` lets it go on",
+            class.name()
+        ),
     }
 }
