@@ -5,12 +5,14 @@
 //! nothing is refused while a profile that may serve is ready; a profile that refused the request is asked again only once
 //! its limit is over, or with its secret renewed. `docs/standing.md` tells who serves.
 
+mod choice;
 mod choose;
 mod conversation;
 mod further;
 mod no_profile;
 
-pub use choose::{Choice, Chosen, Entry, Hold, Reason, Situation, choose};
+pub use choice::{Choice, Chosen, Entry, Hold, Reason};
+pub use choose::{Situation, choose};
 pub use conversation::{CACHED_FROM_BYTES, Cache, Conversation, Conversations, HELD_FOR};
 pub use further::{Further, MOST_ATTEMPTS, Tried};
 pub use no_profile::{LeftOut, NoProfile};
