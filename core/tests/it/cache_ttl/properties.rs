@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::model::{gaps, request, walked};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn the_edited_tree_differs_in_lifetimes_alone(

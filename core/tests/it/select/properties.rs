@@ -163,7 +163,7 @@ impl Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_024))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn only_profiles_of_the_key_that_it_may_spend_are_chosen_or_waited_for(case in cases()) {

@@ -9,7 +9,7 @@ use shuttle::sync::{Arc, Mutex};
 use super::{after, at, heard, limited, limited_until, overloaded, refused, wrong_request};
 
 /// How many orders are played of each case.
-const ORDERS: usize = 400;
+const ORDERS: usize = 150;
 
 /// What one request does to the standing: it may take the probe, and it reports.
 #[derive(Clone, Copy, Debug)]

@@ -65,6 +65,8 @@ fn left(readiness: Readiness, look: i64) -> i64 {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn st_10_a_clock_that_jumps_lengthens_no_wait(events in events(), probed in any::<bool>(), first in jump(), second in jump()) {
         let (standing, now) = play(&events, |_, _, _, _| {});
