@@ -204,7 +204,7 @@ impl Window {
     }
 
     /// Whether every model counts in it: once it is used up, none is left.
-    pub fn is_of_every_model(&self) -> bool {
+    pub(crate) fn is_of_every_model(&self) -> bool {
         match self {
             Self::FiveHour | Self::SevenDay | Self::Whole => true,
             Self::SevenDayOpus

@@ -146,7 +146,8 @@ impl Client {
         }
     }
 
-    /// Whether it asks a person before it uses a key of its environment, and passes over one that was refused.
+    /// Whether it asks a person before it uses a key of its environment, and passes over one that was refused
+    /// (docs/facts.md#claude-code).
     pub(crate) fn asks_about_keys(self) -> bool {
         match self {
             Self::ClaudeCode { mode, .. } => match mode {
