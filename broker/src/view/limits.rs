@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use keyreeve_core::limits::{Amount, Limit, Seen, Share, State, Subject, Which, tightest};
-use keyreeve_core::profile::{Profile, Source};
+use keyreeve_core::profile::{BillingClass, Profile, Source};
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_store::Policy;
 use serde::Serialize;
@@ -98,7 +98,7 @@ impl LimitsView {
         others.dedup();
         let others = others.into_iter().filter(|subject| !is_kept(subject));
         let others = others.filter_map(|subject| {
-            let whose = WhoseView::of_login(subject, policy)?;
+            let whose = WhoseView::of_login(subject, policy, seen)?;
             Some(SubjectView::of(
                 whose,
                 seen,
@@ -141,13 +141,13 @@ impl SubjectView {
 
 impl WhoseView {
     /// None for a profile that is not kept any more.
-    fn of_login(subject: &Subject, policy: &Policy) -> Option<Self> {
+    fn of_login(subject: &Subject, policy: &Policy, seen: &[Seen]) -> Option<Self> {
         let login = Self {
             kind: "claude_code",
             id: None,
             name: None,
             config_dir: None,
-            billing: "plan",
+            billing: billed(subject, seen).name(),
         };
         match subject {
             Subject::Profile(_) => None,
@@ -211,6 +211,19 @@ fn subjects(profile: &Profile) -> Vec<Subject> {
         .collect()
 }
 
+/// Who pays for what is no profile's: a client may bring a key of its own, and only a plan has windows.
+fn billed(subject: &Subject, seen: &[Seen]) -> BillingClass {
+    let has_windows = || {
+        let mut own = seen.iter().filter(|seen| seen.subject == *subject);
+        own.any(|seen| matches!(seen.limit.which, Which::Plan(_)))
+    };
+    match subject {
+        Subject::ClaudeCode { .. } => BillingClass::Plan,
+        Subject::PassThrough(_) if has_windows() => BillingClass::Plan,
+        Subject::PassThrough(_) | Subject::Profile(_) => BillingClass::Metered,
+    }
+}
+
 fn kind(limit: &Limit) -> &'static str {
     match limit.which {
         Which::Minute(_) => "minute",
@@ -221,4 +234,31 @@ fn kind(limit: &Limit) -> &'static str {
 fn key_name(policy: &Policy, id: KeyId) -> Option<String> {
     let key = policy.keys().iter().find(|key| key.id == id)?;
     Some(key.name.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_a_client_brings_is_no_plan() {
+        let through = Subject::PassThrough(KeyId::OWN);
+        let code = Subject::ClaudeCode { config_dir: None };
+        for (subject, told, expected) in [
+            (&through, &["requests"][..], "metered"),
+            (&through, &["requests", "plan five_hour"], "plan"),
+            (&through, &[], "metered"),
+            (&code, &[], "plan"),
+        ] {
+            let limit = |which: &&str| Limit {
+                which: which.parse().unwrap(),
+                amount: None,
+                state: None,
+                resets_at: None,
+                seen_at: Timestamp::UNIX_EPOCH,
+            };
+            let seen = Seen::all(subject, None, told.iter().map(limit).collect());
+            assert_eq!(billed(subject, &seen).name(), expected, "{told:?}");
+        }
+    }
 }
