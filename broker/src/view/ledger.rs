@@ -229,7 +229,7 @@ impl From<&AttemptRow> for AttemptView {
             ended,
         } = row;
         let ended = ended.as_ref();
-        let (cost, is_at_most, equivalent) = money(intent, ended);
+        let spent = Spent::of(intent, ended);
         Self {
             attempt: intent.attempt.0.simple().to_string(),
             request: intent.request.0.simple().to_string(),
@@ -248,9 +248,9 @@ impl From<&AttemptRow> for AttemptView {
             upstream_request_id: ended.and_then(|ended| ended.upstream_request_id.clone()),
             tokens: TokensView::from(ended.map(|ended| ended.tokens).unwrap_or_default()),
             web_searches: ended.map_or(0, |ended| ended.web_searches),
-            cost_usd: dollars(cost),
-            cost_is_at_most: is_at_most,
-            equivalent_usd: equivalent.map(dollars),
+            cost_usd: dollars(spent.cost),
+            cost_is_at_most: spent.is_at_most,
+            equivalent_usd: spent.equivalent.map(dollars),
             prices_as_of: ended.and_then(|ended| ended.prices_as_of.clone()),
             started_at: intent.started_at.to_string(),
             ended_at: ended.map(|ended| ended.ended_at.to_string()),
@@ -299,15 +299,33 @@ impl From<Tokens> for TokensView {
     }
 }
 
-/// What an attempt cost, whether that is an upper bound, and what it would have cost where a plan paid.
-fn money(intent: &Intent, ended: Option<&Ended>) -> (NanoDollars, bool, Option<NanoDollars>) {
-    let Some(ended) = ended else {
-        return (intent.reserved, true, None);
-    };
-    match ended.basis {
-        Some(Basis::Known) => (ended.cost, false, None),
-        Some(Basis::AtMost) | None => (ended.cost, true, None),
-        Some(Basis::Equivalent) => (NanoDollars::ZERO, false, Some(ended.cost)),
+/// What an attempt cost.
+struct Spent {
+    cost: NanoDollars,
+    /// Whether that is an upper bound.
+    is_at_most: bool,
+    /// What it would have cost where a plan paid.
+    equivalent: Option<NanoDollars>,
+}
+
+impl Spent {
+    fn of(intent: &Intent, ended: Option<&Ended>) -> Self {
+        let (cost, basis) = match ended {
+            Some(ended) => (ended.cost, ended.basis),
+            None => (intent.reserved, None),
+        };
+        match basis {
+            Some(Basis::Known | Basis::AtMost) | None => Self {
+                cost,
+                is_at_most: basis != Some(Basis::Known),
+                equivalent: None,
+            },
+            Some(Basis::Equivalent) => Self {
+                cost: NanoDollars::ZERO,
+                is_at_most: false,
+                equivalent: Some(cost),
+            },
+        }
     }
 }
 
