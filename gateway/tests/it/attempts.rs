@@ -200,15 +200,15 @@ fn an_error_too_long_to_be_held_is_passed_on() {
 
 #[test]
 fn an_error_that_tells_less_and_does_not_end_keeps_nobody_waiting() {
-    let house = House::start(&[HERE, THERE], |who, _| match who {
-        0 => answer("limit 40", 0),
-        _ => {
-            let Some(Step::Send(mut bytes)) = answer("failing", who).pop() else {
-                return Vec::new();
-            };
-            bytes.pop();
-            vec![Step::Send(bytes), Step::Silence]
+    let house = House::start(&[HERE, THERE], |who, _| {
+        if who == 0 {
+            return answer("limit 40", 0);
         }
+        let Some(Step::Send(mut bytes)) = answer("failing", who).pop() else {
+            return Vec::new();
+        };
+        bytes.pop();
+        vec![Step::Send(bytes), Step::Silence]
     });
     let got = house.post();
     assert_eq!((from(&got), got.status()), (0, 429));

@@ -29,33 +29,39 @@ impl io::Write for Log {
     }
 }
 
-/// Serves until `stopped`, once it has told where; all of it in this thread.
-pub(crate) fn run(
-    mut parts: Parts,
-    through: Option<BaseUrl>,
-    tell: &mpsc::Sender<SocketAddr>,
-    stopped: oneshot::Receiver<()>,
-    log: Log,
-) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || log.clone())
-        .finish();
-    // One thread serves everything, so that all it logs comes here.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    tracing::subscriber::with_default(subscriber, || {
-        runtime.block_on(async {
-            let bound = bind(Listen::Loopback { port: 0 }).await.unwrap();
-            parts.config.pass_through =
-                through.map(|to| PassThrough::to_a_sandbox(to, &bound).unwrap());
-            tell.send(bound.addresses()[0]).unwrap();
-            serve(bound, parts, async { drop(stopped.await) })
-                .await
-                .unwrap();
+/// What is served, and where.
+pub(crate) struct Serving {
+    pub(crate) parts: Parts,
+    /// Where a client's own credential may pass through to.
+    pub(crate) through: Option<BaseUrl>,
+    pub(crate) stopped: oneshot::Receiver<()>,
+    pub(crate) log: Log,
+}
+
+impl Serving {
+    /// Serves until it is stopped, once it has told its address; all of it in this thread.
+    pub(crate) fn run(mut self, tell: &mpsc::Sender<SocketAddr>) {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || self.log.clone())
+            .finish();
+        // One thread serves everything, so that all it logs comes here.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            runtime.block_on(async {
+                let bound = bind(Listen::Loopback { port: 0 }).await.unwrap();
+                let through = self.through.take();
+                self.parts.config.pass_through =
+                    through.map(|to| PassThrough::to_a_sandbox(to, &bound).unwrap());
+                tell.send(bound.addresses()[0]).unwrap();
+                serve(bound, self.parts, async { drop(self.stopped.await) })
+                    .await
+                    .unwrap();
+            });
         });
-    });
+    }
 }

@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::serving::{Log, run};
+use crate::serving::{Log, Serving};
 
 /// A small request.
 pub(crate) const ASK: &[u8] =
@@ -139,9 +139,14 @@ impl Setup {
         let log = Log::default();
         let (tell, address) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
-        let for_thread = log.clone();
         let through = (self.pass_through == Wish::On).then(|| base_url(&upstream.base_url()));
-        let serving = std::thread::spawn(move || run(parts, through, &tell, stopped, for_thread));
+        let serving = Serving {
+            parts,
+            through,
+            stopped,
+            log: log.clone(),
+        };
+        let serving = std::thread::spawn(move || serving.run(&tell));
         Stage {
             address: address.recv().unwrap(),
             upstream,
