@@ -104,16 +104,11 @@ impl Broker {
             }
         }
         self.remember(&moment, chosen, held);
-        let left = match chosen.reason {
-            Reason::Moved => self.moved_from(held, &moment),
-            Reason::First
-            | Reason::Spread
-            | Reason::Held
-            | Reason::AfterRefusal
-            | Reason::AfterFailure
-            | Reason::Renewed
-            | Reason::Waited
-            | Reason::Named => trail.left().cloned(),
+        // Between two requests, or in this one.
+        let left = if chosen.reason == Reason::Moved {
+            self.moved_from(held, &moment)
+        } else {
+            trail.left().cloned()
         };
         Ok(Given::Picked(Box::new(Picked {
             profile: chosen.profile.clone(),
