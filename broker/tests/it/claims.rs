@@ -88,6 +88,16 @@ async fn what_half_rests_is_leased_to_one_and_again_when_that_one_gave_up() {
 
 #[tokio::test]
 async fn a_probe_is_free_again_whatever_becomes_of_its_request() {
+    // The client goes away while the claim is written.
+    let quick = desk(&[Source::Sealed]);
+    half_rest(&quick, 0);
+    tokio::select! {
+        biased;
+        _ = quick.lease() => unreachable!("a claim is waited for"),
+        () = std::future::ready(()) => {}
+    }
+    assert!(is_free(&quick, 0), "gone away at once");
+
     // The client goes away while the secret is fetched.
     let slow = desk(&[of_shell("sleep 5; echo token-of-nobody")]);
     half_rest(&slow, 0);
