@@ -246,9 +246,12 @@ fn record(asked: Asked, verdict: Verdict, came: Result<Came, Failed>) -> Probed 
     };
     let report = match came {
         Ok(came) => {
-            let metered = of_body(&came.body);
+            let mut metered = of_body(&came.body);
             let origin = lease.profile.base_url.origin();
             let secret = credential.expose_for(origin).unwrap_or_default();
+            metered.model = metered
+                .model
+                .filter(|model| secret.is_empty() || !model.contains(secret));
             probed.read(&came, &metered, secret);
             let told = limits_told(&came.head.headers);
             probed.is_plan = told.is_plan;

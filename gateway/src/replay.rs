@@ -16,6 +16,7 @@ use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::inert::inert_line;
 use keyreeve_core::peek::{Peek, peek};
 use keyreeve_core::select::Conversation;
+use keyreeve_core::token::looks_like_a_key;
 use keyreeve_store::{Operation, RequestId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -222,6 +223,7 @@ impl Asked {
             conversation: Conversation::of(self.session().as_deref(), self.peek.user_id.as_deref()),
             model: self
                 .model()
+                .filter(|model| !looks_like_a_key(model))
                 .map(|model| inert_line(model, 128).into_owned()),
             stream: self.peek.stream,
             max_tokens: self.peek.max_tokens,
@@ -239,7 +241,7 @@ impl Asked {
             .unwrap_or(USUAL_TIME_OUT)
     }
 
-    /// The client's session, where it names one in printable ASCII.
+    /// The client's session, where it names one in printable ASCII. A key in its place is none: it would be kept.
     fn session(&self) -> Option<String> {
         let value = self
             .headers
@@ -247,7 +249,7 @@ impl Asked {
             .to_str()
             .ok()?;
         let short = !value.is_empty() && value.len() <= 128;
-        short.then(|| value.to_owned())
+        (short && !looks_like_a_key(value)).then(|| value.to_owned())
     }
 }
 

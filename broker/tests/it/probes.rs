@@ -15,6 +15,7 @@ use keyreeve_core::snapshot::Environment;
 use keyreeve_core::verdict::Health;
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_store::Ending;
+use keyreeve_testkit::upstream::{Scripted, reply};
 
 use crate::desk::Desk;
 
@@ -45,6 +46,39 @@ fn desk_with_plan(environment: Environment) -> (Desk, Profile) {
         ..kept
     };
     (desk, plan)
+}
+
+#[tokio::test]
+async fn pr_01_an_echo_is_not_recorded_as_a_model() {
+    let echo = Scripted::start(|request| {
+        let secret = request.credentials().remove(0).1;
+        let body =
+            format!(r#"{{"type":"message","model":"{secret}","usage":{{"input_tokens":1}}}}"#);
+        let headers = [
+            ("request-id", secret.as_str()),
+            ("anthropic-organization-id", secret.as_str()),
+        ];
+        reply::with_headers(200, &headers, body.as_bytes())
+    });
+    let desk = Desk::open(Source::Sealed, &echo.base_url(), Environment::default());
+    let store = desk.broker.store();
+    let profile = store.policy().unwrap().profiles()[0].clone();
+    let patient = Probe {
+        limit: Duration::from_secs(10),
+        ..probe()
+    };
+    let probed = desk
+        .broker
+        .probe(&upstream(), &profile, &patient)
+        .await
+        .unwrap();
+    assert_eq!((probed.status, probed.organization), (Some(200), None));
+    store.flush().unwrap();
+    let ended = store.attempts(1).unwrap().remove(0).ended.unwrap();
+    assert_eq!(
+        (ended.model_served, ended.upstream_request_id),
+        (None, None)
+    );
 }
 
 #[tokio::test]

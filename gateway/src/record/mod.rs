@@ -61,11 +61,12 @@ pub(crate) async fn record(
         silence,
         mask,
     } = answer;
+    // First of all: what is remembered of a head must have no more of a secret in it than what goes to the client.
+    mask.headers(&mut headers);
     // Before the client can ask again.
     permit.heard(verdict, status, &headers).await;
     let tally = Tally::new(permit, verdict, status, &headers);
     keep_answer_headers(&mut headers);
-    mask.headers(&mut headers);
     tally.name_request(&mut headers);
     let body = Recorded {
         first: beginning.bytes,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use keyreeve_broker::{Answered, Report};
+use keyreeve_core::token::looks_like_a_key;
 use keyreeve_core::usage::{Meter, Metered, of_body};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
@@ -54,7 +55,9 @@ impl Tally {
             permit: Some(permit),
             verdict,
             status: status.as_u16(),
-            upstream_request_id: id.filter(|id| id.len() <= 128).map(ToOwned::to_owned),
+            upstream_request_id: id
+                .filter(|id| id.len() <= 128 && !looks_like_a_key(id))
+                .map(ToOwned::to_owned),
             reader,
             hash: blake3::Hasher::new(),
             bytes: 0,
@@ -101,7 +104,8 @@ impl Tally {
         };
         self.count_last();
         let streamed = matches!(self.reader, Reader::Stream(_));
-        let metered = std::mem::replace(&mut self.reader, Reader::TooLong).metered();
+        let mut metered = std::mem::replace(&mut self.reader, Reader::TooLong).metered();
+        metered.model = metered.model.filter(|model| !looks_like_a_key(model));
         let ok = (200..300).contains(&self.status);
         // A stream can end without having said its last word.
         let ending = if streamed && ok && !metered.complete {

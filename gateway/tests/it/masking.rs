@@ -5,7 +5,7 @@ use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::upstream::{Received, Step, reply};
 use keyreeve_testkit::wire::Ended;
 
-use crate::stage::{ASK, ASK_STREAM, Setup, Stage};
+use crate::stage::{ASK, ASK_STREAM, JSON, Setup, Stage};
 
 fn credential(request: &Received) -> String {
     request.credentials().remove(0).1
@@ -30,6 +30,51 @@ fn an_echo_in_headers_and_json_is_blotted_out() {
             assert_eq!(answer.ended, Ended::Whole);
         }
     }
+}
+
+/// What the ledger, the standings and the limits keep of a head is scanned when the stage ends.
+#[test]
+fn pr_01_an_echo_in_a_head_is_not_kept() {
+    for status in [200, 401, 429] {
+        let stage = Stage::start(move |request| {
+            let secret = credential(request);
+            let named = [
+                "request-id",
+                "anthropic-organization-id",
+                "anthropic-ratelimit-requests-remaining",
+                "anthropic-ratelimit-requests-reset",
+                "retry-after",
+            ];
+            let headers: Vec<(&str, &str)> =
+                named.iter().map(|name| (*name, secret.as_str())).collect();
+            let body = format!(
+                r#"{{"type":"error","error":{{"type":"{secret}","message":"{secret}"}},"model":"{secret}"}}"#
+            );
+            reply::with_headers(status, &headers, body.as_bytes())
+        });
+        let answer = stage.post(ASK);
+        let stars = "*".repeat(stage.secret.value().len());
+        assert_eq!(answer.head.header("request-id"), Some(stars.as_str()));
+        assert_eq!(stage.row().1.upstream_request_id, Some(stars));
+    }
+}
+
+/// People paste a key into the wrong variable.
+#[test]
+fn pr_01_a_clients_own_key_in_another_place_is_not_kept() {
+    let stage = Stage::start(|_| {
+        reply::json(
+            404,
+            r#"{"type":"error","error":{"type":"not_found_error","message":"model: x"}}"#,
+        )
+    });
+    let own = stage.own.value();
+    let body = format!(r#"{{"model":"{own}","max_tokens":1,"messages":[]}}"#);
+    let headers = [JSON, ("x-claude-code-session-id", own)];
+    let answer = stage.ask("POST /v1/messages", &headers, body.as_bytes());
+    assert_eq!(answer.status(), 404);
+    let intent = stage.row().0.intent;
+    assert_eq!((intent.session, intent.model_asked), (None, None));
 }
 
 /// A stream of two events with the credential in the first, torn into pieces of `size`.
