@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use keyreeve_core::profile::BillingClass;
 use keyreeve_testkit::upstream::reply;
+use keyreeve_testkit::wire::Exchange;
 
 use crate::envelope::check_envelope;
 use crate::house::{At, HERE, House, Member, THERE, answer, from, patient};
-use crate::stage::{ASK, eventually};
+use crate::stage::{ASK, JSON, eventually};
 
 #[test]
 fn a_limit_is_left_for_another_profile_and_come_back_to() {
@@ -173,6 +174,33 @@ fn a_client_that_goes_away_in_a_wait_costs_nothing() {
     let rows = house.stage.rows();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].ended.clone().unwrap().cost.get(), 0);
+}
+
+#[test]
+fn ls_01_many_who_go_away_in_a_wait_leave_no_place_taken() {
+    let house = House::start(&[HERE], |who, before| match before {
+        0 => answer("limit 3", who),
+        _ => answer("ok", who),
+    });
+    let headers = [JSON, ("x-api-key", house.key.as_str())];
+    let request = house.stage.request("POST /v1/messages", &headers, ASK);
+    let open = || {
+        let mut exchange = house.stage.open();
+        exchange.write(&request);
+        exchange
+    };
+    let first = open();
+    assert!(eventually(|| !house.stage.all_is_ready()));
+    let others: Vec<_> = (0..200).map(|_| open()).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    first.reset();
+    others.into_iter().for_each(Exchange::reset);
+    // Whoever comes now waits for the limit alone, and not behind them.
+    let got = house.post();
+    assert_eq!((got.status(), from(&got)), (200, 0));
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(house.order(), [0, 0], "nobody asks for those who went");
+    assert_eq!(house.stage.rows().len(), 2);
 }
 
 #[test]

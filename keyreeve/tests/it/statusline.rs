@@ -1,9 +1,11 @@
 //! `statusline`: one line whatever is piped and however the store is, and windows that are kept where they may be.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use keyreeve_core::inert::inert;
 use keyreeve_core::limits::{Seen, Share, Subject};
 use keyreeve_os::world;
 use keyreeve_store::{Glance, Places};
@@ -260,6 +262,75 @@ fn whatever_is_piped_gives_one_quiet_line() {
         let told = piped(&case, &[], input).expect_code(0);
         assert_eq!(told.stdout, "plan · 5h not seen · week not seen\n");
         assert_eq!(told.stderr, "");
+    }
+}
+
+/// Escapes for a terminal, directions of text, line ends, and what is not seen.
+const EVIL: &str = "\u{1b}]52;c;eA==\u{7}\u{9b}31m\u{202e}\u{2066}\r\n\u{200b}";
+
+fn hostile_project(case: &Case, key: &Canary) -> PathBuf {
+    let project = case.home.user_home().join(format!("project {EVIL}"));
+    fs::create_dir_all(project.join(".claude")).unwrap();
+    let settings = serde_json::json!({
+        "apiKeyHelper": format!("echo {EVIL}"), "model": EVIL,
+        "env": {"ANTHROPIC_BASE_URL": format!("http://a{EVIL}@evil.test:1/{EVIL}"),
+            "ANTHROPIC_API_KEY": key.value(), "ANTHROPIC_CUSTOM_HEADERS": EVIL},
+    });
+    fs::write(project.join(".claude/settings.json"), settings.to_string()).unwrap();
+    symlink("/etc/shadow", project.join("transcript")).unwrap();
+    project
+}
+
+fn hostile_input(project: &Path, text: &str) -> String {
+    serde_json::json!({
+        "version": format!("2.1.329{text}"), "session_id": text, "cwd": format!("/{text}"),
+        "transcript_path": project.join("transcript"),
+        "model": {"id": text, "display_name": text}, "output_style": {"name": text},
+        "workspace": {"current_dir": project, "project_dir": project},
+        "cost": {"total_cost_usd": format!("{text}1"), "total_duration_ms": 1e308},
+        "rate_limits": {"five_hour": {"used_percentage": 1e300, "resets_at": i64::MAX},
+            "seven_day": {"used_percentage": -1, "resets_at": text}, text: {"used_percentage": 5}},
+    })
+    .to_string()
+}
+
+/// Every field of the input, the project's settings, the variables and the name of the directory are somebody else's.
+#[test]
+fn bi_08_nothing_that_acts_comes_out_of_a_line() {
+    let case = Case::new();
+    ends(case.run(&["store", "init"]), 0);
+    login(&case, ".claude");
+    // Not planted: it lies in the project on purpose.
+    let key = Canary::api_key("project");
+    let project = hostile_project(&case, &key);
+    let deep = format!(r#"{{"x":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    for input in [
+        hostile_input(&project, EVIL),
+        hostile_input(&project, ""),
+        deep,
+    ] {
+        for zone in [
+            ":/etc/shadow",
+            "../../../etc/passwd",
+            "/dev/zero",
+            EVIL,
+            "/proc/self/environ",
+        ] {
+            for format in [&[][..], &["--json"], &["--verbose"]] {
+                let mut command = statusline(&case, format);
+                command
+                    .current_dir(&project)
+                    .env("TZ", zone)
+                    .env("CLAUDE_PID", "1");
+                let told = case.home.run_with_input(&mut command, input.as_bytes());
+                let told = told.expect_code(0);
+                assert_eq!(told.stdout.lines().count(), 1, "{:?}", told.stdout);
+                for text in [told.stdout, told.stderr] {
+                    assert_eq!(inert(&text), text);
+                    assert!(!text.contains(key.value()));
+                }
+            }
+        }
     }
 }
 
