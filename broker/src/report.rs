@@ -11,6 +11,7 @@ use keyreeve_os::world;
 use keyreeve_store::{Ending, Operation, Outcome};
 
 use crate::row::OpenRow;
+use crate::view::ending;
 
 /// How an attempt went.
 #[derive(Clone, Debug)]
@@ -171,7 +172,7 @@ pub(crate) fn log(open: &OpenRow, row: &Outcome) {
         profile = open.parties.profile_name,
         status = row.status,
         verdict = row.verdict,
-        ending = ?row.ending,
+        ending = ending(row.ending),
         input = row.tokens.input,
         output = row.tokens.output,
         cache_read = row.tokens.cache_read,

@@ -15,7 +15,7 @@ use keyreeve_os::world;
 use keyreeve_store::{Changed, Known, Operation, Standings};
 use tokio::sync::oneshot;
 
-use crate::Broker;
+use crate::{Broker, view};
 
 /// An attempt, as standings see it.
 #[derive(Clone, Debug)]
@@ -266,7 +266,7 @@ impl Broker {
                 standing::step(before, &heard, now) != before
             })
             .filter_map(|scope| {
-                tracing::info!(?scope, verdict = verdict.code(), "standing");
+                log(&scope, &known, verdict);
                 self.change(scope, move |before| standing::step(before, &heard, now))
                     .ok()
             })
@@ -303,6 +303,23 @@ pub(crate) fn shown_a_plan(standings: &Standings, profile: ProfileId) -> bool {
     let standing = standings.of(&Scope::Credential(profile));
     let code = standing.why().map(|why| why.code);
     code == Some(Verdict::plan_behind_key().known())
+}
+
+/// The log event of a standing that an answer changes.
+fn log(scope: &Scope, known: &Known, verdict: Verdict) {
+    let (profile, organization) = match scope {
+        Scope::Credential(id) | Scope::CredentialClass(id, _) => (Some(*id), None),
+        Scope::Organization(named) | Scope::OrganizationClass(named, _) => (None, Some(named.id())),
+    };
+    let profile = profile.and_then(|id| known.policy.profile(id));
+    tracing::info!(
+        scope = view::scope_name(scope),
+        profile = profile.map(|profile| profile.name.as_str()),
+        organization,
+        class = view::scope_class(scope).map(tracing::field::display),
+        verdict = verdict.code(),
+        "standing",
+    );
 }
 
 /// What strikes a scope is told to it alone; what strikes none, such as a success, to all that the request stood under.

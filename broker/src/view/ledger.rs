@@ -338,7 +338,7 @@ fn operation(operation: Operation) -> &'static str {
     }
 }
 
-fn ending(ending: Ending) -> &'static str {
+pub(crate) fn ending(ending: Ending) -> &'static str {
     match ending {
         Ending::Done => "done",
         Ending::Incomplete => "incomplete",

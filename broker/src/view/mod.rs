@@ -29,11 +29,13 @@ pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, Sou
 pub use finding::{FindingView, FindingsView};
 pub use handed::CredentialView;
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
+pub(crate) use ledger::ending;
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use limits::{LimitView, LimitsView, ShownView, SubjectView, WhoseView};
 pub use onboard::OnboardView;
 pub use reading::{FixView, ProblemView, ReadingView};
 pub use standing::{ReasonView, StandingView};
+pub(crate) use standing::{scope_class, scope_name};
 pub use status::{
     PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusProfileView, StatusView,
     UnusableView,

@@ -60,8 +60,15 @@ impl StandingView {
             .iter()
             .filter(|(scope, _)| concerns(scope, profile.id, organization))
             .collect();
-        found.sort_by_key(|(scope, _)| (class(scope).map(ToString::to_string), name(scope)));
-        let of_all = found.iter().filter(|(scope, _)| class(scope).is_none());
+        found.sort_by_key(|(scope, _)| {
+            (
+                scope_class(scope).map(ToString::to_string),
+                scope_name(scope),
+            )
+        });
+        let of_all = found
+            .iter()
+            .filter(|(scope, _)| scope_class(scope).is_none());
         let readiness = standing::combine(of_all.map(|(_, found)| standing::readiness(found, now)));
         let until = match readiness {
             Readiness::Resting { at, .. } => Some(at.to_string()),
@@ -90,8 +97,8 @@ impl ReasonView {
             | Standing::Drained { .. } => None,
         };
         Self {
-            scope: name(scope),
-            class: class(scope).map(ToString::to_string),
+            scope: scope_name(scope),
+            class: scope_class(scope).map(ToString::to_string),
             state: state(standing::readiness(standing, now)),
             code: why.map(|why| why.code.name()),
             remedy: why.map(|why| why.code.remedy()),
@@ -120,14 +127,14 @@ fn concerns(scope: &Scope, profile: ProfileId, organization: Option<&Organizatio
     }
 }
 
-fn class(scope: &Scope) -> Option<&RequestClass> {
+pub(crate) fn scope_class(scope: &Scope) -> Option<&RequestClass> {
     match scope {
         Scope::Credential(_) | Scope::Organization(_) => None,
         Scope::CredentialClass(_, class) | Scope::OrganizationClass(_, class) => Some(class),
     }
 }
 
-fn name(scope: &Scope) -> &'static str {
+pub(crate) fn scope_name(scope: &Scope) -> &'static str {
     match scope {
         Scope::Credential(_) | Scope::CredentialClass(..) => "credential",
         Scope::Organization(_) | Scope::OrganizationClass(..) => "organization",
