@@ -105,12 +105,15 @@ impl CommandError {
         }
     }
 
-    /// Adds an error and all it was caused by.
+    /// Adds an error and all it was caused by; what only repeats the text before it is left out.
     #[must_use]
     pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            self.causes.push(error.to_string());
+            let text = error.to_string();
+            if *self.causes.last().unwrap_or(&self.message) != text {
+                self.causes.push(text);
+            }
             next = error.source();
         }
         self

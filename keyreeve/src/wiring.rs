@@ -80,6 +80,14 @@ impl World {
         Clock { now, zone }
     }
 
+    /// The same after something that took a while.
+    pub(crate) fn clock_now(&self) -> Clock {
+        Clock {
+            now: world::now(),
+            ..self.clock()
+        }
+    }
+
     /// Finds keyreeve's directories.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ pub struct WhoseView {
     pub config_dir: Option<String>,
     /// `metered`, `cloud`, `gateway` or `plan`.
     pub billing: &'static str,
+    /// Whether the profile leads to a simulated API, so that nobody is billed.
+    pub simulated: bool,
 }
 
 /// One limit as it was told last.
@@ -121,6 +123,7 @@ impl SubjectView {
             name: Some(profile.name.to_string()),
             config_dir: None,
             billing: profile.billing.name(),
+            simulated: profile.simulated,
         };
         Self::of(whose, seen, &subjects(profile), now)
     }
@@ -148,6 +151,7 @@ impl WhoseView {
             name: None,
             config_dir: None,
             billing: billed(subject, seen).name(),
+            simulated: false,
         };
         match subject {
             Subject::Profile(_) => None,

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use keyreeve_broker::view::{LimitView, LimitsView, SubjectView, WhoseView};
 use keyreeve_core::clock::Clock;
 
+use super::profile::billed;
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, from_home, roughly};
+use crate::output::{Align, Format, Table, from_home, roughly, when};
 use crate::wiring::World;
 
 pub(super) fn run(world: &World) -> Result<(), CommandError> {
@@ -21,7 +22,9 @@ pub(super) fn run(world: &World) -> Result<(), CommandError> {
     }
     if view.subjects.is_empty() {
         output.note("no limits were seen yet, and there is no profile");
-        output.hint("keyreeve profile add NAME");
+        output.hint(
+            "keyreeve profile add NAME; for your own plan: keyreeve statusline --print-settings",
+        );
         return Ok(());
     }
     let home = world.snapshot.home.as_deref();
@@ -41,9 +44,12 @@ fn table(subjects: &[SubjectView], clock: &Clock, home: Option<&str>) -> Table {
     for SubjectView { whose, limits, .. } in subjects {
         let name = from_home(&name(whose), home);
         let row = |cells: [String; 5]| {
-            [name.clone(), whose.billing.to_owned()]
-                .into_iter()
-                .chain(cells)
+            [
+                name.clone(),
+                billed(whose.billing, whose.simulated).to_owned(),
+            ]
+            .into_iter()
+            .chain(cells)
         };
         if limits.is_empty() {
             let nothing = ["not seen yet", "", "", "", ""];
@@ -123,14 +129,7 @@ fn amount(limit: &LimitView) -> String {
 }
 
 fn resets(limit: &LimitView, clock: &Clock) -> Option<String> {
-    let at = moment(limit.resets_at.as_deref()?)?;
-    let there = clock.shown(at);
-    let away = at.duration_since(clock.now);
-    Some(if away.is_positive() {
-        format!("{there} (in {})", roughly(away))
-    } else {
-        format!("{there} ({} ago)", roughly(-away))
-    })
+    Some(when(moment(limit.resets_at.as_deref()?)?, clock))
 }
 
 fn ago(at: Timestamp, clock: &Clock) -> String {
@@ -243,6 +242,7 @@ mod tests {
                 name: name.map(ToOwned::to_owned),
                 config_dir: config_dir.map(ToOwned::to_owned),
                 billing: "plan",
+                simulated: false,
             },
             seen_at: None,
             tightest: None,

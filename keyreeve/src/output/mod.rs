@@ -22,7 +22,9 @@ use keyreeve_os::world;
 use serde::Serialize;
 
 pub(crate) use table::{Align, Table};
-pub(crate) use words::{counted, from_home, roughly, to_the_day, to_the_minute, to_the_second};
+pub(crate) use words::{
+    counted, from_home, roughly, to_the_day, to_the_minute, to_the_second, when, when_text,
+};
 
 use paint::Paint;
 

@@ -1,6 +1,7 @@
 //! How people read a moment and a count. Machines get both exactly, by `--json`.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::clock::Clock;
 
 /// Shows a moment to the minute, such as `2026-11-21 04:46 UTC`.
 pub(crate) fn to_the_minute(rfc3339: &str) -> String {
@@ -34,6 +35,22 @@ pub(crate) fn roughly(length: SignedDuration) -> String {
         3_600..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+/// Shows a moment by a person's clock, and how far away it is: `15:00 (in 2 h)`, `11:59 (1 min ago)`.
+pub(crate) fn when(at: Timestamp, clock: &Clock) -> String {
+    let (there, away) = (clock.shown(at), at.duration_since(clock.now));
+    if away.is_positive() {
+        format!("{there} (in {})", roughly(away))
+    } else {
+        format!("{there} ({} ago)", roughly(-away))
+    }
+}
+
+/// The same for a moment as JSON has it.
+pub(crate) fn when_text(rfc3339: &str, clock: &Clock) -> String {
+    let at = rfc3339.parse();
+    at.map_or_else(|_| rfc3339.to_owned(), |at| when(at, clock))
 }
 
 /// Shows paths in the home directory as a person writes them: `~/.zshrc`.

@@ -19,7 +19,7 @@ use self::answer::Answer;
 use super::serve::signal;
 use super::{check, profile, usage};
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, to_the_minute};
+use crate::output::{Format, when};
 use crate::settings::{Ask, Prompt, USUAL_MODEL};
 use crate::wiring::{self, Owner, World, runtime};
 
@@ -66,7 +66,7 @@ async fn answered(
         body.to_string().into(),
     )
     .await
-    .map_err(not_begun)?;
+    .map_err(|error| not_begun(error, world))?;
     Answer::read(begun, world).await
 }
 
@@ -117,24 +117,23 @@ fn body(ask: &Ask, model: &str, prompt: &str) -> Value {
     body
 }
 
-fn not_begun(error: NotBegun) -> CommandError {
+fn not_begun(error: NotBegun, world: &World) -> CommandError {
     match error {
         NotBegun::Lease(error) => error.into(),
         NotBegun::Request(_) => CommandError::of(Exit::Failed, &error),
         NotBegun::NoAnswer {
             verdict,
             ref source,
-        } => refused(verdict).caused_by(source.as_ref()),
+        } => refused(verdict, world).caused_by(source.as_ref()),
     }
 }
 
 /// A question that got no whole good answer: in words, with what to do and where to read about it.
-fn refused(verdict: Verdict) -> CommandError {
+fn refused(verdict: Verdict, world: &World) -> CommandError {
     let exit = check::exit(verdict.health()).unwrap_or(Exit::Failed);
-    let until = verdict
-        .until()
-        .map(|at| format!(" until {}", to_the_minute(&at.to_string())))
-        .unwrap_or_default();
+    let until = verdict.until().map_or_else(String::new, |at| {
+        format!(" until {}", when(at, &world.clock_now()))
+    });
     let words = match verdict.health() {
         Health::NotForThis => "the request was refused",
         health => health.words(),
@@ -167,7 +166,8 @@ fn tell(
         None => Ok(()),
         Some((verdict, said)) => {
             let said = said.map(|said| inert_line(&said, LONGEST_SAID).into_owned());
-            Err(refused(verdict).because(said.map(|said| format!("the upstream says: {said}"))))
+            Err(refused(verdict, world)
+                .because(said.map(|said| format!("the upstream says: {said}"))))
         }
     }
 }

@@ -4,7 +4,7 @@ use keyreeve_broker::view::CheckedView;
 
 use super::super::usage::dollars;
 use crate::error::CommandError;
-use crate::output::to_the_minute;
+use crate::output::when_text;
 use crate::wiring::World;
 
 const PLAN: &str =
@@ -12,11 +12,9 @@ const PLAN: &str =
 
 /// Says how well a profile is, and what to do where it is not.
 pub(super) fn one(checked: &CheckedView, world: &World) -> Result<(), CommandError> {
-    let until = checked
-        .until
-        .as_deref()
-        .map(|at| format!(" until {}", to_the_minute(at)))
-        .unwrap_or_default();
+    let until = checked.until.as_deref().map_or_else(String::new, |at| {
+        format!(" until {}", when_text(at, &world.clock_now()))
+    });
     world
         .output
         .headline(&format!("{}: {}{until}", checked.profile, checked.words))?;

@@ -30,7 +30,7 @@ pub(super) fn list(world: &World) -> Result<(), CommandError> {
         world.output.hint("keyreeve profile add NAME");
         return Ok(());
     }
-    world.output.table(&table(&view.profiles))?;
+    world.output.table(&table(&view.profiles, &world.clock()))?;
     warn_of_ends(known.policy.profiles(), world);
     Ok(())
 }
@@ -68,7 +68,7 @@ fn soon(at: Timestamp, now: Timestamp) -> Option<String> {
 }
 
 /// The profiles as columns.
-fn table(profiles: &[ProfileView]) -> Table {
+fn table(profiles: &[ProfileView], clock: &Clock) -> Table {
     let columns = ["profile", "secret", "sent to", "as", "billed", "standing"]
         .map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);
@@ -79,8 +79,8 @@ fn table(profiles: &[ProfileView]) -> Table {
             secret(profile),
             profile.base_url.clone(),
             profile.auth.to_owned(),
-            billed(profile).to_owned(),
-            standing::state(&profile.standing),
+            billed(profile.billing, profile.simulated).to_owned(),
+            standing::state(&profile.standing, clock),
         ]);
     }
     table
@@ -97,12 +97,12 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
     if world.output.format() == Format::Json {
         return Ok(world.output.document(&shown)?);
     }
-    let view = shown.profile;
+    let (view, clock) = (shown.profile, world.clock());
     let mut lines = vec![
         ("secret", secret(&view)),
         ("sent to", view.base_url.clone()),
         ("as", view.auth.to_owned()),
-        ("billed", billed(&view).to_owned()),
+        ("billed", billed(view.billing, view.simulated).to_owned()),
         ("provenance", view.provenance.to_owned()),
         ("raw secret", handed(&view).to_owned()),
         ("added", to_the_minute(&view.created_at)),
@@ -117,11 +117,11 @@ pub(super) fn one(name: &Name, world: &World) -> Result<(), CommandError> {
             .as_deref()
             .map(|at| ("rotated", to_the_minute(at))),
     );
-    lines.push(("standing", standing::state(&view.standing)));
+    lines.push(("standing", standing::state(&view.standing, &clock)));
     for reason in &view.standing.reasons {
-        lines.extend(standing::reason(reason));
+        lines.extend(standing::reason(reason, &view.name, &clock));
     }
-    lines.extend(limits(&shown.limits, &world.clock()));
+    lines.extend(limits(&shown.limits, &clock));
     let mark = if view.default { " (default)" } else { "" };
     world.output.headline(&format!("{}{mark}", view.name))?;
     for (what, value) in lines {
@@ -198,11 +198,11 @@ fn handed(profile: &ProfileView) -> &'static str {
 }
 
 /// Who is billed for a profile's requests.
-pub(in crate::commands) fn billed(profile: &ProfileView) -> &'static str {
-    if profile.simulated {
+pub(in crate::commands) fn billed(class: &'static str, simulated: bool) -> &'static str {
+    if simulated {
         "nobody (simulated)"
     } else {
-        profile.billing
+        class
     }
 }
 

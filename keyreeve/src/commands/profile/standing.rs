@@ -8,8 +8,9 @@ use keyreeve_store::{Known, Store};
 
 use super::{find, show};
 use crate::error::CommandError;
-use crate::output::{to_the_minute, to_the_second};
+use crate::output::{when, when_text};
 use crate::wiring::World;
+use keyreeve_core::clock::Clock;
 
 pub(super) fn act(name: &Name, act: Act, world: &World) -> Result<(), CommandError> {
     let store = world.store()?;
@@ -18,7 +19,7 @@ pub(super) fn act(name: &Name, act: Act, world: &World) -> Result<(), CommandErr
     match act {
         Act::Wake => wake(profile, &store, &known, world)?,
         Act::Rest { until } => {
-            let until = to_the_second(&until.to_string());
+            let until = when(until, &world.clock());
             match change(profile, act, &store)? {
                 Standing::Drained { .. } => drained(name, world),
                 _ => world
@@ -34,10 +35,9 @@ pub(super) fn act(name: &Name, act: Act, world: &World) -> Result<(), CommandErr
         }
         Act::Enable => match change(profile, act, &store)? {
             Standing::Ready => world.output.note(&format!("profile `{name}` is in use")),
-            Standing::Resting(_)
-            | Standing::Blocked { .. }
-            | Standing::Dead { .. }
-            | Standing::Drained { .. } => still(name, world),
+            Standing::Resting(_) | Standing::Drained { .. } => still(name, "rests", world),
+            Standing::Blocked { .. } => still(name, "is blocked", world),
+            Standing::Dead { .. } => still(name, "is dead", world),
         },
     }
     show::changed(name, &store, world)
@@ -50,10 +50,9 @@ fn change(profile: &Profile, act: Act, store: &Store) -> Result<Standing, Comman
     Ok(changed.after)
 }
 
-fn still(name: &Name, world: &World) {
-    world
-        .output
-        .note(&format!("profile `{name}` was not drained; it still rests"));
+fn still(name: &Name, what: &str, world: &World) {
+    let note = format!("profile `{name}` was not drained; it still {what}");
+    world.output.note(&note);
     world.output.hint(&format!("keyreeve profile wake {name}"));
 }
 
@@ -108,60 +107,161 @@ fn wake(
     Ok(())
 }
 
-/// How a profile stands, in a few words.
-pub(in crate::commands) fn state(standing: &StandingView) -> String {
-    let because = standing
-        .reasons
-        .iter()
+/// How a profile stands, in a few words; then where requests of some classes alone may not go.
+pub(in crate::commands) fn state(standing: &StandingView, clock: &Clock) -> String {
+    let until = |at: &Option<String>| {
+        let at = at.as_deref();
+        at.map_or_else(String::new, |at| format!(" until {}", when_text(at, clock)))
+    };
+    let because = |reason: &ReasonView| {
+        let code = reason.code;
+        code.map_or_else(String::new, |code| format!(" ({code})"))
+    };
+    let mut whole = standing.reasons.iter();
+    let whole = whole
         .find(|reason| reason.class.is_none() && reason.state == standing.state)
-        .and_then(|reason| reason.code)
-        .map_or_else(String::new, |code| format!(" ({code})"));
-    let until = standing
-        .until
-        .as_deref()
-        .map_or_else(String::new, |at| format!(" until {}", to_the_minute(at)));
-    let some = standing
-        .reasons
-        .iter()
-        .any(|reason| reason.class.is_some() && reason.state != "ready");
-    let some = if some { ", but not for all models" } else { "" };
-    format!("{}{until}{because}{some}", standing.state)
+        .map_or_else(String::new, because);
+    let told = format!("{}{whole}{}", standing.state, until(&standing.until));
+    let of_class = |reason: &ReasonView| {
+        let class = reason
+            .class
+            .as_deref()
+            .filter(|_| reason.state != "ready")?;
+        let (because, until) = (because(reason), until(&reason.until));
+        Some(format!("{} for {class}{because}{until}", reason.state))
+    };
+    let of_classes: Vec<String> = standing.reasons.iter().filter_map(of_class).collect();
+    if of_classes.is_empty() {
+        told
+    } else {
+        format!("{told}, but {}", of_classes.join(", "))
+    }
 }
 
 /// Why, line by line.
-pub(super) fn reason(reason: &ReasonView) -> Vec<(&'static str, String)> {
+pub(super) fn reason(
+    reason: &ReasonView,
+    name: &str,
+    clock: &Clock,
+) -> Vec<(&'static str, String)> {
     let whose = match &reason.class {
         Some(class) => format!("the {} for {class}", reason.scope),
         None => format!("the {}", reason.scope),
     };
-    let why = reason.code.unwrap_or("a person");
-    let mut lines = vec![
+    let since = when_text(&reason.since, clock);
+    let why = reason.code.unwrap_or("a person said so");
+    let why = match reason.evidence {
+        Some(evidence) => format!("{why}, by the answer's {evidence}"),
+        None => why.to_owned(),
+    };
+    let until = reason.until.as_deref().map(|at| {
+        let by = reason.time_source.unwrap_or_default();
+        format!("{}, by the {by}", when_text(at, clock))
+    });
+    let probe = reason.next_probe.as_deref().map(|at| when_text(at, clock));
+    let remedy = match (reason.remedy, reason.state) {
+        (Some(remedy), _) => Some(remedy.to_owned()),
+        (None, "drained") => Some(format!("`keyreeve profile enable {name}`")),
+        (None, "ready") => None,
+        (None, _) => Some(format!("`keyreeve profile wake {name}`")),
+    };
+    [
         (
             "  whose",
-            format!(
-                "{whose} is {}, since {}",
-                reason.state,
-                to_the_second(&reason.since)
+            Some(format!("{whose} is {}, since {since}", reason.state)),
+        ),
+        ("  why", Some(why)),
+        ("  until", until),
+        ("  next probe", probe),
+        ("  remedy", remedy),
+    ]
+    .into_iter()
+    .filter_map(|(what, told)| Some((what, told?)))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    fn waits(state: &'static str, class: Option<&str>, code: &'static str) -> ReasonView {
+        ReasonView {
+            scope: "credential",
+            class: class.map(ToOwned::to_owned),
+            state,
+            code: Some(code),
+            remedy: None,
+            evidence: None,
+            since: "2026-11-20T11:59:50Z".to_owned(),
+            until: (state == "resting").then(|| "2026-11-20T12:00:03Z".to_owned()),
+            time_source: None,
+            next_probe: None,
+            failures: None,
+        }
+    }
+
+    #[test]
+    fn a_standing_is_told_with_its_reason_and_its_end_by_the_persons_clock() {
+        let clock = Clock {
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            zone: TimeZone::posix("CET-1").unwrap(),
+        };
+        let limit = |class| waits("resting", class, "minute_limit");
+        for (state, reasons, told) in [
+            ("ready", vec![], "ready"),
+            (
+                "resting",
+                vec![limit(None)],
+                "resting (minute_limit) until 13:00 (in 3 s)",
             ),
-        ),
-        (
-            "  why",
-            match reason.evidence {
-                Some(evidence) => format!("{why}, by the answer's {evidence}"),
-                None => why.to_owned(),
-            },
-        ),
-    ];
-    lines.extend(reason.until.as_deref().map(|at| {
-        let by = reason.time_source.unwrap_or_default();
-        ("  until", format!("{}, by the {by}", to_the_second(at)))
-    }));
-    lines.extend(
-        reason
-            .next_probe
-            .as_deref()
-            .map(|at| ("  next probe", to_the_second(at))),
-    );
-    lines.extend(reason.remedy.map(|remedy| ("  remedy", remedy.to_owned())));
-    lines
+            (
+                "dead",
+                vec![waits("dead", None, "invalid_key")],
+                "dead (invalid_key)",
+            ),
+            (
+                "ready",
+                vec![limit(Some("opus-5")), limit(Some("haiku-4"))],
+                "ready, but resting for opus-5 (minute_limit) until 13:00 (in 3 s), \
+                 resting for haiku-4 (minute_limit) until 13:00 (in 3 s)",
+            ),
+            (
+                "ready",
+                vec![waits("ready", Some("opus-5"), "minute_limit")],
+                "ready",
+            ),
+        ] {
+            let standing = StandingView {
+                state,
+                until: limit(None).until.filter(|_| state == "resting"),
+                organization: None,
+                reasons,
+            };
+            assert_eq!(super::state(&standing, &clock), told);
+        }
+    }
+
+    #[test]
+    fn what_a_person_did_is_taken_back_by_a_command_that_is_named() {
+        let clock = Clock {
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            zone: TimeZone::UTC,
+        };
+        for (state, command) in [
+            ("drained", Some("`keyreeve profile enable work`")),
+            ("resting", Some("`keyreeve profile wake work`")),
+            ("ready", None),
+        ] {
+            let by_hand = ReasonView {
+                code: None,
+                ..waits(state, None, "")
+            };
+            let lines = reason(&by_hand, "work", &clock);
+            let remedy = lines.iter().find(|(what, _)| *what == "  remedy");
+            assert_eq!(remedy.map(|(_, told)| told.as_str()), command);
+            assert!(lines.contains(&("  why", "a person said so".to_owned())));
+        }
+    }
 }

@@ -66,7 +66,7 @@ pub(super) fn run(status: &Status, world: &World) -> Result<(), CommandError> {
     }
     match &status.exit {
         ExitTells::Said => Ok(()),
-        ExitTells::Payable(_) => payable::judge(&said),
+        ExitTells::Payable(_) => payable::judge(&said, &world.clock()),
     }
 }
 

@@ -10,12 +10,13 @@ use super::super::profile::standing;
 use super::Said;
 use crate::error::{CommandError, Exit};
 use crate::output::from_home;
+use keyreeve_core::clock::Clock;
 
 /// Ends well where the next request has a credential that may be good, and who is meant pays.
 ///
 /// # Errors
 /// Exit 4 where there is no credential or a dead one; exit 5 where it rests; exit 8 where not who was meant would pay.
-pub(super) fn judge(said: &Said) -> Result<(), CommandError> {
+pub(super) fn judge(said: &Said, clock: &Clock) -> Result<(), CommandError> {
     let home = said.snapshot.home.as_deref();
     let told = |exit, text: &str| CommandError::new(exit, from_home(text, home));
     if said.resolution.payer.class == PayerClass::Nobody {
@@ -28,7 +29,7 @@ pub(super) fn judge(said: &Said) -> Result<(), CommandError> {
     if let Some(problem) = own_profile_is_unusable(said) {
         return Err(told(Exit::Credential, &problem));
     }
-    if let Some(closed) = own_profile_rests(said) {
+    if let Some(closed) = own_profile_rests(said, clock) {
         return Err(closed);
     }
     match &said.expected {
@@ -70,7 +71,7 @@ fn is_keyreeve(said: &Said) -> bool {
     }
 }
 
-fn own_profile_rests(said: &Said) -> Option<CommandError> {
+fn own_profile_rests(said: &Said, clock: &Clock) -> Option<CommandError> {
     let standing = said.own_standing.as_ref().filter(|_| is_keyreeve(said))?;
     let exit = match standing.state {
         "ready" | "probing" => return None,
@@ -78,7 +79,11 @@ fn own_profile_rests(said: &Said) -> Option<CommandError> {
         _ => Exit::NotNow,
     };
     let profile = said.snapshot.own_profile()?;
-    let text = format!("profile {} is {}", profile.name, standing::state(standing));
+    let text = format!(
+        "profile {} is {}",
+        profile.name,
+        standing::state(standing, clock)
+    );
     Some(CommandError::new(exit, text).hint(format!("keyreeve profile show {}", profile.name)))
 }
 
