@@ -147,13 +147,20 @@ fn syntax(text: &str, error: &toml::de::Error) -> Problem {
     )
 }
 
-/// What was found and what belongs there; a person's word for a struct is a table.
+/// What was found and what belongs there, in a person's words.
 fn wrong_type(error: &toml::de::Error) -> String {
-    let message = match error.message().split_once("expected struct ") {
-        Some((found, _)) => format!("{found}expected a table"),
-        None => error.message().to_owned(),
-    };
-    without_keys(message)
+    let words = [
+        ("expected struct ", "a table"),
+        ("expected a map", "a table"),
+        ("expected u64", "a whole number from 0"),
+        ("expected a boolean", "true or false"),
+    ];
+    let message = error.message();
+    let told = words.iter().find_map(|(rust, person)| {
+        let (found, _) = message.split_once(rust)?;
+        Some(format!("{found}expected {person}"))
+    });
+    without_keys(told.unwrap_or_else(|| message.to_owned()))
 }
 
 /// The keys that lead to a value; one in a list has those of the list.
@@ -263,7 +270,7 @@ mod tests {
                 "`serve.allowed_host`: there is no such setting; did you mean `allowed_hosts`?",
                 "`sreve`: there is no such setting; did you mean `serve`?",
                 "`log.level`: invalid type: sequence, expected a string",
-                "`serve.body_budget_mib`: invalid type: string \"x\", expected u64",
+                "`serve.body_budget_mib`: invalid type: string \"x\", expected a whole number from 0",
                 "`serve.listen`: invalid type: integer `5`, expected a string",
             ]
         );

@@ -21,8 +21,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::token::looks_like_a_key;
 use keyreeve_os::{process, world};
@@ -41,9 +41,9 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(refused) => return Output::plain().end(Err(refused)),
     };
-    let args = match Args::try_parse_from(arguments) {
+    let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
-        Err(told) => return Output::plain().end(tell(&told)),
+        Err(told) => return Output::plain().end(tell(&told, &help(&arguments))),
     };
     let output = Arc::new(Output::new(&args.global, &snapshot.environment));
     if !output.colors_talk() {
@@ -91,27 +91,40 @@ fn arguments() -> Result<Vec<OsString>, CommandError> {
 }
 
 /// What clap has to say: help and version are data, all else is a mistake in the command line.
-fn tell(told: &clap::Error) -> Result<(), CommandError> {
+fn tell(told: &clap::Error, help: &str) -> Result<(), CommandError> {
     let text = told.render().to_string();
     match told.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Output::plain().data(&text)?),
         _ => {
             let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            let message = lines
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ")
-                .to_owned();
+            let message = lines.next().unwrap_or_default();
+            let message = message.trim_start_matches("error: ").to_owned();
             let (tips, rest): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("tip: "));
-            let causes = rest
-                .into_iter()
-                .filter(|line| !line.starts_with("For more information"));
-            let error =
-                CommandError::new(Exit::Usage, message).because(causes.map(ToOwned::to_owned));
-            let hint = tips
-                .first()
-                .map_or("keyreeve --help", |tip| tip.trim_start_matches("tip: "));
+            let causes = rest.into_iter().filter(|line| {
+                !line.starts_with("For more information") && !line.starts_with("Usage: ")
+            });
+            let causes = causes.map(|line| line.trim_matches(['[', ']']).to_owned());
+            let error = CommandError::new(Exit::Usage, message).because(causes);
+            let tip = tips.first();
+            let hint = tip.map_or(help, |tip| tip.trim_start_matches("tip: "));
             Err(error.hint(hint))
         }
     }
+}
+
+/// What tells more of the command that was typed: `keyreeve key add --help`.
+fn help(arguments: &[OsString]) -> String {
+    let mut command = Args::command();
+    let mut path = command.get_name().to_owned();
+    for argument in arguments.iter().skip(1).map(|word| word.to_string_lossy()) {
+        let Some(found) = command.find_subcommand(&*argument) else {
+            if argument.starts_with('-') {
+                continue;
+            }
+            break;
+        };
+        path = format!("{path} {}", found.get_name());
+        command = found.clone();
+    }
+    format!("{path} --help")
 }

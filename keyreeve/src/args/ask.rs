@@ -6,9 +6,10 @@ use keyreeve_core::profile::Name;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  keyreeve check\n  keyreeve check work home\n  keyreeve check --all --json\n\n\
-    Each question is recorded (`keyreeve attempts`) and costs what one token costs. A plan login is asked only by the\n\
-    genuine `claude`.\n\n\
-    Exit code: the highest of all profiles': 0 works, 4 bad credential, 5 valid but not usable now, 6 upstream or network"
+    Each question is recorded (`keyreeve attempts`) and costs what one token costs. A plan login is asked \
+    only by the genuine `claude`.\n\n\
+    Exit code: the highest of all profiles': 0 works, 4 bad credential, 5 valid but not usable now, \
+    6 upstream or network"
 )]
 pub(crate) struct Check {
     /// Which profiles; without any, the default one

@@ -56,7 +56,7 @@ pub(crate) struct AddKey {
     #[arg(long, value_enum, hide_possible_values = true, value_name = "CLASS")]
     pub(crate) may_spend: Vec<Class>,
     /// Give it no profile: it only says who asks where a client's own credential passes through
-    #[arg(long, conflicts_with_all = ["profiles", "like"])]
+    #[arg(long, conflicts_with_all = ["profiles", "like", "strategy", "may_spend", "cache_ttl"])]
     pub(crate) pass_through: bool,
     /// A model it may ask for, with * and ? [default: any]
     #[arg(long = "model", short, value_name = "GLOB")]
@@ -88,6 +88,7 @@ pub(crate) enum Class {
     /// Another gateway's operator.
     Gateway,
     /// A person's subscription: refused, with the reason.
+    #[value(hide = true)]
     Plan,
 }
 

@@ -46,7 +46,7 @@ fn table(attempts: &[AttemptView]) -> Table {
             row.status
                 .map(|status| status.to_string())
                 .unwrap_or_default(),
-            row.ending.to_owned(),
+            ending(row),
             row.tokens.total().to_string(),
             usd(row),
             row.duration_ms.map(|ms| ms.to_string()).unwrap_or_default(),
@@ -60,6 +60,14 @@ fn why(row: &AttemptView) -> String {
     match row.number {
         1 => row.reason.to_owned(),
         number => format!("{} ({number})", row.reason),
+    }
+}
+
+/// How it ended, and what the answer meant where it was not simply good.
+fn ending(row: &AttemptView) -> String {
+    match row.verdict.as_deref() {
+        None | Some("ok") => row.ending.to_owned(),
+        Some(verdict) => format!("{} ({verdict})", row.ending),
     }
 }
 

@@ -118,8 +118,10 @@ fn model<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandE
     if !key.profiles.is_empty() {
         return Ok(key);
     }
-    let why = format!("key `{name}` has no profile left that another could have");
-    Err(CommandError::new(Exit::Failed, why).hint("keyreeve key add NAME --profile PROFILE"))
+    let why = format!("key `{name}` has no profile that another could have");
+    Err(CommandError::new(Exit::Failed, why)
+        .because(["a key for pass-through alone needs none".to_owned()])
+        .hint("keyreeve key add NAME --profile PROFILE, or keyreeve key add NAME --pass-through"))
 }
 
 fn spend(name: &Name, classes: &[BillingClass], world: &World) -> Result<(), CommandError> {
@@ -260,9 +262,13 @@ pub(super) fn hand_over(
     world
         .output
         .note(&format!("this is key `{name}`; it is not shown again"));
+    let client = match key.profiles.as_slice() {
+        [] => "pass-through",
+        _ => "claude-code",
+    };
     world
         .output
-        .hint(&format!("keyreeve connect claude-code --key {name}"));
+        .hint(&format!("keyreeve connect {client} --key {name}"));
     Ok(())
 }
 

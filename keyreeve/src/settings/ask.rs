@@ -96,6 +96,7 @@ fn model(word: String) -> Result<String, Vec<Problem>> {
     if !word.is_empty() && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_graphic()) {
         Ok(word)
     } else {
-        Err(vec![Problem::of_flag("--model", "is no model's name")])
+        let why = format!("`{word}` is no model's name");
+        Err(vec![Problem::of_flag("--model", why)])
     }
 }

@@ -168,6 +168,11 @@ fn rest(typed: &str, now: Timestamp) -> Result<Act, Vec<Problem>> {
         let text = "a profile rests for 32 days at the most: `keyreeve profile drain NAME` leaves it out for good";
         return Err(wrong(text.to_owned()));
     }
+    if span.is_zero() {
+        let text =
+            "a profile rests for a second at the least: `keyreeve profile wake NAME` ends its rest";
+        return Err(wrong(text.to_owned()));
+    }
     let until = now.checked_add(span);
     let until = until.map_err(|_| wrong(format!("`{typed}` is too far away")))?;
     Ok(Act::Rest { until })

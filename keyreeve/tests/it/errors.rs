@@ -40,6 +40,21 @@ fn the_command_line_is_wrong() {
         &case,
         &case.run(&["serve", "--listen", "0.0.0.0:1"]),
     );
+    let payer = [
+        "key",
+        "add",
+        "x",
+        "--profile",
+        "work",
+        "--may-spend",
+        "cash",
+    ];
+    check("usage_nobody_to_bill", &case, &case.run(&payer));
+    let choosing = ["key", "add", "x", "--pass-through", "--strategy", "spread"];
+    check("usage_no_profile_to_choose", &case, &case.run(&choosing));
+    check("usage_no_name", &case, &case.run(&["profile", "wake"]));
+    let rest = ["profile", "rest", "work", "--for", "0s"];
+    check("usage_no_rest", &case, &case.run(&rest));
 }
 
 #[test]

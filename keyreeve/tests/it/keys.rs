@@ -25,6 +25,32 @@ fn a_key_lives_and_dies() {
         &case,
         &case.run(&["key", "rotate", "laptop"]),
     );
+    check(
+        "connect_revoked",
+        &case,
+        &case.run(&["connect", "curl", "--key", "laptop"]),
+    );
+}
+
+#[test]
+fn a_key_for_pass_through_alone_leads_there() {
+    let case = Case::new();
+    for (name, arguments) in [
+        (
+            "key_add_pass_through",
+            &["key", "add", "own-login", "--pass-through"][..],
+        ),
+        (
+            "connect_without_profile",
+            &["connect", "curl", "--key", "own-login"],
+        ),
+        (
+            "key_add_like_pass_through",
+            &["key", "add", "x", "--like", "own-login"],
+        ),
+    ] {
+        check(name, &case, &case.run(arguments));
+    }
 }
 
 /// A case with profiles `work` and `spare`, and key `laptop` for both.

@@ -18,7 +18,7 @@ use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::places::Places;
 use crate::running::{self, Running};
-use crate::settings::{self, Given, Settings};
+use crate::settings::{self, Connectable, Given, Settings};
 use crate::wiring::World;
 
 #[derive(Serialize)]
@@ -34,7 +34,7 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
     let settings = world.settings(&places)?;
     let store = crate::wiring::store(&places, &settings)?;
     let policy = store.policy()?;
-    let key = key::find(&policy, &connect.key)?;
+    let key = key::usable(key::find(&policy, &connect.key)?)?;
     let given = connect
         .given
         .map(|from| given(from, connect, world))
@@ -53,6 +53,15 @@ pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), Comm
             variable: crate::variables::KEY,
             settings: &snippet.with_variable(),
         })?,
+    }
+    if key.profiles.is_empty() && connect.client != Connectable::PassThrough {
+        let name = &connect.key;
+        world.output.note(&format!(
+            "key `{name}` has no profile: it serves pass-through and nothing else"
+        ));
+        world
+            .output
+            .hint(&format!("keyreeve connect pass-through --key {name}"));
     }
     if given.is_none() {
         let (variable, name) = (crate::variables::KEY, &connect.key);

@@ -20,6 +20,7 @@ use self::announce::Ready;
 use self::demo::Demo;
 use self::runtime_file::RuntimeFile;
 use crate::error::{CommandError, Exit};
+use crate::output::counted;
 use crate::places::Places;
 use crate::settings::{Passing, Serve, Settings};
 use crate::wiring::{self, World, runtime};
@@ -40,8 +41,9 @@ pub(super) fn run(serve: Serve, world: World) -> Result<(), CommandError> {
     wiring::log(settings.log.value, &world.output);
     let unknown = store.close_open_intents(world::now())?;
     if unknown > 0 {
+        let cut = counted(usize::try_from(unknown).unwrap_or(usize::MAX), "attempt");
         world.output.note(&format!(
-            "{unknown} attempts were cut off by a crash: they are closed at their reserved cost"
+            "{cut} cut off by a crash: closed at the reserved cost"
         ));
     }
     let daemon = Daemon {
