@@ -1,8 +1,8 @@
 //! Answers that did not help the client, kept whole until it is known whether another attempt does.
 //!
 //! Invariants: what the client gets in the end is an upstream's own answer, byte for byte, wherever this request had one;
-//! only a key that is no longer allowed is told so instead; the end of an answer that is not given is not waited for longer
-//! than [`ERROR_TIME`].
+//! only a key that is no longer allowed is told so instead. Whose profiles were not asked is told in a header beside it.
+//! The end of an answer that is not given is not waited for longer than [`ERROR_TIME`].
 
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ use keyreeve_core::verdict::{Effect, LONGEST_BODY, Verdict};
 use tokio::time::timeout;
 
 use crate::beginning::ERROR_TIME;
-use crate::error::Refusal;
+use crate::error::{Refusal, left_out};
 
 /// The answers of one request so far, in order.
 #[derive(Default)]
@@ -50,7 +50,14 @@ impl Refused {
     pub(crate) fn instead_of(self, none: LeaseError) -> Result<Response, Refusal> {
         match none {
             LeaseError::NotAllowed(_) => Err(none.into()),
-            LeaseError::NoProfile(_) => self.best().unwrap_or_else(|| Err(none.into())),
+            LeaseError::NoProfile(ref nobody) => match (self.best(), left_out(nobody)) {
+                (None, _) => Err(none.into()),
+                (Some(Ok(mut answer)), Some(classes)) => {
+                    answer.headers_mut().insert("x-keyreeve-left-out", classes);
+                    Ok(answer)
+                }
+                (Some(best), _) => best,
+            },
             LeaseError::Source { .. }
             | LeaseError::Refused { .. }
             | LeaseError::ShownPlan { .. }

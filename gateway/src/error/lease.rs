@@ -3,6 +3,7 @@
 //! Invariants: a time that is told is the time at which the soonest profile may be asked again; what only a person can
 //! mend names the profile and the command, and is no 429, which clients would wait out.
 
+use axum::http::HeaderValue;
 use jiff::Timestamp;
 use keyreeve_broker::{LeaseError, NotAllowed};
 use keyreeve_core::profile::Profile;
@@ -140,6 +141,22 @@ fn mending(profile: &Profile, why: Closed) -> String {
         ),
         Closed::Drained => format!("{name} is drained: `keyreeve profile enable {name}`"),
     }
+}
+
+/// Who was not asked, as a header beside an upstream's own answer: `gateway (keyreeve key spend laptop gateway)`.
+pub(crate) fn left_out(none: &NoProfile) -> Option<HeaderValue> {
+    let LeftOut { key, classes } = match none {
+        NoProfile::Resting { left_out, .. }
+        | NoProfile::Closed { left_out, .. }
+        | NoProfile::OnlyOthersMoney { left_out } => left_out,
+        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins | NoProfile::AllTried => return None,
+    };
+    if classes.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+    let (listed, typed) = (names.join(", "), names.join(" "));
+    HeaderValue::from_str(&format!("{listed} (keyreeve key spend {key} {typed})")).ok()
 }
 
 /// Says which profiles were not asked, and how they may be: a key never crosses from one payer to another by itself.

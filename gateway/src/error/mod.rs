@@ -17,6 +17,7 @@ use keyreeve_os::world;
 use keyreeve_store::RequestId;
 use serde::Serialize;
 
+pub(crate) use self::lease::left_out;
 use crate::forward::Failed;
 use crate::own::json;
 use crate::pass_through::NotPassed;

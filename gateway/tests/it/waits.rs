@@ -56,6 +56,8 @@ fn another_payer_is_left_out_and_told_unless_the_key_may_spend_that() {
         (429, 0),
         "the upstream's own"
     );
+    let told = Some("metered (keyreeve key spend all metered)");
+    assert_eq!(first.head.header("x-keyreeve-left-out"), told);
     let text = check_envelope(&house.post(), 429, "rate_limit_error");
     for part in [
         "minute_limit",
