@@ -373,8 +373,8 @@ fn co_200_helpers_in_waves_all_get_a_key() {
     let serving = Serving::with_sandbox(&case);
     let mut keys = Vec::new();
     // In waves: all at once is a matter of the machine, and is measured by `cargo xtask bench helper`.
-    for _ in 0..5 {
-        let asking: Vec<_> = (0..40)
+    for _ in 0..10 {
+        let asking: Vec<_> = (0..20)
             .map(|_| case.home.spawn(&mut case.command(&HELPER)))
             .collect();
         let wave = asking.into_iter();
