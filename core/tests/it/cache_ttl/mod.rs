@@ -53,7 +53,7 @@ fn bi_07_what_parsers_read_in_several_ways_is_not_rewritten() {
     let marker = r#""cache_control":{"type":"ephemeral"}"#;
     for odd in [
         r#""\ud800":1,@"#,
-        r#"@,@"#,
+        "@,@",
         r#"@,"cache_contro\u006c":{"type":"ephemeral"}"#,
         r#""cache_control":{"type":"ephemeral","type":"ephemeral"}"#,
         r#""cache_control":{"type":"ephemeral","ttl":"5m","tt\u006c":"1h"}"#,
