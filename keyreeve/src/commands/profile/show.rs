@@ -30,7 +30,8 @@ pub(super) fn list(world: &World) -> Result<(), CommandError> {
         world.output.hint("keyreeve profile add NAME");
         return Ok(());
     }
-    world.output.table(&table(&view.profiles, &world.clock()))?;
+    world.output.table(&table(&view.profiles))?;
+    standing::tell_others(&view.profiles, world)?;
     warn_of_ends(known.policy.profiles(), world);
     Ok(())
 }
@@ -68,7 +69,7 @@ fn soon(at: Timestamp, now: Timestamp) -> Option<String> {
 }
 
 /// The profiles as columns.
-fn table(profiles: &[ProfileView], clock: &Clock) -> Table {
+fn table(profiles: &[ProfileView]) -> Table {
     let columns = ["profile", "secret", "sent to", "as", "billed", "standing"]
         .map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);
@@ -80,7 +81,7 @@ fn table(profiles: &[ProfileView], clock: &Clock) -> Table {
             profile.base_url.clone(),
             profile.auth.to_owned(),
             billed(profile.billing, profile.simulated).to_owned(),
-            standing::state(&profile.standing, clock),
+            standing::word(&profile.standing),
         ]);
     }
     table

@@ -1,6 +1,6 @@
 //! `profile wake`, `rest`, `drain`, `enable`; and how a standing is told.
 
-use keyreeve_broker::view::{ReasonView, StandingView};
+use keyreeve_broker::view::{ProfileView, ReasonView, StandingView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::standing::{self, Act, Scope, Standing};
 use keyreeve_os::world::now;
@@ -107,6 +107,29 @@ fn wake(
     Ok(())
 }
 
+/// How a profile stands, in a word that fits into a column.
+pub(in crate::commands) fn word(standing: &StandingView) -> String {
+    let waits = |reason: &ReasonView| reason.class.is_some() && reason.state != "ready";
+    let in_part = standing.state == "ready" && standing.reasons.iter().any(waits);
+    let more = if in_part { ", in part" } else { "" };
+    format!("{}{more}", standing.state)
+}
+
+/// Says of each profile why it is not simply ready, and until when, where there is more to say than the word. A line of its own is never cut to a terminal's width.
+pub(in crate::commands) fn tell_others<'a>(
+    profiles: impl IntoIterator<Item = &'a ProfileView>,
+    world: &World,
+) -> Result<(), CommandError> {
+    let clock = world.clock();
+    for ProfileView { name, standing, .. } in profiles {
+        let told = state(standing, &clock);
+        if told != word(standing) {
+            world.output.wrapped(&format!("{name}: {told}"), "      ")?;
+        }
+    }
+    Ok(())
+}
+
 /// How a profile stands, in a few words; then where requests of some classes alone may not go.
 pub(in crate::commands) fn state(standing: &StandingView, clock: &Clock) -> String {
     let until = |at: &Option<String>| {
@@ -209,27 +232,31 @@ mod tests {
             zone: TimeZone::posix("CET-1").unwrap(),
         };
         let limit = |class| waits("resting", class, "minute_limit");
-        for (state, reasons, told) in [
-            ("ready", vec![], "ready"),
+        for (state, reasons, word, told) in [
+            ("ready", vec![], "ready", "ready"),
             (
                 "resting",
                 vec![limit(None)],
+                "resting",
                 "resting (minute_limit) until 13:00 (in 3 s)",
             ),
             (
                 "dead",
                 vec![waits("dead", None, "invalid_key")],
+                "dead",
                 "dead (invalid_key)",
             ),
             (
                 "ready",
                 vec![limit(Some("opus-5")), limit(Some("haiku-4"))],
+                "ready, in part",
                 "ready, but resting for opus-5 (minute_limit) until 13:00 (in 3 s), \
                  resting for haiku-4 (minute_limit) until 13:00 (in 3 s)",
             ),
             (
                 "ready",
                 vec![waits("ready", Some("opus-5"), "minute_limit")],
+                "ready",
                 "ready",
             ),
         ] {
@@ -240,6 +267,7 @@ mod tests {
                 reasons,
             };
             assert_eq!(super::state(&standing, &clock), told);
+            assert_eq!(super::word(&standing), word);
         }
     }
 

@@ -3,7 +3,6 @@
 use std::io;
 
 use keyreeve_broker::view::{StatusProfileView, StatusView, SubjectView};
-use keyreeve_core::clock::Clock;
 use keyreeve_core::resolve::{Rung, State};
 use keyreeve_core::unusable::Unusable;
 
@@ -63,7 +62,8 @@ pub(super) fn whole(
     }
     if !view.profiles.is_empty() {
         output.data("\n")?;
-        output.table(&profiles(&view.profiles, &world.clock(), said.home()))?;
+        output.table(&profiles(&view.profiles, said.home()))?;
+        standing::tell_others(view.profiles.iter().map(|listed| &listed.profile), world)?;
     }
     for (profile, why) in &said.unusable {
         let text = format!("{} {}: {}", mark(why), profile.name, why.words());
@@ -156,7 +156,7 @@ fn became(rung: &Rung, taken: &[String]) -> (&'static str, String) {
     }
 }
 
-fn profiles(profiles: &[StatusProfileView], clock: &Clock, home: Option<&str>) -> Table {
+fn profiles(profiles: &[StatusProfileView], home: Option<&str>) -> Table {
     let columns = [
         "profile",
         "secret",
@@ -177,7 +177,7 @@ fn profiles(profiles: &[StatusProfileView], clock: &Clock, home: Option<&str>) -
             format!("{}{mark}", profile.name),
             from_home(&secret(profile), home),
             billed(profile.billing, profile.simulated).to_owned(),
-            standing::state(&profile.standing, clock),
+            standing::word(&profile.standing),
             moment(&profile.expires_at),
             moment(last_used_at),
         ]);
