@@ -118,6 +118,16 @@ fn an_upstream_stops_even_in_its_silence() {
 }
 
 #[test]
+fn a_decoy_tells_of_who_has_just_come() {
+    for number in 1..=50 {
+        let decoy = Decoy::start();
+        let _gone = TcpStream::connect(decoy.address()).unwrap();
+        assert_eq!(decoy.received(), [b""], "decoy {number}");
+        assert_eq!(decoy.received().len(), 1);
+    }
+}
+
+#[test]
 fn a_decoy_tells_of_any_touch() {
     let decoy = Decoy::start();
     decoy.assert_untouched();
