@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyreeve_core::profile::ProfileId;
-use keyreeve_core::standing::Refusals;
+use keyreeve_core::standing::{Refusals, RequestClass};
 use keyreeve_core::verdict::Verdict;
 
 use crate::standing::Generation;
@@ -19,7 +19,12 @@ pub(crate) struct Refused(Mutex<HashMap<ProfileId, (Generation, Refusals)>>);
 impl Refused {
     /// Counts what an answer means, and gives what it means for the credential: itself, or one refusal too many. What is
     /// said of a secret that was replaced does not come here.
-    pub(crate) fn hear(&self, generation: Generation, verdict: Verdict) -> Verdict {
+    pub(crate) fn hear(
+        &self,
+        generation: Generation,
+        class: Option<&RequestClass>,
+        verdict: Verdict,
+    ) -> Verdict {
         let mut counts = self.lock();
         if counts.is_empty() && !verdict.is_unexplained_refusal() {
             return verdict;
@@ -27,7 +32,7 @@ impl Refused {
         let before = counts.remove(&generation.profile);
         let before = before.filter(|(counted, _)| *counted == generation);
         let count = before.map_or_else(Refusals::default, |(_, count)| count);
-        let count = count.heard(verdict);
+        let count = count.heard(verdict, class);
         let too_many = count.verdict();
         if too_many.is_none() && !count.is_clear() {
             counts.insert(generation.profile, (generation, count));

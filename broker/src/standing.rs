@@ -277,7 +277,9 @@ impl Broker {
     fn for_the_credential(&self, attempt: &Attempt, verdict: Verdict) -> Verdict {
         match attempt.declared {
             Declared::APlan => Verdict::plan_behind_key(),
-            Declared::AsItIs => self.refused.hear(attempt.generation, verdict),
+            Declared::AsItIs => self
+                .refused
+                .hear(attempt.generation, attempt.class(), verdict),
         }
     }
 

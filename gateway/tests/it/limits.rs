@@ -205,6 +205,10 @@ fn the_name_of_a_plans_header_is_enough_and_the_documented_ones_are_not() {
     assert!(stage.store.known().unwrap().standings.all_ready());
 }
 
+/// A request of another class than [`ASK`].
+const ASK_OPUS: &[u8] =
+    br#"{"model":"claude-opus-5-5","max_tokens":16,"messages":[{"role":"user","content":"hi"}]}"#;
+
 fn forbidden() -> Vec<Step> {
     answer(403, &[], &error("permission_error", "Not for you."))
 }
@@ -212,8 +216,8 @@ fn forbidden() -> Vec<Step> {
 #[test]
 fn the_third_refusal_in_a_row_that_nobody_explains_blocks() {
     let stage = stage(|_| forbidden());
-    for _ in 0..3 {
-        assert_eq!(stage.post(ASK).status(), 403);
+    for ask in [ASK, ASK, ASK_OPUS] {
+        assert_eq!(stage.post(ask).status(), 403);
         assert_eq!(
             stage
                 .rows()
@@ -248,11 +252,10 @@ fn rotate(stage: &Stage) {
 fn a_new_secret_is_not_counted_with_the_old_one() {
     let stage = stage(|_| forbidden());
     stage.post(ASK);
-    stage.post(ASK);
+    stage.post(ASK_OPUS);
     rotate(&stage);
-    for _ in 0..2 {
-        stage.post(ASK);
-    }
+    stage.post(ASK);
+    stage.post(ASK_OPUS);
     assert_eq!(stage.upstream.requests().len(), 4);
     assert!(stage.store.known().unwrap().standings.all_ready());
     stage.post(ASK);
@@ -278,7 +281,7 @@ fn what_is_still_said_of_the_old_secret_does_not_count_for_the_new_one() {
     assert!(eventually(|| asked.load(Ordering::SeqCst) == 1));
     rotate(&stage);
     stage.post(ASK);
-    stage.post(ASK);
+    stage.post(ASK_OPUS);
     rotated.store(true, Ordering::SeqCst);
     assert_eq!(stage.saw(late.answer().unwrap()).status(), 403);
     assert!(stage.store.known().unwrap().standings.all_ready());
@@ -299,8 +302,8 @@ fn a_success_between_refusals_and_what_is_not_the_apis_own_blocks_nobody() {
     );
     let explained = stage(move |_| answer(403, &[], &explained));
     for stage in [between, foreign, explained] {
-        for _ in 0..9 {
-            stage.post(ASK);
+        for ask in [ASK, ASK_OPUS, ASK].repeat(3) {
+            stage.post(ask);
         }
         assert_eq!(stage.upstream.requests().len(), 9);
         assert!(stage.store.known().unwrap().standings.all_ready());

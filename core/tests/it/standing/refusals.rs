@@ -1,6 +1,6 @@
 //! Refusals that nobody explains, and what they come to.
 
-use keyreeve_core::standing::{REFUSALS, Refusals, Standing, step};
+use keyreeve_core::standing::{REFUSALS, Refusals, RequestClass, Standing, step};
 use keyreeve_core::verdict::{Effect, ErrorAnswer, Verdict};
 use proptest::prelude::*;
 
@@ -45,12 +45,21 @@ fn never_counted() -> Vec<Verdict> {
     ]
 }
 
+/// After these answers, where requests of two classes are refused by turns.
 fn after(answers: &[Verdict]) -> Refusals {
+    let classes = ["claude-opus-5-5", "claude-haiku-5-5"].map(class);
+    let mut turns = classes.iter().cycle();
+    let refused = |verdict: &Verdict| *verdict == unexplained();
     answers
         .iter()
         .fold(Refusals::default(), |refusals, verdict| {
-            refusals.heard(*verdict)
+            let class = if refused(verdict) { turns.next() } else { None };
+            refusals.heard(*verdict, class)
         })
+}
+
+fn class(model: &str) -> RequestClass {
+    RequestClass::of_model(model).unwrap()
 }
 
 #[test]
@@ -63,6 +72,17 @@ fn the_third_in_a_row_blocks_the_credential() {
     );
     let standing = step(Standing::Ready, &heard(third, at(1)), at(1));
     assert!(matches!(standing, Standing::Blocked { .. }), "{standing:?}");
+}
+
+#[test]
+fn who_asks_again_and_again_for_what_is_not_granted_blocks_nobody() {
+    let opus = class("claude-opus-5-5");
+    let asked = |refusals: Refusals, class| refusals.heard(unexplained(), class);
+    let opus_alone = (0..10).fold(Refusals::default(), |it, _| asked(it, Some(&opus)));
+    assert_eq!(opus_alone.verdict(), None);
+    let no_model = (0..10).fold(Refusals::default(), |it, _| asked(it, None));
+    assert_eq!(no_model.verdict(), None);
+    assert!(asked(opus_alone, None).verdict().is_some());
 }
 
 #[test]
