@@ -54,7 +54,7 @@ fn bi_07_what_parsers_read_in_several_ways_is_not_rewritten() {
     for odd in [
         r#""\ud800":1,@"#,
         "@,@",
-        r#"@,"cache_contro\u006c":{"type":"ephemeral"}"#,
+        r#"@,"cache\u005fcontrol":{"type":"ephemeral"}"#,
         r#""cache_control":{"type":"ephemeral","type":"ephemeral"}"#,
         r#""cache_control":{"type":"ephemeral","ttl":"5m","tt\u006c":"1h"}"#,
         r#"@,"tools":[],"tools":[]"#,
