@@ -13,7 +13,7 @@ use keyreeve_os::world;
 use keyreeve_store::AttemptRow;
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::upstream::{Received, Scripted, Step, reply};
-use keyreeve_testkit::wire::Answer;
+use keyreeve_testkit::wire::{Answer, Exchange};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -123,6 +123,14 @@ impl House {
         let mut all = vec![JSON, ("x-api-key", self.key.as_str())];
         all.extend(headers);
         self.stage.ask("POST /v1/messages", &all, body)
+    }
+
+    /// Asks on a connection of its own, and waits for no answer.
+    pub(crate) fn asking(&self) -> Exchange {
+        let headers = [JSON, ("x-api-key", self.key.as_str())];
+        let mut exchange = self.stage.open();
+        exchange.write(&self.stage.request("POST /v1/messages", &headers, ASK));
+        exchange
     }
 
     /// Which profiles were asked, in order.

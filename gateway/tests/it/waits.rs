@@ -8,7 +8,7 @@ use keyreeve_testkit::wire::Exchange;
 
 use crate::envelope::check_envelope;
 use crate::house::{At, HERE, House, Member, THERE, answer, from, patient};
-use crate::stage::{ASK, JSON, eventually};
+use crate::stage::{ASK, eventually};
 
 #[test]
 fn a_limit_is_left_for_another_profile_and_come_back_to() {
@@ -141,13 +141,7 @@ fn no_attempt_begins_after_the_client_has_stopped_waiting() {
 #[test]
 fn a_key_revoked_during_a_wait_is_refused() {
     let house = House::start(&[HERE], |who, _| answer("limit 1", who));
-    let request = house.stage.request(
-        "POST /v1/messages",
-        &[("x-api-key", house.key.as_str())],
-        ASK,
-    );
-    let mut exchange = house.stage.open();
-    exchange.write(&request);
+    let mut exchange = house.asking();
     assert!(eventually(|| house.order() == [0]));
     let another = house.stage.another_store();
     another
@@ -161,13 +155,7 @@ fn a_key_revoked_during_a_wait_is_refused() {
 #[test]
 fn a_client_that_goes_away_in_a_wait_costs_nothing() {
     let house = House::start(&[HERE], |who, _| answer("limit 1", who));
-    let request = house.stage.request(
-        "POST /v1/messages",
-        &[("x-api-key", house.key.as_str())],
-        ASK,
-    );
-    let mut exchange = house.stage.open();
-    exchange.write(&request);
+    let exchange = house.asking();
     assert!(eventually(|| !house.stage.all_is_ready()));
     assert_eq!(house.stage.rows().len(), 1);
     exchange.reset();
@@ -184,16 +172,9 @@ fn ls_01_many_who_go_away_in_a_wait_leave_no_place_taken() {
         0 => answer("limit 3", who),
         _ => answer("ok", who),
     });
-    let headers = [JSON, ("x-api-key", house.key.as_str())];
-    let request = house.stage.request("POST /v1/messages", &headers, ASK);
-    let open = || {
-        let mut exchange = house.stage.open();
-        exchange.write(&request);
-        exchange
-    };
-    let first = open();
+    let first = house.asking();
     assert!(eventually(|| !house.stage.all_is_ready()));
-    let others: Vec<_> = (0..200).map(|_| open()).collect();
+    let others: Vec<_> = (0..200).map(|_| house.asking()).collect();
     std::thread::sleep(Duration::from_millis(300));
     first.reset();
     others.into_iter().for_each(Exchange::reset);

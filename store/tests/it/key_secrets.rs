@@ -1,9 +1,19 @@
 //! A key's secrets: rotated, lent, extended and ended.
 
 use jiff::{SignedDuration, Timestamp};
-use keyreeve_store::Error;
+use keyreeve_core::virtual_key::VirtualKey;
+use keyreeve_store::{Error, Store};
 
 use crate::bed::{Bed, at, key, key_secret};
+
+/// A key with its first secret.
+fn tool_in(store: &Store) -> VirtualKey {
+    let tool = key(1, "tool", &[]);
+    store
+        .add_key(&tool, key_secret(1).0, key_secret(1).1)
+        .unwrap();
+    tool
+}
 
 /// When a secret ends that was to end at this second before its key was rotated (once more).
 fn just_before(second: i64) -> Timestamp {
@@ -14,10 +24,7 @@ fn just_before(second: i64) -> Timestamp {
 fn a_rotated_key_has_two_secrets_until_the_old_one_ends() {
     let bed = Bed::new();
     let store = bed.open();
-    let tool = key(1, "tool", &[]);
-    store
-        .add_key(&tool, key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    let tool = tool_in(&store);
     store.rotate_key(tool.id, key_secret(2), at(20)).unwrap();
     store.rotate_key(tool.id, key_secret(3), at(30)).unwrap();
     let policy = store.policy().unwrap();
@@ -40,10 +47,7 @@ fn a_rotated_key_has_two_secrets_until_the_old_one_ends() {
 fn a_lent_secret_ends_by_itself_and_is_forgotten_later() {
     let bed = Bed::new();
     let store = bed.open();
-    let tool = key(1, "tool", &[]);
-    store
-        .add_key(&tool, key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    let tool = tool_in(&store);
     let lend = |number, until, forget| {
         store.lend_secret(tool.id, key_secret(number), (Some(at(until)), at(forget)))
     };
@@ -82,10 +86,7 @@ fn a_lent_secret_ends_by_itself_and_is_forgotten_later() {
 fn a_lent_secret_is_extended_until_somebody_ends_it() {
     let bed = Bed::new();
     let store = bed.open();
-    let tool = key(1, "tool", &[]);
-    store
-        .add_key(&tool, key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    let tool = tool_in(&store);
     let lend = |number| {
         let ends = (Some(at(60)), at(0));
         store.lend_secret(tool.id, key_secret(number), ends)

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod decoy;
+mod listening;
 pub mod reply;
 mod scripted;
 mod tls;

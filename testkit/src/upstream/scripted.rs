@@ -3,14 +3,12 @@
 //! Invariant: a request is answered only when its head and body are whole by its own framing; what cannot be framed is
 //! recorded and never answered.
 
-use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::listening::{Listening, Record, is_waiting, lock, own_port};
 use crate::wire::{Body, Framing, Head};
 
 /// How often a waiting connection looks whether the upstream has been stopped.
@@ -18,9 +16,8 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The running upstream; it stops when it goes.
 pub struct Scripted {
-    address: SocketAddr,
+    listening: Listening,
     shared: Arc<Shared>,
-    listening: Option<JoinHandle<()>>,
 }
 
 /// One request as it came.
@@ -57,18 +54,14 @@ type Script = dyn Fn(&Received) -> Vec<Step> + Send + Sync;
 
 struct Shared {
     script: Box<Script>,
-    stopped: AtomicBool,
     begun: Instant,
     requests: Mutex<Vec<Received>>,
-    connections: Mutex<BTreeMap<usize, Vec<u8>>>,
 }
 
 impl Scripted {
     /// Starts an upstream that answers each request with what `script` says; [`super::reply`] has the usual answers.
     pub fn start(script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        Self::listening(listener, script)
+        Self::listening(own_port(), script)
     }
 
     /// As [`Scripted::start`], on a socket that listens already.
@@ -76,33 +69,26 @@ impl Scripted {
         listener: TcpListener,
         script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             script: Box::new(script),
-            stopped: AtomicBool::new(false),
             begun: Instant::now(),
             requests: Mutex::default(),
-            connections: Mutex::default(),
         });
-        let for_thread = Arc::clone(&shared);
-        let listening = std::thread::spawn(move || listen(&listener, &for_thread));
-        Self {
-            address,
-            shared,
-            listening: Some(listening),
-        }
+        let serving = Arc::clone(&shared);
+        let listening = Listening::start(listener, LOOK, move |stream, number, record| {
+            serve(stream, number, (&serving, record));
+        });
+        Self { listening, shared }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
     }
 
     /// Its address as a base URL, `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// All whole requests so far, in the order in which they became whole.
@@ -112,18 +98,7 @@ impl Scripted {
 
     /// Every byte so far, connection by connection.
     pub fn bytes(&self) -> Vec<Vec<u8>> {
-        lock(&self.shared.connections).values().cloned().collect()
-    }
-}
-
-impl Drop for Scripted {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Release);
-        // A last connection wakes the thread that accepts.
-        let _woken = TcpStream::connect(self.address);
-        if let Some(listening) = self.listening.take() {
-            let _ended = listening.join();
-        }
+        self.listening.bytes()
     }
 }
 
@@ -141,35 +116,15 @@ impl Received {
     }
 }
 
-fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
-    let mut connections = Vec::new();
-    for (number, stream) in listener.incoming().enumerate() {
-        if shared.stopped.load(Ordering::Acquire) {
-            break;
-        }
-        let (Ok(stream), shared) = (stream, Arc::clone(shared)) else {
-            continue;
-        };
-        lock(&shared.connections).insert(number, Vec::new());
-        connections.push(std::thread::spawn(move || serve(stream, number, &shared)));
-    }
-    for connection in connections {
-        let _ended = connection.join();
-    }
-}
-
 /// Reads requests and plays their answers, one after the other, until either side ends the connection.
-fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) {
-    stream
-        .set_read_timeout(Some(LOOK))
-        .expect("a time-out above zero can be set");
+fn serve(mut stream: TcpStream, connection: usize, (shared, record): (&Shared, &Record)) {
     stream
         .set_nodelay(true)
         .expect("a socket need not wait for more");
     let (mut arrived, mut reading) = (Vec::new(), None);
-    while read(&mut stream, connection, shared, &mut arrived) {
+    while read(&mut stream, connection, record, &mut arrived) {
         while let Some((head, body)) = whole_request(&mut reading, &mut arrived) {
-            let received = record(shared, connection, head, body);
+            let received = shared.take_in(connection, head, body);
             for step in (shared.script)(&received) {
                 match step {
                     Step::Send(bytes) => {
@@ -181,7 +136,7 @@ fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) {
                     Step::Close => return,
                     Step::Reset => return crate::wire::reset(stream),
                     Step::Silence => {
-                        while read(&mut stream, connection, shared, &mut arrived) {}
+                        while read(&mut stream, connection, record, &mut arrived) {}
                         return;
                     }
                 }
@@ -191,24 +146,18 @@ fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) {
 }
 
 /// Reads and records once; false when the connection or the upstream has ended.
-fn read(stream: &mut TcpStream, connection: usize, shared: &Shared, arrived: &mut Vec<u8>) -> bool {
+fn read(stream: &mut TcpStream, connection: usize, record: &Record, arrived: &mut Vec<u8>) -> bool {
     let mut piece = [0; 16 << 10];
     match stream.read(&mut piece) {
         Ok(0) => return false,
         Ok(count) => {
-            let piece = &piece[..count];
-            lock(&shared.connections)
-                .entry(connection)
-                .or_default()
-                .extend_from_slice(piece);
-            arrived.extend_from_slice(piece);
+            record.came(connection, &piece[..count]);
+            arrived.extend_from_slice(&piece[..count]);
         }
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-            _ => return false,
-        },
+        Err(error) if is_waiting(&error) => {}
+        Err(_) => return false,
     }
-    !shared.stopped.load(Ordering::Acquire)
+    !record.is_over()
 }
 
 /// Takes the next whole request off the front of `arrived`; none as long as something is missing or broken.
@@ -231,21 +180,17 @@ fn whole_request(
     reading.take().map(|(head, body)| (head, body.bytes))
 }
 
-fn record(shared: &Shared, connection: usize, head: Head, body: Vec<u8>) -> Received {
-    let mut requests = lock(&shared.requests);
-    let number = requests.len();
-    let received = Received {
-        number,
-        connection,
-        head,
-        body,
-        at: shared.begun.elapsed(),
-    };
-    requests.push(received.clone());
-    received
-}
-
-/// A thread that failed has told so itself; what it recorded still counts.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn take_in(&self, connection: usize, head: Head, body: Vec<u8>) -> Received {
+        let mut requests = lock(&self.requests);
+        let received = Received {
+            number: requests.len(),
+            connection,
+            head,
+            body,
+            at: self.begun.elapsed(),
+        };
+        requests.push(received.clone());
+        received
+    }
 }

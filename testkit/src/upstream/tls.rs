@@ -3,17 +3,15 @@
 //! Invariants: every byte that comes over the wire is recorded before anything is made of it; only what was decrypted
 //! after a whole handshake reaches the upstream behind.
 
-use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::certificates::Identity;
+use super::listening::{Listening, Record, is_waiting, own_port};
 use super::scripted::{Received, Scripted, Step};
 
 /// How often a waiting connection looks whether the front has been stopped, and whether the other side has spoken.
@@ -36,18 +34,14 @@ pub enum Handshake {
 
 /// A running front; it stops when it goes.
 pub struct Tls {
-    address: SocketAddr,
+    listening: Listening,
     upstream: Scripted,
-    shared: Arc<Shared>,
-    listening: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+struct Front {
     configuration: Arc<ServerConfig>,
     handshake: Handshake,
     behind: SocketAddr,
-    stopped: AtomicBool,
-    connections: Mutex<BTreeMap<usize, Vec<u8>>>,
 }
 
 impl Tls {
@@ -58,31 +52,28 @@ impl Tls {
         script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
         let upstream = Scripted::start(script);
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
-        let shared = Arc::new(Shared {
+        let front = Front {
             configuration: Arc::new(configuration(identity)),
             handshake,
             behind: upstream.address(),
-            stopped: AtomicBool::new(false),
-            connections: Mutex::default(),
+        };
+        let listening = Listening::start(own_port(), LOOK, move |stream, number, record| {
+            let wire = Wire {
+                stream,
+                number,
+                record,
+            };
+            serve(wire, &front);
         });
-        let for_thread = Arc::clone(&shared);
-        let listening = std::thread::spawn(move || listen(&listener, &for_thread));
         Self {
-            address,
+            listening,
             upstream,
-            shared,
-            listening: Some(listening),
         }
     }
 
     /// Its address under the name `localhost`, as a base URL.
     pub fn base_url(&self) -> String {
-        format!("https://localhost:{}", self.address.port())
+        format!("https://localhost:{}", self.listening.address().port())
     }
 
     /// The upstream behind: all that was decrypted has come to it.
@@ -92,18 +83,7 @@ impl Tls {
 
     /// Every byte that came over the wire so far, connection by connection.
     pub fn wire(&self) -> Vec<Vec<u8>> {
-        lock(&self.shared.connections).values().cloned().collect()
-    }
-}
-
-impl Drop for Tls {
-    fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::Release);
-        // A last connection wakes the thread that accepts.
-        let _woken = TcpStream::connect(self.address);
-        if let Some(listening) = self.listening.take() {
-            let _ended = listening.join();
-        }
+        self.listening.bytes()
     }
 }
 
@@ -117,54 +97,22 @@ fn configuration(identity: Identity) -> ServerConfig {
         .expect("the key is the certificate's")
 }
 
-fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
-    let mut connections = Vec::new();
-    for (number, stream) in listener.incoming().enumerate() {
-        if shared.stopped.load(Ordering::Acquire) {
-            break;
-        }
-        let (Ok(stream), shared) = (stream, Arc::clone(shared)) else {
-            continue;
-        };
-        lock(&shared.connections).insert(number, Vec::new());
-        connections.push(std::thread::spawn(move || {
-            stream
-                .set_read_timeout(Some(LOOK))
-                .expect("a time-out above zero can be set");
-            serve(
-                Wire {
-                    stream,
-                    number,
-                    shared: Arc::clone(&shared),
-                },
-                &shared,
-            );
-        }));
-    }
-    for connection in connections {
-        let _ended = connection.join();
-    }
-}
-
 /// A connection that records what is read from it.
-struct Wire {
+struct Wire<'a> {
     stream: TcpStream,
     number: usize,
-    shared: Arc<Shared>,
+    record: &'a Record,
 }
 
-impl Read for Wire {
+impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.stream.read(buffer)?;
-        lock(&self.shared.connections)
-            .entry(self.number)
-            .or_default()
-            .extend_from_slice(&buffer[..count]);
+        self.record.came(self.number, &buffer[..count]);
         Ok(count)
     }
 }
 
-impl Write for Wire {
+impl Write for Wire<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.stream.write(bytes)
     }
@@ -174,12 +122,12 @@ impl Write for Wire {
     }
 }
 
-fn serve(mut wire: Wire, shared: &Shared) {
-    let answer = match shared.handshake {
-        Handshake::Whole => return relay(wire, shared),
+fn serve(mut wire: Wire<'_>, front: &Front) {
+    let answer = match front.handshake {
+        Handshake::Whole => return relay(wire, front),
         Handshake::Silent => return listen_on(&mut wire),
         Handshake::CutAfter(length) => {
-            let mut flight = first_flight(&mut wire, shared);
+            let mut flight = first_flight(&mut wire, front);
             flight.truncate(length);
             flight
         }
@@ -193,7 +141,7 @@ fn serve(mut wire: Wire, shared: &Shared) {
         }
     };
     let _its_client_is_gone = wire.write_all(&answer);
-    if let Handshake::CutAfter(_) = shared.handshake {
+    if let Handshake::CutAfter(_) = front.handshake {
         let _closed_already = wire.stream.shutdown(std::net::Shutdown::Write);
     }
     // What a client still says to an answer that it must refuse is what the tests look at.
@@ -201,25 +149,26 @@ fn serve(mut wire: Wire, shared: &Shared) {
 }
 
 /// Speaks TLS, and passes what it decrypts on to the upstream behind, and back.
-fn relay(wire: Wire, shared: &Shared) {
-    let connection = ServerConnection::new(Arc::clone(&shared.configuration))
+fn relay(wire: Wire<'_>, front: &Front) {
+    let record = wire.record;
+    let connection = ServerConnection::new(Arc::clone(&front.configuration))
         .expect("the configuration is whole");
     let mut stream = StreamOwned::new(connection, wire);
     while stream.conn.is_handshaking() {
         match stream.conn.complete_io(&mut stream.sock) {
             Ok(_) => {}
-            Err(error) if is_waiting(&error) && !shared.stopped.load(Ordering::Acquire) => {}
+            Err(error) if is_waiting(&error) && !record.is_over() => {}
             Err(_) => return,
         }
     }
-    let Ok(mut behind) = TcpStream::connect(shared.behind) else {
+    let Ok(mut behind) = TcpStream::connect(front.behind) else {
         return;
     };
     behind
         .set_read_timeout(Some(LOOK))
         .expect("a time-out above zero can be set");
     while passes(&mut stream, &mut behind) && passes(&mut behind, &mut stream) {
-        if shared.stopped.load(Ordering::Acquire) {
+        if record.is_over() {
             return;
         }
     }
@@ -241,11 +190,11 @@ fn passes(from: &mut impl Read, to: &mut impl Write) -> bool {
 }
 
 /// What a server says first to this client: its hello, its certificate and its proof.
-fn first_flight(wire: &mut Wire, shared: &Shared) -> Vec<u8> {
-    let mut connection = ServerConnection::new(Arc::clone(&shared.configuration))
+fn first_flight(wire: &mut Wire<'_>, front: &Front) -> Vec<u8> {
+    let mut connection = ServerConnection::new(Arc::clone(&front.configuration))
         .expect("the configuration is whole");
     let mut flight = Vec::new();
-    while !connection.wants_write() && !shared.stopped.load(Ordering::Acquire) {
+    while !connection.wants_write() && !wire.record.is_over() {
         match connection.read_tls(wire) {
             Ok(0) => break,
             Err(error) if !is_waiting(&error) => break,
@@ -275,17 +224,17 @@ fn server_hello_of_tls_11() -> Vec<u8> {
 }
 
 /// Waits for the first bytes of a client.
-fn wait_for_words(wire: &mut Wire) {
+fn wait_for_words(wire: &mut Wire<'_>) {
     let mut piece = [0; 16 << 10];
     while let Err(error) = wire.read(&mut piece) {
-        if !is_waiting(&error) || wire.shared.stopped.load(Ordering::Acquire) {
+        if !is_waiting(&error) || wire.record.is_over() {
             return;
         }
     }
 }
 
 /// Records what comes until the client is gone or the front has been stopped.
-fn listen_on(wire: &mut Wire) {
+fn listen_on(wire: &mut Wire<'_>) {
     let mut piece = [0; 16 << 10];
     loop {
         match wire.read(&mut piece) {
@@ -293,19 +242,8 @@ fn listen_on(wire: &mut Wire) {
             Err(error) if !is_waiting(&error) => return,
             Ok(_) | Err(_) => {}
         }
-        if wire.shared.stopped.load(Ordering::Acquire) {
+        if wire.record.is_over() {
             return;
         }
     }
-}
-
-fn is_waiting(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-    )
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
