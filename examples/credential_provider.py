@@ -1,7 +1,7 @@
-"""Takes the key of the official Python SDK (2.x) from keyreeve, which hands out one that ends by itself.
+"""Gives the official Python SDK (2.x) temporary keys from keyreeve.
 
-The SDK asks again about two minutes before the end, and after a 401. Needs `keyreeve serve` and a profile:
-`keyreeve credential --json` prints {"token", "base_url", "expires_at_unix", ...}.
+The SDK requests a new key about 2 minutes before the current one expires, and after a 401. Needs `keyreeve serve` and a
+profile: `keyreeve credential --json` prints {"token", "base_url", "expires_at_unix", ...}.
 """
 
 import json
@@ -11,18 +11,18 @@ import anthropic
 from anthropic.lib.credentials import AccessToken
 
 
-def handed():
+def credential():
     command = ["keyreeve", "credential", "--json"]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=10)
-    return json.loads(printed.stdout)
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=10)
+    return json.loads(result.stdout)
 
 
 def provider(*, force_refresh=False):
-    credential = handed()
-    return AccessToken(credential["token"], credential["expires_at_unix"])
+    current = credential()
+    return AccessToken(current["token"], current["expires_at_unix"])
 
 
-client = anthropic.Anthropic(credentials=provider, base_url=handed()["base_url"])
+client = anthropic.Anthropic(credentials=provider, base_url=credential()["base_url"])
 message = client.messages.create(
     model="claude-haiku-5-5",
     max_tokens=64,

@@ -1,6 +1,6 @@
 //! The header that carries a leased credential to its origin.
 //!
-//! Invariant: it is marked as sensitive, so that no log of HTTP's shows it.
+//! Invariant: it is marked as sensitive, so that no HTTP log shows it.
 
 use http::{HeaderName, HeaderValue, header};
 use keyreeve_core::credential::Credential;
@@ -9,19 +9,30 @@ use zeroize::Zeroizing;
 
 use crate::Lease;
 
-/// The credential has a character that no header takes, or belongs to another origin.
+/// The reason a credential cannot become a header value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the credential cannot be sent: it has a character that no header takes")]
-pub struct Unsendable;
+pub enum HeaderValueError {
+    /// The credential contains a character that is not allowed in a header value.
+    #[error("the credential contains a character that is not allowed in an HTTP header")]
+    InvalidCharacter,
+    /// The credential is bound to another origin than the lease's profile.
+    #[error("the credential is bound to another origin than the profile's")]
+    WrongOrigin,
+}
 
 impl Lease {
-    /// Makes the one header that the lease's request goes out with.
+    /// Creates the credential header of the lease's request.
     ///
     /// # Errors
-    /// [`Unsendable`].
-    pub fn header(&self, credential: &Credential) -> Result<(HeaderName, HeaderValue), Unsendable> {
+    /// [`HeaderValueError`].
+    pub fn header(
+        &self,
+        credential: &Credential,
+    ) -> Result<(HeaderName, HeaderValue), HeaderValueError> {
         let origin = self.profile.base_url.origin();
-        let secret = credential.expose_for(origin).map_err(|_| Unsendable)?;
+        let secret = credential
+            .expose_for(origin)
+            .map_err(|_| HeaderValueError::WrongOrigin)?;
         let (name, value) = match self.injection.auth {
             Auth::ApiKey => (
                 HeaderName::from_static("x-api-key"),
@@ -32,7 +43,7 @@ impl Lease {
                 (header::AUTHORIZATION, HeaderValue::from_str(&value))
             }
         };
-        let mut value = value.map_err(|_| Unsendable)?;
+        let mut value = value.map_err(|_| HeaderValueError::InvalidCharacter)?;
         value.set_sensitive(true);
         Ok((name, value))
     }

@@ -1,113 +1,114 @@
 //! A lease: the right to use one credential for one attempt.
 //!
-//! Invariants: a lease that is dropped without a report is closed as incomplete at its reserved cost, never as free; what
-//! comes of it changes how its profile stands once, however often it is told.
+//! Invariants: a lease dropped without a report is closed as incomplete at its reserved cost, never as free; its result
+//! changes the profile's health once, however often it is observed.
 
 use std::time::Duration;
 
-use keyreeve_core::cache_ttl::Applied;
+use keyreeve_core::cache_ttl::TtlOutcome;
+use keyreeve_core::health::SecretStorage;
 use keyreeve_core::inject::Injection;
-use keyreeve_core::limits::{self, Subject};
+use keyreeve_core::limits::{self, LimitOwner};
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_core::standing::Kept;
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::{AttemptId, RequestId};
 
+use crate::attempt_guard::AttemptGuard;
+use crate::health::Observation;
+use crate::ledger_entry::OpenEntry;
 use crate::report::Report;
-use crate::row::OpenRow;
-use crate::standing::Came;
-use crate::underway::Underway;
 
 /// The right to use one credential for one attempt. Must be reported.
 #[must_use = "a lease that is dropped is recorded as incomplete, at its reserved cost"]
 pub struct Lease {
-    /// Names the attempt.
+    /// Id of the attempt.
     pub attempt: AttemptId,
-    /// The client's request it is for.
+    /// Id of the client's request.
     pub request: RequestId,
-    /// The profile whose credential it is.
+    /// The leased profile.
     pub profile: Profile,
-    /// How the credential is sent.
+    /// The way the credential is sent.
     pub injection: Injection,
     pub(crate) credential: Fingerprint,
-    pub(crate) row: OpenRow,
-    pub(crate) standing: Underway,
+    pub(crate) entry: OpenEntry,
+    pub(crate) guard: AttemptGuard,
 }
 
 impl Lease {
-    /// Takes in what the answer's headers tell about limits; before [`Lease::heard`]. Where they are those of a plan
-    /// login, the profile serves nobody from the next lease on, whatever it was declared to be.
-    pub fn saw(&mut self, told: limits::Told) {
-        if told.is_plan {
-            self.standing.shows_a_plan();
+    /// Records the limits in the response headers; call it before [`Lease::observe_response`]. If the headers are those of a
+    /// plan login, the profile is blocked from the next lease on, whatever it was declared to be.
+    pub fn observe_limits(&mut self, reported: limits::ReportedLimits) {
+        if reported.is_plan {
+            self.guard.mark_plan();
         }
-        let subject = Subject::Profile(self.profile.id);
-        self.row
+        let owner = LimitOwner::Profile(self.profile.id);
+        self.entry
             .broker
-            .see_limits(&subject, self.standing.attempt().class(), told.limits);
+            .record_limits(&owner, self.guard.attempt().class(), reported.limits);
     }
 
-    /// Tells what the beginning of the answer means, so that the next lease knows before this answer has ended, and
-    /// waits until that is remembered. `status` is none where nobody answered; `organization` is what the answer names.
-    pub async fn heard(
+    /// Applies the verdict on the start of the response to the profile's health, so that the next lease sees it before this
+    /// response has ended, and waits until it is stored. `status` is `None` if there was no response; `organization` is the one
+    /// named in the response.
+    pub async fn observe_response(
         &mut self,
         verdict: Verdict,
         status: Option<u16>,
         organization: Option<&str>,
     ) {
-        for change in self.standing.hear(Came {
+        for change in self.guard.observe(Observation {
             verdict,
             status,
             organization,
         }) {
-            // What cannot be remembered is logged where it fails, and is no reason to keep the answer back.
+            // A failure to store it is logged at its origin and does not hold back the response.
             change.await.ok();
         }
     }
 
-    /// Tells how the attempt went, closes the lease, and gives what it cost.
+    /// Records the attempt's result, closes the lease, and returns the cost.
     pub fn report(mut self, report: Report) -> Cost {
-        let answer = report.answer.as_ref();
-        self.standing.hear(Came {
+        let response = report.response.as_ref();
+        self.guard.observe(Observation {
             verdict: report.verdict,
-            status: answer.map(|answer| answer.status),
-            organization: answer.and_then(|answer| answer.organization.as_deref()),
+            status: response.map(|response| response.status),
+            organization: response.and_then(|response| response.organization.as_deref()),
         });
         self.close(report)
     }
 
-    /// Closes the lease of a request that never came before the API: it says nothing about anybody's standing.
-    pub fn report_unheard(mut self, report: Report) -> Cost {
+    /// Closes the lease of a request that never reached the API, without any effect on health.
+    pub fn report_not_sent(mut self, report: Report) -> Cost {
         self.close(report)
     }
 
-    /// Whether its secret can mend by itself.
-    pub(crate) fn kept(&self) -> Kept {
-        self.standing.attempt().kept()
+    /// Returns the storage of the secret: a fetched one may be refreshed by its source.
+    pub(crate) fn secret_storage(&self) -> SecretStorage {
+        self.guard.attempt().secret_storage()
     }
 
-    /// Tells its secret from others.
+    /// Returns the fingerprint of the secret.
     pub(crate) fn fingerprint(&self) -> &Fingerprint {
         &self.credential
     }
 
-    /// Notes what was done to the request's cache markers.
-    pub fn edited(&mut self, applied: Applied) {
-        self.row.cache_edit = Some(applied);
+    /// Records the edit of the request's cache markers.
+    pub fn record_cache_edit(&mut self, edit: TtlOutcome) {
+        self.entry.cache_edit = Some(edit);
     }
 
-    /// How long ago the lease was given.
+    /// Returns the time since the lease was granted.
     pub fn age(&self) -> Duration {
-        self.row.age()
+        self.entry.age()
     }
 
     fn close(&mut self, report: Report) -> Cost {
-        if report.speaks_against_the_credential() {
-            let broker = &self.row.broker;
-            broker.reject(self.profile.id, self.credential.clone());
+        if report.rejects_credential() {
+            let broker = &self.entry.broker;
+            broker.mark_rejected(self.profile.id, self.credential.clone());
         }
-        self.row.close(report)
+        self.entry.close(report)
     }
 }

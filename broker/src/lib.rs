@@ -1,104 +1,104 @@
-//! Leases: finds the credential for a request, hands it out for one attempt, and takes the report of how it went.
+//! Leases: selects the credential for a request, leases it for one attempt, and records the report.
 //!
-//! The audience that makes this a crate: programs that want keyreeve's judgement without its gateway. It holds no SQL
-//! and prints nothing; the published JSON shapes are in [`view`].
+//! A crate of its own for programs that want keyreeve's decisions without its gateway. It contains no SQL and prints nothing;
+//! the published JSON shapes are in [`view`].
 #![forbid(unsafe_code)]
 
-mod ask;
-mod choosing;
-mod circuits;
-mod direct;
+mod acquire;
+mod affinity;
+mod attempt_guard;
+mod choose;
+mod circuit_breakers;
+mod classify;
+mod claude_cli;
 pub mod gather;
-mod genuine;
 mod header;
-mod judged;
+mod health;
 mod lease;
-mod leasing;
+mod lease_request;
+mod ledger_entry;
 mod limits;
-mod memory;
-mod passage;
-mod plan_login;
+mod pass_through;
+mod plan_token;
 mod probe;
+mod raw_key;
 mod refusals;
 mod report;
-mod row;
+mod retry;
 mod sources;
-mod standing;
-mod trail;
-mod turns;
-mod underway;
 pub mod upstream;
 pub mod view;
+mod wait_queue;
 
 use std::sync::Arc;
 
-use keyreeve_core::limits::{Limit, Subject};
+use keyreeve_core::health::RequestClass;
+use keyreeve_core::limits::{Limit, LimitOwner};
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::standing::RequestClass;
-use keyreeve_core::virtual_key::{KeyHash, Presented, Refused, VirtualKey};
-use keyreeve_os::world;
-use keyreeve_store::{Known, Store};
+use keyreeve_core::virtual_key::{KeyHash, KeyRefusedError, PresentedKey, VirtualKey};
+use keyreeve_os::system;
+use keyreeve_store::{LeaseSnapshot, Store};
 
 use crate::upstream::Upstream;
 
-pub use ask::Ask;
-pub use direct::DirectError;
-pub use genuine::{Genuine, NoGenuine};
-pub use header::Unsendable;
-pub use judged::judged;
+pub use acquire::LeaseError;
+pub use classify::classify_response;
+pub use claude_cli::{ClaudeCli, ClaudeCliError};
+pub use header::HeaderValueError;
 pub use lease::Lease;
-pub use leasing::LeaseError;
-pub use limits::limits_told;
-pub use passage::{Beyond, Passage, Terms};
-pub use probe::{OLDEST_VERSION, Probe, Probed};
-pub use report::{Answered, Report};
+pub use lease_request::LeaseRequest;
+pub use limits::reported_limits;
+pub use pass_through::{PassThroughAttempt, PassThroughTarget, PassThroughTerms};
+pub use probe::{MIN_API_VERSION, Probe, ProbeResult};
+pub use raw_key::RawKeyError;
+pub use report::{CompletedResponse, Report};
+pub use retry::{AttemptResult, RetryDecision, RetryState};
 pub use sources::{SdkProfileError, SourceError, sdk_profile_provenance};
-pub use trail::{Brought, Next, Trail};
 
-/// Gives out leases against one store. Cheap to share behind an [`Arc`].
+/// Creates leases against one store. Cheap to share behind an [`Arc`].
 pub struct Broker {
     store: Arc<Store>,
     prices: PriceTable,
     environment: Arc<Environment>,
     upstream: Upstream,
-    commands: sources::command::Outputs,
-    logins: sources::sdk_profile::Logins,
-    rejected: sources::rejected::Rejected,
-    circuits: circuits::Circuits,
-    memory: memory::Memory,
-    turns: turns::Turns,
-    refused: refusals::Refused,
-    limits: limits::Limits,
+    command_outputs: sources::command::OutputCache,
+    sdk_tokens: sources::sdk_profile::SdkTokens,
+    rejected: sources::rejected::RejectedCredentials,
+    circuit_breakers: circuit_breakers::CircuitBreakers,
+    affinity: affinity::Affinity,
+    wait_queue: wait_queue::WaitQueue,
+    refusals: refusals::RefusalCounts,
+    limits: limits::LimitRecorder,
 }
 
-/// A virtual key that was presented, known, and neither revoked nor expired when it was looked at.
+/// An authenticated client: its virtual key was neither revoked nor expired when it was read.
 #[derive(Clone, Debug)]
 pub struct Client {
-    presented: Presented,
-    /// The key and what it allows.
+    presented: PresentedKey,
+    /// The key and its permissions.
     pub key: VirtualKey,
 }
 
-/// Why a presented virtual key opens nothing.
+/// Error for a virtual key that is not accepted.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAllowed {
-    /// No such key, or its secret part differs. Which of the two is not told.
+pub enum AuthenticateError {
+    /// Unknown key, or a wrong secret part. The two are not distinguished.
     #[error("unknown virtual key")]
     Unknown,
-    /// Known, and refused.
+    /// Known, but revoked or expired.
     #[error("virtual key refused")]
-    Refused(#[source] Refused),
-    /// The store cannot be asked.
-    #[error("the store of keys cannot be read")]
-    Store(#[source] keyreeve_store::Error),
+    Refused(#[source] KeyRefusedError),
+    /// The store cannot be read.
+    #[error("cannot read the store")]
+    Store(#[source] keyreeve_store::StoreError),
 }
 
 impl Broker {
-    /// Puts a broker together. `environment` is what `keyreeve` was started with: profiles may refer to it. `upstream`
-    /// is the way to token endpoints.
+    /// Creates a broker. `environment` is the environment `keyreeve` was started with, which profiles may refer to;
+    /// `upstream` sends requests to token endpoints.
     pub fn new(
         store: Arc<Store>,
         prices: PriceTable,
@@ -106,82 +106,89 @@ impl Broker {
         upstream: Upstream,
     ) -> Self {
         Self {
-            limits: limits::Limits::new(Arc::clone(&store)),
-            refused: refusals::Refused::default(),
+            limits: limits::LimitRecorder::new(Arc::clone(&store)),
+            refusals: refusals::RefusalCounts::default(),
             store,
             prices,
             environment,
             upstream,
-            commands: sources::command::Outputs::default(),
-            logins: sources::sdk_profile::Logins::default(),
-            rejected: sources::rejected::Rejected::default(),
-            circuits: circuits::Circuits::default(),
-            memory: memory::Memory::default(),
-            turns: turns::Turns::default(),
+            command_outputs: sources::command::OutputCache::default(),
+            sdk_tokens: sources::sdk_profile::SdkTokens::default(),
+            rejected: sources::rejected::RejectedCredentials::default(),
+            circuit_breakers: circuit_breakers::CircuitBreakers::default(),
+            affinity: affinity::Affinity::default(),
+            wait_queue: wait_queue::WaitQueue::default(),
         }
     }
 
-    /// Waits until no login is being renewed, and has written what limits were seen. Whoever made a broker does so before
-    /// its runtime ends: a renewal that is broken off between its answer and its file logs the person out.
-    pub async fn settled(&self) {
-        self.logins.settled().await;
-        self.limits.settle();
+    /// Waits for pending login refreshes and flushes observed limits. Call it before the runtime ends: a refresh interrupted
+    /// between its response and its file logs the user out.
+    pub async fn finish_pending(&self) {
+        self.sdk_tokens.finish_renewals().await;
+        self.limits.flush();
     }
 
-    /// Remembers the windows that a client's own account told, under the key it passed through with, without waiting.
-    pub fn see_windows(&self, client: &Client, windows: Vec<Limit>) {
-        self.see_limits(&Subject::PassThrough(client.key.id), None, windows);
+    /// Queues the plan windows reported for a client's own account, under the key it passed through with.
+    pub fn record_windows(&self, client: &Client, windows: Vec<Limit>) {
+        self.record_limits(&LimitOwner::PassThrough(client.key.id), None, windows);
     }
 
-    /// Remembers the limits that an answer to a request of `class` told about a subject, without waiting.
-    fn see_limits(&self, subject: &Subject, class: Option<&RequestClass>, limits: Vec<Limit>) {
-        self.limits.see(subject, class, limits);
+    /// Queues the limits that a response to a request of `class` reported for an owner.
+    fn record_limits(&self, owner: &LimitOwner, class: Option<&RequestClass>, limits: Vec<Limit>) {
+        self.limits.record(owner, class, limits);
     }
 
-    /// Notes that an upstream refused a credential of a profile: the next lease fetches another, where its source has one.
-    /// A report with such a verdict does so by itself.
-    pub fn reject(&self, profile: ProfileId, credential: Fingerprint) {
+    /// Records that an upstream refused a profile's credential: the next lease fetches a new one if its source has one.
+    /// A report with such a verdict does this automatically.
+    pub fn mark_rejected(&self, profile: ProfileId, credential: Fingerprint) {
         self.rejected.mark(profile, credential);
     }
 
-    /// The prices in force.
+    /// Returns the current price table.
     pub fn prices(&self) -> &PriceTable {
         &self.prices
     }
 
-    /// The store behind the leases.
+    /// Returns the store.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Looks up who presents a virtual key. Sees every change another process made to the store before this call.
+    /// Authenticates a virtual key. Sees every change that another process made to the store before this call.
     ///
     /// # Errors
-    /// See [`NotAllowed`].
-    pub fn client(&self, presented: &Presented) -> Result<Client, NotAllowed> {
-        self.known(presented).map(|(client, _)| client)
+    /// See [`AuthenticateError`].
+    pub fn authenticate(&self, presented: &PresentedKey) -> Result<Client, AuthenticateError> {
+        let (client, _) = self.authenticate_with_snapshot(presented)?;
+        Ok(client)
     }
 
-    /// The client, and what was known when it was found to be one.
-    fn known(&self, presented: &Presented) -> Result<(Client, Known), NotAllowed> {
-        let known = self.store.known().map_err(NotAllowed::Store)?;
-        let Some(found) = known.policy.key(presented.public_id) else {
-            // The same comparison for an unknown id, so that the time taken tells nothing.
+    /// Authenticates a virtual key and returns the snapshot used for it.
+    fn authenticate_with_snapshot(
+        &self,
+        presented: &PresentedKey,
+    ) -> Result<(Client, LeaseSnapshot), AuthenticateError> {
+        let snapshot = self
+            .store
+            .lease_snapshot()
+            .map_err(AuthenticateError::Store)?;
+        let Some(found) = snapshot.policy.key(presented.public_id) else {
+            // The same comparison for an unknown id, so that the timing reveals nothing.
             let _: bool = KeyHash::DUMMY.matches(&presented.hash);
-            return Err(NotAllowed::Unknown);
+            return Err(AuthenticateError::Unknown);
         };
-        let now = world::now();
-        let rotated_away = found.valid_until.is_some_and(|until| until <= now);
-        if !found.hash.matches(&presented.hash) || rotated_away {
-            return Err(NotAllowed::Unknown);
+        let now = system::now();
+        let is_rotated_out = found.valid_until.is_some_and(|until| until <= now);
+        if !found.hash.matches(&presented.hash) || is_rotated_out {
+            return Err(AuthenticateError::Unknown);
         }
         if let Some(refused) = found.key.refusal(now) {
-            return Err(NotAllowed::Refused(refused));
+            return Err(AuthenticateError::Refused(refused));
         }
         let client = Client {
             presented: *presented,
             key: found.key.clone(),
         };
-        Ok((client, known))
+        Ok((client, snapshot))
     }
 }

@@ -1,164 +1,176 @@
-//! The limits that answers told: gathered in memory, and written now and then.
+//! Records reported limits: buffers them in memory and flushes them to the store in batches.
 //!
-//! Invariants: no answer waits for it; what a subject was told is written at once where nothing was written within
-//! [`RIDE`] or a window's state has changed, else within [`RIDE`], together; what waits is written before the broker has
-//! settled. All of it is bounded.
+//! Invariants: no response waits for it; an owner's limits are written at once if nothing was written within
+//! [`FLUSH_INTERVAL`] or a window's state has changed, else in a batch within [`FLUSH_INTERVAL`]; buffered limits are flushed
+//! before the broker shuts down. Everything is bounded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use http::HeaderMap;
-use keyreeve_core::limits::{self, Limit, Seen, State, Subject, Told, Which};
-use keyreeve_core::standing::RequestClass;
-use keyreeve_os::world;
+use keyreeve_core::health::RequestClass;
+use keyreeve_core::limits::{
+    self, Limit, LimitKind, LimitObservation, LimitOwner, LimitState, ReportedLimits,
+};
+use keyreeve_os::system;
 use keyreeve_store::Store;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
-/// How long limits wait for company.
-const RIDE: Duration = Duration::from_secs(1);
-/// More limits of one subject do not wait: which models there are is what clients say.
-const MOST_WAITING: usize = 64;
-/// More subjects are not told apart.
-const MOST_SUBJECTS: usize = 1024;
+/// Maximum time that limits stay buffered.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum number of buffered limits per owner, because clients choose the model names.
+const MAX_BUFFERED: usize = 64;
+/// Maximum number of owners with buffered limits.
+const MAX_OWNERS: usize = 1024;
 
-/// Reads the limits that an answer's headers tell; a value that is no text tells nothing, its name may.
-pub fn limits_told(headers: &HeaderMap) -> Told {
+/// Reads the limits in response headers. A value that is not text is ignored, but its name may still show a plan.
+pub fn reported_limits(headers: &HeaderMap) -> ReportedLimits {
     let text = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
-    limits::read(text, world::now())
+    limits::read_headers(text, system::now())
 }
 
-/// What was told, and where it is written.
-pub(crate) struct Limits {
+/// Buffer of reported limits, in front of the store.
+pub(crate) struct LimitRecorder {
     store: Arc<Store>,
-    gathered: Arc<Mutex<Gathered>>,
+    buffer: Arc<Mutex<Buffer>>,
 }
 
 #[derive(Default)]
-struct Gathered {
-    subjects: HashMap<Subject, OfSubject>,
-    /// Whoever writes what waits, when its time has come.
-    ride: Option<AbortHandle>,
+struct Buffer {
+    owners: HashMap<LimitOwner, OwnerBuffer>,
+    /// The task that flushes the buffer after [`FLUSH_INTERVAL`].
+    flush_task: Option<AbortHandle>,
 }
 
 #[derive(Default)]
-struct OfSubject {
-    waiting: HashMap<(Option<RequestClass>, Which), Seen>,
-    /// How its windows stood last.
-    states: HashMap<Which, Option<State>>,
+struct OwnerBuffer {
+    buffered: HashMap<(Option<RequestClass>, LimitKind), LimitObservation>,
+    /// The last state of each plan window.
+    states: HashMap<LimitKind, Option<LimitState>>,
     written: Option<Instant>,
 }
 
-impl Limits {
+impl LimitRecorder {
     pub(crate) fn new(store: Arc<Store>) -> Self {
         Self {
             store,
-            gathered: Arc::default(),
+            buffer: Arc::default(),
         }
     }
 
-    /// Takes in what an answer to a request of `class` told about a subject.
-    pub(crate) fn see(&self, subject: &Subject, class: Option<&RequestClass>, limits: Vec<Limit>) {
+    /// Records the limits that a response to a request of `class` reported for an owner.
+    pub(crate) fn record(
+        &self,
+        owner: &LimitOwner,
+        class: Option<&RequestClass>,
+        limits: Vec<Limit>,
+    ) {
         if limits.is_empty() {
             return;
         }
-        let seen = Seen::all(subject, class, limits);
-        let mut gathered = self.lock();
-        if gathered.subjects.len() >= MOST_SUBJECTS && !gathered.subjects.contains_key(subject) {
-            let waiting = gathered.take_all();
-            gathered.subjects.clear();
-            self.store.queue_limits(waiting);
+        let observations = LimitObservation::from_limits(owner, class, limits);
+        let mut buffer = self.lock();
+        if buffer.owners.len() >= MAX_OWNERS && !buffer.owners.contains_key(owner) {
+            let buffered = buffer.take_all();
+            buffer.owners.clear();
+            self.store.queue_limits(buffered);
         }
-        let own = gathered.subjects.entry(subject.clone()).or_default();
+        let owner_buffer = buffer.owners.entry(owner.clone()).or_default();
         let now = Instant::now();
-        if own.take_in(seen, now) {
-            let waiting = own.take_out(now);
-            drop(gathered);
-            self.store.queue_limits(waiting);
-        } else if gathered.ride.is_none() {
-            gathered.ride = self.start_ride();
+        if owner_buffer.insert(observations, now) {
+            let buffered = owner_buffer.take(now);
+            drop(buffer);
+            self.store.queue_limits(buffered);
+        } else if buffer.flush_task.is_none() {
+            buffer.flush_task = self.start_flush_task();
         }
     }
 
-    /// Writes what waits.
-    pub(crate) fn settle(&self) {
-        let mut gathered = self.lock();
-        if let Some(ride) = gathered.ride.take() {
-            ride.abort();
+    /// Flushes all buffered limits to the store.
+    pub(crate) fn flush(&self) {
+        let mut buffer = self.lock();
+        if let Some(flush_task) = buffer.flush_task.take() {
+            flush_task.abort();
         }
-        let waiting = gathered.take_all();
-        drop(gathered);
-        self.store.queue_limits(waiting);
+        let buffered = buffer.take_all();
+        drop(buffer);
+        self.store.queue_limits(buffered);
     }
 
-    /// Writes what waits after a while; none where there is no runtime to wait in, and [`Limits::settle`] does it.
-    fn start_ride(&self) -> Option<AbortHandle> {
-        let (store, gathered) = (Arc::downgrade(&self.store), Arc::downgrade(&self.gathered));
+    /// Starts a task that flushes after [`FLUSH_INTERVAL`]. `None` outside a runtime, where only [`LimitRecorder::flush`] does.
+    fn start_flush_task(&self) -> Option<AbortHandle> {
+        let (store, buffer) = (Arc::downgrade(&self.store), Arc::downgrade(&self.buffer));
         let task = Handle::try_current().ok()?.spawn(async move {
-            sleep(RIDE).await;
-            arrive(&store, &gathered);
+            sleep(FLUSH_INTERVAL).await;
+            flush_if_alive(&store, &buffer);
         });
         Some(task.abort_handle())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Gathered> {
-        lock(&self.gathered)
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        lock(&self.buffer)
     }
 }
 
-/// Neither the store nor what was gathered is kept alive for the sake of a ride.
-fn arrive(store: &Weak<Store>, gathered: &Weak<Mutex<Gathered>>) {
-    if let (Some(store), Some(gathered)) = (store.upgrade(), gathered.upgrade()) {
-        let mut gathered = lock(&gathered);
-        gathered.ride = None;
-        let waiting = gathered.take_all();
-        drop(gathered);
-        store.queue_limits(waiting);
+/// Flushes the buffer unless it or the store was dropped in the meantime.
+fn flush_if_alive(store: &Weak<Store>, buffer: &Weak<Mutex<Buffer>>) {
+    if let (Some(store), Some(buffer)) = (store.upgrade(), buffer.upgrade()) {
+        let mut buffer = lock(&buffer);
+        buffer.flush_task = None;
+        let buffered = buffer.take_all();
+        drop(buffer);
+        store.queue_limits(buffered);
     }
 }
 
-fn lock(gathered: &Mutex<Gathered>) -> MutexGuard<'_, Gathered> {
-    // What a panic leaves is at the worst a figure that the next answer tells again.
-    gathered.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(buffer: &Mutex<Buffer>) -> MutexGuard<'_, Buffer> {
+    // At worst, a panic loses a figure that the next response reports again.
+    buffer.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Gathered {
-    fn take_all(&mut self) -> Vec<Seen> {
+impl Buffer {
+    fn take_all(&mut self) -> Vec<LimitObservation> {
         let now = Instant::now();
-        let all = self.subjects.values_mut();
-        all.flat_map(|own| own.take_out(now)).collect()
+        let all = self.owners.values_mut();
+        all.flat_map(|owner_buffer| owner_buffer.take(now))
+            .collect()
     }
 }
 
-impl OfSubject {
-    /// Takes in what was seen, and says whether it is time to write.
-    fn take_in(&mut self, seen: Vec<Seen>, now: Instant) -> bool {
-        let mut turned = false;
-        for one in seen {
-            if self.states.len() >= MOST_WAITING {
+impl OwnerBuffer {
+    /// Buffers observations. Returns `true` if they must be written now.
+    fn insert(&mut self, observations: Vec<LimitObservation>, now: Instant) -> bool {
+        let mut has_changed = false;
+        for observation in observations {
+            if self.states.len() >= MAX_BUFFERED {
                 self.states.clear();
             }
-            let Limit { which, state, .. } = &one.limit;
-            if !which.is_per_class() {
-                let before = self.states.insert(which.clone(), state.clone());
-                turned |= before.as_ref() != Some(state);
+            let Limit { kind, state, .. } = &observation.limit;
+            if !kind.is_per_class() {
+                let before = self.states.insert(kind.clone(), state.clone());
+                has_changed |= before.as_ref() != Some(state);
             }
-            self.waiting.insert((one.class.clone(), which.clone()), one);
+            self.buffered
+                .insert((observation.class.clone(), kind.clone()), observation);
         }
         let is_due = self
             .written
-            .is_none_or(|written| now.duration_since(written) >= RIDE);
-        turned || is_due || self.waiting.len() >= MOST_WAITING
+            .is_none_or(|written| now.duration_since(written) >= FLUSH_INTERVAL);
+        has_changed || is_due || self.buffered.len() >= MAX_BUFFERED
     }
 
-    fn take_out(&mut self, now: Instant) -> Vec<Seen> {
-        if !self.waiting.is_empty() {
+    fn take(&mut self, now: Instant) -> Vec<LimitObservation> {
+        if !self.buffered.is_empty() {
             self.written = Some(now);
         }
-        self.waiting.drain().map(|(_, seen)| seen).collect()
+        self.buffered
+            .drain()
+            .map(|(_, observation)| observation)
+            .collect()
     }
 }

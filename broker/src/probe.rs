@@ -1,7 +1,7 @@
-//! The probe: the smallest request there is, to see how an upstream takes a profile's credential.
+//! Probe: a minimal request that tests a profile's credential against its upstream.
 //!
-//! Invariants: it goes the way of every request, lease, inject, forward, classify, record, so that it has its row in the
-//! ledger; it ends within its limit; nothing of an answer that holds the secret is given on.
+//! Invariants: it takes the path of every request (lease, inject, forward, classify, record), so it has a ledger entry; it
+//! ends within its timeout; text of a response that contains the secret is never passed on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,112 +12,112 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use keyreeve_core::credential::Credential;
-use keyreeve_core::inert::inert_line;
 use keyreeve_core::inject::{BetaLines, edit_beta};
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::Profile;
-use keyreeve_core::usage::{Metered, Tokens, of_body};
-use keyreeve_core::verdict::{LONGEST_BODY, Verdict};
+use keyreeve_core::sanitize::sanitize_line;
+use keyreeve_core::usage::{MeterReport, TokenCounts, meter_body};
+use keyreeve_core::verdict::{MAX_ERROR_BODY_BYTES, Verdict};
 use keyreeve_store::{AttemptId, Ending, Operation, RequestId};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::judged::judged;
-use crate::limits::limits_told;
-use crate::upstream::{NoAnswer, Upstream};
-use crate::{Answered, Ask, Broker, Lease, LeaseError, Report};
+use crate::classify::classify_response;
+use crate::limits::reported_limits;
+use crate::upstream::{Upstream, UpstreamError};
+use crate::{Broker, CompletedResponse, Lease, LeaseError, LeaseRequest, Report};
 
-/// The oldest version the API knows, and every gateway with it (docs/facts.md#headers).
-pub const OLDEST_VERSION: &str = "2023-06-01";
-/// No text of an answer is shown at greater length.
-const LONGEST_SAID: usize = 300;
+/// The oldest API version, supported by every gateway (docs/facts.md#headers).
+pub const MIN_API_VERSION: &str = "2023-06-01";
+/// Maximum length of a message shown from a response, in characters.
+const MAX_MESSAGE_CHARS: usize = 300;
 
-/// What to ask, and how long to wait.
+/// Model and timeout of a probe.
 #[derive(Clone, Debug)]
 pub struct Probe {
     /// The model.
     pub model: String,
-    /// From the request's first byte to the answer's last.
-    pub limit: Duration,
+    /// Maximum time from the request's first byte to the response's last.
+    pub timeout: Duration,
 }
 
-/// How a probe went.
+/// Result of a probe.
 #[derive(Clone, Debug)]
-pub struct Probed {
-    /// Its row in the ledger.
+pub struct ProbeResult {
+    /// Id of the ledger entry.
     pub attempt: AttemptId,
-    /// What it means.
+    /// The verdict.
     pub verdict: Verdict,
-    /// The upstream's status; none where no answer came.
+    /// The upstream's status; `None` without a response.
     pub status: Option<u16>,
-    /// Why no answer came, or what the upstream said in its error: one line, inert.
-    pub said: Option<String>,
-    /// The organization that answered, by `anthropic-organization-id`.
+    /// The upstream's error message, or the reason for a missing response, sanitized to one line.
+    pub message: Option<String>,
+    /// The organization named in `anthropic-organization-id`.
     pub organization: Option<String>,
-    /// The workspace that answered, where the answer names one.
+    /// The workspace named in the response.
     pub workspace: Option<String>,
-    /// The upstream's own id of the request.
+    /// The upstream's `request-id`.
     pub upstream_request_id: Option<String>,
-    /// Whether the answer has the headers of a plan login, whatever the profile was declared to be.
+    /// `true` if the response has the headers of a plan login, whatever the profile was declared to be.
     pub is_plan: bool,
-    /// What it used.
-    pub tokens: Tokens,
-    /// What it cost.
+    /// Tokens used.
+    pub tokens: TokenCounts,
+    /// The cost.
     pub cost: Cost,
-    /// How long it took.
-    pub took: Duration,
+    /// The duration.
+    pub duration: Duration,
 }
 
-/// A request that was sent, or could not be.
-struct Asked {
+/// A probe that was sent, or that failed before.
+struct SentProbe {
     lease: Lease,
     credential: Credential,
-    took: Duration,
+    duration: Duration,
 }
 
-/// An answer, whole or as much of it as is read.
-struct Came {
+/// A response, as far as it was read.
+struct ProbeResponse {
     head: Parts,
     body: Vec<u8>,
 }
 
-/// Why there is none.
-enum Failed {
-    NoAnswer(NoAnswer),
+/// Error of a probe without a response.
+enum ProbeError {
+    Upstream(UpstreamError),
     Cut,
-    TooLate(Duration),
+    TimedOut(Duration),
     Redirect(u16),
-    Unsendable(&'static str),
+    NotSent(String),
 }
 
 impl Broker {
-    /// Asks a profile's upstream for one token.
+    /// Requests one token from a profile's upstream.
     ///
     /// # Errors
-    /// [`LeaseError`]: nothing was sent. Whatever happens after that is in [`Probed`].
+    /// [`LeaseError`]: nothing was sent. Later failures are in [`ProbeResult`].
     pub async fn probe(
         self: &Arc<Self>,
         upstream: &Upstream,
         profile: &Profile,
         probe: &Probe,
-    ) -> Result<Probed, LeaseError> {
+    ) -> Result<ProbeResult, LeaseError> {
         let body = body(&probe.model);
-        let ask = ask(self.request_id()?, &probe.model, &body);
-        let (lease, credential) = self.lease_own(profile, ask).await?;
+        let lease_request = lease_request(self.request_id()?, &probe.model, &body);
+        let (lease, credential) = self.lease_for_owner(profile, lease_request).await?;
         let sent = Instant::now();
-        let came = match request(&lease, &credential, body) {
-            Ok(request) => timeout(probe.limit, exchange(upstream, request))
+        let result = match request(&lease, &credential, body) {
+            Ok(request) => timeout(probe.timeout, exchange(upstream, request))
                 .await
-                .unwrap_or(Err(Failed::TooLate(probe.limit))),
-            Err(failed) => Err(failed),
+                .unwrap_or(Err(ProbeError::TimedOut(probe.timeout))),
+            Err(error) => Err(error),
         };
-        let verdict = classify(&came);
-        let asked = Asked {
+        let verdict = classify(&result);
+        let probe = SentProbe {
             lease,
             credential,
-            took: sent.elapsed(),
+            duration: sent.elapsed(),
         };
-        Ok(record(asked, verdict, came))
+        Ok(record(probe, verdict, result))
     }
 }
 
@@ -130,13 +130,13 @@ fn body(model: &str) -> Bytes {
     Bytes::from(body.to_string())
 }
 
-fn ask(request: RequestId, model: &str, body: &Bytes) -> Ask {
-    Ask {
-        request,
+fn lease_request(request: RequestId, model: &str, body: &Bytes) -> LeaseRequest {
+    LeaseRequest {
+        request_id: request,
         operation: Operation::Messages,
         session: None,
         conversation: None,
-        model: Some(inert_line(model, 128).into_owned()),
+        model: Some(sanitize_line(model, 128).into_owned()),
         stream: false,
         max_tokens: Some(1),
         body_hash: *blake3::hash(body).as_bytes(),
@@ -148,20 +148,20 @@ fn request(
     lease: &Lease,
     credential: &Credential,
     body: Bytes,
-) -> Result<Request<Full<Bytes>>, Failed> {
+) -> Result<Request<Full<Bytes>>, ProbeError> {
     let (name, value) = lease
         .header(credential)
-        .map_err(|_| Failed::Unsendable("the credential has a character that no header takes"))?;
+        .map_err(|error| ProbeError::NotSent(error.to_string()))?;
     let address: Uri = format!("{}/v1/messages", lease.profile.base_url)
         .parse()
-        .map_err(|_| Failed::Unsendable("the profile's address does not make a URL"))?;
+        .map_err(|_| ProbeError::NotSent("the profile's base URL is not a valid URL".to_owned()))?;
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = address;
     let headers = request.headers_mut();
     headers.insert(name, value);
     for (name, value) in [
-        ("anthropic-version", OLDEST_VERSION),
+        ("anthropic-version", MIN_API_VERSION),
         ("content-type", "application/json"),
         ("accept", "application/json"),
         ("accept-encoding", "identity"),
@@ -180,21 +180,26 @@ fn request(
     Ok(request)
 }
 
-async fn exchange(upstream: &Upstream, request: Request<Full<Bytes>>) -> Result<Came, Failed> {
-    let answer = upstream.send(request).await.map_err(Failed::NoAnswer)?;
-    let (head, mut rest) = answer.into_parts();
+async fn exchange(
+    upstream: &Upstream,
+    request: Request<Full<Bytes>>,
+) -> Result<ProbeResponse, ProbeError> {
+    let response = upstream.send(request).await.map_err(ProbeError::Upstream)?;
+    let (head, mut body_stream) = response.into_parts();
     if head.status.is_redirection() {
-        return Err(Failed::Redirect(head.status.as_u16()));
+        return Err(ProbeError::Redirect(head.status.as_u16()));
     }
-    let body = beginning(&mut rest).await.map_err(|_| Failed::Cut)?;
-    Ok(Came { head, body })
+    let body = read_start(&mut body_stream)
+        .await
+        .map_err(|_| ProbeError::Cut)?;
+    Ok(ProbeResponse { head, body })
 }
 
-/// As much of a body as any rule looks at.
-async fn beginning(rest: &mut Incoming) -> Result<Vec<u8>, hyper::Error> {
+/// Reads as much of a body as any classification rule uses.
+async fn read_start(body_stream: &mut Incoming) -> Result<Vec<u8>, hyper::Error> {
     let mut body = Vec::new();
-    while body.len() < LONGEST_BODY
-        && let Some(frame) = rest.frame().await
+    while body.len() < MAX_ERROR_BODY_BYTES
+        && let Some(frame) = body_stream.frame().await
     {
         if let Ok(piece) = frame?.into_data() {
             body.extend_from_slice(&piece);
@@ -203,144 +208,159 @@ async fn beginning(rest: &mut Incoming) -> Result<Vec<u8>, hyper::Error> {
     Ok(body)
 }
 
-fn classify(came: &Result<Came, Failed>) -> Verdict {
-    let Came { head, body } = match came {
-        Ok(came) => came,
-        Err(Failed::Redirect(status)) => return Verdict::of_status(*status),
-        Err(Failed::NoAnswer(_) | Failed::Cut | Failed::TooLate(_) | Failed::Unsendable(_)) => {
-            return Verdict::no_answer();
+fn classify(result: &Result<ProbeResponse, ProbeError>) -> Verdict {
+    let ProbeResponse { head, body } = match result {
+        Ok(response) => response,
+        Err(ProbeError::Redirect(status)) => return Verdict::from_status(*status),
+        Err(
+            ProbeError::Upstream(_)
+            | ProbeError::Cut
+            | ProbeError::TimedOut(_)
+            | ProbeError::NotSent(_),
+        ) => {
+            return Verdict::no_response();
         }
     };
-    // A page of somebody else's can come with a 200 too.
-    let is_foreign = head.status.is_success() && !is_message(body);
-    let status = if is_foreign {
+    // A page of another server can have status 200, too.
+    let is_not_from_api = head.status.is_success() && !is_message(body);
+    let status = if is_not_from_api {
         502
     } else {
         head.status.as_u16()
     };
-    judged(status, &head.headers, body)
+    classify_response(status, &head.headers, body)
 }
 
 fn is_message(body: &[u8]) -> bool {
     serde_json::from_slice(body).is_ok_and(|body: Value| body["type"] == "message")
 }
 
-fn record(asked: Asked, verdict: Verdict, came: Result<Came, Failed>) -> Probed {
-    let Asked {
+fn record(
+    probe: SentProbe,
+    verdict: Verdict,
+    result: Result<ProbeResponse, ProbeError>,
+) -> ProbeResult {
+    let SentProbe {
         mut lease,
         credential,
-        took,
-    } = asked;
-    let mut probed = Probed {
+        duration,
+    } = probe;
+    let mut probe_result = ProbeResult {
         attempt: lease.attempt,
         verdict,
         status: None,
-        said: None,
+        message: None,
         organization: None,
         workspace: None,
         upstream_request_id: None,
         is_plan: false,
-        tokens: Tokens::default(),
+        tokens: TokenCounts::default(),
         cost: Cost::FREE,
-        took,
+        duration,
     };
-    let report = match came {
-        Ok(came) => {
-            let mut metered = of_body(&came.body);
+    let report = match result {
+        Ok(response) => {
+            let mut meter_report = meter_body(&response.body);
             let origin = lease.profile.base_url.origin();
             let secret = credential.expose_for(origin).unwrap_or_default();
-            metered.model = metered
+            meter_report.model = meter_report
                 .model
                 .filter(|model| secret.is_empty() || !model.contains(secret));
-            probed.read(&came, &metered, secret);
-            let told = limits_told(&came.head.headers);
-            probed.is_plan = told.is_plan;
-            lease.saw(told);
+            probe_result.read(&response, &meter_report, secret);
+            let reported = reported_limits(&response.head.headers);
+            probe_result.is_plan = reported.is_plan;
+            lease.observe_limits(reported);
             Report {
                 ending: Ending::Done,
                 verdict,
-                answer: Some(Answered {
-                    upstream_request_id: probed.upstream_request_id.clone(),
-                    organization: probed.organization.clone(),
-                    ..came.answered(metered, took)
+                response: Some(CompletedResponse {
+                    upstream_request_id: probe_result.upstream_request_id.clone(),
+                    organization: probe_result.organization.clone(),
+                    ..response.completed_response(meter_report, duration)
                 }),
             }
         }
-        Err(failed) => {
-            probed.said = Some(failed.words());
+        Err(error) => {
+            probe_result.message = Some(error.message());
             Report {
                 verdict,
-                ..Report::unanswered(failed.ending())
+                ..Report::no_response(error.ending())
             }
         }
     };
-    probed.cost = lease.report(report);
-    probed
+    probe_result.cost = lease.report(report);
+    probe_result
 }
 
-impl Probed {
-    /// Takes down what the answer says of itself, but for whatever holds the secret.
-    fn read(&mut self, came: &Came, metered: &Metered, secret: &str) {
+impl ProbeResult {
+    /// Reads the fields of a response, except for any text that contains the secret.
+    fn read(&mut self, response: &ProbeResponse, meter_report: &MeterReport, secret: &str) {
         let clean = |text: &str| {
             let shown = !text.is_empty() && (secret.is_empty() || !text.contains(secret));
-            shown.then(|| inert_line(text, LONGEST_SAID).into_owned())
+            shown.then(|| sanitize_line(text, MAX_MESSAGE_CHARS).into_owned())
         };
-        let headers = &came.head.headers;
+        let headers = &response.head.headers;
         let header = |name| clean(headers.get(name)?.to_str().ok()?);
-        self.status = Some(came.head.status.as_u16());
+        self.status = Some(response.head.status.as_u16());
         self.organization = header("anthropic-organization-id");
         self.workspace = header("anthropic-workspace-id");
         self.upstream_request_id = header("request-id").filter(|id| id.len() <= 128);
-        self.tokens = metered.usage.totals();
-        let body: Value = serde_json::from_slice(&came.body).unwrap_or_default();
-        self.said = body
+        self.tokens = meter_report.usage.totals();
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        self.message = body
             .pointer("/error/message")
             .and_then(Value::as_str)
             .and_then(clean);
     }
 }
 
-impl Came {
-    fn answered(&self, metered: Metered, took: Duration) -> Answered {
-        Answered {
+impl ProbeResponse {
+    fn completed_response(
+        &self,
+        meter_report: MeterReport,
+        duration: Duration,
+    ) -> CompletedResponse {
+        CompletedResponse {
             status: self.head.status.as_u16(),
             upstream_request_id: None,
             organization: None,
-            metered,
-            first_byte: Some(took),
+            meter_report,
+            first_byte: Some(duration),
             body_hash: *blake3::hash(&self.body).as_bytes(),
             body_bytes: self.body.len() as u64,
         }
     }
 }
 
-impl Failed {
-    /// Whether anything can have been produced, and so billed.
+impl ProbeError {
+    /// Returns the ending: incomplete if billable output may have been produced, else failed.
     fn ending(&self) -> Ending {
         match self {
-            Self::NoAnswer(NoAnswer::Unreachable(_) | NoAnswer::Unconnected(_))
+            Self::Upstream(UpstreamError::Unreachable(_) | UpstreamError::ConnectTimedOut(_))
             | Self::Redirect(_)
-            | Self::Unsendable(_) => Ending::Failed,
-            Self::NoAnswer(NoAnswer::Broken(_) | NoAnswer::TimedOut(_))
+            | Self::NotSent(_) => Ending::Failed,
+            Self::Upstream(UpstreamError::ConnectionBroken(_) | UpstreamError::TimedOut(_))
             | Self::Cut
-            | Self::TooLate(_) => Ending::Incomplete,
+            | Self::TimedOut(_) => Ending::Incomplete,
         }
     }
 
-    fn words(&self) -> String {
+    fn message(&self) -> String {
         match self {
-            Self::NoAnswer(error) => error.to_string(),
-            Self::Cut => "the upstream cut its answer".to_owned(),
-            Self::TooLate(limit) => {
+            Self::Upstream(error) => error.to_string(),
+            Self::Cut => "the upstream cut its response short".to_owned(),
+            Self::TimedOut(timeout) => {
                 format!(
-                    "the upstream did not answer within {} s",
-                    limit.as_secs_f32()
+                    "the upstream did not respond within {} s",
+                    timeout.as_secs_f32()
                 )
             }
             Self::Redirect(status) => {
-                format!("the upstream answered with a redirect ({status}), which is never followed")
+                format!(
+                    "the upstream responded with a redirect ({status}), which is never followed"
+                )
             }
-            Self::Unsendable(why) => (*why).to_owned(),
+            Self::NotSent(reason) => reason.clone(),
         }
     }
 }

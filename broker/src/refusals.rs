@@ -1,25 +1,25 @@
-//! The refusals of each credential that nobody explained, as far as this process heard of them.
+//! Counts consecutive unexplained refusals per credential, in memory.
 //!
-//! Invariants: a credential without any has no entry; one that is blocked begins anew, since a person who wakes it wants to
-//! know, and so does a profile with a new secret.
+//! Invariants: a credential without refusals has no entry; the count starts again after a block, because a user who resumes
+//! the profile wants a new test, and after a rotation of the secret.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use keyreeve_core::health::{ConsecutiveRefusals, RequestClass};
 use keyreeve_core::profile::ProfileId;
-use keyreeve_core::standing::{Refusals, RequestClass};
 use keyreeve_core::verdict::Verdict;
 
-use crate::standing::Generation;
+use crate::health::Generation;
 
-/// The count of each profile, and the secret that it is for.
+/// Count of each profile, with the secret generation it applies to.
 #[derive(Debug, Default)]
-pub(crate) struct Refused(Mutex<HashMap<ProfileId, (Generation, Refusals)>>);
+pub(crate) struct RefusalCounts(Mutex<HashMap<ProfileId, (Generation, ConsecutiveRefusals)>>);
 
-impl Refused {
-    /// Counts what an answer means, and gives what it means for the credential: itself, or one refusal too many. What is
-    /// said of a secret that was replaced does not come here.
-    pub(crate) fn hear(
+impl RefusalCounts {
+    /// Counts a verdict and returns the verdict for the credential: the same one, or "always refused" if this was one refusal
+    /// too many. Verdicts about a replaced secret must not be passed in.
+    pub(crate) fn observe(
         &self,
         generation: Generation,
         class: Option<&RequestClass>,
@@ -29,24 +29,24 @@ impl Refused {
         if counts.is_empty() && !verdict.is_unexplained_refusal() {
             return verdict;
         }
-        let before = counts.remove(&generation.profile);
-        let before = before.filter(|(counted, _)| *counted == generation);
-        let count = before.map_or_else(Refusals::default, |(_, count)| count);
-        let count = count.heard(verdict, class);
-        let too_many = count.verdict();
-        if too_many.is_none() && !count.is_clear() {
+        let previous = counts.remove(&generation.profile);
+        let previous = previous.filter(|(counted, _)| *counted == generation);
+        let count = previous.map_or_else(ConsecutiveRefusals::default, |(_, count)| count);
+        let count = count.observe(verdict, class);
+        let escalated = count.verdict();
+        if escalated.is_none() && !count.is_clear() {
             counts.insert(generation.profile, (generation, count));
         }
-        too_many.unwrap_or(verdict)
+        escalated.unwrap_or(verdict)
     }
 
-    /// Whether nothing is counted, so that a success clears nothing.
+    /// Returns `true` if no refusals are counted, so that a success has nothing to clear.
     pub(crate) fn is_clear(&self) -> bool {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProfileId, (Generation, Refusals)>> {
-        // Each change is one insertion: what a panic leaves is whole.
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProfileId, (Generation, ConsecutiveRefusals)>> {
+        // Each change is one insertion, so a panic leaves consistent data.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,79 +1,81 @@
-//! The report on a lease: what the answer was and what it used, and from that what it cost.
+//! The report on a lease: its result, response and usage, and from those the cost.
 //!
-//! Invariant: a message request that was sent is never settled as free for want of figures. Where the answer told no usage,
-//! its reserved cost stands and is marked as an upper bound.
+//! Invariant: a messages request that was sent is never settled as free because usage is missing: if the response reports no
+//! usage, the reserved cost is charged and marked as an upper bound.
 
 use keyreeve_core::money::NanoDollars;
-use keyreeve_core::price::{Basis, Cost, PriceTable};
-use keyreeve_core::usage::{Metered, Tokens};
-use keyreeve_core::verdict::{Effect, Scope, Verdict};
-use keyreeve_os::world;
+use keyreeve_core::price::{Cost, CostBasis, PriceTable};
+use keyreeve_core::usage::{MeterReport, TokenCounts};
+use keyreeve_core::verdict::{Verdict, VerdictEffect, VerdictScope};
+use keyreeve_os::system;
 use keyreeve_store::{Ending, Operation, Outcome};
 
-use crate::row::OpenRow;
+use crate::ledger_entry::OpenEntry;
 use crate::view::ending;
 
-/// How an attempt went.
+/// Report on an attempt.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// How it ended.
+    /// The ending.
     pub ending: Ending,
-    /// What that means for the credential.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What came back, if anything did.
-    pub answer: Option<Answered>,
+    /// The response, if there was one.
+    pub response: Option<CompletedResponse>,
 }
 
-/// An answer, seen whole or cut.
+/// A response, complete or cut short.
 #[derive(Clone, Debug)]
-pub struct Answered {
+pub struct CompletedResponse {
     /// The upstream's status.
     pub status: u16,
     /// The upstream's `request-id`.
     pub upstream_request_id: Option<String>,
-    /// The organization that the answer names in `anthropic-organization-id`.
+    /// The organization named in `anthropic-organization-id`.
     pub organization: Option<String>,
-    /// What the meter counted.
-    pub metered: Metered,
-    /// From lease to the first byte of the body.
+    /// The `meter_report` usage.
+    pub meter_report: MeterReport,
+    /// Time from the lease to the first byte of the body.
     pub first_byte: Option<std::time::Duration>,
-    /// BLAKE3 of the body as it went to the client.
+    /// BLAKE3 of the body as sent to the client.
     pub body_hash: [u8; 32],
     /// Length of the body in bytes.
     pub body_bytes: u64,
 }
 
 impl Report {
-    /// An attempt on which no answer came.
-    pub fn unanswered(ending: Ending) -> Self {
+    /// Creates the report of an attempt without a response.
+    pub fn no_response(ending: Ending) -> Self {
         Self {
             ending,
-            verdict: Verdict::no_answer(),
-            answer: None,
+            verdict: Verdict::no_response(),
+            response: None,
         }
     }
 }
 
 impl Report {
-    /// Whether another credential of the same profile may fare better.
-    pub(crate) fn speaks_against_the_credential(&self) -> bool {
+    /// Returns `true` if the verdict rejects the credential, so that a new one of the same profile may be accepted.
+    pub(crate) fn rejects_credential(&self) -> bool {
         match self.verdict.effect() {
-            Effect::Dead | Effect::Refresh => self.verdict.scope() == Scope::Credential,
-            Effect::None
-            | Effect::Blocked
-            | Effect::OutOfCredit
-            | Effect::SpentUntil
-            | Effect::CoolUntil
-            | Effect::CoolModelUntil
-            | Effect::Transient
-            | Effect::Feature
-            | Effect::Request
-            | Effect::Config => false,
+            VerdictEffect::Dead | VerdictEffect::Refresh => {
+                self.verdict.scope() == VerdictScope::Credential
+            }
+            VerdictEffect::None
+            | VerdictEffect::Blocked
+            | VerdictEffect::OutOfCredit
+            | VerdictEffect::SpentUntil
+            | VerdictEffect::CoolUntil
+            | VerdictEffect::CoolModelUntil
+            | VerdictEffect::Transient
+            | VerdictEffect::Feature
+            | VerdictEffect::Request
+            | VerdictEffect::Config => false,
         }
     }
 }
 
-/// What the attempt cost.
+/// Settles the cost of an attempt.
 pub(crate) fn settle(
     report: &Report,
     operation: Operation,
@@ -83,103 +85,112 @@ pub(crate) fn settle(
     if operation != Operation::Messages || report.ending == Ending::Failed {
         return Cost::FREE;
     }
-    match &report.answer {
-        Some(answer) if told_usage(&answer.metered) => match report.ending {
-            Ending::Done => prices.cost(answer.metered.model.as_deref(), &answer.metered.usage),
+    match &report.response {
+        Some(response) if has_usage(&response.meter_report) => match report.ending {
+            Ending::Done => prices.cost(
+                response.meter_report.model.as_deref(),
+                &response.meter_report.usage,
+            ),
             Ending::Incomplete | Ending::Failed | Ending::Unknown => {
-                cut_short(answer, reserved, prices)
+                cost_of_cut_response(response, reserved, prices)
             }
         },
-        // Refused, or failed before anything was produced.
-        Some(answer) if !(200..300).contains(&answer.status) || answer.metered.error.is_some() => {
+        // Refused, or failed before any output was produced.
+        Some(response)
+            if !(200..300).contains(&response.status) || response.meter_report.error.is_some() =>
+        {
             Cost::FREE
         }
         Some(_) | None => Cost {
             amount: reserved,
-            basis: Basis::AtMost,
+            basis: CostBasis::AtMost,
         },
     }
 }
 
-/// The output of an answer is told at its end. One that was cut is reckoned by what came of it, at a token for every
-/// eight bytes, several times what streams need (docs/facts.md#streaming), within what was reserved for it.
-fn cut_short(answer: &Answered, reserved: NanoDollars, prices: &PriceTable) -> Cost {
+/// Estimates the cost of a response that was cut short, because its output tokens are reported at the end: one token per eight
+/// bytes received, several times what streams need (docs/facts.md#streaming), at most the reserved cost.
+fn cost_of_cut_response(
+    response: &CompletedResponse,
+    reserved: NanoDollars,
+    prices: &PriceTable,
+) -> Cost {
     const BYTES_PER_TOKEN: u64 = 8;
-    let model = answer.metered.model.as_deref();
-    let told = prices.cost(model, &answer.metered.usage).amount;
-    let mut usage = answer.metered.usage.clone();
+    let model = response.meter_report.model.as_deref();
+    let reported = prices.cost(model, &response.meter_report.usage).amount;
+    let mut usage = response.meter_report.usage.clone();
     if let Some(part) = usage.parts.first_mut() {
-        let output = answer.body_bytes / BYTES_PER_TOKEN;
+        let output = response.body_bytes / BYTES_PER_TOKEN;
         part.tokens.output = part.tokens.output.max(output);
     }
-    let reckoned = prices.cost(model, &usage).amount;
+    let estimated = prices.cost(model, &usage).amount;
     Cost {
-        amount: reckoned.min(reserved).max(told),
-        basis: Basis::AtMost,
+        amount: estimated.min(reserved).max(reported),
+        basis: CostBasis::AtMost,
     }
 }
 
-/// Whether the figures are there, and whole.
-fn told_usage(metered: &Metered) -> bool {
-    !metered.usage.parts.is_empty() && !metered.gaps
+/// Returns `true` if usage was reported completely.
+fn has_usage(meter_report: &MeterReport) -> bool {
+    !meter_report.usage.parts.is_empty() && !meter_report.has_gaps
 }
 
-/// The row that closes the attempt.
-pub(crate) fn outcome(open: &OpenRow, report: Report, cost: Cost) -> Outcome {
+/// Creates the outcome that closes the ledger entry.
+pub(crate) fn outcome(open: &OpenEntry, report: Report, cost: Cost) -> Outcome {
     let verdict = report.verdict.name();
     let duration_micros = micros(open.age());
     let prices_as_of = open.prices().as_of().to_owned();
-    let row = Outcome {
+    let without_response = Outcome {
         attempt: open.attempt,
         ending: report.ending,
-        ended_at: world::now(),
+        ended_at: system::now(),
         status: None,
         verdict,
         upstream_request_id: None,
         model_served: None,
-        tokens: Tokens::default(),
+        tokens: TokenCounts::default(),
         web_searches: 0,
         cost: cost.amount,
         basis: cost.basis,
         prices_as_of,
         first_byte_micros: None,
         duration_micros,
-        answer_hash: None,
-        answer_bytes: 0,
+        response_hash: None,
+        response_bytes: 0,
         cache_edit: open.cache_edit,
     };
-    match report.answer {
-        None => row,
-        Some(answer) => Outcome {
-            status: Some(answer.status),
-            upstream_request_id: answer.upstream_request_id,
-            tokens: answer.metered.usage.totals(),
-            web_searches: answer.metered.usage.web_searches,
-            model_served: answer.metered.model,
-            first_byte_micros: answer.first_byte.map(micros),
-            answer_hash: Some(answer.body_hash),
-            answer_bytes: answer.body_bytes,
-            ..row
+    match report.response {
+        None => without_response,
+        Some(response) => Outcome {
+            status: Some(response.status),
+            upstream_request_id: response.upstream_request_id,
+            tokens: response.meter_report.usage.totals(),
+            web_searches: response.meter_report.usage.web_searches,
+            model_served: response.meter_report.model,
+            first_byte_micros: response.first_byte.map(micros),
+            response_hash: Some(response.body_hash),
+            response_bytes: response.body_bytes,
+            ..without_response
         },
     }
 }
 
-/// The one log event of an attempt, at its end. Names and figures only: nothing a client or an upstream wrote.
-pub(crate) fn log(open: &OpenRow, row: &Outcome) {
+/// Logs an attempt at its end, by names and figures only: no text of a client or an upstream.
+pub(crate) fn log(open: &OpenEntry, outcome: &Outcome) {
     tracing::info!(
         request = %open.request,
         key = open.parties.key_name,
         profile = open.parties.profile_name,
-        status = row.status,
-        verdict = row.verdict,
-        ending = ending(row.ending),
-        input = row.tokens.input,
-        output = row.tokens.output,
-        cache_read = row.tokens.cache_read,
-        write_5m = row.tokens.write_5m,
-        write_1h = row.tokens.write_1h,
-        cost_usd = %row.cost,
-        micros = row.duration_micros,
+        status = outcome.status,
+        verdict = outcome.verdict,
+        ending = ending(outcome.ending),
+        input = outcome.tokens.input,
+        output = outcome.tokens.output,
+        cache_read = outcome.tokens.cache_read,
+        write_5m = outcome.tokens.write_5m,
+        write_1h = outcome.tokens.write_1h,
+        cost_usd = %outcome.cost,
+        micros = outcome.duration_micros,
         "attempt",
     );
 }

@@ -1,8 +1,8 @@
-//! The connection to upstreams: TLS with pinned roots, one pool, nothing clever.
+//! HTTP client for upstreams: TLS with built-in roots and one connection pool.
 //!
-//! Invariants: no redirect is followed, no body is decompressed, no proxy and no certificate comes from the environment,
-//! and a request is sent again by the pool only when not one byte of it was written. Making a connection, from the name
-//! to the end of the TLS handshake, has one limit in time.
+//! Invariants: redirects are not followed, bodies are not decompressed, no proxy or certificate comes from the environment,
+//! and the pool retries a request only if no byte of it was written. Connecting, from name resolution to the end of the TLS
+//! handshake, has a single timeout.
 
 use std::io;
 use std::pin::Pin;
@@ -23,23 +23,23 @@ use rustls::pki_types::pem::PemObject as _;
 use tokio::time::timeout;
 use tower_service::Service;
 
-/// How long an upstream may keep us waiting.
+/// Timeouts for upstreams.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// For a connection: its name looked up, TCP, and TLS.
+pub struct Timeouts {
+    /// For connecting: name resolution, TCP and TLS.
     pub connect: Duration,
-    /// From the request to the head of its answer. The SDKs wait 10 minutes (docs/facts.md#endpoints).
+    /// From the request to the head of its response. The SDKs wait 10 minutes (docs/facts.md#endpoints).
     pub head: Duration,
-    /// Between two pieces of a body. Claude Code gives up a stream silent for 300 s (docs/facts.md#streaming).
-    pub silence: Duration,
+    /// Between two chunks of a body. Claude Code aborts a stream that is idle for 300 s (docs/facts.md#streaming).
+    pub idle: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
             head: Duration::from_mins(10),
-            silence: Duration::from_mins(5),
+            idle: Duration::from_mins(5),
         }
     }
 }
@@ -47,151 +47,151 @@ impl Default for Patience {
 /// Sends requests to upstreams.
 #[derive(Clone)]
 pub struct Upstream {
-    client: Client<InTime, Full<Bytes>>,
-    patience: Patience,
+    client: Client<TimedConnector, Full<Bytes>>,
+    timeouts: Timeouts,
 }
 
-/// Why no answer came.
+/// Error of a request without a response.
 #[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
-    /// The connection could not be made, or TLS refused it: not one byte of the request was sent.
-    #[error("the upstream cannot be reached")]
+pub enum UpstreamError {
+    /// Connecting failed, in TCP or TLS: no byte of the request was sent.
+    #[error("cannot connect to the upstream")]
     Unreachable(#[source] Error),
-    /// The connection was not there in time: not one byte of the request was sent.
-    #[error("there was no connection to the upstream within {} s", .0.as_secs())]
-    Unconnected(Duration),
-    /// The connection broke after the request had gone out.
-    #[error("the upstream broke the connection")]
-    Broken(#[source] Error),
-    /// No head of an answer in time.
-    #[error("the upstream did not answer within {} s", .0.as_secs())]
+    /// Connecting timed out: no byte of the request was sent.
+    #[error("cannot connect to the upstream within {} s", .0.as_secs())]
+    ConnectTimedOut(Duration),
+    /// The connection broke after the request was sent.
+    #[error("the upstream closed the connection")]
+    ConnectionBroken(#[source] Error),
+    /// The response head did not arrive in time.
+    #[error("the upstream did not respond within {} s", .0.as_secs())]
     TimedOut(Duration),
 }
 
-/// Why the configured roots cannot be used.
+/// Error in the configured CA file.
 #[derive(Debug, thiserror::Error)]
-pub enum BadRoots {
-    /// The file holds no certificate, or one that cannot be read.
-    #[error("the CA file holds no readable PEM certificate")]
+pub enum CaFileError {
+    /// The file contains no certificate, or one that cannot be parsed.
+    #[error("the CA file contains no valid PEM certificate")]
     NotPem(#[source] Option<rustls::pki_types::pem::Error>),
-    /// A certificate in it cannot be a root.
-    #[error("a certificate of the CA file cannot be trusted as a root")]
-    NotARoot(#[source] rustls::Error),
-    /// The TLS library refuses its own defaults.
-    #[error("TLS cannot be set up")]
+    /// A certificate in it cannot be used as a root.
+    #[error("a certificate in the CA file cannot be used as a root")]
+    InvalidRoot(#[source] rustls::Error),
+    /// The TLS library rejects its own defaults.
+    #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
 }
 
 impl Upstream {
-    /// Sets up the pool. `extra_roots` is PEM: certificates trusted beside the Mozilla roots that are built in.
+    /// Creates the client. `extra_roots` are PEM certificates trusted in addition to the built-in Mozilla roots.
     ///
     /// # Errors
-    /// See [`BadRoots`].
-    pub fn new(extra_roots: Option<&[u8]>, patience: Patience) -> Result<Self, BadRoots> {
+    /// See [`CaFileError`].
+    pub fn new(extra_roots: Option<&[u8]>, timeouts: Timeouts) -> Result<Self, CaFileError> {
         let mut tcp = HttpConnector::new();
-        tcp.set_connect_timeout(Some(patience.connect));
+        tcp.set_connect_timeout(Some(timeouts.connect));
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_mins(1)));
         tcp.enforce_http(false);
-        // Plain http passes here because an `Origin` can only be plain on loopback (keyreeve_core::origin).
+        // Plain http is allowed here because a plain `Origin` can only be on loopback (keyreeve_core::origin).
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(extra_roots)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let connector = InTime {
+        let connector = TimedConnector {
             connector,
-            limit: patience.connect,
+            timeout: timeouts.connect,
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_mins(1))
             .http1_max_buf_size(64 * 1024)
             .build(connector);
-        Ok(Self { client, patience })
+        Ok(Self { client, timeouts })
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its response.
     ///
     /// # Errors
-    /// See [`NoAnswer`].
+    /// See [`UpstreamError`].
     pub async fn send(
         &self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, NoAnswer> {
-        match timeout(self.patience.head, self.client.request(request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) if error.is_connect() && came_too_late(&error) => {
-                Err(NoAnswer::Unconnected(self.patience.connect))
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        match timeout(self.timeouts.head, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if error.is_connect() && is_timeout(&error) => {
+                Err(UpstreamError::ConnectTimedOut(self.timeouts.connect))
             }
-            Ok(Err(error)) if error.is_connect() => Err(NoAnswer::Unreachable(error)),
-            Ok(Err(error)) => Err(NoAnswer::Broken(error)),
-            Err(_) => Err(NoAnswer::TimedOut(self.patience.head)),
+            Ok(Err(error)) if error.is_connect() => Err(UpstreamError::Unreachable(error)),
+            Ok(Err(error)) => Err(UpstreamError::ConnectionBroken(error)),
+            Err(_) => Err(UpstreamError::TimedOut(self.timeouts.head)),
         }
     }
 
-    /// How long upstreams may keep us waiting.
-    pub fn patience(&self) -> Patience {
-        self.patience
+    /// Returns the timeouts.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
     }
 }
 
-/// Makes connections, each within its limit. The system's resolver, and a peer that takes the connection and then says
-/// nothing of TLS, would else have as long as an answer may take.
+/// Connects with a timeout. Otherwise the system's resolver, or a peer that accepts the connection and never starts TLS, could
+/// take as long as a response.
 #[derive(Clone)]
-struct InTime {
+struct TimedConnector {
     connector: HttpsConnector<HttpConnector>,
-    limit: Duration,
+    timeout: Duration,
 }
 
-type Connected = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
-type NotConnected = Box<dyn std::error::Error + Send + Sync>;
+type Connection = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+type ConnectError = Box<dyn std::error::Error + Send + Sync>;
 
-impl Service<Uri> for InTime {
-    type Response = Connected;
-    type Error = NotConnected;
-    type Future = Pin<Box<dyn Future<Output = Result<Connected, NotConnected>> + Send>>;
+impl Service<Uri> for TimedConnector {
+    type Response = Connection;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotConnected>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         self.connector.poll_ready(context)
     }
 
     fn call(&mut self, address: Uri) -> Self::Future {
-        let connecting = timeout(self.limit, self.connector.call(address));
+        let connecting = timeout(self.timeout, self.connector.call(address));
         Box::pin(async {
-            let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
-            connecting.await.unwrap_or_else(late)
+            let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            connecting.await.unwrap_or_else(timed_out)
         })
     }
 }
 
-/// Whether a connection failed for want of time, by our limit or by the system's.
-fn came_too_late(error: &Error) -> bool {
+/// Returns `true` if connecting timed out, by our timeout or the system's.
+fn is_timeout(error: &Error) -> bool {
     let first = std::error::Error::source(error);
     std::iter::successors(first, |cause| cause.source())
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
-fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, BadRoots> {
+fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, CaFileError> {
     let mut roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
     if let Some(pem) = extra_roots {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
             .collect::<Result<_, _>>()
-            .map_err(|error| BadRoots::NotPem(Some(error)))?;
+            .map_err(|error| CaFileError::NotPem(Some(error)))?;
         if certificates.is_empty() {
-            return Err(BadRoots::NotPem(None));
+            return Err(CaFileError::NotPem(None));
         }
         for certificate in certificates {
-            roots.add(certificate).map_err(BadRoots::NotARoot)?;
+            roots.add(certificate).map_err(CaFileError::InvalidRoot)?;
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(BadRoots::Tls)?
+        .map_err(CaFileError::Tls)?
         .with_root_certificates(roots)
         .with_no_client_auth())
 }

@@ -1,49 +1,49 @@
-//! Which way to authenticate suits which use, and when not to use the others (docs/recipes.md#which-method).
+//! Advice on authentication methods: the recommended one for each use case, and those to avoid (docs/recipes.md#which-method).
 //!
-//! Invariant: nothing here asks a person to hand a plan's login to another program: a plan is used by the genuine Claude
-//! Code alone (docs/facts.md#terms).
+//! Invariant: no advice asks users to give a plan login to another program: only the genuine Claude Code uses a plan
+//! (docs/facts.md#terms).
 
-/// What a credential is wanted for.
+/// The use case of a credential.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Use {
-    /// A person at a terminal.
+pub enum UseCase {
+    /// Interactive use at a terminal.
     Interactive,
-    /// Continuous integration, cron: a machine, and nobody who could sign in.
+    /// Continuous integration or cron: a machine without a user who could sign in.
     Ci,
     /// Scripts that start `claude --bare`.
     Bare,
-    /// Tools that should hold no real credential, or a company's gateway.
+    /// Tools that should not have a real credential, or a company's gateway.
     Gateway,
-    /// A secret that another program replaces by itself.
+    /// A secret that another program rotates automatically.
     Rotating,
-    /// Several people or several tools on one account.
+    /// Several users or several tools on one account.
     Shared,
 }
 
-/// What suits a use.
+/// The advice for a use case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Advice {
-    /// The way to authenticate.
+    /// The recommended authentication method.
     pub method: &'static str,
-    /// Why this one.
-    pub because: &'static str,
-    /// What to run.
+    /// The reason for this method.
+    pub reason: &'static str,
+    /// The commands to run.
     pub commands: &'static [&'static str],
-    /// What not to use here, and why.
-    pub avoid: &'static [Avoided],
+    /// The methods to avoid.
+    pub avoid: &'static [AvoidedMethod],
 }
 
-/// A way that does not suit a use.
+/// A method to avoid for a use case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Avoided {
-    /// The way.
+pub struct AvoidedMethod {
+    /// The authentication method.
     pub method: &'static str,
-    /// Why it does not suit.
-    pub because: &'static str,
+    /// The reason to avoid it.
+    pub reason: &'static str,
 }
 
-impl Use {
-    /// Every use.
+impl UseCase {
+    /// Every use case.
     pub const ALL: [Self; 6] = [
         Self::Interactive,
         Self::Ci,
@@ -53,7 +53,7 @@ impl Use {
         Self::Shared,
     ];
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Interactive => "interactive",
@@ -65,7 +65,7 @@ impl Use {
         }
     }
 
-    /// What suits it.
+    /// Returns the advice for it.
     pub fn advice(self) -> &'static Advice {
         match self {
             Self::Interactive => &INTERACTIVE,
@@ -78,13 +78,13 @@ impl Use {
     }
 }
 
-const fn avoid(method: &'static str, because: &'static str) -> Avoided {
-    Avoided { method, because }
+const fn avoid(method: &'static str, reason: &'static str) -> AvoidedMethod {
+    AvoidedMethod { method, reason }
 }
 
 static INTERACTIVE: Advice = Advice {
     method: "Claude Code's own login",
-    because: "it renews itself, and the plan that is paid for already pays; nothing else may be set that outranks it",
+    reason: "it renews itself and uses the plan that you already pay for; do not set any credential that takes precedence over it",
     commands: &[
         "claude auth login",
         "keyreeve bind . --expect plan",
@@ -92,19 +92,19 @@ static INTERACTIVE: Advice = Advice {
     ],
     avoid: &[
         avoid(
-            "ANTHROPIC_API_KEY in a shell's file",
-            "it silently outranks the login, and API credit is billed",
+            "ANTHROPIC_API_KEY in a shell startup file",
+            "it silently takes precedence over the login, and API credit is billed",
         ),
         avoid(
             "CLAUDE_CODE_OAUTH_TOKEN",
-            "it outranks the login, ends after a year, and does not renew itself",
+            "it takes precedence over the login, expires after a year, and does not renew itself",
         ),
     ],
 };
 
 static CI: Advice = Advice {
-    method: "workload identity federation, else an API key from the CI's own secrets",
-    because: "a federation has no secret that could leak or be forgotten; a key of its own is limited and revoked without touching anybody else",
+    method: "workload identity federation, or else an API key from the CI's own secrets",
+    reason: "federation has no secret that could leak or be forgotten; a separate key can be limited and revoked without affecting other users",
     commands: &[
         "keyreeve profile add ci --sdk-profile NAME --direct",
         "keyreeve profile add ci --env CI_ANTHROPIC_KEY --direct",
@@ -113,22 +113,22 @@ static CI: Advice = Advice {
     avoid: &[
         avoid(
             "a copied login file",
-            "its refresh token is good once: two machines log each other out",
+            "its refresh token works only once: two machines log each other out",
         ),
         avoid(
             "a plan for a service or for other people",
-            "a plan is for its owner's own use of Claude Code (docs/facts.md#terms)",
+            "a plan is only for its owner's own use of Claude Code (docs/facts.md#terms)",
         ),
         avoid(
-            "apiKeyHelper in a repository's settings",
-            "`claude -p` runs it without asking, whoever wrote it",
+            "apiKeyHelper in the settings of a repository",
+            "`claude -p` runs it without asking, even if you did not write it",
         ),
     ],
 };
 
 static BARE: Advice = Advice {
     method: "ANTHROPIC_API_KEY, set for the one command",
-    because: "bare mode reads no login, no OAuth token and no profile; a key or an auth token from the environment, or a helper given by --settings, is all it takes",
+    reason: "bare mode ignores the login, OAuth tokens and profiles; it accepts only a key or an auth token from the environment, or a helper from --settings",
     commands: &[
         "keyreeve exec --profile work -- claude --bare -p \"…\"",
         "keyreeve status --for bare",
@@ -136,18 +136,18 @@ static BARE: Advice = Advice {
     avoid: &[
         avoid(
             "the login, CLAUDE_CODE_OAUTH_TOKEN, SDK profiles",
-            "bare mode does not look at them: nothing would be sent",
+            "bare mode ignores them: no credential would be sent",
         ),
         avoid(
             "apiKeyHelper in a settings file",
-            "bare mode takes a helper from --settings alone",
+            "bare mode accepts a helper only from --settings",
         ),
     ],
 };
 
 static GATEWAY: Advice = Advice {
     method: "a virtual key in ANTHROPIC_AUTH_TOKEN, with ANTHROPIC_BASE_URL",
-    because: "the tool never holds the real credential; its key has limits, and is revoked at once",
+    reason: "the tool never has the real credential; its virtual key has limits and can be revoked at once",
     commands: &[
         "keyreeve serve",
         "keyreeve key add laptop --profile work",
@@ -155,42 +155,42 @@ static GATEWAY: Advice = Advice {
     ],
     avoid: &[
         avoid(
-            "the gateway's key as ANTHROPIC_API_KEY",
-            "Claude Code also sends that to the vendor's own host, on calls that ignore the base URL",
+            "the gateway's key in ANTHROPIC_API_KEY",
+            "Claude Code also sends it to Anthropic's own host, in requests that ignore the base URL",
         ),
         avoid(
             "ANTHROPIC_BASE_URL alone",
-            "it replaces no credential: the login's token would go to that address",
+            "it does not replace the credential: the login's token would be sent to that address",
         ),
     ],
 };
 
 static ROTATING: Advice = Advice {
-    method: "apiKeyHelper, or a profile whose source is a command or a file",
-    because: "it is asked again after five minutes and after a 401, so that a replaced secret is noticed; a variable keeps the old one for as long as the process lives",
+    method: "apiKeyHelper, or a profile with a command or a file as its source",
+    reason: "it is read again after five minutes and after a 401, so that a rotated secret is noticed; a variable keeps the old value until the process exits",
     commands: &[
         "keyreeve profile add vault --command -- PROGRAM ARGUMENTS",
         "keyreeve profile add mounted --from-file /run/secrets/anthropic",
     ],
     avoid: &[
         avoid(
-            "a variable",
-            "a process keeps the value it was started with",
+            "an environment variable",
+            "a process keeps the value that it was started with",
         ),
         avoid(
             "a helper that prints a fixed key",
-            "it fills both headers, costs a process each time, and protects nothing",
+            "it sets both headers, starts a process each time, and protects nothing",
         ),
         avoid(
-            "a helper beside a key or an auth token",
-            "one request then carries two different credentials",
+            "a helper together with a key or an auth token",
+            "each request then contains two different credentials",
         ),
     ],
 };
 
 static SHARED: Advice = Advice {
-    method: "an organization's API keys, with a virtual key for each person or tool",
-    because: "each key has its own limits and its own rows in the ledger, and one is revoked without the others noticing",
+    method: "API keys of an organization, with a virtual key for each user or tool",
+    reason: "each key has its own limits and ledger entries, and can be revoked without affecting the others",
     commands: &[
         "keyreeve profile add team --stdin",
         "keyreeve key add alice --profile team",
@@ -199,11 +199,11 @@ static SHARED: Advice = Advice {
     avoid: &[
         avoid(
             "one person's plan",
-            "it may not serve anybody else (docs/facts.md#terms), and keyreeve refuses it behind a virtual key",
+            "it must not serve other people (docs/facts.md#terms), and keyreeve refuses it behind a virtual key",
         ),
         avoid(
-            "one API key handed around",
-            "nobody can tell who used it, and replacing it stops everybody",
+            "one API key shared by everyone",
+            "usage cannot be attributed to a user, and rotating it interrupts everyone",
         ),
     ],
 };

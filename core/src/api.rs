@@ -1,25 +1,24 @@
-//! What stands at a profile's base URL, and what follows from it: whose grammar judges, who is billed, how a credential
-//! is sent there.
+//! The API at a profile's base URL: its token grammar, its billing class and its default credential header.
 
-use crate::inject::Facing;
+use crate::inject::UpstreamKind;
 use crate::origin::BaseUrl;
 use crate::profile::{Auth, BillingClass, Profile, Provenance, Source};
 use crate::token::{Family, Grammar};
 
-/// An API that a profile leads to.
+/// The API behind a profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Api {
-    /// The vendor's own API.
+    /// Anthropic's own API.
     Anthropic,
-    /// keyreeve's sandbox, which simulates the vendor's.
+    /// keyreeve's sandbox, which simulates it.
     Sandbox,
     /// Another gateway.
     Gateway,
 }
 
 impl Api {
-    /// Tells by the origin; that a sandbox stands there is known from the profile alone.
-    pub fn at(base_url: &BaseUrl) -> Self {
+    /// Derives the API from the origin. A sandbox is known only from the profile.
+    pub fn from_base_url(base_url: &BaseUrl) -> Self {
         if base_url.origin().is_first_party() {
             Self::Anthropic
         } else {
@@ -27,7 +26,7 @@ impl Api {
         }
     }
 
-    /// Whose grammar judges tokens: the vendor's only where the vendor's tokens go.
+    /// Returns the token grammar to validate with: Anthropic's only where Anthropic's tokens are sent.
     pub fn grammar(self) -> Grammar {
         match self {
             Self::Anthropic | Self::Sandbox => Grammar::Anthropic,
@@ -35,7 +34,7 @@ impl Api {
         }
     }
 
-    /// Who is billed for what is asked there.
+    /// Returns the billing class of its requests.
     pub fn billing(self) -> BillingClass {
         match self {
             Self::Anthropic | Self::Sandbox => BillingClass::Metered,
@@ -43,24 +42,25 @@ impl Api {
         }
     }
 
-    /// How a credential is sent there, where the person did not say.
-    pub fn usual_auth(self) -> Auth {
+    /// Returns the default header for the credential.
+    pub fn default_auth(self) -> Auth {
         match self {
             Self::Anthropic | Self::Sandbox => Auth::ApiKey,
             Self::Gateway => Auth::Bearer,
         }
     }
 
-    /// How it judges credentials: the vendor and its simulation by family, a gateway as the profile says.
-    pub fn facing(self, auth: Auth) -> Facing {
+    /// Returns the kind of upstream: Anthropic and the sandbox choose the header by token family, a gateway by the
+    /// profile.
+    pub fn upstream_kind(self, auth: Auth) -> UpstreamKind {
         match self {
-            Self::Anthropic | Self::Sandbox => Facing::FirstParty,
-            Self::Gateway => Facing::Gateway(auth),
+            Self::Anthropic | Self::Sandbox => UpstreamKind::FirstParty,
+            Self::Gateway => UpstreamKind::Gateway(auth),
         }
     }
 
-    /// How a token from this source came to be, as far as anybody can know. A pasted OAuth token is a person's plan,
-    /// wherever it is meant to go (docs/facts.md#tokens).
+    /// Returns the provenance of a token from this source, as far as it can be known. A pasted OAuth token is always a
+    /// person's plan, whatever its target (docs/facts.md#tokens).
     pub fn provenance(self, source: &Source, family: Family) -> Provenance {
         match (self, source, family) {
             (_, Source::Sealed, Family::OauthAccess) => Provenance::SetupToken,
@@ -88,12 +88,12 @@ impl Api {
 }
 
 impl Profile {
-    /// What stands at the profile's base URL.
+    /// Returns the API at the profile's base URL.
     pub fn api(&self) -> Api {
         if self.simulated {
             Api::Sandbox
         } else {
-            Api::at(&self.base_url)
+            Api::from_base_url(&self.base_url)
         }
     }
 }
@@ -101,29 +101,29 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inject::{Refusal, decide};
+    use crate::inject::{InjectError, decide};
     use crate::origin::PlainHttp;
 
     #[test]
-    fn only_the_vendors_origin_is_the_vendor() {
+    fn only_the_exact_origin_is_anthropic() {
         for (url, api) in [
             ("https://api.anthropic.com", Api::Anthropic),
             ("https://api.anthropic.com:8443", Api::Gateway),
             ("https://gateway.example", Api::Gateway),
         ] {
-            let base_url = BaseUrl::parse(url, PlainHttp::Refused).unwrap();
-            assert_eq!(Api::at(&base_url), api, "{url}");
+            let base_url = BaseUrl::parse(url, PlainHttp::Forbidden).unwrap();
+            assert_eq!(Api::from_base_url(&base_url), api, "{url}");
         }
     }
 
     #[test]
-    fn a_pasted_oauth_token_is_refused_wherever_it_is_meant_to_go() {
+    fn pasted_oauth_token_is_refused_for_every_api() {
         for api in [Api::Anthropic, Api::Sandbox, Api::Gateway] {
             let provenance = api.provenance(&Source::Sealed, Family::OauthAccess);
-            let facing = api.facing(api.usual_auth());
+            let facing = api.upstream_kind(api.default_auth());
             assert_eq!(
                 decide(facing, Family::OauthAccess, provenance),
-                Err(Refusal::PlanLogin)
+                Err(InjectError::PlanLogin)
             );
         }
     }

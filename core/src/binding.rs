@@ -1,25 +1,26 @@
-//! A binding: which profile a directory's programs are meant to use, and who is meant to pay there.
+//! Bindings: the profile that programs in a directory should use, and the expected payer there.
 //!
-//! Kept in the user's own store and never in the directory itself: a repository is untrusted. The nearest ancestor wins.
+//! A binding is stored in the user's own store and never in the directory itself, since a repository is untrusted. The
+//! nearest ancestor wins.
 
 use std::path::Path;
 
 use crate::profile::ProfileId;
 use crate::resolve::Expected;
 
-/// What one directory, and all below it, is bound to.
+/// The binding of a directory and everything below it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Binding {
-    /// The directory, absolute, every symbolic link followed.
+    /// The directory: an absolute path with symbolic links resolved.
     pub directory: String,
-    /// The profile its programs are meant to use; none where only the payer is bound.
+    /// The profile that programs in it should use; `None` if only the payer is bound.
     pub profile: Option<ProfileId>,
-    /// Who is meant to pay there.
+    /// The expected payer.
     pub expect: Option<Expected>,
 }
 
 impl Binding {
-    /// The binding that holds in `directory`: that of the nearest ancestor, itself included.
+    /// Returns the binding that applies to `directory`: its own, or that of its nearest ancestor.
     pub fn nearest<'a>(bindings: &'a [Self], directory: &str) -> Option<&'a Self> {
         let directory = Path::new(directory);
         bindings
@@ -42,10 +43,10 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_ancestor_wins() {
+    fn nearest_ancestor_wins() {
         let bindings = [bound("/w"), bound("/w/a/b"), bound("/w/a")];
         let nearest = |directory| {
-            Binding::nearest(&bindings, directory).map(|found| found.directory.as_str())
+            Binding::nearest(&bindings, directory).map(|binding| binding.directory.as_str())
         };
         assert_eq!(nearest("/w/a/b/c"), Some("/w/a/b"));
         assert_eq!(nearest("/w/a"), Some("/w/a"));

@@ -1,30 +1,30 @@
-//! A person's clock: how a moment is read where they are.
+//! Formats times in the user's time zone.
 //!
-//! Invariant: what o'clock it is and where are values, as everywhere in this crate.
+//! Invariant: the current time and the zone are values, as everywhere in this crate.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-/// What o'clock it is, and where.
+/// The current time and the user's time zone.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    /// The moment.
+    /// The current time.
     pub now: Timestamp,
-    /// The person's zone.
+    /// The user's time zone.
     pub zone: TimeZone,
 }
 
 impl Clock {
-    /// Shows a moment as it is read there: the time today, the weekday within six days, else the date; to the nearest
-    /// minute, since some resets are told a moment too early.
-    pub fn shown(&self, at: Timestamp) -> String {
-        let there = |moment: Timestamp| moment.to_zoned(self.zone.clone());
-        let at = there(at.checked_add(30.seconds()).unwrap_or(at));
-        let away = there(self.now)
+    /// Formats a time in the user's zone: the time if it is today, with the weekday within six days, else with the date;
+    /// rounded to the minute, since some reset times are reported slightly too early.
+    pub fn format(&self, at: Timestamp) -> String {
+        let to_local = |time: Timestamp| time.to_zoned(self.zone.clone());
+        let at = to_local(at.checked_add(30.seconds()).unwrap_or(at));
+        let days_away = to_local(self.now)
             .date()
             .until(at.date())
             .map_or(i32::MAX, |span| span.get_days());
-        let pattern = match away {
+        let pattern = match days_away {
             0 => "%H:%M",
             -6..=6 => "%a %H:%M",
             _ => "%b %-d %H:%M",
@@ -38,14 +38,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_read_by_the_persons_own_clock() {
+    fn times_are_formatted_in_the_users_zone() {
         let clock = |zone| Clock {
             now: "2026-11-20T23:30:00Z".parse().unwrap(),
             zone,
         };
-        let (here, tokyo) = (TimeZone::UTC, TimeZone::posix("JST-9").unwrap());
-        let (here, tokyo) = (clock(here), clock(tokyo));
-        for (at, there, in_tokyo) in [
+        let (utc, tokyo) = (TimeZone::UTC, TimeZone::posix("JST-9").unwrap());
+        let (utc, tokyo) = (clock(utc), clock(tokyo));
+        for (at, in_utc, in_tokyo) in [
             ("2026-11-20T23:42:10Z", "23:42", "08:42"),
             ("2026-11-20T23:59:59Z", "Sat 00:00", "09:00"),
             ("2026-11-21T02:00:00Z", "Sat 02:00", "11:00"),
@@ -55,8 +55,8 @@ mod tests {
             ("2026-01-02T10:00:00Z", "Jan 2 10:00", "Jan 2 19:00"),
         ] {
             let at: Timestamp = at.parse().unwrap();
-            assert_eq!(here.shown(at), there);
-            assert_eq!(tokyo.shown(at), in_tokyo);
+            assert_eq!(utc.format(at), in_utc);
+            assert_eq!(tokyo.format(at), in_tokyo);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A credential on its way to its origin: the secret, what it is, and the one place it may go.
+//! A credential bound to its origin: the secret, its family and provenance, and the one base URL it may be sent to.
 //!
-//! Invariant: the secret comes out only for the origin it is bound to. A request that was built for another place (a
-//! changed base URL, a redirect, a URL inside an answer) gets an error instead of the secret.
+//! Invariant: the secret is exposed only for the origin it is bound to. A request built for another origin (a changed
+//! base URL, a redirect, a URL inside a response) gets an error instead of the secret.
 
 use crate::origin::{BaseUrl, Origin};
 use crate::profile::Provenance;
@@ -10,8 +10,8 @@ use crate::token::Family;
 
 /// A secret bound to the origin it was entered for. It has no `Debug` and no `Clone`, as the secret has none.
 ///
-/// Tools that kept token and host apart have sent tokens to hosts of an attacker's choice; here the two cannot be
-/// taken apart. The broker builds it for one lease and drops it with that.
+/// Tools that stored token and host separately have sent tokens to hosts chosen by an attacker; here the two cannot be
+/// separated. The broker builds a credential for one lease and drops it with the lease.
 pub struct Credential {
     secret: Secret,
     family: Family,
@@ -19,14 +19,14 @@ pub struct Credential {
     base_url: BaseUrl,
 }
 
-/// A credential was asked for by another origin than its own.
+/// A credential was requested for an origin it is not bound to.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("this credential belongs to {own} and is not sent to {other}")]
-pub struct WrongOrigin {
-    /// Where it belongs.
-    pub own: Origin,
-    /// Who asked.
-    pub other: Origin,
+#[error("this credential is bound to {bound_to} and is not sent to {requested}")]
+pub struct WrongOriginError {
+    /// The origin it is bound to.
+    pub bound_to: Origin,
+    /// The origin it was requested for.
+    pub requested: Origin,
 }
 
 impl Credential {
@@ -40,38 +40,38 @@ impl Credential {
         }
     }
 
-    /// What its prefix says.
+    /// Returns the token family.
     pub fn family(&self) -> Family {
         self.family
     }
 
-    /// How it came to be.
+    /// Returns the provenance.
     pub fn provenance(&self) -> Provenance {
         self.provenance
     }
 
-    /// Where it may go.
+    /// Returns the base URL it is bound to.
     pub fn base_url(&self) -> &BaseUrl {
         &self.base_url
     }
 
-    /// Gives the mark by which two sightings of it can be recognised.
+    /// Returns the fingerprint that identifies the secret without revealing it.
     pub fn fingerprint(&self) -> Fingerprint {
         self.secret.fingerprint()
     }
 
-    /// Hands out the secret for a header of a request to this origin.
+    /// Exposes the secret for a header of a request to this origin.
     ///
     /// # Errors
-    /// [`WrongOrigin`] for every origin but its own, to the letter: scheme, host and port.
-    pub fn expose_for(&self, origin: &Origin) -> Result<&str, WrongOrigin> {
-        let own = self.base_url.origin();
-        if own == origin {
+    /// [`WrongOriginError`] unless scheme, host and port are exactly those it is bound to.
+    pub fn expose_for(&self, origin: &Origin) -> Result<&str, WrongOriginError> {
+        let bound_to = self.base_url.origin();
+        if bound_to == origin {
             Ok(self.secret.expose_for(Sink::Origin(origin)))
         } else {
-            Err(WrongOrigin {
-                own: own.clone(),
-                other: origin.clone(),
+            Err(WrongOriginError {
+                bound_to: bound_to.clone(),
+                requested: origin.clone(),
             })
         }
     }
@@ -87,11 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_comes_out_for_its_own_origin_alone() {
+    fn secret_is_exposed_only_for_its_own_origin() {
         let secret = Secret::new("token".to_owned());
-        let own = url("https://gateway.example/anthropic");
-        let credential = Credential::new(secret, Family::Opaque, Provenance::Gateway, own);
-        for (place, expected) in [
+        let base_url = url("https://gateway.example/anthropic");
+        let credential = Credential::new(secret, Family::Opaque, Provenance::Gateway, base_url);
+        for (target, expected) in [
             ("https://gateway.example", Some("token")),
             ("https://GATEWAY.example:443/other", Some("token")),
             ("https://gateway.example:8443", None),
@@ -99,8 +99,8 @@ mod tests {
             ("https://api.anthropic.com", None),
             ("http://127.0.0.1:8080", None),
         ] {
-            let exposed = credential.expose_for(url(place).origin());
-            assert_eq!(exposed.as_deref().ok(), expected, "{place}");
+            let exposed = credential.expose_for(url(target).origin());
+            assert_eq!(exposed.as_deref().ok(), expected, "{target}");
         }
     }
 }

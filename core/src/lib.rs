@@ -1,8 +1,8 @@
-//! Decides: what a token is, which credential answers, what an answer means, what a request costs.
+//! Decides about a request: token families, profile selection, verdicts on responses, health, limits, usage and price.
 //!
-//! The wall that makes this a crate: no IO at all. Time, environment and files enter as values; there is no async
-//! runtime, no HTTP client, no SQL, no clock and no randomness below this line, and nothing here can be serialised by
-//! accident. It compiles in seconds and its tests need no set-up.
+//! Dependency wall of this crate: no IO at all. Time, environment and files are passed in as values; there is no async
+//! runtime, no HTTP client, no SQL, no clock and no randomness in it or below it, and no public type is serializable.
+//! It compiles in seconds and its tests need no setup.
 #![forbid(unsafe_code)]
 
 pub mod advise;
@@ -11,10 +11,11 @@ pub mod binding;
 pub mod cache_ttl;
 pub mod claude_code;
 pub mod clock;
+pub mod conflicts;
 pub mod credential;
 pub mod finding;
+pub mod health;
 pub mod import;
-pub mod inert;
 pub mod inject;
 pub mod launch;
 pub mod limits;
@@ -26,13 +27,12 @@ pub mod price;
 pub mod profile;
 pub mod renewal;
 pub mod resolve;
-pub mod rivals;
-pub mod said;
+pub mod response_text;
+pub mod sanitize;
 pub mod sdk_store;
 pub mod secret;
 pub mod select;
 pub mod snapshot;
-pub mod standing;
 pub mod statusline;
 pub mod token;
 pub mod unusable;

@@ -1,4 +1,4 @@
-//! Money as whole nano-dollars: exact sums, no floating point, one rounding up per request.
+//! Money in whole nano-dollars: exact sums without floating point, rounded up once per request.
 
 use std::fmt;
 use std::ops::{Add, AddAssign};
@@ -11,12 +11,12 @@ impl NanoDollars {
     /// No money.
     pub const ZERO: Self = Self(0);
 
-    /// Takes a count of nano-dollars.
+    /// Creates an amount from nano-dollars.
     pub const fn new(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// The count of nano-dollars.
+    /// Returns the amount in nano-dollars.
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -37,7 +37,7 @@ impl AddAssign for NanoDollars {
 }
 
 impl fmt::Display for NanoDollars {
-    /// Writes US dollars without a currency sign, exact, without trailing zeros: `0.00362`, `12`.
+    /// Formats US dollars exactly, without a currency sign or trailing zeros: `0.00362`, `12`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, part) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
         if part == 0 {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dollars_are_written_exactly() {
+    fn dollars_are_formatted_exactly() {
         for (nanos, text) in [
             (0, "0"),
             (1, "0.000000001"),

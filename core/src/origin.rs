@@ -1,14 +1,14 @@
-//! Where a credential may go: scheme, host and port, bound when the credential is entered.
+//! The origin that a credential may be sent to: scheme, host and port, bound when the credential is entered.
 //!
-//! Invariants: a credential travels only by `https`, or by `http` to an IP-literal loopback address where the person
-//! asked for that; the text is parsed once, by the `url` crate, and compared as parsed.
+//! Invariants: a credential is sent only over `https`, or over `http` to an IP-literal loopback address if the user allowed
+//! that; the text is parsed once, by the `url` crate, and compared in parsed form.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// Scheme, host and port. Two origins are the same when all three are.
+/// Scheme, host and port. Two origins are equal if all three are.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Origin {
     scheme: Scheme,
@@ -16,83 +16,83 @@ pub struct Origin {
     port: u16,
 }
 
-/// The schemes a credential may travel by.
+/// The schemes that a credential may be sent over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Scheme {
     /// TLS.
     Https,
-    /// Plain text, to loopback only.
+    /// Unencrypted, to loopback only.
     Http,
 }
 
-/// Whether plain `http` to a loopback address was asked for.
+/// The permission to use plain `http` to a loopback address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PlainHttp {
-    /// It was not: `https` only.
-    Refused,
-    /// It was (`--insecure-loopback`, the sandbox): allowed to an IP-literal loopback address.
+    /// `https` only.
+    Forbidden,
+    /// Allowed to an IP-literal loopback address (`--insecure-loopback`, the sandbox).
     LoopbackOnly,
 }
 
-/// The host of the vendor's own API.
-const VENDOR: &str = "api.anthropic.com";
+/// The host of Anthropic's API.
+const ANTHROPIC_HOST: &str = "api.anthropic.com";
 
-/// An origin and the path under which an API stands there.
+/// An origin and the path prefix of the API there.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct BaseUrl {
     origin: Origin,
     path: String,
 }
 
-/// Why a base URL was refused.
+/// A base URL that was refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Refused {
-    /// It is no URL, or none with a host.
+pub enum OriginError {
+    /// It is not a URL, or has no host.
     #[error("not a URL with a host, such as https://api.anthropic.com")]
     NotAUrl,
-    /// Another scheme than `https` and `http`.
-    #[error("the scheme must be https")]
+    /// Its scheme is neither `https` nor `http`.
+    #[error("must be https")]
     Scheme,
-    /// Plain `http` where it may not be.
+    /// Plain `http` that is not allowed.
     #[error(
-        "plain http would send the credential in the clear: it is allowed only to a loopback address such as http://127.0.0.1:8080, and only when asked for"
+        "must be https; plain http is only for a server on this machine, such as http://127.0.0.1:8080, with `--insecure-loopback`"
     )]
     PlainHttp,
-    /// A user name or password stands before the host.
-    #[error("a URL with a user name in it is not what it looks like: write the host alone")]
+    /// It contains a user name or password before the host.
+    #[error("must not contain a user name or password: enter only the host")]
     UserInfo,
-    /// A query or a fragment.
-    #[error("a base URL has no query and no fragment")]
+    /// It has a query or a fragment.
+    #[error("must not have a query or a fragment")]
     QueryOrFragment,
-    /// The address means "any address of this machine" and is not a place to send to.
-    #[error("0.0.0.0 and [::] are not addresses to send to: name 127.0.0.1")]
+    /// The unspecified address means "any address of this machine" and cannot be connected to.
+    #[error("0.0.0.0 and [::] are not addresses to connect to: use 127.0.0.1")]
     Unspecified,
 }
 
 impl Origin {
-    /// The scheme.
+    /// Returns the scheme.
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// The host as a URL writes it: `[::1]` with its brackets.
+    /// Returns the host in URL notation: `[::1]` with brackets.
     pub fn host(&self) -> String {
         self.host.to_string()
     }
 
-    /// The port, the scheme's own where none was written.
+    /// Returns the port, by default that of the scheme.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether this is the vendor's own API, whose token grammar and error shapes apply.
+    /// Returns `true` if this is Anthropic's API, whose token grammar and error format then apply.
     pub fn is_first_party(&self) -> bool {
         self.scheme == Scheme::Https
             && self.port == 443
-            && self.host == Host::Domain(VENDOR.to_owned())
+            && self.host == Host::Domain(ANTHROPIC_HOST.to_owned())
     }
 
-    /// Whether the host is an IP-literal loopback address. A name never is, whatever it resolves to.
+    /// Returns `true` if the host is an IP-literal loopback address. A name never is, whatever it resolves to.
     pub fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Domain(_) => false,
@@ -104,12 +104,12 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, usual) = match self.scheme {
+        let (scheme, default_port) = match self.scheme {
             Scheme::Https => ("https", 443),
             Scheme::Http => ("http", 80),
         };
         write!(f, "{scheme}://{}", self.host)?;
-        if self.port == usual {
+        if self.port == default_port {
             Ok(())
         } else {
             write!(f, ":{}", self.port)
@@ -118,44 +118,44 @@ impl fmt::Display for Origin {
 }
 
 impl BaseUrl {
-    /// The vendor's own API.
-    pub fn of_the_vendor() -> Self {
+    /// Returns the base URL of Anthropic's API.
+    pub fn anthropic() -> Self {
         Self {
             origin: Origin {
                 scheme: Scheme::Https,
-                host: Host::Domain(VENDOR.to_owned()),
+                host: Host::Domain(ANTHROPIC_HOST.to_owned()),
                 port: 443,
             },
             path: String::new(),
         }
     }
 
-    /// Parses what a person typed. Trailing slashes and `/v1`s are dropped: clients write both forms
+    /// Parses a URL that the user entered. Trailing slashes and `/v1` are removed: clients use both forms
     /// (docs/facts.md#clients), and keyreeve adds the version itself.
     ///
     /// # Errors
-    /// See [`Refused`]; each text says what to write instead.
-    pub fn parse(text: &str, plain: PlainHttp) -> Result<Self, Refused> {
-        let url = Url::parse(text.trim()).map_err(|_| Refused::NotAUrl)?;
+    /// [`OriginError`]; its text explains what to enter instead.
+    pub fn parse(text: &str, plain: PlainHttp) -> Result<Self, OriginError> {
+        let url = Url::parse(text.trim()).map_err(|_| OriginError::NotAUrl)?;
         let scheme = match url.scheme() {
             "https" => Scheme::Https,
             "http" => Scheme::Http,
-            _ => return Err(Refused::Scheme),
+            _ => return Err(OriginError::Scheme),
         };
-        let host = url.host().ok_or(Refused::NotAUrl)?.to_owned();
+        let host = url.host().ok_or(OriginError::NotAUrl)?.to_owned();
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refused::UserInfo);
+            return Err(OriginError::UserInfo);
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(Refused::QueryOrFragment);
+            return Err(OriginError::QueryOrFragment);
         }
         if is_unspecified(&host) {
-            return Err(Refused::Unspecified);
+            return Err(OriginError::Unspecified);
         }
-        let port = url.port_or_known_default().ok_or(Refused::NotAUrl)?;
+        let port = url.port_or_known_default().ok_or(OriginError::NotAUrl)?;
         let origin = Origin { scheme, host, port };
         if scheme == Scheme::Http && !(plain == PlainHttp::LoopbackOnly && origin.is_loopback()) {
-            return Err(Refused::PlainHttp);
+            return Err(OriginError::PlainHttp);
         }
         let mut path = url.path().trim_end_matches('/');
         while let Some(shorter) = path.strip_suffix("/v1") {
@@ -167,12 +167,12 @@ impl BaseUrl {
         })
     }
 
-    /// The origin a credential is bound to.
+    /// Returns the origin that a credential is bound to.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The path before `/v1/…`, without a trailing slash; empty for most.
+    /// Returns the path before `/v1/…`, without a trailing slash; usually empty.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -196,21 +196,21 @@ fn is_unspecified(host: &Host<String>) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<String, Refused> {
+    fn parse(text: &str) -> Result<String, OriginError> {
         BaseUrl::parse(text, PlainHttp::LoopbackOnly).map(|url| url.to_string())
     }
 
     #[test]
-    fn the_vendors_own_is_what_people_write() {
-        let vendor = BaseUrl::of_the_vendor();
-        let written = BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused);
-        assert_eq!(Ok(&vendor), written.as_ref());
-        assert!(vendor.origin().is_first_party());
+    fn anthropic_base_url_is_first_party() {
+        let anthropic = BaseUrl::anthropic();
+        let parsed = BaseUrl::parse("https://api.anthropic.com", PlainHttp::Forbidden);
+        assert_eq!(Ok(&anthropic), parsed.as_ref());
+        assert!(anthropic.origin().is_first_party());
     }
 
     #[test]
-    fn what_people_write_is_understood() {
-        for (typed, understood) in [
+    fn common_notations_are_parsed() {
+        for (typed, expected) in [
             ("https://api.anthropic.com", "https://api.anthropic.com"),
             ("https://api.anthropic.com/", "https://api.anthropic.com"),
             (
@@ -230,47 +230,50 @@ mod tests {
             ("http://[::1]:8080/", "http://[::1]:8080"),
             ("http://2130706433:9", "http://127.0.0.1:9"),
         ] {
-            assert_eq!(parse(typed).as_deref(), Ok(understood), "{typed}");
+            assert_eq!(parse(typed).as_deref(), Ok(expected), "{typed}");
         }
     }
 
     #[test]
-    fn tricks_are_refused() {
-        for (typed, why) in [
-            ("api.anthropic.com", Refused::NotAUrl),
-            ("ftp://api.anthropic.com", Refused::Scheme),
-            ("https://api.anthropic.com@127.0.0.1", Refused::UserInfo),
-            ("https://api.anthropic.com/?a=b", Refused::QueryOrFragment),
-            ("https://api.anthropic.com/#a", Refused::QueryOrFragment),
-            ("http://api.anthropic.com", Refused::PlainHttp),
-            ("http://localhost:80", Refused::PlainHttp),
-            ("http://127.evil.test", Refused::PlainHttp),
-            ("http://0.0.0.0:80", Refused::Unspecified),
-            ("https://[::]/", Refused::Unspecified),
-            ("https://[::ffff:0.0.0.0]/", Refused::Unspecified),
+    fn unsafe_urls_are_refused() {
+        for (typed, error) in [
+            ("api.anthropic.com", OriginError::NotAUrl),
+            ("ftp://api.anthropic.com", OriginError::Scheme),
+            ("https://api.anthropic.com@127.0.0.1", OriginError::UserInfo),
+            (
+                "https://api.anthropic.com/?a=b",
+                OriginError::QueryOrFragment,
+            ),
+            ("https://api.anthropic.com/#a", OriginError::QueryOrFragment),
+            ("http://api.anthropic.com", OriginError::PlainHttp),
+            ("http://localhost:80", OriginError::PlainHttp),
+            ("http://127.evil.test", OriginError::PlainHttp),
+            ("http://0.0.0.0:80", OriginError::Unspecified),
+            ("https://[::]/", OriginError::Unspecified),
+            ("https://[::ffff:0.0.0.0]/", OriginError::Unspecified),
         ] {
-            assert_eq!(parse(typed), Err(why), "{typed}");
+            assert_eq!(parse(typed), Err(error), "{typed}");
         }
     }
 
     #[test]
-    fn plain_http_must_be_asked_for() {
+    fn plain_http_must_be_allowed() {
         let typed = "http://127.0.0.1:8080";
         assert_eq!(
-            BaseUrl::parse(typed, PlainHttp::Refused),
-            Err(Refused::PlainHttp)
+            BaseUrl::parse(typed, PlainHttp::Forbidden),
+            Err(OriginError::PlainHttp)
         );
     }
 
     #[test]
-    fn only_the_vendor_is_first_party() {
+    fn only_anthropic_is_first_party() {
         for (text, first_party) in [
             ("https://api.anthropic.com", true),
             ("https://api.anthropic.com:8443", false),
             ("https://api.anthropic.com.evil.test", false),
             ("https://api.anthropic.com.", false),
         ] {
-            let url = BaseUrl::parse(text, PlainHttp::Refused).unwrap();
+            let url = BaseUrl::parse(text, PlainHttp::Forbidden).unwrap();
             assert_eq!(url.origin().is_first_party(), first_party, "{text}");
         }
     }

@@ -1,99 +1,106 @@
-//! What passes through with a credential of the client's own: which headers, which credentials, and who pays then.
+//! Rules of pass-through with the client's own credential: which headers and credentials pass, and who pays.
 //!
-//! Invariants: a header is passed or dropped and never written, so that nothing is made to look like another program's;
-//! keyreeve's own keys, and what is no credential for asking a model, go no further (docs/facts.md#terms).
+//! Invariants: a header is passed or dropped, never written, so that no request imitates another program; keyreeve's
+//! own keys and credentials that cannot call a model are not forwarded (docs/facts.md#terms).
 
-use crate::inject::{Fate, request_header};
-use crate::price::Paid;
+use crate::inject::{HeaderAction, request_header};
+use crate::price::PaymentKind;
 use crate::token::{Family, scan};
 
-/// The header with the virtual key that says who asks, beside the client's own credential. It ends here.
+/// The header with the virtual key of the client, next to the client's own credential. It is not forwarded.
 pub const KEY_HEADER: &str = "x-keyreeve-key";
 
 /// The headers that may carry the client's own credential.
 pub const CREDENTIAL_HEADERS: [&str; 2] = ["authorization", "x-api-key"];
 
-/// Decides on a header of a request that passes through: as on every other route, but that the client's own credential
-/// goes on as it came. Names are compared without regard to case.
-pub fn header(name: &str) -> Fate {
-    let carries = |listed: &&str| name.eq_ignore_ascii_case(listed);
-    if CREDENTIAL_HEADERS.iter().any(carries) {
-        Fate::Pass
+/// Decides on a header of a pass-through request: as on every other route, except that the client's own credential is
+/// forwarded unchanged. Names are case-insensitive.
+pub fn header_action(name: &str) -> HeaderAction {
+    let is_credential = |listed: &&str| name.eq_ignore_ascii_case(listed);
+    if CREDENTIAL_HEADERS.iter().any(is_credential) {
+        HeaderAction::Pass
     } else {
         request_header(name)
     }
 }
 
-/// Why what a request carries is not passed on. Each text says what to do instead.
+/// The reason the client's credential is not forwarded. Each message names the alternative.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum NotCarried {
-    /// There is nothing to pass on.
+pub enum ClientCredentialError {
+    /// The request carries no credential.
     #[error(
-        "pass-through sends your own credential on, and this request has none: put it into authorization or x-api-key, or ask without /passthrough for a profile's"
+        "pass-through forwards your own credential, and this request has none: send it in authorization or x-api-key, or call the URL without /passthrough to use a profile"
     )]
-    Nothing,
-    /// A virtual key, which would be sent to the vendor.
+    Missing,
+    /// A virtual key, which would be sent to Anthropic.
     #[error(
-        "a keyreeve key stands where your own credential belongs, and would be sent to the vendor: put it into x-keyreeve-key, or ask without /passthrough for a profile's credential"
+        "a keyreeve key is in the place of your own credential and would be sent to Anthropic: send it in x-keyreeve-key, or call the URL without /passthrough to use a profile"
     )]
     VirtualKey,
-    /// It only renews a login.
+    /// A refresh token, which can only renew a login.
     #[error("a refresh token is never sent with a request: send the access token it renews")]
     RefreshToken,
-    /// It cannot ask a model.
-    #[error("an Admin API key cannot ask a model: send an API key of a workspace")]
+    /// An Admin API key, which cannot call a model.
+    #[error("an Admin API key cannot call a model: send the API key of a workspace")]
     AdminKey,
     /// A session cookie.
     #[error(
-        "a claude.ai session cookie is no API credential and is not passed on: make an API key in the Console"
+        "a claude.ai session cookie is not an API credential and is not forwarded: create an API key in the Console"
     )]
     SessionCookie,
     /// A work-item token.
-    #[error("a work-item token is good for its one work item and is not passed on")]
+    #[error("a work-item token is valid for its one work item only and is not forwarded")]
     WorkToken,
 }
 
-/// The families of what one value of a credential's header carries: of each token in it, whatever scheme or list it stands
-/// in, else of the whole.
-pub fn carried(value: &str) -> Vec<Family> {
-    let parts: Vec<Family> = scan(value).map(|part| Family::of(&value[part])).collect();
-    if parts.is_empty() {
-        vec![Family::of(value)]
+/// Returns the families of the tokens in a credential header's value, whatever scheme or list they are in; if there is
+/// no token, the family of the whole value.
+pub fn token_families(value: &str) -> Vec<Family> {
+    let families: Vec<Family> = scan(value)
+        .map(|part| Family::from_prefix(&value[part]))
+        .collect();
+    if families.is_empty() {
+        vec![Family::from_prefix(value)]
     } else {
-        parts
+        families
     }
 }
 
-/// Whether one of keyreeve's own keys stands in a text that would be sent on.
-pub fn holds_our_key(text: &str) -> bool {
-    let is_ours = |family: Family| matches!(family, Family::VirtualKey | Family::AdminVirtualKey);
-    scan(text).any(|part| is_ours(Family::of(&text[part])))
+/// Returns `true` if a text that would be forwarded contains one of keyreeve's own keys.
+pub fn contains_keyreeve_key(text: &str) -> bool {
+    let is_keyreeve_key =
+        |family: Family| matches!(family, Family::VirtualKey | Family::AdminVirtualKey);
+    scan(text).any(|part| is_keyreeve_key(Family::from_prefix(&text[part])))
 }
 
-/// Says who pays for a request that carries tokens of these families: a plan where all of them are a person's login, else
-/// money. That an organization's OAuth token is none of a plan does not show; its cost, too, is then an estimate.
+/// Returns who pays for a request with tokens of these families: a plan if all of them are a person's login, else
+/// money. An organization's OAuth token looks the same as a plan's; its cost is then an estimate, too.
 ///
 /// # Errors
-/// [`NotCarried`] where nothing is carried, or something that goes no further.
-pub fn paid_by(carried: impl IntoIterator<Item = Family>) -> Result<Paid, NotCarried> {
-    let mut paid = None;
-    for family in carried {
-        let by_this = match family {
-            Family::OauthAccess => Paid::ByPlan,
+/// [`ClientCredentialError`] if there is no token, or one that must not be forwarded.
+pub fn payment_kind(
+    families: impl IntoIterator<Item = Family>,
+) -> Result<PaymentKind, ClientCredentialError> {
+    let mut payment = None;
+    for family in families {
+        let payment_of_token = match family {
+            Family::OauthAccess => PaymentKind::Plan,
             Family::ApiKey | Family::UnknownAnthropic | Family::OtherVendor | Family::Opaque => {
-                Paid::Money
+                PaymentKind::Metered
             }
-            Family::VirtualKey | Family::AdminVirtualKey => return Err(NotCarried::VirtualKey),
-            Family::OauthRefresh => return Err(NotCarried::RefreshToken),
-            Family::AdminKey => return Err(NotCarried::AdminKey),
-            Family::ClaudeSession => return Err(NotCarried::SessionCookie),
-            Family::WorkToken => return Err(NotCarried::WorkToken),
+            Family::VirtualKey | Family::AdminVirtualKey => {
+                return Err(ClientCredentialError::VirtualKey);
+            }
+            Family::OauthRefresh => return Err(ClientCredentialError::RefreshToken),
+            Family::AdminKey => return Err(ClientCredentialError::AdminKey),
+            Family::ClaudeSession => return Err(ClientCredentialError::SessionCookie),
+            Family::WorkToken => return Err(ClientCredentialError::WorkToken),
         };
-        paid = match paid {
-            // Which of two credentials the vendor takes is not documented: money is not overlooked.
-            Some(Paid::Money) => Some(Paid::Money),
-            Some(Paid::ByPlan) | None => Some(by_this),
+        payment = match payment {
+            // It is not documented which of two credentials the API uses: assume the one that costs money.
+            Some(PaymentKind::Metered) => Some(PaymentKind::Metered),
+            Some(PaymentKind::Plan) | None => Some(payment_of_token),
         };
     }
-    paid.ok_or(NotCarried::Nothing)
+    payment.ok_or(ClientCredentialError::Missing)
 }

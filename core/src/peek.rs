@@ -1,8 +1,8 @@
-//! Looks into a request body for the few fields that decide, without building a tree.
+//! Reads the few fields of a request body that decisions depend on, without building a tree.
 //!
-//! Invariants: what is read here is what the upstream will read, since the bytes go on unchanged. So a body that two
-//! parsers could read in two ways is refused: a deciding key given twice (however it is spelled), text that is not
-//! UTF-8, anything after the object, nesting beyond [`DEEPEST`].
+//! Invariants: the fields are read as the upstream will read them, since the bytes are forwarded unchanged. So a body that two
+//! parsers could read differently is refused: a duplicate key among these fields (in any spelling), text that is not UTF-8,
+//! anything after the object, nesting beyond [`MAX_DEPTH`].
 
 use std::fmt;
 
@@ -10,66 +10,66 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How deep objects and arrays may be nested.
-pub const DEEPEST: usize = 128;
+/// Maximum nesting of objects and arrays.
+pub const MAX_DEPTH: usize = 128;
 
-/// What a request body says about itself. A field that is absent or null is none.
+/// The relevant fields of a request body. A field that is absent or null is `None`.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Peek {
-    /// The model asked for.
+    /// The requested model.
     pub model: Option<String>,
-    /// Whether the answer is to be streamed.
+    /// `true` if the response is to be streamed.
     pub stream: bool,
-    /// The most tokens the answer may have.
+    /// The maximum number of output tokens.
     pub max_tokens: Option<u64>,
-    /// `metadata.user_id`: whatever the client tells its users apart by.
+    /// `metadata.user_id`: the client's own identifier of its users.
     pub user_id: Option<String>,
 }
 
-/// Why a body was refused. The client's answer is a 400.
+/// A request body that is refused with status 400.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// The bytes are no text.
+pub enum BodyError {
+    /// It is not UTF-8.
     #[error("the body is not UTF-8")]
     NotUtf8,
-    /// Objects and arrays are nested deeper than [`DEEPEST`].
-    #[error("the body is nested deeper than {DEEPEST} levels")]
+    /// Objects and arrays are nested deeper than [`MAX_DEPTH`].
+    #[error("the body is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// It is no JSON object, or something follows it.
+    /// It is not a JSON object, or something follows the object.
     #[error("the body is not one JSON object")]
     NotAnObject(#[source] serde_json::Error),
-    /// A key that decides stands there twice.
-    #[error("{0} is given twice")]
-    Twice(&'static str),
-    /// A field has another type than it must.
-    #[error("{field} is not {wanted}")]
+    /// A relevant key appears twice.
+    #[error("{0} appears twice")]
+    DuplicateKey(&'static str),
+    /// A field has the wrong type.
+    #[error("{field} must be {expected}")]
     Field {
         /// Its name.
         field: &'static str,
-        /// What it must be.
-        wanted: &'static str,
+        /// The required type.
+        expected: &'static str,
     },
 }
 
 /// Reads a whole request body.
 ///
 /// ```
-/// let seen = keyreeve_core::peek::peek(br#"{"model": "claude-haiku-5-5", "stream": true}"#)?;
-/// assert_eq!(seen.model.as_deref(), Some("claude-haiku-5-5"));
-/// assert!(seen.stream);
-/// # Ok::<_, keyreeve_core::peek::Unreadable>(())
+/// let fields = keyreeve_core::peek::peek(br#"{"model": "claude-haiku-5-5", "stream": true}"#)?;
+/// assert_eq!(fields.model.as_deref(), Some("claude-haiku-5-5"));
+/// assert!(fields.stream);
+/// # Ok::<_, keyreeve_core::peek::BodyError>(())
 /// ```
 ///
 /// # Errors
-/// When the body cannot be read, or could be read in two ways: see [`Unreadable`].
-pub fn peek(body: &[u8]) -> Result<Peek, Unreadable> {
-    let text = std::str::from_utf8(body).map_err(|_| Unreadable::NotUtf8)?;
-    if is_deeper_than(DEEPEST, body) {
-        return Err(Unreadable::TooDeep);
+/// [`BodyError`] if the body cannot be parsed, or could be parsed in two ways.
+pub fn peek(body: &[u8]) -> Result<Peek, BodyError> {
+    let text = std::str::from_utf8(body).map_err(|_| BodyError::NotUtf8)?;
+    if is_deeper_than(MAX_DEPTH, body) {
+        return Err(BodyError::TooDeep);
     }
-    let fields: Fields<'_> = serde_json::from_str(text).map_err(Unreadable::NotAnObject)?;
-    if let Some(key) = fields.twice {
-        return Err(Unreadable::Twice(key));
+    let fields: BodyFields<'_> = serde_json::from_str(text).map_err(BodyError::NotAnObject)?;
+    if let Some(key) = fields.duplicate {
+        return Err(BodyError::DuplicateKey(key));
     }
     Ok(Peek {
         model: read(fields.model, "model", "a string")?,
@@ -79,18 +79,18 @@ pub fn peek(body: &[u8]) -> Result<Peek, Unreadable> {
     })
 }
 
-/// The deciding fields as they are written.
+/// The raw values of the relevant fields.
 #[derive(Default)]
-struct Fields<'a> {
+struct BodyFields<'a> {
     model: Option<&'a RawValue>,
     stream: Option<&'a RawValue>,
     max_tokens: Option<&'a RawValue>,
     metadata: Option<&'a RawValue>,
-    /// The first of them that came a second time.
-    twice: Option<&'static str>,
+    /// The first field that appeared a second time.
+    duplicate: Option<&'static str>,
 }
 
-/// `user_id` of the metadata. Nothing is decided by it, so that an odd one is left for the API to judge.
+/// Reads `user_id` from the metadata. No decision depends on it, so an invalid one is left to the API.
 fn user_id(metadata: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -100,10 +100,10 @@ fn user_id(metadata: &RawValue) -> Option<String> {
     metadata.user_id
 }
 
-/// A key, its escapes resolved.
+/// A key, with escapes resolved.
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
-enum Key {
+enum BodyKey {
     Model,
     Stream,
     MaxTokens,
@@ -112,7 +112,7 @@ enum Key {
     Other,
 }
 
-impl<'de> Deserialize<'de> for Fields<'de> {
+impl<'de> Deserialize<'de> for BodyFields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(FieldsVisitor)
     }
@@ -121,27 +121,27 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+    type Value = BodyFields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BodyFields<'de>, A::Error> {
+        let mut fields = BodyFields::default();
         while let Some(key) = map.next_key()? {
-            let (place, name) = match key {
-                Key::Model => (&mut fields.model, "model"),
-                Key::Stream => (&mut fields.stream, "stream"),
-                Key::MaxTokens => (&mut fields.max_tokens, "max_tokens"),
-                Key::Metadata => (&mut fields.metadata, "metadata"),
-                Key::Other => {
+            let (field, name) = match key {
+                BodyKey::Model => (&mut fields.model, "model"),
+                BodyKey::Stream => (&mut fields.stream, "stream"),
+                BodyKey::MaxTokens => (&mut fields.max_tokens, "max_tokens"),
+                BodyKey::Metadata => (&mut fields.metadata, "metadata"),
+                BodyKey::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
             };
-            if place.replace(map.next_value()?).is_some() {
-                fields.twice.get_or_insert(name);
+            if field.replace(map.next_value()?).is_some() {
+                fields.duplicate.get_or_insert(name);
             }
         }
         Ok(fields)
@@ -151,22 +151,22 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 fn read<'a, T: Deserialize<'a>>(
     raw: Option<&'a RawValue>,
     field: &'static str,
-    wanted: &'static str,
-) -> Result<Option<T>, Unreadable> {
+    expected: &'static str,
+) -> Result<Option<T>, BodyError> {
     let Some(raw) = raw else { return Ok(None) };
-    serde_json::from_str(raw.get()).map_err(|_| Unreadable::Field { field, wanted })
+    serde_json::from_str(raw.get()).map_err(|_| BodyError::Field { field, expected })
 }
 
-/// Counts brackets outside strings. The parser itself skips what nobody asked for without counting its depth; on
-/// bytes that are no JSON the parser has the last word.
-fn is_deeper_than(deepest: usize, json: &[u8]) -> bool {
+/// Returns `true` if brackets outside strings are nested deeper than `max_depth`. The JSON parser itself does not count the
+/// depth of skipped values; it decides about bytes that are not JSON.
+fn is_deeper_than(max_depth: usize, json: &[u8]) -> bool {
     let mut depth = 0_usize;
     let mut in_string = false;
     let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => in_string = !in_string,
-            // What follows a backslash ends no string.
+            // An escaped character does not end the string.
             b'\\' if in_string => {
                 bytes.next();
             }
@@ -174,7 +174,7 @@ fn is_deeper_than(deepest: usize, json: &[u8]) -> bool {
             b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > deepest {
+        if depth > max_depth {
             return true;
         }
     }

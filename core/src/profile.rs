@@ -1,4 +1,4 @@
-//! A profile: a named credential that keyreeve keeps or knows how to obtain, and where it may go.
+//! A profile: a named credential that keyreeve stores or knows how to obtain, bound to one base URL.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,49 +9,49 @@ use uuid::Uuid;
 use crate::origin::BaseUrl;
 use crate::token::Family;
 
-/// A profile as remembered, without its secret.
+/// A stored profile, without its secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Profile {
-    /// Names the profile for ever, whatever people call it.
+    /// The permanent id, independent of the name.
     pub id: ProfileId,
-    /// What people call it.
+    /// The name that people use.
     pub name: Name,
-    /// Where its secret comes from.
+    /// The source of its secret.
     pub source: Source,
-    /// The one place its secret may go.
+    /// The one base URL its secret may be sent to.
     pub base_url: BaseUrl,
-    /// How the secret is sent there.
+    /// The header that carries the secret.
     pub auth: Auth,
-    /// How its token came to be.
+    /// The provenance of its token.
     pub provenance: Provenance,
-    /// Who is billed for its requests.
+    /// The billing class of its requests.
     pub billing: BillingClass,
-    /// The family of the sealed token; none where the secret is fetched at lease time.
+    /// The family of the stored token; `None` if the secret is fetched at lease time.
     pub family: Option<Family>,
-    /// The sealed token as [`crate::token::redact`] shows it; none where the secret is fetched at lease time.
+    /// The stored token as [`crate::token::redact`] shows it; `None` if the secret is fetched at lease time.
     pub hint: Option<String>,
-    /// Whom the raw secret may be handed to.
-    pub handing: Handing,
-    /// Whether it leads to the sandbox: its requests cost nothing and are marked in every report.
+    /// The programs that may receive the raw secret, if any.
+    pub secret_exposure: SecretExposure,
+    /// `true` if it belongs to the sandbox: its requests cost nothing and are marked in every report.
     pub simulated: bool,
-    /// When its secret ends of itself, where that is known.
+    /// The expiry of its secret, if known.
     pub expires_at: Option<Timestamp>,
-    /// When it was added.
+    /// The time it was added.
     pub created_at: Timestamp,
-    /// When its secret was last replaced.
+    /// The time its secret was last replaced.
     pub rotated_at: Option<Timestamp>,
 }
 
 impl ProfileId {
-    /// No profile: the client carried a credential of its own, of which nothing is kept.
+    /// No profile: the client sent its own credential, of which nothing is stored.
     pub const PASS_THROUGH: Self = Self(Uuid::max());
-    /// What lists call [`ProfileId::PASS_THROUGH`]; no profile can be called so.
+    /// The name of [`ProfileId::PASS_THROUGH`] in lists; not a valid profile name.
     pub const PASS_THROUGH_NAME: &str = "(pass-through)";
 }
 
 impl Profile {
-    /// Whether it is a person's own subscription, by whichever of its properties says so: such a profile never stands
-    /// behind a virtual key, whatever else was declared about it (docs/facts.md#terms).
+    /// Returns `true` if any of its properties shows that it is a person's own subscription: such a profile is never
+    /// used behind a virtual key, whatever else was declared about it (docs/facts.md#terms).
     pub fn is_plan_login(&self) -> bool {
         let by_source = match self.source {
             Source::ClaudeLogin { .. } => true,
@@ -66,7 +66,7 @@ impl Profile {
     }
 }
 
-/// Names a profile for ever: a UUID v7 in the 32 digits of its simple form.
+/// The permanent id of a profile: a UUID v7, written as the 32 digits of its simple form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ProfileId(pub Uuid);
 
@@ -76,30 +76,30 @@ impl fmt::Display for ProfileId {
     }
 }
 
-/// What people call a profile or a key: 1 to 64 of `a-z A-Z 0-9 . _ -`, starting with a letter or digit.
+/// The name of a profile or a key: 1 to 64 characters from `a-z A-Z 0-9 . _ -`, starting with a letter or digit.
 ///
-/// Nothing in it can break a line protocol, a terminal or a page (security promise P16).
+/// No character in it can break a line protocol, a terminal or a web page (security promise P16).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Name(String);
 
 impl Name {
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl FromStr for Name {
-    type Err = BadName;
+    type Err = NameError;
 
-    fn from_str(text: &str) -> Result<Self, BadName> {
+    fn from_str(text: &str) -> Result<Self, NameError> {
         let mut letters = text.bytes();
         let first = letters.next().is_some_and(|c| c.is_ascii_alphanumeric());
         let rest = letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'));
         if first && rest && text.len() <= 64 {
             Ok(Self(text.to_owned()))
         } else {
-            Err(BadName)
+            Err(NameError)
         }
     }
 }
@@ -110,62 +110,65 @@ impl fmt::Display for Name {
     }
 }
 
-/// A name with something else in it than names have.
+/// An invalid name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a name has 1 to 64 of the characters a-z A-Z 0-9 . _ - and starts with a letter or digit")]
-pub struct BadName;
+#[error(
+    "a name must be 1 to 64 characters from a-z A-Z 0-9 . _ - and start with a letter or digit"
+)]
+pub struct NameError;
 
-/// Where a profile's secret comes from.
+/// The source of a profile's secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// Sealed in the store.
+    /// Encrypted in the store.
     Sealed,
-    /// An environment variable, read at lease time from what `keyreeve` was started with.
+    /// An environment variable, read at lease time from the environment `keyreeve` was started with.
     Environment {
-        /// The variable's name.
+        /// The name of the variable.
         variable: String,
     },
-    /// A file that holds nothing else, read at lease time; refused when others could read it.
+    /// A file that contains nothing else, read at lease time; refused if other users could read it.
     File {
-        /// Its whole path.
+        /// The absolute path.
         path: String,
     },
-    /// The one line a program prints, run at lease time; never through a shell.
+    /// The single line printed by a program, run at lease time; never through a shell.
     Command {
-        /// The program and its arguments, as given; never split by us.
+        /// The program and its arguments, as given; never split by keyreeve.
         argv: Vec<String>,
     },
-    /// A profile of the official SDKs, by federation or by login (docs/facts.md#sdk-profiles). It is renewed as they renew it.
+    /// A profile of the official SDKs, by federation or by login (docs/facts.md#sdk-profiles). Renewed on the same
+    /// schedule as the SDKs.
     SdkProfile {
-        /// The directory of `configs/` and `credentials/`; none where the SDKs look at lease time.
+        /// The directory of `configs/` and `credentials/`; `None` for the directory the SDKs use at lease time.
         directory: Option<String>,
-        /// What the SDKs call it.
+        /// The name of the SDK profile.
         name: Name,
     },
-    /// What `ant auth print-credentials --access-token` prints at lease time.
+    /// The output of `ant auth print-credentials --access-token` at lease time.
     Ant {
-        /// The profile of `ant`'s; none for the one that is active.
+        /// The `ant` profile; `None` for the active one.
         profile: Option<Name>,
     },
-    /// Claude Code's own login, by reference: nothing of it is ever read as a secret, renewed or leased. It is good for
-    /// starting the genuine `claude`, and for nothing else.
+    /// Claude Code's own login, by reference: it is never read as a secret, renewed or leased. It can only be used to
+    /// start the genuine `claude`.
     ClaudeLogin {
-        /// Claude Code's configuration directory; none for the usual one.
+        /// Claude Code's configuration directory; `None` for the default one.
         config_dir: Option<String>,
     },
 }
 
-/// Whom the raw secret of a profile may be handed to.
+/// The programs that may receive the raw secret of a profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Handing {
-    /// To nobody: it leaves inside a request to its origin, behind a lease.
+pub enum SecretExposure {
+    /// No program: the secret is only sent in leased requests to its origin.
     #[default]
-    Leased,
-    /// Also to a program that the person starts with it, or that asks as their helper (security promise P1).
-    Direct,
+    RequestsOnly,
+    /// Also programs that the user starts with it, and the user's credential helpers (security promise P1).
+    Programs,
 }
 
-/// How a credential is sent to its origin.
+/// The header that carries a credential to its origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Auth {
     /// `x-api-key: …`
@@ -174,13 +177,12 @@ pub enum Auth {
     Bearer,
 }
 
-/// How a token came to be. It decides what a token may be used for, where its prefix does not tell
-/// (docs/facts.md#tokens).
+/// The provenance of a token. It decides the allowed use of a token if the prefix does not (docs/facts.md#tokens).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Provenance {
-    /// Made in the Console.
+    /// Created in the Console.
     Console,
-    /// Pasted from `claude setup-token`: a plan login. Every pasted `oat01` counts as this.
+    /// Pasted from `claude setup-token`: a plan login. All pasted `oat01` counts as this.
     SetupToken,
     /// Obtained by workload identity federation: an organization credential.
     Federation,
@@ -188,11 +190,11 @@ pub enum Provenance {
     AntLogin,
     /// Issued by another gateway.
     Gateway,
-    /// Not known: fetched from a variable, a file or a command, which can hold anything, or only known once it is fetched.
+    /// Unknown: fetched from a variable, a file or a command, which can contain anything, or known only after fetching.
     Unknown,
 }
 
-/// Who is billed. Never crossed without consent; `Plan` never stands behind a virtual key.
+/// The party that is billed. Never crossed without consent; `Plan` is never used behind a virtual key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum BillingClass {
     /// API credit of an organization.
@@ -206,7 +208,7 @@ pub enum BillingClass {
 }
 
 impl BillingClass {
-    /// Its name, as people and programs read it.
+    /// Returns the name used in the CLI and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Metered => "metered",
@@ -222,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_hold_nothing_that_breaks_a_line_or_a_page() {
+    fn names_cannot_break_a_line_or_a_page() {
         for good in ["work", "a", "0", "work-2.x_y", &"x".repeat(64)] {
             assert!(good.parse::<Name>().is_ok(), "{good:?}");
         }

@@ -1,37 +1,38 @@
-//! When a token that ends is renewed, as the official SDKs do it (docs/facts.md#sdk-profiles).
+//! Renewal of expiring tokens on the same schedule as the official SDKs (docs/facts.md#sdk-profiles).
 //!
-//! Invariant: a token is used for as long as it is good for a request, and renewed early enough that nobody waits.
+//! Invariant: a token is used as long as it is valid for a whole request, and renewed early enough that no request
+//! waits.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// From here on a token is renewed beside its use.
-const SOON: SignedDuration = SignedDuration::from_secs(120);
-/// From here on it is renewed before it is used: a request could outlast it.
-const NOW: SignedDuration = SignedDuration::from_secs(30);
+/// Remaining lifetime below which a token is renewed in the background.
+const BACKGROUND_WINDOW: SignedDuration = SignedDuration::from_secs(120);
+/// Remaining lifetime below which a token is renewed before use: it could expire during a request.
+const BLOCKING_WINDOW: SignedDuration = SignedDuration::from_secs(30);
 
-/// Whether a token is to be renewed.
+/// The urgency of a token's renewal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Due {
-    /// It is not.
-    No,
-    /// Beside its use.
-    Soon,
-    /// Before anything is done with it.
+pub enum RenewalNeed {
+    /// No renewal needed.
+    NotYet,
+    /// Renew in the background; the token is still usable.
+    Background,
+    /// Renew before use.
     Now,
 }
 
-/// Says whether a token that ends then is to be renewed; one whose end is not known is.
-pub fn due(expires_at: Option<Timestamp>, now: Timestamp) -> Due {
+/// Returns the renewal urgency of a token by its expiry. A token of unknown expiry is renewed before use.
+pub fn renewal_need(expires_at: Option<Timestamp>, now: Timestamp) -> RenewalNeed {
     let Some(expires_at) = expires_at else {
-        return Due::Now;
+        return RenewalNeed::Now;
     };
-    let left = expires_at.duration_since(now);
-    if left > SOON {
-        Due::No
-    } else if left >= NOW {
-        Due::Soon
+    let remaining = expires_at.duration_since(now);
+    if remaining > BACKGROUND_WINDOW {
+        RenewalNeed::NotYet
+    } else if remaining >= BLOCKING_WINDOW {
+        RenewalNeed::Background
     } else {
-        Due::Now
+        RenewalNeed::Now
     }
 }
 
@@ -40,20 +41,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_renewed_beside_its_use_and_then_before_it() {
+    fn token_is_renewed_in_background_then_before_use() {
         let now = Timestamp::UNIX_EPOCH;
-        for (left, expected) in [
-            (3_600, Due::No),
-            (121, Due::No),
-            (120, Due::Soon),
-            (30, Due::Soon),
-            (29, Due::Now),
-            (0, Due::Now),
-            (-1, Due::Now),
+        for (remaining, expected) in [
+            (3_600, RenewalNeed::NotYet),
+            (121, RenewalNeed::NotYet),
+            (120, RenewalNeed::Background),
+            (30, RenewalNeed::Background),
+            (29, RenewalNeed::Now),
+            (0, RenewalNeed::Now),
+            (-1, RenewalNeed::Now),
         ] {
-            let expires_at = now + SignedDuration::from_secs(left);
-            assert_eq!(due(Some(expires_at), now), expected, "{left} s left");
+            let expires_at = now + SignedDuration::from_secs(remaining);
+            assert_eq!(
+                renewal_need(Some(expires_at), now),
+                expected,
+                "{remaining} s remaining"
+            );
         }
-        assert_eq!(due(None, now), Due::Now);
+        assert_eq!(renewal_need(None, now), RenewalNeed::Now);
     }
 }

@@ -1,4 +1,4 @@
-//! The profiles that the official SDKs and the `ant` command line keep, by what can be known without reading a token
+//! The profiles of the official SDKs and the `ant` command line, as far as they can be known without reading a token
 //! (docs/facts.md#sdk-profiles).
 
 use jiff::Timestamp;
@@ -8,84 +8,84 @@ use serde::de::IgnoredAny;
 /// One directory of profiles.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SdkStore {
-    /// Where it lies.
+    /// The path of the directory.
     pub directory: String,
-    /// What `active_config` names; none where there is no such file.
+    /// The profile that `active_config` names, or `None` if there is no such file.
     pub active: Option<String>,
-    /// Every profile that has a configuration.
+    /// Every profile with a configuration.
     pub profiles: Vec<SdkProfile>,
 }
 
-/// A profile.
+/// An SDK profile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SdkProfile {
     /// Its name.
     pub name: String,
     /// Its configuration.
     pub config: SdkConfig,
-    /// Its credential file; none where there is none.
+    /// Its credential file, if there is one.
     pub credentials: Option<SdkCredentials>,
 }
 
-/// What a profile's configuration says.
+/// The configuration of a profile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SdkConfig {
     /// A profile of a known kind.
     Known {
-        /// How its token is had.
+        /// The kind of its token.
         kind: SdkKind,
-        /// Where its requests go, if elsewhere.
+        /// Its base URL, if it is not the vendor's.
         base_url: Option<String>,
     },
-    /// It is not JSON, or not a configuration, from this line on.
+    /// It is not a valid configuration from this line on.
     Damaged {
-        /// The line, the first being 1.
+        /// The line, counted from 1.
         line: usize,
     },
-    /// It may not be read, or others may write to it.
+    /// It cannot be read, or is writable by other users.
     Refused,
 }
 
-/// How a profile's token is had.
+/// The kind of a profile's token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SdkKind {
-    /// Exchanged for an identity token.
+    /// Obtained in exchange for an identity token.
     Federation,
-    /// A person's sign-in, which the SDK renews.
+    /// A user's sign-in, which the SDK refreshes.
     UserLogin,
-    /// A token that another program keeps fresh: a sign-in without a client id.
-    RotatedOutside,
+    /// A token that another program rotates: a sign-in without a client id.
+    ExternallyRotated,
 }
 
 /// A credential file, without its tokens.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SdkCredentials {
-    /// A token is there.
+    /// A token is present.
     Present {
-        /// Until when it holds.
+        /// Its expiry.
         expires_at: Option<Timestamp>,
     },
-    /// It holds no token that can be read.
+    /// It contains no readable token.
     Damaged,
-    /// It may not be read, or others may read it.
+    /// It cannot be read, or is open to other users.
     Refused,
 }
 
 impl SdkStore {
-    /// The name of the profile in use where none is named.
+    /// Returns the name of the profile that is active by default.
     pub fn active(&self) -> &str {
         self.active.as_deref().unwrap_or("default")
     }
 
-    /// The profile of this name.
+    /// Returns the profile with this name.
     pub fn profile(&self, name: &str) -> Option<&SdkProfile> {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 }
 
 impl SdkConfig {
-    /// Reads the text of a configuration.
-    pub fn read(text: &str) -> Self {
+    /// Parses the text of a configuration.
+    pub fn parse(text: &str) -> Self {
         #[derive(Deserialize)]
         struct File {
             authentication: Authentication,
@@ -110,7 +110,7 @@ impl SdkConfig {
         ) {
             ("oidc_federation", _) => SdkKind::Federation,
             ("user_oauth", Some(_)) => SdkKind::UserLogin,
-            ("user_oauth", None) => SdkKind::RotatedOutside,
+            ("user_oauth", None) => SdkKind::ExternallyRotated,
             _ => return Self::Damaged { line: 1 },
         };
         Self::Known {
@@ -121,8 +121,8 @@ impl SdkConfig {
 }
 
 impl SdkCredentials {
-    /// Reads the text of a credential file, passing over its tokens.
-    pub fn read(text: &str) -> Self {
+    /// Parses the text of a credential file and skips its tokens.
+    pub fn parse(text: &str) -> Self {
         #[derive(Deserialize)]
         struct File {
             #[serde(rename = "access_token")]
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_is_told_by_its_kind() {
+    fn configuration_kind_is_recognized() {
         let known = |kind| SdkConfig::Known {
             kind,
             base_url: None,
@@ -162,7 +162,7 @@ mod tests {
             ),
             (
                 r#"{"authentication": {"type": "user_oauth"}}"#,
-                known(SdkKind::RotatedOutside),
+                known(SdkKind::ExternallyRotated),
             ),
             (
                 r#"{"authentication": {"type": "other"}}"#,
@@ -170,19 +170,19 @@ mod tests {
             ),
             ("{\n}", SdkConfig::Damaged { line: 2 }),
         ] {
-            assert_eq!(SdkConfig::read(text), config, "{text}");
+            assert_eq!(SdkConfig::parse(text), config, "{text}");
         }
     }
 
     #[test]
-    fn a_credential_is_told_by_its_end() {
+    fn credential_expiry_is_parsed() {
         assert_eq!(
-            SdkCredentials::read(r#"{"access_token": "a", "expires_at": 1795200000}"#),
+            SdkCredentials::parse(r#"{"access_token": "a", "expires_at": 1795200000}"#),
             SdkCredentials::Present {
                 expires_at: Timestamp::from_second(1_795_200_000).ok()
             }
         );
-        assert_eq!(SdkCredentials::read("{}"), SdkCredentials::Damaged);
-        assert_eq!(SdkCredentials::read("{"), SdkCredentials::Damaged);
+        assert_eq!(SdkCredentials::parse("{}"), SdkCredentials::Damaged);
+        assert_eq!(SdkCredentials::parse("{"), SdkCredentials::Damaged);
     }
 }

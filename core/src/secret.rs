@@ -1,9 +1,9 @@
-//! A string that must not get out: no `Debug`, no `Display`, no `Clone`, no `Serialize`, zeroed when dropped.
+//! A secret string: no `Debug`, no `Display`, no `Clone`, no `Serialize`, zeroed on drop.
 //!
-//! Invariant: the only ways to the bytes are [`Secret::expose_for`], which names where they are about to go, and the
-//! one-way [`Secret::fingerprint`]. `cargo xtask tidy` keeps the list of files that may call the first.
+//! Invariant: the bytes are only accessible through [`Secret::expose_for`], which names their destination, and the
+//! one-way [`Secret::fingerprint`]. `cargo xtask tidy` has the list of files that may call the first.
 //!
-//! It cannot be printed,
+//! It cannot be printed:
 //! ```compile_fail,E0277
 //! let secret = keyreeve_core::secret::Secret::new(String::from("x"));
 //! println!("{secret:?}");
@@ -12,12 +12,12 @@
 //! let secret = keyreeve_core::secret::Secret::new(String::from("x"));
 //! println!("{secret}");
 //! ```
-//! nor cloned,
+//! It cannot be cloned:
 //! ```compile_fail,E0599
 //! let secret = keyreeve_core::secret::Secret::new(String::from("x"));
 //! let copy = secret.clone();
 //! ```
-//! nor serialised.
+//! It cannot be serialized:
 //! ```compile_fail,E0277
 //! fn needs_serialize<T: serde::Serialize>(_: T) {}
 //! needs_serialize(keyreeve_core::secret::Secret::new(String::from("x")));
@@ -30,53 +30,53 @@ use zeroize::Zeroizing;
 
 use crate::origin::Origin;
 
-/// Holds a secret string until it is dropped, then overwrites it.
+/// A secret string, overwritten on drop.
 pub struct Secret(Zeroizing<String>);
 
-/// Names the place a secret is about to go. Every call of [`Secret::expose_for`] says one.
+/// The destination of an exposed secret, named in every call of [`Secret::expose_for`].
 #[derive(Clone, Copy, Debug)]
 pub enum Sink<'a> {
     /// A header of a request to this origin, inside its TLS session.
     Origin(&'a Origin),
-    /// The file of the official SDKs that the login it renews lives in.
+    /// The login file of the official SDKs, rewritten on renewal.
     LoginFile,
-    /// The environment of a program that the person starts, of a profile that allows it.
+    /// The environment of a program that the user starts, if the profile allows it.
     Program,
-    /// The cipher that seals it into the store.
+    /// The cipher that encrypts it for the store.
     Seal,
-    /// A client of the person's own that asked for it, or whose settings they had us write.
+    /// A client of the user that requested it, or whose settings the user had us write.
     Client,
-    /// The person who just made it, once, or who asked for it on a terminal.
-    Shown,
+    /// The user who just created it (once), or who requested it on a terminal.
+    Display,
 }
 
 impl Secret {
-    /// Takes the string over; the caller keeps no copy.
+    /// Takes ownership of the string; the caller must not keep a copy.
     pub fn new(value: String) -> Self {
         Self(Zeroizing::new(value))
     }
 
-    /// Hands out the string for the named sink.
+    /// Exposes the string for the named sink.
     pub fn expose_for(&self, _sink: Sink<'_>) -> &str {
         &self.0
     }
 
-    /// Gives a short one-way mark by which two sightings of the same secret can be recognised.
+    /// Returns a short one-way fingerprint that identifies the secret without revealing it.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.0)
     }
 
-    /// Says whether both hold the same string, in time that depends on the lengths only.
+    /// Returns `true` if both contain the same string. Constant time for a given length.
     pub fn same_as(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 
-    /// Counts the bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Says whether there is nothing in it.
+    /// Returns `true` if the string is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -87,13 +87,13 @@ impl Secret {
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// Takes the fingerprint of a string that is not (yet) held as a [`Secret`].
+    /// Computes the fingerprint of a string that is not (yet) wrapped in a [`Secret`].
     pub fn of(value: &str) -> Self {
         let hash = blake3::hash(value.as_bytes()).to_hex();
         Self(hash[..16].to_owned())
     }
 
-    /// The 16 digits.
+    /// Returns the 16 digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_secret_has_the_same_fingerprint_and_another_has_another() {
+    fn fingerprint_identifies_a_secret() {
         let one = Secret::new("one".into());
         assert_eq!(one.fingerprint(), Fingerprint::of("one"));
         assert_ne!(one.fingerprint(), Fingerprint::of("two"));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_compared_whole() {
+    fn secrets_are_compared_in_full() {
         let one = Secret::new("one".into());
         assert!(one.same_as(&Secret::new("one".into())));
         assert!(!one.same_as(&Secret::new("onf".into())));

@@ -1,6 +1,6 @@
-//! Everything resolution may look at, gathered beforehand into one value.
+//! The snapshot: everything that resolution may look at, gathered in advance into one value.
 //!
-//! Invariants: no value of the environment is ever printed, `Debug` included; values are overwritten when dropped.
+//! Invariants: no value of the environment is ever printed, not even by `Debug`; values are overwritten when dropped.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,110 +11,110 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::binding::Binding;
-use crate::claude_code::{Login, RefusedKeys, SettingsFile};
+use crate::claude_code::{Login, RejectedKeys, SettingsFile};
 use crate::profile::{Profile, ProfileId};
 use crate::sdk_store::SdkStore;
 
-/// What the world looked like at one moment.
+/// The state of the machine at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
     /// The environment a client would be started with.
     pub environment: Arc<Environment>,
-    /// The directory it would be started in, every symbolic link followed; none where it cannot be told.
+    /// The directory it would be started in, with symbolic links resolved, or `None` if unknown.
     pub directory: Option<String>,
-    /// The person's home directory; none where it cannot be told.
+    /// The user's home directory, or `None` if unknown.
     pub home: Option<String>,
-    /// Claude Code's settings files that are there, in any order. A file that is absent is left out.
+    /// The existing settings files of Claude Code, in any order.
     pub settings: Vec<SettingsFile>,
-    /// Claude Code's own login; none where there is no file for it.
+    /// Claude Code's own login, or `None` if there is no login file.
     pub login: Option<Login>,
-    /// The keys that the person told Claude Code not to use; looked for only where it is started in a terminal.
-    pub refused_keys: RefusedKeys,
-    /// The directories in which the SDKs would look for profiles, where they are there.
+    /// The keys that the user rejected in Claude Code; gathered only if it is started in a terminal.
+    pub rejected_keys: RejectedKeys,
+    /// The existing directories in which the SDKs look for profiles.
     pub sdk_stores: Vec<SdkStore>,
-    /// What keyreeve itself keeps.
-    pub own: Own,
-    /// The moment.
+    /// keyreeve's own profiles and bindings.
+    pub keyreeve: KeyreeveState,
+    /// The time of the snapshot.
     pub now: Timestamp,
 }
 
-/// What keyreeve itself keeps, as far as resolution needs it.
+/// The part of keyreeve's own state that resolution needs.
 #[derive(Default, Debug)]
-pub struct Own {
+pub struct KeyreeveState {
     /// Every profile.
     pub profiles: Vec<Profile>,
-    /// The one that `profile use` chose.
+    /// The profile chosen with `profile use`.
     pub default: Option<ProfileId>,
-    /// Every binding of a directory.
+    /// Every directory binding.
     pub bindings: Vec<Binding>,
 }
 
-/// A text that may be a secret: it is never shown, and overwritten when dropped.
+/// Text that may be a secret: it is never printed, and overwritten when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(Zeroizing<String>);
+pub struct HiddenText(Zeroizing<String>);
 
-impl Hidden {
+impl HiddenText {
     /// Hides a text.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text, to be judged and not to be shown.
-    pub fn judge(&self) -> &str {
+    /// Returns the text, to inspect and never to print.
+    pub fn inspect(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for HiddenText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(hidden)")
     }
 }
 
 impl Snapshot {
-    /// A world in which nothing but these variables is set.
-    pub fn of_environment(environment: Environment, now: Timestamp) -> Self {
+    /// Creates a snapshot in which only these variables are set.
+    pub fn from_environment(environment: Environment, now: Timestamp) -> Self {
         Self {
             environment: Arc::new(environment),
             directory: None,
             home: None,
             settings: Vec::new(),
             login: None,
-            refused_keys: RefusedKeys::default(),
+            rejected_keys: RejectedKeys::default(),
             sdk_stores: Vec::new(),
-            own: Own::default(),
+            keyreeve: KeyreeveState::default(),
             now,
         }
     }
 }
 
-/// Environment variables by name. Any value may be a secret, so none is shown.
+/// Environment variables by name. Any value may be a secret, so none is printed.
 #[derive(Default)]
 pub struct Environment(BTreeMap<String, Value>);
 
 #[derive(Clone)]
 enum Value {
     Text(Zeroizing<String>),
-    /// It is set, but no UTF-8.
+    /// It is set, but not UTF-8.
     Unreadable,
 }
 
 impl Environment {
-    /// Takes names with their values, as the operating system gives them. Of a name that comes twice the first counts,
-    /// as for `getenv`. A value that is not UTF-8 is known to be set and cannot be read.
+    /// Creates it from names and values of the operating system. For a duplicate name the first one counts, as for
+    /// `getenv`. A value that is not UTF-8 is set but unreadable.
     pub fn from_pairs<N: Into<OsString>, V: Into<OsString>>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
         let mut variables = BTreeMap::new();
         for (name, value) in pairs {
-            let value = Value::of(value.into());
+            let value = Value::new(value.into());
             let name = name.into().to_string_lossy().into_owned();
             variables.entry(name).or_insert(value);
         }
         Self(variables)
     }
 
-    /// The value, unless the variable is not set or not UTF-8.
+    /// Returns the value, or `None` if the variable is not set or not UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {
             Value::Text(text) => Some(text),
@@ -122,20 +122,20 @@ impl Environment {
         }
     }
 
-    /// Whether the variable is set, be it to something unreadable or to nothing.
+    /// Returns `true` if the variable is set, even to an empty or unreadable value.
     pub fn is_set(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// The same variables, without some and with others in their place.
+    /// Returns the same variables without some of them and with others added or replaced.
     #[must_use]
-    pub fn changed<'a>(
+    pub fn with_changes<'a>(
         &self,
         without: &[String],
         with: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
-        let left = self.0.iter().filter(|(name, _)| !without.contains(name));
-        let mut variables: BTreeMap<_, _> = left
+        let kept = self.0.iter().filter(|(name, _)| !without.contains(name));
+        let mut variables: BTreeMap<_, _> = kept
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let text = |value: &str| Value::Text(Zeroizing::new(value.to_owned()));
@@ -146,14 +146,14 @@ impl Environment {
         Self(variables)
     }
 
-    /// The names of all variables, in order.
+    /// Returns the names of all variables, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 }
 
 impl Value {
-    fn of(value: OsString) -> Self {
+    fn new(value: OsString) -> Self {
         match value.into_string() {
             Ok(text) => Self::Text(Zeroizing::new(text)),
             Err(bytes) => {
@@ -165,7 +165,7 @@ impl Value {
 }
 
 impl fmt::Debug for Environment {
-    /// Lists the names only.
+    /// Formats the names only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -176,21 +176,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_read_and_never_shown() {
+    fn values_are_readable_but_never_printed() {
         let environment =
             Environment::from_pairs([("B", "hidden"), ("A", ""), ("B", "the second")]);
         assert_eq!(environment.get("B"), Some("hidden"));
         assert_eq!(environment.get("A"), Some(""));
         assert_eq!(environment.get("C"), None);
         assert!(environment.is_set("A") && !environment.is_set("C"));
-        let snapshot = Snapshot::of_environment(environment, Timestamp::UNIX_EPOCH);
+        let snapshot = Snapshot::from_environment(environment, Timestamp::UNIX_EPOCH);
         let shown = format!("{snapshot:?}");
         assert!(shown.contains(r#"{"A", "B"}"#), "{shown}");
     }
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_text_is_set_but_not_read() {
+    fn non_utf8_value_is_set_but_unreadable() {
         use std::os::unix::ffi::OsStringExt as _;
 
         let odd = OsString::from_vec(vec![0xff]);

@@ -1,46 +1,46 @@
-//! Whether a profile can serve at all, by what can be known without opening its secret and without asking anybody.
+//! Checks whether a profile is usable at all, without decrypting its secret and without any request.
 //!
-//! Invariant: what an upstream said about a credential is not judged here, and nothing is fetched to find out.
+//! Invariant: upstream responses are not considered here, and nothing is fetched.
 
 use jiff::Timestamp;
 
 use crate::profile::{Profile, Source};
 use crate::snapshot::Environment;
 
-/// Why a profile cannot be used, or not by everybody.
+/// The reason a profile is unusable, for everyone or for virtual keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Unusable {
-    /// Its secret ended of itself.
+pub enum UnusableReason {
+    /// Its secret has expired.
     Expired {
-        /// When.
+        /// The expiry time.
         at: Timestamp,
     },
-    /// The variable that holds its secret is not set, or empty.
-    NoVariable {
-        /// The variable.
+    /// The environment variable that holds its secret is unset or empty.
+    VariableNotSet {
+        /// The name of the variable.
         variable: String,
     },
-    /// The file that holds its secret is not there.
-    NoFile {
-        /// The file.
+    /// The file that holds its secret does not exist.
+    FileMissing {
+        /// The path of the file.
         path: String,
     },
-    /// It is a person's own plan: it serves that person's Claude Code, and no virtual key (docs/facts.md#terms).
+    /// A person's own plan: usable in that person's Claude Code, but not behind a virtual key (docs/facts.md#terms).
     PlanLogin,
 }
 
-/// Whom a profile cannot serve.
+/// The users affected by an unusable profile.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ForWhom {
-    /// Nobody.
-    Everybody,
-    /// Tools with a virtual key.
+pub enum AffectedUsers {
+    /// Everyone.
+    Everyone,
+    /// Clients with a virtual key.
     VirtualKeys,
 }
 
-impl Unusable {
-    /// Judges a profile, the strongest reason first. `has_file` says whether a file is there.
-    pub fn of(
+impl UnusableReason {
+    /// Checks a profile and returns the strongest reason. `has_file` returns whether a file exists.
+    pub fn check(
         profile: &Profile,
         environment: &Environment,
         now: Timestamp,
@@ -51,11 +51,13 @@ impl Unusable {
         }
         match &profile.source {
             Source::Environment { variable } if is_blank(environment, variable) => {
-                Some(Self::NoVariable {
+                Some(Self::VariableNotSet {
                     variable: variable.clone(),
                 })
             }
-            Source::File { path } if !has_file(path) => Some(Self::NoFile { path: path.clone() }),
+            Source::File { path } if !has_file(path) => {
+                Some(Self::FileMissing { path: path.clone() })
+            }
             Source::Sealed
             | Source::Environment { .. }
             | Source::File { .. }
@@ -66,33 +68,37 @@ impl Unusable {
         }
     }
 
-    /// Its name in JSON.
+    /// Returns the name used in JSON.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Expired { .. } => "expired",
-            Self::NoVariable { .. } => "no_variable",
-            Self::NoFile { .. } => "no_file",
+            Self::VariableNotSet { .. } => "no_variable",
+            Self::FileMissing { .. } => "no_file",
             Self::PlanLogin => "plan_login",
         }
     }
 
-    /// The reason, in words.
-    pub fn words(&self) -> String {
+    /// Returns the reason as text.
+    pub fn description(&self) -> String {
         match self {
-            Self::Expired { at } => format!("its secret ended on {}", at.strftime("%Y-%m-%d")),
-            Self::NoVariable { variable } => format!("the variable {variable} is not set"),
-            Self::NoFile { path } => format!("there is no file {path}"),
-            Self::PlanLogin => "a plan serves Claude Code and no virtual key".to_owned(),
+            Self::Expired { at } => format!("its secret expired on {}", at.strftime("%Y-%m-%d")),
+            Self::VariableNotSet { variable } => {
+                format!("environment variable {variable} is not set")
+            }
+            Self::FileMissing { path } => format!("file {path} does not exist"),
+            Self::PlanLogin => {
+                "a plan works in Claude Code only, not behind a virtual key".to_owned()
+            }
         }
     }
 
-    /// Whom it cannot serve.
-    pub fn for_whom(&self) -> ForWhom {
+    /// Returns the users it is unusable for.
+    pub fn affected_users(&self) -> AffectedUsers {
         match self {
-            Self::Expired { .. } | Self::NoVariable { .. } | Self::NoFile { .. } => {
-                ForWhom::Everybody
+            Self::Expired { .. } | Self::VariableNotSet { .. } | Self::FileMissing { .. } => {
+                AffectedUsers::Everyone
             }
-            Self::PlanLogin => ForWhom::VirtualKeys,
+            Self::PlanLogin => AffectedUsers::VirtualKeys,
         }
     }
 }
@@ -107,7 +113,7 @@ fn is_blank(environment: &Environment, variable: &str) -> bool {
 mod tests {
     use super::*;
     use crate::origin::{BaseUrl, PlainHttp};
-    use crate::profile::{Auth, BillingClass, Handing, ProfileId, Provenance};
+    use crate::profile::{Auth, BillingClass, ProfileId, Provenance, SecretExposure};
 
     fn of_source(source: Source) -> Profile {
         Profile {
@@ -120,7 +126,7 @@ mod tests {
             billing: BillingClass::Metered,
             family: None,
             hint: None,
-            handing: Handing::Leased,
+            secret_exposure: SecretExposure::RequestsOnly,
             simulated: false,
             expires_at: None,
             created_at: Timestamp::UNIX_EPOCH,
@@ -129,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_judged_without_its_secret() {
+    fn profile_is_checked_without_its_secret() {
         let now = Timestamp::from_second(1_795_200_000).unwrap();
         let environment = Environment::from_pairs([("SET", "x"), ("BLANK", " ")]);
         let variable = |variable: &str| {
@@ -158,8 +164,13 @@ mod tests {
             (ends(now + jiff::SignedDuration::from_secs(1)), None),
             (plan, Some("plan_login")),
         ] {
-            let judged = Unusable::of(&profile, &environment, now, |path| path == "/there");
-            assert_eq!(judged.as_ref().map(Unusable::name), name, "{profile:?}");
+            let reason =
+                UnusableReason::check(&profile, &environment, now, |path| path == "/there");
+            assert_eq!(
+                reason.as_ref().map(UnusableReason::name),
+                name,
+                "{profile:?}"
+            );
         }
     }
 }

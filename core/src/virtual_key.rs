@@ -1,11 +1,11 @@
-//! Virtual keys: what a tool holds instead of a credential, and what it may do with it.
+//! Virtual keys: the keys that tools hold instead of credentials, and their permissions.
 //!
 //! A key is `krv_` + 8 base62 (its public id) + `_` + 32 base62 (190 random bits) + `_` + 6 base62 (CRC-32 of the 45
-//! characters before that underscore). The checksum refuses a mistyped key before anything is looked up and lets
-//! scanners be sure. An admin key is the same with `kra_`.
+//! characters before that underscore). The checksum detects a mistyped key without a lookup, and lets secret scanners verify
+//! a match. An admin key is the same with `kra_`.
 //!
-//! Invariants: a key never starts with `sk-ant-`, since some clients change what they do on that prefix
-//! (docs/facts.md#clients); only its SHA-256 is stored; hashes are compared in constant time and in no other way.
+//! Invariants: a key never starts with `sk-ant-`, since some clients behave differently with that prefix
+//! (docs/facts.md#clients); only its SHA-256 is stored; hashes are compared in constant time only.
 
 use std::fmt;
 
@@ -20,39 +20,39 @@ use crate::cache_ttl::Ttl;
 use crate::profile::{BillingClass, Name, ProfileId};
 use crate::secret::Secret;
 
-/// How many random bytes [`mint`] wants: 6 for the public id, 24 for the secret part.
+/// Number of random bytes that [`generate_key`] needs: 6 for the public id, 24 for the secret part.
 pub const RANDOM_BYTES: usize = 30;
 
-const PREFIX: usize = 4;
-const ID: usize = 8;
-const BODY: usize = 32;
-const SUM: usize = 6;
-/// Everything the checksum covers: prefix, id, underscore, secret part.
-const SUMMED: usize = PREFIX + ID + 1 + BODY;
-const WHOLE: usize = SUMMED + 1 + SUM;
+const PREFIX_CHARS: usize = 4;
+const ID_CHARS: usize = 8;
+const SECRET_CHARS: usize = 32;
+const CHECKSUM_CHARS: usize = 6;
+/// Length of the part that the checksum covers: prefix, id, underscore, secret part.
+const CHECKSUMMED_CHARS: usize = PREFIX_CHARS + ID_CHARS + 1 + SECRET_CHARS;
+const KEY_CHARS: usize = CHECKSUMMED_CHARS + 1 + CHECKSUM_CHARS;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What a key opens.
+/// The kind of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
-    /// `krv_`: requests to the API, as one client.
+pub enum KeyKind {
+    /// `krv_`: for requests to the API, as one client.
     User,
-    /// `kra_`: keyreeve's own administration, never a request to the API.
+    /// `kra_`: for keyreeve's administration, never for requests to the API.
     Admin,
 }
 
 /// The public part of a key, by which it is looked up: 8 base62 characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PublicId(pub [u8; ID]);
+pub struct PublicId(pub [u8; ID_CHARS]);
 
-/// Names a virtual key for ever, through every rotation.
+/// The permanent id of a virtual key, unchanged by rotation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct KeyId(pub Uuid);
 
 impl KeyId {
-    /// Stands for keyreeve itself, where its owner asked through no virtual key. No key ever has it.
+    /// The id of keyreeve itself, for its owner's requests without a virtual key. No key ever has it.
     pub const OWN: Self = Self(Uuid::nil());
-    /// What lists call [`KeyId::OWN`]; no key can be called so.
+    /// The name of [`KeyId::OWN`] in lists; no key can have this name.
     pub const OWN_NAME: &str = "(keyreeve)";
 }
 
@@ -60,117 +60,119 @@ impl KeyId {
 #[derive(Clone, Copy, Debug)]
 pub struct KeyHash(pub [u8; 32]);
 
-/// A key as a list may show it: `krv_ab12CD34_…`.
+/// The redacted form of a key for lists and logs: `krv_ab12CD34_…`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Hint {
-    /// What the key opens.
-    pub kind: Kind,
+pub struct KeyHint {
+    /// The kind of the key.
+    pub kind: KeyKind,
     /// Its public part.
     pub public_id: PublicId,
 }
 
-/// A freshly made key: shown once, remembered as its hash.
-pub struct Minted {
+/// A newly generated key: shown once, stored only as its hash.
+pub struct NewKey {
     /// The key itself.
     pub key: Secret,
     /// Its public part.
     pub public_id: PublicId,
-    /// What is stored.
+    /// The hash to store.
     pub hash: KeyHash,
 }
 
-/// What was presented, once it has the shape of a virtual key.
+/// A key that a client presented, once its format is valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Presented {
-    /// What it claims to open.
-    pub kind: Kind,
-    /// Where to look it up.
+pub struct PresentedKey {
+    /// The kind by its prefix.
+    pub kind: KeyKind,
+    /// The public part, by which it is looked up.
     pub public_id: PublicId,
-    /// What to compare, in constant time.
+    /// The hash to compare in constant time.
     pub hash: KeyHash,
 }
 
-/// A virtual key as remembered: who may use which profiles, for what, until when.
+/// A stored virtual key, with its profiles, models, limits and expiry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VirtualKey {
-    /// Names the key for ever.
+    /// Its permanent id.
     pub id: KeyId,
-    /// What people call it.
+    /// Its name.
     pub name: Name,
-    /// The profiles it may use, in order. A new key inherits none.
+    /// The profiles it may use, in order of preference. A new key inherits none.
     pub profiles: Vec<ProfileId>,
-    /// Whom it pays: the class of its first profile when it was made, whatever becomes of that profile; none where it had
-    /// none.
+    /// Its billing class: that of its first profile when it was created, even if that profile changes later; `None` if it had
+    /// no profile.
     pub billing: Option<BillingClass>,
-    /// How it chooses among those that are ready.
+    /// The strategy for selecting a profile among those that are ready.
     pub strategy: Strategy,
-    /// Whom its requests may be billed to beside that; never a plan.
-    pub may_spend: Vec<BillingClass>,
-    /// Globs (`*`, `?`) of the models it may ask for; empty: any.
+    /// Further billing classes that its requests may be billed to; never a plan.
+    pub allow_billing: Vec<BillingClass>,
+    /// Globs (`*`, `?`) of the allowed models; empty means any model.
     pub models: Vec<String>,
-    /// The lifetime that the cache markers of its requests get, before any that the configuration names.
+    /// The lifetime set on the cache markers of its requests; it overrides the configuration.
     pub cache_ttl: Option<Ttl>,
-    /// After this it is refused.
+    /// The time from which it is refused.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is refused for good.
+    /// The time of its permanent revocation.
     pub revoked_at: Option<Timestamp>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: Timestamp,
-    /// Whether it was made by `serve --sandbox`.
+    /// `true` if it was created by `serve --sandbox`.
     pub simulated: bool,
 }
 
-/// How a key chooses among its profiles that are ready.
+/// The strategy for selecting a profile among those that are ready.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Strategy {
-    /// The first in its order.
+    /// The first in the key's order.
     #[default]
     Ordered,
-    /// The one that was used longest ago.
+    /// The least recently used.
     Spread,
 }
 
-/// Why something presented cannot be a virtual key.
+/// A text that is not a well-formed virtual key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Malformed {
+pub enum MalformedKeyError {
     /// It starts with neither `krv_` nor `kra_`.
-    #[error("a keyreeve key starts with krv_")]
+    #[error("keyreeve keys start with krv_")]
     Prefix,
-    /// It has another length than the 52 characters of a key, or its underscores stand elsewhere.
-    #[error("a keyreeve key has 52 characters in four parts: part of this one is missing or added")]
+    /// Its length is not 52 characters, or its underscores are misplaced.
+    #[error(
+        "keyreeve keys have 52 characters in four parts: this key is incomplete or has extra characters"
+    )]
     Shape,
-    /// A character stands in it that no key has.
-    #[error("a keyreeve key has only letters, digits and underscores")]
+    /// It contains an invalid character.
+    #[error("keyreeve keys contain only letters, digits and underscores")]
     Alphabet,
-    /// The checksum is another: a character was mistyped.
-    #[error("the checksum of this key is wrong: a character was changed")]
+    /// The checksum does not match: a character was mistyped.
+    #[error("the checksum does not match: a character of this key was changed")]
     Checksum,
 }
 
-/// Why a known key is refused.
+/// The reason that a known key is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Refused {
-    /// It was revoked, for good.
+pub enum KeyRefusedError {
+    /// It was revoked permanently.
     #[error("this keyreeve key was revoked")]
     Revoked,
-    /// Its time is over.
+    /// It has expired.
     #[error("this keyreeve key has expired")]
     Expired,
 }
 
-/// Makes a key of random bytes: 47 of the first 48 bits become the public id, 190 of the other 192 the secret part.
+/// Generates a key from random bytes: 47 of the first 48 bits become the public id, 190 of the other 192 the secret part.
 ///
-/// Nothing is reduced by a remainder: 2^47 is below 62^8 and 2^190 below 62^32, so that every number has its own string
-/// and each is equally likely.
-pub fn mint(kind: Kind, random: [u8; RANDOM_BYTES]) -> Minted {
+/// There is no modulo bias: 2^47 is below 62^8 and 2^190 below 62^32, so every number has its own string and each is equally
+/// likely.
+pub fn generate_key(kind: KeyKind, random: [u8; RANDOM_BYTES]) -> NewKey {
     let mut random = Zeroizing::new(random);
     let (id, body) = random.split_at_mut(RANDOM_BYTES - 24);
     id[0] &= 0x7f;
     body[0] &= 0x3f;
     let public_id = PublicId(base62(id));
-    let secret: Zeroizing<[u8; BODY]> = Zeroizing::new(base62(body));
+    let secret: Zeroizing<[u8; SECRET_CHARS]> = Zeroizing::new(base62(body));
 
-    let mut key = String::with_capacity(WHOLE);
+    let mut key = String::with_capacity(KEY_CHARS);
     key.push_str(kind.prefix());
     key.extend(public_id.0.map(char::from));
     key.push('_');
@@ -179,8 +181,8 @@ pub fn mint(kind: Kind, random: [u8; RANDOM_BYTES]) -> Minted {
     key.push('_');
     key.extend(sum.map(char::from));
 
-    let hash = KeyHash::of(&key);
-    Minted {
+    let hash = KeyHash::from_key(&key);
+    NewKey {
         key: Secret::new(key),
         public_id,
         hash,
@@ -188,7 +190,7 @@ pub fn mint(kind: Kind, random: [u8; RANDOM_BYTES]) -> Minted {
 }
 
 impl Strategy {
-    /// Its name, as people and programs read it.
+    /// Returns its name, for people and programs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ordered => "ordered",
@@ -197,8 +199,8 @@ impl Strategy {
     }
 }
 
-impl Kind {
-    /// The four characters such a key starts with.
+impl KeyKind {
+    /// Returns the four characters that keys of this kind start with.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::User => "krv_",
@@ -207,43 +209,49 @@ impl Kind {
     }
 }
 
-impl Presented {
-    /// Reads what a client presented. Nothing is trimmed or repaired here.
+impl PresentedKey {
+    /// Parses a presented key, without trimming or repairing it.
     ///
     /// # Errors
-    /// [`Malformed`] when it cannot be a key; nothing needs to be looked up then.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let kind = [Kind::User, Kind::Admin]
+    /// [`MalformedKeyError`] if it cannot be a key, so that no lookup is needed.
+    pub fn parse(text: &str) -> Result<Self, MalformedKeyError> {
+        let kind = [KeyKind::User, KeyKind::Admin]
             .into_iter()
             .find(|kind| text.starts_with(kind.prefix()))
-            .ok_or(Malformed::Prefix)?;
+            .ok_or(MalformedKeyError::Prefix)?;
         let bytes = text.as_bytes();
-        if bytes.len() != WHOLE || bytes[PREFIX + ID] != b'_' || bytes[SUMMED] != b'_' {
-            return Err(Malformed::Shape);
+        if bytes.len() != KEY_CHARS
+            || bytes[PREFIX_CHARS + ID_CHARS] != b'_'
+            || bytes[CHECKSUMMED_CHARS] != b'_'
+        {
+            return Err(MalformedKeyError::Shape);
         }
-        let (summed, sum) = (&bytes[..SUMMED], &bytes[SUMMED + 1..]);
-        let (id, body) = (&bytes[PREFIX..PREFIX + ID], &bytes[PREFIX + ID + 1..SUMMED]);
+        let (summed, sum) = (&bytes[..CHECKSUMMED_CHARS], &bytes[CHECKSUMMED_CHARS + 1..]);
+        let (id, body) = (
+            &bytes[PREFIX_CHARS..PREFIX_CHARS + ID_CHARS],
+            &bytes[PREFIX_CHARS + ID_CHARS + 1..CHECKSUMMED_CHARS],
+        );
         if ![id, body, sum]
             .into_iter()
             .flatten()
             .all(u8::is_ascii_alphanumeric)
         {
-            return Err(Malformed::Alphabet);
+            return Err(MalformedKeyError::Alphabet);
         }
         if sum != checksum(summed) {
-            return Err(Malformed::Checksum);
+            return Err(MalformedKeyError::Checksum);
         }
-        let public_id = PublicId(id.try_into().map_err(|_| Malformed::Shape)?);
+        let public_id = PublicId(id.try_into().map_err(|_| MalformedKeyError::Shape)?);
         Ok(Self {
             kind,
             public_id,
-            hash: KeyHash::of(text),
+            hash: KeyHash::from_key(text),
         })
     }
 
-    /// Gives what a list or a log may show of it.
-    pub fn hint(&self) -> Hint {
-        Hint {
+    /// Returns its redacted form for lists and logs.
+    pub fn hint(&self) -> KeyHint {
+        KeyHint {
             kind: self.kind,
             public_id: self.public_id,
         }
@@ -251,16 +259,16 @@ impl Presented {
 }
 
 impl KeyHash {
-    /// Compared with where no key has the presented id, so that an unknown id takes as long as a wrong secret. No key
-    /// has this hash: nobody can find 32 zero bytes' preimage.
+    /// Compared with the presented hash if no key has the presented id, so that an unknown id takes as long as a wrong secret.
+    /// No key has this hash: a preimage of 32 zero bytes is infeasible to find.
     pub const DUMMY: Self = Self([0; 32]);
 
-    /// Takes the hash of a whole key.
-    fn of(key: &str) -> Self {
+    /// Hashes a whole key.
+    fn from_key(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
-    /// Says whether both are the same, in a time that does not tell where they differ.
+    /// Returns `true` if both hashes are equal, in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -276,8 +284,8 @@ impl PartialEq for KeyHash {
 impl Eq for KeyHash {}
 
 impl VirtualKey {
-    /// Says whether the key may ask for this model: one of its globs matches the whole id, or it has none.
-    pub fn may_ask(&self, model: &str) -> bool {
+    /// Returns `true` if the key may use this model: one of its globs matches the whole id, or it has no globs.
+    pub fn allows_model(&self, model: &str) -> bool {
         self.models.is_empty()
             || self
                 .models
@@ -285,20 +293,20 @@ impl VirtualKey {
                 .any(|glob| WildMatch::new(glob).matches(model))
     }
 
-    /// Says whether the key's requests may be billed to this class.
-    pub fn may_be_billed(&self, class: BillingClass) -> bool {
-        let own = self.billing == Some(class) || self.may_spend.contains(&class);
-        own && class != BillingClass::Plan
+    /// Returns `true` if the key's requests may be billed to this class.
+    pub fn allows_billing(&self, class: BillingClass) -> bool {
+        let is_allowed = self.billing == Some(class) || self.allow_billing.contains(&class);
+        is_allowed && class != BillingClass::Plan
     }
 
-    /// Says why the key is refused at this time, if it is. A revocation holds whatever its date.
-    pub fn refusal(&self, now: Timestamp) -> Option<Refused> {
+    /// Returns the reason that the key is refused at this time, if it is. A revocation applies whatever its date.
+    pub fn refusal(&self, now: Timestamp) -> Option<KeyRefusedError> {
         if self.revoked_at.is_some() {
-            return Some(Refused::Revoked);
+            return Some(KeyRefusedError::Revoked);
         }
         self.expires_at
             .is_some_and(|end| end <= now)
-            .then_some(Refused::Expired)
+            .then_some(KeyRefusedError::Expired)
     }
 }
 
@@ -316,28 +324,28 @@ impl fmt::Display for KeyId {
     }
 }
 
-impl fmt::Display for Hint {
+impl fmt::Display for KeyHint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}_…", self.kind.prefix(), self.public_id)
     }
 }
 
-/// Six base62 digits of the CRC-32 (IEEE) of these bytes; 62^6 is above 2^32, so each sum has its own digits.
-fn checksum(summed: &[u8]) -> [u8; SUM] {
+/// Returns the CRC-32 (IEEE) of these bytes in six base62 digits; 62^6 is above 2^32, so each checksum has its own digits.
+fn checksum(summed: &[u8]) -> [u8; CHECKSUM_CHARS] {
     base62(&mut crc32fast::hash(summed).to_be_bytes())
 }
 
-/// Writes a big-endian number in N base62 digits, dividing it in place down to what does not fit: zero, here.
+/// Encodes a big-endian number in N base62 digits, dividing it in place; the number must fit.
 fn base62<const N: usize>(number: &mut [u8]) -> [u8; N] {
     let mut digits = [0; N];
     for digit in digits.iter_mut().rev() {
-        let mut rest = 0;
+        let mut remainder = 0;
         for byte in &mut *number {
-            let value = rest * 256 + u32::from(*byte);
+            let value = remainder * 256 + u32::from(*byte);
             *byte = quotient(value);
-            rest = value % 62;
+            remainder = value % 62;
         }
-        *digit = ALPHABET[rest as usize];
+        *digit = ALPHABET[remainder as usize];
     }
     debug_assert!(
         number.iter().all(|byte| *byte == 0),

@@ -1,7 +1,7 @@
-//! Who is asking? Finds the virtual key in either credential header and looks up what it may do.
+//! Authentication: finds the virtual key in either credential header and looks it up.
 //!
-//! Invariants: only virtual keys open anything here; a credential that stands beside one is dropped, never forwarded and
-//! never tried (docs/facts.md#headers); nothing that was presented appears in an answer.
+//! Invariants: only virtual keys are accepted; another credential in the same request is dropped, never forwarded and
+//! never tried (docs/facts.md#headers); a response never contains a credential that was sent.
 
 use std::sync::Arc;
 
@@ -9,51 +9,54 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use keyreeve_broker::{Broker, Client};
 use keyreeve_core::token::Family;
-use keyreeve_core::virtual_key::Presented;
+use keyreeve_core::virtual_key::PresentedKey;
 
-use crate::error::Refusal;
+use crate::error::GatewayError;
 
-/// Finds the client behind a request's headers.
+/// Authenticates a client by the headers of its request.
 ///
 /// # Errors
-/// A [`Refusal`] that says what to present instead; each tells clients not to retry.
-pub(crate) fn authenticate(broker: &Arc<Broker>, headers: &HeaderMap) -> Result<Client, Refusal> {
-    let presented = presented(headers)?;
-    Ok(broker.client(&presented)?)
+/// A [`GatewayError`] that names the credential to send instead; each stops clients from retrying.
+pub(crate) fn authenticate(
+    broker: &Arc<Broker>,
+    headers: &HeaderMap,
+) -> Result<Client, GatewayError> {
+    let key = find_key(headers)?;
+    Ok(broker.authenticate(&key)?)
 }
 
-fn presented(headers: &HeaderMap) -> Result<Presented, Refusal> {
-    let mut ours: Option<&str> = None;
-    let mut other = None;
-    for value in credentials(headers) {
+fn find_key(headers: &HeaderMap) -> Result<PresentedKey, GatewayError> {
+    let mut key: Option<&str> = None;
+    let mut unusable = None;
+    for value in credential_values(headers) {
         if !value.starts_with("krv_") {
-            other = other.max(Some(Other::of(value)));
-        } else if ours.is_some_and(|seen| seen != value) {
-            return Err(Refusal::TwoKeys);
+            unusable = unusable.max(Some(UnusableCredential::from_value(value)));
+        } else if key.is_some_and(|first| first != value) {
+            return Err(GatewayError::TwoKeys);
         } else {
-            ours = Some(value);
+            key = Some(value);
         }
     }
-    match (ours, other) {
-        (Some(key), _) => Presented::parse(key).map_err(Refusal::MistypedKey),
-        (None, None) => Err(Refusal::NoCredential),
-        (None, Some(Other::Empty)) => Err(Refusal::EmptyCredential),
-        (None, Some(Other::AdminKey)) => Err(Refusal::AdminKey),
-        (None, Some(Other::Foreign)) => Err(Refusal::ForeignCredential),
+    match (key, unusable) {
+        (Some(key), _) => PresentedKey::parse(key).map_err(GatewayError::MistypedKey),
+        (None, None) => Err(GatewayError::NoCredential),
+        (None, Some(UnusableCredential::Empty)) => Err(GatewayError::EmptyCredential),
+        (None, Some(UnusableCredential::AdminKey)) => Err(GatewayError::AdminKey),
+        (None, Some(UnusableCredential::Foreign)) => Err(GatewayError::ForeignCredential),
     }
 }
 
-/// What stands where a virtual key should; the most telling one is answered to.
+/// A credential sent in place of a virtual key; of several, the last in this order decides the error.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Other {
+enum UnusableCredential {
     Empty,
     Foreign,
     AdminKey,
 }
 
-impl Other {
-    fn of(value: &str) -> Self {
-        match Family::of(value) {
+impl UnusableCredential {
+    fn from_value(value: &str) -> Self {
+        match Family::from_prefix(value) {
             _ if value.is_empty() => Self::Empty,
             Family::AdminVirtualKey => Self::AdminKey,
             _ => Self::Foreign,
@@ -61,8 +64,9 @@ impl Other {
     }
 }
 
-/// Every value of `x-api-key`, and of `authorization` without its `Bearer`. What is not text cannot be a virtual key.
-pub(crate) fn credentials(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+/// Returns all values of `x-api-key`, and of `authorization` without `Bearer`. A value that is not text becomes `?`,
+/// which is no virtual key.
+pub(crate) fn credential_values(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let keys = headers
         .get_all("x-api-key")
         .iter()
@@ -81,14 +85,14 @@ pub(crate) fn credentials(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 mod tests {
     use axum::http::{HeaderName, HeaderValue};
     use keyreeve_core::secret::Sink;
-    use keyreeve_core::virtual_key::{Kind, mint};
+    use keyreeve_core::virtual_key::{KeyKind, generate_key};
 
     use super::*;
 
     fn key(seed: u8) -> String {
-        mint(Kind::User, [seed; _])
+        generate_key(KeyKind::User, [seed; _])
             .key
-            .expose_for(Sink::Shown)
+            .expose_for(Sink::Display)
             .to_owned()
     }
 
@@ -102,17 +106,17 @@ mod tests {
                 )
             })
             .collect();
-        let got = match presented(&map) {
+        let got = match find_key(&map) {
             Ok(_) => "key".to_owned(),
-            Err(refusal) => refusal.code().to_owned(),
+            Err(error) => error.code().to_owned(),
         };
         assert_eq!(got, expected, "{headers:?}");
     }
 
     #[test]
-    fn a_virtual_key_is_found_in_either_header() {
+    fn virtual_key_is_found_in_either_header() {
         let (one, two) = (key(1), key(2));
-        let vendor = format!("sk-ant-{}", "api03-x");
+        let anthropic_key = format!("sk-ant-{}", "api03-x");
         check(&[("x-api-key", &one)], "key");
         check(&[("authorization", &format!("Bearer {one}"))], "key");
         check(&[("authorization", &format!("bearer\t{one} "))], "key");
@@ -125,7 +129,7 @@ mod tests {
         );
         check(
             &[
-                ("x-api-key", &vendor),
+                ("x-api-key", &anthropic_key),
                 ("authorization", &format!("Bearer {one}")),
             ],
             "key",
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_by_kind() {
+    fn other_credentials_are_refused_by_kind() {
         check(&[], "no_credential");
         check(&[("x-api-key", "")], "empty_credential");
         check(

@@ -1,30 +1,32 @@
-//! What came back? Gathers what core's verdict is made of.
+//! Classifies a response: passes its status, headers and buffered body to core's verdict rules.
 //!
-//! Invariants: the answer is only looked at. An error is judged by its whole body, or, where that is too long or too slow,
-//! by as much of it as was held; then the headers and the status speak.
+//! Invariants: the response is only read. An error is classified by its whole body or, if that is too long or too slow,
+//! by the buffered part of it, and otherwise by its headers and status.
 
-use keyreeve_broker::judged;
+use keyreeve_broker::classify_response;
 use keyreeve_core::verdict::Verdict;
 
-use crate::beginning::Is;
-use crate::forward::{Answer, Failed};
+use crate::forward::{ForwardError, UpstreamResponse};
+use crate::prefix::ResponseKind;
 
-/// Says what the beginning of an answer means for the credential.
-pub(crate) fn classify(came: &Result<Answer, Failed>) -> Verdict {
-    match came {
-        Ok(answer) => match &answer.beginning.is {
-            Is::StreamedError { kind, message } => {
-                Verdict::of_stream_end(false, Some(kind), message.as_deref())
+/// Returns the verdict on the credential for the start of a response.
+pub(crate) fn classify(result: &Result<UpstreamResponse, ForwardError>) -> Verdict {
+    match result {
+        Ok(response) => match &response.prefix.kind {
+            ResponseKind::StreamedError { kind, message } => {
+                Verdict::from_stream_end(false, Some(kind), message.as_deref())
             }
-            Is::OnItsWay | Is::Error if answer.head.status.is_success() => Verdict::ok(),
-            Is::OnItsWay | Is::Error => of_error(answer),
+            ResponseKind::Content | ResponseKind::Error if response.head.status.is_success() => {
+                Verdict::ok()
+            }
+            ResponseKind::Content | ResponseKind::Error => error_verdict(response),
         },
-        Err(Failed::Redirect(status)) => Verdict::of_status(*status),
-        Err(_) => Verdict::no_answer(),
+        Err(ForwardError::Redirect(status)) => Verdict::from_status(*status),
+        Err(_) => Verdict::no_response(),
     }
 }
 
-fn of_error(answer: &Answer) -> Verdict {
-    let body = answer.beginning.bytes.as_deref().unwrap_or_default();
-    judged(answer.head.status.as_u16(), &answer.head.headers, body)
+fn error_verdict(response: &UpstreamResponse) -> Verdict {
+    let body = response.prefix.bytes.as_deref().unwrap_or_default();
+    classify_response(response.head.status.as_u16(), &response.head.headers, body)
 }

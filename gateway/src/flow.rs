@@ -1,80 +1,88 @@
-//! The life of a request: authenticate, lease, inject, forward, classify, record.
+//! The request pipeline: authenticate, lease, inject, forward, classify, record.
 //!
-//! Each step is one function from the file of its name, and no step reaches back. A step that refuses ends the request
-//! with an answer in Anthropic's envelope. The last five steps are an attempt; a further one is made only while nothing
-//! has gone to the client, and only where the answer says that it may help. `docs/life-of-a-request.md` tells the same
-//! story at more length.
+//! Each step is one function, in the file of its name. The steps from lease on are one attempt. A failed attempt goes
+//! back to lease (a retry, or failover to another profile) while nothing has been sent to the client and nothing can
+//! have been produced: at most three attempts, within the client's deadline. Any other failure ends the request with
+//! an error in Anthropic's envelope. `docs/life-of-a-request.md` describes each step in detail.
 
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::Response;
-use keyreeve_broker::{Client, Next, Trail};
+use keyreeve_broker::{Client, RetryDecision, RetryState};
 use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::authenticate::authenticate;
 use crate::classify::classify;
-use crate::error::Refusal;
-use crate::forward::{brought, forward};
+use crate::error::GatewayError;
+use crate::fallback::FailedResponses;
+use crate::forward::{attempt_result, forward};
 use crate::inject::inject;
 use crate::models;
 use crate::record::record;
-use crate::refused::Refused;
-use crate::replay::{Asked, read_whole};
-use crate::routes::Forwarded;
+use crate::request::{ClientRequest, read_request};
+use crate::routes::ForwardedRoute;
 
-/// Answers one client request.
-pub(crate) async fn answer(gateway: Arc<Gateway>, route: Forwarded, request: Request) -> Response {
-    pass_on(&gateway, route, request)
+/// Handles one client request; an error becomes a response.
+pub(crate) async fn handle(
+    gateway: Arc<Gateway>,
+    route: ForwardedRoute,
+    request: Request,
+) -> Response {
+    process(&gateway, route, request)
         .await
-        .unwrap_or_else(Refusal::into_response)
+        .unwrap_or_else(GatewayError::into_response)
 }
 
-async fn pass_on(
+async fn process(
     gateway: &Gateway,
-    route: Forwarded,
+    route: ForwardedRoute,
     request: Request,
-) -> Result<Response, Refusal> {
-    let came_at = Instant::now();
+) -> Result<Response, GatewayError> {
+    let received_at = Instant::now();
     let client = authenticate(&gateway.broker, request.headers())?;
 
-    // Whole, because it must be peeked at and may be sent again; unchanged, because it is passed on as it came.
-    let asked = read_whole(gateway, route, request).await?;
-    let asked = asked.within_what_is_allowed(&client)?;
-    let asked = asked.with_lifetime_of_markers(gateway, &client)?;
+    // The whole body is read, because it is inspected and may be sent again; it is forwarded unchanged.
+    let request = read_request(gateway, route, request).await?;
+    let request = request.check_allowed(&client)?;
+    let request = request.with_cache_ttl(gateway, &client)?;
 
-    let trail = Trail::new(came_at + asked.time_out(), gateway.config.throttle_wait);
-    let answer = attempts(gateway, &client, &asked, trail).await?;
+    let deadline = received_at + request.timeout();
+    let retry = RetryState::new(deadline, gateway.config.throttle_wait);
+    let response = send_with_retries(gateway, &client, &request, retry).await?;
 
-    models::present(&gateway.broker, &client, &asked, answer).await
+    models::filter_response(&gateway.broker, &client, &request, response).await
 }
 
-/// Makes attempts until an answer stands, or nothing is left to try.
-async fn attempts(
+/// Retries until a response is final or no profile is left to try.
+async fn send_with_retries(
     gateway: &Gateway,
     client: &Client,
-    asked: &Asked,
-    mut trail: Trail,
-) -> Result<Response, Refusal> {
-    let mut refused = Refused::default();
+    request: &ClientRequest,
+    mut retry: RetryState,
+) -> Result<Response, GatewayError> {
+    let mut failed = FailedResponses::default();
     loop {
-        let leased = gateway.broker.lease(client, asked.ask(), &mut trail).await;
+        let leased = gateway
+            .broker
+            .lease(client, request.lease_request(), &mut retry)
+            .await;
         let (mut lease, credential) = match leased {
             Ok(leased) => leased,
-            Err(none) => return refused.instead_of(none),
+            Err(error) => return failed.best_or(error),
         };
-        let outgoing = inject(asked, &mut lease, &credential);
+        let outgoing = inject(request, &mut lease, &credential);
         drop(credential);
 
-        let came = forward(&gateway.upstream, outgoing).await;
-        let verdict = classify(&came);
-        let next = trail.after(&lease, verdict, brought(&came));
-        let answer = record(lease, verdict, came).await;
+        let result = forward(&gateway.upstream, outgoing).await;
+        let verdict = classify(&result);
+        let decision = retry.record(&lease, verdict, attempt_result(&result));
+        let response = record(lease, verdict, result).await;
 
-        match next {
-            Next::Stands => return refused.or(answer, verdict).await,
-            Next::MayGoOn => refused.keep(answer).await,
+        match decision {
+            RetryDecision::Final => return failed.prefer_over(response, verdict).await,
+            RetryDecision::MayRetry => failed.push(response).await,
         }
     }
 }

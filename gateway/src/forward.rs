@@ -1,99 +1,104 @@
-//! Bytes to the origin, and the beginning of its answer.
+//! Sends a request to its origin and buffers the start of the response.
 //!
-//! Invariants: a redirect is never followed and never passed on; the head of an answer is held until its beginning is
-//! there, so that an answer that fails at once has not yet begun for the client.
+//! Invariants: a redirect is neither followed nor passed on; the head of a response is held until the start of its body
+//! has arrived, so that a response that fails at once has not begun for the client and can still be retried.
 
 use std::time::Duration;
 
 use axum::http::response::Parts;
 use hyper::body::Incoming;
-use keyreeve_broker::Brought;
-use keyreeve_broker::upstream::{NoAnswer, Upstream};
+use keyreeve_broker::upstream::{Upstream, UpstreamError};
+use keyreeve_broker::{AttemptResult, HeaderValueError};
 
-use crate::beginning::{Beginning, Is, begin};
-use crate::inject::Outgoing;
-use crate::mask::Mask;
+use crate::inject::OutgoingRequest;
+use crate::prefix::{BufferedPrefix, ResponseKind, buffer_prefix};
+use crate::redact::Redactor;
 
-/// An answer that has begun.
-pub(crate) struct Answer {
+/// A response whose body has started to arrive.
+pub(crate) struct UpstreamResponse {
     pub(crate) head: Parts,
-    /// What came of its body so far.
-    pub(crate) beginning: Beginning,
-    /// What follows.
+    /// The part of the body received so far.
+    pub(crate) prefix: BufferedPrefix,
+    /// The remaining body.
     pub(crate) rest: Incoming,
-    /// How long the rest may be silent.
-    pub(crate) silence: Duration,
-    pub(crate) mask: Mask,
+    /// The longest pause allowed between two chunks of the remaining body.
+    pub(crate) idle_timeout: Duration,
+    pub(crate) redactor: Redactor,
 }
 
-/// Why there is no answer to pass on. Nothing has gone to the client.
+/// The reason there is no response to pass on. Nothing has been sent to the client.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failed {
-    #[error("the upstream cannot be reached")]
-    Unreachable(#[source] NoAnswer),
-    #[error("the upstream broke the connection before it answered")]
-    Broken(#[source] NoAnswer),
-    #[error("the upstream did not answer in time")]
-    TimedOut(#[source] Option<NoAnswer>),
-    #[error("the upstream's answer was cut before its first byte")]
-    CutAtOnce,
+pub(crate) enum ForwardError {
+    #[error(transparent)]
+    Unreachable(UpstreamError),
+    #[error(transparent)]
+    Broken(UpstreamError),
+    #[error("the upstream did not respond in time")]
+    TimedOut(#[source] Option<UpstreamError>),
+    #[error("the upstream closed the connection before the first byte of the response body")]
+    NoBody,
     #[error(
-        "the upstream answered with a redirect ({0}), which is never followed: correct the profile's origin"
+        "the upstream responded with a redirect ({0}), which is never followed: correct the profile's address"
     )]
     Redirect(u16),
-    #[error("the profile's address and the path do not make a URL")]
-    Address,
-    #[error("the credential cannot be sent: it has a character that no header takes")]
-    Unsendable,
+    #[error("the profile's address and the request path do not form a valid URL")]
+    InvalidUrl,
+    #[error("cannot send the credential")]
+    Credential(#[from] HeaderValueError),
 }
 
-/// Sends the request and waits for the answer to begin. A request that could not be built has failed already.
+/// Sends the request and waits for the start of the response. Returns the error of a request that could not be built.
 pub(crate) async fn forward(
     upstream: &Upstream,
-    outgoing: Result<Outgoing, Failed>,
-) -> Result<Answer, Failed> {
+    outgoing: Result<OutgoingRequest, ForwardError>,
+) -> Result<UpstreamResponse, ForwardError> {
     let outgoing = outgoing?;
-    let answer = upstream.send(outgoing.request).await?;
-    let (head, mut rest) = answer.into_parts();
+    let response = upstream.send(outgoing.request).await?;
+    let (head, mut rest) = response.into_parts();
     if head.status.is_redirection() {
-        return Err(Failed::Redirect(head.status.as_u16()));
+        return Err(ForwardError::Redirect(head.status.as_u16()));
     }
-    let silence = upstream.patience().silence;
-    let beginning = begin(&head, &mut rest, silence).await?;
-    Ok(Answer {
+    let idle_timeout = upstream.timeouts().idle;
+    let prefix = buffer_prefix(&head, &mut rest, idle_timeout).await?;
+    Ok(UpstreamResponse {
         head,
-        beginning,
+        prefix,
         rest,
-        silence,
-        mask: outgoing.mask,
+        idle_timeout,
+        redactor: outgoing.redactor,
     })
 }
 
-/// Says what an attempt brought. What may have been produced, and so billed, is not asked for twice.
-pub(crate) fn brought(came: &Result<Answer, Failed>) -> Brought {
-    match came {
-        Ok(answer) => match answer.beginning.is {
-            Is::Error | Is::StreamedError { .. } => Brought::Error(answer.head.status.as_u16()),
-            Is::OnItsWay => Brought::Something,
+/// Returns the result of an attempt for the retry decision. A request whose response may have been produced, and so
+/// billed, is not retried.
+pub(crate) fn attempt_result(result: &Result<UpstreamResponse, ForwardError>) -> AttemptResult {
+    match result {
+        Ok(response) => match response.prefix.kind {
+            ResponseKind::Error | ResponseKind::StreamedError { .. } => {
+                AttemptResult::Error(response.head.status.as_u16())
+            }
+            ResponseKind::Content => AttemptResult::MayHaveProduced,
         },
-        Err(Failed::Unreachable(_)) => Brought::NoConnection,
+        Err(ForwardError::Unreachable(_)) => AttemptResult::NoConnection,
         Err(
-            Failed::Broken(_)
-            | Failed::TimedOut(_)
-            | Failed::CutAtOnce
-            | Failed::Redirect(_)
-            | Failed::Address
-            | Failed::Unsendable,
-        ) => Brought::Something,
+            ForwardError::Broken(_)
+            | ForwardError::TimedOut(_)
+            | ForwardError::NoBody
+            | ForwardError::Redirect(_)
+            | ForwardError::InvalidUrl
+            | ForwardError::Credential(_),
+        ) => AttemptResult::MayHaveProduced,
     }
 }
 
-impl From<NoAnswer> for Failed {
-    fn from(error: NoAnswer) -> Self {
+impl From<UpstreamError> for ForwardError {
+    fn from(error: UpstreamError) -> Self {
         match error {
-            NoAnswer::Unreachable(_) | NoAnswer::Unconnected(_) => Self::Unreachable(error),
-            NoAnswer::Broken(_) => Self::Broken(error),
-            NoAnswer::TimedOut(_) => Self::TimedOut(Some(error)),
+            UpstreamError::Unreachable(_) | UpstreamError::ConnectTimedOut(_) => {
+                Self::Unreachable(error)
+            }
+            UpstreamError::ConnectionBroken(_) => Self::Broken(error),
+            UpstreamError::TimedOut(_) => Self::TimedOut(Some(error)),
         }
     }
 }

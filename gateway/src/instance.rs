@@ -1,95 +1,95 @@
-//! The secret of one run of `serve`: by it the run proves itself, and from it come the short-lived keys of clients.
+//! The secret of one run of `serve`: proves the run's identity, and derives the short-lived keys of clients.
 //!
-//! `serve` leaves it in a file only its owner can read. Whoever can read that file may ask for a *ticket*, an opaque mark
-//! under which both sides reckon the same virtual key, so that no key is kept anywhere but as its hash. What the
-//! gateway thinks of a ticket's key is told inside of the proof only: who does not know the secret learns nothing.
+//! `serve` writes it to a file that only its owner can read. A program that can read that file may ask for a *ticket*,
+//! an opaque id from which both sides derive the same virtual key, so that no key is stored except as its hash. Whether
+//! the gateway accepts a ticket's key is visible only inside the proof: a caller without the secret learns nothing.
 //!
-//! Invariants: a proof is for one nonce, one `Host` and one answer about one ticket; proofs are compared in constant
-//! time; from a ticket follows nothing without the secret.
+//! Invariants: a proof is for one nonce, one `Host` and one state of one ticket; proofs are compared in constant time;
+//! nothing can be derived from a ticket without the secret.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keyreeve_core::virtual_key::{Kind, Minted, RANDOM_BYTES, mint};
+use keyreeve_core::virtual_key::{KeyKind, NewKey, RANDOM_BYTES, generate_key};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// How long a nonce is: 32 hexadecimal digits.
-pub const NONCE_LENGTH: usize = 32;
+/// The length of a nonce: 32 hexadecimal digits.
+pub const NONCE_HEX_DIGITS: usize = 32;
 
-/// What `serve` leaves in its runtime file, and only there.
+/// The secret that `serve` writes to its runtime file, and nowhere else.
 pub struct InstanceSecret(Zeroizing<[u8; 32]>);
 
-/// An opaque mark of a short-lived key: 64 hexadecimal digits.
+/// An opaque id of a short-lived key: 64 hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ticket(String);
 
-/// What a caller wants to be proved.
+/// The challenge of a caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Challenge<'a> {
-    /// Something that was never asked before.
+    /// A value that was never used before.
     pub nonce: &'a str,
-    /// As what the caller addressed the gateway.
+    /// The `Host` that the caller sent.
     pub host: &'a str,
 }
 
-/// What a proof says beside who speaks.
+/// The state of a ticket that a proof confirms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum About<'a> {
-    /// Nothing: no ticket was asked about.
-    Nothing,
+pub enum TicketState<'a> {
+    /// The caller sent no ticket.
+    NotRequested,
     /// The ticket's key is accepted now.
     Accepted(&'a Ticket),
-    /// It is not: never made, expired, revoked, or not of this run.
-    Refused(&'a Ticket),
+    /// The ticket's key is not accepted: it was never made, has expired, was revoked, or is of another run.
+    Rejected(&'a Ticket),
 }
 
 impl InstanceSecret {
-    /// Takes 32 random bytes.
+    /// Creates the secret from 32 random bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// What a gateway with this secret answers to a challenge, in lower-case hexadecimal.
-    pub fn proof(&self, challenge: Challenge<'_>, about: About<'_>) -> String {
-        self.answer(challenge, about)
+    /// Returns the proof for a challenge, in lower-case hexadecimal.
+    pub fn proof(&self, challenge: Challenge<'_>, state: TicketState<'_>) -> String {
+        self.proof_mac(challenge, state)
             .map(|mac| hex::encode(mac.finalize().into_bytes()))
             .unwrap_or_default()
     }
 
-    /// Says whether `proof` is what [`InstanceSecret::proof`] gives, in a time that does not tell where they differ.
-    pub fn proves(&self, proof: &str, challenge: Challenge<'_>, about: About<'_>) -> bool {
+    /// Returns `true` if `proof` equals that of [`InstanceSecret::proof`], compared in constant time.
+    pub fn verifies(&self, proof: &str, challenge: Challenge<'_>, state: TicketState<'_>) -> bool {
         let Ok(proof) = hex::decode(proof) else {
             return false;
         };
-        self.answer(challenge, about)
+        self.proof_mac(challenge, state)
             .is_some_and(|mac| mac.verify_slice(&proof).is_ok())
     }
 
-    /// The ticket for something that both sides can name.
-    pub fn ticket(&self, what: &str) -> Ticket {
-        let mac = self.keyed(&[b"keyreeve ticket 1", what.as_bytes()]);
+    /// Returns the ticket for a subject that both sides can name.
+    pub fn ticket(&self, subject: &str) -> Ticket {
+        let mac = self.mac_of_lines(&[b"keyreeve ticket 1", subject.as_bytes()]);
         Ticket(
             mac.map(|mac| hex::encode(mac.finalize().into_bytes()))
                 .unwrap_or_default(),
         )
     }
 
-    /// The virtual key of a ticket: always the same, and known to nobody without this secret.
-    pub fn key_of(&self, ticket: &Ticket) -> Option<Minted> {
-        let mac = self.keyed(&[b"keyreeve ticket key 1", ticket.0.as_bytes()])?;
+    /// Derives the virtual key of a ticket: always the same, and only with this secret.
+    pub fn key_for(&self, ticket: &Ticket) -> Option<NewKey> {
+        let mac = self.mac_of_lines(&[b"keyreeve ticket key 1", ticket.0.as_bytes()])?;
         let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
         let mut random = [0; RANDOM_BYTES];
         random.copy_from_slice(bytes.get(..RANDOM_BYTES)?);
-        Some(mint(Kind::User, random))
+        Some(generate_key(KeyKind::User, random))
     }
 
-    fn answer(&self, challenge: Challenge<'_>, about: About<'_>) -> Option<Hmac<Sha256>> {
+    fn proof_mac(&self, challenge: Challenge<'_>, state: TicketState<'_>) -> Option<Hmac<Sha256>> {
         let host = challenge.host.to_ascii_lowercase();
-        let (ticket, word) = match about {
-            About::Nothing => ("", ""),
-            About::Accepted(ticket) => (ticket.as_str(), "accepted"),
-            About::Refused(ticket) => (ticket.as_str(), "refused"),
+        let (ticket, word) = match state {
+            TicketState::NotRequested => ("", ""),
+            TicketState::Accepted(ticket) => (ticket.as_str(), "accepted"),
+            TicketState::Rejected(ticket) => (ticket.as_str(), "refused"),
         };
-        self.keyed(&[
+        self.mac_of_lines(&[
             b"keyreeve healthz 1",
             challenge.nonce.as_bytes(),
             host.as_bytes(),
@@ -98,10 +98,10 @@ impl InstanceSecret {
         ])
     }
 
-    /// Takes lines under the secret. None of them holds a line break: a nonce and a ticket are hexadecimal, a host comes
-    /// from a header, and names are names.
-    fn keyed(&self, lines: &[&[u8]]) -> Option<Hmac<Sha256>> {
-        // A key of any length is taken: this cannot fail.
+    /// Computes the HMAC of lines. No line contains a line break: a nonce and a ticket are hexadecimal, a host is a
+    /// header value, and names cannot contain one.
+    fn mac_of_lines(&self, lines: &[&[u8]]) -> Option<Hmac<Sha256>> {
+        // HMAC accepts a key of any length: this cannot fail.
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_ref()).ok()?;
         for line in lines {
             mac.update(line);
@@ -112,15 +112,16 @@ impl InstanceSecret {
 }
 
 impl Ticket {
-    const LENGTH: usize = 64;
+    const HEX_DIGITS: usize = 64;
 
-    /// Reads a ticket from a request; none where it has another shape.
+    /// Parses a ticket of a request, or returns `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
-        let shaped = text.len() == Self::LENGTH && text.bytes().all(|c| c.is_ascii_hexdigit());
-        shaped.then(|| Self(text.to_ascii_lowercase()))
+        let is_valid =
+            text.len() == Self::HEX_DIGITS && text.bytes().all(|c| c.is_ascii_hexdigit());
+        is_valid.then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// As it stands in a request.
+    /// Returns the ticket as it is sent in a request.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -131,42 +132,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proof_is_for_one_secret_one_nonce_one_host_and_one_answer() {
+    fn proof_is_bound_to_secret_nonce_host_and_state() {
         let ours = InstanceSecret::new([7; 32]);
         let ticket = ours.ticket("key laptop");
-        let about = About::Accepted(&ticket);
+        let state = TicketState::Accepted(&ticket);
         let challenge = |nonce, host| Challenge { nonce, host };
-        let proof = ours.proof(challenge("00ff", "localhost:8484"), about);
+        let proof = ours.proof(challenge("00ff", "localhost:8484"), state);
         assert_eq!(proof.len(), 64);
-        assert!(ours.proves(&proof, challenge("00ff", "LOCALHOST:8484"), about));
+        assert!(ours.verifies(&proof, challenge("00ff", "LOCALHOST:8484"), state));
         let other = InstanceSecret::new([8; 32]);
         let another = ours.ticket("key desk");
-        for (secret, nonce, host, about) in [
-            (&ours, "00fe", "localhost:8484", about),
-            (&ours, "00ff", "localhost:8485", about),
-            (&ours, "00ff", "localhost:8484", About::Nothing),
-            (&ours, "00ff", "localhost:8484", About::Refused(&ticket)),
-            (&ours, "00ff", "localhost:8484", About::Accepted(&another)),
-            (&other, "00ff", "localhost:8484", about),
+        for (secret, nonce, host, state) in [
+            (&ours, "00fe", "localhost:8484", state),
+            (&ours, "00ff", "localhost:8485", state),
+            (&ours, "00ff", "localhost:8484", TicketState::NotRequested),
+            (
+                &ours,
+                "00ff",
+                "localhost:8484",
+                TicketState::Rejected(&ticket),
+            ),
+            (
+                &ours,
+                "00ff",
+                "localhost:8484",
+                TicketState::Accepted(&another),
+            ),
+            (&other, "00ff", "localhost:8484", state),
         ] {
             assert!(
-                !secret.proves(&proof, challenge(nonce, host), about),
-                "{nonce} {host} {about:?}"
+                !secret.verifies(&proof, challenge(nonce, host), state),
+                "{nonce} {host} {state:?}"
             );
         }
         for nonsense in ["", "zz", &proof[..62]] {
             assert!(
-                !ours.proves(nonsense, challenge("00ff", "localhost:8484"), about),
+                !ours.verifies(nonsense, challenge("00ff", "localhost:8484"), state),
                 "{nonsense}"
             );
         }
     }
 
     #[test]
-    fn a_ticket_always_has_the_same_key_and_another_run_another() {
-        let key = |secret: [u8; 32], what: &str| {
+    fn ticket_key_is_stable_within_a_run() {
+        let key = |secret: [u8; 32], subject: &str| {
             let secret = InstanceSecret::new(secret);
-            secret.key_of(&secret.ticket(what)).unwrap().public_id
+            secret.key_for(&secret.ticket(subject)).unwrap().public_id
         };
         assert_eq!(key([7; 32], "key a"), key([7; 32], "key a"));
         assert_ne!(key([7; 32], "key a"), key([7; 32], "key b"));

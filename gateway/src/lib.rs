@@ -1,66 +1,66 @@
-//! Forwards: one request in, one answer out. The life of a request is in `flow.rs`.
+//! The gateway: one request in, one response out. The request pipeline is in `flow.rs`.
 //!
-//! The audience that makes this a crate: the program that serves. It reads no environment and no configuration file,
+//! This is a crate of its own for the program that serves. It reads no environment variables and no configuration file,
 //! prints nothing, and never rebuilds a body it can pass on.
 #![forbid(unsafe_code)]
 
 mod authenticate;
-mod beginning;
 mod classify;
 mod error;
+mod fallback;
 mod flow;
 mod forward;
-mod guard;
-mod health;
+mod healthz;
+mod ingress;
 mod inject;
 mod instance;
+mod json_response;
 mod listen;
-mod mask;
 mod models;
-mod once;
-mod own;
-mod page;
+mod owner;
 mod pass_through;
+mod prefix;
 mod record;
-mod refused;
-mod replay;
+mod redact;
+mod request;
 mod routes;
 mod server;
+mod status_page;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyreeve_broker::Broker;
 use keyreeve_broker::upstream::Upstream;
-use keyreeve_core::cache_ttl::PerModel;
+use keyreeve_core::cache_ttl::TtlByModel;
 
-pub use instance::{About, Challenge, InstanceSecret, NONCE_LENGTH, Ticket};
-pub use listen::{BindError, Bound, Listen, USUAL_PORT, bind};
-pub use once::{Begun, Cut, NotBegun, once};
-pub use pass_through::{BeyondLoopback, PassThrough};
-pub use server::{Parts, serve};
+pub use instance::{Challenge, InstanceSecret, NONCE_HEX_DIGITS, Ticket, TicketState};
+pub use listen::{BindError, BoundListeners, DEFAULT_PORT, Listen, bind};
+pub use owner::{OwnerResponse, ResponseCutError, SendError, send_as_owner};
+pub use pass_through::{NotLoopbackError, PassThrough};
+pub use server::{GatewayParts, serve};
 
-/// How long the end of a limit is waited for where nothing else is said.
-pub const USUAL_THROTTLE_WAIT: Duration = Duration::from_secs(5);
+/// The default of [`Config::throttle_wait`].
+pub const DEFAULT_THROTTLE_WAIT: Duration = Duration::from_secs(5);
 
-/// What the gateway is told; everything else it finds in the store.
+/// The configuration of the gateway; everything else comes from the store.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Names, beside those of loopback, under which clients may address the gateway; with or without a port.
+    /// Names in addition to the loopback names that clients may use in `Host`, with or without a port.
     pub allowed_hosts: Vec<String>,
-    /// The lifetime that cache markers get in requests for a model, where their key says nothing.
-    pub cache_ttl: PerModel,
-    /// Bytes of request bodies held at once, over all requests.
+    /// The lifetime to set in the cache markers of requests for a model, unless the key sets one.
+    pub cache_ttl: TtlByModel,
+    /// The maximum number of bytes of request bodies in memory, over all requests.
     pub body_budget: usize,
-    /// How long a client may take over a request head; a connection that asks nothing is closed after the same time.
-    pub head_time: Duration,
-    /// How long a client may leave us waiting for the next piece of its body, or for room to write.
-    pub client_stall: Duration,
-    /// How long the end of a limit is waited for, where that serves a request better than a refusal; nothing: not at all.
+    /// The timeout for a request head; an idle connection is closed after the same time.
+    pub head_timeout: Duration,
+    /// The longest pause allowed between two chunks of a client's body, and while writing to the client.
+    pub client_stall_timeout: Duration,
+    /// The maximum total wait for rate limits to end, instead of returning an error; zero disables waiting.
     pub throttle_wait: Duration,
-    /// How long running answers may go on after the signal to stop.
-    pub drain_time: Duration,
-    /// Where requests that carry a credential of their own pass through to; none: they do not.
+    /// The time allowed to finish running responses in a graceful shutdown.
+    pub drain_timeout: Duration,
+    /// The destination for requests with the client's own credential, or `None` if pass-through is off.
     pub pass_through: Option<PassThrough>,
 }
 
@@ -68,23 +68,23 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             allowed_hosts: Vec::new(),
-            cache_ttl: PerModel::default(),
+            cache_ttl: TtlByModel::default(),
             body_budget: 256 * 1024 * 1024,
-            head_time: Duration::from_secs(10),
-            client_stall: Duration::from_mins(1),
-            throttle_wait: USUAL_THROTTLE_WAIT,
-            drain_time: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
+            client_stall_timeout: Duration::from_mins(1),
+            throttle_wait: DEFAULT_THROTTLE_WAIT,
+            drain_timeout: Duration::from_secs(30),
             pass_through: None,
         }
     }
 }
 
-/// What every request can reach.
+/// The state shared by all requests.
 pub(crate) struct Gateway {
     broker: Arc<Broker>,
     upstream: Upstream,
-    budget: replay::Budget,
-    hosts: guard::KnownHosts,
+    budget: request::BodyBudget,
+    hosts: ingress::AllowedHosts,
     instance: InstanceSecret,
     config: Config,
 }

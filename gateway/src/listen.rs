@@ -1,93 +1,95 @@
-//! The addresses listened on: loopback, both families, or nothing.
+//! The listening sockets: loopback addresses only, IPv4 and IPv6.
 //!
-//! Invariants: nothing beyond loopback is ever bound; where the machine has IPv6, both families are held on the same port,
-//! so that nobody else can answer for `localhost` on the other.
+//! Invariants: no other address is ever bound; on a machine with IPv6 both families are bound on the same port, so that
+//! no other program can accept connections to `localhost` on the other family.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-/// The port without further wishes.
-pub const USUAL_PORT: u16 = 8484;
+/// The default port.
+pub const DEFAULT_PORT: u16 = 8484;
 
-/// Where to listen.
+/// The addresses to listen on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Listen {
-    /// `127.0.0.1` and, where the machine has it, `[::1]`. Port 0: one that is free on both.
+    /// `127.0.0.1` and, if the machine has IPv6, `[::1]`. Port 0 selects one that is free on both.
     Loopback {
         /// The port.
         port: u16,
     },
-    /// This loopback address alone.
-    At(SocketAddr),
+    /// This loopback address only.
+    Address(SocketAddr),
 }
 
 /// The listening sockets.
-pub struct Bound {
+pub struct BoundListeners {
     pub(crate) listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
 }
 
-/// Why nothing listens.
+/// The reason an address cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Not a loopback address.
-    #[error("{0} is not a loopback address: keyreeve serves this machine only, for now")]
-    BeyondLoopback(IpAddr),
-    /// Somebody else has the port.
-    #[error("{0} is taken")]
-    Taken(SocketAddr),
-    /// Something else.
+    #[error("{0} is not a loopback address: keyreeve only serves this machine, for now")]
+    NotLoopback(IpAddr),
+    /// Another program listens on the address.
+    #[error("{0} is already in use")]
+    AddressInUse(SocketAddr),
+    /// Another error of the operating system.
     #[error("cannot listen on {address}")]
     Io {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The underlying error.
         #[source]
         source: io::Error,
     },
 }
 
-impl Bound {
-    /// The addresses that are listened on, the IPv4 one first.
+impl BoundListeners {
+    /// The addresses that are bound, the IPv4 one first.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 }
 
-/// Binds the addresses; all of them or none.
+/// Binds all addresses, or none of them.
 ///
 /// # Errors
 /// See [`BindError`].
-pub async fn bind(listen: Listen) -> Result<Bound, BindError> {
+pub async fn bind(listen: Listen) -> Result<BoundListeners, BindError> {
     match listen {
-        Listen::At(address) if !address.ip().to_canonical().is_loopback() => {
-            Err(BindError::BeyondLoopback(address.ip()))
+        Listen::Address(address) if !address.ip().to_canonical().is_loopback() => {
+            Err(BindError::NotLoopback(address.ip()))
         }
-        Listen::At(address) => Bound::of(vec![listener(address).await?]),
-        Listen::Loopback { port: 0 } => both_families_somewhere().await,
+        Listen::Address(address) => BoundListeners::new(vec![listener(address).await?]),
+        Listen::Loopback { port: 0 } => both_families_on_any_port().await,
         Listen::Loopback { port } => both_families(port).await,
     }
 }
 
-/// A free port of one family can be taken in the other: a few tries find one that is free in both.
-async fn both_families_somewhere() -> Result<Bound, BindError> {
+/// Tries a few ports: one that is free in one family may be in use in the other.
+async fn both_families_on_any_port() -> Result<BoundListeners, BindError> {
     for _ in 0..16 {
         match both_families(0).await {
-            Err(BindError::Taken(_)) => {}
+            Err(BindError::AddressInUse(_)) => {}
             result => return result,
         }
     }
     both_families(0).await
 }
 
-async fn both_families(port: u16) -> Result<Bound, BindError> {
-    let four = listener((Ipv4Addr::LOCALHOST, port).into()).await?;
-    let port = local(&four)?.port();
+async fn both_families(port: u16) -> Result<BoundListeners, BindError> {
+    let ipv4 = listener((Ipv4Addr::LOCALHOST, port).into()).await?;
+    let port = local_address(&ipv4)?.port();
     match listener((Ipv6Addr::LOCALHOST, port).into()).await {
-        Ok(six) => Bound::of(vec![four, six]),
-        Err(BindError::Io { source, .. }) if has_no_ipv6(&source) => Bound::of(vec![four]),
+        Ok(ipv6) => BoundListeners::new(vec![ipv4, ipv6]),
+        Err(BindError::Io { source, .. }) if has_no_ipv6(&source) => {
+            BoundListeners::new(vec![ipv4])
+        }
         Err(error) => Err(error),
     }
 }
@@ -101,12 +103,12 @@ async fn listener(address: SocketAddr) -> Result<TcpListener, BindError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => BindError::Taken(address),
+            io::ErrorKind::AddrInUse => BindError::AddressInUse(address),
             _ => BindError::Io { address, source },
         })
 }
 
-fn local(listener: &TcpListener) -> Result<SocketAddr, BindError> {
+fn local_address(listener: &TcpListener) -> Result<SocketAddr, BindError> {
     let unknown = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     listener.local_addr().map_err(|source| BindError::Io {
         address: unknown,
@@ -114,9 +116,12 @@ fn local(listener: &TcpListener) -> Result<SocketAddr, BindError> {
     })
 }
 
-impl Bound {
-    fn of(listeners: Vec<TcpListener>) -> Result<Self, BindError> {
-        let addresses = listeners.iter().map(local).collect::<Result<_, _>>()?;
+impl BoundListeners {
+    fn new(listeners: Vec<TcpListener>) -> Result<Self, BindError> {
+        let addresses = listeners
+            .iter()
+            .map(local_address)
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             listeners,
             addresses,

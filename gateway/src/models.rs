@@ -1,5 +1,5 @@
-//! Shows a key's holder the models it may use: the upstream's list cut to the key's globs, or the price table's where the
-//! upstream has no such route. Every other answer passes untouched.
+//! Filters the list of models: the upstream's list reduced to the models a key allows, or the price table's list if the
+//! upstream has no such route. Every other response is passed on unchanged.
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, header};
@@ -9,80 +9,89 @@ use keyreeve_store::{Operation, RequestId};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::Refusal;
-use crate::forward::Failed;
-use crate::own::json;
-use crate::replay::Asked;
+use crate::error::GatewayError;
+use crate::forward::ForwardError;
+use crate::json_response::json_response;
+use crate::request::ClientRequest;
 
-/// A page of at most 1,000 models stays far below this (docs/facts.md#endpoints).
-const PAGE_LIMIT: usize = 4 * 1024 * 1024;
+/// The maximum size of a page of models. A page of 1,000 stays far below it (docs/facts.md#endpoints).
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Turns the upstream's answer into what this client may see.
+/// Filters the upstream's response for this client.
 ///
 /// # Errors
-/// When the upstream's page breaks off.
-pub(crate) async fn present(
+/// [`GatewayError::Upstream`] if the upstream's page is cut.
+pub(crate) async fn filter_response(
     broker: &Broker,
     client: &Client,
-    asked: &Asked,
-    answer: Response,
-) -> Result<Response, Refusal> {
-    match asked.operation {
-        Operation::Messages | Operation::CountTokens | Operation::Account => Ok(answer),
-        Operation::Models if lacks_the_route(answer.status()) => {
-            Ok(own(broker, client, asked, whole(asked.id, answer).await?))
+    request: &ClientRequest,
+    response: Response,
+) -> Result<Response, GatewayError> {
+    match request.operation {
+        Operation::Messages | Operation::CountTokens | Operation::Account => Ok(response),
+        Operation::Models if is_route_missing(response.status()) => {
+            let response = collect_body(request.id, response).await?;
+            Ok(from_price_table(broker, client, request, response))
         }
-        Operation::Models if asked.model_in_path().is_some() || client.key.models.is_empty() => {
-            Ok(answer)
+        Operation::Models if request.model_in_path().is_some() || client.key.models.is_empty() => {
+            Ok(response)
         }
-        Operation::Models => Ok(cut(client, whole(asked.id, answer).await?)),
+        Operation::Models => {
+            let response = collect_body(request.id, response).await?;
+            Ok(retain_allowed_models(client, response))
+        }
     }
 }
 
-/// Reads an answer to its end, so that the ledger has it whole too.
-pub(crate) async fn whole(
+/// Reads a response to its end, so that the ledger records it as complete.
+pub(crate) async fn collect_body(
     request: RequestId,
-    answer: Response,
-) -> Result<Response<Bytes>, Refusal> {
-    let (head, body) = answer.into_parts();
-    let body = to_bytes(body, PAGE_LIMIT)
+    response: Response,
+) -> Result<Response<Bytes>, GatewayError> {
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, MAX_PAGE_BYTES)
         .await
-        .map_err(|_| Refusal::Upstream {
+        .map_err(|_| GatewayError::Upstream {
             request,
-            failed: Failed::CutAtOnce,
+            error: ForwardError::NoBody,
         })?;
     Ok(Response::from_parts(head, body))
 }
 
-fn lacks_the_route(status: StatusCode) -> bool {
+fn is_route_missing(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
     )
 }
 
-/// Answers from the price table; the upstream's refusal stands for a model that the table does not know either.
-fn own(broker: &Broker, client: &Client, asked: &Asked, refusal: Response<Bytes>) -> Response {
+/// Builds the response from the price table, or returns the upstream's error for a model the table does not know.
+fn from_price_table(
+    broker: &Broker,
+    client: &Client,
+    request: &ClientRequest,
+    upstream_error: Response<Bytes>,
+) -> Response {
     let mut listed = broker
         .prices()
         .models()
-        .filter(|(id, _)| client.key.may_ask(id))
-        .map(Model::of);
-    match asked.model_in_path() {
+        .filter(|(id, _)| client.key.allows_model(id))
+        .map(ModelEntry::new);
+    match request.model_in_path() {
         Some(id) => listed.find(|model| model.id == id).map_or_else(
-            || refusal.map(Body::from),
-            |model| json(StatusCode::OK, &model),
+            || upstream_error.map(Body::from),
+            |model| json_response(StatusCode::OK, &model),
         ),
-        None => json(StatusCode::OK, &Page::of(listed.collect())),
+        None => json_response(StatusCode::OK, &ModelPage::new(listed.collect())),
     }
 }
 
-/// Leaves out what the key may not use. A page that is not in the known shape shows nothing rather than too much.
-fn cut(client: &Client, answer: Response<Bytes>) -> Response {
-    if !answer.status().is_success() {
-        return answer.map(Body::from);
+/// Removes the models the key may not use. A page of unknown shape becomes `null`, so that nothing too much is shown.
+fn retain_allowed_models(client: &Client, response: Response<Bytes>) -> Response {
+    if !response.status().is_success() {
+        return response.map(Body::from);
     }
-    let (mut head, body) = answer.into_parts();
+    let (mut head, body) = response.into_parts();
     let mut page: Value = serde_json::from_slice(&body).unwrap_or_default();
     let id = |model: &Value| {
         model
@@ -91,7 +100,7 @@ fn cut(client: &Client, answer: Response<Bytes>) -> Response {
             .map(ToOwned::to_owned)
     };
     if let Some(data) = page.get_mut("data").and_then(Value::as_array_mut) {
-        data.retain(|model| id(model).is_some_and(|id| client.key.may_ask(&id)));
+        data.retain(|model| id(model).is_some_and(|id| client.key.allows_model(&id)));
         let (first, last) = (data.first().and_then(id), data.last().and_then(id));
         page["first_id"] = first.into();
         page["last_id"] = last.into();
@@ -104,23 +113,23 @@ fn cut(client: &Client, answer: Response<Bytes>) -> Response {
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
-    data: Vec<Model<'a>>,
+struct ModelPage<'a> {
+    data: Vec<ModelEntry<'a>>,
     has_more: bool,
     first_id: Option<&'a str>,
     last_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Model<'a> {
+struct ModelEntry<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
     display_name: &'a str,
 }
 
-impl<'a> Page<'a> {
-    fn of(data: Vec<Model<'a>>) -> Self {
+impl<'a> ModelPage<'a> {
+    fn new(data: Vec<ModelEntry<'a>>) -> Self {
         let (first, last) = (
             data.first().map(|model| model.id),
             data.last().map(|model| model.id),
@@ -134,8 +143,8 @@ impl<'a> Page<'a> {
     }
 }
 
-impl<'a> Model<'a> {
-    fn of((id, display_name): (&'a str, &'a str)) -> Self {
+impl<'a> ModelEntry<'a> {
+    fn new((id, display_name): (&'a str, &'a str)) -> Self {
         Self {
             kind: "model",
             id,

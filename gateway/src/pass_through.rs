@@ -1,10 +1,10 @@
-//! A request that passes through with a credential of the client's own: authenticate, open its row, send it on as it
-//! came, classify, record.
+//! Pass-through: forwards a request with the client's own credential, unchanged, and records it.
 //!
-//! The steps of `flow.rs` without a lease. Invariants: off unless it was asked for, and only where nothing beyond loopback
-//! is listened on; a virtual key in a header of its own says who asks, and ends here; the vendor's origin is the only
-//! place it leads to; the client's credential is looked at for its family and nothing of it is kept; what comes back goes
-//! to the client byte for byte, touches nobody's standing and is never asked for again (docs/plan-logins.md).
+//! The same steps as `flow.rs`, without a lease, retries or failover. Invariants: disabled unless it was turned on, and
+//! only while nothing but loopback addresses are bound; a virtual key in its own header identifies the client, and is
+//! not forwarded; the only destination is Anthropic's origin; of the client's credential only the family is looked at,
+//! and nothing of it is stored; the response goes to the client byte for byte, changes no profile's health and is never
+//! retried (docs/plan-logins.md).
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -15,189 +15,206 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::Full;
-use keyreeve_broker::{Beyond, Broker, Client, Terms};
-use keyreeve_core::inject::Fate;
+use keyreeve_broker::{Broker, Client, PassThroughTarget, PassThroughTerms};
+use keyreeve_core::inject::HeaderAction;
 use keyreeve_core::limits;
 use keyreeve_core::origin::BaseUrl;
-use keyreeve_core::pass_through::{self, CREDENTIAL_HEADERS, KEY_HEADER, NotCarried};
-use keyreeve_core::price::Paid;
+use keyreeve_core::pass_through::{self, CREDENTIAL_HEADERS, ClientCredentialError, KEY_HEADER};
+use keyreeve_core::price::PaymentKind;
 use keyreeve_core::token::Family;
-use keyreeve_core::virtual_key::Presented;
-use keyreeve_os::world;
+use keyreeve_core::virtual_key::PresentedKey;
+use keyreeve_os::system;
 use keyreeve_store::Operation;
 
-use crate::authenticate::credentials;
+use crate::authenticate::credential_values;
 use crate::classify::classify;
-use crate::error::Refusal;
-use crate::forward::{Failed, forward};
-use crate::inject::{Outgoing, passing, url};
-use crate::listen::Bound;
-use crate::mask::Mask;
-use crate::models::whole;
+use crate::error::GatewayError;
+use crate::forward::{ForwardError, forward};
+use crate::inject::{OutgoingRequest, forwarded_headers, upstream_url};
+use crate::listen::BoundListeners;
+use crate::models::collect_body;
 use crate::record::record;
-use crate::replay::{Asked, read_whole};
-use crate::routes::Forwarded;
+use crate::redact::Redactor;
+use crate::request::{ClientRequest, read_request};
+use crate::routes::ForwardedRoute;
 use crate::{Config, Gateway};
 
-/// Where a plan's login is told how far its windows are used up.
+/// The path that reports how much of a plan's windows is used.
 const USAGE: &str = "/api/oauth/usage";
 
-/// Where requests with a credential of the client's own are sent on to.
+/// The destination of requests with the client's own credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PassThrough {
-    to: BaseUrl,
-    beyond: Beyond,
+    base_url: BaseUrl,
+    target: PassThroughTarget,
 }
 
-/// Something beyond loopback is listened on, so that others could have their requests passed through.
+/// An address other than loopback is bound, so that other machines could use pass-through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("pass-through is for this machine alone, and {0} is no loopback address")]
-pub struct BeyondLoopback(SocketAddr);
+#[error("pass-through works on loopback addresses only, and {0} is not one")]
+pub struct NotLoopbackError(SocketAddr);
 
-/// Why a request does not pass through.
+/// The reason a request is not passed through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum NotPassed {
+pub(crate) enum PassThroughError {
     #[error(
-        "pass-through is off: `keyreeve serve --pass-through`, or pass_through = true under [serve] in the configuration, turns it on"
+        "pass-through is off. Turn it on with `keyreeve serve --pass-through`, or with pass_through = true under [serve] in the configuration"
     )]
-    Off,
+    Disabled,
     #[error(
-        "no keyreeve key: pass-through wants one in x-keyreeve-key, beside your own credential (`keyreeve key add NAME --pass-through`)"
+        "pass-through needs a keyreeve key in x-keyreeve-key, in addition to your own credential. Make one with `keyreeve key add NAME --pass-through`"
     )]
-    NoKey,
-    #[error("x-keyreeve-key must stand once and hold one keyreeve key (krv_…)")]
-    NotOneKey,
+    MissingKey,
+    #[error("x-keyreeve-key must be sent once, with one keyreeve key (krv_…)")]
+    InvalidKeyHeader,
     #[error(transparent)]
-    NotCarried(#[from] NotCarried),
+    Credential(#[from] ClientCredentialError),
 }
 
 impl PassThrough {
-    /// Leads to the vendor's own API.
+    /// Passes requests through to Anthropic's API.
     ///
     /// # Errors
-    /// [`BeyondLoopback`].
-    pub fn to_the_vendor(bound: &Bound) -> Result<Self, BeyondLoopback> {
-        loopback_alone(bound.addresses())?;
+    /// [`NotLoopbackError`].
+    pub fn to_anthropic(bound: &BoundListeners) -> Result<Self, NotLoopbackError> {
+        check_loopback_only(bound.addresses())?;
         Ok(Self {
-            to: BaseUrl::of_the_vendor(),
-            beyond: Beyond::Vendor,
+            base_url: BaseUrl::anthropic(),
+            target: PassThroughTarget::Anthropic,
         })
     }
 
-    /// Leads to a sandbox.
+    /// Passes requests through to a sandbox.
     ///
     /// # Errors
-    /// [`BeyondLoopback`].
-    pub fn to_a_sandbox(to: BaseUrl, bound: &Bound) -> Result<Self, BeyondLoopback> {
-        loopback_alone(bound.addresses())?;
+    /// [`NotLoopbackError`].
+    pub fn to_sandbox(base_url: BaseUrl, bound: &BoundListeners) -> Result<Self, NotLoopbackError> {
+        check_loopback_only(bound.addresses())?;
         Ok(Self {
-            to,
-            beyond: Beyond::Sandbox,
+            base_url,
+            target: PassThroughTarget::Sandbox,
         })
     }
 
-    /// Where it leads.
-    pub fn leads_to(&self) -> &BaseUrl {
-        &self.to
+    /// The base URL that requests are passed through to.
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.base_url
     }
 }
 
-fn loopback_alone(addresses: &[SocketAddr]) -> Result<(), BeyondLoopback> {
-    let beyond = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
-    match addresses.iter().find(beyond) {
-        Some(address) => Err(BeyondLoopback(*address)),
+fn check_loopback_only(addresses: &[SocketAddr]) -> Result<(), NotLoopbackError> {
+    let is_reachable_from_outside =
+        |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
+    match addresses.iter().find(is_reachable_from_outside) {
+        Some(address) => Err(NotLoopbackError(*address)),
         None => Ok(()),
     }
 }
 
-/// Answers one request that is to pass through.
-pub(crate) async fn answer(gateway: Arc<Gateway>, route: Forwarded, request: Request) -> Response {
-    pass_on(&gateway, route, request)
-        .await
-        .unwrap_or_else(Refusal::into_response)
-}
-
-async fn pass_on(
-    gateway: &Gateway,
-    route: Forwarded,
+/// Handles one pass-through request; an error becomes a response.
+pub(crate) async fn handle(
+    gateway: Arc<Gateway>,
+    route: ForwardedRoute,
     request: Request,
-) -> Result<Response, Refusal> {
-    let way = turned_on(&gateway.config)?;
+) -> Response {
+    process(&gateway, route, request)
+        .await
+        .unwrap_or_else(GatewayError::into_response)
+}
+
+async fn process(
+    gateway: &Gateway,
+    route: ForwardedRoute,
+    request: Request,
+) -> Result<Response, GatewayError> {
+    let destination = require_enabled(&gateway.config)?;
     let client = authenticate(&gateway.broker, request.headers())?;
-    let paid = paid_by(request.headers())?;
-    ours_ends_here(&request)?;
+    let payment = payment_kind(request.headers())?;
+    check_no_keyreeve_key(&request)?;
 
-    let asked = read_whole(gateway, route, request).await?;
-    asked.names_what_is_allowed(&client)?;
+    let request = read_request(gateway, route, request).await?;
+    request.check_model(&client)?;
 
-    let terms = Terms {
-        paid,
-        beyond: way.beyond,
+    let terms = PassThroughTerms {
+        payment,
+        target: destination.target,
     };
-    let passage = gateway.broker.passage(&client, asked.ask(), terms).await?;
-    let outgoing = as_it_came(&asked, way);
+    let attempt = gateway
+        .broker
+        .pass_through(&client, request.lease_request(), terms)
+        .await?;
+    let outgoing = build_request(&request, destination);
 
-    let came = forward(&gateway.upstream, outgoing).await;
-    let verdict = classify(&came);
-    let answer = record(passage, verdict, came).await?;
+    let result = forward(&gateway.upstream, outgoing).await;
+    let verdict = classify(&result);
+    let response = record(attempt, verdict, result).await?;
 
-    understood(&gateway.broker, &client, &asked, answer).await
+    record_usage_windows(&gateway.broker, &client, &request, response).await
 }
 
-fn turned_on(config: &Config) -> Result<&PassThrough, NotPassed> {
-    config.pass_through.as_ref().ok_or(NotPassed::Off)
+fn require_enabled(config: &Config) -> Result<&PassThrough, PassThroughError> {
+    config
+        .pass_through
+        .as_ref()
+        .ok_or(PassThroughError::Disabled)
 }
 
-/// Who asks: the holder of the virtual key that stands beside the client's own credential.
-fn authenticate(broker: &Arc<Broker>, headers: &HeaderMap) -> Result<Client, Refusal> {
-    let presented = presented(headers)?;
-    Ok(broker.client(&presented)?)
+/// Authenticates the client by the virtual key it sends in addition to its own credential.
+fn authenticate(broker: &Arc<Broker>, headers: &HeaderMap) -> Result<Client, GatewayError> {
+    let key = find_key(headers)?;
+    Ok(broker.authenticate(&key)?)
 }
 
-fn presented(headers: &HeaderMap) -> Result<Presented, Refusal> {
+fn find_key(headers: &HeaderMap) -> Result<PresentedKey, GatewayError> {
     let mut values = headers.get_all(KEY_HEADER).iter();
     let value = match (values.next(), values.next()) {
-        (None, _) => return Err(NotPassed::NoKey.into()),
-        (Some(value), None) => value.to_str().map_err(|_| NotPassed::NotOneKey)?.trim(),
-        (Some(_), Some(_)) => return Err(NotPassed::NotOneKey.into()),
+        (None, _) => return Err(PassThroughError::MissingKey.into()),
+        (Some(value), None) => value
+            .to_str()
+            .map_err(|_| PassThroughError::InvalidKeyHeader)?
+            .trim(),
+        (Some(_), Some(_)) => return Err(PassThroughError::InvalidKeyHeader.into()),
     };
-    match Family::of(value) {
-        Family::VirtualKey => Presented::parse(value).map_err(Refusal::MistypedKey),
-        Family::AdminVirtualKey => Err(Refusal::AdminKey),
-        _ if value.is_empty() => Err(NotPassed::NoKey.into()),
-        _ => Err(NotPassed::NotOneKey.into()),
+    match Family::from_prefix(value) {
+        Family::VirtualKey => PresentedKey::parse(value).map_err(GatewayError::MistypedKey),
+        Family::AdminVirtualKey => Err(GatewayError::AdminKey),
+        _ if value.is_empty() => Err(PassThroughError::MissingKey.into()),
+        _ => Err(PassThroughError::InvalidKeyHeader.into()),
     }
 }
 
-/// Who pays: told by the family of what the client carries.
-fn paid_by(headers: &HeaderMap) -> Result<Paid, NotPassed> {
-    let carried = credentials(headers).filter(|value| !value.is_empty());
-    Ok(pass_through::paid_by(
-        carried.flat_map(pass_through::carried),
+/// Returns the kind of payment, by the families of the client's credentials.
+fn payment_kind(headers: &HeaderMap) -> Result<PaymentKind, PassThroughError> {
+    let carried = credential_values(headers).filter(|value| !value.is_empty());
+    Ok(pass_through::payment_kind(
+        carried.flat_map(pass_through::token_families),
     )?)
 }
 
-/// No key of keyreeve's own is sent to the vendor, whichever header or query a client put it into.
-fn ours_ends_here(request: &Request) -> Result<(), NotPassed> {
-    let passes = |name: &str| pass_through::header(name) == Fate::Pass;
+/// Fails if one of keyreeve's own keys would be sent to Anthropic, in whichever header or query parameter.
+fn check_no_keyreeve_key(request: &Request) -> Result<(), PassThroughError> {
+    let is_forwarded = |name: &str| pass_through::header_action(name) == HeaderAction::Pass;
     let headers = request.headers().iter();
     let mut values = headers
-        .filter(|(name, _)| passes(name.as_str()))
+        .filter(|(name, _)| is_forwarded(name.as_str()))
         .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()))
         .chain(request.uri().query().map(Cow::Borrowed));
-    if values.any(|value| pass_through::holds_our_key(&value)) {
-        return Err(NotCarried::VirtualKey.into());
+    if values.any(|value| pass_through::contains_keyreeve_key(&value)) {
+        return Err(ClientCredentialError::VirtualKey.into());
     }
     Ok(())
 }
 
-/// The request that goes on: the client's own, without what belongs to this connection and to keyreeve. Compression is
-/// not asked for, as on every other route: the usage must be read.
-fn as_it_came(asked: &Asked, way: &PassThrough) -> Result<Outgoing, Failed> {
-    let mut headers = passing(&asked.headers, pass_through::header);
+/// Builds the outgoing request: the client's own, without hop-by-hop headers and keyreeve's. It asks for an
+/// uncompressed response, as on every other route, because the usage must be read.
+fn build_request(
+    request: &ClientRequest,
+    destination: &PassThrough,
+) -> Result<OutgoingRequest, ForwardError> {
+    let mut headers = forwarded_headers(&request.headers, pass_through::header_action);
     for name in CREDENTIAL_HEADERS {
         if let header::Entry::Occupied(mut values) = headers.entry(name) {
-            // No log that prints headers prints these.
+            // Keeps them out of logs that print headers.
             values
                 .iter_mut()
                 .for_each(|value| value.set_sensitive(true));
@@ -207,43 +224,44 @@ fn as_it_came(asked: &Asked, way: &PassThrough) -> Result<Outgoing, Failed> {
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
     );
-    let version = match asked.operation {
+    let version = match request.operation {
         Operation::Messages | Operation::CountTokens | Operation::Models => "/v1",
         Operation::Account => "",
     };
-    let mut request = axum::http::Request::new(Full::new(asked.body.clone()));
-    *request.method_mut() = asked.method.clone();
-    *request.uri_mut() = url(asked, &format!("{}{version}", way.to))?;
-    *request.headers_mut() = headers;
-    Ok(Outgoing {
-        request,
-        // What an upstream echoes of the client's own credential goes to the client alone.
-        mask: Mask::none(),
+    let mut outgoing = axum::http::Request::new(Full::new(request.body.clone()));
+    *outgoing.method_mut() = request.method.clone();
+    *outgoing.uri_mut() = upstream_url(request, &format!("{}{version}", destination.base_url))?;
+    *outgoing.headers_mut() = headers;
+    Ok(OutgoingRequest {
+        request: outgoing,
+        // An echo of the client's own credential goes to that client only.
+        redactor: Redactor::disabled(),
     })
 }
 
-/// Remembers the windows that the account's usage tells; the answer passes as it is.
-async fn understood(
+/// Records the plan's windows that a usage response reports; the response is passed on unchanged.
+async fn record_usage_windows(
     broker: &Broker,
     client: &Client,
-    asked: &Asked,
-    answer: Response,
-) -> Result<Response, Refusal> {
-    if asked.path != USAGE || !answer.status().is_success() {
-        return Ok(answer);
+    request: &ClientRequest,
+    response: Response,
+) -> Result<Response, GatewayError> {
+    if request.path != USAGE || !response.status().is_success() {
+        return Ok(response);
     }
-    let answer = whole(asked.id, answer).await?;
-    let windows = limits::of_usage(answer.body(), world::now());
-    broker.see_windows(client, windows);
-    Ok(answer.map(Body::from))
+    let response = collect_body(request.id, response).await?;
+    let windows = limits::from_usage_body(response.body(), system::now());
+    broker.record_windows(client, windows);
+    Ok(response.map(Body::from))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// SU-01: pass-through needs all addresses to be loopback addresses.
     #[test]
-    fn su_01_nothing_passes_through_for_others() {
+    fn pass_through_requires_loopback() {
         for (addresses, expected) in [
             (&["127.0.0.1:1", "[::1]:1"][..], "ok"),
             (&["127.8.8.8:1"], "ok"),
@@ -253,9 +271,9 @@ mod tests {
             (&["192.168.0.1:1"], "192.168.0.1:1"),
         ] {
             let parsed: Vec<SocketAddr> = addresses.iter().map(|it| it.parse().unwrap()).collect();
-            let got = match loopback_alone(&parsed) {
+            let got = match check_loopback_only(&parsed) {
                 Ok(()) => "ok".to_owned(),
-                Err(BeyondLoopback(address)) => address.to_string(),
+                Err(NotLoopbackError(address)) => address.to_string(),
             };
             assert_eq!(got, expected, "{addresses:?}");
         }

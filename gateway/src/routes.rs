@@ -1,6 +1,6 @@
-//! Every route, as one table: method, path, who may, how large a body, and what serves it.
+//! The routes, as one table: method, path, access, maximum body size, and handler.
 //!
-//! Invariant: a path that is not in the table is not served. There is no relay of unknown paths.
+//! Invariant: a path that is not in the table is not served. Unknown paths are never forwarded.
 
 use std::sync::Arc;
 
@@ -12,116 +12,116 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use keyreeve_store::Operation;
 
-use crate::error::Refusal;
-use crate::{Gateway, flow, guard, health, page, pass_through};
+use crate::error::GatewayError;
+use crate::{Gateway, flow, healthz, ingress, pass_through, status_page};
 
 /// One row of the table.
 struct Route {
     method: Method,
     path: &'static str,
-    who: Who,
-    serves: Serves,
+    access: RouteAccess,
+    handler: RouteHandler,
 }
 
-/// Who may use a route.
+/// The access a route requires.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
-    /// Anybody who can connect. Nothing secret is answered.
+enum RouteAccess {
+    /// No authentication. The response contains nothing secret.
     Anyone,
-    /// The holder of a virtual key.
+    /// A virtual key.
     VirtualKey,
 }
 
-/// What serves a route.
+/// The handler of a route.
 #[derive(Clone, Copy)]
-enum Serves {
-    /// The six steps.
-    Flow(Forwarded),
-    /// The same with a credential of the client's own, below [`PASS_THROUGH`].
-    PassThrough(Forwarded),
-    /// `200`, empty: clients warm their connection with it.
-    Nothing,
+enum RouteHandler {
+    /// The request pipeline.
+    Forward(ForwardedRoute),
+    /// Pass-through with the client's own credential, below [`PASS_THROUGH`].
+    PassThrough(ForwardedRoute),
+    /// An empty `200`, for clients that warm up their connection.
+    Empty,
     /// The proof that this is the gateway it claims to be.
-    Health,
+    Healthz,
     /// The status page.
-    Page,
-    /// Its style sheet.
-    Style,
+    StatusPage,
+    /// The style sheet of the status page.
+    StyleSheet,
 }
 
-/// A forwarded API: what the six steps need to know of a route.
+/// A forwarded API route, as the pipeline needs it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Forwarded {
-    /// Which API.
+pub(crate) struct ForwardedRoute {
+    /// The API endpoint.
     pub(crate) operation: Operation,
-    /// The largest body taken, in bytes.
+    /// The maximum size of a request body, in bytes.
     pub(crate) body_limit: usize,
 }
 
-/// The vendor's own limit for messages (docs/facts.md#endpoints).
-const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
+/// Anthropic's own limit for messages (docs/facts.md#endpoints).
+const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
-const MESSAGES: Forwarded = Forwarded {
+const MESSAGES: ForwardedRoute = ForwardedRoute {
     operation: Operation::Messages,
-    body_limit: MESSAGE_LIMIT,
+    body_limit: MAX_MESSAGE_BYTES,
 };
-const COUNT_TOKENS: Forwarded = Forwarded {
+const COUNT_TOKENS: ForwardedRoute = ForwardedRoute {
     operation: Operation::CountTokens,
-    body_limit: MESSAGE_LIMIT,
+    body_limit: MAX_MESSAGE_BYTES,
 };
-const MODELS: Forwarded = Forwarded {
+const MODELS: ForwardedRoute = ForwardedRoute {
     operation: Operation::Models,
     body_limit: 0,
 };
-const ACCOUNT: Forwarded = Forwarded {
+const ACCOUNT: ForwardedRoute = ForwardedRoute {
     operation: Operation::Account,
     body_limit: 0,
 };
 
-/// What stands before the paths of requests that pass through.
+/// The path prefix of pass-through requests.
 const PASS_THROUGH: &str = "/passthrough";
 
 #[rustfmt::skip]
 const TABLE: [Route; 16] = [
-    Route { method: Method::POST, path: "/v1/messages",              who: Who::VirtualKey, serves: Serves::Flow(MESSAGES) },
-    Route { method: Method::POST, path: "/v1/messages/count_tokens", who: Who::VirtualKey, serves: Serves::Flow(COUNT_TOKENS) },
-    Route { method: Method::GET,  path: "/v1/models",                who: Who::VirtualKey, serves: Serves::Flow(MODELS) },
-    Route { method: Method::GET,  path: "/v1/models/{id}",           who: Who::VirtualKey, serves: Serves::Flow(MODELS) },
-    Route { method: Method::POST, path: "/v1/messages",              who: Who::VirtualKey, serves: Serves::PassThrough(MESSAGES) },
-    Route { method: Method::POST, path: "/v1/messages/count_tokens", who: Who::VirtualKey, serves: Serves::PassThrough(COUNT_TOKENS) },
-    Route { method: Method::GET,  path: "/v1/models",                who: Who::VirtualKey, serves: Serves::PassThrough(MODELS) },
-    Route { method: Method::GET,  path: "/v1/models/{id}",           who: Who::VirtualKey, serves: Serves::PassThrough(MODELS) },
-    Route { method: Method::GET,  path: "/api/oauth/usage",          who: Who::VirtualKey, serves: Serves::PassThrough(ACCOUNT) },
-    Route { method: Method::GET,  path: "/api/oauth/profile",        who: Who::VirtualKey, serves: Serves::PassThrough(ACCOUNT) },
-    Route { method: Method::HEAD, path: "/",                         who: Who::Anyone,     serves: Serves::Nothing },
-    Route { method: Method::HEAD, path: "/api/hello",                who: Who::Anyone,     serves: Serves::Nothing },
-    Route { method: Method::GET,  path: "/api/hello",                who: Who::Anyone,     serves: Serves::Nothing },
-    Route { method: Method::GET,  path: "/healthz",                  who: Who::Anyone,     serves: Serves::Health },
-    Route { method: Method::GET,  path: "/",                         who: Who::Anyone,     serves: Serves::Page },
-    Route { method: Method::GET,  path: "/page.css",                 who: Who::Anyone,     serves: Serves::Style },
+    Route { method: Method::POST, path: "/v1/messages",              access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(MESSAGES) },
+    Route { method: Method::POST, path: "/v1/messages/count_tokens", access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(COUNT_TOKENS) },
+    Route { method: Method::GET,  path: "/v1/models",                access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(MODELS) },
+    Route { method: Method::GET,  path: "/v1/models/{id}",           access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(MODELS) },
+    Route { method: Method::POST, path: "/v1/messages",              access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(MESSAGES) },
+    Route { method: Method::POST, path: "/v1/messages/count_tokens", access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(COUNT_TOKENS) },
+    Route { method: Method::GET,  path: "/v1/models",                access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(MODELS) },
+    Route { method: Method::GET,  path: "/v1/models/{id}",           access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(MODELS) },
+    Route { method: Method::GET,  path: "/api/oauth/usage",          access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(ACCOUNT) },
+    Route { method: Method::GET,  path: "/api/oauth/profile",        access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(ACCOUNT) },
+    Route { method: Method::HEAD, path: "/",                         access: RouteAccess::Anyone,     handler: RouteHandler::Empty },
+    Route { method: Method::HEAD, path: "/api/hello",                access: RouteAccess::Anyone,     handler: RouteHandler::Empty },
+    Route { method: Method::GET,  path: "/api/hello",                access: RouteAccess::Anyone,     handler: RouteHandler::Empty },
+    Route { method: Method::GET,  path: "/healthz",                  access: RouteAccess::Anyone,     handler: RouteHandler::Healthz },
+    Route { method: Method::GET,  path: "/",                         access: RouteAccess::Anyone,     handler: RouteHandler::StatusPage },
+    Route { method: Method::GET,  path: "/page.css",                 access: RouteAccess::Anyone,     handler: RouteHandler::StyleSheet },
 ];
 
-/// Builds the router from the table, behind the guard.
+/// Builds the router from the table, with the ingress checks in front.
 pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
     let mut router = Router::new();
     for route in TABLE {
-        for path in route.spellings() {
-            router = router.route(&path, route.handler());
+        for path in route.path_variants() {
+            router = router.route(&path, route.method_router());
         }
     }
     router
-        .fallback(not_served)
-        .method_not_allowed_fallback(wrong_method)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(
             Arc::clone(gateway),
-            guard::guard,
+            ingress::check_ingress,
         ))
         .with_state(Arc::clone(gateway))
 }
 
-/// The path without what is before it and without its `/v1`s: some clients want the version in the base URL and some add
-/// it, and people mix them up (docs/facts.md#clients).
-pub(crate) fn unversioned(path: &str) -> &str {
+/// Returns the path without the pass-through prefix and without up to two `/v1`: some clients expect the version in the
+/// base URL and some add it, and users mix them up (docs/facts.md#clients).
+pub(crate) fn strip_version(path: &str) -> &str {
     let path = path
         .strip_prefix(PASS_THROUGH)
         .filter(|rest| rest.starts_with('/'))
@@ -136,52 +136,58 @@ pub(crate) fn unversioned(path: &str) -> &str {
 }
 
 impl Route {
-    fn spellings(&self) -> Vec<String> {
+    fn path_variants(&self) -> Vec<String> {
         let path = self.path;
-        match self.serves {
-            Serves::Flow(_) => versioned_or_not(path),
-            Serves::PassThrough(_) => versioned_or_not(path)
+        match self.handler {
+            RouteHandler::Forward(_) => version_variants(path),
+            RouteHandler::PassThrough(_) => version_variants(path)
                 .into_iter()
                 .map(|path| format!("{PASS_THROUGH}{path}"))
                 .collect(),
-            Serves::Nothing | Serves::Health | Serves::Page | Serves::Style => {
+            RouteHandler::Empty
+            | RouteHandler::Healthz
+            | RouteHandler::StatusPage
+            | RouteHandler::StyleSheet => {
                 vec![path.to_owned()]
             }
         }
     }
 
-    fn handler(&self) -> axum::routing::MethodRouter<Arc<Gateway>> {
+    fn method_router(&self) -> axum::routing::MethodRouter<Arc<Gateway>> {
         let filter = self.filter();
-        match self.serves {
-            Serves::Flow(forwarded) => {
-                self.with_key(move |gateway, request| flow::answer(gateway, forwarded, request))
+        match self.handler {
+            RouteHandler::Forward(forwarded) => {
+                self.with_key(move |gateway, request| flow::handle(gateway, forwarded, request))
             }
-            Serves::PassThrough(forwarded) => self.with_key(move |gateway, request| {
-                pass_through::answer(gateway, forwarded, request)
+            RouteHandler::PassThrough(forwarded) => self.with_key(move |gateway, request| {
+                pass_through::handle(gateway, forwarded, request)
             }),
-            Serves::Nothing => on(filter, async || ()),
-            Serves::Health => on(filter, health::healthz),
-            Serves::Page => on(filter, page::status),
-            Serves::Style => on(filter, page::style),
+            RouteHandler::Empty => on(filter, async || ()),
+            RouteHandler::Healthz => on(filter, healthz::healthz),
+            RouteHandler::StatusPage => on(filter, status_page::status),
+            RouteHandler::StyleSheet => on(filter, status_page::style),
         }
     }
 
-    /// Serves who has a key.
-    fn with_key<Answered>(
+    /// Serves requests that authenticate with a virtual key.
+    fn with_key<Served>(
         &self,
-        serve: impl Fn(Arc<Gateway>, Request) -> Answered + Clone + Send + Sync + 'static,
+        serve: impl Fn(Arc<Gateway>, Request) -> Served + Clone + Send + Sync + 'static,
     ) -> axum::routing::MethodRouter<Arc<Gateway>>
     where
-        Answered: Future<Output = Response> + Send + 'static,
+        Served: Future<Output = Response> + Send + 'static,
     {
-        debug_assert!(self.who == Who::VirtualKey, "these steps begin with a key");
+        debug_assert!(
+            self.access == RouteAccess::VirtualKey,
+            "the pipeline starts with a virtual key"
+        );
         let method = self.method.clone();
         on(
             self.filter(),
             async move |State(gateway): State<Arc<Gateway>>, request: Request| {
-                // axum lets HEAD in where GET is served; the table does not.
+                // axum accepts HEAD on a GET route; the table does not.
                 if *request.method() != method {
-                    return wrong_method(request).await;
+                    return method_not_allowed(request).await;
                 }
                 serve(gateway, request).await
             },
@@ -193,24 +199,24 @@ impl Route {
     }
 }
 
-/// The ways in which clients write a path.
-fn versioned_or_not(path: &str) -> Vec<String> {
-    let mut spellings = vec![
+/// The variants of a path that clients use.
+fn version_variants(path: &str) -> Vec<String> {
+    let mut variants = vec![
         path.to_owned(),
-        unversioned(path).to_owned(),
+        strip_version(path).to_owned(),
         format!("/v1{path}"),
     ];
-    spellings.dedup();
-    spellings
+    variants.dedup();
+    variants
 }
 
-async fn not_served(request: Request) -> Response {
-    let path = keyreeve_core::inert::inert_line(request.uri().path(), 128).into_owned();
-    Refusal::NotServed { path }.into_response()
+async fn not_found(request: Request) -> Response {
+    let path = keyreeve_core::sanitize::sanitize_line(request.uri().path(), 128).into_owned();
+    GatewayError::NotFound { path }.into_response()
 }
 
-async fn wrong_method(request: Request) -> Response {
-    Refusal::Method {
+async fn method_not_allowed(request: Request) -> Response {
+    GatewayError::MethodNotAllowed {
         method: request.method().to_string(),
     }
     .into_response()
@@ -221,15 +227,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_may_stand_never_once_or_twice() {
-        for (path, bare) in [
+    fn up_to_two_versions_are_stripped() {
+        for (path, stripped) in [
             ("/messages", "/messages"),
             ("/v1/messages", "/messages"),
             ("/v1/v1/messages", "/messages"),
             ("/v1/v1/v1/messages", "/v1/messages"),
             ("/v1messages", "/v1messages"),
         ] {
-            assert_eq!(unversioned(path), bare);
+            assert_eq!(strip_version(path), stripped);
         }
     }
 }

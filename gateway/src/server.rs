@@ -1,7 +1,8 @@
-//! The server: connections in, bounded in time and size, and an orderly end.
+//! The server: accepts connections, limits them in time and size, and drains them in a graceful shutdown.
 //!
-//! Invariants: every connection has a time limit for its head and for a reader that does not read; after the signal to
-//! stop no request is taken, running answers may finish within the drain time, and the ledger is closed last.
+//! Invariants: every connection has a timeout for its request head and for a client that does not read; after the
+//! signal to stop no request is accepted, running responses may finish within the drain timeout, and the ledger is
+//! closed last.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,76 +23,76 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::guard::KnownHosts;
-use crate::listen::Bound;
-use crate::replay::Budget;
+use crate::ingress::AllowedHosts;
+use crate::listen::BoundListeners;
+use crate::request::BodyBudget;
 use crate::{Config, Gateway, InstanceSecret, routes};
 
-/// Room for one request head; hyper answers a larger one with 431.
-const HEAD_LIMIT: usize = 64 * 1024;
-const HEADER_LINES: usize = 100;
+/// The maximum size of a request head; hyper responds to a larger one with 431.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+const MAX_HEADER_LINES: usize = 100;
 
-/// What is put together to serve.
-pub struct Parts {
-    /// Who leases.
+/// The parts that a gateway is built from.
+pub struct GatewayParts {
+    /// Leases credentials.
     pub broker: Arc<Broker>,
-    /// What sends.
+    /// Sends requests.
     pub upstream: Upstream,
-    /// What `/healthz` proves.
+    /// The secret that `/healthz` proves to know.
     pub instance: InstanceSecret,
-    /// The rest.
+    /// The configuration.
     pub config: Config,
 }
 
-/// Serves until `stop` comes, then lets running answers finish and closes the ledger.
+/// Serves until `stop` completes, then drains running responses and closes the ledger.
 ///
 /// # Errors
-/// When the ledger could not be written out at the end.
+/// [`keyreeve_store::StoreError`] if the ledger cannot be flushed at the end.
 pub async fn serve(
-    bound: Bound,
-    parts: Parts,
+    bound: BoundListeners,
+    parts: GatewayParts,
     stop: impl Future<Output = ()>,
-) -> Result<(), keyreeve_store::Error> {
-    let Parts {
+) -> Result<(), keyreeve_store::StoreError> {
+    let GatewayParts {
         broker,
         upstream,
         instance,
         config,
     } = parts;
     let gateway = Arc::new(Gateway {
-        hosts: KnownHosts::new(bound.addresses(), &config.allowed_hosts),
-        budget: Budget::new(config.body_budget),
+        hosts: AllowedHosts::new(bound.addresses(), &config.allowed_hosts),
+        budget: BodyBudget::new(config.body_budget),
         broker: Arc::clone(&broker),
         upstream,
         instance,
         config,
     });
-    let doors = Doors {
+    let server = Server {
         router: routes::router(&gateway),
         http: http(&gateway.config),
-        stall: gateway.config.client_stall,
+        write_timeout: gateway.config.client_stall_timeout,
         graceful: GracefulShutdown::new(),
         connections: TaskTracker::new(),
-        time_is_up: CancellationToken::new(),
+        force_close: CancellationToken::new(),
     };
-    doors.take_connections(&bound.listeners, stop).await;
+    server.accept_loop(&bound.listeners, stop).await;
     drop(bound);
-    doors.drain(gateway.config.drain_time).await;
-    broker.settled().await;
+    server.drain(gateway.config.drain_timeout).await;
+    broker.finish_pending().await;
     broker.store().flush()
 }
 
-struct Doors {
+struct Server {
     router: Router,
     http: http1::Builder,
-    stall: Duration,
+    write_timeout: Duration,
     graceful: GracefulShutdown,
     connections: TaskTracker,
-    time_is_up: CancellationToken,
+    force_close: CancellationToken,
 }
 
-impl Doors {
-    async fn take_connections(&self, listeners: &[TcpListener], stop: impl Future<Output = ()>) {
+impl Server {
+    async fn accept_loop(&self, listeners: &[TcpListener], stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -99,21 +100,21 @@ impl Doors {
                 accepted = accept_any(listeners) => accepted,
             };
             match accepted {
-                Ok(stream) => self.welcome(stream),
+                Ok(stream) => self.serve_connection(stream),
                 Err(error) => {
-                    // Most often out of descriptors: give running connections time to end.
-                    tracing::warn!(%error, "cannot take a connection");
+                    // Usually out of file descriptors: give running connections time to end.
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
     }
 
-    fn welcome(&self, stream: TcpStream) {
-        // Each frame of a stream is worth a packet of its own.
+    fn serve_connection(&self, stream: TcpStream) {
+        // Sends each frame of a stream at once.
         stream.set_nodelay(true).ok();
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.stall));
+        stream.set_write_timeout(Some(self.write_timeout));
         let router = self.router.clone();
         let service = tower::service_fn(move |request: Request<Incoming>| {
             router.clone().oneshot(request.map(Body::new))
@@ -123,27 +124,28 @@ impl Doors {
             TowerToHyperService::new(service),
         );
         let watched = self.graceful.watch(connection);
-        let time_is_up = self.time_is_up.clone();
+        let force_close = self.force_close.clone();
         self.connections.spawn(async move {
-            if let Some(Err(error)) = time_is_up.run_until_cancelled(watched).await {
+            if let Some(Err(error)) = force_close.run_until_cancelled(watched).await {
                 tracing::debug!(%error, "connection ended");
             }
         });
     }
 
-    /// Waits for running answers; what still runs after that is cut, so that its ledger row is closed.
-    async fn drain(self, limit: Duration) {
+    /// Waits for running responses, and cuts those still running after the timeout, so that their ledger entries are
+    /// closed.
+    async fn drain(self, timeout: Duration) {
         self.connections.close();
         let finished = async {
             self.graceful.shutdown().await;
             self.connections.wait().await;
         };
-        if tokio::time::timeout(limit, finished).await.is_err() {
+        if tokio::time::timeout(timeout, finished).await.is_err() {
             tracing::warn!(
                 cut = self.connections.len(),
-                "answers were still running at the end"
+                "drain timeout: cutting running responses"
             );
-            self.time_is_up.cancel();
+            self.force_close.cancel();
             self.connections.wait().await;
         }
     }
@@ -158,9 +160,9 @@ async fn accept_any(listeners: &[TcpListener]) -> std::io::Result<TcpStream> {
 fn http(config: &Config) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(config.head_time)
-        .max_header_size(HEAD_LIMIT)
-        .max_buf_size(HEAD_LIMIT)
-        .max_headers(HEADER_LINES);
+        .header_read_timeout(config.head_timeout)
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADER_LINES);
     http
 }

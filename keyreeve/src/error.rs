@@ -1,111 +1,134 @@
-//! What went wrong, as a person sees it: `error:`, `caused by:`, `hint:` and an exit code.
+//! The error of a failed command: `error:`, `caused by:`, `hint:`, `fix:`, `docs:` and an exit code.
 //!
-//! Invariants: every error of a library is turned into a [`CommandError`] here and nowhere else; no text holds a secret; a
-//! hint is a command that can be run.
+//! Invariants: every library error is converted to a [`CommandError`] here and nowhere else; no text contains a secret; a
+//! fix is a command that can be run.
 
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
-use keyreeve_broker::{DirectError, LeaseError};
+use keyreeve_broker::{LeaseError, RawKeyError};
 use keyreeve_core::inject;
-use keyreeve_core::launch::{Lacks, Refusal};
+use keyreeve_core::launch::{LaunchError, LaunchErrorKind};
 use keyreeve_gateway::BindError;
 use keyreeve_os::files::FileError;
 use keyreeve_os::ports;
-use keyreeve_store::Error as StoreError;
+use keyreeve_store::StoreError;
+use serde::Serialize;
 
-/// A failed command.
+/// The reason a command failed, and what to do about it.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     exit: Exit,
     message: String,
     causes: Vec<String>,
-    hint: Option<String>,
+    hints: Vec<String>,
+    fix: Option<Box<str>>,
+    docs: Option<Box<str>>,
 }
 
-/// What a failed command's exit code says.
+/// Exit status of a failed command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
-    /// Nothing is wrong: whoever read our output stopped reading.
-    Quiet,
-    /// It failed.
+    /// The reader of our output went away; not an error.
+    BrokenPipe,
+    /// Any failure without a code of its own.
     Failed,
-    /// The command line is wrong.
+    /// Invalid command line.
     Usage,
-    /// The configuration is invalid.
+    /// Invalid configuration.
     Configuration,
-    /// There is no credential, or it is a bad one.
+    /// No credential, or an invalid one.
     Credential,
-    /// The credential is valid, and not usable now.
-    NotNow,
-    /// The upstream or the network is in trouble.
+    /// The credential is valid but not usable now.
+    Unavailable,
+    /// Upstream or network failure.
     Upstream,
     /// The store is locked or unreadable.
     Store,
-    /// A rule refused it.
+    /// Refused by a policy rule.
     Policy,
-    /// keyreeve failed before a program was started, whose exit codes are its own.
-    OfExec,
-    /// The program to start may not be run.
+    /// `exec` failed before it started the program; a started program has its own exit codes.
+    Exec,
+    /// The program to start is not executable.
     NotExecutable,
-    /// There is no such program.
-    NoProgram,
-    /// The person stopped it.
+    /// The program to start does not exist.
+    ProgramNotFound,
+    /// Interrupted by the user.
     Interrupted,
-    /// A program that was started ended so, and has said why itself.
-    OfProgram(u8),
+    /// Exit code of a started program, which has reported its own error.
+    Child(u8),
 }
 
 impl Exit {
-    /// The number.
-    pub(crate) fn number(self) -> u8 {
+    /// Returns the exit code.
+    pub(crate) fn code(self) -> u8 {
         match self {
-            Self::Quiet => 0,
+            Self::BrokenPipe => 0,
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Configuration => 3,
             Self::Credential => 4,
-            Self::NotNow => 5,
+            Self::Unavailable => 5,
             Self::Upstream => 6,
             Self::Store => 7,
             Self::Policy => 8,
-            Self::OfExec => 125,
+            Self::Exec => 125,
             Self::NotExecutable => 126,
-            Self::NoProgram => 127,
+            Self::ProgramNotFound => 127,
             Self::Interrupted => 130,
-            Self::OfProgram(code) => code,
+            Self::Child(code) => code,
+        }
+    }
+
+    /// Returns the `code` of the error in JSON.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Failed | Self::BrokenPipe | Self::Child(_) => "failed",
+            Self::Usage => "usage",
+            Self::Configuration => "configuration",
+            Self::Credential => "credential",
+            Self::Unavailable => "unavailable",
+            Self::Upstream => "upstream",
+            Self::Store => "store",
+            Self::Policy => "policy",
+            Self::Exec => "exec",
+            Self::NotExecutable => "not_executable",
+            Self::ProgramNotFound => "program_not_found",
+            Self::Interrupted => "interrupted",
         }
     }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit.number())
+        Self::from(exit.code())
     }
 }
 
 impl CommandError {
-    /// Says what was tried; lower case, no full stop.
+    /// Creates an error with a message: what failed, in lower case, without a full stop.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
             message: message.into(),
             causes: Vec::new(),
-            hint: None,
+            hints: Vec::new(),
+            fix: None,
+            docs: None,
         }
     }
 
-    /// Takes an error as the message, and what it was caused by.
-    pub(crate) fn of(exit: Exit, error: &dyn Error) -> Self {
-        let told = Self::new(exit, error.to_string());
+    /// Creates an error from a library error and its sources.
+    pub(crate) fn from_error(exit: Exit, error: &dyn Error) -> Self {
+        let command_error = Self::new(exit, error.to_string());
         match error.source() {
-            Some(source) => told.caused_by(source),
-            None => told,
+            Some(source) => command_error.caused_by(source),
+            None => command_error,
         }
     }
 
-    /// Adds an error and all it was caused by; what only repeats the text before it is left out.
+    /// Adds an error and its sources as causes, without texts that repeat the one before.
     #[must_use]
     pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
         let mut next = Some(error);
@@ -119,52 +142,81 @@ impl CommandError {
         self
     }
 
-    /// Adds several causes that stand side by side.
+    /// Adds several independent causes.
     #[must_use]
-    pub(crate) fn because(mut self, causes: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn with_causes(mut self, causes: impl IntoIterator<Item = String>) -> Self {
         self.causes.extend(causes);
         self
     }
 
-    /// Says what to run.
+    /// Adds advice that is not a command.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hints.push(hint.into());
         self
     }
 
-    /// The same failure of `exec`: what a program's exit code could say as well has a number of its own.
-    pub(crate) fn of_exec(mut self) -> Self {
+    /// Sets the command that repairs it.
+    #[must_use]
+    pub(crate) fn fix(mut self, command: impl Into<String>) -> Self {
+        self.fix = Some(command.into().into_boxed_str());
+        self
+    }
+
+    /// Sets the page that explains it.
+    #[must_use]
+    pub(crate) fn docs(mut self, url: impl Into<String>) -> Self {
+        self.docs = Some(url.into().into_boxed_str());
+        self
+    }
+
+    /// Converts it to an error of `exec`: codes that the started program could also return become 125.
+    pub(crate) fn for_exec(mut self) -> Self {
         self.exit = match self.exit {
-            Exit::Failed | Exit::Configuration | Exit::Store => Exit::OfExec,
-            Exit::Quiet
+            Exit::Failed | Exit::Configuration | Exit::Store => Exit::Exec,
+            Exit::BrokenPipe
             | Exit::Usage
             | Exit::Credential
-            | Exit::NotNow
+            | Exit::Unavailable
             | Exit::Upstream
             | Exit::Policy
-            | Exit::OfExec
+            | Exit::Exec
             | Exit::NotExecutable
-            | Exit::NoProgram
+            | Exit::ProgramNotFound
             | Exit::Interrupted
-            | Exit::OfProgram(_) => self.exit,
+            | Exit::Child(_) => self.exit,
         };
         self
     }
 
-    fn maybe_hint(self, hint: Option<String>) -> Self {
-        match hint {
-            Some(hint) => self.hint(hint),
+    fn maybe_fix(self, command: Option<String>) -> Self {
+        match command {
+            Some(command) => self.fix(command),
             None => self,
         }
     }
 
-    /// Which exit code it ends with.
+    /// Returns the exit status.
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// The lines for the terminal: a label and a text each.
+    /// Returns the error as it is printed under `--json`.
+    pub(crate) fn view(&self) -> ErrorView {
+        let message = std::iter::once(&self.message).chain(&self.causes);
+        let message: Vec<&str> = message.map(String::as_str).collect();
+        let hints = (!self.hints.is_empty()).then(|| self.hints.join(" "));
+        ErrorView {
+            error: ErrorBody {
+                code: self.exit.name(),
+                message: message.join(": "),
+                fix: self.fix.as_deref().map(str::to_owned).or(hints),
+                docs: self.docs.as_deref().map(str::to_owned),
+            },
+        }
+    }
+
+    /// Returns the lines for the terminal: a label and a text each.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (Label, &str)> {
         std::iter::once((Label::Error, self.message.as_str()))
             .chain(
@@ -172,69 +224,93 @@ impl CommandError {
                     .iter()
                     .map(|cause| (Label::CausedBy, cause.as_str())),
             )
-            .chain(self.hint.iter().map(|hint| (Label::Hint, hint.as_str())))
+            .chain(self.hints.iter().map(|hint| (Label::Hint, hint.as_str())))
+            .chain(self.fix.iter().map(|fix| (Label::Fix, &**fix)))
+            .chain(self.docs.iter().map(|url| (Label::Docs, &**url)))
     }
 }
 
-/// What a line of a failure says.
+/// An error under `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ErrorView {
+    error: ErrorBody,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorBody {
+    /// The kind of failure, one for each exit code.
+    code: &'static str,
+    /// The message and its causes, in one line.
+    message: String,
+    /// The command that repairs it, or else advice.
+    fix: Option<String>,
+    /// The page that explains it.
+    docs: Option<String>,
+}
+
+/// The label of an error's line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Label {
-    /// What was tried and failed.
+    /// The failure.
     Error,
-    /// Why.
+    /// A cause.
     CausedBy,
-    /// What to run.
+    /// Advice.
     Hint,
+    /// A command to run.
+    Fix,
+    /// A page to read.
+    Docs,
 }
 
 impl From<io::Error> for CommandError {
-    /// Errors of our own output; files have their own errors.
+    /// Converts an error of writing our own output; file errors have a type of their own.
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::new(Exit::Quiet, "nobody reads the output");
+            return Self::new(Exit::BrokenPipe, "output is not read any more");
         }
-        Self::new(Exit::Failed, "could not write the output").caused_by(&error)
+        Self::new(Exit::Failed, "cannot write the output").caused_by(&error)
     }
 }
 
 impl From<FileError> for CommandError {
-    /// A file of ours that is not as it must be: where it lies in the configuration or beside the store, people mend it alike.
+    /// Converts an unsafe or unreadable file of keyreeve's own, wherever it is.
     fn from(error: FileError) -> Self {
-        let hint = error.hint();
-        Self::new(Exit::Store, "could not use keyreeve's own files")
+        let fix = error.fix_command();
+        Self::new(Exit::Store, "cannot use keyreeve's own files")
             .caused_by(&error)
-            .maybe_hint(hint)
+            .maybe_fix(fix)
     }
 }
 
 impl From<LeaseError> for CommandError {
-    /// Nothing was sent, and why not.
+    /// Converts the reason no request was sent.
     fn from(error: LeaseError) -> Self {
-        let (exit, hint) = match &error {
-            LeaseError::NotAllowed(_) | LeaseError::NoProfile(_) => (Exit::Credential, None),
+        let (exit, fix) = match &error {
+            LeaseError::Authenticate(_) | LeaseError::NoProfile(_) => (Exit::Credential, None),
             LeaseError::Source { profile, .. } => (
                 Exit::Credential,
                 Some(format!("keyreeve profile show {profile}")),
             ),
-            LeaseError::Refused {
+            LeaseError::Inject {
                 profile,
-                source: inject::Refusal::PlanLogin,
+                source: inject::InjectError::PlanLogin,
             } => (
                 Exit::Policy,
                 Some(format!("keyreeve exec --profile {profile} -- claude")),
             ),
-            LeaseError::Refused { profile, .. } => (
+            LeaseError::Inject { profile, .. } => (
                 Exit::Credential,
                 Some(format!("keyreeve profile rotate {profile}")),
             ),
-            LeaseError::ShownPlan { profile } => (
+            LeaseError::PlanDetected { profile } => (
                 Exit::Policy,
                 Some(format!("keyreeve profile show {profile}")),
             ),
             LeaseError::Ledger(_) | LeaseError::LedgerClosed => (Exit::Store, None),
             LeaseError::Randomness => (Exit::Failed, None),
         };
-        Self::of(exit, &error).maybe_hint(hint)
+        Self::from_error(exit, &error).maybe_fix(fix)
     }
 }
 
@@ -247,11 +323,11 @@ impl From<StoreError> for CommandError {
             | StoreError::WrongPassphrase
             | StoreError::BadBackup { .. }
             | StoreError::NoRandomness(_) => Exit::Failed,
-            StoreError::SamePlace { .. } => Exit::Configuration,
+            StoreError::SameDirectory { .. } => Exit::Configuration,
             StoreError::Busy
             | StoreError::Closed
-            | StoreError::Held { .. }
-            | StoreError::Full(_)
+            | StoreError::InUse { .. }
+            | StoreError::DiskFull(_)
             | StoreError::Corrupt { .. }
             | StoreError::NewerSchema { .. }
             | StoreError::OlderSchema { .. }
@@ -260,59 +336,61 @@ impl From<StoreError> for CommandError {
             | StoreError::MasterKeyDamaged { .. }
             | StoreError::MasterKeyWrong { .. }
             | StoreError::Tampered { .. }
-            | StoreError::Files(_)
+            | StoreError::File(_)
             | StoreError::NotWritable { .. }
             | StoreError::Database(_) => Exit::Store,
         };
-        let hint = error.hint();
-        Self::of(exit, &error).maybe_hint(hint)
+        let fix = error.fix_command();
+        Self::from_error(exit, &error).maybe_fix(fix)
     }
 }
 
-impl From<Refusal> for CommandError {
-    fn from(refusal: Refusal) -> Self {
-        let exit = match refusal.lacks() {
-            Lacks::Credential => Exit::Credential,
-            Lacks::Permission => Exit::Policy,
+impl From<LaunchError> for CommandError {
+    fn from(error: LaunchError) -> Self {
+        let exit = match error.kind() {
+            LaunchErrorKind::Credential => Exit::Credential,
+            LaunchErrorKind::Policy => Exit::Policy,
         };
-        Self::of(exit, &refusal)
-            .because(refusal.mend())
-            .maybe_hint(refusal.command())
+        let command_error = Self::from_error(exit, &error)
+            .with_causes(error.details())
+            .maybe_fix(error.fix_command());
+        error.hints().into_iter().fold(command_error, Self::hint)
     }
 }
 
-impl From<DirectError> for CommandError {
-    fn from(error: DirectError) -> Self {
-        let (exit, hint) = match &error {
-            DirectError::Leased { profile } => {
+impl From<RawKeyError> for CommandError {
+    fn from(error: RawKeyError) -> Self {
+        let (exit, fix) = match &error {
+            RawKeyError::NotExposed { profile } => {
                 (Exit::Policy, format!("keyreeve profile direct {profile}"))
             }
-            DirectError::PlanLogin { profile } => (
+            RawKeyError::PlanLogin { profile } => (
                 Exit::Policy,
                 format!("keyreeve exec --profile {profile} -- claude"),
             ),
-            DirectError::ShownPlan { profile } => {
+            RawKeyError::PlanDetected { profile } => {
                 (Exit::Policy, format!("keyreeve profile show {profile}"))
             }
-            DirectError::Source { profile, .. } => {
+            RawKeyError::Source { profile, .. } => {
                 (Exit::Credential, format!("keyreeve profile show {profile}"))
             }
         };
-        Self::of(exit, &error).hint(hint)
+        Self::from_error(exit, &error).fix(fix)
     }
 }
 
 impl From<BindError> for CommandError {
     fn from(error: BindError) -> Self {
-        let told = Self::of(Exit::Failed, &error);
+        let failed = Self::from_error(Exit::Failed, &error);
         match &error {
-            BindError::BeyondLoopback(_) => Self::of(Exit::Policy, &error),
-            BindError::Taken(address) => told
-                .because(
-                    ports::holder(address.port()).map(|holder| format!("{holder} listens there")),
+            BindError::NotLoopback(_) => Self::from_error(Exit::Policy, &error),
+            BindError::AddressInUse(address) => failed
+                .with_causes(
+                    ports::port_owner(address.port())
+                        .map(|holder| format!("{holder} listens on this port")),
                 )
-                .hint("keyreeve serve --listen localhost:PORT"),
-            BindError::Io { .. } => told.hint("keyreeve serve --listen localhost:PORT"),
+                .fix("keyreeve serve --listen localhost:PORT"),
+            BindError::Io { .. } => failed.fix("keyreeve serve --listen localhost:PORT"),
         }
     }
 }

@@ -1,130 +1,124 @@
-//! keyreeve's command line: arguments, then settings, then wiring, then print.
+//! The command line: arguments → settings → context → command → output.
 //!
 //! Invariants: the process is hardened before anything else happens; the environment is captured once; an argument that
-//! looks like a key is refused before anybody parses it.
+//! looks like a key is refused before it is parsed.
 #![forbid(unsafe_code)]
 
 mod args;
-mod ask;
 mod commands;
 mod config;
+mod context;
+mod dirs;
 mod error;
 mod output;
-mod places;
-mod running;
+mod prompt;
+mod running_gateway;
+mod runtime;
 mod settings;
 mod variables;
-mod waiting;
-mod wiring;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
 use keyreeve_core::snapshot::Snapshot;
-use keyreeve_core::token::looks_like_a_key;
-use keyreeve_os::{process, world};
+use keyreeve_core::token::contains_token;
+use keyreeve_os::{process, system};
 
-use crate::args::{Args, Command};
-use crate::ask::Asker;
+use crate::args::{Cli, CliCommand};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::Output;
+use crate::output::{Format, Output};
+use crate::prompt::Prompter;
 use crate::settings::Flags;
-use crate::wiring::World;
 
 fn main() -> ExitCode {
-    let (before, weaknesses) = process::harden();
-    let snapshot = Snapshot::of_environment(world::environment(), world::now());
-    let arguments = match arguments() {
-        Ok(arguments) => arguments,
-        Err(refused) => return Output::plain().end(Err(refused)),
+    let (original_limits, weaknesses) = process::harden();
+    let snapshot = Snapshot::from_environment(system::environment(), system::now());
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match parse(&arguments) {
+        Ok(Parsed::Cli(cli)) => cli,
+        Ok(Parsed::Text(text)) => {
+            let output = Output::plain(Format::Human);
+            return output.finish(output.data(&text).map_err(CommandError::from));
+        }
+        Err(error) => return Output::plain(typed_format(&arguments)).finish(Err(error)),
     };
-    let args = match Args::try_parse_from(&arguments) {
-        Ok(args) => args,
-        Err(told) => return Output::plain().end(tell(&told, &help(&arguments))),
-    };
-    let output = Arc::new(Output::new(&args.global, &snapshot.environment));
-    if !output.colors_talk() {
+    let output = Arc::new(Output::new(&cli.global, &snapshot.environment));
+    if !output.stderr_has_color() {
         inquire::set_global_render_config(inquire::ui::RenderConfig::empty());
     }
     for weakness in weaknesses {
         output.note(&format!(
-            "this system did not let keyreeve harden itself: {weakness}"
+            "keyreeve could not harden its process: {weakness}"
         ));
     }
-    let asker = Asker::look(args.global.no_input, &snapshot.environment);
-    let flags = match &args.command {
-        Some(Command::Serve(serve)) => Flags::of(serve),
+    let prompter = Prompter::detect(cli.global.no_input, &snapshot.environment);
+    let flags = match &cli.command {
+        Some(CliCommand::Serve(serve)) => Flags::from_args(serve),
         _ => Flags::default(),
     };
-    let world = World {
+    let context = Context {
         snapshot,
         output: Arc::clone(&output),
-        asker,
+        prompter,
         flags,
-        before,
+        original_limits,
     };
-    output.end(run(args.command, world))
+    output.finish(run(cli.command, context))
 }
 
-fn run(typed: Option<Command>, world: World) -> Result<(), CommandError> {
-    let command = settings::Command::of(typed, world.snapshot.now)?;
-    commands::run(command, world)
+fn run(command: Option<CliCommand>, context: Context) -> Result<(), CommandError> {
+    let command = settings::Command::from_args(command, context.snapshot.now)?;
+    commands::run(command, context)
 }
 
-/// The arguments, unless one of them holds a key: it is in the shell's history and in the process list already.
-fn arguments() -> Result<Vec<OsString>, CommandError> {
-    let mut arguments = Vec::new();
-    for argument in std::env::args_os() {
-        if looks_like_a_key(&argument.to_string_lossy()) {
-            return Err(CommandError::new(Exit::Credential, "an argument holds a key")
-                .because([
-                    "arguments stand in the shell's history and in the process list: rotate this key".to_owned()
-                ])
-                .hint("keyreeve profile add NAME --stdin"));
-        }
-        arguments.push(argument);
-    }
-    Ok(arguments)
+/// The parsed command line, or the text it asks for: help or the version.
+enum Parsed {
+    Cli(Box<Cli>),
+    Text(String),
 }
 
-/// What clap has to say: help and version are data, all else is a mistake in the command line.
-fn tell(told: &clap::Error, help: &str) -> Result<(), CommandError> {
-    let text = told.render().to_string();
-    match told.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Output::plain().data(&text)?),
-        _ => {
-            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            let message = lines.next().unwrap_or_default();
-            let message = message.trim_start_matches("error: ").to_owned();
-            let (tips, rest): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("tip: "));
-            let causes = rest.into_iter().filter(|line| {
-                !line.starts_with("For more information") && !line.starts_with("Usage: ")
-            });
-            let causes = causes.map(|line| line.trim_matches(['[', ']']).to_owned());
-            let error = CommandError::new(Exit::Usage, message).because(causes);
-            let tip = tips.first();
-            let hint = tip.map_or(help, |tip| tip.trim_start_matches("tip: "));
-            Err(error.hint(hint))
-        }
-    }
-}
-
-/// What tells more of the command that was typed: `keyreeve key add --help`.
-fn help(arguments: &[OsString]) -> String {
-    let mut command = Args::command();
-    let mut path = command.get_name().to_owned();
-    for argument in arguments.iter().skip(1).map(|word| word.to_string_lossy()) {
-        let Some(found) = command.find_subcommand(&*argument) else {
-            if argument.starts_with('-') {
-                continue;
+fn parse(arguments: &[OsString]) -> Result<Parsed, CommandError> {
+    refuse_keys(arguments)?;
+    let parsed = args::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => Ok(Parsed::Cli(Box::new(cli))),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Ok(Parsed::Text(error.render().to_string()))
             }
-            break;
-        };
-        path = format!("{path} {}", found.get_name());
-        command = found.clone();
+            // A group of commands alone, such as `keyreeve key`.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+                let path = args::subcommand_path(arguments);
+                Ok(Parsed::Text(args::help_of(&path)?))
+            }
+            _ => Err(args::usage_error(&error, arguments)),
+        },
     }
-    format!("{path} --help")
+}
+
+/// Refuses an argument that contains a key: by now, it is in the shell's history and in the process list.
+fn refuse_keys(arguments: &[OsString]) -> Result<(), CommandError> {
+    let mut words = arguments.iter().map(|argument| argument.to_string_lossy());
+    if !words.any(|argument| contains_token(&argument)) {
+        return Ok(());
+    }
+    let message = "an argument contains a key. Arguments end up in shell history and process lists. \
+        Treat this key as leaked and rotate it.";
+    Err(CommandError::new(Exit::Credential, message).fix("keyreeve profile add NAME --stdin"))
+}
+
+/// Returns the format that was asked for, for errors of a command line that does not parse.
+fn typed_format(arguments: &[OsString]) -> Format {
+    let mut options = arguments.iter().take_while(|argument| *argument != "--");
+    if options.any(|argument| argument == "--json") {
+        Format::Json
+    } else {
+        Format::Human
+    }
 }

@@ -1,6 +1,6 @@
-//! Every environment variable that keyreeve itself reads, in one place.
+//! Names of the environment variables that keyreeve reads or prints.
 
-/// One folder for configuration, data and state.
+/// Base directory of configuration, data and state.
 pub(crate) const HOME: &str = "KEYREEVE_HOME";
 /// The directory of the configuration and of the master key.
 pub(crate) const CONFIG_DIR: &str = "KEYREEVE_CONFIG_DIR";
@@ -9,52 +9,52 @@ pub(crate) const DATA_DIR: &str = "KEYREEVE_DATA_DIR";
 /// The directory of locks and of the runtime file.
 pub(crate) const STATE_DIR: &str = "KEYREEVE_STATE_DIR";
 
-/// Where `serve` listens.
+/// Address that `serve` listens on.
 pub(crate) const LISTEN: &str = "KEYREEVE_LISTEN";
-/// Further names the gateway answers to, separated by commas.
+/// Additional names allowed in `Host`, separated by commas.
 pub(crate) const ALLOWED_HOSTS: &str = "KEYREEVE_ALLOWED_HOSTS";
-/// How much all request bodies may hold together, in MiB.
+/// Maximum size of all request bodies in memory, in MiB.
 pub(crate) const BODY_BUDGET_MIB: &str = "KEYREEVE_BODY_BUDGET_MIB";
-/// How long the end of a limit is waited for, in seconds.
+/// Maximum time a request waits for a rate limit to reset, in seconds.
 pub(crate) const THROTTLE_WAIT_SECONDS: &str = "KEYREEVE_THROTTLE_WAIT_SECONDS";
-/// A price table that replaces the built-in one.
+/// Price table that replaces the built-in one.
 pub(crate) const PRICES_FILE: &str = "KEYREEVE_PRICES_FILE";
-/// When ledger rows are safe: `process` or `strict`.
+/// Durability of ledger entries: `process` or `strict`.
 pub(crate) const LEDGER_DURABILITY: &str = "KEYREEVE_LEDGER_DURABILITY";
-/// How much `serve` logs.
+/// Log level of `serve`.
 pub(crate) const LOG: &str = "KEYREEVE_LOG";
 
-/// The model that is asked where none is named.
+/// Model to use if none is named.
 pub(crate) const DEFAULT_MODEL: &str = "KEYREEVE_DEFAULT_MODEL";
 
-/// The virtual key in settings that `connect` prints. keyreeve never reads it.
+/// The virtual key in the settings that `connect` prints; keyreeve never reads it.
 pub(crate) const KEY: &str = "KEYREEVE_KEY";
 
-/// Where the client that asks us for a key will send it. Clients read it; keyreeve only to refuse.
+/// The URL that a client sends its key to. keyreeve reads it only to refuse a key for another server.
 pub(crate) const CLIENT_BASE_URL: &str = "ANTHROPIC_BASE_URL";
 
-/// The process whose status line it is. Claude Code sets it.
+/// Process id of the Claude Code that runs `statusline`; set by Claude Code.
 pub(crate) const CLAUDE_PID: &str = "CLAUDE_PID";
 
-/// Which profile of theirs the SDKs and Claude Code use.
+/// The SDK profile that the SDKs and Claude Code use.
 pub(crate) const SDK_PROFILE: &str = "ANTHROPIC_PROFILE";
-/// Where the SDKs keep their profiles.
+/// Directory of the SDK profiles.
 pub(crate) const SDK_CONFIG_DIR: &str = "ANTHROPIC_CONFIG_DIR";
 
-/// The person's home directory.
+/// The user's home directory.
 pub(crate) const USER_HOME: &str = "HOME";
-/// Where configuration goes, by the XDG base directory specification.
+/// Base directory of configuration by the XDG specification.
 pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
-/// Where data goes.
+/// Base directory of data by the XDG specification.
 pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
-/// Where state goes.
+/// Base directory of state by the XDG specification.
 pub(crate) const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 
-/// Any value but the empty one: no colour.
+/// If set and not empty: no color.
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
-/// Any value but the empty one and `0`: colour even into a pipe.
+/// If set, not empty and not `0`: color even into a pipe.
 pub(crate) const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
-/// `dumb`: no colour.
+/// If `dumb`: no color.
 pub(crate) const TERM: &str = "TERM";
-/// `true` or `1`: nobody is there to be asked.
+/// If `true` or `1`: no prompts.
 pub(crate) const CI: &str = "CI";

@@ -1,30 +1,30 @@
-//! A moment after which nobody waits any more, by a clock that nobody can set.
+//! Deadlines of blocking code, measured by the monotonic clock.
 
 use std::time::{Duration, Instant};
 
-/// The end of some waiting, for code that blocks. Async code has tokio's own clock, which tests can pause.
+/// The time at which a blocking wait ends. Async code uses tokio's clock, which tests can pause.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// Ends the waiting this long from now.
+    /// Returns the deadline that is `limit` from now.
     pub fn after(limit: Duration) -> Self {
         Self(clock() + limit)
     }
 
-    /// How much is left; none when it is over, never a zero.
-    pub fn left(self) -> Option<Duration> {
+    /// Returns the time remaining, never zero, or `None` once the deadline has passed.
+    pub fn remaining(self) -> Option<Duration> {
         self.0
             .checked_duration_since(clock())
-            .filter(|left| !left.is_zero())
+            .filter(|remaining| !remaining.is_zero())
     }
 
-    /// Sleeps for this long, but not past the end. Says whether there is anything left.
-    pub fn sleep(self, rest: Duration) -> bool {
-        if let Some(left) = self.left() {
-            std::thread::sleep(rest.min(left));
+    /// Sleeps for `pause`, but not past the deadline. Returns `true` if there is time remaining.
+    pub fn sleep(self, pause: Duration) -> bool {
+        if let Some(remaining) = self.remaining() {
+            std::thread::sleep(pause.min(remaining));
         }
-        self.left().is_some()
+        self.remaining().is_some()
     }
 }
 
@@ -41,12 +41,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_over_is_over() {
-        let over = Deadline::after(Duration::ZERO);
-        assert_eq!(over.left(), None);
-        assert!(!over.sleep(Duration::from_hours(1)));
+    fn expired_deadline_has_no_time_remaining() {
+        let expired = Deadline::after(Duration::ZERO);
+        assert_eq!(expired.remaining(), None);
+        assert!(!expired.sleep(Duration::from_hours(1)));
         let later = Deadline::after(Duration::from_hours(1));
-        assert!(later.left().is_some());
+        assert!(later.remaining().is_some());
         assert!(later.sleep(Duration::from_millis(1)));
     }
 }

@@ -1,62 +1,62 @@
-//! A lock held for as long as a process lives, with a note for whoever finds it held.
+//! A file lock that lasts as long as its process, with a note that names the holder.
 //!
-//! Invariant: the lock is the kernel's (`flock`), not the file: what a killed process leaves behind blocks nobody.
+//! Invariant: the lock is the kernel's (`flock`), not the file: a file that a killed process leaves behind does not block.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 
 use crate::files::{FileError, SafeDir};
 
-/// How much of a holder's note is read back.
-const NOTE_LIMIT: u64 = 256;
+/// Maximum number of bytes of the holder's note that are read.
+const MAX_NOTE_BYTES: u64 = 256;
 
-/// A held lock; dropping it, or dying, lets go.
+/// An acquired lock. It is released when dropped or when the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// Why a lock was not taken.
+/// A lock that could not be acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else holds it.
-    #[error("held by {holder}")]
+    /// Another process holds it.
+    #[error("locked by {holder}")]
     Held {
-        /// The note the holder left: printable ASCII, at most 256 characters.
+        /// The holder's note: printable ASCII, at most 256 characters.
         holder: String,
     },
     /// The lock file could not be opened, locked or written.
-    #[error("the lock file cannot be used")]
+    #[error("cannot use the lock file")]
     File(#[source] FileError),
 }
 
 impl Lock {
-    /// Takes the lock, without waiting, and leaves `note` (a process id, an address) in its file.
+    /// Acquires the exclusive lock without waiting, and writes `note` (a process id, an address) into its file.
     ///
     /// # Errors
-    /// [`LockError::Held`] with the holder's note; [`LockError::File`] when the file is not strictly ours.
+    /// [`LockError::Held`] with the holder's note; [`LockError::File`] if the file fails the strict checks.
     pub fn acquire(dir: &SafeDir, name: &str, note: &str) -> Result<Self, LockError> {
-        let mut file = locked(dir, name, File::try_lock)?;
+        let mut file = open_locked(dir, name, File::try_lock)?;
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(note.as_bytes()))
-            .map_err(|source| failed(dir, name, ("write", source)))?;
+            .map_err(|source| system_error(dir, name, ("write", source)))?;
         Ok(Self { _file: file })
     }
 
-    /// Takes a share in the lock, without waiting: others may have one too, but nobody has it alone meanwhile.
+    /// Acquires the shared lock without waiting: other processes may share it, but none can lock it exclusively meanwhile.
     ///
     /// # Errors
-    /// [`LockError::Held`] with the note of whoever had it alone last; [`LockError::File`] when the file is not strictly
-    /// ours.
-    pub fn share(dir: &SafeDir, name: &str) -> Result<Self, LockError> {
-        let file = locked(dir, name, File::try_lock_shared)?;
+    /// [`LockError::Held`] with the note of its last exclusive holder; [`LockError::File`] if the file fails the strict
+    /// checks.
+    pub fn acquire_shared(dir: &SafeDir, name: &str) -> Result<Self, LockError> {
+        let file = open_locked(dir, name, File::try_lock_shared)?;
         Ok(Self { _file: file })
     }
 }
 
 /// Opens the file and locks it.
-fn locked(
+fn open_locked(
     dir: &SafeDir,
     name: &str,
     lock: impl FnOnce(&File) -> Result<(), TryLockError>,
@@ -67,29 +67,33 @@ fn locked(
         Err(TryLockError::WouldBlock) => Err(LockError::Held {
             holder: read_note(&file),
         }),
-        Err(TryLockError::Error(source)) => Err(failed(dir, name, ("lock", source))),
+        Err(TryLockError::Error(source)) => Err(system_error(dir, name, ("lock", source))),
     }
 }
 
-fn failed(dir: &SafeDir, name: &str, (doing, source): (&'static str, io::Error)) -> LockError {
+fn system_error(
+    dir: &SafeDir,
+    name: &str,
+    (doing, source): (&'static str, io::Error),
+) -> LockError {
     LockError::File(FileError::System {
-        doing,
+        action: doing,
         path: dir.path().join(name),
         source,
     })
 }
 
-/// Reads the holder's note, made harmless for a terminal. It is only for people: trouble gives a poorer text.
+/// Reads the holder's note, sanitized for a terminal. It is only shown to people: an unreadable note gives a placeholder.
 fn read_note(file: &File) -> String {
     let mut bytes = Vec::new();
-    let read = file.take(NOTE_LIMIT).read_to_end(&mut bytes);
+    let read = file.take(MAX_NOTE_BYTES).read_to_end(&mut bytes);
     let text: String = bytes
         .iter()
         .map(|&b| char::from(b))
         .filter(|c| *c == ' ' || c.is_ascii_graphic())
         .collect();
     if read.is_err() || text.is_empty() {
-        "a process that left no note".to_owned()
+        "an unnamed process".to_owned()
     } else {
         text
     }

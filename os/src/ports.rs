@@ -1,18 +1,18 @@
-//! Who holds a port: a name for the message "… is taken".
+//! Finds the process that listens on a port, for the message "port … is in use".
 //!
-//! Linux only, by `/proc`; another user's sockets show their owner's number, not the program.
+//! Linux only, through `/proc`; for another user's sockets only the user id is known, not the program.
 
 use std::fmt;
 use std::path::Path;
 
-/// Whoever listens on a port, as far as the system tells us.
+/// The process that listens on a port, as far as the system shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Holder {
+pub struct PortOwner {
     user: u32,
     process: Option<(u32, String)>,
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for PortOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.process {
             Some((pid, program)) => write!(f, "{program} (process {pid})"),
@@ -21,12 +21,12 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Finds who listens on a TCP port of this machine, on any of its addresses.
-pub fn holder(port: u16) -> Option<Holder> {
+/// Finds the process that listens on a TCP port of this machine, on any of its addresses.
+pub fn port_owner(port: u16) -> Option<PortOwner> {
     let listener = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .find_map(|table| listener(&text(Path::new(table))?, port))?;
-    Some(Holder {
+    Some(PortOwner {
         user: listener.user,
         process: process_with(listener.inode),
     })
@@ -38,14 +38,14 @@ struct Listener {
     inode: u64,
 }
 
-/// Finds the listening socket in a table of the form of `/proc/net/tcp` (proc(5)).
+/// Finds the listening socket in a table in the format of `/proc/net/tcp` (proc(5)).
 fn listener(table: &str, port: u16) -> Option<Listener> {
     const LISTENING: &str = "0A";
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
         let (_, port_digits) = fields.get(1)?.rsplit_once(':')?;
-        let ours = u16::from_str_radix(port_digits, 16).ok()? == port;
-        if !ours || *fields.get(3)? != LISTENING {
+        let is_port = u16::from_str_radix(port_digits, 16).ok()? == port;
+        if !is_port || *fields.get(3)? != LISTENING {
             return None;
         }
         Some(Listener {
@@ -87,7 +87,7 @@ fn process_with(inode: u64) -> Option<(u32, String)> {
 fn text(path: &Path) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "/proc is no file to be opened strictly"
+        reason = "/proc files need no strict checks"
     )]
     std::fs::read_to_string(path).ok()
 }
@@ -97,9 +97,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_listener_is_found_by_name() {
+    fn own_listener_is_found_by_name() {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let found = holder(socket.local_addr().unwrap().port())
+        let found = port_owner(socket.local_addr().unwrap().port())
             .unwrap()
             .to_string();
         assert!(

@@ -1,7 +1,7 @@
-//! Makes this process hard to read from outside, first thing in `main`, and hands over to another program.
+//! Hardens this process against other processes of the same user, first thing in `main`, and executes other programs.
 //!
-//! Invariants: nothing here lowers a hard limit, so that a child can be given the person's own limits back; a program
-//! that takes over gets back what was changed.
+//! Invariants: no hard limit is lowered, so that a child can get the user's original limits back; a program that is
+//! executed gets the original umask and limits.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,9 +14,9 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit, umask,
 };
 
-use crate::supervise::Supervised;
+use crate::supervise::ChildProcess;
 
-/// A protection the system did not grant. The text says what it would have prevented.
+/// A protection that the system did not grant. Its text names the resulting risk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Weakness {
     /// Other processes of the same user can read this one's memory and environment.
@@ -28,24 +28,24 @@ pub enum Weakness {
 impl std::fmt::Display for Weakness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Dumpable => "other processes of this user can read this one's memory",
+            Self::Dumpable => "other processes of this user can read this process's memory",
             Self::CoreDumps => "a crash can write this process's memory to a file",
         })
     }
 }
 
-/// What was the person's own before [`harden`] changed it.
+/// The user's umask and core-dump limit before [`harden`] changed them.
 #[derive(Clone, Copy, Debug)]
-pub struct Before {
+pub struct OriginalLimits {
     umask: Mode,
     core: Option<u64>,
 }
 
-/// Closes the process to debuggers, core dumps and, for the files it makes, other users.
+/// Protects the process against debuggers and core dumps, and the files it creates against other users.
 ///
-/// Returns what was before, and what could not be done; going on is the caller's decision.
-pub fn harden() -> (Before, Vec<Weakness>) {
-    let before = Before {
+/// Returns the original limits and the protections that could not be applied; the caller decides whether to continue.
+pub fn harden() -> (OriginalLimits, Vec<Weakness>) {
+    let original = OriginalLimits {
         umask: umask(Mode::RWXG | Mode::RWXO),
         core: getrlimit(Resource::Core).current,
     };
@@ -60,76 +60,76 @@ pub fn harden() -> (Before, Vec<Weakness>) {
     if setrlimit(Resource::Core, no_core).is_err() {
         weaknesses.push(Weakness::CoreDumps);
     }
-    (before, weaknesses)
+    (original, weaknesses)
 }
 
-/// A program, as it is to be started.
+/// A program and its arguments and environment changes.
 #[derive(Debug)]
-pub struct Start<'a> {
-    /// Its file.
+pub struct ProgramSpec<'a> {
+    /// Its executable file.
     pub file: &'a Path,
-    /// What it is called, and its arguments.
+    /// `argv[0]` and the arguments.
     pub argv: &'a [OsString],
-    /// Variables that it does not get.
+    /// Environment variables to remove.
     pub remove: &'a [String],
-    /// Variables that it gets beside this process's own.
+    /// Environment variables to set, in addition to this process's own.
     pub set: &'a [(&'a str, &'a str)],
 }
 
-impl Before {
-    /// Becomes another program, which has the person's own umask and limits, and this process's number, terminal and
-    /// standard streams. Being dumpable again is the kernel's doing.
+impl OriginalLimits {
+    /// Replaces this process with another program, which gets the original umask and limits, and this process's id,
+    /// terminal and standard streams. The kernel makes it dumpable again.
     ///
-    /// Returns only where that fails.
-    pub fn become_program(self, start: &Start<'_>) -> io::Error {
-        match self.as_before(|| command(start).exec()) {
+    /// Returns only if that fails.
+    pub fn exec_program(self, program: &ProgramSpec<'_>) -> io::Error {
+        match self.with_original_limits(|| command(program).exec()) {
             Ok(error) | Err(error) => error,
         }
     }
 
-    /// Starts a program beside this process, in the same group and at the same terminal, with the person's own umask and
-    /// limits, which this process has too for a moment: nothing else should be at work.
+    /// Starts a program as a child, in the same process group and at the same terminal, with the original umask and
+    /// limits. This process has them too for a moment, so no other thread should be creating files.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub fn start_program(self, start: &Start<'_>) -> io::Result<Supervised> {
-        let child = self.as_before(|| command(start).spawn())??;
-        Ok(Supervised::of(&child))
+    /// If it cannot be started.
+    pub fn spawn_program(self, program: &ProgramSpec<'_>) -> io::Result<ChildProcess> {
+        let child = self.with_original_limits(|| command(program).spawn())??;
+        Ok(ChildProcess::from_child(&child))
     }
 
-    fn as_before<T>(self, work: impl FnOnce() -> T) -> io::Result<T> {
+    fn with_original_limits<T>(self, work: impl FnOnce() -> T) -> io::Result<T> {
         let hardened = umask(self.umask);
         let maximum = getrlimit(Resource::Core).maximum;
-        let core = |current| setrlimit(Resource::Core, Rlimit { current, maximum });
-        let done = core(self.core).map(|()| work());
+        let set_core = |current| setrlimit(Resource::Core, Rlimit { current, maximum });
+        let result = set_core(self.core).map(|()| work());
         umask(hardened);
-        // Nothing is left to be done where even this fails.
-        let _still_open = core(Some(0));
-        Ok(done?)
+        // There is no recovery if this fails.
+        let _not_hardened = set_core(Some(0));
+        Ok(result?)
     }
 }
 
-fn command(start: &Start<'_>) -> Command {
-    let mut command = Command::new(start.file);
-    if let Some((name, arguments)) = start.argv.split_first() {
+fn command(program: &ProgramSpec<'_>) -> Command {
+    let mut command = Command::new(program.file);
+    if let Some((name, arguments)) = program.argv.split_first() {
         command.arg0(name).args(arguments);
     }
-    for name in start.remove {
+    for name in program.remove {
         command.env_remove(name);
     }
-    command.envs(start.set.iter().copied());
+    command.envs(program.set.iter().copied());
     command
 }
 
-/// Where the program that runs here lies.
+/// Returns the path of the running executable with symbolic links resolved.
 ///
 /// # Errors
-/// When the system does not tell, or the file is gone.
+/// If the system cannot name it, or the file is gone.
 pub fn own_program() -> io::Result<std::path::PathBuf> {
     std::env::current_exe()?.canonicalize()
 }
 
-/// The number of this process.
+/// Returns the id of this process.
 pub fn pid() -> u32 {
     std::process::id()
 }

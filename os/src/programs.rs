@@ -1,33 +1,33 @@
-//! Finds a program as a shell does, except in the working directory: what lies there may be somebody else's.
+//! Finds a program as a shell does, but never in the working directory, which may be under another user's control.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-/// Where programs lie when nothing else is said.
-const USUAL: &str = "/usr/bin:/bin";
+/// The `PATH` used when none is usable.
+const DEFAULT_PATH: &str = "/usr/bin:/bin";
 
-/// Why a program cannot be started.
+/// The reason that a program cannot be started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Missing {
+pub enum ProgramLookupError {
     /// There is no such file.
     NotFound,
-    /// There is one, but it may not be run.
+    /// The file exists but is not executable.
     NotExecutable,
 }
 
-/// Finds the file that `name` stands for. A name with a slash must be a whole path; another is looked up in `path`, the
-/// value of `PATH`, whose empty and relative entries mean the working directory and are passed over.
+/// Finds the executable called `name`. A name with a slash must be an absolute path; any other is looked up in `path`, the
+/// value of `PATH`, whose empty and relative entries mean the working directory and are skipped.
 pub fn find(name: &str, path: &str) -> Option<PathBuf> {
     locate(name, path).ok()
 }
 
-/// As [`find`], telling why there is none.
+/// As [`find`], with the reason if there is none.
 ///
 /// # Errors
-/// [`Missing`], as a shell would tell by its exit codes 127 and 126.
-pub fn locate(name: &str, path: &str) -> Result<PathBuf, Missing> {
+/// [`ProgramLookupError`]; a shell reports these as exit codes 127 and 126.
+pub fn locate(name: &str, path: &str) -> Result<PathBuf, ProgramLookupError> {
     let candidates: Vec<PathBuf> = if name.contains('/') {
         let file = PathBuf::from(name);
         file.is_absolute().then_some(file).into_iter().collect()
@@ -39,22 +39,24 @@ pub fn locate(name: &str, path: &str) -> Result<PathBuf, Missing> {
     };
     match candidates.iter().find(|file| is_program(file)) {
         Some(file) => Ok(file.clone()),
-        None if candidates.iter().any(|file| file.exists()) => Err(Missing::NotExecutable),
-        None => Err(Missing::NotFound),
+        None if candidates.iter().any(|file| file.exists()) => {
+            Err(ProgramLookupError::NotExecutable)
+        }
+        None => Err(ProgramLookupError::NotFound),
     }
 }
 
-/// A value of `PATH` without the entries that mean the working directory, for programs that we start: what they start in
-/// turn does not come from there either.
+/// Removes the entries that mean the working directory from a value of `PATH`, for programs that we start: so what they
+/// start in turn does not come from there either.
 pub fn without_working_directory(path: &str) -> OsString {
     let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
-    // They were split at the mark that joining would stumble over.
-    let left = std::env::join_paths(folders).unwrap_or_default();
-    if left.is_empty() {
-        // An empty value means the working directory too.
-        OsString::from(USUAL)
+    // Joining cannot fail: the entries were split at the only character it rejects.
+    let joined = std::env::join_paths(folders).unwrap_or_default();
+    if joined.is_empty() {
+        // An empty value means the working directory, too.
+        OsString::from(DEFAULT_PATH)
     } else {
-        left
+        joined
     }
 }
 
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_on_the_path_and_nowhere_else() {
+    fn programs_are_found_only_on_the_path() {
         let sh = find("sh", "/nowhere:/usr/bin:/bin");
         assert!(sh.is_some_and(|file| file.is_absolute() && file.ends_with("sh")));
         assert_eq!(find("/bin/sh", ""), Some(PathBuf::from("/bin/sh")));
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_working_directory_is_never_looked_at() {
+    fn working_directory_is_never_searched() {
         for path in ["", ".", ":", "::", "relative/bin", "./bin:."] {
             assert_eq!(find("Cargo.toml", path), None, "{path}");
             assert_eq!(find("sh", path), None, "{path}");
@@ -85,22 +87,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_started_does_not_look_there_either() {
-        for (path, left) in [
+    fn path_for_children_has_no_relative_entry() {
+        for (path, expected) in [
             (".::/usr/bin:./x:rel:/bin:", "/usr/bin:/bin"),
             ("/usr/bin", "/usr/bin"),
-            (".", USUAL),
-            ("", USUAL),
+            (".", DEFAULT_PATH),
+            ("", DEFAULT_PATH),
         ] {
-            assert_eq!(without_working_directory(path), left, "{path}");
+            assert_eq!(without_working_directory(path), expected, "{path}");
         }
     }
 
     #[test]
-    fn a_file_that_cannot_be_run_is_no_program() {
+    fn non_executable_file_is_not_a_program() {
         assert_eq!(find("passwd", "/etc"), None);
         assert_eq!(find("bin", "/usr"), None, "a directory");
-        assert_eq!(locate("passwd", "/etc"), Err(Missing::NotExecutable));
-        assert_eq!(locate("passwd", "/nowhere"), Err(Missing::NotFound));
+        assert_eq!(
+            locate("passwd", "/etc"),
+            Err(ProgramLookupError::NotExecutable)
+        );
+        assert_eq!(
+            locate("passwd", "/nowhere"),
+            Err(ProgramLookupError::NotFound)
+        );
     }
 }

@@ -1,9 +1,9 @@
-//! Stays beside a program that was started: hears of its end, passes signals on, stops when it stops.
+//! Supervises a child process: waits for its exit, forwards signals to it, stops when it stops.
 //!
-//! The program stays in our process group, so that the terminal, job control and pipelines are the shell's as ever. What
-//! the terminal sends, it sends to the whole group: the program has it already.
+//! The child stays in our process group, so that the terminal, job control and pipelines work as the shell expects. What
+//! the terminal sends goes to the whole group: the child gets it directly.
 //!
-//! Invariant: a signal goes only to a program that nobody has heard the end of, so its number cannot be another's yet.
+//! Invariant: a signal is sent only to a child that has not been reaped, so its process id cannot have been reused.
 
 use std::io;
 use std::process::Child;
@@ -15,31 +15,31 @@ use rustix::process::{
 };
 use rustix::termios::tcgetpgrp;
 
-/// A program that was started here.
+/// A child process that was started here.
 #[derive(Debug)]
-pub struct Supervised {
+pub struct ChildProcess {
     pid: Pid,
-    lives: Mutex<Lives>,
+    state: Mutex<ChildState>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Lives {
-    StillOrUnheard,
-    NoMore,
+enum ChildState {
+    NotReaped,
+    Reaped,
 }
 
-/// What became of it.
+/// A state change of a child process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
-    /// It was stopped, by a terminal or by itself, and may go on one day.
+pub enum ChildEvent {
+    /// It was stopped, by the terminal or by itself, and may be continued later.
     Stopped,
-    /// It ended, with this exit code: its own, or 128 and the number of the signal that killed it.
+    /// It exited with this code: its own, or 128 plus the number of the signal that killed it.
     Ended(u8),
 }
 
-/// A signal that is passed on.
+/// A signal that is forwarded to the child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Passed {
+pub enum ForwardedSignal {
     /// SIGHUP
     Hangup,
     /// SIGINT
@@ -60,8 +60,8 @@ pub enum Passed {
     WindowChange,
 }
 
-impl Passed {
-    /// All of them.
+impl ForwardedSignal {
+    /// All forwarded signals.
     pub const ALL: [Self; 9] = [
         Self::Hangup,
         Self::Interrupt,
@@ -74,7 +74,7 @@ impl Passed {
         Self::WindowChange,
     ];
 
-    /// The system's number.
+    /// Returns the signal number.
     pub fn number(self) -> i32 {
         self.signal().as_raw()
     }
@@ -93,76 +93,78 @@ impl Passed {
         }
     }
 
-    /// Whether a terminal sends it, to all of the group in front.
-    fn comes_from_terminals(self) -> bool {
+    /// Returns `true` if terminals send it, to the whole foreground process group.
+    fn is_sent_by_terminals(self) -> bool {
         match self {
             Self::Interrupt | Self::Quit | Self::Suspend | Self::WindowChange => true,
-            // A terminal that is gone sends the first one too; hearing it twice ends nobody twice.
+            // A terminal that goes away sends SIGHUP too; receiving it twice does no harm.
             Self::Hangup | Self::Terminate | Self::User1 | Self::User2 | Self::Continue => false,
         }
     }
 }
 
-impl Supervised {
-    pub(crate) fn of(child: &Child) -> Self {
+impl ChildProcess {
+    pub(crate) fn from_child(child: &Child) -> Self {
         Self {
             pid: Pid::from_child(child),
-            lives: Mutex::new(Lives::StillOrUnheard),
+            state: Mutex::new(ChildState::NotReaped),
         }
     }
 
-    /// Waits for the next change. After [`Change::Ended`] there is none.
+    /// Waits for the next state change. After [`ChildEvent::Ended`] there is no further one.
     ///
     /// # Errors
-    /// When there is no such child any more.
-    pub fn wait(&self) -> io::Result<Change> {
+    /// If the child no longer exists.
+    pub fn wait(&self) -> io::Result<ChildEvent> {
         loop {
             let kinds = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT;
             match waitid(WaitId::Pid(self.pid), kinds) {
                 Err(rustix::io::Errno::INTR) => continue,
-                waited => waited?,
+                result => result?,
             };
-            let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
             let Some((_, status)) = waitpid(Some(self.pid), options)? else {
                 continue;
             };
             if status.stopped() {
-                return Ok(Change::Stopped);
+                return Ok(ChildEvent::Stopped);
             }
-            *lives = Lives::NoMore;
+            *state = ChildState::Reaped;
             let killed = status.terminating_signal().map(|signal| 128 + signal);
             let code = status.exit_status().or(killed).map(u8::try_from);
-            return Ok(Change::Ended(code.and_then(Result::ok).unwrap_or(u8::MAX)));
+            return Ok(ChildEvent::Ended(
+                code.and_then(Result::ok).unwrap_or(u8::MAX),
+            ));
         }
     }
 
-    /// Passes a signal on, unless the program has it already.
-    pub fn pass(&self, passed: Passed) {
-        if passed.comes_from_terminals() && is_in_front() {
+    /// Forwards a signal, unless the terminal sends it to the child directly.
+    pub fn forward(&self, signal: ForwardedSignal) {
+        if signal.is_sent_by_terminals() && is_foreground() {
             return;
         }
-        let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
-        match *lives {
-            // One that is about to be heard of cannot be told anything any more.
-            Lives::StillOrUnheard => {
-                let _gone_already = kill_process(self.pid, passed.signal());
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *state {
+            // The child may have exited without being reaped yet; the signal then has no effect.
+            ChildState::NotReaped => {
+                let _already_exited = kill_process(self.pid, signal.signal());
             }
-            Lives::NoMore => {}
+            ChildState::Reaped => {}
         }
     }
 }
 
-/// Stops this process, as the program did, until somebody continues it: the shell then has its terminal back.
-pub fn stop_too() {
-    // Nobody can be kept from this.
-    let _always_works = kill_process(getpid(), Signal::STOP);
+/// Stops this process, as its child did, until it is continued, so that the shell gets its terminal back.
+pub fn stop_self() {
+    // SIGSTOP to oneself cannot fail.
+    let _cannot_fail = kill_process(getpid(), Signal::STOP);
 }
 
-/// Whether we are in the group that our terminal sends its signals to.
-fn is_in_front() -> bool {
+/// Returns `true` if this process is in the foreground process group of its terminal.
+fn is_foreground() -> bool {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     open("/dev/tty", flags, Mode::empty())
         .and_then(tcgetpgrp)
-        .is_ok_and(|front| front == getpgrp())
+        .is_ok_and(|foreground| foreground == getpgrp())
 }

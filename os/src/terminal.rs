@@ -1,7 +1,7 @@
-//! Runs a program in a terminal of its own inside the person's, and keeps what it printed.
+//! Runs a program in a pseudo-terminal inside the user's terminal, and captures its output.
 //!
-//! Invariants: every byte passes both ways unchanged, and the size of the window with them; the person's terminal has its
-//! modes back on every way out that a process can see; what was printed stays in memory and is overwritten when dropped.
+//! Invariants: every byte passes both ways unchanged, and so does the window size; the user's terminal modes are
+//! restored on every exit that a process can observe; the output stays in memory and is overwritten when dropped.
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -23,78 +23,78 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::{flag, low_level};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// So much of what was printed last is kept, at the most.
-const KEPT: usize = 256 * 1024;
-/// So many bytes are passed on at a time.
-const PIECE: usize = 4096;
-/// How often the program and the window are looked at where nothing is said.
-const LOOK: Duration = Duration::from_millis(100);
-/// A program whose terminal is gone may take so long to end, in looks.
-const LAST_LOOKS: u32 = 10;
-/// What a program may have left behind on the screen is undone: colours, a hidden cursor, marked pastes.
-const CALM: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?2004l\r\n";
+/// Maximum number of bytes of output that are captured: the last ones.
+const MAX_OUTPUT: usize = 256 * 1024;
+/// Number of bytes copied at a time.
+const CHUNK: usize = 4096;
+/// Interval at which the child and the window size are polled without input or output.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Number of poll intervals that a child gets to exit after its terminal is gone.
+const EXIT_POLLS: u32 = 10;
+/// Resets what a program may leave behind on the screen: colours, a hidden cursor, bracketed paste.
+const RESET: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?2004l\r\n";
 
-/// How a program in a terminal of its own ended.
-pub struct Watched {
-    /// Its exit.
+/// The result of a program that ran in a pseudo-terminal.
+pub struct TerminalRun {
+    /// Its exit status.
     pub status: ExitStatus,
-    /// What it printed, or the last of it.
-    pub printed: Zeroizing<Vec<u8>>,
+    /// Its output, or the last part of it.
+    pub output: Zeroizing<Vec<u8>>,
 }
 
-/// Why a program could not be run in a terminal of its own.
+/// A program that could not run in a pseudo-terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum TerminalError {
-    /// There is no terminal here, or the system has none left.
-    #[error("there is no terminal to run it in")]
+    /// There is no terminal, or the system has no pseudo-terminal left.
+    #[error("no terminal is available")]
     NoTerminal(#[source] io::Error),
-    /// It could not be started.
-    #[error("it could not be started")]
+    /// The program could not be started.
+    #[error("cannot start the program")]
     Start(#[source] io::Error),
-    /// What it printed or what was typed could not be passed on.
-    #[error("the terminal could not be passed on to it")]
-    Pass(#[source] io::Error),
-    /// Somebody stopped us, or the person's terminal went away.
-    #[error("it was stopped")]
-    Stopped,
+    /// Output or input could not be forwarded.
+    #[error("cannot forward terminal input or output")]
+    Forward(#[source] io::Error),
+    /// A signal ended this process, or the user's terminal went away.
+    #[error("interrupted")]
+    Interrupted,
 }
 
-/// Runs a program to its end: standard input is what the person types, and what it prints goes to standard error, both of
-/// which must be terminals.
+/// Runs a program until it exits: the user's input goes to it and its output goes to standard error; standard input and
+/// standard error must be terminals.
 ///
 /// # Errors
-/// [`TerminalError`]. The program is ended then.
-pub fn watch(mut command: Command) -> Result<Watched, TerminalError> {
-    let person = io::stdin();
-    let signals = Signals::take().map_err(TerminalError::NoTerminal)?;
-    let before = tcgetattr(&person).map_err(no_terminal)?;
-    let (ours, theirs) = pair(person.as_fd(), &before).map_err(no_terminal)?;
-    seat(&mut command, &theirs).map_err(TerminalError::Start)?;
+/// [`TerminalError`]. The program is then terminated.
+pub fn run_in_pty(mut command: Command) -> Result<TerminalRun, TerminalError> {
+    let stdin = io::stdin();
+    let signals = SignalFlags::install().map_err(TerminalError::NoTerminal)?;
+    let original_modes = tcgetattr(&stdin).map_err(no_terminal)?;
+    let (master, slave) = open_pty(stdin.as_fd(), &original_modes).map_err(no_terminal)?;
+    attach_pty(&mut command, &slave).map_err(TerminalError::Start)?;
     let mut child = command.spawn().map_err(TerminalError::Start)?;
-    // Its copies of the terminal would keep it open for ever.
-    drop((command, theirs));
-    let raw = Raw::enter(before);
-    let mut kept = Kept::new();
-    let ended = match &raw {
-        Ok(_) => pass(&ours, &mut child, &signals, &mut kept),
+    // These copies of the slave end would keep it open for ever.
+    drop((command, slave));
+    let raw = RawMode::enter(original_modes);
+    let mut output = OutputTail::new();
+    let result = match &raw {
+        Ok(_) => copy_until_exit(&master, &mut child, &signals, &mut output),
         Err(error) => Err(no_terminal(*error)),
     };
-    drop(ours);
-    let status = match ended {
-        Ok(()) => child.wait().map_err(TerminalError::Pass),
+    drop(master);
+    let status = match result {
+        Ok(()) => child.wait().map_err(TerminalError::Forward),
         Err(error) => {
-            end(&mut child);
+            terminate(&mut child);
             Err(error)
         }
     };
     if !matches!(&status, Ok(status) if status.success()) {
-        // A terminal that went away needs no calming.
-        let _gone = io::stderr().write_all(CALM);
+        // A terminal that went away needs no reset.
+        let _gone = io::stderr().write_all(RESET);
     }
     drop(raw);
-    Ok(Watched {
+    Ok(TerminalRun {
         status: status?,
-        printed: kept.0,
+        output: output.0,
     })
 }
 
@@ -102,26 +102,26 @@ fn no_terminal(error: Errno) -> TerminalError {
     TerminalError::NoTerminal(error.into())
 }
 
-/// Opens a terminal that is like the person's: our end, and the program's.
-fn pair(person: BorrowedFd<'_>, modes: &Termios) -> Result<(OwnedFd, OwnedFd), Errno> {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    grantpt(&ours)?;
-    unlockpt(&ours)?;
-    let name = ptsname(&ours, Vec::new())?;
+/// Opens a pseudo-terminal with the modes and the size of the user's terminal; returns its master and slave ends.
+fn open_pty(stdin: BorrowedFd<'_>, modes: &Termios) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let name = ptsname(&master, Vec::new())?;
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let theirs = open(&*name, flags, Mode::empty())?;
-    tcsetattr(&theirs, OptionalActions::Now, modes)?;
-    tcsetwinsize(&theirs, tcgetwinsize(person)?)?;
-    Ok((ours, theirs))
+    let slave = open(&*name, flags, Mode::empty())?;
+    tcsetattr(&slave, OptionalActions::Now, modes)?;
+    tcsetwinsize(&slave, tcgetwinsize(stdin)?)?;
+    Ok((master, slave))
 }
 
-/// Makes the terminal all that the program has, and the one that sends it signals.
-fn seat(command: &mut Command, theirs: &OwnedFd) -> io::Result<()> {
+/// Connects the standard streams of the command to the pseudo-terminal and makes it the controlling terminal.
+fn attach_pty(command: &mut Command, slave: &OwnedFd) -> io::Result<()> {
     command
-        .stdin(Stdio::from(theirs.try_clone()?))
-        .stdout(Stdio::from(theirs.try_clone()?))
-        .stderr(Stdio::from(theirs.try_clone()?));
-    let own_session = || {
+        .stdin(Stdio::from(slave.try_clone()?))
+        .stdout(Stdio::from(slave.try_clone()?))
+        .stderr(Stdio::from(slave.try_clone()?));
+    let new_session = || {
         setsid()?;
         ioctl_tiocsctty(io::stdin())?;
         Ok(())
@@ -132,178 +132,178 @@ fn seat(command: &mut Command, theirs: &OwnedFd) -> io::Result<()> {
     )]
     // SAFETY: between fork and exec only these two system calls are made; nothing is allocated and no lock is taken.
     unsafe {
-        command.pre_exec(own_session);
+        command.pre_exec(new_session);
     }
     Ok(())
 }
 
-/// Passes everything on, both ways, until the program has ended.
-fn pass(
-    ours: &OwnedFd,
+/// Copies input and output until the program has exited.
+fn copy_until_exit(
+    master: &OwnedFd,
     child: &mut Child,
-    signals: &Signals,
-    kept: &mut Kept,
+    signals: &SignalFlags,
+    output: &mut OutputTail,
 ) -> Result<(), TerminalError> {
-    let person = io::stdin();
-    let mut piece = Zeroizing::new([0; PIECE]);
-    let tick = Timespec::try_from(LOOK).map_err(|_| TerminalError::Stopped)?;
+    let stdin = io::stdin();
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let interval = Timespec::try_from(POLL_INTERVAL).map_err(|_| TerminalError::Interrupted)?;
     loop {
         if signals.stop.load(Ordering::Relaxed) {
-            return Err(TerminalError::Stopped);
+            return Err(TerminalError::Interrupted);
         }
         if signals.resized.swap(false, Ordering::Relaxed)
-            && let Ok(size) = tcgetwinsize(&person)
+            && let Ok(size) = tcgetwinsize(&stdin)
         {
-            // A window of a size that cannot be passed on is only drawn badly.
-            let _drawn_badly = tcsetwinsize(ours, size);
+            // A wrong window size only affects the layout.
+            let _wrong_layout = tcsetwinsize(master, size);
         }
-        let (typed, printed) = {
-            let mut watched = [
-                PollFd::new(&person, PollFlags::IN),
-                PollFd::new(ours, PollFlags::IN),
+        let (has_input, has_output) = {
+            let mut polled = [
+                PollFd::new(&stdin, PollFlags::IN),
+                PollFd::new(master, PollFlags::IN),
             ];
-            match poll(&mut watched, Some(&tick)) {
+            match poll(&mut polled, Some(&interval)) {
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(TerminalError::Pass(error.into())),
+                Err(error) => return Err(TerminalError::Forward(error.into())),
             }
             (
-                !watched[0].revents().is_empty(),
-                !watched[1].revents().is_empty(),
+                !polled[0].revents().is_empty(),
+                !polled[1].revents().is_empty(),
             )
         };
-        if printed {
-            let Some(count) = took(rustix::io::read(ours, piece.as_mut()))? else {
+        if has_output {
+            let Some(count) = read_count(rustix::io::read(master, chunk.as_mut()))? else {
                 return Ok(());
             };
-            kept.keep(&piece[..count]);
-            let written = io::stderr().write_all(&piece[..count]);
-            written.map_err(TerminalError::Pass)?;
-        } else if child.try_wait().map_err(TerminalError::Pass)?.is_some() {
-            // Something it left running still has the terminal open.
+            output.push(&chunk[..count]);
+            let written = io::stderr().write_all(&chunk[..count]);
+            written.map_err(TerminalError::Forward)?;
+        } else if child.try_wait().map_err(TerminalError::Forward)?.is_some() {
+            // A background process it started still has the terminal open.
             return Ok(());
         }
-        if typed {
-            let Some(count) = took(rustix::io::read(&person, piece.as_mut()))? else {
-                return Err(TerminalError::Stopped);
+        if has_input {
+            let Some(count) = read_count(rustix::io::read(&stdin, chunk.as_mut()))? else {
+                return Err(TerminalError::Interrupted);
             };
-            hand_over(ours, &piece[..count])?;
+            write_all(master, &chunk[..count])?;
         }
     }
 }
 
-/// How many bytes were read; none where nobody has the other end open any more.
-fn took(read: Result<usize, Errno>) -> Result<Option<usize>, TerminalError> {
+/// Returns the number of bytes read, or `None` if the other end is closed.
+fn read_count(read: Result<usize, Errno>) -> Result<Option<usize>, TerminalError> {
     match read {
         Ok(0) | Err(Errno::IO) => Ok(None),
         Ok(count) => Ok(Some(count)),
-        Err(error) => Err(TerminalError::Pass(error.into())),
+        Err(error) => Err(TerminalError::Forward(error.into())),
     }
 }
 
-fn hand_over(ours: &OwnedFd, mut typed: &[u8]) -> Result<(), TerminalError> {
-    while !typed.is_empty() {
-        match rustix::io::write(ours, typed) {
-            Ok(count) => typed = &typed[count..],
+fn write_all(master: &OwnedFd, mut input: &[u8]) -> Result<(), TerminalError> {
+    while !input.is_empty() {
+        match rustix::io::write(master, input) {
+            Ok(count) => input = &input[count..],
             Err(Errno::INTR) => {}
-            Err(error) => return Err(TerminalError::Pass(error.into())),
+            Err(error) => return Err(TerminalError::Forward(error.into())),
         }
     }
     Ok(())
 }
 
-/// Ends a program whose terminal is gone: it was told so by that, and is killed if it stays.
-fn end(child: &mut Child) {
-    for _ in 0..LAST_LOOKS {
+/// Terminates a program whose terminal is gone: it received SIGHUP for that, and is killed if it does not exit.
+fn terminate(child: &mut Child) {
+    for _ in 0..EXIT_POLLS {
         if !matches!(child.try_wait(), Ok(None)) {
             return;
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
-    let _gone = child.kill();
-    let _waited = child.wait();
+    let _already_exited = child.kill();
+    let _reaped = child.wait();
 }
 
-/// The last of what was printed.
-struct Kept(Zeroizing<Vec<u8>>);
+/// The last bytes of the output.
+struct OutputTail(Zeroizing<Vec<u8>>);
 
-impl Kept {
+impl OutputTail {
     fn new() -> Self {
-        // All of it at once: growing would leave parts behind in freed memory.
-        Self(Zeroizing::new(Vec::with_capacity(KEPT)))
+        // Allocated once: growing would leave copies in freed memory.
+        Self(Zeroizing::new(Vec::with_capacity(MAX_OUTPUT)))
     }
 
-    fn keep(&mut self, piece: &[u8]) {
+    fn push(&mut self, chunk: &[u8]) {
         let bytes = &mut *self.0;
-        if bytes.len() + piece.len() > KEPT {
-            let (from, left) = (bytes.len() - KEPT / 2, KEPT / 2);
-            bytes.copy_within(from.., 0);
-            bytes[left..].zeroize();
-            bytes.truncate(left);
+        if bytes.len() + chunk.len() > MAX_OUTPUT {
+            let (start, retained) = (bytes.len() - MAX_OUTPUT / 2, MAX_OUTPUT / 2);
+            bytes.copy_within(start.., 0);
+            bytes[retained..].zeroize();
+            bytes.truncate(retained);
         }
-        bytes.extend_from_slice(piece);
+        bytes.extend_from_slice(chunk);
     }
 }
 
-/// The person's terminal, which passes on what is typed as it is.
-struct Raw(Termios);
+/// The user's terminal in raw mode; dropping it restores the original modes.
+struct RawMode(Termios);
 
-impl Raw {
-    fn enter(before: Termios) -> Result<Self, Errno> {
-        let mut raw = before.clone();
+impl RawMode {
+    fn enter(original: Termios) -> Result<Self, Errno> {
+        let mut raw = original.clone();
         raw.make_raw();
-        let (told, modes) = (panic::take_hook(), before.clone());
-        panic::set_hook(Box::new(move |panicked| {
+        let (previous_hook, modes) = (panic::take_hook(), original.clone());
+        panic::set_hook(Box::new(move |info| {
             restore(&modes);
-            told(panicked);
+            previous_hook(info);
         }));
         tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
-        Ok(Self(before))
+        Ok(Self(original))
     }
 }
 
-impl Drop for Raw {
+impl Drop for RawMode {
     fn drop(&mut self) {
         restore(&self.0);
     }
 }
 
 fn restore(modes: &Termios) {
-    // A terminal that went away needs no modes.
+    // A terminal that went away has no modes to restore.
     let _gone = tcsetattr(io::stdin(), OptionalActions::Now, modes);
 }
 
-/// What we are told by signals while a program is watched; afterwards they do again what they usually do.
-struct Signals {
+/// Flags set by signals while the program runs; dropping them restores the default action of each signal.
+struct SignalFlags {
     stop: Arc<AtomicBool>,
     resized: Arc<AtomicBool>,
-    over: Arc<AtomicBool>,
-    taken: Vec<signal_hook::SigId>,
+    restored: Arc<AtomicBool>,
+    handlers: Vec<signal_hook::SigId>,
 }
 
-impl Signals {
-    fn take() -> io::Result<Self> {
+impl SignalFlags {
+    fn install() -> io::Result<Self> {
         let mut signals = Self {
             stop: Arc::default(),
             resized: Arc::default(),
-            over: Arc::default(),
-            taken: Vec::new(),
+            restored: Arc::default(),
+            handlers: Vec::new(),
         };
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-            // Once there was a handler, the system's own way to end a process comes back by this alone.
-            flag::register_conditional_default(signal, Arc::clone(&signals.over))?;
+            // Once a handler was installed, only this restores the default action of ending the process.
+            flag::register_conditional_default(signal, Arc::clone(&signals.restored))?;
             let id = flag::register(signal, Arc::clone(&signals.stop))?;
-            signals.taken.push(id);
+            signals.handlers.push(id);
         }
         let id = flag::register(SIGWINCH, Arc::clone(&signals.resized))?;
-        signals.taken.push(id);
+        signals.handlers.push(id);
         Ok(signals)
     }
 }
 
-impl Drop for Signals {
+impl Drop for SignalFlags {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        for id in &self.taken {
+        self.restored.store(true, Ordering::Relaxed);
+        for id in &self.handlers {
             low_level::unregister(*id);
         }
     }
@@ -314,14 +314,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_of_what_was_printed_is_kept() {
-        let mut kept = Kept::new();
+    fn last_output_is_retained() {
+        let mut output = OutputTail::new();
         for number in 0..200_u8 {
-            kept.keep(&[number; PIECE]);
+            output.push(&[number; CHUNK]);
         }
-        assert!(kept.0.len() <= KEPT && kept.0.len() >= KEPT / 2);
-        assert_eq!(kept.0.capacity(), KEPT);
-        assert!(kept.0.ends_with(&[199; PIECE]));
-        assert!(kept.0.is_sorted(), "in the order it came in");
+        assert!(output.0.len() <= MAX_OUTPUT && output.0.len() >= MAX_OUTPUT / 2);
+        assert_eq!(output.0.capacity(), MAX_OUTPUT);
+        assert!(output.0.ends_with(&[199; CHUNK]));
+        assert!(output.0.is_sorted(), "in the order of arrival");
     }
 }

@@ -1,7 +1,7 @@
-//! The control desk: scripts and seen requests, in this process ([`Control`]) and over HTTP (`/_sandbox`).
+//! The control API: scripts and recorded requests, in this process ([`Control`]) and over HTTP (`/_sandbox`).
 //!
-//! The HTTP side has no lock, so it answers only those who address the machine itself: a page in a browser that
-//! reaches it under another name, or from another origin, is refused.
+//! The HTTP side has no authentication, so it accepts only requests that address this machine itself: a page in a browser
+//! that reaches it under another host name, or from another origin, gets a 403.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -12,61 +12,62 @@ use keyreeve_core::secret::Fingerprint;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::errors::{self, Refusal};
-use crate::script::{Step, read_script};
-use crate::seen::{MOST, Seen};
-use crate::state::State;
+use crate::errors::{self, ApiError};
+use crate::recorded_requests::{MAX_REQUESTS, RecordedRequest};
+use crate::response::SimulatedResponse;
+use crate::script::{ScriptStep, read_script};
+use crate::state::SandboxState;
 
-/// Steers a sandbox of this process.
+/// Handle that controls a sandbox of this process.
 #[derive(Clone)]
 pub struct Control {
-    state: Arc<State>,
+    state: Arc<SandboxState>,
 }
 
 impl Control {
-    pub(crate) fn new(state: Arc<State>) -> Self {
+    pub(crate) fn new(state: Arc<SandboxState>) -> Self {
         Self { state }
     }
 
-    /// Sets the script of the key with this fingerprint, in place of the one it had; no steps take it away.
-    pub fn script(&self, key: &Fingerprint, steps: Vec<Step>) {
+    /// Sets the script of the key with this fingerprint, replacing its previous one. An empty list removes it.
+    pub fn script(&self, key: &Fingerprint, steps: Vec<ScriptStep>) {
         self.state.scripts().set(key.as_str(), steps);
     }
 
-    /// Lists the requests that came, newest last, a thousand at most.
-    pub fn requests(&self) -> Vec<Seen> {
-        self.state.seen().list()
+    /// Lists the recorded requests, newest last, at most 1,000.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.state.requests().list()
     }
 
-    /// Forgets the requests that came and takes every script away.
+    /// Deletes all recorded requests and all scripts.
     pub fn clear(&self) {
-        self.state.seen().clear();
+        self.state.requests().clear();
         self.state.scripts().clear();
     }
 }
 
-/// Where the control desk is.
+/// Path of the control API.
 pub(crate) const PATH: &str = "/_sandbox";
 
-/// Answers a request to the control desk; `rest` is the path behind [`PATH`].
-pub(crate) fn answer(
-    state: &State,
+/// Handles a request to the control API; `rest` is the path after [`PATH`].
+pub(crate) fn handle(
+    state: &SandboxState,
     (method, rest): (&Method, &str),
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Answer, Refusal> {
+) -> Result<SimulatedResponse, ApiError> {
     if headers.contains_key(ORIGIN) || !is_addressed_to_this_machine(headers) {
-        let text = "the control desk answers only requests made to this machine by its address";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, text));
+        let text =
+            "the control API accepts only requests that address this machine, without an Origin";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, text));
     }
     match (method, rest) {
-        (&Method::GET, "" | "/") => Ok(Answer::json(&explanation())),
-        (&Method::GET, "/requests") => Ok(Answer::json(&Listed {
-            data: state.seen().list(),
+        (&Method::GET, "" | "/") => Ok(SimulatedResponse::json(&overview())),
+        (&Method::GET, "/requests") => Ok(SimulatedResponse::json(&RequestList {
+            data: state.requests().list(),
         })),
         (&Method::DELETE, "/requests") => {
-            state.seen().clear();
+            state.requests().clear();
             Ok(done())
         }
         (&Method::DELETE, "/scripts") => {
@@ -77,61 +78,64 @@ pub(crate) fn answer(
             let key = rest
                 .strip_prefix("/keys/")
                 .and_then(|rest| rest.strip_suffix("/script"));
-            let key = key.ok_or_else(not_here)?;
+            let key = key.ok_or_else(unknown_path)?;
             let steps = if method == Method::PUT {
-                read(body)?
+                parse_steps(body)?
             } else {
                 Vec::new()
             };
-            set(state, key, steps)
+            set_script(state, key, steps)
         }
-        _ => Err(not_here()),
+        _ => Err(unknown_path()),
     }
 }
 
-/// The requests that came, as `GET /_sandbox/requests` tells them.
+/// Response of `GET /_sandbox/requests`.
 #[derive(Serialize)]
-struct Listed {
-    data: Vec<Seen>,
+struct RequestList {
+    data: Vec<RecordedRequest>,
 }
 
-fn set(state: &State, key: &str, steps: Vec<Step>) -> Result<Answer, Refusal> {
+fn set_script(
+    state: &SandboxState,
+    key: &str,
+    steps: Vec<ScriptStep>,
+) -> Result<SimulatedResponse, ApiError> {
     let is_fingerprint =
         key.len() == 16 && key.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
     if !is_fingerprint {
-        let text =
-            "a fingerprint is 16 digits of 0-9 a-f: see GET /_sandbox/requests for those that came";
-        return Err(Refusal::bad_request(text));
+        let text = "a fingerprint has 16 digits 0-9 a-f: GET /_sandbox/requests lists those of received requests";
+        return Err(ApiError::bad_request(text));
     }
     let mut scripts = state.scripts();
     if scripts.is_full() {
-        return Err(Refusal::bad_request("too many keys have a script"));
+        return Err(ApiError::bad_request("too many keys have a script"));
     }
     scripts.set(key, steps);
     Ok(done())
 }
 
-fn read(body: &[u8]) -> Result<Vec<Step>, Refusal> {
+fn parse_steps(body: &[u8]) -> Result<Vec<ScriptStep>, ApiError> {
     let text = std::str::from_utf8(body).unwrap_or_default();
     read_script(text).map_err(|error| {
-        let mut words = error.to_string();
+        let mut message = error.to_string();
         if let Some(source) = error.source() {
-            words.push_str(": ");
-            words.push_str(&source.to_string());
+            message.push_str(": ");
+            message.push_str(&source.to_string());
         }
-        Refusal::bad_request(words)
+        ApiError::bad_request(message)
     })
 }
 
-fn done() -> Answer {
-    Answer::json(&json!({ "done": true }))
+fn done() -> SimulatedResponse {
+    SimulatedResponse::json(&json!({ "done": true }))
 }
 
-fn not_here() -> Refusal {
-    Refusal::not_found("nothing of the control desk is here: GET /_sandbox tells what there is")
+fn unknown_path() -> ApiError {
+    ApiError::not_found("unknown path of the control API: GET /_sandbox lists its endpoints")
 }
 
-/// Says whether every `Host` is this machine's own name or loopback address, and there is one.
+/// Returns `true` if there is a `Host` and each is `localhost` or a loopback address.
 fn is_addressed_to_this_machine(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     headers.contains_key(HOST) && hosts.all(|host| host.to_str().is_ok_and(is_this_machine))
@@ -146,9 +150,9 @@ fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|ip| ip.is_loopback())
 }
 
-/// What `GET /_sandbox` says.
-fn explanation() -> Value {
-    let error = |case: &errors::Case| json!({ "name": case.name, "meaning": case.meaning });
+/// Response body of `GET /_sandbox`.
+fn overview() -> Value {
+    let error = |case: &errors::ErrorCase| json!({ "name": case.name, "meaning": case.meaning });
     json!({
         "what": "a simulated Anthropic API; nothing here reaches a model or costs money",
         "endpoints": [
@@ -157,10 +161,10 @@ fn explanation() -> Value {
         ],
         "control": {
             "PUT /_sandbox/keys/{fingerprint}/script": "sets a key's script: a JSON array of steps, one per request",
-            "DELETE /_sandbox/keys/{fingerprint}/script": "takes it away",
-            "DELETE /_sandbox/scripts": "takes all away",
-            "GET /_sandbox/requests": format!("lists the last {MOST} requests, newest last, without secrets or bodies"),
-            "DELETE /_sandbox/requests": "forgets them",
+            "DELETE /_sandbox/keys/{fingerprint}/script": "removes it",
+            "DELETE /_sandbox/scripts": "removes all scripts",
+            "GET /_sandbox/requests": format!("lists the last {MAX_REQUESTS} requests, newest last, without secrets or bodies"),
+            "DELETE /_sandbox/requests": "clears this list",
         },
         "fingerprint": "the first 16 hexadecimal digits of the BLAKE3 hash of the credential",
         "steps": [

@@ -1,7 +1,7 @@
-//! How an answer is put on the wire: its pace, its silences, and where it is cut.
+//! Delivery of a response: delays, pace, stalls and aborts.
 //!
-//! An answer's bytes are known before the first is sent; this turns them into a body that sends, waits or breaks
-//! off. Each event is a frame of its own and is flushed before the next.
+//! All bytes of a response are known before the first is sent; this module turns them into a body that sends, waits or
+//! aborts. Each event is a frame of its own and is flushed before the next.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,113 +15,107 @@ use serde::Deserialize;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::answer::Content;
+use crate::response::ResponseContent;
 
-/// The body of every answer.
-pub(crate) type Body = UnsyncBoxBody<Bytes, CutShort>;
+/// The body of every HTTP response.
+pub(crate) type Body = UnsyncBoxBody<Bytes, AbortedResponseError>;
 
-/// How a connection is broken off.
+/// The way a connection is closed in the middle of a response.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum How {
-    /// It is closed (FIN): the client reads an early end.
+pub enum CloseMode {
+    /// Closes it (FIN): the client reads an unexpected end.
     #[default]
     Fin,
-    /// It is reset (RST): the client reads "connection reset by peer", and may lose what it had not read yet.
+    /// Resets it (RST): the client reads "connection reset by peer", and may lose bytes that it had not read yet.
     Rst,
 }
 
-/// Ends a connection in the middle of an answer, because a script says so.
+/// Error that makes the server close a connection in the middle of a response, as a script requests.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("cut short by a script")]
-pub(crate) struct CutShort(pub(crate) How);
+#[error("response aborted by a script")]
+pub(crate) struct AbortedResponseError(pub(crate) CloseMode);
 
-/// What a script does to the sending of an answer. Nothing of it by default.
+/// Changes that a script makes to the delivery of a response; none by default.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Delivery {
-    /// Waited before the head is sent.
+    /// Delay before the head.
     pub(crate) delay: Duration,
-    /// Waited before each event but the first.
+    /// Delay before each event except the first.
     pub(crate) pace: Duration,
-    /// Waited once, after so many events, before the last at the latest.
-    pub(crate) silence: Option<(usize, Duration)>,
-    /// Where the connection breaks: after so many bytes of the body.
-    pub(crate) cut: Option<(usize, How)>,
+    /// Pause after this many events, at the latest before the last one.
+    pub(crate) stall: Option<(usize, Duration)>,
+    /// Number of body bytes after which the connection is closed.
+    pub(crate) cut: Option<(usize, CloseMode)>,
 }
 
-/// Lets what was sent reach the socket before the connection breaks.
-const FLUSH: Duration = Duration::from_millis(20);
+/// Delay that lets sent bytes reach the socket before the connection is closed.
+const FLUSH_DELAY: Duration = Duration::from_millis(20);
 
-/// One act of sending.
-enum Act {
+/// One step of sending a body.
+enum SendAction {
     Send(Bytes),
-    /// Waits; a wait of nothing still flushes what was sent.
+    /// Waits; a wait of zero still flushes what was sent.
     Wait(Duration),
-    Break(How),
+    Abort(CloseMode),
 }
 
-/// Makes the body that sends `content` in the way asked for.
-pub(crate) fn body(content: Content, delivery: Delivery) -> Body {
+/// Builds the body that sends `content` as `delivery` requires.
+pub(crate) fn build_body(content: ResponseContent, delivery: Delivery) -> Body {
     match content {
-        Content::Whole(bytes) if delivery.silence.is_none() && delivery.cut.is_none() => {
+        ResponseContent::Whole(bytes) if delivery.stall.is_none() && delivery.cut.is_none() => {
             Full::new(bytes)
                 .map_err(|never| match never {})
                 .boxed_unsync()
         }
-        Content::Whole(bytes) => {
-            let silence = delivery.silence.map(|(_, time)| (0, time));
-            acting(acts(
-                vec![bytes],
-                Delivery {
-                    silence,
-                    ..delivery
-                },
-            ))
+        ResponseContent::Whole(bytes) => {
+            let stall = delivery.stall.map(|(_, pause)| (0, pause));
+            streamed(plan_actions(vec![bytes], Delivery { stall, ..delivery }))
         }
-        Content::Events(events) => acting(acts(events, delivery)),
+        ResponseContent::Events(events) => streamed(plan_actions(events, delivery)),
     }
 }
 
-/// Lays out the acts of sending.
-fn acts(parts: Vec<Bytes>, delivery: Delivery) -> VecDeque<Act> {
-    let mut acts = VecDeque::with_capacity(parts.len() * 2 + 2);
-    let mut left = delivery.cut.map_or(usize::MAX, |(after, _)| after);
-    let silence = delivery
-        .silence
+/// Plans the steps of sending a body.
+fn plan_actions(parts: Vec<Bytes>, delivery: Delivery) -> VecDeque<SendAction> {
+    let mut actions = VecDeque::with_capacity(parts.len() * 2 + 2);
+    let mut remaining = delivery.cut.map_or(usize::MAX, |(after, _)| after);
+    let stall = delivery
+        .stall
         .map(|(after, time)| (after.min(parts.len().saturating_sub(1)), time));
     for (index, part) in parts.into_iter().enumerate() {
         if index > 0 {
-            acts.push_back(Act::Wait(delivery.pace));
+            actions.push_back(SendAction::Wait(delivery.pace));
         }
-        if let Some((after, time)) = silence
+        if let Some((after, time)) = stall
             && after == index
         {
-            acts.push_back(Act::Wait(time));
+            actions.push_back(SendAction::Wait(time));
         }
-        let take = left.min(part.len());
-        left -= take;
-        acts.push_back(Act::Send(part.slice(..take)));
-        if left == 0 {
+        let count = remaining.min(part.len());
+        remaining -= count;
+        actions.push_back(SendAction::Send(part.slice(..count)));
+        if remaining == 0 {
             break;
         }
     }
-    if let Some((_, how)) = delivery.cut {
-        acts.push_back(Act::Break(how));
+    if let Some((_, mode)) = delivery.cut {
+        actions.push_back(SendAction::Abort(mode));
     }
-    acts
+    actions
 }
 
-fn acting(acts: VecDeque<Act>) -> Body {
-    let frames = stream::unfold(acts, |mut acts| async move {
+fn streamed(actions: VecDeque<SendAction>) -> Body {
+    let frames = stream::unfold(actions, |mut actions| async move {
         loop {
-            match acts.pop_front()? {
-                Act::Send(bytes) if bytes.is_empty() => {}
-                Act::Send(bytes) => return Some((Ok(Frame::data(bytes)), acts)),
-                Act::Wait(Duration::ZERO) => yield_now().await,
-                Act::Wait(time) => sleep(time).await,
-                Act::Break(how) => {
-                    sleep(FLUSH).await;
-                    return Some((Err(CutShort(how)), VecDeque::new()));
+            match actions.pop_front()? {
+                SendAction::Send(bytes) if bytes.is_empty() => {}
+                SendAction::Send(bytes) => return Some((Ok(Frame::data(bytes)), actions)),
+                SendAction::Wait(Duration::ZERO) => yield_now().await,
+                SendAction::Wait(time) => sleep(time).await,
+                SendAction::Abort(mode) => {
+                    sleep(FLUSH_DELAY).await;
+                    return Some((Err(AbortedResponseError(mode)), VecDeque::new()));
                 }
             }
         }

@@ -1,7 +1,7 @@
-//! The errors a client of the API can meet: those of `data/errors.json` by name, and those the sandbox makes itself.
+//! Errors of the API: the named cases of `data/errors.json`, and the errors that the sandbox produces itself.
 //!
-//! A named case is answered byte for byte as the data has it. A refusal of the sandbox's own has the API's envelope
-//! and the `request-id` of its answer (docs/facts.md#errors).
+//! A named case is returned byte for byte as in the data. An error of the sandbox itself has the API's envelope and the
+//! `request-id` of its response (docs/facts.md#errors).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,30 +13,30 @@ use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::answer::Answer;
+use crate::response::SimulatedResponse;
 
-/// An answer of the real API, or of something before it, that a script can ask for by name.
+/// A response of the real API, or of a proxy in front of it, that a script can request by name.
 #[derive(Debug)]
-pub(crate) struct Case {
+pub(crate) struct ErrorCase {
     pub(crate) name: String,
-    pub(crate) place: Place,
+    pub(crate) form: CaseForm,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Bytes,
     pub(crate) meaning: String,
 }
 
-/// Where a case is met.
+/// The form in which a case reaches a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Place {
-    /// As an answer with this status.
+pub(crate) enum CaseForm {
+    /// A response with this status.
     Status(StatusCode),
-    /// Inside a stream that began with a 200.
+    /// An event inside a stream that started with a 200.
     Stream,
-    /// As text that old clients print; answered as a 200, for those who want to test that nobody takes it for more.
+    /// Text that old clients print; sent as a 200, to test that it is not mistaken for an error response.
     Text,
 }
 
-/// Short names for what people ask for most.
+/// Short names of the most used cases.
 pub(crate) const ALIASES: [(&str, &str); 12] = [
     ("overloaded", "overloaded_529"),
     ("rate_limited", "rate_limit_rpm"),
@@ -52,100 +52,101 @@ pub(crate) const ALIASES: [(&str, &str); 12] = [
     ("timeout", "timeout_504"),
 ];
 
-static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
-    let written: Vec<Written> = serde_json::from_str(include_str!("../data/errors.json"))
-        .expect("the embedded cases are tested");
-    written.into_iter().map(Case::from).collect()
+static CASES: LazyLock<Vec<ErrorCase>> = LazyLock::new(|| {
+    let raw: Vec<RawCase> = serde_json::from_str(include_str!("../data/errors.json"))
+        .expect("tests parse the embedded cases");
+    raw.into_iter().map(ErrorCase::from).collect()
 });
 
-/// Every named case.
-pub(crate) fn cases() -> &'static [Case] {
+/// Returns all named cases.
+pub(crate) fn cases() -> &'static [ErrorCase] {
     &CASES
 }
 
-/// Finds a case by its name or by an alias.
-pub(crate) fn named(name: &str) -> Option<&'static Case> {
+/// Finds a case by its name or alias.
+pub(crate) fn find_case(name: &str) -> Option<&'static ErrorCase> {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
     let name = alias.map_or(name, |(_, name)| name);
     CASES.iter().find(|case| case.name == name)
 }
 
-impl Case {
-    /// The answer, exactly as the data has it; a case of the inside of a stream has the status of its error type.
-    pub(crate) fn answer(&self) -> Answer {
-        let status = match self.place {
-            Place::Status(status) => status,
-            Place::Stream => status_of(self.envelope().as_ref().map_or("", |envelope| &envelope.0)),
-            Place::Text => StatusCode::OK,
+impl ErrorCase {
+    /// Returns the response exactly as in the data; a stream event gets the status of its error type.
+    pub(crate) fn to_response(&self) -> SimulatedResponse {
+        let status = match self.form {
+            CaseForm::Status(status) => status,
+            CaseForm::Stream => {
+                status_for_kind(self.envelope().as_ref().map_or("", |envelope| &envelope.0))
+            }
+            CaseForm::Text => StatusCode::OK,
         };
-        let mut answer = Answer::whole(status, "application/json", self.body.clone());
-        self.put_headers(&mut answer);
-        answer
+        let mut response =
+            SimulatedResponse::with_body(status, "application/json", self.body.clone());
+        self.add_headers(&mut response);
+        response
     }
 
-    /// Adds the case's headers to an answer.
-    pub(crate) fn put_headers(&self, answer: &mut Answer) {
+    /// Adds the case's headers to a response.
+    pub(crate) fn add_headers(&self, response: &mut SimulatedResponse) {
         for (name, value) in &self.headers {
             if let Ok(name) = name.parse::<HeaderName>() {
-                answer.set(&name, value);
+                response.set_header(&name, value);
             }
         }
     }
 
-    /// The error's type and message, where the body is the API's envelope.
+    /// Returns the error's type and message if the body is the API's envelope.
     fn envelope(&self) -> Option<(String, String)> {
         #[derive(Deserialize)]
-        struct Outer {
-            error: Inner,
+        struct ParsedEnvelope {
+            error: ParsedError,
         }
         #[derive(Deserialize)]
-        struct Inner {
+        struct ParsedError {
             r#type: String,
             message: String,
         }
-        let outer: Outer = serde_json::from_slice(&self.body).ok()?;
-        Some((outer.error.r#type, outer.error.message))
+        let parsed: ParsedEnvelope = serde_json::from_slice(&self.body).ok()?;
+        Some((parsed.error.r#type, parsed.error.message))
     }
 }
 
-/// A refusal that the sandbox makes itself.
+/// An error that the sandbox produces itself.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     status: StatusCode,
     kind: Cow<'static, str>,
     message: String,
     code: Option<&'static str>,
 }
 
-impl Refusal {
-    /// A 400.
+impl ApiError {
+    /// Returns a 400.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// A 404.
+    /// Returns a 404.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// A refusal with its status, and the type that goes with it.
+    /// Returns an error with this status and the error type that belongs to it.
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
-            kind: kind_of(status).into(),
+            kind: kind_for_status(status).into(),
             message: message.into(),
             code: None,
         }
     }
 
-    /// The refusal with the status, type and words of a named case.
-    pub(crate) fn like(name: &'static str) -> Self {
-        let case = named(name).expect("refusals name cases that exist");
-        let (kind, message) = case
-            .envelope()
-            .expect("refusals name cases with an envelope");
-        let Place::Status(status) = case.place else {
-            unreachable!("refusals have a status")
+    /// Returns an error with the status, type and message of a named case.
+    pub(crate) fn from_case(name: &'static str) -> Self {
+        let case = find_case(name).expect("the case exists");
+        let (kind, message) = case.envelope().expect("the case has an envelope");
+        let CaseForm::Status(status) = case.form else {
+            unreachable!("the case has a status")
         };
         Self {
             status,
@@ -155,7 +156,7 @@ impl Refusal {
         }
     }
 
-    /// The same with the stable code newer clients look at.
+    /// Adds the stable error code that newer clients read.
     pub(crate) fn with_code(self, code: &'static str) -> Self {
         Self {
             code: Some(code),
@@ -163,23 +164,23 @@ impl Refusal {
         }
     }
 
-    /// The answer, in the API's envelope.
-    pub(crate) fn answer(&self, request_id: &str) -> Answer {
+    /// Returns the response in the API's envelope.
+    pub(crate) fn to_response(&self, request_id: &str) -> SimulatedResponse {
         let envelope = Envelope {
             r#type: "error",
-            error: Inner {
+            error: ErrorBody {
                 r#type: &self.kind,
                 message: &self.message,
-                details: self.code.map(|error_code| Details { error_code }),
+                details: self.code.map(|error_code| ErrorDetails { error_code }),
             },
             request_id,
         };
-        Answer::json_with(self.status, &envelope).with("request-id", request_id)
+        SimulatedResponse::json_with(self.status, &envelope).with_header("request-id", request_id)
     }
 }
 
-/// The error type that goes with a status.
-fn kind_of(status: StatusCode) -> &'static str {
+/// Returns the error type of a status.
+fn kind_for_status(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "authentication_error",
         402 => "billing_error",
@@ -195,8 +196,8 @@ fn kind_of(status: StatusCode) -> &'static str {
     }
 }
 
-/// The status that goes with an error type (docs/facts.md#errors).
-pub(crate) fn status_of(kind: &str) -> StatusCode {
+/// Returns the status of an error type (docs/facts.md#errors).
+pub(crate) fn status_for_kind(kind: &str) -> StatusCode {
     let code = match kind {
         "invalid_request_error" => 400,
         "authentication_error" => 401,
@@ -210,18 +211,18 @@ pub(crate) fn status_of(kind: &str) -> StatusCode {
         "overloaded_error" => 529,
         _ => 500,
     };
-    StatusCode::from_u16(code).expect("each is a status")
+    StatusCode::from_u16(code).expect("all codes are valid")
 }
 
-/// The data of an `error` event, or the body of the same error as an answer.
-pub(crate) fn envelope(kind: &str, request_id: &str) -> Vec<u8> {
+/// Returns the data of an `error` event, which is also the body of an error response.
+pub(crate) fn error_json(kind: &str, request_id: &str) -> Vec<u8> {
     let message = match kind {
         "overloaded_error" => "Overloaded",
         "rate_limit_error" => "Rate limited",
         "api_error" => "Internal server error",
-        _ => "A script of the sandbox asked for this error",
+        _ => "This error was requested by a sandbox script",
     };
-    let error = Inner {
+    let error = ErrorBody {
         r#type: kind,
         message,
         details: None,
@@ -231,34 +232,34 @@ pub(crate) fn envelope(kind: &str, request_id: &str) -> Vec<u8> {
         error,
         request_id,
     };
-    serde_json::to_vec(&envelope).expect("an envelope is made of strings")
+    serde_json::to_vec(&envelope).expect("an envelope consists of strings")
 }
 
 #[derive(Serialize)]
 struct Envelope<'a> {
     r#type: &'static str,
-    error: Inner<'a>,
+    error: ErrorBody<'a>,
     request_id: &'a str,
 }
 
 #[derive(Serialize)]
-struct Inner<'a> {
+struct ErrorBody<'a> {
     r#type: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Details>,
+    details: Option<ErrorDetails>,
 }
 
 #[derive(Serialize)]
-struct Details {
+struct ErrorDetails {
     error_code: &'static str,
 }
 
-/// A case as `data/errors.json` writes it.
+/// A case as in `data/errors.json`.
 #[derive(Deserialize)]
-struct Written {
+struct RawCase {
     name: String,
-    status: WrittenPlace,
+    status: RawStatus,
     headers: BTreeMap<String, String>,
     body: Box<RawValue>,
     meaning: String,
@@ -266,29 +267,29 @@ struct Written {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum WrittenPlace {
+enum RawStatus {
     Number(u16),
     Word(String),
 }
 
-impl From<Written> for Case {
-    fn from(written: Written) -> Self {
-        let place = match written.status {
-            WrittenPlace::Number(code) => {
-                Place::Status(StatusCode::from_u16(code).expect("the embedded cases are tested"))
-            }
-            WrittenPlace::Word(word) if word == "sse" => Place::Stream,
-            WrittenPlace::Word(_) => Place::Text,
+impl From<RawCase> for ErrorCase {
+    fn from(raw: RawCase) -> Self {
+        let form = match raw.status {
+            RawStatus::Number(code) => CaseForm::Status(
+                StatusCode::from_u16(code).expect("tests parse the embedded cases"),
+            ),
+            RawStatus::Word(word) if word == "sse" => CaseForm::Stream,
+            RawStatus::Word(_) => CaseForm::Text,
         };
-        // A body that is a JSON string stands for a body that is no JSON at all.
-        let body = serde_json::from_str::<String>(written.body.get())
-            .unwrap_or_else(|_| written.body.get().to_owned());
+        // A JSON string holds a body that is not JSON.
+        let body = serde_json::from_str::<String>(raw.body.get())
+            .unwrap_or_else(|_| raw.body.get().to_owned());
         Self {
-            name: written.name,
-            place,
-            headers: written.headers,
+            name: raw.name,
+            form,
+            headers: raw.headers,
             body: body.into(),
-            meaning: written.meaning,
+            meaning: raw.meaning,
         }
     }
 }

@@ -1,38 +1,39 @@
 //! A simulated Anthropic API on a loopback port, for trying clients offline and for tests.
 //!
-//! The wall that makes this a crate: its audience. Whoever tests a client of the API starts it (`keyreeve sandbox`)
-//! and needs nothing else of keyreeve; it imports the core and no other part. `docs/sandbox.md` tells its rules.
+//! It is a crate of its own because of its audience: developers who test a client of the API run it (`keyreeve sandbox`)
+//! and need nothing else of keyreeve. It imports only the core. `docs/sandbox.md` documents its behavior.
 //!
-//! - It answers as the real API does, as far as docs/facts.md knows it, and never asks anybody else.
-//! - Answers are a function of the request and of how many came before it: no clock and no chance is in a body.
-//! - It keeps no secret and no body: people will send it real keys. A credential becomes its fingerprint at the door.
+//! - It responds as the real API does, as far as docs/facts.md documents that, and makes no outgoing request.
+//! - A response depends only on the request and on the number of earlier requests: no body contains a time or a random value.
+//! - It stores no secret and no body, because users will send it real keys: a credential is replaced by its fingerprint
+//!   on arrival.
 //! - It listens on loopback addresses only.
 #![forbid(unsafe_code)]
 
-mod answer;
-mod ask;
-mod cache;
-mod call;
+mod api_request;
+mod apply_step;
 mod control;
 mod credentials;
 mod delivery;
 mod errors;
-mod follow;
+mod message;
+mod messages_request;
 mod models;
 mod oauth;
 mod plan;
-mod reply;
+mod prompt_cache;
+mod recorded_requests;
+mod response;
 mod route;
 mod script;
-mod seen;
 mod server;
 mod state;
 mod stream;
 mod tokens;
-mod tool;
+mod tool_call;
 
 pub use control::Control;
-pub use delivery::How;
-pub use script::{BadScript, Step, read_script};
-pub use seen::{Seen, Shown};
-pub use server::{Clock, Sandbox, Settings};
+pub use delivery::CloseMode;
+pub use recorded_requests::{RecordedRequest, RedactedText};
+pub use script::{ScriptError, ScriptStep, read_script};
+pub use server::{NowFn, Sandbox, SandboxSettings};

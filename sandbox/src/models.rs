@@ -1,9 +1,9 @@
-//! The models the sandbox serves: those of the price table, as pages of the API's shape (docs/facts.md#endpoints).
+//! Models of the sandbox: those of the price table, listed in pages as the API does (docs/facts.md#endpoints).
 
 use keyreeve_core::price::PriceTable;
 use serde::Serialize;
 
-use crate::errors::Refusal;
+use crate::errors::ApiError;
 
 /// The models, in the price table's order.
 pub(crate) struct Models(Vec<Model>);
@@ -19,23 +19,23 @@ pub(crate) struct Model {
 
 /// One page of the list.
 #[derive(Debug, Serialize)]
-pub(crate) struct Page<'a> {
+pub(crate) struct ModelsPage<'a> {
     data: &'a [Model],
     has_more: bool,
     first_id: Option<&'a str>,
     last_id: Option<&'a str>,
 }
 
-/// The price table has no dates of birth, so all models share one.
+/// `created_at` of all models: the price table has no dates.
 const CREATED_AT: &str = "2026-01-01T00:00:00Z";
-/// Models on a page, where no `limit` says otherwise.
-const PAGE: usize = 20;
-/// The most models on a page.
-const PAGE_MOST: usize = 1_000;
+/// Default page size, without a `limit`.
+const DEFAULT_PAGE_SIZE: usize = 20;
+/// Maximum page size.
+const MAX_PAGE_SIZE: usize = 1_000;
 
 impl Models {
-    /// The models of the price table that keyreeve ships.
-    pub(crate) fn of_the_price_table() -> Self {
+    /// Returns the models of keyreeve's embedded price table.
+    pub(crate) fn from_price_table() -> Self {
         let table = PriceTable::embedded();
         let model = |(id, name): (&str, &str)| Model {
             r#type: "model",
@@ -46,23 +46,23 @@ impl Models {
         Self(table.models().map(model).collect())
     }
 
-    /// One model: by its id, or by its id without the date behind it, or with one where it has none.
+    /// Finds a model by its id. A date suffix may be missing, or be added to an id that has none.
     ///
     /// # Errors
-    /// The API's 404 for a model that is not in the list.
-    pub(crate) fn get(&self, id: &str) -> Result<&Model, Refusal> {
-        let is_meant = |model: &&Model| {
+    /// The API's 404 for an unknown model.
+    pub(crate) fn get(&self, id: &str) -> Result<&Model, ApiError> {
+        let matches = |model: &&Model| {
             model.id == id || without_date(&model.id) == id || model.id == without_date(id)
         };
-        let model = self.0.iter().find(is_meant);
-        model.ok_or_else(|| Refusal::not_found(format!("model: {id}")))
+        let model = self.0.iter().find(matches);
+        model.ok_or_else(|| ApiError::not_found(format!("model: {id}")))
     }
 
-    /// One page, as the query asks for it: `limit`, `after_id`, `before_id`.
+    /// Returns the page that the query requests with `limit`, `after_id` and `before_id`.
     ///
     /// # Errors
-    /// A 400 for a limit that is none, or for an id that is not in the list.
-    pub(crate) fn page(&self, query: &str) -> Result<Page<'_>, Refusal> {
+    /// A 400 for an invalid limit or an unknown id.
+    pub(crate) fn list_page(&self, query: &str) -> Result<ModelsPage<'_>, ApiError> {
         let field = |name: &str| {
             query
                 .split('&')
@@ -70,11 +70,11 @@ impl Models {
                 .find(|(key, _)| *key == name)
         };
         let limit = match field("limit").map(|(_, value)| value.parse()) {
-            None => PAGE,
-            Some(Ok(limit @ 1..=PAGE_MOST)) => limit,
+            None => DEFAULT_PAGE_SIZE,
+            Some(Ok(limit @ 1..=MAX_PAGE_SIZE)) => limit,
             Some(_) => {
-                return Err(Refusal::bad_request(format!(
-                    "limit: must be between 1 and {PAGE_MOST}"
+                return Err(ApiError::bad_request(format!(
+                    "limit: must be between 1 and {MAX_PAGE_SIZE}"
                 )));
             }
         };
@@ -85,7 +85,7 @@ impl Models {
             let position = self.0.iter().position(|model| model.id == id);
             position
                 .map(Some)
-                .ok_or_else(|| Refusal::bad_request(format!("{name}: no such model")))
+                .ok_or_else(|| ApiError::bad_request(format!("{name}: no such model")))
         };
         let end = position("before_id")?.unwrap_or(self.0.len());
         let start = match position("after_id")? {
@@ -95,7 +95,7 @@ impl Models {
         };
         let list = self.0.get(start..end).unwrap_or_default();
         let data = list.get(..limit).unwrap_or(list);
-        Ok(Page {
+        Ok(ModelsPage {
             data,
             has_more: data.len() < list.len() || (end < self.0.len() && start > 0),
             first_id: data.first().map(|model| model.id.as_str()),
@@ -104,7 +104,7 @@ impl Models {
     }
 }
 
-/// The id without a date behind it: `claude-haiku-4-5-20251001` is `claude-haiku-4-5`.
+/// Returns the id without its date suffix: `claude-haiku-4-5-20251001` is `claude-haiku-4-5`.
 fn without_date(id: &str) -> &str {
     match id.rsplit_once('-') {
         Some((name, date)) if date.len() == 8 && date.bytes().all(|c| c.is_ascii_digit()) => name,

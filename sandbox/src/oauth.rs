@@ -1,7 +1,7 @@
-//! The token endpoint: an identity token or a refresh token in, an access token out (docs/facts.md#sdk-profiles).
+//! The token endpoint: exchanges an identity token or a refresh token for an access token (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: any well-formed token is taken, once each where it is a refresh token, as the real one does: whoever loses
-//! a race to renew a login sees it. Only fingerprints are remembered. Errors are those of RFC 6749, in no envelope.
+//! Invariants: any well-formed token is accepted. A refresh token is accepted once, as by the real API, so that the loser of
+//! a race to refresh a login gets an error. Only fingerprints are stored. Errors follow RFC 6749, without the API's envelope.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -11,41 +11,41 @@ use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::token::Family;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::credentials::betas;
-use crate::state::Mark;
+use crate::credentials::beta_values;
+use crate::response::SimulatedResponse;
+use crate::state::ResponseIds;
 
-/// Where it is.
+/// Path of the token endpoint.
 pub(crate) const PATH: &str = "/v1/oauth/token";
 
 const FEDERATION: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 const FEDERATION_BETA: &str = "oidc-federation-2026-04-01";
 
-/// The longest identity token taken, in bytes.
-const LONGEST_ASSERTION: usize = 16 * 1024;
+/// Maximum length of an identity token, in bytes.
+const MAX_ASSERTION_BYTES: usize = 16 * 1024;
 
-/// The most refresh tokens remembered as used; the oldest goes first.
-const MOST: usize = 10_000;
+/// Maximum number of stored used refresh tokens; the oldest is evicted first.
+const MAX_USED_TOKENS: usize = 10_000;
 
-/// The refresh tokens that were used, by their fingerprints.
+/// Fingerprints of used refresh tokens.
 #[derive(Default)]
-pub(crate) struct Used {
+pub(crate) struct UsedRefreshTokens {
     order: VecDeque<Fingerprint>,
     known: HashSet<Fingerprint>,
 }
 
-impl Used {
-    /// Notes one as used, unless it was already.
-    fn take(&mut self, token: Fingerprint) -> Result<(), Refused> {
+impl UsedRefreshTokens {
+    /// Marks a token as used; an error if it already is.
+    fn mark_used(&mut self, token: Fingerprint) -> Result<(), OauthError> {
         if !self.known.insert(token.clone()) {
-            return Err(Refused::grant(
+            return Err(OauthError::invalid_grant(
                 StatusCode::BAD_REQUEST,
                 "Refresh token not found or invalid",
             ));
         }
         self.order.push_back(token);
-        if self.order.len() > MOST
+        if self.order.len() > MAX_USED_TOKENS
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
@@ -54,15 +54,15 @@ impl Used {
     }
 }
 
-/// A refusal in the words of RFC 6749.
-struct Refused {
+/// An error response of RFC 6749.
+struct OauthError {
     status: StatusCode,
     error: &'static str,
     description: &'static str,
 }
 
-impl Refused {
-    fn request(description: &'static str) -> Self {
+impl OauthError {
+    fn invalid_request(description: &'static str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             error: "invalid_request",
@@ -70,7 +70,7 @@ impl Refused {
         }
     }
 
-    fn grant(status: StatusCode, description: &'static str) -> Self {
+    fn invalid_grant(status: StatusCode, description: &'static str) -> Self {
         Self {
             status,
             error: "invalid_grant",
@@ -78,14 +78,14 @@ impl Refused {
         }
     }
 
-    fn answer(&self) -> Answer {
+    fn to_response(&self) -> SimulatedResponse {
         let body = json!({ "error": self.error, "error_description": self.description });
-        Answer::json_with(self.status, &body)
+        SimulatedResponse::json_with(self.status, &body)
     }
 }
 
-/// The token that a request to the endpoint brings, by its fingerprint: its scripts are named after it.
-pub(crate) fn presented(body: &[u8]) -> Option<Fingerprint> {
+/// Returns the fingerprint of the token in a request body, which selects the script.
+pub(crate) fn request_fingerprint(body: &[u8]) -> Option<Fingerprint> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let token = body
         .get("refresh_token")
@@ -93,93 +93,105 @@ pub(crate) fn presented(body: &[u8]) -> Option<Fingerprint> {
     token.as_str().map(Fingerprint::of)
 }
 
-/// Answers a request to the endpoint.
-pub(crate) fn answer(headers: &HeaderMap, body: &[u8], mark: Mark, used: &mut Used) -> Answer {
-    granted(headers, body, mark, used)
-        .map_or_else(|refused| refused.answer(), |answer| Answer::json(&answer))
-        .with("request-id", &mark.request_id())
-        .with("cache-control", "no-store")
-}
-
-fn granted(
+/// Handles a request to the endpoint.
+pub(crate) fn handle(
     headers: &HeaderMap,
     body: &[u8],
-    mark: Mark,
-    used: &mut Used,
-) -> Result<Value, Refused> {
+    ids: ResponseIds,
+    used: &mut UsedRefreshTokens,
+) -> SimulatedResponse {
+    issue_tokens(headers, body, ids, used)
+        .map_or_else(
+            |error| error.to_response(),
+            |tokens| SimulatedResponse::json(&tokens),
+        )
+        .with_header("request-id", &ids.request_id())
+        .with_header("cache-control", "no-store")
+}
+
+fn issue_tokens(
+    headers: &HeaderMap,
+    body: &[u8],
+    ids: ResponseIds,
+    used: &mut UsedRefreshTokens,
+) -> Result<Value, OauthError> {
     let Ok(body @ Value::Object(_)) = serde_json::from_slice::<Value>(body) else {
-        return Err(Refused::request("the body is no JSON object"));
+        return Err(OauthError::invalid_request("the body is not a JSON object"));
     };
-    let has = |beta: &str| betas(headers).any(|given| given == beta);
+    let has = |beta: &str| beta_values(headers).any(|value| value == beta);
     if !has(OAUTH_BETA) {
-        return Err(Refused::request(
+        return Err(OauthError::invalid_request(
             "anthropic-beta: oauth-2025-04-20 is missing",
         ));
     }
     match (body["grant_type"].as_str(), has(FEDERATION_BETA)) {
-        (Some(FEDERATION), true) => federated(&body, mark),
-        (Some(FEDERATION), false) => Err(Refused::request(
+        (Some(FEDERATION), true) => exchange_assertion(&body, ids),
+        (Some(FEDERATION), false) => Err(OauthError::invalid_request(
             "anthropic-beta: oidc-federation-2026-04-01 is missing",
         )),
-        (Some("refresh_token"), false) => renewed(&body, mark, used),
-        (Some("refresh_token"), true) => Err(Refused::request(
-            "anthropic-beta: oidc-federation-2026-04-01 has no place here",
+        (Some("refresh_token"), false) => refresh_tokens(&body, ids, used),
+        (Some("refresh_token"), true) => Err(OauthError::invalid_request(
+            "anthropic-beta: oidc-federation-2026-04-01 is not allowed for this grant",
         )),
-        (Some(_) | None, _) => Err(Refused {
+        (Some(_) | None, _) => Err(OauthError {
             status: StatusCode::BAD_REQUEST,
             error: "unsupported_grant_type",
-            description: "grant_type is neither of the two",
+            description: "grant_type is not supported",
         }),
     }
 }
 
-fn federated(body: &Value, mark: Mark) -> Result<Value, Refused> {
-    let assertion = text(body, "assertion")?;
-    text(body, "federation_rule_id")?;
-    text(body, "organization_id")?;
-    let is_jwt = assertion.split('.').count() == 3 && assertion.len() <= LONGEST_ASSERTION;
+fn exchange_assertion(body: &Value, ids: ResponseIds) -> Result<Value, OauthError> {
+    let assertion = required_text(body, "assertion")?;
+    required_text(body, "federation_rule_id")?;
+    required_text(body, "organization_id")?;
+    let is_jwt = assertion.split('.').count() == 3 && assertion.len() <= MAX_ASSERTION_BYTES;
     if !is_jwt {
-        return Err(Refused::grant(
+        return Err(OauthError::invalid_grant(
             StatusCode::UNAUTHORIZED,
             "assertion rejected",
         ));
     }
     Ok(json!({
-        "access_token": token("oat01", mark),
+        "access_token": fake_token("oat01", ids),
         "token_type": "Bearer",
         "expires_in": 3_600,
         "scope": "workspace:developer",
     }))
 }
 
-fn renewed(body: &Value, mark: Mark, used: &mut Used) -> Result<Value, Refused> {
-    let refresh = text(body, "refresh_token")?;
-    text(body, "client_id")?;
-    if Family::of(refresh) != Family::OauthRefresh {
-        return Err(Refused::grant(
+fn refresh_tokens(
+    body: &Value,
+    ids: ResponseIds,
+    used: &mut UsedRefreshTokens,
+) -> Result<Value, OauthError> {
+    let token = required_text(body, "refresh_token")?;
+    required_text(body, "client_id")?;
+    if Family::from_prefix(token) != Family::OauthRefresh {
+        return Err(OauthError::invalid_grant(
             StatusCode::BAD_REQUEST,
             "Refresh token not found or invalid",
         ));
     }
-    used.take(Fingerprint::of(refresh))?;
+    used.mark_used(Fingerprint::of(token))?;
     Ok(json!({
-        "access_token": token("oat01", mark),
-        "refresh_token": token("ort01", mark),
+        "access_token": fake_token("oat01", ids),
+        "refresh_token": fake_token("ort01", ids),
         "token_type": "Bearer",
         "expires_in": 28_800,
         "scope": "user:profile user:inference user:developer",
     }))
 }
 
-fn text<'b>(body: &'b Value, field: &str) -> Result<&'b str, Refused> {
+fn required_text<'b>(body: &'b Value, field: &str) -> Result<&'b str, OauthError> {
     body[field]
         .as_str()
         .filter(|text| !text.is_empty())
-        .ok_or_else(|| Refused::request("a field that this grant needs is missing"))
+        .ok_or_else(|| OauthError::invalid_request("a field that this grant requires is missing"))
 }
 
-/// A token that is none, of the usual shape: 93 letters and digits read off the mark, then `AA`.
-fn token(family: &str, mark: Mark) -> String {
-    let letters: String = (0..5).map(|part| mark.id(&part.to_string())).collect();
+/// Returns a fake token of the usual shape: 93 letters and digits derived from the ids, then `AA`.
+fn fake_token(family: &str, ids: ResponseIds) -> String {
+    let letters: String = (0..5).map(|part| ids.id(&part.to_string())).collect();
     ["sk-", "ant-", family, "-", &letters[..93], "AA"].concat()
 }

@@ -1,36 +1,36 @@
-//! What a plan login is answered beyond a message: how far its windows are used up, in headers and on a page of their
-//! own, and whose account it is (docs/facts.md#rate-limits).
+//! Responses for a plan login: the usage of its windows, in headers and as an endpoint, and its account
+//! (docs/facts.md#rate-limits).
 //!
-//! Nothing fills up: the same shares are told each time. Only the times at which windows end know a clock.
+//! Usage is constant: every response reports the same figures. Only the reset times depend on a clock.
 
 use http::header::HeaderName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::response::SimulatedResponse;
 
-/// Where the windows are told.
+/// Path of the usage endpoint.
 pub(crate) const USAGE_PATH: &str = "/api/oauth/usage";
-/// Where the account is told.
+/// Path of the account endpoint.
 pub(crate) const PROFILE_PATH: &str = "/api/oauth/profile";
 
-/// A window: how headers abbreviate it and bodies name it, its length in seconds, and how much of it is used, in percent.
-struct Window {
+/// A plan window: its names in headers and in bodies, its length in seconds, and its usage in percent.
+struct UsageWindow {
     short: &'static str,
     name: &'static str,
     seconds: i64,
     used: u32,
 }
 
-const WINDOWS: [Window; 2] = [
-    Window {
+const WINDOWS: [UsageWindow; 2] = [
+    UsageWindow {
         short: "5h",
         name: "five_hour",
         seconds: 5 * 3_600,
         used: 12,
     },
-    Window {
+    UsageWindow {
         short: "7d",
         name: "seven_day",
         seconds: 7 * 86_400,
@@ -38,19 +38,22 @@ const WINDOWS: [Window; 2] = [
     },
 ];
 
-impl Window {
-    /// When it ends: windows begin at whole multiples of their length.
+impl UsageWindow {
+    /// Returns the end of the current window: windows start at whole multiples of their length.
     fn end(&self, now: Timestamp) -> Timestamp {
         let end = (now.as_second().div_euclid(self.seconds) + 1) * self.seconds;
         Timestamp::from_second(end).unwrap_or(now)
     }
 }
 
-/// Adds the headers that only a plan's answers have.
-pub(crate) fn with_windows(mut answer: Answer, now: Timestamp) -> Answer {
+/// Adds the headers that only responses to a plan have.
+pub(crate) fn with_window_headers(
+    mut response: SimulatedResponse,
+    now: Timestamp,
+) -> SimulatedResponse {
     let mut set = |field: &str, value: &str| {
         if let Ok(name) = format!("anthropic-ratelimit-unified-{field}").parse::<HeaderName>() {
-            answer.set(&name, value);
+            response.set_header(&name, value);
         }
     };
     set("status", "allowed");
@@ -70,11 +73,11 @@ pub(crate) fn with_windows(mut answer: Answer, now: Timestamp) -> Answer {
     }
     set("overage-status", "rejected");
     set("overage-disabled-reason", "overage_not_provisioned");
-    answer
+    response
 }
 
-/// How far the windows are used up.
-pub(crate) fn usage(now: Timestamp) -> Value {
+/// Returns the usage of the windows.
+pub(crate) fn usage_body(now: Timestamp) -> Value {
     let mut body = json!({ "seven_day_opus": null, "seven_day_sonnet": null, "limits": [] });
     for window in &WINDOWS {
         let end = window.end(now).to_zoned(TimeZone::UTC);
@@ -85,19 +88,19 @@ pub(crate) fn usage(now: Timestamp) -> Value {
     body
 }
 
-/// Whose account it is: nobody's.
-pub(crate) fn profile(organization: &str) -> Value {
+/// Returns a made-up account.
+pub(crate) fn profile_body(organization: &str) -> Value {
     json!({
         "account": {
             "uuid": "00000000-0000-4000-8000-000000000000",
-            "email": "nobody@sandbox.invalid",
-            "display_name": "Nobody",
+            "email": "user@sandbox.invalid",
+            "display_name": "Sandbox user",
             "has_claude_max": true,
             "has_claude_pro": false,
         },
         "organization": {
             "uuid": organization,
-            "name": "Nobody's",
+            "name": "Sandbox organization",
             "organization_type": "claude_max",
             "rate_limit_tier": "default_claude_max_5x",
             "subscription_status": "active",

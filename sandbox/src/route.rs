@@ -1,5 +1,4 @@
-//! One request in, one answer out: reads the body, notes what came, follows the key's script, else answers as the
-//! API does.
+//! Router: reads a request's body, records the request, and responds by the key's script, or else as the API does.
 
 use std::sync::Arc;
 
@@ -12,77 +11,87 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::time::sleep;
 
-use crate::answer::Answer;
-use crate::call::{BODY_LIMIT, Call, Received};
+use crate::api_request::{ApiRequest, MAX_BODY_BYTES, ReceivedBody};
+use crate::apply_step::apply_step;
 use crate::control;
-use crate::delivery::{Body, CutShort, Delivery, How};
-use crate::follow::follow;
-use crate::seen::Digest;
-use crate::state::{Mark, State};
+use crate::delivery::{AbortedResponseError, Body, CloseMode, Delivery};
+use crate::recorded_requests::BodyDigest;
+use crate::response::SimulatedResponse;
+use crate::state::{ResponseIds, SandboxState};
 
-/// Answers one request.
-pub(crate) async fn answer(
-    state: Arc<State>,
+/// Handles one request.
+pub(crate) async fn handle(
+    state: Arc<SandboxState>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, CutShort> {
+) -> Result<Response<Body>, AbortedResponseError> {
     let (head, incoming) = request.into_parts();
-    let body = receive(incoming).await?;
+    let body = read_body(incoming).await?;
     if let Some(rest) = head.uri.path().strip_prefix(control::PATH) {
-        return Ok(at_the_desk(&state, &head, rest, &body));
+        return Ok(handle_control(&state, &head, rest, &body));
     }
-    let number = state.seen().arrived(&head, &body.digest, state.now());
-    let call = Call::new(&state, &head, &body);
-    let (answer, delivery) = match call.step() {
-        None => (call.normal(), Delivery::default()),
+    let number = state
+        .requests()
+        .record_request(&head, &body.digest, state.now());
+    let request = ApiRequest::new(&state, &head, &body);
+    let (response, delivery) = match request.next_step() {
+        None => (request.default_response(), Delivery::default()),
         Some(step) => {
             sleep(step.delivery.delay).await;
-            (follow(&step, &call)?, step.delivery)
+            (apply_step(&step, &request)?, step.delivery)
         }
     };
-    let answer = dated(answer, state.now());
+    let response = with_date(response, state.now());
     state
-        .seen()
-        .answered(number, answer.status.as_u16(), state.now());
-    Ok(answer.send(delivery))
+        .requests()
+        .record_response(number, response.status.as_u16(), state.now());
+    Ok(response.into_response(delivery))
 }
 
-/// Answers a request to the control desk, which leaves no trace: it is not listed and moves no counter.
-fn at_the_desk(state: &State, head: &Parts, rest: &str, body: &Received) -> Response<Body> {
-    let answer = control::answer(state, (&head.method, rest), &head.headers, &body.bytes);
-    let request_id = Mark::new(&body.digest.hash, 0).request_id();
-    let answer = answer.unwrap_or_else(|refusal| refusal.answer(&request_id));
-    dated(answer, state.now()).send(Delivery::default())
+/// Handles a request to the control API. It is not recorded and does not increase the request counter.
+fn handle_control(
+    state: &SandboxState,
+    head: &Parts,
+    rest: &str,
+    body: &ReceivedBody,
+) -> Response<Body> {
+    let response = control::handle(state, (&head.method, rest), &head.headers, &body.bytes);
+    let request_id = ResponseIds::new(&body.digest.hash, 0).request_id();
+    let response = response.unwrap_or_else(|error| error.to_response(&request_id));
+    with_date(response, state.now()).into_response(Delivery::default())
 }
 
-/// Adds the date, unless a script said otherwise.
-fn dated(mut answer: Answer, now: Timestamp) -> Answer {
-    if !answer.headers.contains_key(DATE)
+/// Adds the `date` header, unless a script set it.
+fn with_date(mut response: SimulatedResponse, now: Timestamp) -> SimulatedResponse {
+    if !response.headers.contains_key(DATE)
         && let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now)
     {
-        answer.set(&DATE, &date);
+        response.set_header(&DATE, &date);
     }
-    answer
+    response
 }
 
-/// Reads a body to its end, so that the client hears the answer; keeps no more than the limit of it.
-async fn receive(mut incoming: Incoming) -> Result<Received, CutShort> {
-    let mut kept = Vec::new();
+/// Reads a body to its end, so that the client can read the response. Stores no more of it than the limit.
+async fn read_body(mut incoming: Incoming) -> Result<ReceivedBody, AbortedResponseError> {
+    let mut bytes = Vec::new();
     let mut hasher = blake3::Hasher::new();
     let mut length = 0;
     while let Some(frame) = incoming.frame().await {
-        // A body that breaks off has nobody left to answer.
-        let Ok(data) = frame.map_err(|_| CutShort(How::Fin))?.into_data() else {
+        // If the body ends early, the client is gone.
+        let Ok(data) = frame
+            .map_err(|_| AbortedResponseError(CloseMode::Fin))?
+            .into_data()
+        else {
             continue;
         };
         hasher.update(&data);
         length += data.len() as u64;
-        if length <= BODY_LIMIT {
-            kept.extend_from_slice(&data);
+        if length <= MAX_BODY_BYTES {
+            bytes.extend_from_slice(&data);
         }
     }
-    Ok(Received {
-        bytes: kept.into(),
-        digest: Digest {
+    Ok(ReceivedBody {
+        bytes: bytes.into(),
+        digest: BodyDigest {
             hash: hasher.finalize(),
             length,
         },

@@ -1,7 +1,7 @@
-//! The listener: accepts connections on a loopback address and serves each until it ends or is told to.
+//! The listener: accepts connections on a loopback address and serves each until it ends or the sandbox shuts down.
 //!
-//! Connections are served here rather than by a framework, because a script may want one reset: that needs the
-//! socket itself. Shutdown takes no new connection, lets running answers finish, and waits [`GRACE`] at most.
+//! Connections are served here rather than by a framework, because a script can reset one, which needs the socket itself.
+//! A shutdown accepts no new connection and waits up to [`SHUTDOWN_TIMEOUT`] for responses in progress.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -21,26 +21,26 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::control::Control;
-use crate::delivery::{CutShort, How};
+use crate::delivery::{AbortedResponseError, CloseMode};
 use crate::route;
-use crate::state::State;
+use crate::state::SandboxState;
 
-/// Tells the time. The sandbox never reads the machine's own clock.
-pub type Clock = fn() -> Timestamp;
+/// Returns the current time. The sandbox never reads the machine's clock itself.
+pub type NowFn = fn() -> Timestamp;
 
-/// What the sandbox needs from whoever starts it.
+/// Settings of a sandbox.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Tells the time for `GET /_sandbox/requests`, the `date` header and the rate limits' reset headers.
-    pub now: Clock,
+pub struct SandboxSettings {
+    /// Clock for `GET /_sandbox/requests`, the `date` header and the rate limits' reset headers.
+    pub now: NowFn,
 }
 
 /// A simulated Anthropic API, bound to its address.
 ///
 /// ```no_run
-/// # use keyreeve_sandbox::{Sandbox, Settings};
-/// # async fn example(now: keyreeve_sandbox::Clock) -> std::io::Result<()> {
-/// let sandbox = Sandbox::bind(([127, 0, 0, 1], 0).into(), Settings { now }).await?;
+/// # use keyreeve_sandbox::{Sandbox, SandboxSettings};
+/// # async fn example(now: keyreeve_sandbox::NowFn) -> std::io::Result<()> {
+/// let sandbox = Sandbox::bind(([127, 0, 0, 1], 0).into(), SandboxSettings { now }).await?;
 /// println!("http://{}", sandbox.addr());
 /// sandbox.run(std::future::pending()).await
 /// # }
@@ -48,31 +48,30 @@ pub struct Settings {
 pub struct Sandbox {
     listener: TcpListener,
     addr: SocketAddr,
-    state: Arc<State>,
+    state: Arc<SandboxState>,
 }
 
-/// Waited for running answers after a shutdown was asked for.
-const GRACE: Duration = Duration::from_secs(5);
+/// Maximum wait for responses in progress during a shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Given to a client to send the head of its next request.
+/// Maximum time for a client to send the head of its next request.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Bytes of a request's head, its first line and its headers, after which no more is read of one that is not complete.
-const HEAD_LIMIT: usize = 64 * 1024;
+/// Maximum size of a request's head: its first line and its headers.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// Waited when the machine has no room for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Wait before accepting again after an accept error.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Sandbox {
-    /// Binds `addr`; port 0 lets the machine choose one.
+    /// Binds `addr`; port 0 lets the system choose one.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] when the address is not a loopback address: the sandbox has no lock on its
-    /// door. Else whatever binding gave.
-    pub async fn bind(addr: SocketAddr, settings: Settings) -> io::Result<Self> {
+    /// [`io::ErrorKind::InvalidInput`] if the address is not a loopback address, because the sandbox has no authentication;
+    /// otherwise the error of the bind.
+    pub async fn bind(addr: SocketAddr, settings: SandboxSettings) -> io::Result<Self> {
         if !addr.ip().to_canonical().is_loopback() {
-            let text =
-                format!("the sandbox listens on loopback addresses only, and {addr} is none");
+            let text = format!("the sandbox listens on loopback addresses only; {addr} is not one");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let listener = TcpListener::bind(addr).await?;
@@ -80,29 +79,29 @@ impl Sandbox {
         Ok(Self {
             listener,
             addr,
-            state: Arc::new(State::new(settings.now)),
+            state: Arc::new(SandboxState::new(settings.now)),
         })
     }
 
-    /// The address it is bound to.
+    /// Returns the address it is bound to.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Gives the handle that does in this process what `/_sandbox` does over HTTP.
+    /// Returns a handle that does in this process what `/_sandbox` does over HTTP.
     pub fn control(&self) -> Control {
         Control::new(Arc::clone(&self.state))
     }
 
-    /// Serves until `shutdown` is ready; then finishes running answers, five seconds at most.
+    /// Serves until `shutdown` is ready, then waits up to 5 s for responses in progress.
     ///
     /// # Errors
-    /// None today: a connection that cannot be accepted is passed over.
+    /// Currently never: accept errors are skipped.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let connections = TaskTracker::new();
-        let closing = Closing {
-            gently: CancellationToken::new(),
-            now: CancellationToken::new(),
+        let closing = Shutdown {
+            graceful: CancellationToken::new(),
+            immediate: CancellationToken::new(),
         };
         let mut shutdown = pin!(shutdown);
         loop {
@@ -110,60 +109,63 @@ impl Sandbox {
                 () = &mut shutdown => break,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(serve(stream, Arc::clone(&self.state), closing.clone()));
+                        connections.spawn(serve_connection(stream, Arc::clone(&self.state), closing.clone()));
                     }
-                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                    Err(_) => sleep(ACCEPT_RETRY_INTERVAL).await,
                 },
             }
         }
         drop(self.listener);
         connections.close();
-        closing.gently.cancel();
-        if timeout(GRACE, connections.wait()).await.is_err() {
-            closing.now.cancel();
+        closing.graceful.cancel();
+        if timeout(SHUTDOWN_TIMEOUT, connections.wait()).await.is_err() {
+            closing.immediate.cancel();
             connections.wait().await;
         }
         Ok(())
     }
 }
 
-/// Tells the connections that the sandbox is closing, politely and then not.
+/// Signals a shutdown to the connections: first a graceful one, then an immediate one.
 #[derive(Clone)]
-struct Closing {
-    gently: CancellationToken,
-    now: CancellationToken,
+struct Shutdown {
+    graceful: CancellationToken,
+    immediate: CancellationToken,
 }
 
 /// Serves one connection to its end.
-async fn serve(stream: TcpStream, state: Arc<State>, closing: Closing) {
-    // Each event is to leave at once; where the option cannot be set, they leave a little later.
+async fn serve_connection(stream: TcpStream, state: Arc<SandboxState>, closing: Shutdown) {
+    // Sends each event at once. If the option cannot be set, events are only a little later.
     drop(stream.set_nodelay(true));
-    let service = service_fn(move |request| Box::pin(route::answer(Arc::clone(&state), request)));
+    let service = service_fn(move |request| Box::pin(route::handle(Arc::clone(&state), request)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_LIMIT)
+        .max_buf_size(MAX_HEAD_BYTES)
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service);
-    let mut told = false;
-    let ended = loop {
+    let mut is_closing = false;
+    let result = loop {
         tokio::select! {
-            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
-            () = closing.gently.cancelled(), if !told => {
+            result = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break result,
+            () = closing.graceful.cancelled(), if !is_closing => {
                 Pin::new(&mut connection).graceful_shutdown();
-                told = true;
+                is_closing = true;
             }
-            () = closing.now.cancelled() => return,
+            () = closing.immediate.cancelled() => return,
         }
     };
     let stream = connection.into_parts().io.into_inner();
-    if ended.err().and_then(|error| cut(&error)) == Some(How::Rst) {
-        // With nothing to linger for, closing sends a reset. Where it cannot be set, the client sees an early end.
+    if result.err().and_then(|error| requested_close(&error)) == Some(CloseMode::Rst) {
+        // With a zero linger time, closing sends a reset. If it cannot be set, the client sees an early end.
         drop(stream.set_zero_linger());
     }
 }
 
-/// Says how a script wanted this connection cut, when that is why it ended.
-fn cut(error: &hyper::Error) -> Option<How> {
-    error.source()?.downcast_ref::<CutShort>().map(|cut| cut.0)
+/// Returns the close mode if the connection ended because a script requested it.
+fn requested_close(error: &hyper::Error) -> Option<CloseMode> {
+    error
+        .source()?
+        .downcast_ref::<AbortedResponseError>()
+        .map(|error| error.0)
 }

@@ -1,94 +1,98 @@
-//! What one sandbox remembers between requests: scripts, what it has seen, cached prefixes, a counter.
+//! State of one sandbox between requests: scripts, recorded requests, cached prefixes, a counter.
 //!
-//! Each part has its own lock, held for one step and never across an `await`; all are bounded.
+//! Each part has its own lock, never held across an `await`. All parts are bounded.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::cache::Cache;
 use crate::models::Models;
-use crate::oauth::Used;
+use crate::oauth::UsedRefreshTokens;
+use crate::prompt_cache::PromptCache;
+use crate::recorded_requests::RequestLog;
 use crate::script::Scripts;
-use crate::seen::Ring;
-use crate::server::Clock;
+use crate::server::NowFn;
 
-/// One sandbox's memory.
-pub(crate) struct State {
-    now: Clock,
+/// The state of one sandbox.
+pub(crate) struct SandboxState {
+    now: NowFn,
     counter: AtomicU64,
-    /// The models it serves.
+    /// Models that it serves.
     pub(crate) models: Models,
     scripts: Mutex<Scripts>,
-    seen: Mutex<Ring>,
-    cache: Mutex<Cache>,
-    used: Mutex<Used>,
+    requests: Mutex<RequestLog>,
+    cache: Mutex<PromptCache>,
+    used_refresh_tokens: Mutex<UsedRefreshTokens>,
 }
 
-impl State {
-    /// Starts with nothing remembered.
-    pub(crate) fn new(now: Clock) -> Self {
+impl SandboxState {
+    /// Returns an empty state.
+    pub(crate) fn new(now: NowFn) -> Self {
         Self {
             now,
             counter: AtomicU64::new(0),
-            models: Models::of_the_price_table(),
+            models: Models::from_price_table(),
             scripts: Mutex::default(),
-            seen: Mutex::default(),
+            requests: Mutex::default(),
             cache: Mutex::default(),
-            used: Mutex::default(),
+            used_refresh_tokens: Mutex::default(),
         }
     }
 
-    /// The time, as whoever started the sandbox tells it.
+    /// Returns the time of the clock in the settings.
     pub(crate) fn now(&self) -> Timestamp {
         (self.now)()
     }
 
-    /// Makes the mark of the next answer.
-    pub(crate) fn mark(&self, body: &blake3::Hash) -> Mark {
-        Mark::new(body, self.counter.fetch_add(1, Ordering::Relaxed))
+    /// Returns the ids of the next response.
+    pub(crate) fn next_response_ids(&self, body: &blake3::Hash) -> ResponseIds {
+        ResponseIds::new(body, self.counter.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The scripts that make keys misbehave.
+    /// Locks the scripts.
     pub(crate) fn scripts(&self) -> MutexGuard<'_, Scripts> {
         self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The requests that came.
-    pub(crate) fn seen(&self) -> MutexGuard<'_, Ring> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the recorded requests.
+    pub(crate) fn requests(&self) -> MutexGuard<'_, RequestLog> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The refresh tokens that were used.
-    pub(crate) fn used(&self) -> MutexGuard<'_, Used> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the used refresh tokens.
+    pub(crate) fn used_refresh_tokens(&self) -> MutexGuard<'_, UsedRefreshTokens> {
+        self.used_refresh_tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The prompt prefixes that count as cached.
-    pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
+    /// Locks the prompt cache.
+    pub(crate) fn cache(&self) -> MutexGuard<'_, PromptCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The mark of one answer: its ids are read off it, so that the same requests in the same order get the same ids.
+/// Seed of the ids in one response: the same requests in the same order get the same ids.
 #[derive(Clone, Copy)]
-pub(crate) struct Mark(blake3::Hash);
+pub(crate) struct ResponseIds(blake3::Hash);
 
-impl Mark {
-    /// The mark of the answer to this body, after so many answers.
-    pub(crate) fn new(body: &blake3::Hash, before: u64) -> Self {
+impl ResponseIds {
+    /// Derives the seed from the request body and the number of earlier responses.
+    pub(crate) fn new(body: &blake3::Hash, earlier: u64) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(body.as_bytes()).update(&before.to_le_bytes());
+        hasher
+            .update(body.as_bytes())
+            .update(&earlier.to_le_bytes());
         Self(hasher.finalize())
     }
 
-    /// The id of the request.
+    /// Returns the request id.
     pub(crate) fn request_id(self) -> String {
         self.id("req_011C")
     }
 
-    /// An id of 22 base-62 characters behind a prefix such as `msg_01`, as the API's own look.
+    /// Returns an id of 22 base-62 characters after a prefix such as `msg_01`, like those of the API.
     pub(crate) fn id(self, prefix: &str) -> String {
         const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let hash = blake3::keyed_hash(self.0.as_bytes(), prefix.as_bytes());

@@ -1,32 +1,45 @@
-//! Tells a message as the events of a stream (docs/facts.md#streaming).
+//! Converts a message into stream events (docs/facts.md#streaming).
 //!
-//! Texts come in several deltas, a tool's input is split inside a string where it has one, a ping follows the first
-//! block's start, and the final counters come with `message_delta`, cumulative as the API sends them.
+//! Text is split into several deltas, a tool's input is split inside a string if it has one, a ping follows the first
+//! block's start, and `message_delta` has the final counters, cumulative as in the API.
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::errors::envelope;
-use crate::reply::{Block, Message, OutputDetails, Usage};
+use crate::errors::error_json;
+use crate::message::{ContentBlock, Message, MessageUsage, OutputDetails};
 
-/// Characters of text in one delta.
-const DELTA: usize = 24;
+/// Maximum number of characters in a text delta.
+const DELTA_CHARS: usize = 24;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Event<'a> {
-    MessageStart { message: &'a Message },
-    ContentBlockStart { index: usize, content_block: Block },
+enum StreamEvent<'a> {
+    MessageStart {
+        message: &'a Message,
+    },
+    ContentBlockStart {
+        index: usize,
+        content_block: ContentBlock,
+    },
     Ping,
-    ContentBlockDelta { index: usize, delta: Delta<'a> },
-    ContentBlockStop { index: usize },
-    MessageDelta { delta: Ending, usage: FinalUsage },
+    ContentBlockDelta {
+        index: usize,
+        delta: BlockDelta<'a>,
+    },
+    ContentBlockStop {
+        index: usize,
+    },
+    MessageDelta {
+        delta: StopFields,
+        usage: FinalUsage,
+    },
     MessageStop,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type")]
-enum Delta<'a> {
+enum BlockDelta<'a> {
     #[serde(rename = "text_delta")]
     Text { text: &'a str },
     #[serde(rename = "thinking_delta")]
@@ -38,12 +51,12 @@ enum Delta<'a> {
 }
 
 #[derive(Serialize)]
-struct Ending {
+struct StopFields {
     stop_reason: Option<&'static str>,
     stop_sequence: Option<&'static str>,
 }
 
-/// The counters that `message_delta` repeats.
+/// Counters that `message_delta` repeats.
 #[derive(Serialize)]
 struct FinalUsage {
     input_tokens: u64,
@@ -54,8 +67,8 @@ struct FinalUsage {
     output_tokens_details: Option<OutputDetails>,
 }
 
-/// The events of a whole stream.
-pub(crate) fn events(message: Message) -> Vec<Bytes> {
+/// Returns all events of a message's stream.
+pub(crate) fn message_events(message: Message) -> Vec<Bytes> {
     let Message {
         content,
         stop_reason,
@@ -63,30 +76,30 @@ pub(crate) fn events(message: Message) -> Vec<Bytes> {
         usage,
         ..
     } = message;
-    let usage_at_start = Usage {
+    let usage_at_start = MessageUsage {
         output_tokens: 1,
         output_tokens_details: None,
         ..usage
     };
-    let opening = Message {
+    let start = Message {
         content: Vec::new(),
         stop_reason: None,
         stop_sequence: None,
         usage: usage_at_start,
         ..message
     };
-    let mut events = vec![written(&Event::MessageStart { message: &opening })];
+    let mut events = vec![encode(&StreamEvent::MessageStart { message: &start })];
     for (index, block) in content.iter().enumerate() {
-        let content_block = block.opening();
-        events.push(written(&Event::ContentBlockStart {
+        let content_block = block.empty();
+        events.push(encode(&StreamEvent::ContentBlockStart {
             index,
             content_block,
         }));
         if index == 0 {
-            events.push(written(&Event::Ping));
+            events.push(encode(&StreamEvent::Ping));
         }
-        write_deltas(&mut events, index, block);
-        events.push(written(&Event::ContentBlockStop { index }));
+        push_deltas(&mut events, index, block);
+        events.push(encode(&StreamEvent::ContentBlockStop { index }));
     }
     let usage = FinalUsage {
         input_tokens: usage.input_tokens,
@@ -95,85 +108,85 @@ pub(crate) fn events(message: Message) -> Vec<Bytes> {
         output_tokens: usage.output_tokens,
         output_tokens_details: usage.output_tokens_details,
     };
-    let delta = Ending {
+    let delta = StopFields {
         stop_reason,
         stop_sequence,
     };
-    events.push(written(&Event::MessageDelta { delta, usage }));
-    events.push(written(&Event::MessageStop));
+    events.push(encode(&StreamEvent::MessageDelta { delta, usage }));
+    events.push(encode(&StreamEvent::MessageStop));
     events
 }
 
-/// The event that ends a stream with an error.
-pub(crate) fn error(kind: &str, request_id: &str) -> Bytes {
-    named("error", &envelope(kind, request_id))
+/// Returns the `error` event that ends a stream.
+pub(crate) fn error_event(kind: &str, request_id: &str) -> Bytes {
+    encode_event("error", &error_json(kind, request_id))
 }
 
-/// An event with these data.
-pub(crate) fn named(name: &str, data: &[u8]) -> Bytes {
+/// Encodes an event with this data.
+pub(crate) fn encode_event(name: &str, data: &[u8]) -> Bytes {
     [b"event: ", name.as_bytes(), b"\ndata: ", data, b"\n\n"]
         .concat()
         .into()
 }
 
-fn write_deltas(events: &mut Vec<Bytes>, index: usize, block: &Block) {
-    let mut push = |delta| events.push(written(&Event::ContentBlockDelta { index, delta }));
+fn push_deltas(events: &mut Vec<Bytes>, index: usize, block: &ContentBlock) {
+    let mut push = |delta| events.push(encode(&StreamEvent::ContentBlockDelta { index, delta }));
     match block {
-        Block::Thinking {
+        ContentBlock::Thinking {
             thinking,
             signature,
         } => {
-            for thinking in pieces(thinking) {
-                push(Delta::Thinking { thinking });
+            for thinking in delta_chunks(thinking) {
+                push(BlockDelta::Thinking { thinking });
             }
-            push(Delta::Signature { signature });
+            push(BlockDelta::Signature { signature });
         }
-        Block::Text { text } => {
-            for text in pieces(text) {
-                push(Delta::Text { text });
+        ContentBlock::Text { text } => {
+            for text in delta_chunks(text) {
+                push(BlockDelta::Text { text });
             }
         }
-        Block::ToolUse { input, .. } => {
+        ContentBlock::ToolUse { input, .. } => {
             let input = input.to_string();
             let (head, tail) = split_inside_a_string(&input);
             for partial_json in ["", head, tail] {
-                push(Delta::InputJson { partial_json });
+                push(BlockDelta::InputJson { partial_json });
             }
         }
     }
 }
 
-/// Cuts a text into deltas, at characters.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
+/// Splits a text into deltas, at character boundaries.
+fn delta_chunks(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let end = rest
             .char_indices()
-            .nth(DELTA)
+            .nth(DELTA_CHARS)
             .map_or(rest.len(), |(end, _)| end);
-        let (piece, after) = rest.split_at(end);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
+        let (chunk, tail) = rest.split_at(end);
+        rest = tail;
+        (!chunk.is_empty()).then_some(chunk)
     })
 }
 
 /// Splits a tool's input two characters into its first string value, else in the middle.
 fn split_inside_a_string(json: &str) -> (&str, &str) {
     let value = json.find(":\"").map(|at| at + 2);
-    let wanted = value.map_or(json.len() / 2, |start| start + 2);
-    json.split_at(json.ceil_char_boundary(wanted.min(json.len())))
+    let position = value.map_or(json.len() / 2, |start| start + 2);
+    json.split_at(json.ceil_char_boundary(position.min(json.len())))
 }
 
-fn written(event: &Event<'_>) -> Bytes {
+fn encode(event: &StreamEvent<'_>) -> Bytes {
     let name = match event {
-        Event::MessageStart { .. } => "message_start",
-        Event::ContentBlockStart { .. } => "content_block_start",
-        Event::Ping => "ping",
-        Event::ContentBlockDelta { .. } => "content_block_delta",
-        Event::ContentBlockStop { .. } => "content_block_stop",
-        Event::MessageDelta { .. } => "message_delta",
-        Event::MessageStop => "message_stop",
+        StreamEvent::MessageStart { .. } => "message_start",
+        StreamEvent::ContentBlockStart { .. } => "content_block_start",
+        StreamEvent::Ping => "ping",
+        StreamEvent::ContentBlockDelta { .. } => "content_block_delta",
+        StreamEvent::ContentBlockStop { .. } => "content_block_stop",
+        StreamEvent::MessageDelta { .. } => "message_delta",
+        StreamEvent::MessageStop => "message_stop",
     };
-    let data = serde_json::to_vec(event).expect("events are made of strings and numbers");
-    named(name, &data)
+    let data = serde_json::to_vec(event).expect("events consist of strings and numbers");
+    encode_event(name, &data)
 }

@@ -1,136 +1,136 @@
-//! Counts a prompt's tokens by a rule anybody can follow, and cuts it into the segments that caching works on.
+//! Token counts by a simple rule, and the split of a prompt into segments for caching.
 //!
-//! The rule: characters of all text, divided by 4 and rounded up; 4 for each message; 1,500 for each image or
-//! document; 5 for the request. `docs/sandbox.md` tells what counts as text. It is no tokenizer and does not pretend.
+//! The rule: characters of all text, divided by 4 and rounded up; 4 for each message; 1,500 for each image or document; 5
+//! for the request. `docs/sandbox.md` defines what counts as text. It is not a tokenizer.
 
 use serde_json::Value;
 
-use crate::errors::Refusal;
+use crate::errors::ApiError;
 
-/// A piece of the prompt in the order in which caching sees it: tools, system, messages.
-pub(crate) struct Segment {
-    /// What it weighs.
-    pub(crate) weight: Weight,
-    /// What makes it the same as another one; the cache marker is not part of that.
+/// A part of the prompt, in the order of caching: tools, system, messages.
+pub(crate) struct PromptSegment {
+    /// Its contribution to the token count.
+    pub(crate) weight: TokenWeight,
+    /// Text by which two segments are equal; the cache marker is not part of it.
     pub(crate) identity: String,
-    /// The cache marker on it.
-    pub(crate) mark: Option<Ttl>,
+    /// Time to live of its cache marker, if it has one.
+    pub(crate) ttl: Option<PromptTtl>,
 }
 
-/// How long a cache entry was asked to live. The sandbox prices it, and never lets one expire.
+/// The requested time to live of a cache entry. The sandbox reports it in the usage; no entry ever expires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Ttl {
+pub(crate) enum PromptTtl {
     FiveMinutes,
     Hour,
 }
 
-/// Characters and flat tokens, kept apart because characters are divided only once, in the sum.
+/// Characters and fixed tokens, counted separately because the sum of characters is divided only once.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Weight {
+pub(crate) struct TokenWeight {
     characters: u64,
-    flat: u64,
+    fixed: u64,
 }
 
-/// Tokens of a request beside its parts.
-const REQUEST: u64 = 5;
-/// Tokens of a message beside its text.
-const MESSAGE: u64 = 4;
+/// Fixed tokens of a request.
+const REQUEST_OVERHEAD: u64 = 5;
+/// Fixed tokens of a message.
+const MESSAGE_OVERHEAD: u64 = 4;
 /// Tokens of an image or a document.
-const ATTACHMENT: u64 = 1_500;
-/// The most breakpoints a request may have.
-const BREAKPOINTS: usize = 4;
+const ATTACHMENT_TOKENS: u64 = 1_500;
+/// Maximum number of cache breakpoints in a request.
+const MAX_BREAKPOINTS: usize = 4;
 
-impl Weight {
-    /// The tokens this weighs.
+impl TokenWeight {
+    /// Returns the number of tokens.
     pub(crate) fn tokens(self) -> u64 {
-        self.characters.div_ceil(4) + self.flat
+        self.characters.div_ceil(4) + self.fixed
     }
 
-    /// This and another.
+    /// Adds another weight.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             characters: self.characters + other.characters,
-            flat: self.flat + other.flat,
+            fixed: self.fixed + other.fixed,
         }
     }
 
-    fn of_text(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         Self {
             characters: text.chars().count() as u64,
-            flat: 0,
+            fixed: 0,
         }
     }
 }
 
-/// Counts a text's tokens.
-pub(crate) fn of_text(text: &str) -> u64 {
-    Weight::of_text(text).tokens()
+/// Counts the tokens of a text.
+pub(crate) fn count_text(text: &str) -> u64 {
+    TokenWeight::from_text(text).tokens()
 }
 
-/// Counts a whole prompt's tokens.
-pub(crate) fn of_prompt(segments: &[Segment]) -> u64 {
+/// Counts the tokens of a whole prompt.
+pub(crate) fn count_prompt(segments: &[PromptSegment]) -> u64 {
     let weight = segments
         .iter()
-        .fold(Weight::default(), |sum, each| sum.plus(each.weight));
-    weight.tokens() + REQUEST
+        .fold(TokenWeight::default(), |sum, each| sum.plus(each.weight));
+    weight.tokens() + REQUEST_OVERHEAD
 }
 
-/// Cuts a request into its segments.
+/// Splits a request into its segments.
 ///
 /// # Errors
-/// A 400 where the cache markers break the API's rules (docs/facts.md#caching).
-pub(crate) fn segments(request: &Value) -> Result<Vec<Segment>, Refusal> {
+/// A 400 if the cache markers violate the API's rules (docs/facts.md#caching).
+pub(crate) fn segments(request: &Value) -> Result<Vec<PromptSegment>, ApiError> {
     let mut segments = Vec::new();
-    for tool in parts(&request["tools"]) {
+    for tool in elements(&request["tools"]) {
         segments.push(segment(
             "tool",
             tool,
-            Weight::of_text(&without_marker(tool).to_string()),
+            TokenWeight::from_text(&without_marker(tool).to_string()),
         ));
     }
-    for block in parts(&request["system"]) {
+    for block in elements(&request["system"]) {
         segments.push(segment("system", block, weigh(block)));
     }
-    for message in parts(&request["messages"]) {
+    for message in elements(&request["messages"]) {
         let role = message["role"].as_str().unwrap_or_default();
-        let mut flat = MESSAGE;
-        for block in parts(&message["content"]) {
-            let weight = weigh(block).plus(Weight {
+        let mut fixed = MESSAGE_OVERHEAD;
+        for block in elements(&message["content"]) {
+            let weight = weigh(block).plus(TokenWeight {
                 characters: 0,
-                flat,
+                fixed,
             });
             segments.push(segment(role, block, weight));
-            flat = 0;
+            fixed = 0;
         }
     }
     if let (Some(ttl), Some(last)) = (marker(request), segments.last_mut()) {
-        last.mark.get_or_insert(ttl);
+        last.ttl.get_or_insert(ttl);
     }
-    check(&segments)?;
+    check_breakpoints(&segments)?;
     Ok(segments)
 }
 
-fn check(segments: &[Segment]) -> Result<(), Refusal> {
-    let marks: Vec<Ttl> = segments.iter().filter_map(|segment| segment.mark).collect();
-    if marks.len() > BREAKPOINTS {
-        return Err(Refusal::bad_request(format!(
-            "A maximum of {BREAKPOINTS} blocks with cache_control may be provided. Found {}.",
-            marks.len()
+fn check_breakpoints(segments: &[PromptSegment]) -> Result<(), ApiError> {
+    let markers: Vec<PromptTtl> = segments.iter().filter_map(|segment| segment.ttl).collect();
+    if markers.len() > MAX_BREAKPOINTS {
+        return Err(ApiError::bad_request(format!(
+            "A maximum of {MAX_BREAKPOINTS} blocks with cache_control may be provided. Found {}.",
+            markers.len()
         )));
     }
-    if marks
+    if markers
         .windows(2)
-        .any(|pair| pair == [Ttl::FiveMinutes, Ttl::Hour])
+        .any(|pair| pair == [PromptTtl::FiveMinutes, PromptTtl::Hour])
     {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "cache_control.ttl: a ttl='1h' block must not come after a ttl='5m' block",
         ));
     }
     Ok(())
 }
 
-/// The elements of a list; anything else but nothing is a list of one.
-fn parts(value: &Value) -> &[Value] {
+/// Returns the elements of an array; any other value except null counts as an array of one.
+fn elements(value: &Value) -> &[Value] {
     match value {
         Value::Null => &[],
         Value::Array(elements) => elements,
@@ -140,23 +140,23 @@ fn parts(value: &Value) -> &[Value] {
     }
 }
 
-fn segment(place: &str, part: &Value, weight: Weight) -> Segment {
-    let identity = format!("{place}\0{}", without_marker(part));
-    Segment {
+fn segment(role: &str, part: &Value, weight: TokenWeight) -> PromptSegment {
+    let identity = format!("{role}\0{}", without_marker(part));
+    PromptSegment {
         weight,
         identity,
-        mark: marker(part),
+        ttl: marker(part),
     }
 }
 
-fn marker(part: &Value) -> Option<Ttl> {
+fn marker(part: &Value) -> Option<PromptTtl> {
     let control = part
         .get("cache_control")
         .filter(|control| control.is_object())?;
     Some(if control["ttl"] == "1h" {
-        Ttl::Hour
+        PromptTtl::Hour
     } else {
-        Ttl::FiveMinutes
+        PromptTtl::FiveMinutes
     })
 }
 
@@ -168,25 +168,25 @@ fn without_marker(part: &Value) -> Value {
     part
 }
 
-/// Weighs a block of content.
-fn weigh(block: &Value) -> Weight {
+/// Returns the weight of a content block.
+fn weigh(block: &Value) -> TokenWeight {
     if let Some(text) = block.as_str() {
-        return Weight::of_text(text);
+        return TokenWeight::from_text(text);
     }
-    let text = |field: &str| Weight::of_text(block[field].as_str().unwrap_or_default());
+    let text = |field: &str| TokenWeight::from_text(block[field].as_str().unwrap_or_default());
     match block["type"].as_str() {
         Some("text") => text("text"),
         Some("thinking") => text("thinking"),
-        Some("image" | "document") => Weight {
+        Some("image" | "document") => TokenWeight {
             characters: 0,
-            flat: ATTACHMENT,
+            fixed: ATTACHMENT_TOKENS,
         },
-        Some("tool_use") => text("name").plus(Weight::of_text(&block["input"].to_string())),
-        Some("tool_result") => parts(&block["content"])
+        Some("tool_use") => text("name").plus(TokenWeight::from_text(&block["input"].to_string())),
+        Some("tool_result") => elements(&block["content"])
             .iter()
             .map(weigh)
-            .fold(Weight::default(), Weight::plus),
-        Some(_) | None => Weight::of_text(&without_marker(block).to_string()),
+            .fold(TokenWeight::default(), TokenWeight::plus),
+        Some(_) | None => TokenWeight::from_text(&without_marker(block).to_string()),
     }
 }
 
@@ -197,18 +197,18 @@ mod tests {
     use super::*;
 
     fn count(request: &Value) -> u64 {
-        of_prompt(&segments(request).unwrap())
+        count_prompt(&segments(request).unwrap())
     }
 
     #[test]
-    fn the_recorded_count_is_met() {
+    fn count_matches_the_recorded_one() {
         let fixture: Value =
             serde_json::from_str(include_str!("../tests/fixtures/count_tokens.json")).unwrap();
         assert_eq!(count(&fixture["request"]), fixture["body"]["input_tokens"]);
     }
 
     #[test]
-    fn each_part_counts_by_the_rule() {
+    fn each_part_is_counted_by_the_rule() {
         let message = |content: Value| json!({"messages": [{"role": "user", "content": content}]});
         for (content, tokens) in [
             (json!(""), 9),
@@ -230,9 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn markers_obey_the_rules() {
+    fn marker_rules_are_checked() {
         let block = |ttl: &str| json!({"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": ttl}});
-        for (ttls, fine) in [
+        for (ttls, is_valid) in [
             (vec!["1h", "1h", "5m", "5m"], true),
             (vec!["5m"; 5], false),
             (vec!["5m", "1h"], false),
@@ -240,7 +240,7 @@ mod tests {
             let blocks: Vec<Value> = ttls.iter().map(|ttl| block(ttl)).collect();
             assert_eq!(
                 segments(&json!({"system": blocks})).is_ok(),
-                fine,
+                is_valid,
                 "{ttls:?}"
             );
         }

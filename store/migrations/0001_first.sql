@@ -4,12 +4,12 @@ CREATE TABLE meta (
     one               INTEGER PRIMARY KEY CHECK (one = 1),
     master_key_home   TEXT    NOT NULL,
     master_key_check  BLOB    NOT NULL,
-    -- Counts policy writes: what was read under another number is stale.
+    -- Counts policy writes: a cache with another number is stale.
     generation        INTEGER NOT NULL,
     default_profile   BLOB    REFERENCES profiles (id)
 ) STRICT;
 
--- A removed profile keeps its row, so that the ledger keeps its name. Its secret is erased.
+-- A removed profile keeps its row, so that the ledger keeps its name. Its secret is deleted.
 CREATE TABLE profiles (
     id          BLOB    PRIMARY KEY CHECK (length(id) = 16),
     name        TEXT    NOT NULL,
@@ -30,6 +30,7 @@ CREATE TABLE profiles (
 
 CREATE UNIQUE INDEX profile_names ON profiles (name) WHERE removed = 0;
 
+-- Secrets encrypted at rest ("sealed").
 CREATE TABLE sealed (
     profile     BLOB    PRIMARY KEY REFERENCES profiles (id),
     generation  INTEGER NOT NULL,
@@ -64,8 +65,8 @@ CREATE TABLE key_secrets (
     valid_until INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- One row an attempt: open while `ending` is null, then closed once and for all. It refers to keys and profiles
--- without foreign keys: what was leased must be recorded, whatever else is wrong.
+-- One row per attempt: open while `ending` is null, then closed once. It refers to keys and profiles without foreign keys:
+-- an attempt must be recorded, whatever else is wrong.
 CREATE TABLE ledger (
     attempt             BLOB    PRIMARY KEY CHECK (length(attempt) = 16),
     request             BLOB    NOT NULL,

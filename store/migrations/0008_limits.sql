@@ -1,13 +1,13 @@
--- The limits that answers and status lines told last, one row each. What was never told has no row.
+-- The last limits observed in responses and status lines, one row each. A limit never observed has no row.
 CREATE TABLE limits (
     kind      TEXT    NOT NULL CHECK (kind IN ('profile', 'claude-code', 'pass-through')),
-    -- The id of the profile or the key in 32 hexadecimal digits; or the configuration directory, empty: the usual one.
+    -- The id of the profile or the key in 32 hexadecimal digits; or the configuration directory, empty: the default one.
     subject   TEXT    NOT NULL,
-    -- The class of requests that have it in common; empty: all.
+    -- The request class that shares the limit; empty: all.
     class     TEXT    NOT NULL,
-    -- Its name; after `plan ` where it is a plan's window.
+    -- The name of the limit; a window of a plan starts with `plan `.
     which     TEXT    NOT NULL,
-    -- A count of what is left, and of how many; or what is used, in millionths.
+    -- The remaining count and the total; or the used fraction, in millionths.
     remaining INTEGER,
     total     INTEGER,
     used      INTEGER,

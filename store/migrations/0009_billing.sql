@@ -1,4 +1,4 @@
--- Whom a key pays: the class of its first profile when it was made, whatever becomes of that profile. Null: it has none.
+-- Billing class of a key: that of its first profile when the key was created, even if that profile is removed. Null: none.
 ALTER TABLE keys ADD COLUMN billing TEXT;
 UPDATE keys SET billing = (
     SELECT billing FROM key_profiles JOIN profiles ON profiles.id = profile

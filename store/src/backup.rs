@@ -1,7 +1,7 @@
-//! One file that holds everything: the master key and the database, sealed under a passphrase.
+//! Backup and restore: one file with the master key and the database, encrypted (sealed) with a passphrase.
 //!
-//! Invariants: the master key is never on a disk unsealed but in its own file; a backup is restored into an empty
-//! place only, and there whole or not at all.
+//! Invariants: the master key is never on a disk unencrypted, except in its own file; a restore is atomic and never
+//! overwrites a store.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -10,93 +10,95 @@ use keyreeve_core::secret::Secret;
 use keyreeve_os::files::{FileError, NewFile, SafeDir};
 use zeroize::Zeroizing;
 
-use crate::chunks::{CHUNK, Opener, Sealer};
 use crate::master_key::MasterKey;
-use crate::open::{self, Places, UNFINISHED};
+use crate::open::{self, StorePaths, UNFINISHED};
+use crate::sealed_stream::{CHUNK_BYTES, SealedReader, SealedWriter};
 use crate::sqlite::{self, Access};
-use crate::{Error, Result, Store, schema};
+use crate::{Result, Store, StoreError, schema};
 
-/// The copy of the database that is read into the backup, in the database's own directory.
-const IMAGE: &str = "keyreeve.db.backup";
+/// The file name of the temporary copy of the database that a backup reads, in the database's directory.
+const COPY_FILE: &str = "keyreeve.db.backup";
 
-const KEY: usize = 32;
+/// Length of the master key in bytes.
+const KEY_BYTES: usize = 32;
 
 impl Store {
-    /// Writes everything, sealed under the passphrase, to a new file. Other processes may go on writing meanwhile.
+    /// Writes the master key and the database to a new file, encrypted with the passphrase. Other processes can write to
+    /// the store meanwhile.
     ///
     /// # Errors
-    /// When there is a file of that name already, or the disk is full.
-    pub fn backup(&self, to: &Path, passphrase: &Secret) -> Result<()> {
+    /// If the file exists already, or the disk is full.
+    pub fn backup(&self, path: &Path, passphrase: &Secret) -> Result<()> {
         self.flush()?;
-        let out = NewFile::anywhere(to)?;
+        let out = NewFile::create_anywhere(path)?;
         let _setup = open::setup_lock(self.dir())?;
-        let image = Image::take(self)?;
-        let mut sealer = Sealer::start(out, passphrase)?;
-        sealer.write(self.master_key().expose())?;
-        image.copy_into(&mut sealer)?;
-        sealer.finish()
+        let copy = DatabaseCopy::create(self)?;
+        let mut writer = SealedWriter::start(out, passphrase)?;
+        writer.write(self.master_key().expose())?;
+        copy.copy_into(&mut writer)?;
+        writer.finish()
     }
 }
 
-/// Restores a backup into an empty place. The store opens afterwards as it was when the backup was made.
+/// Restores a backup where there is no store. Afterwards the store is as it was when the backup was made.
 ///
 /// # Errors
-/// [`Error::NotEmpty`]; [`Error::WrongPassphrase`]; [`Error::BadBackup`]; [`Error::NewerSchema`]. Nothing is restored
-/// then.
-pub fn restore(from: &Path, passphrase: &Secret, places: &Places) -> Result<()> {
-    let (dir, keys) = open::open_places(places)?;
+/// [`StoreError::NotEmpty`]; [`StoreError::WrongPassphrase`]; [`StoreError::BadBackup`]; [`StoreError::NewerSchema`].
+/// Nothing is restored in these cases.
+pub fn restore(from: &Path, passphrase: &Secret, paths: &StorePaths) -> Result<()> {
+    let (dir, keys) = open::open_dirs(paths)?;
     let _setup = open::setup_lock(&dir)?;
     if dir.contains(sqlite::FILE)? {
-        return Err(Error::NotEmpty {
+        return Err(StoreError::NotEmpty {
             path: dir.path().join(sqlite::FILE),
         });
     }
-    open::refuse_orphans(&dir)?;
-    open::start_unfinished(&dir)?;
-    let settled = unpack(from, passphrase, &dir).and_then(|master_key| {
-        check(&dir, &keys, &master_key)?;
-        // The key comes first: a database without its key could not be opened, a key without a database can wait.
+    open::reject_orphaned_wal(&dir)?;
+    open::remove_unfinished(&dir)?;
+    let result = decrypt_backup(from, passphrase, &dir).and_then(|master_key| {
+        check_database(&dir, &keys, &master_key)?;
+        // The key is written first: a database without its key cannot be opened, but a key without a database does no harm.
         master_key.write(&keys)?;
-        Ok(dir.settle(UNFINISHED, sqlite::FILE)?)
+        Ok(dir.rename_new(UNFINISHED, sqlite::FILE)?)
     });
-    if settled.is_err() {
-        // The first error is the one to report; the next attempt clears up again.
-        open::start_unfinished(&dir).ok();
+    if result.is_err() {
+        // The first error is the one to report; the next restore removes the leftovers, too.
+        open::remove_unfinished(&dir).ok();
     }
-    settled
+    result
 }
 
-/// A copy of the database, compact and whole, removed when dropped.
-struct Image<'a> {
+/// A compact, consistent copy of the database (`VACUUM INTO`), deleted when dropped.
+struct DatabaseCopy<'a> {
     dir: &'a SafeDir,
 }
 
-impl<'a> Image<'a> {
-    fn take(store: &'a Store) -> Result<Self> {
+impl<'a> DatabaseCopy<'a> {
+    fn create(store: &'a Store) -> Result<Self> {
         let dir = store.dir();
-        dir.remove(IMAGE)?;
-        dir.create_new(IMAGE, b"")?;
-        let image = Self { dir };
-        let path = dir.path().join(IMAGE);
-        let path = path.to_str().ok_or_else(|| FileError::BadName {
+        dir.remove(COPY_FILE)?;
+        dir.create_new(COPY_FILE, b"")?;
+        let copy = Self { dir };
+        let path = dir.path().join(COPY_FILE);
+        let path = path.to_str().ok_or_else(|| FileError::InvalidName {
             name: path.display().to_string(),
         })?;
         store
             .connect(Access::Write)?
             .execute("VACUUM INTO ?1", [path])?;
-        Ok(image)
+        Ok(copy)
     }
 
-    fn copy_into(&self, sealer: &mut Sealer) -> Result<()> {
-        let length = self.dir.check(IMAGE)?;
-        sealer.write(&length.to_be_bytes())?;
-        let mut file = self.dir.open_strict(IMAGE)?;
-        let mut piece = Zeroizing::new(vec![0; CHUNK]);
+    fn copy_into(&self, writer: &mut SealedWriter) -> Result<()> {
+        let length = self.dir.check(COPY_FILE)?;
+        writer.write(&length.to_be_bytes())?;
+        let mut file = self.dir.open_strict(COPY_FILE)?;
+        let mut buffer = Zeroizing::new(vec![0; CHUNK_BYTES]);
         loop {
-            let read = file.read(&mut piece).map_err(|source| {
-                let path = self.dir.path().join(IMAGE);
+            let read = file.read(&mut buffer).map_err(|source| {
+                let path = self.dir.path().join(COPY_FILE);
                 FileError::System {
-                    doing: "read",
+                    action: "read",
                     path,
                     source,
                 }
@@ -104,51 +106,52 @@ impl<'a> Image<'a> {
             if read == 0 {
                 return Ok(());
             }
-            sealer.write(&piece[..read])?;
+            writer.write(&buffer[..read])?;
         }
     }
 }
 
-impl Drop for Image<'_> {
+impl Drop for DatabaseCopy<'_> {
     fn drop(&mut self) {
-        // What stays behind is 0600 like the database itself, and the next backup removes it.
-        self.dir.remove(IMAGE).ok();
+        // A file that cannot be deleted is 0600 like the database itself, and the next backup removes it.
+        self.dir.remove(COPY_FILE).ok();
     }
 }
 
-/// Writes the database under its unfinished name and gives back the master key.
-fn unpack(from: &Path, passphrase: &Secret, dir: &SafeDir) -> Result<MasterKey> {
-    let mut opener = Opener::start(from, passphrase)?;
-    let first = opener.next()?.unwrap_or_default();
+/// Writes the database of the backup to [`UNFINISHED`] and returns the master key.
+fn decrypt_backup(from: &Path, passphrase: &Secret, dir: &SafeDir) -> Result<MasterKey> {
+    let mut reader = SealedReader::start(from, passphrase)?;
+    let first = reader.next()?.unwrap_or_default();
     let (key, rest) = first
-        .split_at_checked(KEY)
-        .ok_or_else(|| opener.bad("it is too short"))?;
-    let master_key = MasterKey::of(key).ok_or_else(|| opener.bad("it is too short"))?;
+        .split_at_checked(KEY_BYTES)
+        .ok_or_else(|| reader.bad_backup("it is truncated"))?;
+    let master_key =
+        MasterKey::from_bytes(key).ok_or_else(|| reader.bad_backup("it is truncated"))?;
     let (length, rest) = rest
         .split_first_chunk()
-        .ok_or_else(|| opener.bad("it is too short"))?;
+        .ok_or_else(|| reader.bad_backup("it is truncated"))?;
     let mut file = dir.start(UNFINISHED)?;
     file.write_all(rest)?;
     let mut written = rest.len();
-    while let Some(chunk) = opener.next()? {
+    while let Some(chunk) = reader.next()? {
         file.write_all(&chunk)?;
         written += chunk.len();
     }
     if u64::try_from(written) != Ok(u64::from_be_bytes(*length)) {
-        return Err(opener.bad("its length is wrong"));
+        return Err(reader.bad_backup("the length of the database does not match"));
     }
     file.finish()?;
     Ok(master_key)
 }
 
-/// Takes a database only when it is sound, ours and sealed with that key.
-fn check(dir: &SafeDir, keys: &SafeDir, master_key: &MasterKey) -> Result<()> {
+/// Checks that a database is undamaged, written by keyreeve and encrypted with this master key.
+fn check_database(dir: &SafeDir, keys: &SafeDir, master_key: &MasterKey) -> Result<()> {
     let path = dir.path().join(UNFINISHED);
     let connection = sqlite::connect(&path, Access::Read)?;
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found != "ok" {
-        return Err(Error::Corrupt { path, what: found });
+        return Err(StoreError::Corrupt { path, what: found });
     }
-    schema::is_behind(&connection, &path)?;
+    schema::needs_migration(&connection, &path)?;
     open::check_master_key(&connection, master_key, keys)
 }

@@ -1,7 +1,7 @@
-//! Bindings: which profile a directory's programs are meant to use, and who is meant to pay there.
+//! Bindings: the profile and the expected payer of a directory's programs.
 //!
-//! Invariants: a directory has one binding at most; a profile that is removed stays bound, so that nobody else pays in
-//! its place; one that is renamed is meant by its new name.
+//! Invariants: a directory has at most one binding; a removed profile stays bound, so that no other account pays in its
+//! place; a renamed profile is shown with its new name.
 
 use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Name, ProfileId};
@@ -9,25 +9,25 @@ use keyreeve_core::resolve::Expected;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use uuid::Uuid;
 
-use crate::columns::parsed;
-use crate::{Error, Result, Store};
+use crate::sql_types::parsed;
+use crate::{Result, Store, StoreError};
 
 impl Store {
-    /// Binds a directory; what it was bound to before is forgotten.
+    /// Binds a directory, replacing its previous binding.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when a profile it names is not there.
+    /// [`StoreError::NotFound`] if a profile of the binding does not exist.
     pub fn bind(&self, binding: &Binding) -> Result<()> {
         let binding = binding.clone();
-        self.change(move |to| {
+        self.change(move |transaction| {
             if let Some(id) = binding.profile {
-                living(to, "id = ?1", id.0.into_bytes())?;
+                existing_profile(transaction, "id = ?1", id.0.into_bytes())?;
             }
-            let (expect, named) = columns_of(binding.expect.as_ref());
-            let expect_profile = named
-                .map(|name| living(to, "name = ?1", name.as_str()))
+            let (expect, expected_profile) = expect_columns(binding.expect.as_ref());
+            let expect_profile = expected_profile
+                .map(|name| existing_profile(transaction, "name = ?1", name.as_str()))
                 .transpose()?;
-            to.execute(
+            transaction.execute(
                 "INSERT OR REPLACE INTO bindings (directory, profile, expect, expect_profile)
                  VALUES (:directory, :profile, :expect, :expect_profile)",
                 named_params! {
@@ -41,33 +41,33 @@ impl Store {
         })
     }
 
-    /// Takes a directory's binding away.
+    /// Removes a directory's binding.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when this very directory is not bound.
+    /// [`StoreError::NotFound`] if this directory itself has no binding.
     pub fn unbind(&self, directory: &str) -> Result<()> {
         let directory = directory.to_owned();
-        self.change(move |to| {
-            match to.execute("DELETE FROM bindings WHERE directory = ?1", [directory])? {
-                0 => Err(Error::NotFound { what: "binding" }),
+        self.change(move |transaction| {
+            match transaction.execute("DELETE FROM bindings WHERE directory = ?1", [directory])? {
+                0 => Err(StoreError::NotFound { what: "binding" }),
                 _ => Ok(()),
             }
         })
     }
 }
 
-/// Reads all bindings, in order of their directories.
+/// Reads all bindings, sorted by directory.
 pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Binding>> {
     let mut statement = connection.prepare(
-        "SELECT directory, profile, expect, profiles.name AS meant
+        "SELECT directory, profile, expect, profiles.name AS expected_name
          FROM bindings LEFT JOIN profiles ON profiles.id = expect_profile ORDER BY directory",
     )?;
     let bindings = statement.query_map([], read_row)?;
     Ok(bindings.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The id of a profile that is not removed.
-fn living(
+/// Returns the id of a profile that is not removed.
+fn existing_profile(
     connection: &Connection,
     condition: &'static str,
     value: impl rusqlite::ToSql,
@@ -79,10 +79,10 @@ fn living(
             |row| row.get(0),
         )
         .optional()?
-        .ok_or(Error::NotFound { what: "profile" })
+        .ok_or(StoreError::NotFound { what: "profile" })
 }
 
-fn columns_of(expect: Option<&Expected>) -> (Option<&'static str>, Option<&Name>) {
+fn expect_columns(expect: Option<&Expected>) -> (Option<&'static str>, Option<&Name>) {
     match expect {
         None => (None, None),
         Some(Expected::Plan) => (Some("plan"), None),
@@ -101,7 +101,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Binding> {
         profile: profile.map(|id| ProfileId(Uuid::from_bytes(id))),
         expect: match expect.as_deref() {
             None => None,
-            Some("profile") => Some(Expected::Profile(parsed(row, "meant", |name| {
+            Some("profile") => Some(Expected::Profile(parsed(row, "expected_name", |name| {
                 name.parse().ok()
             })?)),
             Some("plan") => Some(Expected::Plan),

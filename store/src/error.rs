@@ -1,4 +1,4 @@
-//! What can go wrong with the store, named for what the caller does next.
+//! Errors of the store, one variant for each thing a caller can do about it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,158 +6,158 @@ use std::sync::Arc;
 use keyreeve_os::files::FileError;
 use keyreeve_os::lock::LockError;
 
-/// What can go wrong. [`Error::hint`] gives the command that mends it, where one does.
+/// An error of the store. [`StoreError::fix_command`] returns the command that fixes it, if there is one.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another process kept the database locked for five seconds, or the ledger's queue is full: try again later.
-    #[error("the store is busy")]
+pub enum StoreError {
+    /// Another process kept the database locked until the busy timeout, or the ledger's write queue is full: retry later.
+    #[error("the store is busy: another process has locked it, or its write queue is full")]
     Busy,
-    /// The store was closed, or its writer has died: nothing more can be recorded.
+    /// The store was closed, or its writer thread has died: nothing more can be written.
     #[error("the store is closed")]
     Closed,
-    /// Another process serves from this store.
+    /// Another gateway holds the serve lock of this store.
     #[error("the store is in use: {holder}")]
-    Held {
-        /// The note the holder left.
+    InUse {
+        /// The text in the lock file: the holder's process id and address.
         holder: String,
     },
-    /// The disk has no room for what was to be recorded.
+    /// No space is left on the disk.
     #[error("the disk is full")]
-    Full(#[source] Cause),
-    /// The system lets nobody of this user write there: make it writable, or use another user or directory.
-    #[error("{} cannot be written: it and its directory must be writable for you", path.display())]
+    DiskFull(#[source] UnderlyingError),
+    /// The database or its directory is read-only for this user: make it writable, or use another user or directory.
+    #[error("cannot write {}: you need write permission for the file and its directory", path.display())]
     NotWritable {
         /// The database.
         path: PathBuf,
     },
-    /// The database is damaged, or no database of keyreeve's: restore a backup.
+    /// The database is damaged, or is not a keyreeve database: restore a backup.
     #[error("{} is damaged: {what}", path.display())]
     Corrupt {
         /// The database.
         path: PathBuf,
-        /// What was found.
+        /// The first problem found.
         what: String,
     },
-    /// A newer keyreeve wrote the database: use that one. It was left as it is.
-    #[error("{} has schema {found}, newer than the {known} this keyreeve knows", path.display())]
+    /// A newer keyreeve wrote the database: use that version. The database is unchanged.
+    #[error("{} has schema version {found}, newer than version {known} that this keyreeve supports: update keyreeve", path.display())]
     NewerSchema {
         /// The database.
         path: PathBuf,
-        /// Its schema's number.
+        /// The schema version of the database.
         found: i64,
-        /// The newest number this build knows.
+        /// The newest schema version that this build supports.
         known: i64,
     },
-    /// An older keyreeve wrote the database, and this way of looking at it brings nothing up to date.
-    #[error("{} was written by an older keyreeve and has not been brought up to date yet", path.display())]
+    /// An older keyreeve wrote the database, and a [`QuickReader`](crate::QuickReader) does not run migrations.
+    #[error("{} was written by an older keyreeve and has not been migrated yet", path.display())]
     OlderSchema {
         /// The database.
         path: PathBuf,
     },
-    /// The SQLite linked in has a defect that can lose data.
-    #[error("SQLite {found} is older than the 3.51.3 that keyreeve needs")]
+    /// The linked SQLite has a bug that can lose data.
+    #[error("SQLite {found} is too old: keyreeve needs 3.51.3 or later")]
     SqliteTooOld {
-        /// Its version.
+        /// The version of the linked SQLite.
         found: &'static str,
     },
-    /// Database and master key would lie in the same directory, and be stolen together.
-    #[error("database and master key must not lie in the same directory, {}", path.display())]
-    SamePlace {
+    /// The database and the master key are configured to be in one directory, where both would be stolen together.
+    #[error("the database and the master key must be in different directories; both are in {}", path.display())]
+    SameDirectory {
         /// The directory.
         path: PathBuf,
     },
-    /// The master key's file is gone, and what it sealed cannot be opened: put it back.
-    #[error("the master key {} is missing; without it the sealed secrets cannot be opened", path.display())]
+    /// The master key file is missing, and the secrets it encrypts cannot be decrypted: put it back.
+    #[error("the master key {} is missing: without it the encrypted secrets cannot be read", path.display())]
     MasterKeyMissing {
-        /// Where it should be.
+        /// The expected path of the file.
         path: PathBuf,
     },
-    /// The master key's file is cut or was overwritten: put the right one back.
+    /// The master key file is truncated or was overwritten: put the right one back.
     #[error("the master key {} is damaged", path.display())]
     MasterKeyDamaged {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// The master key is a good one, but of another store: put the right one back.
-    #[error("the master key {} is not the one this store was sealed with", path.display())]
+    /// The master key is valid, but belongs to another store: put the right one back.
+    #[error("the master key {} belongs to another store", path.display())]
     MasterKeyWrong {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// A sealed record was changed by something else than keyreeve.
-    #[error("the sealed secret of profile {record} was tampered with or is damaged")]
+    /// A sealed (encrypted) record was changed by something other than keyreeve.
+    #[error("the encrypted secret of profile {record} is damaged or was tampered with")]
     Tampered {
         /// The record's id.
         record: String,
     },
-    /// There is none by that id (any more).
+    /// No record has this id, or it was removed.
     #[error("there is no such {what}")]
     NotFound {
-        /// What was looked for.
+        /// The kind of record.
         what: &'static str,
     },
-    /// Another one has the name or the id already.
+    /// Another record has this name or id already.
     #[error("the name {name} is taken")]
     NameTaken {
         /// The name.
         name: String,
     },
-    /// Something is where a backup was to be restored to.
-    #[error("{} is there already; a backup is restored into an empty place only", path.display())]
+    /// A file exists where a backup would be restored to.
+    #[error("{} exists already: a backup can only be restored where there is no store", path.display())]
     NotEmpty {
-        /// What is there.
+        /// The existing file.
         path: PathBuf,
     },
-    /// The passphrase does not open the backup, or its beginning is damaged: the two cannot be told apart.
-    #[error("the passphrase does not open the backup")]
+    /// The passphrase is wrong, or the first chunk of the backup is damaged: decryption cannot distinguish the two.
+    #[error("wrong passphrase for this backup")]
     WrongPassphrase,
-    /// The file is no backup, or it is cut or changed.
-    #[error("{} is no backup or is damaged: {what}", path.display())]
+    /// The file is not a backup, or was truncated or changed.
+    #[error("{} is not a valid backup: {what}", path.display())]
     BadBackup {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// The problem found.
         what: &'static str,
     },
-    /// A file was refused, or the system refused it.
-    #[error("the store's files cannot be used")]
-    Files(#[from] FileError),
-    /// The system has no randomness to give.
-    #[error("the system gives no randomness")]
-    NoRandomness(#[source] Cause),
-    /// The database said no for another reason.
+    /// A file failed a safety check, or the system returned an error for it.
+    #[error("cannot use the store's files")]
+    File(#[from] FileError),
+    /// The system's random number generator failed.
+    #[error("cannot get random bytes from the system")]
+    NoRandomness(#[source] UnderlyingError),
+    /// Any other error of the database.
     #[error("the database failed")]
-    Database(#[source] Cause),
+    Database(#[source] UnderlyingError),
 }
 
-/// What lay below an [`Error`], for the log.
+/// The error behind a [`StoreError`], for the log.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+pub struct UnderlyingError(Arc<dyn std::error::Error + Send + Sync>);
 
-impl Cause {
+impl UnderlyingError {
     pub(crate) fn new(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self(Arc::new(source))
     }
 }
 
-impl Error {
-    /// Gives the command that mends it, ready to paste, where one does.
-    pub fn hint(&self) -> Option<String> {
+impl StoreError {
+    /// Returns the command that fixes the error, ready to paste, if there is one.
+    pub fn fix_command(&self) -> Option<String> {
         match self {
-            Self::Files(error) => error.hint(),
+            Self::File(error) => error.fix_command(),
             Self::Corrupt { .. }
             | Self::MasterKeyMissing { .. }
             | Self::MasterKeyDamaged { .. } => Some("keyreeve store restore FILE".to_owned()),
             Self::OlderSchema { .. } => Some("keyreeve store info".to_owned()),
             Self::Busy
             | Self::Closed
-            | Self::Held { .. }
-            | Self::Full(_)
+            | Self::InUse { .. }
+            | Self::DiskFull(_)
             | Self::NotWritable { .. }
             | Self::NewerSchema { .. }
             | Self::SqliteTooOld { .. }
-            | Self::SamePlace { .. }
+            | Self::SameDirectory { .. }
             | Self::MasterKeyWrong { .. }
             | Self::Tampered { .. }
             | Self::NotFound { .. }
@@ -171,9 +171,9 @@ impl Error {
     }
 }
 
-impl Error {
-    /// Names the whole path of a database that cannot be written.
-    pub(crate) fn at(self, database: &Path) -> Self {
+impl StoreError {
+    /// Replaces the file name of a database that cannot be written with its full path.
+    pub(crate) fn with_path(self, database: &Path) -> Self {
         match self {
             Self::NotWritable { .. } => Self::NotWritable {
                 path: database.to_owned(),
@@ -182,17 +182,17 @@ impl Error {
         }
     }
 
-    /// Says what a refusal of the database means. Shared, because a batch that fails is told to each that waits.
-    pub(crate) fn of_sql(error: &Arc<rusqlite::Error>) -> Self {
+    /// Converts an SQLite error. It is shared, because a batch that fails is reported to every caller waiting for it.
+    pub(crate) fn from_sqlite(error: &Arc<rusqlite::Error>) -> Self {
         use rusqlite::ErrorCode::{
             CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
             ReadOnly,
         };
-        let cause = Cause(Arc::<rusqlite::Error>::clone(error));
+        let cause = UnderlyingError(Arc::<rusqlite::Error>::clone(error));
         match error.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
-            Some(DiskFull) => Self::Full(cause),
-            // Its log lies beside it, and could not be made.
+            Some(DiskFull) => Self::DiskFull(cause),
+            // The write-ahead log is next to the database and could not be created.
             Some(ReadOnly | CannotOpen) => Self::NotWritable {
                 path: crate::sqlite::FILE.into(),
             },
@@ -200,7 +200,7 @@ impl Error {
                 path: crate::sqlite::FILE.into(),
                 what: error.to_string(),
             },
-            _ if is_unreadable(error) => Self::Corrupt {
+            _ if is_invalid_value(error) => Self::Corrupt {
                 path: crate::sqlite::FILE.into(),
                 what: error.to_string(),
             },
@@ -209,8 +209,8 @@ impl Error {
     }
 }
 
-/// Says whether a value was found that keyreeve never wrote there.
-fn is_unreadable(error: &rusqlite::Error) -> bool {
+/// Returns `true` if a column holds a value that keyreeve never writes there.
+fn is_invalid_value(error: &rusqlite::Error) -> bool {
     matches!(
         error,
         rusqlite::Error::FromSqlConversionFailure(..)
@@ -220,17 +220,17 @@ fn is_unreadable(error: &rusqlite::Error) -> bool {
     )
 }
 
-impl From<rusqlite::Error> for Error {
+impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::of_sql(&Arc::new(error))
+        Self::from_sqlite(&Arc::new(error))
     }
 }
 
-impl From<LockError> for Error {
+impl From<LockError> for StoreError {
     fn from(error: LockError) -> Self {
         match error {
-            LockError::Held { holder } => Self::Held { holder },
-            LockError::File(error) => Self::Files(error),
+            LockError::Held { holder } => Self::InUse { holder },
+            LockError::File(error) => Self::File(error),
         }
     }
 }
@@ -242,13 +242,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_that_cannot_be_written_is_named() {
+    fn unwritable_database_is_named() {
         for code in [ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_CANTOPEN] {
             let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-            let told = Error::from(failure).at(Path::new("there/keyreeve.db"));
+            let error = StoreError::from(failure).with_path(Path::new("there/keyreeve.db"));
             assert!(
-                matches!(&told, Error::NotWritable { path } if path.ends_with("there/keyreeve.db")),
-                "{told:?}"
+                matches!(&error, StoreError::NotWritable { path } if path.ends_with("there/keyreeve.db")),
+                "{error:?}"
             );
         }
     }

@@ -1,77 +1,77 @@
-//! Reads one text out of another program's database, without changing anything about it.
+//! Reads one text value from another program's SQLite database, without changing it.
 //!
-//! Invariants: the file is opened as one that never changes, so that SQLite writes nothing and makes no file beside it;
-//! what is not in the file yet is not guessed at; only a plain table is read, so that nothing of the file's is run.
+//! Invariants: the file is opened as immutable, so that SQLite writes nothing and creates no file next to it; data that is
+//! still in a write-ahead log is never ignored; only a plain table is read, so that no SQL of the file runs.
 
 use std::path::Path;
 
-use keyreeve_os::files::{FileError, look_at_foreign};
+use keyreeve_os::files::{FileError, check_foreign};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use zeroize::Zeroizing;
 
-/// Where the text is.
+/// The position of a text value in the database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cell<'a> {
-    /// The table.
+pub struct ForeignCell<'a> {
+    /// The table's name.
     pub table: &'a str,
-    /// The column that names the row.
+    /// The column that identifies the row.
     pub key: &'a str,
-    /// The row.
+    /// The row's value in that column.
     pub row: &'a str,
-    /// The column with the text.
+    /// The column with the text value.
     pub value: &'a str,
 }
 
-/// Why nothing was read.
+/// An error while reading another program's database.
 #[derive(Debug, thiserror::Error)]
 pub enum ForeignError {
-    /// The file is not one to read.
+    /// The file failed a safety check, or could not be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Its program is running, or was killed: what it wrote last is not in the file yet.
-    #[error("its program has not finished writing to it")]
+    /// Its program is running, or was killed: its last writes are still in the write-ahead log.
+    #[error("its program is still running or crashed: close it, then try again")]
     Unfinished,
-    /// The text is longer than asked for.
-    #[error("the text in it is longer than {limit} bytes")]
+    /// The text is longer than the limit.
+    #[error("its text is longer than {limit} bytes")]
     TooLong {
-        /// The longest that was asked for, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// No database, or a damaged one.
-    #[error("it cannot be read as a database")]
+    /// The file is not a database, or is damaged.
+    #[error("it is not a readable SQLite database")]
     Unreadable,
 }
 
-/// Reads the text in a cell; none where there is no such table or row.
+/// Reads the text of a cell, or returns `None` if there is no such table or row.
 ///
 /// # Errors
-/// See [`ForeignError`]; the file is left as it is in any case.
+/// See [`ForeignError`]. The file is never changed.
 pub fn read_foreign_text(
     path: &Path,
-    cell: Cell<'_>,
+    cell: ForeignCell<'_>,
     limit: usize,
 ) -> Result<Option<Zeroizing<String>>, ForeignError> {
-    look_at_foreign(path)?;
-    if has_log(path)? {
+    check_foreign(path)?;
+    if has_wal(path)? {
         return Err(ForeignError::Unfinished);
     }
     let connection = open(path).map_err(|_| ForeignError::Unreadable)?;
     let length = i64::try_from(limit).unwrap_or(i64::MAX);
     match read(&connection, cell, length) {
-        Ok(Text::There(text)) => Ok(Some(text)),
-        Ok(Text::TooLong) => Err(ForeignError::TooLong { limit }),
-        Ok(Text::Absent) => Ok(None),
+        Ok(CellValue::Text(text)) => Ok(Some(text)),
+        Ok(CellValue::TooLong) => Err(ForeignError::TooLong { limit }),
+        Ok(CellValue::Absent) => Ok(None),
         Err(_) => Err(ForeignError::Unreadable),
     }
 }
 
-/// Whether there is a log beside the file with something in it.
-fn has_log(path: &Path) -> Result<bool, FileError> {
+/// Returns `true` if the database has a non-empty write-ahead log.
+fn has_wal(path: &Path) -> Result<bool, FileError> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     match keyreeve_os::files::read_foreign(Path::new(&log), 0) {
         Ok(_) | Err(FileError::Missing { .. }) => Ok(false),
-        Err(FileError::TooLong { .. }) => Ok(true),
+        Err(FileError::TooLarge { .. }) => Ok(true),
         Err(error) => Err(error),
     }
 }
@@ -80,7 +80,7 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(immutable(path), flags)?;
+    let connection = Connection::open_with_flags(immutable_uri(path), flags)?;
     connection.execute_batch(
         "PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
@@ -90,8 +90,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The path as a URI that says the file never changes.
-fn immutable(path: &Path) -> String {
+/// Returns the path as an SQLite URI with `immutable=1`.
+fn immutable_uri(path: &Path) -> String {
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
 
@@ -109,23 +109,27 @@ fn immutable(path: &Path) -> String {
     uri
 }
 
-/// What a cell holds.
-enum Text {
-    There(Zeroizing<String>),
+/// The content of a cell.
+enum CellValue {
+    Text(Zeroizing<String>),
     TooLong,
     Absent,
 }
 
-fn read(connection: &Connection, cell: Cell<'_>, length: i64) -> rusqlite::Result<Text> {
+fn read(
+    connection: &Connection,
+    cell: ForeignCell<'_>,
+    length: i64,
+) -> rusqlite::Result<CellValue> {
     let is_table: bool = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 AND type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%')",
         [cell.table],
         |row| row.get(0),
     )?;
     if !is_table {
-        return Ok(Text::Absent);
+        return Ok(CellValue::Absent);
     }
-    let [table, key, value] = [cell.table, cell.key, cell.value].map(quoted);
+    let [table, key, value] = [cell.table, cell.key, cell.value].map(quote_identifier);
     let found: Option<Option<String>> = connection
         .query_row(
             &format!(
@@ -136,12 +140,12 @@ fn read(connection: &Connection, cell: Cell<'_>, length: i64) -> rusqlite::Resul
         )
         .optional()?;
     Ok(match found {
-        Some(Some(text)) => Text::There(Zeroizing::new(text)),
-        Some(None) => Text::TooLong,
-        None => Text::Absent,
+        Some(Some(text)) => CellValue::Text(Zeroizing::new(text)),
+        Some(None) => CellValue::TooLong,
+        None => CellValue::Absent,
     })
 }
 
-fn quoted(name: &str) -> String {
+fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,6 +1,6 @@
 //! Virtual keys: their rows and the hashes of their secrets.
 //!
-//! Invariants: a secret itself never comes here; a revoked key keeps its row and stays revoked.
+//! Invariants: the secrets themselves never reach the store; a revoked key keeps its row and stays revoked.
 
 use std::collections::HashMap;
 
@@ -11,41 +11,43 @@ use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
 use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
-use crate::columns::{instant, maybe_instant, maybe_word, micros, parsed, uuid, word};
 use crate::policy::KeySecret;
-use crate::profiles::taken;
-use crate::words::Word as _;
-use crate::{Error, Result, Store};
+use crate::profiles::name_taken;
+use crate::sql_enum::SqlEnum as _;
+use crate::sql_types::{
+    micros, optional_sql_enum, optional_timestamp, parsed, sql_enum, timestamp, uuid,
+};
+use crate::{Result, Store, StoreError};
 
 impl Store {
     /// Adds a key.
     ///
     /// # Errors
-    /// [`Error::NameTaken`] by a key that is not revoked; [`Error::NotFound`] when one of its profiles is not there.
+    /// [`StoreError::NameTaken`] by a key that is not revoked; [`StoreError::NotFound`] if one of its profiles does not exist.
     pub fn add_key(&self, key: &VirtualKey, public: PublicId, hash: KeyHash) -> Result<()> {
         let key = key.clone();
-        self.change(move |to| {
-            insert(to, &key)?;
+        self.change(move |transaction| {
+            insert(transaction, &key)?;
             for (place, profile) in (0_i64..).zip(&key.profiles) {
-                insert_profile(to, &key, place, *profile)?;
+                insert_profile(transaction, &key, place, *profile)?;
             }
-            insert_secret(to, key.id, public, hash)
+            insert_secret(transaction, key.id, public, hash)
         })
     }
 
-    /// Gives a key a new secret; the old ones end at `old_until`, or earlier where that was said before: by a
-    /// microsecond, so that who lent one [sees](Store::extend_secret) that it was ended.
+    /// Adds a new secret to a key and expires its old ones at `old_until`. One that already expires earlier is moved one
+    /// microsecond earlier still, so that the creator of a temporary secret [notices](Store::extend_secret) the rotation.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such key, or it was revoked.
+    /// [`StoreError::NotFound`] if there is no such key, or it was revoked.
     pub fn rotate_key(
         &self,
         id: KeyId,
         new: (PublicId, KeyHash),
         old_until: Timestamp,
     ) -> Result<()> {
-        self.change(move |to| {
-            let updated = to.execute(
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE key_secrets SET valid_until = min(coalesce(valid_until - 1, :until), :until)
                  WHERE key = (SELECT id FROM keys WHERE id = :id AND revoked_at IS NULL)",
                 named_params! { ":id": id.0.into_bytes(), ":until": micros(old_until) },
@@ -53,27 +55,27 @@ impl Store {
             if updated == 0 {
                 return Err(NOT_FOUND);
             }
-            insert_secret(to, id, new.0, new.1)
+            insert_secret(transaction, id, new.0, new.1)
         })
     }
 
-    /// Gives a key one more secret, which ends at `until`, if at all; the others stay as they are. What ended before
-    /// `forget` is forgotten, so that short-lived secrets do not pile up.
+    /// Adds a secret to a key that expires at `until`, if it expires at all; the other secrets are unchanged. Secrets that
+    /// expired before `delete_before` are deleted, so that short-lived ones do not pile up.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such key, or it was revoked.
-    pub fn lend_secret(
+    /// [`StoreError::NotFound`] if there is no such key, or it was revoked.
+    pub fn add_temporary_secret(
         &self,
         id: KeyId,
         new: (PublicId, KeyHash),
-        (until, forget): (Option<Timestamp>, Timestamp),
+        (until, delete_before): (Option<Timestamp>, Timestamp),
     ) -> Result<()> {
-        self.change(move |to| {
-            to.execute(
+        self.change(move |transaction| {
+            transaction.execute(
                 "DELETE FROM key_secrets WHERE key = ?1 AND valid_until < ?2",
-                (id.0.into_bytes(), micros(forget)),
+                (id.0.into_bytes(), micros(delete_before)),
             )?;
-            let inserted = to.execute(
+            let inserted = transaction.execute(
                 "INSERT INTO key_secrets (public_id, key, hash, valid_until)
                  SELECT ?1, id, ?2, ?3 FROM keys WHERE id = ?4 AND revoked_at IS NULL",
                 (new.0.0, new.1.0, until.map(micros), id.0.into_bytes()),
@@ -86,13 +88,13 @@ impl Store {
         })
     }
 
-    /// Ends one secret of a key at `at`, or earlier where that was said before. That there is none is well.
+    /// Expires one secret of a key at `at`, unless it already expires earlier. Succeeds if there is no such secret.
     ///
     /// # Errors
-    /// When the database cannot be written.
-    pub fn end_secret(&self, public: PublicId, at: Timestamp) -> Result<()> {
-        self.change(move |to| {
-            to.execute(
+    /// If the database cannot be written.
+    pub fn expire_secret(&self, public: PublicId, at: Timestamp) -> Result<()> {
+        self.change(move |transaction| {
+            transaction.execute(
                 "UPDATE key_secrets SET valid_until = min(coalesce(valid_until, ?2), ?2) WHERE public_id = ?1",
                 (public.0, micros(at)),
             )?;
@@ -100,18 +102,18 @@ impl Store {
         })
     }
 
-    /// Moves the end of a lent secret from `from`, which the caller gave it, to `until`. A lapsed one holds again: its
-    /// machine may have slept. Whoever else ended it, or rotated its key, has the last word.
+    /// Moves the expiry of a temporary secret from `from`, as the caller last set it, to `until`. An expired secret becomes
+    /// valid again, since its machine may have slept; but not one that was expired or rotated by another caller.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it does not end at `from` any more, or its key was revoked.
+    /// [`StoreError::NotFound`] if its expiry is no longer `from`, or its key was revoked.
     pub fn extend_secret(
         &self,
         public: PublicId,
         (from, until): (Timestamp, Timestamp),
     ) -> Result<()> {
-        self.change(move |to| {
-            let updated = to.execute(
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE key_secrets SET valid_until = :until WHERE public_id = :public AND valid_until = :from
                  AND key IN (SELECT id FROM keys WHERE revoked_at IS NULL)",
                 named_params! { ":public": public.0, ":from": micros(from), ":until": micros(until) },
@@ -120,25 +122,25 @@ impl Store {
         })
     }
 
-    /// Takes a lent secret away, for good. That there is none is well.
+    /// Deletes a temporary secret. Succeeds if there is no such secret.
     ///
     /// # Errors
-    /// When the database cannot be written.
-    pub fn withdraw_secret(&self, public: PublicId) -> Result<()> {
-        self.change(move |to| {
-            to.execute("DELETE FROM key_secrets WHERE public_id = ?1", [public.0])?;
+    /// If the database cannot be written.
+    pub fn delete_secret(&self, public: PublicId) -> Result<()> {
+        self.change(move |transaction| {
+            transaction.execute("DELETE FROM key_secrets WHERE public_id = ?1", [public.0])?;
             Ok(())
         })
     }
 
-    /// Says whom a key may be billed to beside its first profile's payer, in place of whom it might before.
+    /// Sets the billing classes that a key may use in addition to its own, replacing the previous ones.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such key, or it was revoked.
-    pub fn set_may_spend(&self, id: KeyId, classes: &[BillingClass]) -> Result<()> {
-        let classes = written(classes);
-        self.change(move |to| {
-            let updated = to.execute(
+    /// [`StoreError::NotFound`] if there is no such key, or it was revoked.
+    pub fn set_allow_billing(&self, id: KeyId, classes: &[BillingClass]) -> Result<()> {
+        let classes = billing_json(classes);
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE keys SET may_spend = ?2 WHERE id = ?1 AND revoked_at IS NULL",
                 (id.0.into_bytes(), classes),
             )?;
@@ -146,13 +148,13 @@ impl Store {
         })
     }
 
-    /// Revokes a key: when this returns, no later lease is given for it. Revoking it again changes nothing.
+    /// Revokes a key: once this returns, no lease is made for it any more. Revoking it again changes nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`StoreError::NotFound`].
     pub fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<()> {
-        self.change(move |to| {
-            let updated = to.execute(
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
                 (id.0.into_bytes(), micros(at)),
             )?;
@@ -161,9 +163,9 @@ impl Store {
     }
 }
 
-const NOT_FOUND: Error = Error::NotFound { what: "key" };
+const NOT_FOUND: StoreError = StoreError::NotFound { what: "key" };
 
-/// Reads all keys, in order of their names; of several with one name the living one first, then the newest.
+/// Reads all keys, sorted by name; of several with one name the active one first, then the newest.
 pub(crate) fn read_all(connection: &Connection) -> Result<Vec<VirtualKey>> {
     let mut profiles = read_profiles(connection)?;
     let mut statement = connection.prepare(
@@ -176,12 +178,12 @@ pub(crate) fn read_all(connection: &Connection) -> Result<Vec<VirtualKey>> {
     Ok(keys.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Reads the secrets of the keys, by their public parts.
+/// Reads the secrets of the keys, by public id.
 pub(crate) fn read_secrets(
     connection: &Connection,
     keys: &[VirtualKey],
 ) -> Result<HashMap<PublicId, KeySecret>> {
-    let places: HashMap<KeyId, usize> = keys
+    let indexes: HashMap<KeyId, usize> = keys
         .iter()
         .enumerate()
         .map(|(place, key)| (key.id, place))
@@ -190,9 +192,9 @@ pub(crate) fn read_secrets(
     let mut rows = statement.query([])?;
     let mut secrets = HashMap::new();
     while let Some(row) = rows.next()? {
-        if let Some(&key) = places.get(&KeyId(uuid(row, "key")?)) {
+        if let Some(&key) = indexes.get(&KeyId(uuid(row, "key")?)) {
             let hash = KeyHash(row.get("hash")?);
-            let valid_until = maybe_instant(row, "valid_until")?;
+            let valid_until = optional_timestamp(row, "valid_until")?;
             secrets.insert(
                 PublicId(row.get("public_id")?),
                 KeySecret {
@@ -206,8 +208,8 @@ pub(crate) fn read_secrets(
     Ok(secrets)
 }
 
-fn insert(to: &Connection, key: &VirtualKey) -> Result<()> {
-    to.execute(
+fn insert(connection: &Connection, key: &VirtualKey) -> Result<()> {
+    connection.execute(
         "INSERT INTO keys (id, name, billing, strategy, may_spend, models, cache_ttl, expires_at, revoked_at, created_at, simulated)
          VALUES (:id, :name, :billing, :strategy, :may_spend, :models, :cache_ttl, :expires_at, :revoked_at, :created_at, :simulated)",
         named_params! {
@@ -215,45 +217,58 @@ fn insert(to: &Connection, key: &VirtualKey) -> Result<()> {
             ":name": key.name.as_str(),
             ":billing": key.billing.map(BillingClass::word),
             ":strategy": key.strategy.word(),
-            ":may_spend": written(&key.may_spend),
+            ":may_spend": billing_json(&key.allow_billing),
             ":models": serde_json::Value::from(key.models.as_slice()).to_string(),
-            ":cache_ttl": key.cache_ttl.map(Ttl::word),
+            ":cache_ttl": key.cache_ttl.map(Ttl::as_str),
             ":expires_at": key.expires_at.map(micros),
             ":revoked_at": key.revoked_at.map(micros),
             ":created_at": micros(key.created_at),
             ":simulated": key.simulated,
         },
     )
-    .map_err(|error| taken(error, &key.name))?;
+    .map_err(|error| name_taken(error, &key.name))?;
     Ok(())
 }
 
-fn written(classes: &[BillingClass]) -> String {
+fn billing_json(classes: &[BillingClass]) -> String {
     let words: Vec<&str> = classes.iter().map(|class| class.word()).collect();
     serde_json::Value::from(words).to_string()
 }
 
-/// Reads what [`written`] wrote.
-fn classes(text: &str) -> Option<Vec<BillingClass>> {
+/// Parses the output of [`billing_json`].
+fn parse_billing_json(text: &str) -> Option<Vec<BillingClass>> {
     let words: Vec<String> = serde_json::from_str(text).ok()?;
-    words.iter().map(|word| BillingClass::of(word)).collect()
+    words
+        .iter()
+        .map(|word| BillingClass::from_word(word))
+        .collect()
 }
 
-fn insert_profile(to: &Connection, key: &VirtualKey, place: i64, profile: ProfileId) -> Result<()> {
-    let inserted = to.execute(
+fn insert_profile(
+    connection: &Connection,
+    key: &VirtualKey,
+    place: i64,
+    profile: ProfileId,
+) -> Result<()> {
+    let inserted = connection.execute(
         "INSERT INTO key_profiles (key, place, profile)
          SELECT ?1, ?2, id FROM profiles WHERE id = ?3 AND removed = 0",
         (key.id.0.into_bytes(), place, profile.0.into_bytes()),
     )?;
     if inserted == 0 {
-        Err(Error::NotFound { what: "profile" })
+        Err(StoreError::NotFound { what: "profile" })
     } else {
         Ok(())
     }
 }
 
-fn insert_secret(to: &Connection, key: KeyId, public: PublicId, hash: KeyHash) -> Result<()> {
-    to.execute(
+fn insert_secret(
+    connection: &Connection,
+    key: KeyId,
+    public: PublicId,
+    hash: KeyHash,
+) -> Result<()> {
+    connection.execute(
         "INSERT INTO key_secrets (public_id, key, hash) VALUES (?1, ?2, ?3)",
         (public.0, key.0.into_bytes(), hash.0),
     )?;
@@ -280,14 +295,14 @@ fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Res
         id,
         name: parsed(row, "name", |text| text.parse().ok())?,
         profiles,
-        billing: maybe_word(row, "billing")?,
-        strategy: word(row, "strategy")?,
-        may_spend: parsed(row, "may_spend", classes)?,
+        billing: optional_sql_enum(row, "billing")?,
+        strategy: sql_enum(row, "strategy")?,
+        allow_billing: parsed(row, "may_spend", parse_billing_json)?,
         models: parsed(row, "models", |text| serde_json::from_str(text).ok())?,
-        cache_ttl: maybe_word(row, "cache_ttl")?,
-        expires_at: maybe_instant(row, "expires_at")?,
-        revoked_at: maybe_instant(row, "revoked_at")?,
-        created_at: instant(row, "created_at")?,
+        cache_ttl: optional_sql_enum(row, "cache_ttl")?,
+        expires_at: optional_timestamp(row, "expires_at")?,
+        revoked_at: optional_timestamp(row, "revoked_at")?,
+        created_at: timestamp(row, "created_at")?,
         simulated: row.get("simulated")?,
     })
 }

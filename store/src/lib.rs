@@ -1,42 +1,45 @@
-//! Remembers: profiles (sealed), virtual keys (hashed), standings and the ledger, in one SQLite file.
+//! Persists profiles (their secrets encrypted at rest, "sealed"), virtual keys (as hashes), health and the ledger in one
+//! SQLite file.
 //!
-//! The wall that makes this a crate: SQL. No SQL type leaves it, it decides nothing, and it makes neither ids nor
-//! timestamps: callers hand both in. `docs/store-format.md` says what lies in the files.
+//! This is a crate of its own because of SQL: no SQL type leaves it. It decides nothing, and it creates neither ids nor
+//! timestamps: callers pass both in. `docs/store-format.md` describes the files.
 #![forbid(unsafe_code)]
 
 mod backup;
 mod bindings;
-mod chunks;
-mod columns;
+mod entries;
 mod error;
 mod foreign;
-mod glance;
+mod health;
 mod keys;
 mod ledger;
+mod ledger_lock;
 mod limits;
 mod master_key;
 mod open;
 mod policy;
 mod profiles;
-mod recording;
-mod rows;
+mod quick_reader;
 mod schema;
 mod seal;
+mod sealed_stream;
+mod sql_enum;
+mod sql_types;
 mod sqlite;
-mod standings;
 mod usage;
-mod words;
 mod writer;
 
 pub use backup::restore;
-pub use error::{Cause, Error};
-pub use foreign::{Cell, ForeignError, read_foreign_text};
-pub use glance::Glance;
+pub use entries::{
+    AttemptId, Ending, EntryOutcome, Intent, LedgerEntry, Operation, Outcome, RequestId,
+};
+pub use error::{StoreError, UnderlyingError};
+pub use foreign::{ForeignCell, ForeignError, read_foreign_text};
+pub use health::{HealthChange, HealthStates};
 pub use keyreeve_os::memory::Swap;
-pub use open::{Durability, MasterKeyHome, Places, Store};
-pub use policy::{FoundKey, Known, Policy};
-pub use rows::{AttemptId, AttemptRow, Ended, Ending, Intent, Operation, Outcome, RequestId};
-pub use standings::{Changed, Standings};
+pub use open::{Durability, MasterKeyHome, Store, StorePaths};
+pub use policy::{FoundKey, LeaseSnapshot, Policy};
+pub use quick_reader::QuickReader;
 pub use usage::{Certainty, Grouping, UsageQuery, UsageRow};
 
-type Result<T> = std::result::Result<T, Error>;
+type Result<T> = std::result::Result<T, StoreError>;

@@ -1,36 +1,37 @@
-//! The key that opens every sealed secret, and the file it lies in.
+//! The master key, which encrypts every sealed secret at rest, and its file.
 //!
-//! Invariants: it is made once, when the store is; a missing, cut or wrong one is an error, never replaced by a new
-//! one. It is held in memory that is overwritten when dropped and, where the system allows, never swapped out.
+//! Invariants: it is created once, together with the store; a missing, truncated or wrong one is an error and never
+//! replaced by a new one. In memory it is zeroized when dropped and, if the system allows, never swapped out.
 
 use keyreeve_os::files::{FileError, SafeDir};
 use keyreeve_os::memory::{Pinned, Swap};
-use keyreeve_os::world;
+use keyreeve_os::system;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::error::Cause;
-use crate::{Error, Result};
+use crate::error::UnderlyingError;
+use crate::{Result, StoreError};
 
-/// The file's name in the directory of keys.
+/// The file name of the master key in the key directory.
 pub(crate) const FILE: &str = "master.key";
 
-/// What the file begins with, so that people see what it is and a cut is noticed.
-const HEAD: &[u8; 22] = b"keyreeve master key 1\n";
-const LENGTH: usize = 32;
+/// The first bytes of the file: they tell people what it is, and detect truncation.
+const HEADER: &[u8; 22] = b"keyreeve master key 1\n";
+const KEY_BYTES: usize = 32;
 
 /// The 256-bit master key.
-pub(crate) struct MasterKey(Pinned<LENGTH>);
+pub(crate) struct MasterKey(Pinned<KEY_BYTES>);
 
 impl MasterKey {
-    /// Reads the key, or makes one where there is none. Only for a store that is just being made.
-    pub(crate) fn read_or_make(dir: &SafeDir) -> Result<Self> {
+    /// Reads the key, or creates one if there is none. Only for a store that is being created.
+    pub(crate) fn read_or_create(dir: &SafeDir) -> Result<Self> {
         if dir.contains(FILE)? {
             return Self::read(dir);
         }
-        let key = Pinned::filled(|bytes| {
-            *bytes = world::random().map_err(|error| Error::NoRandomness(Cause::new(error)))?;
-            Ok::<_, Error>(())
+        let key = Pinned::fill_with(|bytes| {
+            *bytes = system::random()
+                .map_err(|error| StoreError::NoRandomness(UnderlyingError::new(error)))?;
+            Ok::<_, StoreError>(())
         })?;
         let key = Self(key);
         key.write(dir)?;
@@ -40,50 +41,50 @@ impl MasterKey {
     /// Reads the key of a store that exists.
     pub(crate) fn read(dir: &SafeDir) -> Result<Self> {
         let path = dir.path().join(FILE);
-        let bytes = match dir.read(FILE, HEAD.len() + LENGTH) {
+        let bytes = match dir.read(FILE, HEADER.len() + KEY_BYTES) {
             Ok(bytes) => bytes,
-            Err(FileError::Missing { .. }) => return Err(Error::MasterKeyMissing { path }),
-            Err(FileError::TooLong { .. }) => return Err(Error::MasterKeyDamaged { path }),
+            Err(FileError::Missing { .. }) => return Err(StoreError::MasterKeyMissing { path }),
+            Err(FileError::TooLarge { .. }) => return Err(StoreError::MasterKeyDamaged { path }),
             Err(error) => return Err(error.into()),
         };
-        let key = bytes.strip_prefix(HEAD).and_then(Self::of);
-        key.ok_or(Error::MasterKeyDamaged { path })
+        let key = bytes.strip_prefix(HEADER).and_then(Self::from_bytes);
+        key.ok_or(StoreError::MasterKeyDamaged { path })
     }
 
-    /// Takes the 32 bytes of a key.
-    pub(crate) fn of(key: &[u8]) -> Option<Self> {
-        let filled = |bytes: &mut [u8; LENGTH]| {
+    /// Returns the key with these bytes, or `None` if there are not 32 of them.
+    pub(crate) fn from_bytes(key: &[u8]) -> Option<Self> {
+        let filled = |bytes: &mut [u8; KEY_BYTES]| {
             *bytes = key.try_into()?;
             Ok::<_, std::array::TryFromSliceError>(())
         };
-        Pinned::filled(filled).ok().map(Self)
+        Pinned::fill_with(filled).ok().map(Self)
     }
 
-    /// Puts the key into its file, which must not exist yet or hold this very key.
+    /// Writes the key to its file, which must not exist yet or contain the same key.
     pub(crate) fn write(&self, dir: &SafeDir) -> Result<()> {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(HEAD.len() + LENGTH));
-        bytes.extend_from_slice(HEAD);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER.len() + KEY_BYTES));
+        bytes.extend_from_slice(HEADER);
         bytes.extend_from_slice(self.expose());
         match dir.create_new(FILE, &bytes) {
             Err(FileError::Exists { path }) => {
-                let there = Self::read(dir)?;
-                let same: bool = self.expose().ct_eq(there.expose()).into();
+                let existing = Self::read(dir)?;
+                let same: bool = self.expose().ct_eq(existing.expose()).into();
                 if same {
                     Ok(())
                 } else {
-                    Err(Error::NotEmpty { path })
+                    Err(StoreError::NotEmpty { path })
                 }
             }
-            answer => Ok(answer?),
+            result => Ok(result?),
         }
     }
 
-    /// The bytes, for the cipher and the sealed backup.
-    pub(crate) fn expose(&self) -> &[u8; LENGTH] {
+    /// Returns the bytes, for the cipher and the encrypted backup.
+    pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {
         self.0.expose()
     }
 
-    /// Whether they can reach the swap space.
+    /// Returns whether the bytes can reach the swap space.
     pub(crate) fn swap(&self) -> Swap {
         self.0.swap()
     }

@@ -1,7 +1,7 @@
-//! Opens the store, making it where there is none yet, and holds its connections and threads.
+//! The open store: its connections, its writer thread and its master key. Creates the store if there is none yet.
 //!
-//! Invariants: a database is made under another name and gets its own only when it is whole, so an empty or cut one
-//! is never ours; nothing is ever made over what lies there.
+//! Invariants: a database is created under a temporary name and renamed when it is complete, so an empty or truncated one
+//! is never valid; creating never overwrites a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,92 +9,93 @@ use std::time::Duration;
 
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Secret;
-use keyreeve_os::files::{FileError, Make, SafeDir};
+use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use keyreeve_os::lock::{Lock, LockError};
 use keyreeve_os::memory::Swap;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
-use crate::columns::word;
+use crate::ledger_lock::LedgerLock;
 use crate::master_key::MasterKey;
-use crate::policy::Reader;
-use crate::recording::Recording;
-use crate::seal::{self, Binding, Kind};
+use crate::policy::PolicyReader;
+use crate::seal::{self, RecordKind, SealContext};
+use crate::sql_enum::SqlEnum as _;
+use crate::sql_types::sql_enum;
 use crate::sqlite::{self, Access, Checkpointer};
-use crate::words::Word as _;
 use crate::writer::Writer;
-use crate::{Error, Result, schema};
+use crate::{Result, StoreError, schema};
 
-/// The oldest SQLite whose log survives everything: the one that mended the WAL-reset race.
-const SQLITE_FLOOR: i32 = 3_051_003;
+/// The oldest SQLite version allowed: the one that fixed a race in resetting the write-ahead log.
+const MIN_SQLITE_VERSION: i32 = 3_051_003;
 
-/// Held while the database is made, migrated or restored.
+/// File name of the lock held while the database is created, migrated, backed up or restored.
 const SETUP_LOCK: &str = "setup.lock";
 
-/// Held by the process that serves from the store.
+/// File name of the lock held by the gateway that serves from the store.
 const SERVE_LOCK: &str = "serve.lock";
 
-/// The database while it is being made.
+/// Temporary file name of a database that is being created or restored.
 pub(crate) const UNFINISHED: &str = "keyreeve.db.new";
 
-/// Where the store's two halves lie: never in the same directory.
+/// The two directories of a store, which must be different.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct StorePaths {
     /// Directory of the database, `…/data`.
     pub data: PathBuf,
     /// Directory of the master key file, `…/config`.
     pub keys: PathBuf,
 }
 
-/// When ledger rows are safe.
+/// The durability of ledger entries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Durability {
-    /// They survive a killed process always, a power cut but for the last second.
+    /// Entries survive a killed process always; a power failure may lose the last second.
     #[default]
     Process,
-    /// Each batch is synced: they survive a power cut too.
+    /// Each batch is synced to the disk: entries survive a power failure, too.
     Strict,
 }
 
-/// Where the master key lives; chosen once, when the store is made, and recorded in it.
+/// The location of the master key: chosen once, when the store is created, and recorded in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MasterKeyHome {
-    /// A file beside the configuration: whoever runs as the same user can read it.
+    /// A file in the configuration directory: every process of the same user can read it.
     KeyFile,
 }
 
-/// The open store. Cheap to share; one writer thread stands behind it.
+/// An open store. Cheap to share; all writes go through its one writer thread.
 ///
-/// Dropping it commits what is queued.
+/// Dropping it commits everything queued.
 pub struct Store {
-    reader: Mutex<Reader>,
+    reader: Mutex<PolicyReader>,
     pub(crate) writer: Writer,
     master_key: Arc<MasterKey>,
     master_key_home: MasterKeyHome,
     dir: SafeDir,
-    recording: Recording,
+    ledger_lock: LedgerLock,
 }
 
 impl Store {
-    /// Says whether there is a store, without making one. One that cannot be looked for may be there: then opening it
-    /// says what is wrong, since bindings and rules must not be lost in silence.
-    pub fn is_made(places: &Places) -> bool {
-        places.data.join(sqlite::FILE).try_exists().unwrap_or(true)
+    /// Returns `true` if there is a store, without creating one. Also `true` if this cannot be checked: then opening it
+    /// reports the problem, so that bindings and rules are never silently ignored.
+    pub fn exists(paths: &StorePaths) -> bool {
+        paths.data.join(sqlite::FILE).try_exists().unwrap_or(true)
     }
 
-    /// Opens the store, making it (and its master key) where there is none yet.
+    /// Opens the store. Creates it, with its master key, if there is none yet; migrates an older one.
     ///
     /// # Errors
-    /// A weak file or directory, a damaged or newer database, or a master key that is missing, cut or another's.
-    pub fn open(places: &Places, durability: Durability) -> Result<Self> {
-        let (dir, keys) = open_places(places)?;
+    /// A file or directory with unsafe permissions; a damaged or newer database; or a master key that is missing, truncated
+    /// or another store's.
+    pub fn open(paths: &StorePaths, durability: Durability) -> Result<Self> {
+        let (dir, keys) = open_dirs(paths)?;
         let path = dir.path().join(sqlite::FILE);
         if !dir.contains(sqlite::FILE)? {
             let _setup = setup_lock(&dir)?;
-            make(&dir, &keys)?;
+            create(&dir, &keys)?;
         }
         sqlite::check_files(&dir, sqlite::FILE)?;
         let mut connection = sqlite::connect(&path, Access::Write)?;
-        if schema::is_behind(&connection, &path)? {
+        if schema::needs_migration(&connection, &path)? {
             let _setup = setup_lock(&dir)?;
             schema::migrate(&mut connection, &path)?;
         }
@@ -102,56 +103,56 @@ impl Store {
         check_master_key(&connection, &master_key, &keys)?;
         let master_key_home =
             connection.query_row("SELECT master_key_home FROM meta", [], |row| {
-                word(row, "master_key_home")
+                sql_enum(row, "master_key_home")
             })?;
         let checkpointer = Checkpointer::start(&path, &mut connection)?;
         let writer = Writer::start(connection, checkpointer, durability).map_err(|source| {
-            Error::Files(FileError::System {
-                doing: "start a thread for",
+            StoreError::File(FileError::System {
+                action: "start a thread for",
                 path: path.clone(),
                 source,
             })
         })?;
         Ok(Self {
-            reader: Mutex::new(Reader::new(sqlite::connect(&path, Access::Read)?)),
+            reader: Mutex::new(PolicyReader::new(sqlite::connect(&path, Access::Read)?)),
             writer,
             master_key: Arc::new(master_key),
             master_key_home,
             dir,
-            recording: Recording::default(),
+            ledger_lock: LedgerLock::default(),
         })
     }
 
-    /// Claims the store for a process that serves from it, for as long as the lock is held.
+    /// Acquires the serve lock: one gateway at a time serves from a store.
     ///
-    /// `note` tells others who holds it: a process id and an address.
+    /// `note` describes the holder to other processes: a process id and an address.
     ///
     /// # Errors
-    /// [`Error::Held`] with the holder's note.
-    pub fn claim(&self, note: &str) -> Result<Lock> {
+    /// [`StoreError::InUse`] with the holder's note.
+    pub fn acquire_serve_lock(&self, note: &str) -> Result<Lock> {
         Ok(Lock::acquire(&self.dir, SERVE_LOCK, note)?)
     }
 
-    /// Reads the whole database for damage: milliseconds for a megabyte.
+    /// Checks the whole database for damage. Takes milliseconds per megabyte.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] with the first damage found.
+    /// [`StoreError::Corrupt`] with the first damage found.
     pub fn verify(&self) -> Result<()> {
         let connection = self.connect(Access::Read)?;
         let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if found == "ok" {
             return Ok(());
         }
-        Err(Error::Corrupt {
+        Err(StoreError::Corrupt {
             path: self.dir.path().join(sqlite::FILE),
             what: found,
         })
     }
 
-    /// Opens a profile's sealed secret.
+    /// Decrypts a profile's sealed secret.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when nothing is sealed for it; [`Error::Tampered`] when what is sealed was not sealed for
+    /// [`StoreError::NotFound`] if there is no sealed secret for it; [`StoreError::Tampered`] if the secret was not sealed for
     /// this profile and this base URL.
     pub fn unseal(&self, profile: &Profile) -> Result<Secret> {
         let (generation, sealed): (i64, Vec<u8>) = self
@@ -162,36 +163,37 @@ impl Store {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?
-            .ok_or(Error::NotFound {
-                what: "sealed secret",
+            .ok_or(StoreError::NotFound {
+                what: "encrypted secret",
             })?;
         let base_url = profile.base_url.to_string();
-        let binding = Binding {
+        let context = SealContext {
             id: profile.id.0.into_bytes(),
-            kind: Kind::Profile,
+            kind: RecordKind::Profile,
             generation: generation.unsigned_abs(),
             base_url: &base_url,
         };
-        let tampered = || Error::Tampered {
+        let tampered = || StoreError::Tampered {
             record: profile.id.to_string(),
         };
-        let mut opened = seal::open(&self.master_key, binding, &sealed).map_err(|_| tampered())?;
-        let text = String::from_utf8(std::mem::take(&mut *opened)).map_err(|_| tampered())?;
+        let mut plaintext =
+            seal::open(&self.master_key, context, &sealed).map_err(|_| tampered())?;
+        let text = String::from_utf8(std::mem::take(&mut *plaintext)).map_err(|_| tampered())?;
         Ok(Secret::new(text))
     }
 
-    /// Where the master key lives.
+    /// Returns the location of the master key.
     pub fn master_key_home(&self) -> MasterKeyHome {
         self.master_key_home
     }
 
-    /// Whether the master key in memory can reach the swap space.
+    /// Returns whether the master key in memory can reach the swap space.
     pub fn master_key_swap(&self) -> Swap {
         self.master_key.swap()
     }
 
-    pub(crate) fn reader(&self) -> MutexGuard<'_, Reader> {
-        // What a panicking reader leaves behind is a connection without a transaction: still good.
+    pub(crate) fn reader(&self) -> MutexGuard<'_, PolicyReader> {
+        // A reader that panics leaves a connection without an open transaction: still usable.
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -199,8 +201,8 @@ impl Store {
         sqlite::connect(&self.dir.path().join(sqlite::FILE), access)
     }
 
-    pub(crate) fn recording(&self) -> &Recording {
-        &self.recording
+    pub(crate) fn ledger_lock(&self) -> &LedgerLock {
+        &self.ledger_lock
     }
 
     pub(crate) fn dir(&self) -> &SafeDir {
@@ -211,41 +213,42 @@ impl Store {
         Arc::clone(&self.master_key)
     }
 
-    /// Runs a policy write in a transaction of its own, synced, that every reader will notice.
+    /// Runs a policy write in a separate, synced transaction, with rollback on an error. Increments the generation, so that
+    /// every reader notices the change.
     pub(crate) fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.writer.apart(move |connection| {
+        self.writer.execute(move |connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let answer = work(&transaction)?;
+            let value = work(&transaction)?;
             transaction.execute("UPDATE meta SET generation = generation + 1", [])?;
             transaction.commit()?;
-            Ok(answer)
+            Ok(value)
         })
     }
 }
 
-/// Opens both directories, making them where they are missing.
-pub(crate) fn open_places(places: &Places) -> Result<(SafeDir, SafeDir)> {
+/// Opens both directories, creating those that are missing.
+pub(crate) fn open_dirs(paths: &StorePaths) -> Result<(SafeDir, SafeDir)> {
     let found = rusqlite::version_number();
-    if found < SQLITE_FLOOR {
-        return Err(Error::SqliteTooOld {
+    if found < MIN_SQLITE_VERSION {
+        return Err(StoreError::SqliteTooOld {
             found: rusqlite::version(),
         });
     }
-    let data = SafeDir::open(&places.data, Make::IfAbsent)?;
-    let keys = SafeDir::open(&places.keys, Make::IfAbsent)?;
+    let data = SafeDir::open(&paths.data, CreateDir::IfMissing)?;
+    let keys = SafeDir::open(&paths.keys, CreateDir::IfMissing)?;
     if data.path() == keys.path() {
-        return Err(Error::SamePlace {
+        return Err(StoreError::SameDirectory {
             path: data.path().to_owned(),
         });
     }
     Ok((data, keys))
 }
 
-/// Waits up to five seconds for whoever is making, migrating or restoring the store.
+/// Acquires the setup lock. Waits up to five seconds for a process that is creating, migrating or restoring the store.
 pub(crate) fn setup_lock(dir: &SafeDir) -> Result<Lock> {
     for _ in 0..500 {
         match Lock::acquire(
@@ -254,63 +257,63 @@ pub(crate) fn setup_lock(dir: &SafeDir) -> Result<Lock> {
             &format!("process {}", keyreeve_os::process::pid()),
         ) {
             Err(LockError::Held { .. }) => std::thread::sleep(Duration::from_millis(10)),
-            answer => return Ok(answer?),
+            result => return Ok(result?),
         }
     }
-    Err(Error::Busy)
+    Err(StoreError::Busy)
 }
 
-/// Refuses a log without its database: a new database beside it would be spoilt by it.
-pub(crate) fn refuse_orphans(dir: &SafeDir) -> Result<()> {
-    let [log, _] = sqlite::log_files(sqlite::FILE);
+/// Rejects a write-ahead log without its database: SQLite would apply it to a new database.
+pub(crate) fn reject_orphaned_wal(dir: &SafeDir) -> Result<()> {
+    let [log, _] = sqlite::wal_files(sqlite::FILE);
     if dir.contains(&log)? {
         let path = dir.path().join(log);
-        return Err(Error::Corrupt {
+        return Err(StoreError::Corrupt {
             path,
-            what: "the database it belongs to is gone".to_owned(),
+            what: "the database of this write-ahead log is missing".to_owned(),
         });
     }
     Ok(())
 }
 
-/// Makes an empty database, unless somebody else just did.
-fn make(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
+/// Creates an empty database, unless another process just did.
+fn create(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
     if dir.contains(sqlite::FILE)? {
         return Ok(());
     }
-    refuse_orphans(dir)?;
-    let master_key = MasterKey::read_or_make(keys)?;
-    let path = start_unfinished(dir)?;
+    reject_orphaned_wal(dir)?;
+    let master_key = MasterKey::read_or_create(keys)?;
+    let path = remove_unfinished(dir)?;
     dir.create_new(UNFINISHED, b"")?;
     let mut connection = sqlite::connect(&path, Access::Write)?;
     schema::migrate(&mut connection, &path)?;
-    let check = seal::seal(&master_key, CHECK, b"")?;
+    let check = seal::seal(&master_key, CHECK_CONTEXT, b"")?;
     connection.execute(
         "INSERT INTO meta (one, master_key_home, master_key_check, generation) VALUES (1, ?1, ?2, 0)",
         (MasterKeyHome::KeyFile.word(), check),
     )?;
     connection.close().map_err(|(_, error)| error)?;
-    Ok(dir.settle(UNFINISHED, sqlite::FILE)?)
+    Ok(dir.rename_new(UNFINISHED, sqlite::FILE)?)
 }
 
-/// Clears away what a crash left of an unfinished database, and says where to make the next.
-pub(crate) fn start_unfinished(dir: &SafeDir) -> Result<PathBuf> {
-    let [log, index] = sqlite::log_files(UNFINISHED);
+/// Deletes the files of an unfinished database after a crash, and returns the path to create the next one at.
+pub(crate) fn remove_unfinished(dir: &SafeDir) -> Result<PathBuf> {
+    let [log, index] = sqlite::wal_files(UNFINISHED);
     for name in [UNFINISHED, &log, &index, &format!("{UNFINISHED}-journal")] {
         dir.remove(name)?;
     }
     Ok(dir.path().join(UNFINISHED))
 }
 
-/// What the check value is bound to: the store as a whole.
-const CHECK: Binding<'static> = Binding {
+/// The context of the check value, which belongs to the store as a whole.
+const CHECK_CONTEXT: SealContext<'static> = SealContext {
     id: [0; 16],
-    kind: Kind::Check,
+    kind: RecordKind::Check,
     generation: 0,
     base_url: "",
 };
 
-/// Tells a wrong master key, once, from a tampered record, later.
+/// Checks the master key with the check value, so that a wrong key is reported as such and not as a tampered record.
 pub(crate) fn check_master_key(
     connection: &Connection,
     master_key: &MasterKey,
@@ -318,14 +321,14 @@ pub(crate) fn check_master_key(
 ) -> Result<()> {
     let check: Vec<u8> =
         connection.query_row("SELECT master_key_check FROM meta", [], |row| row.get(0))?;
-    match seal::open(master_key, CHECK, &check) {
+    match seal::open(master_key, CHECK_CONTEXT, &check) {
         Ok(_) => Ok(()),
-        Err(seal::Refused) => Err(wrong_master_key(keys.path())),
+        Err(seal::UnsealError) => Err(wrong_master_key(keys.path())),
     }
 }
 
-fn wrong_master_key(keys: &Path) -> Error {
-    Error::MasterKeyWrong {
+fn wrong_master_key(keys: &Path) -> StoreError {
+    StoreError::MasterKeyWrong {
         path: keys.join(crate::master_key::FILE),
     }
 }

@@ -1,7 +1,7 @@
-//! What leasing and resolution may look at: profiles, keys, bindings and standings, read in one transaction and kept until
-//! somebody changes them.
+//! Policy for leasing and resolution: profiles, keys, bindings and health, read in one transaction and cached until they
+//! change.
 //!
-//! Invariant: a change committed by any process before [`Store::policy`] is called is in what it returns.
+//! Invariant: [`Store::policy`] contains every change that any process committed before the call.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,43 +13,43 @@ use keyreeve_core::virtual_key::{KeyHash, PublicId, VirtualKey};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::{Result, Standings, Store, bindings, keys, profiles};
+use crate::{HealthStates, Result, Store, bindings, keys, profiles};
 
-/// Everything leasing may look at, read in one transaction.
+/// Profiles, keys and bindings, read in one transaction.
 #[derive(Debug)]
 pub struct Policy {
     profiles: Vec<Profile>,
-    profile_places: HashMap<ProfileId, usize>,
+    profile_index: HashMap<ProfileId, usize>,
     keys: Vec<VirtualKey>,
     secrets: HashMap<PublicId, KeySecret>,
     default_profile: Option<ProfileId>,
     bindings: Vec<Binding>,
 }
 
-/// One secret of a key: a rotated key has several for a while.
+/// A secret of a key; a rotated key has several for a while.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySecret {
-    /// Where the key stands among all.
+    /// Index of the key in [`Policy::keys`].
     pub key: usize,
     /// SHA-256 of the secret.
     pub hash: KeyHash,
-    /// When the secret ends.
+    /// Expiry of the secret.
     pub valid_until: Option<Timestamp>,
 }
 
-/// A key as [`Policy::key`] finds it.
+/// The result of [`Policy::key`]: a key and the secret that matched.
 #[derive(Clone, Copy, Debug)]
 pub struct FoundKey<'a> {
     /// The key.
     pub key: &'a VirtualKey,
-    /// The hash to compare the presented one with, in constant time.
+    /// The hash of the secret, to be compared with the presented one in constant time.
     pub hash: KeyHash,
-    /// After this the presented secret is refused: it was rotated away. None: no end.
+    /// Expiry of this secret, after a rotation; `None` if it does not expire.
     pub valid_until: Option<Timestamp>,
 }
 
 impl Policy {
-    /// Looks a key up by its public part; a revoked or expired one is found too.
+    /// Finds a key by its public id, even a revoked or expired one.
     pub fn key(&self, id: PublicId) -> Option<FoundKey<'_>> {
         let secret = self.secrets.get(&id)?;
         let key = self.keys.get(secret.key)?;
@@ -60,29 +60,29 @@ impl Policy {
         })
     }
 
-    /// Looks a profile up.
+    /// Finds a profile.
     pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
-        self.profile_places
+        self.profile_index
             .get(&id)
-            .and_then(|&place| self.profiles.get(place))
+            .and_then(|&index| self.profiles.get(index))
     }
 
-    /// All keys, in order of their names; of several with one name the living one comes first, then the newest.
+    /// Returns all keys, sorted by name; of several with one name the active one comes first, then the newest.
     pub fn keys(&self) -> &[VirtualKey] {
         &self.keys
     }
 
-    /// All profiles, in order of their names.
+    /// Returns all profiles, sorted by name.
     pub fn profiles(&self) -> &[Profile] {
         &self.profiles
     }
 
-    /// The profile `profile use` chose.
+    /// Returns the default profile, set by `profile use`.
     pub fn default_profile(&self) -> Option<ProfileId> {
         self.default_profile
     }
 
-    /// Every bound directory, in order of their paths.
+    /// Returns all bindings, sorted by directory.
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings
     }
@@ -97,12 +97,12 @@ impl Policy {
         let profile_places = profiles
             .iter()
             .enumerate()
-            .map(|(place, profile)| (profile.id, place))
+            .map(|(index, profile)| (profile.id, index))
             .collect();
         let default_profile = default.map(|id| ProfileId(Uuid::from_bytes(id)));
         Ok(Self {
             profiles,
-            profile_places,
+            profile_index: profile_places,
             keys,
             secrets,
             default_profile,
@@ -111,74 +111,74 @@ impl Policy {
     }
 }
 
-/// The connection that reads policy, and what it read last.
-pub(crate) struct Reader {
+/// The connection that reads policy, with its cache.
+pub(crate) struct PolicyReader {
     pub(crate) connection: Connection,
-    last: Option<Last>,
+    cached: Option<CachedSnapshot>,
 }
 
-struct Last {
-    /// SQLite's own number, which moves with every commit of any other connection.
+struct CachedSnapshot {
+    /// SQLite's `data_version`, which changes with every commit of another connection.
     data_version: i64,
-    /// Ours, which move with every policy write and every change of a standing.
+    /// Our own counters, incremented with every policy write and every change of health.
     generations: Generations,
-    known: Known,
+    snapshot: LeaseSnapshot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Generations {
     policy: i64,
-    standings: i64,
+    health: i64,
 }
 
-/// All that leasing may look at. What is stale is read again, the other stays the same `Arc`.
+/// Everything a lease needs. Only the part that changed is read again; the other stays the same `Arc`.
 #[derive(Clone, Debug)]
-pub struct Known {
-    /// Profiles and keys.
+pub struct LeaseSnapshot {
+    /// Profiles, keys and bindings.
     pub policy: Arc<Policy>,
-    /// How they stand.
-    pub standings: Arc<Standings>,
+    /// The health of all scopes.
+    pub health: Arc<HealthStates>,
 }
 
-impl Reader {
+impl PolicyReader {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
             connection,
-            last: None,
+            cached: None,
         }
     }
 
-    fn known(&mut self) -> Result<Known> {
-        // Asked for before anything is read: what is committed in between moves it again.
-        let data_version = one_number(&self.connection, "PRAGMA data_version")?;
-        if let Some(last) = &self.last
-            && last.data_version == data_version
+    fn snapshot(&mut self) -> Result<LeaseSnapshot> {
+        // Read first: a commit after this point changes it again.
+        let data_version = read_integer(&self.connection, "PRAGMA data_version")?;
+        if let Some(cached) = &self.cached
+            && cached.data_version == data_version
         {
-            return Ok(last.known.clone());
+            return Ok(cached.snapshot.clone());
         }
         let transaction = self.connection.unchecked_transaction()?;
         let generations = Generations::read(&transaction)?;
-        let last = self.last.take();
-        let policy = match &last {
-            Some(last) if last.generations.policy == generations.policy => {
-                Arc::clone(&last.known.policy)
+        let cached = self.cached.take();
+        let policy = match &cached {
+            Some(cached) if cached.generations.policy == generations.policy => {
+                Arc::clone(&cached.snapshot.policy)
             }
             Some(_) | None => Arc::new(Policy::read(&transaction)?),
         };
-        let standings = match &last {
-            Some(last) if last.generations.standings == generations.standings => {
-                Arc::clone(&last.known.standings)
+        let health = match &cached {
+            Some(cached) if cached.generations.health == generations.health => {
+                Arc::clone(&cached.snapshot.health)
             }
-            Some(_) | None => Arc::new(Standings::read(&transaction)?),
+            Some(_) | None => Arc::new(HealthStates::read(&transaction)?),
         };
         drop(transaction);
-        let known = Known { policy, standings };
-        self.last = Some(Last {
+        let snapshot = LeaseSnapshot { policy, health };
+        self.cached = Some(CachedSnapshot {
             data_version,
             generations,
-            known: known.clone(),
+            snapshot: snapshot.clone(),
         });
-        Ok(known)
+        Ok(snapshot)
     }
 }
 
@@ -189,7 +189,7 @@ impl Generations {
             .query_row([], |row| {
                 Ok(Self {
                     policy: row.get(0)?,
-                    standings: row.get(1)?,
+                    health: row.get(1)?,
                 })
             });
         Ok(generations?)
@@ -197,24 +197,24 @@ impl Generations {
 }
 
 impl Store {
-    /// What leasing may look at: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation counter).
+    /// Returns the current policy: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation counter).
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// If the database cannot be read.
     pub fn policy(&self) -> Result<Arc<Policy>> {
-        Ok(self.known()?.policy)
+        Ok(self.lease_snapshot()?.policy)
     }
 
-    /// The same with the standings, for the price of the one question.
+    /// Returns the current policy and health, with one query if nothing changed.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub fn known(&self) -> Result<Known> {
-        self.reader().known()
+    /// If the database cannot be read.
+    pub fn lease_snapshot(&self) -> Result<LeaseSnapshot> {
+        self.reader().snapshot()
     }
 }
 
-fn one_number(connection: &Connection, query: &str) -> Result<i64> {
+fn read_integer(connection: &Connection, query: &str) -> Result<i64> {
     Ok(connection
         .prepare_cached(query)?
         .query_row([], |row| row.get(0))?)

@@ -1,31 +1,33 @@
-//! Profiles: their rows, and their secrets, which are sealed before they are written.
+//! Profiles: their rows, and their secrets, which are encrypted (sealed) before they are written.
 //!
-//! Invariants: a removed profile keeps its row for the ledger's sake and loses its secret; a secret is sealed for the
-//! base URL that stands in the profile's row.
+//! Invariants: a removed profile keeps its row for the ledger and loses its secret; a secret is sealed for the base URL in
+//! the profile's row.
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Handing, Name, Profile, ProfileId, Source};
+use keyreeve_core::profile::{Name, Profile, ProfileId, SecretExposure, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use serde_json::{Value, json};
 
-use crate::columns::{instant, maybe_instant, maybe_word, micros, number, parsed, uuid, word};
 use crate::master_key::MasterKey;
-use crate::seal::{self, Binding, Kind};
-use crate::words::Word;
-use crate::{Error, Result, Store, standings};
+use crate::seal::{self, RecordKind, SealContext};
+use crate::sql_enum::SqlEnum;
+use crate::sql_types::{
+    micros, optional_sql_enum, optional_timestamp, parsed, sql_enum, sql_integer, timestamp, uuid,
+};
+use crate::{Result, Store, StoreError, health};
 
 impl Store {
-    /// Adds a profile; `secret` is sealed when its source is `Sealed`.
+    /// Adds a profile; `secret` is encrypted and stored if its source is `Sealed`.
     ///
     /// # Errors
-    /// [`Error::NameTaken`]; [`Error::NotFound`] when its source is `Sealed` and there is no secret.
+    /// [`StoreError::NameTaken`]; [`StoreError::NotFound`] if its source is `Sealed` and there is no secret.
     pub fn add_profile(&self, profile: &Profile, secret: Option<&Secret>) -> Result<()> {
         let secret = match (&profile.source, secret) {
-            (Source::Sealed, Some(secret)) => Some(carried(secret)),
+            (Source::Sealed, Some(secret)) => Some(copy_secret(secret)),
             (Source::Sealed, None) => {
-                return Err(Error::NotFound {
-                    what: "secret to seal",
+                return Err(StoreError::NotFound {
+                    what: "secret to encrypt",
                 });
             }
             (
@@ -39,108 +41,109 @@ impl Store {
             ) => None,
         };
         let (profile, master_key) = (profile.clone(), self.master_key());
-        self.change(move |to| {
-            insert(to, &profile)?;
+        self.change(move |transaction| {
+            insert(transaction, &profile)?;
             match secret {
-                Some(secret) => write_sealed(to, &master_key, profile.id, &secret),
+                Some(secret) => write_sealed(transaction, &master_key, profile.id, &secret),
                 None => Ok(()),
             }
         })
     }
 
-    /// Replaces a profile's secret, family, hint, end and the time of its last rotation. What answers said of the old
-    /// secret is forgotten.
+    /// Replaces a profile's secret, family, hint, expiry and time of last rotation. Deletes the health that responses gave
+    /// the old secret.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such profile with a sealed secret.
-    pub fn rotate_profile(&self, changed: &Profile, secret: &Secret) -> Result<()> {
-        let (changed, secret, master_key) = (changed.clone(), carried(secret), self.master_key());
-        self.change(move |to| {
-            let updated = to.execute(
+    /// [`StoreError::NotFound`] if there is no such profile with a sealed secret.
+    pub fn rotate_profile(&self, profile: &Profile, secret: &Secret) -> Result<()> {
+        let (profile, secret, master_key) =
+            (profile.clone(), copy_secret(secret), self.master_key());
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE profiles SET family = :family, hint = :hint, expires_at = :expires_at, rotated_at = :rotated_at
                  WHERE id = :id AND removed = 0 AND source = 'sealed'",
                 named_params! {
-                    ":id": changed.id.0.into_bytes(),
-                    ":family": changed.family.map(Word::word),
-                    ":hint": changed.hint,
-                    ":expires_at": changed.expires_at.map(micros),
-                    ":rotated_at": changed.rotated_at.map(micros),
+                    ":id": profile.id.0.into_bytes(),
+                    ":family": profile.family.map(SqlEnum::word),
+                    ":hint": profile.hint,
+                    ":expires_at": profile.expires_at.map(micros),
+                    ":rotated_at": profile.rotated_at.map(micros),
                 },
             )?;
-            found(updated)?;
-            standings::forget_credential(to, changed.id)?;
-            write_sealed(to, &master_key, changed.id, &secret)
+            check_found(updated)?;
+            health::delete_credential_health(transaction, profile.id)?;
+            write_sealed(transaction, &master_key, profile.id, &secret)
         })
     }
 
     /// Renames a profile.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::NameTaken`].
+    /// [`StoreError::NotFound`], [`StoreError::NameTaken`].
     pub fn rename_profile(&self, id: ProfileId, name: &Name) -> Result<()> {
         let name = name.clone();
-        self.change(move |to| {
-            let updated = to
+        self.change(move |transaction| {
+            let updated = transaction
                 .execute(
                     "UPDATE profiles SET name = ?2 WHERE id = ?1 AND removed = 0",
                     (id.0.into_bytes(), name.as_str()),
                 )
-                .map_err(|error| taken(error, &name))?;
-            found(updated)
+                .map_err(|error| name_taken(error, &name))?;
+            check_found(updated)
         })
     }
 
-    /// Decides whom a profile's raw secret may be handed to.
+    /// Sets the programs that a profile's raw secret may be given to.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
-    pub fn hand_profile(&self, id: ProfileId, handing: Handing) -> Result<()> {
-        self.change(move |to| {
-            let updated = to.execute(
+    /// [`StoreError::NotFound`].
+    pub fn set_secret_exposure(&self, id: ProfileId, handing: SecretExposure) -> Result<()> {
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE profiles SET handing = ?2 WHERE id = ?1 AND removed = 0",
                 (id.0.into_bytes(), handing.word()),
             )?;
-            found(updated)
+            check_found(updated)
         })
     }
 
-    /// Removes a profile and erases its secret; keys lose it, and ledger rows keep its id and last name.
+    /// Removes a profile and deletes its secret. It is removed from keys; ledger entries keep its id and last name.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`StoreError::NotFound`].
     pub fn remove_profile(&self, profile: ProfileId) -> Result<()> {
         let id = profile.0.into_bytes();
-        self.change(move |to| {
-            let updated = to.execute(
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE profiles SET removed = 1, hint = NULL, detail = NULL WHERE id = ?1 AND removed = 0",
                 [id],
             )?;
-            found(updated)?;
-            to.execute("DELETE FROM sealed WHERE profile = ?1", [id])?;
-            to.execute("DELETE FROM key_profiles WHERE profile = ?1", [id])?;
-            to.execute("UPDATE meta SET default_profile = NULL WHERE default_profile = ?1", [id])?;
-            standings::forget_profile(to, profile)?;
+            check_found(updated)?;
+            transaction.execute("DELETE FROM sealed WHERE profile = ?1", [id])?;
+            transaction.execute("DELETE FROM key_profiles WHERE profile = ?1", [id])?;
+            transaction.execute("UPDATE meta SET default_profile = NULL WHERE default_profile = ?1", [id])?;
+            health::delete_profile_health(transaction, profile)?;
             Ok(())
         })
     }
 
-    /// Chooses the default profile.
+    /// Sets the default profile.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`StoreError::NotFound`].
     pub fn use_profile(&self, id: ProfileId) -> Result<()> {
-        self.change(move |to| {
-            let updated = to.execute(
+        self.change(move |transaction| {
+            let updated = transaction.execute(
                 "UPDATE meta SET default_profile = ?1
                  WHERE EXISTS (SELECT 1 FROM profiles WHERE id = ?1 AND removed = 0)",
                 [id.0.into_bytes()],
             )?;
-            found(updated)
+            check_found(updated)
         })
     }
 }
 
-/// Reads all profiles that were not removed, in order of their names.
+/// Reads all profiles that were not removed, sorted by name.
 pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Profile>> {
     let mut statement =
         connection.prepare("SELECT * FROM profiles WHERE removed = 0 ORDER BY name")?;
@@ -148,32 +151,32 @@ pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Profile>> {
     Ok(profiles.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Tells a taken name from other refusals.
-pub(crate) fn taken(error: rusqlite::Error, name: &Name) -> Error {
+/// Converts a constraint violation to [`StoreError::NameTaken`].
+pub(crate) fn name_taken(error: rusqlite::Error, name: &Name) -> StoreError {
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::ConstraintViolation) => Error::NameTaken {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => StoreError::NameTaken {
             name: name.to_string(),
         },
         _ => error.into(),
     }
 }
 
-/// Takes the secret along to the writer's thread.
-fn carried(secret: &Secret) -> Secret {
+/// Copies the secret for the writer thread.
+fn copy_secret(secret: &Secret) -> Secret {
     Secret::new(secret.expose_for(Sink::Seal).to_owned())
 }
 
-fn found(updated: usize) -> Result<()> {
+fn check_found(updated: usize) -> Result<()> {
     if updated == 0 {
-        Err(Error::NotFound { what: "profile" })
+        Err(StoreError::NotFound { what: "profile" })
     } else {
         Ok(())
     }
 }
 
-fn insert(to: &Connection, profile: &Profile) -> Result<()> {
-    let (source, detail) = columns_of(&profile.source);
-    to.execute(
+fn insert(connection: &Connection, profile: &Profile) -> Result<()> {
+    let (source, detail) = source_columns(&profile.source);
+    connection.execute(
         "INSERT INTO profiles (id, name, source, detail, base_url, auth, provenance, billing, family, hint, handing,
                                simulated, expires_at, created_at, rotated_at)
          VALUES (:id, :name, :source, :detail, :base_url, :auth, :provenance, :billing, :family, :hint, :handing,
@@ -187,53 +190,53 @@ fn insert(to: &Connection, profile: &Profile) -> Result<()> {
             ":auth": profile.auth.word(),
             ":provenance": profile.provenance.word(),
             ":billing": profile.billing.word(),
-            ":family": profile.family.map(Word::word),
+            ":family": profile.family.map(SqlEnum::word),
             ":hint": profile.hint,
-            ":handing": profile.handing.word(),
+            ":handing": profile.secret_exposure.word(),
             ":simulated": profile.simulated,
             ":expires_at": profile.expires_at.map(micros),
             ":created_at": micros(profile.created_at),
             ":rotated_at": profile.rotated_at.map(micros),
         },
     )
-    .map_err(|error| taken(error, &profile.name))?;
+    .map_err(|error| name_taken(error, &profile.name))?;
     Ok(())
 }
 
-/// Seals a secret for the base URL in the profile's row, under the next generation.
+/// Encrypts (seals) a secret for the base URL in the profile's row, with the next generation, and writes it.
 fn write_sealed(
-    to: &Connection,
+    connection: &Connection,
     master_key: &MasterKey,
     profile: ProfileId,
     secret: &Secret,
 ) -> Result<()> {
     let id = profile.0.into_bytes();
     let base_url: String =
-        to.query_row("SELECT base_url FROM profiles WHERE id = ?1", [id], |row| {
+        connection.query_row("SELECT base_url FROM profiles WHERE id = ?1", [id], |row| {
             row.get(0)
         })?;
-    let last: Option<i64> = to
+    let previous: Option<i64> = connection
         .query_row(
             "SELECT generation FROM sealed WHERE profile = ?1",
             [id],
             |row| row.get(0),
         )
         .optional()?;
-    let generation = last.unwrap_or(0).unsigned_abs().saturating_add(1);
-    let binding = Binding {
+    let generation = previous.unwrap_or(0).unsigned_abs().saturating_add(1);
+    let context = SealContext {
         id,
-        kind: Kind::Profile,
+        kind: RecordKind::Profile,
         generation,
         base_url: &base_url,
     };
     let sealed = seal::seal(
         master_key,
-        binding,
+        context,
         secret.expose_for(Sink::Seal).as_bytes(),
     )?;
-    to.execute(
+    connection.execute(
         "INSERT OR REPLACE INTO sealed (profile, generation, sealed) VALUES (?1, ?2, ?3)",
-        (id, number(generation), sealed),
+        (id, sql_integer(generation), sealed),
     )?;
     Ok(())
 }
@@ -244,21 +247,21 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Profile> {
         name: parsed(row, "name", |text| text.parse().ok())?,
         source: read_source(row)?,
         base_url: parsed(row, "base_url", read_base_url)?,
-        auth: word(row, "auth")?,
-        provenance: word(row, "provenance")?,
-        billing: word(row, "billing")?,
-        family: maybe_word(row, "family")?,
+        auth: sql_enum(row, "auth")?,
+        provenance: sql_enum(row, "provenance")?,
+        billing: sql_enum(row, "billing")?,
+        family: optional_sql_enum(row, "family")?,
         hint: row.get("hint")?,
-        handing: word(row, "handing")?,
+        secret_exposure: sql_enum(row, "handing")?,
         simulated: row.get("simulated")?,
-        expires_at: maybe_instant(row, "expires_at")?,
-        created_at: instant(row, "created_at")?,
-        rotated_at: maybe_instant(row, "rotated_at")?,
+        expires_at: optional_timestamp(row, "expires_at")?,
+        created_at: timestamp(row, "created_at")?,
+        rotated_at: optional_timestamp(row, "rotated_at")?,
     })
 }
 
-/// The word of a source, and what else there is to know about it.
-fn columns_of(source: &Source) -> (&'static str, Option<String>) {
+/// Returns the columns `source` and `detail` of a source.
+fn source_columns(source: &Source) -> (&'static str, Option<String>) {
     match source {
         Source::Sealed => ("sealed", None),
         Source::Environment { variable } => ("environment", Some(variable.clone())),
@@ -305,7 +308,7 @@ fn read_source(row: &Row<'_>) -> rusqlite::Result<Source> {
     })
 }
 
-/// Reads back what was written. Parsing drops one `/v1` at the end; giving it one to drop keeps any of the path's own.
+/// Parses a stored base URL. The parser drops one trailing `/v1`; appending one keeps a `/v1` of the path itself.
 fn read_base_url(text: &str) -> Option<BaseUrl> {
     BaseUrl::parse(&format!("{text}/v1"), PlainHttp::LoopbackOnly).ok()
 }

@@ -1,17 +1,17 @@
-//! The database's schema: numbered migrations, each in one transaction.
+//! Schema of the database: numbered migrations, all in one transaction.
 //!
-//! Invariants: a database with a newer number is left as it is; one without our mark is not ours.
+//! Invariants: a database with a newer schema version is never changed; one without our application id is not ours.
 
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::{Error, Result};
+use crate::{Result, StoreError};
 
-/// Marks a database as keyreeve's: "krv1".
-const APPLICATION: i64 = 0x6b72_7631;
+/// SQLite application id of a keyreeve database: "krv1".
+const APPLICATION_ID: i64 = 0x6b72_7631;
 
-/// Migration n brings a database from number n to n + 1.
+/// The migrations. Migration n takes a database from schema version n to n + 1.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_sources.sql"),
@@ -24,29 +24,30 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_billing.sql"),
 ];
 
-/// Brings a database up to date; 0 is a database just being made.
+/// Runs the missing migrations. A new database has schema version 0.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = number(&transaction)?;
-    let done = usize::try_from(found).map_err(|_| not_ours(path))?;
+    let found = schema_version(&transaction)?;
+    let done = usize::try_from(found).map_err(|_| not_keyreeve(path))?;
     for (migration, number) in MIGRATIONS.iter().zip(1_i64..).skip(done) {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", number)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()?;
     Ok(())
 }
 
-/// Says whether a database needs [`migrate`]; refuses one that is newer or not ours.
-pub(crate) fn is_behind(connection: &Connection, path: &Path) -> Result<bool> {
-    let mark: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let (found, known) = (number(connection)?, known());
-    if mark != APPLICATION || found < 1 {
-        return Err(not_ours(path));
+/// Returns `true` if a database needs [`migrate`]. Rejects one that is newer or not ours.
+pub(crate) fn needs_migration(connection: &Connection, path: &Path) -> Result<bool> {
+    let application_id: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let (found, known) = (schema_version(connection)?, latest());
+    if application_id != APPLICATION_ID || found < 1 {
+        return Err(not_keyreeve(path));
     }
     if found > known {
-        return Err(Error::NewerSchema {
+        return Err(StoreError::NewerSchema {
             path: path.to_owned(),
             found,
             known,
@@ -55,18 +56,18 @@ pub(crate) fn is_behind(connection: &Connection, path: &Path) -> Result<bool> {
     Ok(found < known)
 }
 
-fn number(connection: &Connection) -> Result<i64> {
+fn schema_version(connection: &Connection) -> Result<i64> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-fn known() -> i64 {
+fn latest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-fn not_ours(path: &Path) -> Error {
-    Error::Corrupt {
+fn not_keyreeve(path: &Path) -> StoreError {
+    StoreError::Corrupt {
         path: path.to_owned(),
-        what: "it is no database of keyreeve's".to_owned(),
+        what: "it is not a keyreeve database".to_owned(),
     }
 }
 
@@ -74,39 +75,42 @@ fn not_ours(path: &Path) -> Error {
 mod tests {
     use super::*;
 
-    fn stopped_at(number: usize) -> (Connection, Result<bool>) {
+    fn with_version(number: usize) -> (Connection, Result<bool>) {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, Path::new("x")).unwrap();
         connection
             .pragma_update(None, "user_version", i64::try_from(number).unwrap())
             .unwrap();
-        let behind = is_behind(&connection, Path::new("x"));
+        let behind = needs_migration(&connection, Path::new("x"));
         (connection, behind)
     }
 
     #[test]
-    fn the_number_decides() {
-        assert!(matches!(stopped_at(MIGRATIONS.len()).1, Ok(false)));
+    fn schema_version_decides() {
+        assert!(matches!(with_version(MIGRATIONS.len()).1, Ok(false)));
         assert!(matches!(
-            stopped_at(MIGRATIONS.len() + 1).1,
-            Err(Error::NewerSchema { .. })
+            with_version(MIGRATIONS.len() + 1).1,
+            Err(StoreError::NewerSchema { .. })
         ));
-        assert!(matches!(stopped_at(0).1, Err(Error::Corrupt { .. })));
+        assert!(matches!(with_version(0).1, Err(StoreError::Corrupt { .. })));
     }
 
     #[test]
     fn migrating_twice_changes_nothing() {
-        let (mut connection, _) = stopped_at(MIGRATIONS.len());
+        let (mut connection, _) = with_version(MIGRATIONS.len());
         migrate(&mut connection, Path::new("x")).unwrap();
-        assert!(matches!(is_behind(&connection, Path::new("x")), Ok(false)));
+        assert!(matches!(
+            needs_migration(&connection, Path::new("x")),
+            Ok(false)
+        ));
     }
 
     #[test]
-    fn profiles_of_the_first_schema_keep_what_they_had() {
+    fn profiles_of_schema_1_are_migrated() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch(&format!(
-                "PRAGMA foreign_keys = ON; {} PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION};
+                "PRAGMA foreign_keys = ON; {} PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION_ID};
                  INSERT INTO profiles VALUES (zeroblob(16), 'ci', 'environment', 'CI_KEY', 'https://api.anthropic.com',
                      'api-key', 'unknown', 'metered', NULL, NULL, 0, 5, NULL, 0);
                  INSERT INTO meta VALUES (1, 'key-file', x'00', 1, zeroblob(16));
@@ -123,20 +127,20 @@ mod tests {
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )
             .unwrap();
-        let kept = ("environment".to_owned(), "CI_KEY".to_owned());
-        assert_eq!(row, (kept.0, kept.1, "leased".to_owned(), None));
-        for (source, taken) in [("'claude-login'", true), ("'anything'", false)] {
-            let changed = connection.execute(&format!("UPDATE profiles SET source = {source}"), []);
-            assert_eq!(changed.is_ok(), taken, "{source}");
+        let migrated = ("environment".to_owned(), "CI_KEY".to_owned());
+        assert_eq!(row, (migrated.0, migrated.1, "leased".to_owned(), None));
+        for (source, allowed) in [("'claude-login'", true), ("'anything'", false)] {
+            let result = connection.execute(&format!("UPDATE profiles SET source = {source}"), []);
+            assert_eq!(result.is_ok(), allowed, "{source}");
         }
     }
 
     #[test]
-    fn what_was_kept_before_there_were_strategies_and_attempts_is_ordered_and_first() {
+    fn old_keys_become_ordered_and_old_entries_first() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch(&format!(
-                "{} PRAGMA user_version = 4; PRAGMA application_id = {APPLICATION};
+                "{} PRAGMA user_version = 4; PRAGMA application_id = {APPLICATION_ID};
                  INSERT INTO keys (id, name, models, created_at, simulated) VALUES (zeroblob(16), 'old', '[]', 1, 0);
                  INSERT INTO ledger (attempt, request, started_at, operation, key, profile, stream, request_hash,
                                      request_bytes, reserved, simulated)
@@ -145,7 +149,7 @@ mod tests {
             ))
             .unwrap();
         migrate(&mut connection, Path::new("x")).unwrap();
-        let kept: (String, String, u32, String) = connection
+        let migrated: (String, String, u32, String) = connection
             .query_row(
                 "SELECT strategy, may_spend, number, reason FROM keys JOIN ledger ON key = id",
                 [],
@@ -153,11 +157,11 @@ mod tests {
             )
             .unwrap();
         let expected = ("ordered".to_owned(), "[]".to_owned(), 1, "first".to_owned());
-        assert_eq!(kept, expected);
+        assert_eq!(migrated, expected);
     }
 
     #[test]
-    fn a_key_goes_on_to_pay_whom_its_first_profile_bills() {
+    fn migrated_key_keeps_billing_of_its_first_profile() {
         let mut connection = Connection::open_in_memory().unwrap();
         let profile = |number: u8, billing: &str| {
             format!(
@@ -168,7 +172,7 @@ mod tests {
         };
         connection
             .execute_batch(&format!(
-                "{} PRAGMA user_version = 8; PRAGMA application_id = {APPLICATION}; {}{}
+                "{} PRAGMA user_version = 8; PRAGMA application_id = {APPLICATION_ID}; {}{}
                  INSERT INTO keys (id, name, models, created_at, simulated)
                  VALUES (zeroblob(16), 'both', '[]', 1, 0), (x'{}', 'none', '[]', 1, 0);
                  INSERT INTO key_profiles VALUES (zeroblob(16), 0, x'{}'), (zeroblob(16), 1, x'{}');",
@@ -184,17 +188,17 @@ mod tests {
         let mut statement = connection
             .prepare("SELECT billing FROM keys ORDER BY name")
             .unwrap();
-        let kept: Vec<Option<String>> = statement
+        let migrated: Vec<Option<String>> = statement
             .query_map([], |row| row.get(0))
             .unwrap()
             .collect::<rusqlite::Result<_>>()
             .unwrap();
-        assert_eq!(kept, [Some("gateway".to_owned()), None]);
+        assert_eq!(migrated, [Some("gateway".to_owned()), None]);
     }
 
     #[test]
-    fn the_ledger_has_two_indexes_at_most() {
-        let (connection, _) = stopped_at(MIGRATIONS.len());
+    fn ledger_has_at_most_two_indexes() {
+        let (connection, _) = with_version(MIGRATIONS.len());
         let indexes: i64 = connection
             .query_row(
                 "SELECT count(*) FROM pragma_index_list('ledger') WHERE origin = 'c'",

@@ -1,103 +1,104 @@
-//! Seals a secret under the master key, bound to the record it belongs to.
+//! Encryption at rest of secrets ("sealing") with the master key, each bound to the record it belongs to.
 //!
-//! Invariant: what was sealed for one record, kind, generation and base URL opens for no other
+//! Invariant: a secret sealed for one record, kind, generation and base URL cannot be decrypted for another
 //! (docs/store-format.md has the layout and test vectors).
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use keyreeve_os::world;
+use keyreeve_os::system;
 use zeroize::Zeroizing;
 
-use crate::error::Cause;
+use crate::error::UnderlyingError;
 use crate::master_key::MasterKey;
-use crate::{Error, Result};
+use crate::{Result, StoreError};
 
-/// The first byte of a sealed record.
+/// Format version, the first byte of a sealed record.
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 
-/// What a sealed record is bound to.
+/// The record that a sealed secret is bound to, as associated data of the encryption.
 #[derive(Clone, Copy)]
-pub(crate) struct Binding<'a> {
+pub(crate) struct SealContext<'a> {
     /// The record's id.
     pub id: [u8; 16],
-    /// What kind of record it is.
-    pub kind: Kind,
-    /// How many times it was sealed.
+    /// The kind of record.
+    pub kind: RecordKind,
+    /// The number of times the record was sealed.
     pub generation: u64,
-    /// Where the secret may go; empty where it goes nowhere.
+    /// The only base URL the secret may be sent to, or empty if it is sent nowhere.
     pub base_url: &'a str,
 }
 
 /// The kinds of sealed records.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     /// A profile's secret.
     Profile,
-    /// Nothing at all, by which a wrong master key is told from a tampered record.
+    /// The empty check value, which distinguishes a wrong master key from a tampered record.
     Check,
 }
 
-/// The bytes did not open: wrong key, or not what was sealed. Why is not told, so that nobody can probe.
+/// Decryption failed: wrong key, changed bytes or another record. It gives no reason, so that it is no oracle.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused;
+pub(crate) struct UnsealError;
 
-/// Seals with a fresh nonce: version, nonce, ciphertext, tag.
-pub(crate) fn seal(key: &MasterKey, binding: Binding<'_>, secret: &[u8]) -> Result<Vec<u8>> {
-    let nonce = world::random().map_err(|error| Error::NoRandomness(Cause::new(error)))?;
-    seal_with(key.expose(), nonce, binding, secret)
-        .map_err(|Refused| Error::Database(Cause::new(std::fmt::Error)))
+/// Encrypts with a random nonce. Returns version, nonce, ciphertext and tag.
+pub(crate) fn seal(key: &MasterKey, context: SealContext<'_>, secret: &[u8]) -> Result<Vec<u8>> {
+    let nonce =
+        system::random().map_err(|error| StoreError::NoRandomness(UnderlyingError::new(error)))?;
+    seal_with(key.expose(), nonce, context, secret)
+        .map_err(|UnsealError| StoreError::Database(UnderlyingError::new(std::fmt::Error)))
 }
 
-/// Opens what [`seal`] made for the same binding.
+/// Decrypts the output of [`seal`] for the same context.
 pub(crate) fn open(
     key: &MasterKey,
-    binding: Binding<'_>,
+    context: SealContext<'_>,
     sealed: &[u8],
-) -> std::result::Result<Zeroizing<Vec<u8>>, Refused> {
-    let (&version, rest) = sealed.split_first().ok_or(Refused)?;
+) -> std::result::Result<Zeroizing<Vec<u8>>, UnsealError> {
+    let (&version, rest) = sealed.split_first().ok_or(UnsealError)?;
     if version != VERSION || rest.len() < NONCE + TAG {
-        return Err(Refused);
+        return Err(UnsealError);
     }
     let (nonce, ciphertext) = rest.split_at(NONCE);
-    let nonce = XNonce::try_from(nonce).map_err(|_| Refused)?;
+    let nonce = XNonce::try_from(nonce).map_err(|_| UnsealError)?;
     let payload = Payload {
         msg: ciphertext,
-        aad: &associated_data(binding),
+        aad: &associated_data(context),
     };
-    let opened = XChaCha20Poly1305::new(key.expose().into()).decrypt(&nonce, payload);
-    opened.map(Zeroizing::new).map_err(|_| Refused)
+    let plaintext = XChaCha20Poly1305::new(key.expose().into()).decrypt(&nonce, payload);
+    plaintext.map(Zeroizing::new).map_err(|_| UnsealError)
 }
 
 fn seal_with(
     key: &[u8; 32],
     nonce: [u8; NONCE],
-    binding: Binding<'_>,
+    context: SealContext<'_>,
     secret: &[u8],
-) -> std::result::Result<Vec<u8>, Refused> {
+) -> std::result::Result<Vec<u8>, UnsealError> {
     let payload = Payload {
         msg: secret,
-        aad: &associated_data(binding),
+        aad: &associated_data(context),
     };
     let ciphertext = XChaCha20Poly1305::new(key.into())
         .encrypt(&XNonce::from(nonce), payload)
-        .map_err(|_| Refused)?;
+        .map_err(|_| UnsealError)?;
     Ok([&[VERSION], nonce.as_slice(), &ciphertext].concat())
 }
 
-/// Each field behind its length (32 bits, big-endian), so that no two bindings give the same bytes.
-fn associated_data(binding: Binding<'_>) -> Vec<u8> {
-    let kind = match binding.kind {
-        Kind::Profile => "profile",
-        Kind::Check => "check",
+/// Encodes each field after its length (32 bits, big-endian), so that no two contexts give the same bytes.
+fn associated_data(context: SealContext<'_>) -> Vec<u8> {
+    let kind = match context.kind {
+        RecordKind::Profile => "profile",
+        RecordKind::Check => "check",
     };
     let fields: [&[u8]; 5] = [
         &[VERSION],
-        &binding.id,
+        &context.id,
         kind.as_bytes(),
-        &binding.generation.to_be_bytes(),
-        binding.base_url.as_bytes(),
+        &context.generation.to_be_bytes(),
+        context.base_url.as_bytes(),
     ];
     let mut data = Vec::new();
     for field in fields {
@@ -129,15 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_vectors_hold() {
+    fn documented_test_vectors_match() {
         let vectors: Vec<&str> = DOCUMENT.split("```vector").skip(1).collect();
         assert_eq!(vectors.len(), 3);
         for vector in vectors {
-            let binding = Binding {
+            let context = SealContext {
                 id: bytes(vector, "id"),
                 kind: match field(vector, "kind") {
-                    "profile" => Kind::Profile,
-                    _ => Kind::Check,
+                    "profile" => RecordKind::Profile,
+                    _ => RecordKind::Check,
                 },
                 generation: field(vector, "generation").parse().unwrap(),
                 base_url: field(vector, "base-url"),
@@ -146,87 +147,90 @@ mod tests {
             let plaintext = hex::decode(field(vector, "plaintext")).unwrap();
             let sealed = hex::decode(field(vector, "sealed")).unwrap();
             assert_eq!(
-                hex::encode(associated_data(binding)),
+                hex::encode(associated_data(context)),
                 field(vector, "associated-data")
             );
             assert_eq!(
-                seal_with(&key, bytes(vector, "nonce"), binding, &plaintext),
+                seal_with(&key, bytes(vector, "nonce"), context, &plaintext),
                 Ok(sealed.clone())
             );
-            let opened = open(&MasterKey::of(&key).unwrap(), binding, &sealed).unwrap();
-            assert_eq!(*opened, plaintext);
+            let decrypted = open(&MasterKey::from_bytes(&key).unwrap(), context, &sealed).unwrap();
+            assert_eq!(*decrypted, plaintext);
         }
     }
 
-    const BINDING: Binding<'static> = Binding {
+    const CONTEXT: SealContext<'static> = SealContext {
         id: [7; 16],
-        kind: Kind::Profile,
+        kind: RecordKind::Profile,
         generation: 3,
         base_url: "https://api.anthropic.com",
     };
 
     fn sealed() -> (MasterKey, Vec<u8>) {
-        let key = MasterKey::of(&[9; 32]).unwrap();
-        let sealed = seal(&key, BINDING, b"an example").unwrap();
+        let key = MasterKey::from_bytes(&[9; 32]).unwrap();
+        let sealed = seal(&key, CONTEXT, b"an example").unwrap();
         (key, sealed)
     }
 
+    /// ST-05: a changed record does not decrypt.
     #[test]
-    fn st_05_each_flipped_bit_is_refused() {
+    fn flipped_bit_is_refused() {
         let (key, sealed) = sealed();
         assert_eq!(
-            open(&key, BINDING, &sealed).unwrap().as_slice(),
+            open(&key, CONTEXT, &sealed).unwrap().as_slice(),
             b"an example"
         );
         for bit in 0..sealed.len() * 8 {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open(&key, BINDING, &flipped), Err(Refused), "bit {bit}");
+            assert_eq!(open(&key, CONTEXT, &flipped), Err(UnsealError), "bit {bit}");
         }
     }
 
+    /// ST-05: a truncated record does not decrypt.
     #[test]
-    fn st_05_each_cut_is_refused() {
+    fn truncated_record_is_refused() {
         let (key, sealed) = sealed();
         for length in 0..sealed.len() {
             assert_eq!(
-                open(&key, BINDING, &sealed[..length]),
-                Err(Refused),
+                open(&key, CONTEXT, &sealed[..length]),
+                Err(UnsealError),
                 "length {length}"
             );
         }
     }
 
+    /// ST-05: a record does not decrypt in another context or with another key.
     #[test]
-    fn st_05_another_record_kind_generation_place_or_key_is_refused() {
+    fn other_context_or_key_is_refused() {
         let (key, sealed) = sealed();
         for other in [
-            Binding {
+            SealContext {
                 id: [8; 16],
-                ..BINDING
+                ..CONTEXT
             },
-            Binding {
-                kind: Kind::Check,
-                ..BINDING
+            SealContext {
+                kind: RecordKind::Check,
+                ..CONTEXT
             },
-            Binding {
+            SealContext {
                 generation: 2,
-                ..BINDING
+                ..CONTEXT
             },
-            Binding {
+            SealContext {
                 base_url: "https://api.anthropic.com.evil.test",
-                ..BINDING
+                ..CONTEXT
             },
-            Binding {
+            SealContext {
                 base_url: "",
-                ..BINDING
+                ..CONTEXT
             },
         ] {
-            assert_eq!(open(&key, other, &sealed), Err(Refused));
+            assert_eq!(open(&key, other, &sealed), Err(UnsealError));
         }
         assert_eq!(
-            open(&MasterKey::of(&[8; 32]).unwrap(), BINDING, &sealed),
-            Err(Refused)
+            open(&MasterKey::from_bytes(&[8; 32]).unwrap(), CONTEXT, &sealed),
+            Err(UnsealError)
         );
     }
 }

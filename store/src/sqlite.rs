@@ -1,6 +1,6 @@
-//! Connections to the database, alike but for what they may do; and the thread that keeps its log short.
+//! SQLite connections with the same settings for reading and writing, and the thread that checkpoints the write-ahead log.
 //!
-//! Invariants: a file is checked before SQLite opens it; SQLite never makes one; the writer never stops for a
+//! Invariants: a file is checked before SQLite opens it; SQLite never creates one; the writer never waits for a
 //! checkpoint.
 
 use std::path::Path;
@@ -12,38 +12,38 @@ use keyreeve_os::files::{FileError, SafeDir};
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Error, Result};
+use crate::{Result, StoreError};
 
-/// The database's name in its directory.
+/// The file name of the database.
 pub(crate) const FILE: &str = "keyreeve.db";
 
-/// How long SQLite waits for another process.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// SQLite's busy timeout: the maximum wait for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// From how many pages on the log is copied back into the database: 4 MiB.
-pub(crate) const LOG_PAGES: i32 = 1000;
+/// The size of the write-ahead log, in pages, from which it is checkpointed: 4 MiB.
+pub(crate) const CHECKPOINT_PAGES: i32 = 1000;
 
-/// How long the checkpointer rests between two checkpoints.
-const REST: Duration = Duration::from_millis(50);
+/// Minimum time between two checkpoints.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a connection may do.
+/// The access mode of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
     Write,
 }
 
-/// Refuses files that are not strictly ours, or that cannot be a database.
+/// Rejects files that are not private to this user, or that cannot be a database.
 pub(crate) fn check_files(dir: &SafeDir, file: &str) -> Result<()> {
     if dir.check(file)? == 0 {
         let path = dir.path().join(file);
-        return Err(Error::Corrupt {
+        return Err(StoreError::Corrupt {
             path,
-            what: "it is empty".to_owned(),
+            what: "the file is empty".to_owned(),
         });
     }
-    for beside in log_files(file) {
-        match dir.check(&beside) {
+    for wal_file in wal_files(file) {
+        match dir.check(&wal_file) {
             Ok(_) | Err(FileError::Missing { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -51,27 +51,36 @@ pub(crate) fn check_files(dir: &SafeDir, file: &str) -> Result<()> {
     Ok(())
 }
 
-/// The files SQLite keeps beside a database.
-pub(crate) fn log_files(file: &str) -> [String; 2] {
+/// The names of the files that SQLite keeps next to a database: the write-ahead log and its index.
+pub(crate) fn wal_files(file: &str) -> [String; 2] {
     [format!("{file}-wal"), format!("{file}-shm")]
 }
 
 /// Opens a connection to a database that exists.
 pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection> {
-    connect_for(path, access, PATIENCE)
+    connect_with_timeout(path, access, BUSY_TIMEOUT)
 }
 
-/// The same with another patience.
-pub(crate) fn connect_for(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
-    set_up(path, access, patience).map_err(|error| Error::from(error).at(path))
+/// Opens a connection like [`connect`], with another busy timeout.
+pub(crate) fn connect_with_timeout(
+    path: &Path,
+    access: Access,
+    busy_timeout: Duration,
+) -> Result<Connection> {
+    open_connection(path, access, busy_timeout)
+        .map_err(|error| StoreError::from(error).with_path(path))
 }
 
-fn set_up(path: &Path, access: Access, patience: Duration) -> rusqlite::Result<Connection> {
+fn open_connection(
+    path: &Path,
+    access: Access,
+    busy_timeout: Duration,
+) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(patience)?;
+    connection.busy_timeout(busy_timeout)?;
     connection.execute_batch(
         "PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
@@ -89,24 +98,24 @@ fn set_up(path: &Path, access: Access, patience: Duration) -> rusqlite::Result<C
     Ok(connection)
 }
 
-/// Copies the log back into the database whenever it has grown, from a thread of its own.
+/// A thread that checkpoints the write-ahead log when it has grown: copies it back into the database.
 pub(crate) struct Checkpointer {
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    /// Starts it; it ends when the writer's connection is no longer watched ([`unwatch`]) or closed.
+    /// Starts the thread. It ends when the writer's connection is closed or its hook is removed ([`remove_wal_hook`]).
     pub(crate) fn start(path: &Path, writer: &mut Connection) -> Result<Self> {
-        let (nudge, nudged) = sync_channel(1);
+        let (request, requests) = sync_channel(1);
         let connection = connect(path, Access::Write)?;
-        writer.wal_hook(Some(hook(nudge)))?;
+        writer.wal_hook(Some(wal_hook(request)))?;
         let thread = std::thread::Builder::new()
             .name("keyreeve-checkpoint".to_owned())
-            .spawn(move || run(&connection, &nudged))
+            .spawn(move || checkpoint_loop(&connection, &requests))
             .map_err(|source| {
                 let path = path.to_owned();
-                Error::Files(FileError::System {
-                    doing: "start a thread for",
+                StoreError::File(FileError::System {
+                    action: "start a thread for",
                     path,
                     source,
                 })
@@ -120,39 +129,39 @@ impl Checkpointer {
 impl Drop for Checkpointer {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has nothing to say any more.
+            // A panic of the thread changes nothing here.
             thread.join().ok();
         }
     }
 }
 
-/// Lets the checkpointer of this connection end.
-pub(crate) fn unwatch(writer: &mut Connection) {
-    // It fails only on a connection that is closed, whose hook is gone, too.
+/// Removes the hook of this connection, which ends its checkpointer.
+pub(crate) fn remove_wal_hook(writer: &mut Connection) {
+    // Fails only if the connection is closed, and its hook with it.
     writer
         .wal_hook(None::<fn(&mut Wal, i32) -> rusqlite::Result<()>>)
         .ok();
 }
 
-fn hook(
-    nudge: SyncSender<()>,
+fn wal_hook(
+    request: SyncSender<()>,
 ) -> impl FnMut(&mut Wal, i32) -> rusqlite::Result<()> + Send + 'static {
     move |_, pages| {
-        if pages >= LOG_PAGES {
-            // Full: it has been nudged already.
-            nudge.try_send(()).ok();
+        if pages >= CHECKPOINT_PAGES {
+            // If the channel is full, a checkpoint is requested already.
+            request.try_send(()).ok();
         }
         Ok(())
     }
 }
 
-fn run(connection: &Connection, nudged: &Receiver<()>) {
-    while nudged.recv().is_ok() {
-        // Passive: copies what nobody needs, waits for nobody. What is left over goes the next time, and what
-        // troubles it troubles the writer, too, who reports it.
+fn checkpoint_loop(connection: &Connection, requests: &Receiver<()>) {
+    while requests.recv().is_ok() {
+        // Passive: copies the pages that no reader needs, without waiting. The next checkpoint copies the rest. An error
+        // here is an error for the writer, too, which reports it.
         connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
             .ok();
-        std::thread::sleep(REST);
+        std::thread::sleep(CHECKPOINT_INTERVAL);
     }
 }

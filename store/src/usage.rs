@@ -1,42 +1,41 @@
-//! What was used and what it cost, summed up by the database.
+//! Usage and cost, summed up by the database.
 //!
-//! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most"; what a
-//! plan paid for is summed up apart and is no part of a cost;
-//! days are UTC; sums are exact up to [`i64::MAX`], as much as a column holds, and stay there, whatever numbers an
-//! upstream claimed.
+//! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most"; usage
+//! paid by a plan is summed separately and is never part of a cost; days are UTC; sums are exact up to [`i64::MAX`], the
+//! maximum of a column, and saturate there, whatever an upstream reports.
 
 use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::profile::ProfileId;
-use keyreeve_core::usage::Tokens;
+use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::KeyId;
 use rusqlite::types::Type;
 use rusqlite::{Row, named_params};
 use uuid::Uuid;
 
-use crate::columns::{count, unreadable};
+use crate::sql_types::{column_error, count};
 use crate::sqlite::Access;
 use crate::{Result, Store};
 
-/// Which attempts are summed up, and how they are grouped.
+/// A query of usage: the attempts to sum up, and their grouping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UsageQuery {
-    /// From this moment on; none: from the beginning.
+    /// Start of the period; `None` for the whole past.
     pub since: Option<Timestamp>,
-    /// Up to, not including, this moment; none: up to now.
+    /// End of the period, exclusive; `None` for now.
     pub until: Option<Timestamp>,
-    /// What makes a group.
+    /// The grouping.
     pub by: Grouping,
 }
 
-/// What makes a group.
+/// The grouping.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Grouping {
     /// The virtual key.
     Key,
     /// The profile.
     Profile,
-    /// The model that answered, else the one asked for.
+    /// The model that served the request, or the requested one if unknown.
     Model,
     /// The day in UTC, `YYYY-MM-DD`.
     Day,
@@ -44,51 +43,51 @@ pub enum Grouping {
     Session,
 }
 
-/// One group.
+/// The sums of one group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UsageRow {
-    /// The group's name; none where the attempts have none (no session, no model, a key that is not known here).
+    /// The group's name, or `None` if its attempts have none (no session, no model, a key unknown to the store).
     pub group: Option<String>,
-    /// The id of the key or profile, which keeps two apart that had the same name at different times.
+    /// The id of the key or profile: distinguishes two that had the same name at different times.
     pub id: Option<Uuid>,
-    /// How many requests clients made.
+    /// Number of client requests.
     pub requests: u64,
-    /// How many attempts were made for them.
+    /// Number of attempts made for them.
     pub attempts: u64,
-    /// How many of the attempts went to the sandbox.
+    /// Number of attempts sent to the sandbox.
     pub simulated: u64,
-    /// How many of the attempts that ended got no whole good answer: none, a cut one, an error, or nobody knows.
+    /// Number of ended attempts without a complete, successful response: none, cut off, an error, or unknown.
     pub failed: u64,
-    /// What they used.
-    pub tokens: Tokens,
-    /// Web searches they made.
+    /// Tokens used.
+    pub tokens: TokenCounts,
+    /// Web searches made.
     pub web_searches: u64,
-    /// What they cost.
+    /// The cost.
     pub cost: NanoDollars,
-    /// What those that a plan paid for would have cost at the API's prices: an estimate, and no money.
+    /// The price of the attempts paid by a plan at the API's prices: an estimate, not money spent.
     pub equivalent: NanoDollars,
-    /// How sure the cost is.
+    /// The certainty of the cost.
     pub certainty: Certainty,
 }
 
-/// How sure a sum is.
+/// The certainty of a sum.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Certainty {
-    /// Each attempt is known to the last token, at its model's own price.
+    /// Every token of every attempt is known and priced with its model's own price.
     Exact,
-    /// It is not more: some model has no price, some answer was cut, or some attempt is open or ended unknown and counts
-    /// as reserved.
+    /// An upper bound: a model has no price, a response was cut off, or an attempt is open or its outcome unknown, and counts
+    /// with its reserved cost.
     AtMost,
 }
 
 impl Store {
-    /// Sums up the ledger, in order of the groups' names.
+    /// Sums up the ledger, sorted by group name.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// If the database cannot be read.
     pub fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>> {
         let connection = self.connect(Access::Read)?;
-        let mut statement = connection.prepare(&sql(query.by))?;
+        let mut statement = connection.prepare(&usage_sql(query.by))?;
         let rows = statement.query_map(
             named_params! {
                 ":since": query.since.map_or(i64::MIN, Timestamp::as_microsecond),
@@ -100,8 +99,8 @@ impl Store {
     }
 }
 
-/// What to group by, where the group's name and id come from.
-fn sql(by: Grouping) -> String {
+/// Returns the SQL for a grouping.
+fn usage_sql(by: Grouping) -> String {
     let (value, name, id, names) = match by {
         Grouping::Key => (
             "key",
@@ -125,14 +124,14 @@ fn sql(by: Grouping) -> String {
         Grouping::Session => ("session", "value", "NULL", ""),
     };
     let tokens = ["input", "output", "cache_read", "write_5m", "write_1h"]
-        .map(|column| halves(column, column));
+        .map(|column| sum_halves(column, column));
     let tokens = tokens.join(", ");
-    let web_searches = halves("web_searches", "web_searches");
-    let cost = halves(
+    let web_searches = sum_halves("web_searches", "web_searches");
+    let cost = sum_halves(
         "CASE WHEN basis IS 'equivalent' THEN 0 ELSE coalesce(cost, reserved) END",
         "cost",
     );
-    let equivalent = halves(
+    let equivalent = sum_halves(
         "CASE WHEN basis IS 'equivalent' THEN cost ELSE 0 END",
         "equivalent",
     );
@@ -154,18 +153,18 @@ fn sql(by: Grouping) -> String {
     )
 }
 
-/// Sums up the upper and the lower 32 bits apart: SQLite fails where a sum leaves 63 bits, and these two cannot before
-/// there are 2^31 rows.
-fn halves(value: &str, name: &str) -> String {
+/// Returns SQL that sums the upper and the lower 32 bits separately: SQLite fails if a sum exceeds 63 bits, and these two
+/// cannot before there are 2^31 rows.
+fn sum_halves(value: &str, name: &str) -> String {
     format!("sum(({value}) >> 32) AS {name}_high, sum(({value}) & 0xffffffff) AS {name}_low")
 }
 
-/// Puts together what [`halves`] summed up.
-fn sum(row: &Row<'_>, name: &'static str) -> rusqlite::Result<u64> {
+/// Combines the two sums of [`sum_halves`].
+fn join_halves(row: &Row<'_>, name: &'static str) -> rusqlite::Result<u64> {
     let high: i64 = row.get(format!("{name}_high").as_str())?;
     let low: i64 = row.get(format!("{name}_low").as_str())?;
     let sum = (i128::from(high) << 32) + i128::from(low);
-    u64::try_from(sum.min(i64::MAX.into())).map_err(|_| unreadable(name, Type::Integer))
+    u64::try_from(sum.min(i64::MAX.into())).map_err(|_| column_error(name, Type::Integer))
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
@@ -173,7 +172,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
     let at_most: bool = row.get("at_most")?;
     let id = id.map(Uuid::from_bytes);
     let group = match id {
-        // Nothing else has either: ids are made of the time.
+        // No other row has these ids: real ids contain the time.
         Some(id) if id == KeyId::OWN.0 => Some(KeyId::OWN_NAME.to_owned()),
         Some(id) if id == ProfileId::PASS_THROUGH.0 => {
             Some(ProfileId::PASS_THROUGH_NAME.to_owned())
@@ -187,16 +186,16 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
         attempts: count(row, "attempts")?,
         simulated: count(row, "simulated")?,
         failed: count(row, "failed")?,
-        tokens: Tokens {
-            input: sum(row, "input")?,
-            output: sum(row, "output")?,
-            cache_read: sum(row, "cache_read")?,
-            write_5m: sum(row, "write_5m")?,
-            write_1h: sum(row, "write_1h")?,
+        tokens: TokenCounts {
+            input: join_halves(row, "input")?,
+            output: join_halves(row, "output")?,
+            cache_read: join_halves(row, "cache_read")?,
+            write_5m: join_halves(row, "write_5m")?,
+            write_1h: join_halves(row, "write_1h")?,
         },
-        web_searches: sum(row, "web_searches")?,
-        cost: NanoDollars::new(sum(row, "cost")?),
-        equivalent: NanoDollars::new(sum(row, "equivalent")?),
+        web_searches: join_halves(row, "web_searches")?,
+        cost: NanoDollars::new(join_halves(row, "cost")?),
+        equivalent: NanoDollars::new(join_halves(row, "equivalent")?),
         certainty: if at_most {
             Certainty::AtMost
         } else {

@@ -1,8 +1,8 @@
-//! The one thread that writes: it takes what is queued, commits it at once, and never waits for more.
+//! The writer thread: takes everything in the queue, commits it as one batch, and never waits for more.
 //!
-//! Invariants: an intent is answered only after its commit; an outcome is not lost while the process lives: one that
-//! could not be committed goes with the next batch. An outcome does not wake the thread: it rides the next batch, or
-//! one within [`RIDE`].
+//! Invariants: an intent is confirmed only after its commit; an outcome is not lost while the process lives: one that could
+//! not be committed is retried with the next batch. An outcome does not wake the thread: it is flushed with the next batch,
+//! at the latest after [`FLUSH_INTERVAL`].
 
 use std::collections::VecDeque;
 use std::sync::mpsc::sync_channel;
@@ -10,50 +10,50 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use keyreeve_core::limits::Seen;
+use keyreeve_core::limits::LimitObservation;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::rows::{Intent, Outcome};
+use crate::entries::{Intent, Outcome};
 use crate::sqlite::{self, Checkpointer};
-use crate::{Durability, Error, Result, ledger, limits};
+use crate::{Durability, Result, StoreError, ledger, limits};
 
-/// How many intents may wait for the thread. More than that means the disk stands still.
-pub(crate) const QUEUE: usize = 4096;
+/// Maximum number of queued jobs before new intents are refused as busy. A full queue means that the disk is stalled.
+pub(crate) const MAX_QUEUED: usize = 4096;
 
-/// How long an outcome waits for company.
-const RIDE: Duration = Duration::from_millis(20);
+/// Maximum time that an outcome waits for a batch.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long the thread leaves a failing disk alone before it tries again.
-const RETRY: Duration = Duration::from_millis(250);
+/// Time between two retries of a batch after a failed commit.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Called once an intent is safe, or is known not to be.
-type Done = Box<dyn FnOnce(Result<()>) + Send>;
+/// A callback with the result of a commit.
+type Callback = Box<dyn FnOnce(Result<()>) + Send>;
 
-/// Work with a transaction of its own.
+/// Work with a transaction of its own, outside the batch.
 type Work = Box<dyn FnOnce(Result<&mut Connection>) + Send>;
 
-enum Job {
-    Begin(Box<Intent>, Done),
-    Finish(Box<Outcome>),
-    Limits(Vec<Seen>),
-    Apart(Work),
-    Flush(Done),
+enum WriteJob {
+    Intent(Box<Intent>, Callback),
+    Outcome(Box<Outcome>),
+    Limits(Vec<LimitObservation>),
+    Work(Work),
+    Flush(Callback),
 }
 
-/// The handle of the thread.
+/// The handle of the writer thread.
 pub(crate) struct Writer {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Starts the thread on its connection; the checkpointer that watches the connection ends with it.
+    /// Starts the thread with its connection; the checkpointer of the connection ends with it.
     pub(crate) fn start(
         connection: Connection,
         checkpointer: Checkpointer,
         durability: Durability,
     ) -> std::io::Result<Self> {
-        let disk = Disk {
+        let write_connection = WriteConnection {
             connection,
             checkpointer,
             sync: None,
@@ -62,103 +62,105 @@ impl Writer {
         let shared = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("keyreeve-writer".to_owned())
-            .spawn(move || run(disk, durability, &shared))?;
+            .spawn(move || run(write_connection, durability, &shared))?;
         Ok(Self {
             queue,
             thread: Some(thread),
         })
     }
 
-    /// Queues an intent. `done` is called from the thread, or from here when the queue is full.
-    pub(crate) fn begin(&self, intent: Intent, done: Done) {
-        let mut waiting = self.queue.lock();
-        if waiting.closed {
-            drop(waiting);
-            return done(Err(Error::Closed));
+    /// Queues an intent. `done` is called from the writer thread, or from this one if the queue is full.
+    pub(crate) fn queue_intent(&self, intent: Intent, done: Callback) {
+        let mut state = self.queue.lock();
+        if state.closed {
+            drop(state);
+            return done(Err(StoreError::Closed));
         }
-        if waiting.jobs.len() >= QUEUE {
-            drop(waiting);
-            return done(Err(Error::Busy));
+        if state.jobs.len() >= MAX_QUEUED {
+            drop(state);
+            return done(Err(StoreError::Busy));
         }
-        waiting.in_flight += 1;
-        waiting.urgent = true;
-        waiting.jobs.push_back(Job::Begin(Box::new(intent), done));
+        state.in_flight += 1;
+        state.urgent = true;
+        state
+            .jobs
+            .push_back(WriteJob::Intent(Box::new(intent), done));
         self.queue.wake.notify_one();
     }
 
-    /// Queues an outcome. Their number is bounded by that of the intents let in.
-    pub(crate) fn finish(&self, outcome: Outcome) {
-        let mut waiting = self.queue.lock();
-        waiting.jobs.push_back(Job::Finish(Box::new(outcome)));
-        match waiting.in_flight.checked_sub(1) {
-            // The thread looks again within the ride anyway.
-            Some(left) => waiting.in_flight = left,
-            // It may sleep for good: nothing was known to be on its way.
+    /// Queues an outcome. Their number is bounded by the number of accepted intents.
+    pub(crate) fn queue_outcome(&self, outcome: Outcome) {
+        let mut state = self.queue.lock();
+        state.jobs.push_back(WriteJob::Outcome(Box::new(outcome)));
+        match state.in_flight.checked_sub(1) {
+            // The thread checks the queue within the flush interval anyway.
+            Some(remaining) => state.in_flight = remaining,
+            // The thread may sleep without a timeout: it expected no outcome.
             None => self.queue.wake.notify_one(),
         }
     }
 
-    /// Queues limits, which ride the next batch as outcomes do. Nothing is queued where the store is closed.
-    pub(crate) fn limits(&self, seen: Vec<Seen>) {
-        let mut waiting = self.queue.lock();
-        if waiting.closed {
+    /// Queues limits, which are flushed like outcomes. Does nothing if the store is closed.
+    pub(crate) fn queue_limits(&self, observations: Vec<LimitObservation>) {
+        let mut state = self.queue.lock();
+        if state.closed {
             return;
         }
-        waiting.jobs.push_back(Job::Limits(seen));
-        if waiting.in_flight == 0 {
-            // The thread may sleep for good; else it looks again within the ride anyway.
+        state.jobs.push_back(WriteJob::Limits(observations));
+        if state.in_flight == 0 {
+            // The thread may sleep without a timeout; otherwise it checks the queue within the flush interval anyway.
             self.queue.wake.notify_one();
         }
     }
 
-    /// Runs `work` on the thread and waits for its answer.
-    pub(crate) fn apart<T: Send + 'static>(
+    /// Runs `work` on the writer thread and waits for its result.
+    pub(crate) fn execute<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (answer, answered) = sync_channel(1);
-        self.urgent(Job::Apart(Box::new(move |connection| {
-            // Whoever asked waits below; it cannot have gone.
-            answer.send(connection.and_then(work)).ok();
+        let (sender, receiver) = sync_channel(1);
+        self.queue_urgent(WriteJob::Work(Box::new(move |connection| {
+            // Cannot fail: the receiver is waiting below.
+            sender.send(connection.and_then(work)).ok();
         })))?;
-        answered.recv().unwrap_or(Err(Error::Closed))
+        receiver.recv().unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Runs `work` on the thread and does not wait; where the store is closing it may be dropped undone.
-    pub(crate) fn queue_apart(
+    /// Queues `work` for the writer thread without waiting. It may be dropped without running if the store is being closed.
+    pub(crate) fn queue_work(
         &self,
         work: impl FnOnce(Result<&mut Connection>) + Send + 'static,
     ) -> Result<()> {
-        self.urgent(Job::Apart(Box::new(work)))
+        self.queue_urgent(WriteJob::Work(Box::new(work)))
     }
 
-    /// Waits until what is queued is committed.
+    /// Waits until everything queued is committed.
     pub(crate) fn flush(&self) -> Result<()> {
-        let (answer, answered) = sync_channel(1);
-        self.urgent(Job::Flush(Box::new(move |committed| {
-            answer.send(committed).ok();
+        let (sender, receiver) = sync_channel(1);
+        self.queue_urgent(WriteJob::Flush(Box::new(move |committed| {
+            sender.send(committed).ok();
         })))?;
-        answered.recv().unwrap_or(Err(Error::Closed))
+        receiver.recv().unwrap_or(Err(StoreError::Closed))
     }
 
-    fn urgent(&self, job: Job) -> Result<()> {
-        let mut waiting = self.queue.lock();
-        if waiting.closed {
-            return Err(Error::Closed);
+    fn queue_urgent(&self, job: WriteJob) -> Result<()> {
+        let mut state = self.queue.lock();
+        if state.closed {
+            return Err(StoreError::Closed);
         }
-        waiting.urgent = true;
-        waiting.jobs.push_back(job);
+        state.urgent = true;
+        state.jobs.push_back(job);
         self.queue.wake.notify_one();
         Ok(())
     }
 }
 
 impl Drop for Writer {
-    /// Commits what is queued, then ends the thread.
+    /// Commits everything queued, then ends the thread.
     fn drop(&mut self) {
         self.queue.close();
         if let Some(thread) = self.thread.take() {
-            // An answer may hold the last handle of the store: the thread cannot wait for itself, and ends anyway.
+            // A callback may own the last handle of the store: the thread cannot join itself, and ends anyway.
             if thread.thread().id() != std::thread::current().id() {
                 thread.join().ok();
             }
@@ -166,27 +168,27 @@ impl Drop for Writer {
     }
 }
 
-/// What waits for the thread, and the bell.
+/// The write queue, with the condition variable that wakes the thread.
 #[derive(Default)]
 struct Queue {
-    waiting: Mutex<Waiting>,
+    state: Mutex<QueueState>,
     wake: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
-    /// Something waits that somebody waits for.
+struct QueueState {
+    jobs: VecDeque<WriteJob>,
+    /// `true` if a caller waits for a job in the queue.
     urgent: bool,
-    /// Intents let in whose outcome has not come yet.
+    /// The number of accepted intents without an outcome.
     in_flight: usize,
     closed: bool,
 }
 
 impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Nobody panics while holding it; were it so, the queue would still be whole.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        // No code panics while holding the lock; even then the queue would be consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close(&self) {
@@ -194,123 +196,131 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Waits for the next batch; none when the queue is closed and empty.
-    fn next(&self, carried: bool) -> Option<VecDeque<Job>> {
-        let mut waiting = self.lock();
+    /// Waits for the next batch. Returns `None` if the queue is closed and empty.
+    fn next(&self, has_retries: bool) -> Option<VecDeque<WriteJob>> {
+        let mut state = self.lock();
         loop {
-            if waiting.urgent || waiting.closed {
-                waiting.urgent = false;
-                let jobs = std::mem::take(&mut waiting.jobs);
-                return (!jobs.is_empty() || !waiting.closed).then_some(jobs);
+            if state.urgent || state.closed {
+                state.urgent = false;
+                let jobs = std::mem::take(&mut state.jobs);
+                return (!jobs.is_empty() || !state.closed).then_some(jobs);
             }
-            let expected = waiting.in_flight > 0 || !waiting.jobs.is_empty() || carried;
-            if !expected {
-                waiting = self
+            let work_expected = state.in_flight > 0 || !state.jobs.is_empty() || has_retries;
+            if !work_expected {
+                state = self
                     .wake
-                    .wait(waiting)
+                    .wait(state)
                     .unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let ride = if carried { RETRY } else { RIDE };
-            let (again, waited) = self
+            let interval = if has_retries {
+                RETRY_INTERVAL
+            } else {
+                FLUSH_INTERVAL
+            };
+            let (guard, timeout) = self
                 .wake
-                .wait_timeout(waiting, ride)
+                .wait_timeout(state, interval)
                 .unwrap_or_else(PoisonError::into_inner);
-            waiting = again;
-            if waited.timed_out() && (carried || !waiting.jobs.is_empty()) {
-                return Some(std::mem::take(&mut waiting.jobs));
+            state = guard;
+            if timeout.timed_out() && (has_retries || !state.jobs.is_empty()) {
+                return Some(std::mem::take(&mut state.jobs));
             }
         }
     }
 }
 
-/// Sees to it that nobody waits for a thread that has died.
-struct CloseAtEnd<'a>(&'a Queue);
+/// Closes the queue when dropped, so that no caller waits for a thread that has died.
+struct CloseGuard<'a>(&'a Queue);
 
-impl Drop for CloseAtEnd<'_> {
+impl Drop for CloseGuard<'_> {
     fn drop(&mut self) {
         self.0.close();
-        // Dropping the jobs drops the channels their senders wait on.
+        // Dropping the jobs closes the channels that callers wait on.
         self.0.lock().jobs.clear();
     }
 }
 
-fn run(mut disk: Disk, durability: Durability, queue: &Queue) {
-    let _close = CloseAtEnd(queue);
-    let for_ledger = match durability {
-        Durability::Process => Sync::AtCheckpoint,
-        Durability::Strict => Sync::EachCommit,
+fn run(mut write_connection: WriteConnection, durability: Durability, queue: &Queue) {
+    let _close = CloseGuard(queue);
+    let ledger_sync = match durability {
+        Durability::Process => SyncMode::AtCheckpoint,
+        Durability::Strict => SyncMode::EachCommit,
     };
-    let mut carried = Vec::new();
-    while let Some(jobs) = queue.next(!carried.is_empty()) {
+    let mut to_retry = Vec::new();
+    while let Some(jobs) = queue.next(!to_retry.is_empty()) {
         let mut batch = Batch {
-            outcomes: std::mem::take(&mut carried),
+            outcomes: std::mem::take(&mut to_retry),
             ..Batch::default()
         };
-        let (mut apart, mut limits) = (Vec::new(), Vec::new());
+        let (mut separate_work, mut limits) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
-                Job::Begin(intent, done) => {
+                WriteJob::Intent(intent, done) => {
                     batch.intents.push(*intent);
-                    batch.waiting.push(done);
+                    batch.callbacks.push(done);
                 }
-                Job::Finish(outcome) => batch.outcomes.push(*outcome),
-                Job::Flush(done) => batch.waiting.push(done),
-                Job::Limits(seen) => limits.extend(seen),
-                Job::Apart(work) => apart.push(work),
+                WriteJob::Outcome(outcome) => batch.outcomes.push(*outcome),
+                WriteJob::Flush(done) => batch.callbacks.push(done),
+                WriteJob::Limits(observations) => limits.extend(observations),
+                WriteJob::Work(work) => separate_work.push(work),
             }
         }
-        // Before the batch is, so that whoever waits for a flush finds them.
-        keep_limits(&mut disk, &limits);
-        carried = batch.commit(&mut disk, for_ledger);
-        for work in apart {
-            work(disk.ready(Sync::EachCommit).map_err(Error::from));
+        // Before the batch, so that the caller of a flush finds them.
+        write_limits(&mut write_connection, &limits);
+        to_retry = batch.commit(&mut write_connection, ledger_sync);
+        for work in separate_work {
+            work(
+                write_connection
+                    .with_sync_mode(SyncMode::EachCommit)
+                    .map_err(StoreError::from),
+            );
         }
     }
 }
 
-/// Writes limits in a transaction of their own: no row of the ledger may fail with them. None is worth a sync of the disk.
-fn keep_limits(disk: &mut Disk, seen: &[Seen]) {
-    if seen.is_empty() {
+/// Writes limits in a separate transaction, so that no ledger entry fails with them, and without syncing the disk.
+fn write_limits(write_connection: &mut WriteConnection, observations: &[LimitObservation]) {
+    if observations.is_empty() {
         return;
     }
-    let kept = disk
-        .ready(Sync::AtCheckpoint)
-        .map_err(Error::from)
-        .and_then(|connection| limits::keep(connection, seen));
-    // The next answer tells them again.
-    kept.ok();
+    let result = write_connection
+        .with_sync_mode(SyncMode::AtCheckpoint)
+        .map_err(StoreError::from)
+        .and_then(|connection| limits::write_all(connection, observations));
+    // If this fails, the next response reports them again.
+    result.ok();
 }
 
-/// When commits are synced to the disk.
+/// The time at which commits are synced to the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sync {
+enum SyncMode {
     EachCommit,
     AtCheckpoint,
 }
 
-/// The connection, and how it was last told to sync.
-struct Disk {
-    #[expect(dead_code, reason = "held for its end")]
+/// The writer's connection and its current sync mode.
+struct WriteConnection {
+    #[expect(dead_code, reason = "dropped together with the connection")]
     checkpointer: Checkpointer,
-    /// Closed after the checkpointer's: of two closed at once neither is the last, which tidies the log away.
+    /// Closed after the checkpointer's connection: if both closed at once, neither would be the last and delete the log.
     connection: Connection,
-    sync: Option<Sync>,
+    sync: Option<SyncMode>,
 }
 
-impl Drop for Disk {
+impl Drop for WriteConnection {
     fn drop(&mut self) {
-        // Nothing nudges the checkpointer any more, so it ends when it is dropped, before the connection.
-        sqlite::unwatch(&mut self.connection);
+        // Without the hook the checkpointer gets no more requests, so it ends when dropped, before the connection.
+        sqlite::remove_wal_hook(&mut self.connection);
     }
 }
 
-impl Disk {
-    fn ready(&mut self, sync: Sync) -> rusqlite::Result<&mut Connection> {
+impl WriteConnection {
+    fn with_sync_mode(&mut self, sync: SyncMode) -> rusqlite::Result<&mut Connection> {
         if self.sync != Some(sync) {
             let word = match sync {
-                Sync::EachCommit => "FULL",
-                Sync::AtCheckpoint => "NORMAL",
+                SyncMode::EachCommit => "FULL",
+                SyncMode::AtCheckpoint => "NORMAL",
             };
             self.connection.pragma_update(None, "synchronous", word)?;
             self.sync = Some(sync);
@@ -319,35 +329,40 @@ impl Disk {
     }
 }
 
-/// Ledger rows that are committed together.
+/// Ledger entries that are committed together.
 #[derive(Default)]
 struct Batch {
     intents: Vec<Intent>,
     outcomes: Vec<Outcome>,
-    waiting: Vec<Done>,
+    callbacks: Vec<Callback>,
 }
 
 impl Batch {
-    /// Commits the rows and answers whoever waits. Returns the outcomes that must be tried again.
-    fn commit(self, disk: &mut Disk, sync: Sync) -> Vec<Outcome> {
-        let Err(error) = self.write(disk, sync) else {
-            for done in self.waiting {
+    /// Commits the entries and reports to all waiting callers. Returns the outcomes to retry.
+    fn commit(self, write_connection: &mut WriteConnection, sync: SyncMode) -> Vec<Outcome> {
+        let Err(error) = self.write(write_connection, sync) else {
+            for done in self.callbacks {
                 done(Ok(()));
             }
             return Vec::new();
         };
         let error = Arc::new(error);
-        for done in self.waiting {
-            done(Err(Error::of_sql(&error)));
+        for done in self.callbacks {
+            done(Err(StoreError::from_sqlite(&error)));
         }
         self.outcomes
     }
 
-    fn write(&self, disk: &mut Disk, sync: Sync) -> rusqlite::Result<()> {
+    /// Writes the batch in one transaction. Any error causes a rollback of the whole batch.
+    fn write(
+        &self,
+        write_connection: &mut WriteConnection,
+        sync: SyncMode,
+    ) -> rusqlite::Result<()> {
         if self.intents.is_empty() && self.outcomes.is_empty() {
             return Ok(());
         }
-        let connection = disk.ready(sync)?;
+        let connection = write_connection.with_sync_mode(sync)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for intent in &self.intents {
             ledger::write_intent(&transaction, intent)?;

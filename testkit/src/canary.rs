@@ -1,97 +1,97 @@
-//! Planted secrets: key-shaped, plainly fake, one for each place a test puts one, so that a leak names its path.
+//! Canaries: fake secrets, one for each place where a test plants one, so that a leak names its source.
 //!
-//! Invariants: a canary has the canonical shape of its family, so that the product takes it for real; its body is one
-//! word repeated, so that a piece of it that got out is as telling as the whole; it is assembled from parts, so that no
-//! scanner takes this file for a leak; it never prints itself.
+//! Invariants: a canary has the canonical shape of its token family, so that the product accepts it; its body is one word
+//! repeated, so that a leaked part identifies it as well as the whole; it is assembled from parts, so that no secret scanner
+//! reports this file; it never prints itself.
 
 use std::fmt;
 
 use keyreeve_core::secret::Fingerprint;
 
-/// A fake secret and the name of the place it was planted in.
+/// A fake secret, labeled with the place where it is planted.
 #[derive(Clone)]
 pub struct Canary {
-    sink: String,
+    label: String,
     value: String,
-    mark: String,
+    marker: String,
 }
 
 impl Canary {
-    /// An API key planted in `sink`, a short name of letters, digits and hyphens such as `stdin`.
-    pub fn api_key(sink: &str) -> Self {
-        Self::anthropic("api03", sink)
+    /// Returns an API key. `label` is a short name of letters, digits and hyphens for its place, such as `stdin`.
+    pub fn api_key(label: &str) -> Self {
+        Self::anthropic("api03", label)
     }
 
-    /// An OAuth access token planted in `sink`.
-    pub fn oauth(sink: &str) -> Self {
-        Self::anthropic("oat01", sink)
+    /// Returns an OAuth access token.
+    pub fn oauth(label: &str) -> Self {
+        Self::anthropic("oat01", label)
     }
 
-    /// A person's plan login as the sandbox knows one, planted in `sink`.
-    pub fn plan_login(sink: &str) -> Self {
-        Self::anthropic("oat01-plan", sink)
+    /// Returns a plan login in the form that the sandbox recognizes.
+    pub fn plan_login(label: &str) -> Self {
+        Self::anthropic("oat01-plan", label)
     }
 
-    /// A key of the shape of our own virtual keys that no store knows; its checksum is wrong.
-    pub fn wrong_virtual_key(sink: &str) -> Self {
-        let word: String = sink.chars().filter(char::is_ascii_alphanumeric).collect();
-        let mark = format!("CANARYkrv{word}");
-        let value = format!("krv_{}_{}_{}", "CANARY00", repeated(&mark, 32), "000000");
+    /// Returns a key in the form of our virtual keys that exists in no store; its checksum is wrong.
+    pub fn wrong_virtual_key(label: &str) -> Self {
+        let word: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
+        let marker = format!("CANARYkrv{word}");
+        let value = format!("krv_{}_{}_{}", "CANARY00", repeated(&marker, 32), "000000");
         Self {
-            sink: sink.to_owned(),
+            label: label.to_owned(),
             value,
-            mark,
+            marker,
         }
     }
 
-    /// A secret that the product itself made, such as a virtual key it has just shown: from here on it may be seen
-    /// nowhere. It is recognised by its middle half.
-    pub fn made(sink: &str, value: &str) -> Self {
+    /// Wraps a secret that the product generated, such as a virtual key it has just shown: from then on it may appear
+    /// nowhere. It is recognized by its middle half.
+    pub fn generated(label: &str, value: &str) -> Self {
         let quarter = value.len() / 4;
-        let mark = value
+        let marker = value
             .get(quarter..value.len() - quarter)
             .expect("a secret is ASCII")
             .to_owned();
-        assert!(mark.len() >= 8, "{sink}: too short to be told from chance");
+        assert!(marker.len() >= 8, "{label}: too short to be recognized");
         Self {
-            sink: sink.to_owned(),
+            label: label.to_owned(),
             value: value.to_owned(),
-            mark,
+            marker,
         }
     }
 
-    /// The place it was planted in.
-    pub fn sink(&self) -> &str {
-        &self.sink
+    /// Returns the name of the place where it is planted.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
-    /// The whole secret, to be planted.
+    /// Returns the secret.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// The mark under which the sandbox and the ledger speak of it.
+    /// Returns its fingerprint, as in the sandbox's and the ledger's records.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.value)
     }
 
-    /// The part by which the leak scan knows it.
-    pub(crate) fn mark(&self) -> &str {
-        &self.mark
+    /// Returns the part by which the leak scan recognizes it.
+    pub(crate) fn marker(&self) -> &str {
+        &self.marker
     }
 
-    fn anthropic(family: &str, sink: &str) -> Self {
-        let plain = sink.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    fn anthropic(family: &str, label: &str) -> Self {
+        let is_plain = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         assert!(
-            plain && (1..=20).contains(&sink.len()),
-            "{sink}: not a short plain name"
+            is_plain && (1..=20).contains(&label.len()),
+            "{label}: not a short plain name"
         );
-        let mark = format!("CANARY-{family}-{sink}-");
-        let value = ["sk-", "ant-", family, "-", &repeated(&mark, 93), "AA"].concat();
+        let marker = format!("CANARY-{family}-{label}-");
+        let value = ["sk-", "ant-", family, "-", &repeated(&marker, 93), "AA"].concat();
         Self {
-            sink: sink.to_owned(),
+            label: label.to_owned(),
             value,
-            mark,
+            marker,
         }
     }
 }
@@ -99,7 +99,7 @@ impl Canary {
 impl fmt::Debug for Canary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Canary")
-            .field("sink", &self.sink)
+            .field("label", &self.label)
             .finish_non_exhaustive()
     }
 }

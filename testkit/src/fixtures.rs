@@ -1,4 +1,4 @@
-//! The recorded answers that core's own tests go by, for the tests of the other crates.
+//! Access to core's recorded responses for the tests of the other crates.
 //!
 //! Invariant: there is one copy of each, in `core/tests/fixtures`.
 
@@ -17,19 +17,19 @@ pub fn json(name: &str) -> Value {
     serde_json::from_slice(&bytes(name)).unwrap_or_else(|error| panic!("fixture {name}: {error}"))
 }
 
-/// A recorded stream and what a meter must make of it.
+/// A recorded stream and the expected result of a meter.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub struct RecordedStream {
     /// Its file name.
     pub name: String,
-    /// The bytes as they come over the wire.
+    /// The bytes on the wire.
     pub bytes: Vec<u8>,
     /// Its row of `streams.json`: `model`, the token classes, `cost`, `complete`, `error`.
     pub expected: Value,
 }
 
 /// Reads all recorded streams.
-pub fn streams() -> Vec<Stream> {
+pub fn streams() -> Vec<RecordedStream> {
     let table = json("streams.json");
     let rows = table["streams"]
         .as_array()
@@ -40,7 +40,7 @@ pub fn streams() -> Vec<Stream> {
                 .as_str()
                 .expect("each stream names its file")
                 .to_owned();
-            Stream {
+            RecordedStream {
                 bytes: bytes(&name),
                 name,
                 expected: row.clone(),

@@ -1,8 +1,7 @@
 //! A temporary home in which the product runs as if on a machine of its own.
 //!
-//! Invariants: a command started here sees nothing of the real machine but `PATH`; all it prints is kept in files of the
-//! home; when the home goes, no secret planted in it may be found in any of its files, names and outputs, or the test
-//! fails.
+//! Invariants: a command started here sees nothing of the real machine except `PATH`; all its output is written to files of
+//! the home; when the home is dropped, a planted secret in any of its files, names or outputs fails the test.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
@@ -17,67 +16,67 @@ use tempfile::TempDir;
 
 use crate::canary::Canary;
 use crate::leakscan::{self, LeakScan};
-use crate::process::{Output, Process, Running};
-use crate::terminal::{Terminal, Typed};
+use crate::process::{Daemon, Process, ProcessOutput};
+use crate::terminal::{Terminal, TerminalInput};
 
-/// A command may take this long before the test is failed.
-pub const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// Maximum run time of a command; beyond it the test fails.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A temporary directory with a person's home, keyreeve's folder, a working directory and all that was printed.
+/// A temporary directory with a user's home, keyreeve's directory, a working directory and all command output.
 pub struct Home {
     directory: TempDir,
     commands: AtomicU32,
-    planted: Mutex<Vec<Canary>>,
+    canaries: Mutex<Vec<Canary>>,
 }
 
 impl Home {
-    /// Makes an empty home, open to its owner only. keyreeve's folder does not exist yet: making it is keyreeve's part.
+    /// Creates an empty home, accessible only to its owner. keyreeve's directory does not exist yet: keyreeve creates it.
     pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("keyreeve-test-").tempdir();
-        let directory = directory.expect("a temporary directory can be made");
+        let directory = directory.expect("a temporary directory can be created");
         for folder in ["home", "work", "tmp", "printed"] {
             let path = directory.path().join(folder);
             DirBuilder::new()
                 .mode(0o700)
                 .create(path)
-                .expect("a folder can be made");
+                .expect("a directory can be created");
         }
         Self {
             directory,
             commands: AtomicU32::new(0),
-            planted: Mutex::default(),
+            canaries: Mutex::default(),
         }
     }
 
-    /// The directory that holds all of it.
+    /// Returns the directory that contains everything.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What commands are told as `HOME`.
+    /// Returns the commands' `HOME`.
     pub fn user_home(&self) -> PathBuf {
         self.path().join("home")
     }
 
-    /// What commands are told as `KEYREEVE_HOME`.
+    /// Returns the commands' `KEYREEVE_HOME`.
     pub fn keyreeve_home(&self) -> PathBuf {
         self.path().join("keyreeve")
     }
 
-    /// The directory that commands start in.
+    /// Returns the commands' working directory.
     pub fn work(&self) -> PathBuf {
         self.path().join("work")
     }
 
-    /// Names a secret that from now on may appear nowhere in this home.
+    /// Registers a secret that must not appear anywhere in this home.
     pub fn plant(&self, canary: &Canary) {
-        self.planted
+        self.canaries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(canary.clone());
     }
 
-    /// A command with an environment of `PATH`, `HOME`, `KEYREEVE_HOME`, `TMPDIR` and `TERM=dumb`, and nothing to read.
+    /// Returns a command with an environment of `PATH`, `HOME`, `KEYREEVE_HOME`, `TMPDIR` and `TERM=dumb`, and empty stdin.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -95,62 +94,66 @@ impl Home {
         command
     }
 
-    /// Runs a command to its end, within [`TIME_LIMIT`].
-    pub fn run(&self, command: &mut Command) -> Output {
-        self.spawn(command).wait(TIME_LIMIT)
+    /// Runs a command to its end, within [`COMMAND_TIMEOUT`].
+    pub fn run(&self, command: &mut Command) -> ProcessOutput {
+        self.spawn(command).wait(COMMAND_TIMEOUT)
     }
 
-    /// Runs a command that reads `input` and then the end of file.
-    pub fn run_with_input(&self, command: &mut Command, input: &[u8]) -> Output {
+    /// Runs a command with `input` on stdin.
+    pub fn run_with_input(&self, command: &mut Command, input: &[u8]) -> ProcessOutput {
         let mut process = self.spawn(command.stdin(Stdio::piped()));
         process.feed(input);
-        process.wait(TIME_LIMIT)
+        process.wait(COMMAND_TIMEOUT)
     }
 
-    /// Starts a daemon, which tells by a first line of JSON that it is ready.
-    pub fn start(&self, command: &mut Command) -> Running {
-        Running::await_ready(self.spawn(command))
+    /// Starts a daemon and waits for its first line of output, the JSON that reports it as ready.
+    pub fn start(&self, command: &mut Command) -> Daemon {
+        Daemon::await_ready(self.spawn(command))
     }
 
-    /// Runs a command at a terminal of its own, 80 columns wide, where a person types; its output is all that the screen
-    /// showed.
-    pub fn run_at_terminal(&self, command: &mut Command, answers: &[Typed<'_>]) -> Output {
-        self.run_at_terminal_of(80, command, answers)
+    /// Runs a command on a terminal of its own, 80 columns wide, and types `inputs`; stdout is everything that appeared on
+    /// the screen.
+    pub fn run_at_terminal(
+        &self,
+        command: &mut Command,
+        inputs: &[TerminalInput<'_>],
+    ) -> ProcessOutput {
+        self.run_at_terminal_with_width(80, command, inputs)
     }
 
-    /// Runs a command at a terminal of so many columns.
-    pub fn run_at_terminal_of(
+    /// Runs a command on a terminal with this many columns.
+    pub fn run_at_terminal_with_width(
         &self,
         columns: u16,
         command: &mut Command,
-        answers: &[Typed<'_>],
-    ) -> Output {
-        let ((screen_file, screen), (nothing, _)) = self.output_files();
-        let mut terminal = Terminal::of(command, screen, columns);
-        let process = Process::spawn(command, screen_file, nothing);
-        // The command held copies of the terminal, which would keep it open for ever.
+        inputs: &[TerminalInput<'_>],
+    ) -> ProcessOutput {
+        let ((screen_path, screen), (empty_path, _)) = self.output_files();
+        let mut terminal = Terminal::attach(command, screen, columns);
+        let process = Process::spawn(command, screen_path, empty_path);
+        // The command has copies of the terminal, which would keep it open.
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        terminal.converse(answers, TIME_LIMIT);
-        process.wait(TIME_LIMIT)
+        terminal.type_inputs(inputs, COMMAND_TIMEOUT);
+        process.wait(COMMAND_TIMEOUT)
     }
 
-    /// Starts a command and lets it run.
+    /// Starts a command without waiting for it.
     pub fn spawn(&self, command: &mut Command) -> Process {
         let ((stdout, to_stdout), (stderr, to_stderr)) = self.output_files();
         command.stdout(to_stdout).stderr(to_stderr);
         Process::spawn(command, stdout, stderr)
     }
 
-    /// Two new files for what the next command prints.
+    /// Creates two files for the output of the next command.
     fn output_files(&self) -> ((PathBuf, File), (PathBuf, File)) {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let file = |stream: &str| {
             let name = format!("{number:04}.{stream}");
             let path = self.path().join("printed").join(name);
-            let file = File::create_new(&path).expect("a file for the output can be made");
+            let file = File::create_new(&path).expect("an output file can be created");
             (path, file)
         };
         (file("stdout"), file("stderr"))
@@ -159,9 +162,9 @@ impl Home {
     /// Fails the test if a planted secret is in any file, name or output of this home.
     #[track_caller]
     pub fn assert_clean(&self) {
-        let planted = self.planted.lock().unwrap_or_else(PoisonError::into_inner);
+        let planted = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
         if !planted.is_empty() {
-            leakscan::assert_none(&LeakScan::of(&*planted).path(self.path()));
+            leakscan::assert_no_leaks(&LeakScan::new(&*planted).path(self.path()));
         }
     }
 }

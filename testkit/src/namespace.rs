@@ -1,13 +1,13 @@
-//! A place with loopback alone, where the resolver's port is the test's own.
+//! A namespace with only a loopback interface, in which a test controls DNS.
 //!
-//! Invariant: nothing of the machine outside changes, and nothing inside can reach it.
+//! Invariant: nothing outside the namespace changes, and nothing inside can reach it.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A command that runs a program in a user, mount and network namespace of its own; the rest of its arguments are the
-/// program's. `resolver` stands for `/etc/resolv.conf` there.
+/// Returns a command that runs a program in a user, mount and network namespace of its own; further arguments go to the
+/// program. `resolver` is mounted as `/etc/resolv.conf`.
 pub fn command(resolver: &Path, program: impl AsRef<OsStr>) -> Command {
     let script = "ip link set lo up && mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
     let mut command = Command::new("unshare");
@@ -16,8 +16,8 @@ pub fn command(resolver: &Path, program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Whether this machine lets a test make such a place.
-pub fn is_there(resolver: &Path) -> bool {
+/// Returns `true` if this machine can create such a namespace.
+pub fn is_available(resolver: &Path) -> bool {
     let mut command = command(resolver, "true");
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())

@@ -1,7 +1,7 @@
-//! Processes that a test started: waited for with a limit, signalled by their id, gone when the test is.
+//! Processes of a test: waited for with a timeout, signaled by id, and killed when dropped.
 //!
-//! Invariants: only a process that was started here is ever signalled, and only until it has been waited for, so that
-//! its id cannot have become another's; none outlives its value.
+//! Invariants: only a process started here is ever signaled, and only before it has been waited for, so that its id cannot
+//! belong to another process; no process outlives its value.
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,13 +13,13 @@ use rustix::process::Pid;
 pub use rustix::process::Signal;
 use serde_json::Value;
 
-/// A daemon may take this long until it is ready.
-const READY_LIMIT: Duration = Duration::from_secs(10);
+/// Maximum time until a daemon is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a process is looked at while it is waited for.
-const LOOK: Duration = Duration::from_millis(3);
+/// Poll interval while waiting for a process.
+const POLL_INTERVAL: Duration = Duration::from_millis(3);
 
-/// A process and the files that it prints into.
+/// A process and its output files.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -28,29 +28,29 @@ pub struct Process {
     stderr: PathBuf,
 }
 
-/// What a command left behind.
+/// Output and exit code of a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use = "an exit code that nobody looks at hides a failure"]
-pub struct Output {
-    /// Its exit code; 128 and the number of the signal that ended it, as shells count.
+#[must_use = "an unchecked exit code hides a failure"]
+pub struct ProcessOutput {
+    /// Exit code, or 128 plus the number of the signal that ended it, as in shells.
     pub code: i32,
-    /// What it printed as data.
+    /// Standard output.
     pub stdout: String,
-    /// What it said to the person.
+    /// Standard error.
     pub stderr: String,
-    /// Whether the system wrote its memory down as it died.
+    /// `true` if it dumped core.
     pub core_dumped: bool,
 }
 
-/// A daemon that has said that it is ready.
+/// A daemon that has reported that it is ready.
 #[derive(Debug)]
-pub struct Running {
+pub struct Daemon {
     process: Process,
     ready: Value,
 }
 
 impl Process {
-    /// Starts a command whose output goes into the two files.
+    /// Starts a command whose output goes to these two files.
     pub(crate) fn spawn(command: &mut Command, stdout: PathBuf, stderr: PathBuf) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command
@@ -64,12 +64,12 @@ impl Process {
         }
     }
 
-    /// Its process id.
+    /// Returns its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Writes all it is to read, and the end of file. One that stopped reading has its reasons.
+    /// Writes its stdin and closes it. A process may stop reading early.
     pub fn feed(&mut self, input: &[u8]) {
         let mut stdin = self
             .child
@@ -79,28 +79,32 @@ impl Process {
         let _read_or_not = stdin.write_all(input);
     }
 
-    /// Asks it to end, with SIGTERM.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         rustix::process::kill_process(Pid::from_child(&self.child), signal)
-            .expect("a process that was not waited for can be signalled");
+            .expect("a process that was not waited for can be signaled");
     }
 
-    /// Ends it at once, with SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("a child can be killed");
     }
 
-    /// Waits for its end, at most for `limit`, and takes what it printed.
-    pub fn wait(mut self, limit: Duration) -> Output {
-        let Some(status) = poll(limit, || self.ended()) else {
-            panic!("{} still ran after {limit:?}; {}", self.name, self.said());
+    /// Waits for its end, at most `timeout`, and returns its output.
+    pub fn wait(mut self, timeout: Duration) -> ProcessOutput {
+        let Some(status) = poll(timeout, || self.try_wait()) else {
+            panic!(
+                "{} was still running after {timeout:?}; {}",
+                self.name,
+                self.output_so_far()
+            );
         };
-        Output {
+        ProcessOutput {
             code: code(status),
             stdout: text(&self.stdout),
             stderr: text(&self.stderr),
@@ -108,25 +112,29 @@ impl Process {
         }
     }
 
-    fn ended(&mut self) -> Option<ExitStatus> {
+    fn try_wait(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")
     }
 
-    fn said(&self) -> String {
-        format!("it had said: {}{}", text(&self.stdout), text(&self.stderr))
+    fn output_so_far(&self) -> String {
+        format!(
+            "output so far: {}{}",
+            text(&self.stdout),
+            text(&self.stderr)
+        )
     }
 }
 
 impl Drop for Process {
-    /// Kills it if it still runs. `Child` signals no process that it has already waited for.
+    /// Kills it if it is still running. `Child` does not signal a process that it has already waited for.
     fn drop(&mut self) {
         let _ended_already = self.child.kill();
         let _waited_already = self.child.wait();
     }
 }
 
-impl Output {
-    /// Fails the test unless the exit code is `code`; gives the output back.
+impl ProcessOutput {
+    /// Fails the test unless the exit code is `code`; returns the output.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(
@@ -137,27 +145,27 @@ impl Output {
         self
     }
 
-    /// Its standard output as one JSON value.
+    /// Returns its standard output as a JSON value.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("no JSON: {error}: {}{}", self.stdout, self.stderr))
+            .unwrap_or_else(|error| panic!("not JSON: {error}: {}{}", self.stdout, self.stderr))
     }
 }
 
-impl Running {
+impl Daemon {
     /// Waits for the first line on standard output, which must be JSON.
     pub(crate) fn await_ready(mut process: Process) -> Self {
-        let line = poll(READY_LIMIT, || {
+        let line = poll(READY_TIMEOUT, || {
             match text(&process.stdout).split_once('\n') {
                 Some((line, _)) => Some(Ok(line.to_owned())),
-                None => process.ended().map(Err),
+                None => process.try_wait().map(Err),
             }
         });
         match line {
             Some(Ok(line)) => {
                 let ready = serde_json::from_str(&line)
-                    .unwrap_or_else(|error| panic!("first line is no JSON: {error}: {line}"));
+                    .unwrap_or_else(|error| panic!("first line is not JSON: {error}: {line}"));
                 Self { process, ready }
             }
             Some(Err(status)) => {
@@ -165,46 +173,46 @@ impl Running {
                     "{} ended with {} before it was ready; {}",
                     process.name,
                     code(status),
-                    process.said()
+                    process.output_so_far()
                 )
             }
             None => panic!(
-                "{} was not ready in {READY_LIMIT:?}; {}",
+                "{} was not ready in {READY_TIMEOUT:?}; {}",
                 process.name,
-                process.said()
+                process.output_so_far()
             ),
         }
     }
 
-    /// The first line it printed.
+    /// Returns its first line of output.
     pub fn ready(&self) -> &Value {
         &self.ready
     }
 
-    /// Its process id.
+    /// Returns its process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Asks it to end with SIGTERM; [`Running::wait`] sees how it does.
+    /// Sends SIGTERM; [`Daemon::wait`] returns the result.
     pub fn terminate(&self) {
         self.process.terminate();
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
 
-    /// Ends it with SIGKILL and waits until it is gone.
-    pub fn kill(mut self) -> Output {
+    /// Sends SIGKILL and waits for its end.
+    pub fn kill(mut self) -> ProcessOutput {
         self.process.kill();
-        self.wait(READY_LIMIT)
+        self.wait(READY_TIMEOUT)
     }
 
-    /// Waits for its end, at most for `limit`, and takes what it printed.
-    pub fn wait(self, limit: Duration) -> Output {
-        self.process.wait(limit)
+    /// Waits for its end, at most `timeout`, and returns its output.
+    pub fn wait(self, timeout: Duration) -> ProcessOutput {
+        self.process.wait(timeout)
     }
 }
 
@@ -215,19 +223,19 @@ fn code(status: ExitStatus) -> i32 {
 }
 
 fn text(file: &Path) -> String {
-    let bytes = std::fs::read(file).expect("what a process printed can be read");
+    let bytes = std::fs::read(file).expect("an output file can be read");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let until = Instant::now() + limit;
+fn poll<T>(timeout: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + timeout;
     loop {
-        if let Some(seen) = look() {
-            return Some(seen);
+        if let Some(value) = check() {
+            return Some(value);
         }
-        if Instant::now() >= until {
+        if Instant::now() >= deadline {
             return None;
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }

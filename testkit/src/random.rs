@@ -1,21 +1,21 @@
-//! A small generator whose seed is told, so that a run that failed can be played again.
+//! A small random generator that prints its seed, so that a failed run can be repeated.
 //!
-//! Invariant: the same seed gives the same numbers, on every machine.
+//! Invariant: the same seed gives the same numbers on every machine.
 
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// Names the seed of a run that is to be played again.
-pub const SEED: &str = "KEYREEVE_TEST_SEED";
+/// Environment variable with the seed of a run to repeat.
+pub const SEED_VARIABLE: &str = "KEYREEVE_TEST_SEED";
 
-/// Numbers that look as if nobody had chosen them.
+/// A pseudorandom number generator.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct SeededRandom(u64);
 
-impl Random {
-    /// Starts with the seed that [`SEED`] gives, else with one of its own, and tells it on standard error.
+impl SeededRandom {
+    /// Uses the seed in [`SEED_VARIABLE`], or else one from the clock, and prints it to standard error.
     pub fn seeded() -> Self {
-        let given = std::env::var(SEED)
+        let given = std::env::var(SEED_VARIABLE)
             .ok()
             .map(|seed| seed.parse().expect("a seed is a number"));
         let seed = given.unwrap_or_else(|| {
@@ -23,12 +23,12 @@ impl Random {
             u64::from(now.map_or(0, |now| now.subsec_nanos()))
         });
         std::io::stderr()
-            .write_all(format!("{SEED}={seed}\n").as_bytes())
-            .expect("standard error takes a line");
+            .write_all(format!("{SEED_VARIABLE}={seed}\n").as_bytes())
+            .expect("standard error is writable");
         Self(seed)
     }
 
-    /// Another generator, for a thread of its own; the same for the same number.
+    /// Returns another generator, for use in a thread; the same number gives the same generator.
     #[must_use]
     pub fn branch(&self, number: u64) -> Self {
         let mut branch = Self(self.0 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -36,7 +36,7 @@ impl Random {
         branch
     }
 
-    /// The next number below a bound that is not zero.
+    /// Returns the next number below a nonzero bound.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self
             .0

@@ -1,20 +1,20 @@
-//! The simulated API in a thread of its own, for tests that block.
+//! The simulated API in a thread of its own, for blocking tests.
 //!
-//! Invariant: it is asked and told things over HTTP only, as a stranger would, so a test sees what people see.
+//! Invariant: it is used and controlled over HTTP only, so that a test sees what users see.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
-use keyreeve_sandbox::Settings;
+use keyreeve_sandbox::SandboxSettings;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::canary::Canary;
 use crate::wire;
 
-/// The running sandbox; it stops when it goes.
+/// A running sandbox; dropping it stops it.
 pub struct Sandbox {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -27,7 +27,7 @@ impl Sandbox {
         let (stop, stopped) = oneshot::channel();
         let (bound, address) = mpsc::channel();
         let serving = std::thread::spawn(move || serve(&bound, stopped));
-        let address = address.recv().expect("the sandbox tells where it listens");
+        let address = address.recv().expect("the sandbox reports its address");
         Self {
             address,
             stop: Some(stop),
@@ -35,30 +35,34 @@ impl Sandbox {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its address as a base URL, `http://127.0.0.1:PORT`.
+    /// Returns its base URL, `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What has arrived so far, as `GET /_sandbox/requests` tells it.
+    /// Returns the requests so far, from `GET /_sandbox/requests`.
     pub fn requests(&self) -> Value {
         let request = wire::request(self.address, "GET /_sandbox/requests", CLOSE, b"");
-        let answer = wire::ask(self.address, &request);
-        assert_eq!(answer.status(), 200, "{}", answer.text());
-        answer.json()
+        let response = wire::send_request(self.address, &request);
+        assert_eq!(response.status(), 200, "{}", response.text());
+        response.json()
     }
 
-    /// Makes the API misbehave towards one key: `steps` as `PUT /_sandbox/keys/{fingerprint}/script` takes them.
+    /// Sets the script of one key; `steps` is the body of `PUT /_sandbox/keys/{fingerprint}/script`.
     pub fn script(&self, key: &Canary, steps: &Value) {
         let line = format!("PUT /_sandbox/keys/{}/script", key.fingerprint());
         let request = wire::request(self.address, &line, CLOSE, steps.to_string().as_bytes());
-        let answer = wire::ask(self.address, &request);
-        assert!((200..300).contains(&answer.status()), "{}", answer.text());
+        let response = wire::send_request(self.address, &request);
+        assert!(
+            (200..300).contains(&response.status()),
+            "{}",
+            response.text()
+        );
     }
 }
 
@@ -73,7 +77,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// One request a connection: nothing keeps the sandbox from stopping at once.
+/// Headers for one request per connection, so that the sandbox can stop at once.
 const CLOSE: &[(&str, &str)] = &[
     ("connection", "close"),
     ("content-type", "application/json"),
@@ -85,7 +89,7 @@ fn serve(bound: &mpsc::Sender<SocketAddr>, stopped: oneshot::Receiver<()>) {
         .build()
         .expect("a runtime can be built");
     runtime.block_on(async {
-        let settings = Settings {
+        let settings = SandboxSettings {
             now: Timestamp::now,
         };
         let sandbox = keyreeve_sandbox::Sandbox::bind((Ipv4Addr::LOCALHOST, 0).into(), settings)

@@ -1,15 +1,15 @@
-//! How a test says that this machine cannot run it, so that no skip goes unseen.
+//! Skips of tests that this machine cannot run; each skip is reported.
 //!
-//! Invariant: a skip is a line `SKIPPED <test>: <reason>` on standard error and, where `KEYREEVE_SKIPS_FILE` names a
-//! file, one appended there, which `cargo xtask test` prints at its end.
+//! Invariant: a skip prints a line `SKIPPED <test>: <reason>` to standard error and, if `KEYREEVE_SKIPS_FILE` names a file,
+//! appends it there; `cargo xtask test` prints that file at its end.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-/// Names the file that collects the skips of a whole run.
-pub const SKIPS_FILE: &str = "KEYREEVE_SKIPS_FILE";
+/// Environment variable with the path of the file that collects the skips of a whole run.
+pub const SKIPS_FILE_VARIABLE: &str = "KEYREEVE_SKIPS_FILE";
 
-/// Announces that the calling test is skipped, and why, and returns from it. The reason is formatted as by `format!`.
+/// Reports that the calling test is skipped, with a reason formatted as by `format!`, and returns from the test.
 ///
 /// ```no_run
 /// fn needs_strace() {
@@ -26,19 +26,19 @@ macro_rules! skip {
     }};
 }
 
-/// Announces a skip. `place` is the type name of a function inside the test, which [`skip!`](crate::skip!) gives.
+/// Reports a skip. `place` is the type name of a function inside the test, as passed by [`skip!`](crate::skip!).
 pub fn announce(place: &str, reason: &str) {
     let line = format!("SKIPPED {}: {reason}\n", place.trim_end_matches("::here"));
     std::io::stderr()
         .write_all(line.as_bytes())
-        .expect("standard error takes a line");
-    if let Some(file) = std::env::var_os(SKIPS_FILE) {
+        .expect("standard error is writable");
+    if let Some(file) = std::env::var_os(SKIPS_FILE_VARIABLE) {
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(file)
-            .expect("the file of skips can be appended to");
+            .expect("the skips file can be opened");
         file.write_all(line.as_bytes())
-            .expect("the file of skips takes a line");
+            .expect("a line can be appended to the skips file");
     }
 }

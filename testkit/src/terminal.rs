@@ -1,7 +1,7 @@
-//! A terminal of a command's own, at which a test types what a person would.
+//! A pseudoterminal for one command, on which a test types like a user.
 //!
-//! Invariants: an answer is typed only once its prompt stands on the screen, since what comes earlier would be echoed
-//! by the terminal itself; whatever reaches the screen is kept in a file of the home.
+//! Invariants: an answer is typed only after its prompt has appeared on the screen, because the terminal itself would echo
+//! earlier input; everything on the screen is written to a file of the home.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -13,96 +13,99 @@ use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-/// How often the screen is looked at.
-const LOOK: Duration = Duration::from_millis(3);
+/// Poll interval for the screen.
+const POLL_INTERVAL: Duration = Duration::from_millis(3);
 
-/// `EIO`: what reading a screen answers once nobody has the terminal open any more.
-const NOBODY_LEFT: i32 = 5;
+/// `EIO`: result of reading the screen after the last process has closed the terminal.
+const EIO: i32 = 5;
 
-/// What a test types once a prompt is shown.
+/// Keys that a test types after a prompt.
 #[derive(Clone, Copy, Debug)]
-pub struct Typed<'a> {
-    /// A part of the prompt.
+pub struct TerminalInput<'a> {
+    /// Part of the prompt.
     pub prompt: &'a str,
-    /// The keys, with the carriage return that ends them.
+    /// Keys, including the final carriage return.
     pub keys: &'a [u8],
 }
 
-/// Our end of a terminal.
+/// The test's side of a pseudoterminal.
 pub(crate) struct Terminal {
-    ours: File,
+    pty: File,
     screen: File,
-    seen: Vec<u8>,
+    shown: Vec<u8>,
 }
 
 impl Terminal {
-    /// Opens a terminal of so many columns and makes it all that `command` reads and writes. The screen goes into a file.
-    pub(crate) fn of(command: &mut Command, screen: File, columns: u16) -> Self {
+    /// Opens a terminal with this many columns and attaches it to all standard streams of `command`. `screen` receives all
+    /// output.
+    pub(crate) fn attach(command: &mut Command, screen: File, columns: u16) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let ours = openpt(flags).expect("the system has a terminal left");
-        grantpt(&ours).expect("a terminal of ours can be granted");
-        unlockpt(&ours).expect("a terminal of ours can be unlocked");
-        let name = ptsname(&ours, Vec::new()).expect("a terminal has a name");
+        let pty = openpt(flags).expect("a terminal is available");
+        grantpt(&pty).expect("a new terminal can be granted");
+        unlockpt(&pty).expect("a new terminal can be unlocked");
+        let name = ptsname(&pty, Vec::new()).expect("a terminal has a name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let theirs = open(&*name, flags, Mode::empty()).expect("a terminal of ours can be opened");
+        let tty = open(&*name, flags, Mode::empty()).expect("a new terminal can be opened");
         let size = Winsize {
             ws_row: 24,
             ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
-        tcsetwinsize(&theirs, size).expect("a terminal takes a size");
-        let flags = fcntl_getfl(&ours).expect("a terminal tells its flags");
-        fcntl_setfl(&ours, flags | OFlags::NONBLOCK).expect("a terminal need not wait");
+        tcsetwinsize(&tty, size).expect("a terminal's size can be set");
+        let flags = fcntl_getfl(&pty).expect("a terminal's flags can be read");
+        fcntl_setfl(&pty, flags | OFlags::NONBLOCK).expect("a terminal can be made nonblocking");
         command
-            .stdin(copy(&theirs))
-            .stdout(copy(&theirs))
-            .stderr(copy(&theirs));
+            .stdin(copy(&tty))
+            .stdout(copy(&tty))
+            .stderr(copy(&tty));
         Self {
-            ours: ours.into(),
+            pty: pty.into(),
             screen,
-            seen: Vec::new(),
+            shown: Vec::new(),
         }
     }
 
-    /// Types each answer once its prompt is shown, and watches until nobody has the terminal open any more.
-    pub(crate) fn converse(&mut self, answers: &[Typed<'_>], limit: Duration) {
-        let until = Instant::now() + limit;
-        let (mut answers, mut read_to) = (answers.iter(), 0);
-        let mut next = answers.next();
-        while Instant::now() < until && self.watch() {
-            let Some(answer) = next else { continue };
-            if let Some(at) = find(&self.seen[read_to..], answer.prompt.as_bytes()) {
-                read_to += at + answer.prompt.len();
-                let _taken_or_gone = self.ours.write_all(answer.keys);
-                next = answers.next();
+    /// Types each input after its prompt has appeared, and reads until the last process has closed the terminal.
+    pub(crate) fn type_inputs(&mut self, inputs: &[TerminalInput<'_>], timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let (mut inputs, mut matched_to) = (inputs.iter(), 0);
+        let mut next = inputs.next();
+        while Instant::now() < deadline && self.watch() {
+            let Some(input) = next else { continue };
+            if let Some(at) = find(&self.shown[matched_to..], input.prompt.as_bytes()) {
+                matched_to += at + input.prompt.len();
+                let _typed_or_closed = self.pty.write_all(input.keys);
+                next = inputs.next();
             }
         }
     }
 
-    /// Takes what is new on the screen; false when there will be nothing more.
+    /// Reads new output of the screen; returns `false` at its end.
     fn watch(&mut self) -> bool {
-        let mut piece = [0; 4 << 10];
-        match self.ours.read(&mut piece) {
+        let mut chunk = [0; 4 << 10];
+        match self.pty.read(&mut chunk) {
             Ok(0) => false,
             Ok(count) => {
-                let piece = &piece[..count];
-                self.seen.extend_from_slice(piece);
-                self.screen.write_all(piece).expect("a file takes bytes");
+                let chunk = &chunk[..count];
+                self.shown.extend_from_slice(chunk);
+                self.screen
+                    .write_all(chunk)
+                    .expect("the screen file is writable");
                 true
             }
-            Err(error) if error.raw_os_error() == Some(NOBODY_LEFT) => false,
+            Err(error) if error.raw_os_error() == Some(EIO) => false,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
-                std::thread::sleep(LOOK);
+                std::thread::sleep(POLL_INTERVAL);
                 true
             }
         }
     }
 }
 
-fn copy(theirs: &OwnedFd) -> Stdio {
-    let copy = theirs.as_fd().try_clone_to_owned();
+fn copy(tty: &OwnedFd) -> Stdio {
+    let copy = tty.as_fd().try_clone_to_owned();
     copy.expect("a descriptor can be copied").into()
 }
 

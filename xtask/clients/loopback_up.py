@@ -1,4 +1,4 @@
-"""Brings the loopback interface of this network namespace up, where iproute2 is not installed."""
+"""Enables the loopback interface of this network namespace, if iproute2 is not installed."""
 
 import fcntl
 import socket

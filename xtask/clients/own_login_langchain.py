@@ -1,6 +1,6 @@
-"""A chat model of a person's own for LangChain that signs in for itself, and fails loudly.
+"""A user's own LangChain chat model with its own login; exits with an error if a request fails.
 
-It puts its own system block first and sends its own headers. The base URL comes from GATEWAY, the login from OWN_LOGIN,
+It adds its own first system block and its own headers. The base URL comes from GATEWAY, the login from OWN_LOGIN,
 keyreeve's key from KEYREEVE_KEY.
 """
 
@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Sys
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import SecretStr
 
-FIRST = {"type": "text", "text": "You speak for a chain of one person's own."}
+PREAMBLE = {"type": "text", "text": "You are part of a user's own chain."}
 
 
 class OwnLogin(BaseChatModel):
@@ -39,30 +39,30 @@ class OwnLogin(BaseChatModel):
     def _body(self, messages: list[Any], stream: bool) -> dict[str, Any]:
         system = [{"type": "text", "text": m.content} for m in messages if isinstance(m, SystemMessage)]
         turns = [{"role": "user", "content": m.content} for m in messages if isinstance(m, HumanMessage)]
-        asked = {"model": self.model, "max_tokens": 64, "stream": stream}
-        return {"system": [FIRST, *system], **asked, "messages": turns}
+        options = {"model": self.model, "max_tokens": 64, "stream": stream}
+        return {"system": [PREAMBLE, *system], **options, "messages": turns}
 
     def _generate(self, messages: list[Any], stop=None, run_manager=None, **kwargs: Any) -> ChatResult:
         url = self.base_url + "/v1/messages"
-        answer = httpx.post(url, headers=self._headers(), json=self._body(messages, False), trust_env=False)
-        assert answer.status_code == 200, answer.text
-        said = answer.json()
-        used = said["usage"]
-        counted = {
-            "input_tokens": used["input_tokens"],
-            "output_tokens": used["output_tokens"],
-            "total_tokens": used["input_tokens"] + used["output_tokens"],
+        response = httpx.post(url, headers=self._headers(), json=self._body(messages, False), trust_env=False)
+        assert response.status_code == 200, response.text
+        document = response.json()
+        usage = document["usage"]
+        counts = {
+            "input_tokens": usage["input_tokens"],
+            "output_tokens": usage["output_tokens"],
+            "total_tokens": usage["input_tokens"] + usage["output_tokens"],
         }
-        text = "".join(block["text"] for block in said["content"])
-        reply = AIMessage(content=text, usage_metadata=counted)
+        text = "".join(block["text"] for block in document["content"])
+        reply = AIMessage(content=text, usage_metadata=counts)
         return ChatResult(generations=[ChatGeneration(message=reply)])
 
     def _stream(self, messages: list[Any], stop=None, run_manager=None, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         url = self.base_url + "/v1/messages"
         body = self._body(messages, True)
-        with httpx.stream("POST", url, headers=self._headers(), json=body, trust_env=False) as answer:
-            assert answer.status_code == 200, answer.read()
-            for line in answer.iter_lines():
+        with httpx.stream("POST", url, headers=self._headers(), json=body, trust_env=False) as response:
+            assert response.status_code == 200, response.read()
+            for line in response.iter_lines():
                 if line.startswith("data:"):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=line))
 
@@ -72,11 +72,11 @@ chat = OwnLogin(
     login=os.environ["OWN_LOGIN"],
     key=os.environ["KEYREEVE_KEY"],
 )
-asked = [SystemMessage("Be terse."), HumanMessage("Say hello.")]
+messages = [SystemMessage("Be terse."), HumanMessage("Say hello.")]
 if sys.argv[1] == "stream":
-    pieces = list(chat.stream(asked))
-    assert any("message_stop" in piece.content for piece in pieces), pieces
+    chunks = list(chat.stream(messages))
+    assert any("message_stop" in chunk.content for chunk in chunks), chunks
 else:
-    reply = chat.invoke(asked)
+    reply = chat.invoke(messages)
     assert reply.content and reply.usage_metadata["output_tokens"] > 0, reply
-print("answered")
+print("success")

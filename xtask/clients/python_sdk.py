@@ -1,6 +1,6 @@
-"""Asks one thing through the official Python SDK, the way a person's program would, and fails loudly.
+"""Sends one request with the official Python SDK, as a program would; exits with an error if it fails.
 
-The address and the key come from ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY. Written for 0.125 and 2.x alike.
+The base URL and the key come from ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY. Works with 0.125 and 2.x.
 """
 
 import sys
@@ -11,7 +11,7 @@ MODEL = "claude-opus-5-5"
 HELLO = [{"role": "user", "content": "Say hello."}]
 WEATHER = {
     "name": "get_weather",
-    "description": "Tells the weather of a city.",
+    "description": "Returns the weather of a city.",
     "input_schema": {
         "type": "object",
         "properties": {"city": {"type": "string"}},
@@ -28,18 +28,18 @@ def plain(client):
 
 def stream(client):
     with client.messages.stream(model=MODEL, max_tokens=64, messages=HELLO) as events:
-        pieces = list(events.text_stream)
+        chunks = list(events.text_stream)
         message = events.get_final_message()
-    assert len(pieces) > 1, f"came in {len(pieces)} piece"
-    assert "".join(pieces) == message.content[0].text, message
+    assert len(chunks) > 1, f"received {len(chunks)} chunk"
+    assert "".join(chunks) == message.content[0].text, message
 
 
 def tool(client):
-    asked = [{"role": "user", "content": "Use the tool get_weather for Paris."}]
+    messages = [{"role": "user", "content": "Use the tool get_weather for Paris."}]
     message = client.messages.create(
         model=MODEL,
         max_tokens=256,
-        messages=asked,
+        messages=messages,
         tools=[WEATHER],
         tool_choice={"type": "tool", "name": "get_weather"},
         extra_headers={"anthropic-beta": "one-made-up-2026-01-01,another-2026-02-02"},
@@ -51,13 +51,13 @@ def tool(client):
 
 def error(client):
     try:
-        client.messages.create(model="claude-of-nobody", max_tokens=8, messages=HELLO)
-    except anthropic.NotFoundError as refusal:
-        assert refusal.status_code == 404, refusal
-        assert refusal.body["error"]["type"] == "not_found_error", refusal.body
-        assert refusal.request_id, "no request-id"
+        client.messages.create(model="claude-unknown", max_tokens=8, messages=HELLO)
+    except anthropic.NotFoundError as not_found:
+        assert not_found.status_code == 404, not_found
+        assert not_found.body["error"]["type"] == "not_found_error", not_found.body
+        assert not_found.request_id, "no request-id"
     else:
-        raise AssertionError("an unknown model was answered")
+        raise AssertionError("an unknown model was accepted")
 
 
 def count(client):
@@ -71,6 +71,6 @@ def models(client):
 
 
 if __name__ == "__main__":
-    what = {act.__name__: act for act in (plain, stream, tool, error, count, models)}[sys.argv[1]]
-    what(anthropic.Anthropic(max_retries=0, timeout=20))
-    print("answered")
+    action = {action.__name__: action for action in (plain, stream, tool, error, count, models)}[sys.argv[1]]
+    action(anthropic.Anthropic(max_retries=0, timeout=20))
+    print("success")

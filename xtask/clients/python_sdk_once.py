@@ -1,4 +1,4 @@
-"""Asks for one message with whatever credential the official Python SDK finds by itself."""
+"""Requests one message with the credential that the official Python SDK finds by itself."""
 
 import anthropic
 
@@ -8,4 +8,4 @@ client.messages.create(
     max_tokens=8,
     messages=[{"role": "user", "content": "hi"}],
 )
-print("answered")
+print("success")

@@ -1,13 +1,12 @@
-//! The environment that tests and clients run in: made of a short list, with a home of its own.
+//! The environment of tests and clients: a short list of variables and a new home directory.
 //!
-//! Invariant: no credential and no setting of the person who runs the tests gets through, so a test can neither use
-//! nor harm what is theirs.
+//! Invariant: no credential and no setting of the user is passed on, so a test can neither use nor change them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a build needs from the caller: where the toolchain is and how to use it.
-const KEPT: &[&str] = &[
+/// Variables of the caller that are passed on, mainly for the toolchain.
+const ALLOWED: &[&str] = &[
     "PATH",
     "CARGO_TARGET_DIR",
     "CARGO_BUILD_JOBS",
@@ -24,17 +23,17 @@ const KEPT: &[&str] = &[
     "KEYREEVE_TEST_SEED",
 ];
 
-/// Empties a command's environment and gives it the kept variables and a home.
+/// Replaces a command's environment by the allowed variables and a home.
 pub(crate) fn scrub(command: &mut Command, home: &Path) {
     command.env_clear().env("HOME", home).env("LANG", "C.UTF-8");
-    for name in KEPT {
+    for name in ALLOWED {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
     }
 }
 
-/// Adds what cargo needs when the home is not the caller's; it may ask no registry.
+/// Adds the variables that cargo needs without the caller's home, and forbids access to registries.
 pub(crate) fn offline_cargo(command: &mut Command) {
     command.env("CARGO_HOME", in_home("CARGO_HOME", ".cargo"));
     command.env("RUSTUP_HOME", in_home("RUSTUP_HOME", ".rustup"));
@@ -46,14 +45,14 @@ fn in_home(variable: &str, folder: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| home().join(folder), PathBuf::from)
 }
 
-/// Where cargo builds.
-pub(crate) fn target(root: &Path) -> PathBuf {
+/// Returns cargo's target directory.
+pub(crate) fn target_dir(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
 /// Finds a program on the caller's `PATH`.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
@@ -68,7 +67,7 @@ mod tests {
     use super::scrub;
 
     #[test]
-    fn only_the_list_and_a_home_get_through() {
+    fn only_allowed_variables_and_a_home_are_passed_on() {
         let mut command = Command::new("env");
         command.env("ANTHROPIC_API_KEY", "planted");
         scrub(&mut command, Path::new("/nowhere"));

@@ -9,8 +9,8 @@ mod bench;
 mod clients;
 mod conformance;
 mod environment;
+mod output;
 mod rust_source;
-mod say;
 mod scratch;
 mod storm;
 mod suite;
@@ -22,24 +22,24 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
-use conformance::Which;
+use conformance::CaseFilter;
 
 const USAGE: &str = "\
-cargo xtask tidy      hold the rules that a compiler does not
-cargo xtask test      every test, the documentation's examples, and the real clients
-cargo xtask clients   only the real clients, pinned, on a network with loopback alone
-cargo xtask conformance [WORDS]  what the real clients send, against what keyreeve says; only those whose names hold WORDS
-cargo xtask bench     what the gateway costs beside nginx, and how long short commands take
-cargo xtask bench helper   only how long `keyreeve helper` takes, alone and with 200 at once
-cargo xtask bench statusline   only how long `keyreeve statusline` takes
-cargo xtask storm     200 clients for a minute before profiles that reach their limits: what is lost, double or wrongly rested
-cargo xtask ci        all of .ci/run, as the public workflow runs it";
+cargo xtask tidy                 check the project rules that no compiler checks
+cargo xtask test                 run every test, the documentation examples, and the real clients
+cargo xtask clients              run the real clients only, pinned, on a network with loopback alone
+cargo xtask conformance [WORDS]  compare what real clients send with keyreeve's prediction; only names that contain WORDS
+cargo xtask bench                measure the gateway's cost against nginx, and the latency of short commands
+cargo xtask bench helper         measure `keyreeve helper` only, alone and with 200 at once
+cargo xtask bench statusline     measure `keyreeve statusline` only
+cargo xtask storm                run 200 clients for a minute against profiles that reach their limits
+cargo xtask ci                   run all of .ci/run, as the public workflow does";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     run(&arguments).unwrap_or_else(|error| {
-        say::line(format_args!("error: {error:#}"));
+        output::print_line(format_args!("error: {error:#}"));
         ExitCode::FAILURE
     })
 }
@@ -49,18 +49,20 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["tidy"] => tidy::run(&root()),
         ["test"] => suite::run(&root()),
         ["clients"] => clients::run(&root()),
-        // Not for people: the second half of `clients`, inside its network namespace.
+        // Internal: the second half of `clients`, inside its network namespace.
         ["clients-inside"] => clients::run_inside(&root()),
-        ["conformance"] => conformance::run(&root(), &Which::Every),
-        ["conformance", words] => conformance::run(&root(), &Which::read(words)),
-        // Not for people either: the same for `conformance`.
-        ["conformance-inside", which] => conformance::run_inside(&root(), &Which::read(which)),
+        ["conformance"] => conformance::run(&root(), &CaseFilter::All),
+        ["conformance", words] => conformance::run(&root(), &CaseFilter::parse(words)),
+        // Internal: the same for `conformance`.
+        ["conformance-inside", which] => {
+            conformance::run_inside(&root(), &CaseFilter::parse(which))
+        }
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
-        ["bench", "helper"] => bench::run_helpers(&root()).map(|()| ExitCode::SUCCESS),
+        ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),
         ["storm"] => storm::run(&root()),
         ["ci"] => ci(),
-        _ => bail!("what shall it be?\n{USAGE}"),
+        _ => bail!("unknown command\n\n{USAGE}"),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Splits a Rust file into what is shipped and what is test, and finds its functions, by lines.
+//! Splits a Rust file into shipped code and tests, and finds its functions, line by line.
 //!
-//! Invariant: the text is what rustfmt leaves behind (`.ci/run` checks the format first), so indentation can be trusted.
+//! Invariant: the text is formatted by rustfmt (`.ci/run` checks that first), so indentation can be trusted.
 
-/// Says whether a whole file is test code by where it stands.
+/// Returns `true` if a whole file is test code, judged by its path.
 pub(crate) fn is_test_file(path: &str) -> bool {
     let in_folder = path
         .split('/')
@@ -10,12 +10,12 @@ pub(crate) fn is_test_file(path: &str) -> bool {
     in_folder || path.ends_with("/tests.rs") || path.starts_with("testkit/")
 }
 
-/// Says whether a file is part of what people run: neither test code nor these developer commands.
+/// Returns `true` if a file is part of the product: neither test code nor these developer commands.
 pub(crate) fn is_product(path: &str) -> bool {
     !is_test_file(path) && !path.starts_with("xtask/")
 }
 
-/// Gives the lines of code with their numbers from 1: no comment lines, no `#[cfg(test)]` modules.
+/// Returns the lines of code with their numbers from 1: no comment lines, no `#[cfg(test)]` modules.
 pub(crate) fn shipped_lines(text: &str) -> Vec<(usize, &str)> {
     let mut shipped = Vec::new();
     let mut lines = text.lines().enumerate().peekable();
@@ -29,7 +29,7 @@ pub(crate) fn shipped_lines(text: &str) -> Vec<(usize, &str)> {
     shipped
 }
 
-/// Steps over the item that follows an attribute at the left margin: to the brace that closes it there, or to its `;`.
+/// Skips the item after an attribute at the left margin: up to its closing brace or its `;`.
 fn skip_item<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>) {
     for (_, line) in lines.by_ref() {
         if line.ends_with('{') {
@@ -42,7 +42,7 @@ fn skip_item<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>) {
     let _closing = lines.find(|(_, line)| line.starts_with('}'));
 }
 
-/// A function: its name, the line it begins at, and how many lines it has.
+/// A function: its name, the line it starts at, and its number of lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Function<'a> {
     pub(crate) name: &'a str,
@@ -50,7 +50,7 @@ pub(crate) struct Function<'a> {
     pub(crate) lines: usize,
 }
 
-/// Finds the functions with a body among lines; one ends at the closing brace that stands as far in as it began.
+/// Finds the functions with a body among lines; one ends at the closing brace with its own indentation.
 pub(crate) fn functions<'a>(lines: &[(usize, &'a str)]) -> Vec<Function<'a>> {
     lines
         .iter()
@@ -93,7 +93,38 @@ fn function_name(line: &str) -> Option<&str> {
     (end > 0).then(|| &after[..end])
 }
 
-/// Says whether `word` stands in `line` with no letter, digit or underscore at either end.
+/// A test function: its name, the line it starts at, and the doc comment above it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Test<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) line: usize,
+    pub(crate) docs: Vec<&'a str>,
+}
+
+/// Lists the functions that carry `#[test]` or `#[tokio::test]`.
+pub(crate) fn tests(text: &str) -> Vec<Test<'_>> {
+    let (mut found, mut docs, mut is_test, mut in_attribute) =
+        (Vec::new(), Vec::new(), false, false);
+    for (index, line) in text.lines().enumerate() {
+        let code = line.trim();
+        if in_attribute || code.starts_with("#[") {
+            is_test |= code.starts_with("#[test]") || code.starts_with("#[tokio::test");
+            in_attribute = !code.ends_with(']');
+        } else if let Some(doc) = code.strip_prefix("///") {
+            docs.push(doc.trim());
+        } else {
+            let docs = std::mem::take(&mut docs);
+            if let Some(name) = function_name(line).filter(|_| is_test) {
+                let line = index + 1;
+                found.push(Test { name, line, docs });
+            }
+            is_test = false;
+        }
+    }
+    found
+}
+
+/// Returns `true` if `line` contains `word` with no letter, digit or underscore at either end.
 pub(crate) fn has_word(line: &str, word: &str) -> bool {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
@@ -167,13 +198,42 @@ mod tests {
     }
 
     #[test]
+    fn tests_are_listed_with_their_docs() {
+        let text = "\
+/// NF-03: cut.
+#[expect(
+    clippy::panic,
+    reason = \"x\"
+)]
+#[tokio::test]
+async fn cut() {
+    let x = 1;
+}
+
+/// A helper.
+fn helper() {}
+
+#[test]
+fn bare() {}
+";
+        let found: Vec<_> = tests(text)
+            .into_iter()
+            .map(|test| (test.name, test.line, test.docs))
+            .collect();
+        assert_eq!(
+            found,
+            [("cut", 7, vec!["NF-03: cut."]), ("bare", 15, vec![])]
+        );
+    }
+
+    #[test]
     fn words_are_whole() {
         assert!(has_word("derive(Clone, Serialize)", "Serialize"));
         assert!(!has_word("derive(Deserialize, SerializeMap)", "Serialize"));
     }
 
     #[test]
-    fn test_files_are_known_by_their_place() {
+    fn test_files_are_recognised_by_path() {
         assert!(is_test_file("core/tests/it/main.rs"));
         assert!(is_test_file("core/src/inject/tests.rs"));
         assert!(!is_test_file("core/src/inject.rs"));

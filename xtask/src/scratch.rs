@@ -1,29 +1,29 @@
-//! A folder of its own for one run, under `target/`, removed when the run is over.
+//! A scratch directory for one run, removed afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// The folder.
+/// A scratch directory; removed on drop.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes it, empty.
+    /// Creates an empty directory in `target`, named for this process.
     pub(crate) fn new(target: &Path, name: &str) -> Result<Self> {
         let path = target.join(format!("xtask-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
+        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self(path))
     }
 
-    /// Makes a folder inside and gives its path.
+    /// Creates a subdirectory and returns its path.
     pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
         let path = self.0.join(name);
-        fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
+        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(path)
     }
 
-    /// The path of a file inside, which need not be there.
+    /// Returns the path of a file in the directory, which may be missing.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -31,6 +31,6 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _gone_or_left = fs::remove_dir_all(&self.0);
+        let _ignored = fs::remove_dir_all(&self.0);
     }
 }

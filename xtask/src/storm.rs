@@ -1,6 +1,7 @@
-//! `cargo xtask storm`: the storm of the tests in full, 200 clients for a minute, against the release build.
+//! `cargo xtask storm`: the load test at full size, with 200 clients for a minute, against the release build.
 //!
-//! Invariant: it is the test that `cargo xtask test` plays in a short form, so that the two cannot differ.
+//! Invariant: it runs the same test as `cargo xtask test`, which uses a shorter duration, so that the two cannot
+//! differ.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -10,14 +11,16 @@ use anyhow::{Context as _, Result};
 use crate::scratch::Scratch;
 use crate::{bench, environment};
 
-/// The test, and the variable that has it played in full with the program that it names.
-const TEST: &str = "storm::fault_storm_loses_nothing_doubles_nothing_and_rests_nobody_for_nothing";
-const BINARY: &str = "KEYREEVE_STORM_BINARY";
+/// Full name of the test.
+const TEST: &str = "storm::storm_loses_nothing_and_starts_no_false_cooldown";
+/// Variable with the path of the program to test; it also selects the full size.
+const BINARY_VARIABLE: &str = "KEYREEVE_STORM_BINARY";
 
-/// Builds, plays it, and fails where something was lost, double, hung or rested for nothing.
+/// Builds the program and runs the test, which fails if a request is lost, answered twice or left hanging, or if a
+/// cooldown starts without a reason.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     bench::build(root)?;
-    let target = environment::target(root);
+    let target = environment::target_dir(root);
     let scratch = Scratch::new(&target, "storm")?;
     let mut command = Command::new("cargo");
     command.args(["test", "--locked", "--quiet", "--package", "keyreeve"]);
@@ -25,11 +28,11 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     environment::scrub(&mut command, &scratch.folder("home")?);
     environment::offline_cargo(&mut command);
     let status = command
-        .env(BINARY, target.join("release/keyreeve"))
+        .env(BINARY_VARIABLE, target.join("release/keyreeve"))
         .current_dir(root)
         .stdin(Stdio::null())
         .status()
-        .context("run cargo test")?;
+        .context("cannot run cargo test")?;
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {

@@ -1,6 +1,6 @@
 //! Reads the repository: every file that is tracked or about to be, as text.
 //!
-//! Invariant: rules look at a [`Tree`] and at nothing else, so that a test can hand them one made of strings.
+//! Invariant: rules look at a [`Tree`] and at nothing else, so that a test can pass one made of strings.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,14 +17,14 @@ pub(crate) struct File {
 
 /// The text files of the repository.
 pub(crate) struct Tree {
-    /// Where they were read; a tree made for a test has a made-up one.
+    /// The directory they were read from; a test's tree has a made-up one.
     pub(crate) root: PathBuf,
     /// The files, ordered by path.
     pub(crate) files: Vec<File>,
 }
 
 impl Tree {
-    /// Reads what git tracks, and what it would track if it were added. Files that are not UTF-8 are left out.
+    /// Reads the files that git tracks, and untracked ones that are not ignored. Files that are not UTF-8 are skipped.
     pub(crate) fn read(root: &Path) -> Result<Self> {
         let output = Command::new("git")
             .args([
@@ -61,12 +61,12 @@ impl Tree {
         })
     }
 
-    /// Gives the file at a path, where there is one.
+    /// Returns the file at a path, if there is one.
     pub(crate) fn file(&self, path: &str) -> Option<&File> {
         self.files.iter().find(|file| file.path == path)
     }
 
-    /// Gives the text at a path; a file that is not there reads as empty.
+    /// Returns the text at a path; empty if there is no such file.
     pub(crate) fn text(&self, path: &str) -> &str {
         self.file(path).map_or("", |file| &file.text)
     }

@@ -1,131 +1,139 @@
-//! The evidence: what `doctor` looks at beyond the snapshot, as far as files tell it.
+//! Evidence for `doctor` beyond the snapshot, gathered from files.
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::claude_code::{Settings, SettingsState};
+use keyreeve_core::claude_code::{ClaudeSettings, SettingsState};
 use keyreeve_core::finding::{
-    Evidence, History, Keeper, KeptIn, Script, keys_in_history, prints_a_literal,
+    CredentialFile, CredentialFileKind, Evidence, History, Script, keys_in_history, prints_literal,
 };
 use keyreeve_core::snapshot::Snapshot;
-use keyreeve_core::token::looks_like_a_key;
-use keyreeve_os::look::{Files, Seen};
+use keyreeve_core::token::contains_token;
+use keyreeve_os::file_system::{FileState, FileSystem};
 use zeroize::Zeroizing;
 
 use super::shells::{histories, home, scripts};
 
-/// Looks at the files that set variables, at histories and at who else can read credentials. `own` are keyreeve's own
-/// directories. What is no file's business is left empty.
-pub fn evidence(snapshot: &Snapshot, files: &Files, own: &[&Path]) -> Evidence {
+/// Reads the files that set variables, shell histories and the permissions of credential files. `own` are keyreeve's own
+/// directories. Evidence that does not come from files is left empty.
+pub fn evidence(snapshot: &Snapshot, files: &FileSystem, own: &[&Path]) -> Evidence {
     let mut evidence = Evidence::default();
-    for (path, reader) in scripts(snapshot, files) {
-        if let Some(text) = text(&mut evidence, files, &path) {
-            let script = Script::read(shown(&path), reader, &text);
+    for (path, kind) in scripts(snapshot, files) {
+        if let Some(text) = read_text(&mut evidence, files, &path) {
+            let script = Script::parse(to_text(&path), kind, &text);
             evidence.scripts.push(script);
         }
     }
     for path in histories(snapshot) {
-        if let Some(text) = noted(&mut evidence, files.look_long(&path), &path) {
+        if let Some(text) = record_read(&mut evidence, files.read_lossy(&path), &path) {
             let keys = keys_in_history(&text);
-            let path = shown(&path);
+            let path = to_text(&path);
             evidence.histories.push(History { path, keys });
         }
     }
-    evidence.keepers = keepers(snapshot, files, own);
-    evidence.fixed_helpers = fixed_helpers(snapshot, files);
-    evidence.claude_here = snapshot.directory.as_deref().and_then(|directory| {
+    evidence.credential_files = credential_files(snapshot, files, own);
+    evidence.literal_helpers = literal_helpers(snapshot, files);
+    evidence.local_claude = snapshot.directory.as_deref().and_then(|directory| {
         let path = Path::new(directory).join("claude");
-        let is_program = files.openness(&path)?.mode & 0o111 != 0;
-        is_program.then(|| shown(&path))
+        let is_program = files.permissions(&path)?.mode & 0o111 != 0;
+        is_program.then(|| to_text(&path))
     });
     evidence
 }
 
-/// The files that a new shell would read, as far as they set credentials: a part of [`evidence`] that costs little.
-pub fn shell_scripts(snapshot: &Snapshot, files: &Files) -> Vec<Script> {
+/// Reads the files that a new shell would read and that set credentials: the cheap part of [`evidence`].
+pub fn shell_scripts(snapshot: &Snapshot, files: &FileSystem) -> Vec<Script> {
     let mut unused = Evidence::default();
-    let of_shells = scripts(snapshot, files)
+    let shell_files = scripts(snapshot, files)
         .into_iter()
-        .filter(|(_, reader)| reader.is_shell());
-    of_shells
-        .filter_map(|(path, reader)| {
-            let text = text(&mut unused, files, &path)?;
-            Some(Script::read(shown(&path), reader, &text))
+        .filter(|(_, kind)| kind.is_shell());
+    shell_files
+        .filter_map(|(path, kind)| {
+            let text = read_text(&mut unused, files, &path)?;
+            Some(Script::parse(to_text(&path), kind, &text))
         })
         .collect()
 }
 
-/// A file's text, noting that it was looked at, or could not be.
-fn text(evidence: &mut Evidence, files: &Files, path: &Path) -> Option<Zeroizing<String>> {
-    noted(evidence, files.look(path), path)
+/// Reads a file's text, and records that it was read or is unreadable.
+fn read_text(
+    evidence: &mut Evidence,
+    files: &FileSystem,
+    path: &Path,
+) -> Option<Zeroizing<String>> {
+    record_read(evidence, files.read(path), path)
 }
 
-fn noted(evidence: &mut Evidence, seen: Seen, path: &Path) -> Option<Zeroizing<String>> {
-    match seen {
-        Seen::Nothing => None,
-        Seen::Unreadable => {
-            evidence.unreadable.push(shown(path));
+fn record_read(
+    evidence: &mut Evidence,
+    state: FileState,
+    path: &Path,
+) -> Option<Zeroizing<String>> {
+    match state {
+        FileState::Missing => None,
+        FileState::Unreadable => {
+            evidence.unreadable_files.push(to_text(path));
             None
         }
-        Seen::Text(seen) => {
-            evidence.looked_at += 1;
-            Some(seen.text)
+        FileState::Text(file) => {
+            evidence.files_checked += 1;
+            Some(file.text)
         }
     }
 }
 
-fn keepers(snapshot: &Snapshot, files: &Files, own: &[&Path]) -> Vec<Keeper> {
+fn credential_files(snapshot: &Snapshot, files: &FileSystem, own: &[&Path]) -> Vec<CredentialFile> {
     let mut paths = Vec::new();
     if let Some(login) = &snapshot.login {
-        paths.push((PathBuf::from(&login.path), KeptIn::Login));
+        paths.push((PathBuf::from(&login.path), CredentialFileKind::Login));
     }
     for store in &snapshot.sdk_stores {
         let directory = Path::new(&store.directory).join("credentials");
-        let names = files.names(&directory);
+        let names = files.list(&directory);
         paths.extend(
             names
                 .into_iter()
-                .map(|name| (directory.join(name), KeptIn::SdkCredentials)),
+                .map(|name| (directory.join(name), CredentialFileKind::SdkCredentials)),
         );
     }
     for file in &snapshot.settings {
         if let SettingsState::Read(settings) = &file.state
-            && holds_a_credential(settings)
+            && has_credential(settings)
         {
-            paths.push((PathBuf::from(&file.path), KeptIn::Settings));
+            paths.push((PathBuf::from(&file.path), CredentialFileKind::Settings));
         }
     }
     for directory in own {
-        let names = files.names(directory);
+        let names = files.list(directory);
         paths.extend(
             names
                 .into_iter()
-                .map(|name| (directory.join(name), KeptIn::OwnStore)),
+                .map(|name| (directory.join(name), CredentialFileKind::OwnStore)),
         );
     }
     paths
         .into_iter()
-        .filter_map(|(path, kept)| {
-            let openness = files.openness(&path)?;
-            Some(Keeper {
-                path: shown(&path),
-                kept,
-                mode: openness.mode,
-                is_ours: openness.is_ours,
+        .filter_map(|(path, kind)| {
+            let permissions = files.permissions(&path)?;
+            Some(CredentialFile {
+                path: to_text(&path),
+                kind,
+                mode: permissions.mode,
+                is_owned_by_user: permissions.is_ours,
             })
         })
         .collect()
 }
 
-fn holds_a_credential(settings: &Settings) -> bool {
-    let is_credential = |name: &str| name.ends_with("_API_KEY") || name.ends_with("_TOKEN");
+fn has_credential(settings: &ClaudeSettings) -> bool {
+    let is_credential_name = |name: &str| name.ends_with("_API_KEY") || name.ends_with("_TOKEN");
     settings.env.iter().any(|setting| {
-        let text = setting.value.judge();
-        looks_like_a_key(text) || (is_credential(&setting.name) && !text.trim().is_empty())
+        let text = setting.value.inspect();
+        contains_token(text) || (is_credential_name(&setting.name) && !text.trim().is_empty())
     })
 }
 
-/// The helpers whose script does nothing but print a text, by the place of the setting.
-fn fixed_helpers(snapshot: &Snapshot, files: &Files) -> Vec<(String, usize)> {
+/// Finds the helpers whose script only prints a literal: path and line of their setting.
+fn literal_helpers(snapshot: &Snapshot, files: &FileSystem) -> Vec<(String, usize)> {
     snapshot
         .settings
         .iter()
@@ -134,19 +142,19 @@ fn fixed_helpers(snapshot: &Snapshot, files: &Files) -> Vec<(String, usize)> {
                 return None;
             };
             let helper = settings.helper.as_ref()?;
-            let path = script_of(helper.command.judge(), snapshot)?;
-            match files.look(&path) {
-                Seen::Text(seen) if prints_a_literal(&seen.text) => {
+            let path = helper_script(helper.command.inspect(), snapshot)?;
+            match files.read(&path) {
+                FileState::Text(script) if prints_literal(&script.text) => {
                     Some((file.path.clone(), helper.line))
                 }
-                Seen::Text(_) | Seen::Nothing | Seen::Unreadable => None,
+                FileState::Text(_) | FileState::Missing | FileState::Unreadable => None,
             }
         })
         .collect()
 }
 
-/// The file that a helper's command line starts, where its first word is a path.
-fn script_of(command: &str, snapshot: &Snapshot) -> Option<PathBuf> {
+/// Returns the script that a helper's command line starts, if its first word is a path.
+fn helper_script(command: &str, snapshot: &Snapshot) -> Option<PathBuf> {
     let mut words = command.split_whitespace();
     let word = match words.next()? {
         "sh" | "bash" | "/bin/sh" | "/bin/bash" => words.next()?,
@@ -159,7 +167,7 @@ fn script_of(command: &str, snapshot: &Snapshot) -> Option<PathBuf> {
     word.contains('/').then_some(path)
 }
 
-fn shown(path: &Path) -> String {
+fn to_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
@@ -168,41 +176,44 @@ mod tests {
     use std::collections::BTreeMap;
 
     use jiff::Timestamp;
-    use keyreeve_core::claude_code::{Scope, SettingsFile};
+    use keyreeve_core::claude_code::{SettingsFile, SettingsScope};
     use keyreeve_core::snapshot::Environment;
 
     use super::*;
 
     const EXPORT: &str = "export ANTHROPIC_API_KEY=made-up-credential-of-a-gateway";
 
-    fn gathered(variables: &[(&str, &str)], made_up: &[(&str, u32, &str)]) -> Evidence {
+    fn gather_evidence(variables: &[(&str, &str)], fake_files: &[(&str, u32, &str)]) -> Evidence {
         let file = |(path, mode, text): &(&str, u32, &str)| {
-            (PathBuf::from(path), Seen::made_up(*mode, text))
+            (PathBuf::from(path), FileState::fake(*mode, text))
         };
-        let mut files: BTreeMap<_, _> = made_up.iter().map(file).collect();
-        files.insert(PathBuf::from("/home/me/.bash_history"), Seen::Unreadable);
-        let mut snapshot = Snapshot::of_environment(
+        let mut files: BTreeMap<_, _> = fake_files.iter().map(file).collect();
+        files.insert(
+            PathBuf::from("/home/me/.bash_history"),
+            FileState::Unreadable,
+        );
+        let mut snapshot = Snapshot::from_environment(
             Environment::from_pairs(variables.iter().copied()),
             Timestamp::UNIX_EPOCH,
         );
         snapshot.home = Some("/home/me".to_owned());
         snapshot.directory = Some("/home/me/code/project".to_owned());
         snapshot.settings = vec![SettingsFile {
-            scope: Scope::User,
+            scope: SettingsScope::User,
             path: "/home/me/.claude/settings.json".to_owned(),
             state: SettingsState::Read(
-                Settings::parse(r#"{"apiKeyHelper": "~/helper.sh --once"}"#).unwrap(),
+                ClaudeSettings::parse(r#"{"apiKeyHelper": "~/helper.sh --once"}"#).unwrap(),
             ),
         }];
         evidence(
             &snapshot,
-            &Files::MadeUp(files),
+            &FileSystem::Fake(files),
             &[Path::new("/home/me/own")],
         )
     }
 
     #[test]
-    fn files_are_found_where_programs_find_them() {
+    fn files_are_found_where_programs_read_them() {
         for (path, variables) in [
             ("/home/me/.bashrc", &[][..]),
             ("/home/me/.zshrc", &[]),
@@ -216,21 +227,21 @@ mod tests {
             ("/home/me/code/project/.github/workflows/a.yaml", &[]),
         ] {
             let text = EXPORT.replace("export", "export -x");
-            let found = gathered(variables, &[(path, 0o644, &text)]);
+            let found = gather_evidence(variables, &[(path, 0o644, &text)]);
             let paths: Vec<_> = found.scripts.iter().map(|it| it.path.as_str()).collect();
             assert_eq!(paths, [path]);
-            assert_eq!(found.unreadable, ["/home/me/.bash_history"]);
+            assert_eq!(found.unreadable_files, ["/home/me/.bash_history"]);
         }
         assert!(
-            gathered(&[], &[("/home/.env", 0o644, EXPORT)])
+            gather_evidence(&[], &[("/home/.env", 0o644, EXPORT)])
                 .scripts
                 .is_empty()
         );
     }
 
     #[test]
-    fn who_else_can_read_is_told_and_a_fixed_helper_is_seen() {
-        let found = gathered(
+    fn permissions_and_literal_helpers_are_recorded() {
+        let found = gather_evidence(
             &[],
             &[
                 ("/home/me/own/store.db", 0o644, ""),
@@ -238,17 +249,17 @@ mod tests {
                 ("/home/me/code/project/claude", 0o755, ""),
             ],
         );
-        let keeper = found.keepers.first().unwrap();
+        let credential_file = found.credential_files.first().unwrap();
         assert_eq!(
-            (keeper.path.as_str(), keeper.mode),
+            (credential_file.path.as_str(), credential_file.mode),
             ("/home/me/own/store.db", 0o644)
         );
         assert_eq!(
-            found.fixed_helpers,
+            found.literal_helpers,
             [("/home/me/.claude/settings.json".to_owned(), 1)]
         );
         assert_eq!(
-            found.claude_here.as_deref(),
+            found.local_claude.as_deref(),
             Some("/home/me/code/project/claude")
         );
     }

@@ -1,7 +1,7 @@
-//! Gathers what resolution and `doctor` may look at, from files that other programs own.
+//! Gathers the input of resolution and `doctor` from the environment and from files that other programs own.
 //!
-//! Invariants: nothing is written or sent, and nothing is started but a helper that a person asked for; of another
-//! program's login no token is kept; what cannot be read is noted as such and never stops the rest.
+//! Invariants: nothing is written or sent, and no program is started except a helper that the user asked to run; tokens of
+//! other programs' logins are not stored; a file that cannot be read is recorded as unreadable and never stops the rest.
 
 mod evidence;
 mod helper_run;

@@ -1,41 +1,44 @@
-//! Where shells, projects, editors and CI services find the variables they set (docs/facts.md#shell-files).
+//! Paths of the files in which shells, projects, editors and CI services set variables (docs/facts.md#shell-files).
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::finding::Reader;
+use keyreeve_core::finding::ScriptKind;
 use keyreeve_core::snapshot::Snapshot;
-use keyreeve_os::look::Files;
+use keyreeve_os::file_system::FileSystem;
 
-/// So many directories above the current one are looked at.
-const MOST_PARENTS: usize = 16;
+/// Maximum number of directories, from the current one upwards, that are searched.
+const MAX_PARENTS: usize = 16;
 
-const IN_HOME: [(&str, Reader); 7] = [
-    (".bashrc", Reader::Bash),
-    (".bash_profile", Reader::Bash),
-    (".bash_login", Reader::Bash),
-    (".profile", Reader::Sh),
-    (".config/powershell/profile.ps1", Reader::PowerShell),
+const HOME_FILES: [(&str, ScriptKind); 7] = [
+    (".bashrc", ScriptKind::Bash),
+    (".bash_profile", ScriptKind::Bash),
+    (".bash_login", ScriptKind::Bash),
+    (".profile", ScriptKind::Sh),
+    (".config/powershell/profile.ps1", ScriptKind::PowerShell),
     (
         ".config/powershell/Microsoft.PowerShell_profile.ps1",
-        Reader::PowerShell,
+        ScriptKind::PowerShell,
     ),
-    (".vscode-server/data/Machine/settings.json", Reader::Editor),
+    (
+        ".vscode-server/data/Machine/settings.json",
+        ScriptKind::Editor,
+    ),
 ];
 
-const OF_ZSH: [&str; 4] = [".zshenv", ".zprofile", ".zshrc", ".zlogin"];
+const ZSH_FILES: [&str; 4] = [".zshenv", ".zprofile", ".zshrc", ".zlogin"];
 
-const OF_SYSTEM: [(&str, Reader); 6] = [
-    ("/etc/profile", Reader::Sh),
-    ("/etc/environment", Reader::System),
-    ("/etc/bash.bashrc", Reader::Bash),
-    ("/etc/zsh/zshenv", Reader::Zsh),
-    ("/etc/zsh/zshrc", Reader::Zsh),
-    ("/etc/fish/config.fish", Reader::Fish),
+const SYSTEM_FILES: [(&str, ScriptKind); 6] = [
+    ("/etc/profile", ScriptKind::Sh),
+    ("/etc/environment", ScriptKind::System),
+    ("/etc/bash.bashrc", ScriptKind::Bash),
+    ("/etc/zsh/zshenv", ScriptKind::Zsh),
+    ("/etc/zsh/zshrc", ScriptKind::Zsh),
+    ("/etc/fish/config.fish", ScriptKind::Fish),
 ];
 
 const EDITORS: [&str; 4] = ["Code", "Code - Insiders", "VSCodium", "Cursor"];
 
-const OF_CI: [&str; 6] = [
+const CI_FILES: [&str; 6] = [
     ".gitlab-ci.yml",
     ".circleci/config.yml",
     ".travis.yml",
@@ -44,103 +47,111 @@ const OF_CI: [&str; 6] = [
     "Jenkinsfile",
 ];
 
-/// Every place a file that sets variables may lie in, each once.
-pub(super) fn scripts(snapshot: &Snapshot, files: &Files) -> Vec<(PathBuf, Reader)> {
-    let mut all = of_home(snapshot, files);
-    all.extend(OF_SYSTEM.map(|(path, reader)| (PathBuf::from(path), reader)));
-    let below = within(files, Path::new("/etc/profile.d"), &[".sh"]);
-    all.extend(below.into_iter().map(|path| (path, Reader::Sh)));
-    all.extend(of_directory(snapshot, files));
+/// Returns all paths of files that may set variables, each once.
+pub(super) fn scripts(snapshot: &Snapshot, files: &FileSystem) -> Vec<(PathBuf, ScriptKind)> {
+    let mut paths = home_files(snapshot, files);
+    paths.extend(SYSTEM_FILES.map(|(path, kind)| (PathBuf::from(path), kind)));
+    let scripts_in_directory = files_ending_in(files, Path::new("/etc/profile.d"), &[".sh"]);
+    paths.extend(
+        scripts_in_directory
+            .into_iter()
+            .map(|path| (path, ScriptKind::Sh)),
+    );
+    paths.extend(project_files(snapshot, files));
     let mut seen = std::collections::BTreeSet::new();
-    all.retain(|(path, _)| seen.insert(path.clone()));
-    all
+    paths.retain(|(path, _)| seen.insert(path.clone()));
+    paths
 }
 
-/// Every place a shell's history may lie in.
+/// Returns all paths of shell histories.
 pub(super) fn histories(snapshot: &Snapshot) -> Vec<PathBuf> {
     let Some(home) = home(snapshot) else {
         return Vec::new();
     };
     let data = variable(snapshot, "XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"));
-    let mut all = vec![
+    let mut paths = vec![
         home.join(".bash_history"),
         home.join(".zsh_history"),
         home.join(".zhistory"),
         data.join("fish/fish_history"),
         data.join("powershell/PSReadLine/ConsoleHost_history.txt"),
     ];
-    all.extend(variable(snapshot, "ZDOTDIR").map(|directory| directory.join(".zsh_history")));
-    all.extend(variable(snapshot, "HISTFILE"));
-    all.sort();
-    all.dedup();
-    all
+    paths.extend(variable(snapshot, "ZDOTDIR").map(|directory| directory.join(".zsh_history")));
+    paths.extend(variable(snapshot, "HISTFILE"));
+    paths.sort();
+    paths.dedup();
+    paths
 }
 
 pub(super) fn home(snapshot: &Snapshot) -> Option<PathBuf> {
     snapshot.home.as_deref().map(PathBuf::from)
 }
 
-/// A directory or file that a variable names by its whole path.
+/// Returns the absolute path in a variable, if there is one.
 fn variable(snapshot: &Snapshot, name: &str) -> Option<PathBuf> {
     let path = Path::new(snapshot.environment.get(name)?.trim());
     path.is_absolute().then(|| path.to_owned())
 }
 
-fn of_home(snapshot: &Snapshot, files: &Files) -> Vec<(PathBuf, Reader)> {
+fn home_files(snapshot: &Snapshot, files: &FileSystem) -> Vec<(PathBuf, ScriptKind)> {
     let Some(home) = home(snapshot) else {
         return Vec::new();
     };
-    let mut all: Vec<_> = IN_HOME
-        .map(|(name, reader)| (home.join(name), reader))
+    let mut paths: Vec<_> = HOME_FILES
+        .map(|(name, kind)| (home.join(name), kind))
         .into();
     let zsh = variable(snapshot, "ZDOTDIR").unwrap_or_else(|| home.clone());
-    // `.zshenv` may be what sets ZDOTDIR, and then lies in the home directory.
-    all.push((home.join(".zshenv"), Reader::Zsh));
-    all.extend(OF_ZSH.map(|name| (zsh.join(name), Reader::Zsh)));
+    // `.zshenv` may set ZDOTDIR itself, and is in the home directory then.
+    paths.push((home.join(".zshenv"), ScriptKind::Zsh));
+    paths.extend(ZSH_FILES.map(|name| (zsh.join(name), ScriptKind::Zsh)));
     let config = variable(snapshot, "XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
-    all.push((config.join("fish/config.fish"), Reader::Fish));
-    let below = within(files, &config.join("fish/conf.d"), &[".fish"]);
-    all.extend(below.into_iter().map(|path| (path, Reader::Fish)));
+    paths.push((config.join("fish/config.fish"), ScriptKind::Fish));
+    let scripts_in_directory = files_ending_in(files, &config.join("fish/conf.d"), &[".fish"]);
+    paths.extend(
+        scripts_in_directory
+            .into_iter()
+            .map(|path| (path, ScriptKind::Fish)),
+    );
     for editor in EDITORS {
         for base in [config.clone(), home.join("Library/Application Support")] {
             let path = base.join(editor).join("User/settings.json");
-            all.push((path, Reader::Editor));
+            paths.push((path, ScriptKind::Editor));
         }
     }
-    all
+    paths
 }
 
-fn of_directory(snapshot: &Snapshot, files: &Files) -> Vec<(PathBuf, Reader)> {
+fn project_files(snapshot: &Snapshot, files: &FileSystem) -> Vec<(PathBuf, ScriptKind)> {
     let Some(directory) = snapshot.directory.as_deref().map(Path::new) else {
         return Vec::new();
     };
     let home = home(snapshot);
-    let mut all = Vec::new();
-    for parent in directory.ancestors().take(MOST_PARENTS) {
-        all.push((parent.join(".env"), Reader::DotEnv));
-        all.push((parent.join(".env.local"), Reader::DotEnv));
-        all.push((parent.join(".envrc"), Reader::Direnv));
+    let mut paths = Vec::new();
+    for parent in directory.ancestors().take(MAX_PARENTS) {
+        paths.push((parent.join(".env"), ScriptKind::DotEnv));
+        paths.push((parent.join(".env.local"), ScriptKind::DotEnv));
+        paths.push((parent.join(".envrc"), ScriptKind::Direnv));
         if Some(parent) == home.as_deref() {
             break;
         }
     }
-    all.push((directory.join(".vscode/settings.json"), Reader::Editor));
-    all.extend(OF_CI.map(|name| (directory.join(name), Reader::Ci)));
-    let workflows = within(
+    paths.push((directory.join(".vscode/settings.json"), ScriptKind::Editor));
+    paths.extend(CI_FILES.map(|name| (directory.join(name), ScriptKind::Ci)));
+    let workflows = files_ending_in(
         files,
         &directory.join(".github/workflows"),
         &[".yml", ".yaml"],
     );
-    all.extend(workflows.into_iter().map(|path| (path, Reader::Ci)));
-    all
+    paths.extend(workflows.into_iter().map(|path| (path, ScriptKind::Ci)));
+    paths
 }
 
-/// The files of a directory whose names end in one of these ways.
-fn within(files: &Files, directory: &Path, ends: &[&str]) -> Vec<PathBuf> {
+/// Returns the files of a directory whose names end with one of these suffixes.
+fn files_ending_in(files: &FileSystem, directory: &Path, suffixes: &[&str]) -> Vec<PathBuf> {
     files
-        .names(directory)
+        .list(directory)
         .into_iter()
-        .filter(|name| ends.iter().any(|end| name.ends_with(end)))
+        .filter(|name| suffixes.iter().any(|suffix| name.ends_with(suffix)))
         .map(|name| directory.join(name))
         .collect()
 }

@@ -1,92 +1,96 @@
-//! The snapshot: everything that resolution may look at.
+//! Builds the snapshot: the input of resolution.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyreeve_core::claude_code::{
-    Arguments, Login, LoginState, Mode, RefusedKeys, Scope, Settings, SettingsArgument,
-    SettingsFile, SettingsState,
+    Arguments, ClaudeSettings, Login, LoginState, Mode, RejectedKeys, SettingsArgument,
+    SettingsFile, SettingsScope, SettingsState,
 };
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
-use keyreeve_core::snapshot::{Environment, Own, Snapshot};
-use keyreeve_os::look::{Files, Seen, Text};
+use keyreeve_core::snapshot::{Environment, KeyreeveState, Snapshot};
+use keyreeve_os::file_system::{FileState, FileSystem, TextFile};
 
-/// Where an administrator puts Claude Code's settings (docs/facts.md#claude-code-files).
-const MANAGED: &str = if cfg!(target_os = "macos") {
+/// Path of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
+const MANAGED_SETTINGS: &str = if cfg!(target_os = "macos") {
     "/Library/Application Support/ClaudeCode/managed-settings.json"
 } else {
     "/etc/claude-code/managed-settings.json"
 };
 
-/// The machine as it is looked at.
+/// The machine whose state is read.
 #[derive(Debug)]
 pub struct Machine<'a> {
-    /// The environment a client would be started with.
+    /// The environment of a client.
     pub environment: Arc<Environment>,
-    /// The directory it would be started in.
+    /// The working directory of a client.
     pub directory: Option<String>,
-    /// The files.
-    pub files: &'a Files,
-    /// The moment.
+    /// The file system.
+    pub files: &'a FileSystem,
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// Looks at everything that a client started with these arguments would look at.
-pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: Own) -> Snapshot {
+/// Reads everything that a client started with these arguments would read.
+pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -> Snapshot {
     let Machine {
         environment,
         directory,
         files,
         now,
     } = machine;
-    let look = Looker {
+    let reader = MachineReader {
         environment: &environment,
         directory: directory.as_deref().map(Path::new),
         files,
     };
-    let (settings, login, sdk_stores) = (look.settings(arguments), look.login(), look.sdk_stores());
-    let refused_keys = look.refused_keys(arguments.mode);
-    let home = look.home().map(shown);
+    let (settings, login, sdk_stores) = (
+        reader.settings(arguments),
+        reader.login(),
+        reader.sdk_stores(),
+    );
+    let rejected_keys = reader.rejected_keys(arguments.mode);
+    let home = reader.home().map(to_text);
     Snapshot {
         environment,
         directory,
         home,
         settings,
         login,
-        refused_keys,
+        rejected_keys,
         sdk_stores,
-        own,
+        keyreeve: own,
         now,
     }
 }
 
-struct Looker<'a> {
+struct MachineReader<'a> {
     environment: &'a Environment,
     directory: Option<&'a Path>,
-    files: &'a Files,
+    files: &'a FileSystem,
 }
 
-impl Looker<'_> {
+impl MachineReader<'_> {
     fn home(&self) -> Option<PathBuf> {
         self.path("HOME")
     }
 
-    /// A directory that a variable names, as the client would find it.
+    /// Returns the path in a variable, resolved as the client would.
     fn path(&self, variable: &str) -> Option<PathBuf> {
         let value = self.environment.get(variable)?.trim();
         if value.is_empty() {
             return None;
         }
-        Some(self.here(value))
+        Some(self.resolve(value))
     }
 
-    fn here(&self, path: &str) -> PathBuf {
+    fn resolve(&self, path: &str) -> PathBuf {
         self.directory
             .map_or_else(|| PathBuf::from(path), |directory| directory.join(path))
     }
 
-    /// Claude Code's own directory.
+    /// Returns Claude Code's configuration directory.
     fn claude_directory(&self) -> Option<PathBuf> {
         self.path("CLAUDE_CONFIG_DIR")
             .or_else(|| Some(self.home()?.join(".claude")))
@@ -98,72 +102,77 @@ impl Looker<'_> {
             .map(|directory| directory.join("settings.json"));
         let in_project = |name| {
             let path = self.directory?.join(".claude").join(name);
-            // In the home directory the project's file is the person's own.
+            // In the home directory the project's file is the user's own.
             (Some(&path) != user.as_ref()).then_some(path)
         };
         let mut settings: Vec<_> = [
-            (Scope::Managed, Some(PathBuf::from(MANAGED))),
-            (Scope::Local, in_project("settings.local.json")),
-            (Scope::Project, in_project("settings.json")),
-            (Scope::User, user.clone()),
+            (
+                SettingsScope::Managed,
+                Some(PathBuf::from(MANAGED_SETTINGS)),
+            ),
+            (SettingsScope::Local, in_project("settings.local.json")),
+            (SettingsScope::Project, in_project("settings.json")),
+            (SettingsScope::User, user.clone()),
         ]
         .into_iter()
         .filter_map(|(scope, path)| self.settings_file(scope, &path?))
         .collect();
         settings.extend(match &arguments.settings {
             None => None,
-            Some(SettingsArgument::File(path)) => self.settings_file(Scope::Flag, &self.here(path)),
+            Some(SettingsArgument::File(path)) => {
+                self.settings_file(SettingsScope::Flag, &self.resolve(path))
+            }
             Some(SettingsArgument::Json(text)) => Some(SettingsFile {
-                scope: Scope::Flag,
+                scope: SettingsScope::Flag,
                 path: "--settings".to_owned(),
-                state: parsed(text),
+                state: parse_settings(text),
             }),
         });
         settings
     }
 
-    fn settings_file(&self, scope: Scope, path: &Path) -> Option<SettingsFile> {
-        // As Claude Code reads it: of any size, and whatever its bytes are (docs/facts.md#claude-code-files).
-        let state = match self.files.look_long(path) {
-            Seen::Nothing => return None,
-            Seen::Unreadable => SettingsState::Unreadable,
-            Seen::Text(seen) => parsed(&seen.text),
+    fn settings_file(&self, scope: SettingsScope, path: &Path) -> Option<SettingsFile> {
+        // As Claude Code reads it: of any size, and even if it is not UTF-8 (docs/facts.md#claude-code-files).
+        let state = match self.files.read_lossy(path) {
+            FileState::Missing => return None,
+            FileState::Unreadable => SettingsState::Unreadable,
+            FileState::Text(file) => parse_settings(&file.text),
         };
         Some(SettingsFile {
             scope,
-            path: shown(path.to_owned()),
+            path: to_text(path.to_owned()),
             state,
         })
     }
 
     fn login(&self) -> Option<Login> {
         let path = self.claude_directory()?.join(".credentials.json");
-        let state = match self.files.look(&path) {
-            Seen::Nothing => return None,
-            Seen::Unreadable => LoginState::Unreadable,
-            Seen::Text(seen) => LoginState::read(&seen.text),
+        let state = match self.files.read(&path) {
+            FileState::Missing => return None,
+            FileState::Unreadable => LoginState::Unreadable,
+            FileState::Text(file) => LoginState::parse(&file.text),
         };
         Some(Login {
-            path: shown(path),
+            path: to_text(path),
             state,
         })
     }
 
-    /// Its memory lies beside its directory, or in the one that a variable names. It is long, so that it is read only
-    /// where it decides.
-    fn refused_keys(&self, mode: Mode) -> RefusedKeys {
+    /// Reads the API keys that the user rejected in Claude Code. Its state file is next to its directory, or in the directory
+    /// of a variable. The file is long, so it is read only if it matters.
+    fn rejected_keys(&self, mode: Mode) -> RejectedKeys {
         let directory = match mode {
             Mode::Interactive => self.path("CLAUDE_CONFIG_DIR").or_else(|| self.home()),
             Mode::Print | Mode::Bare => None,
         };
         let path = directory.map(|directory| directory.join(".claude.json"));
-        match path.map(|path| self.files.look_long(&path)) {
-            Some(Seen::Text(seen)) => RefusedKeys::read(&seen.text),
-            Some(Seen::Nothing | Seen::Unreadable) | None => RefusedKeys::default(),
+        match path.map(|path| self.files.read_lossy(&path)) {
+            Some(FileState::Text(file)) => RejectedKeys::parse(&file.text),
+            Some(FileState::Missing | FileState::Unreadable) | None => RejectedKeys::default(),
         }
     }
 
-    /// Both places in which the SDKs look: not all of them heed `XDG_CONFIG_HOME`.
+    /// Reads both directories that the SDKs use: not all SDKs respect `XDG_CONFIG_HOME`.
     fn sdk_stores(&self) -> Vec<SdkStore> {
         let mut directories: Vec<_> = match self.path("ANTHROPIC_CONFIG_DIR") {
             Some(directory) => vec![directory],
@@ -189,31 +198,33 @@ impl Looker<'_> {
             let name = file.strip_suffix(".json")?;
             Some(SdkProfile {
                 name: name.to_owned(),
-                config: match self.files.look(&configs.join(&file)) {
-                    Seen::Nothing => return None,
-                    Seen::Text(seen) if seen.mode & 0o022 == 0 => SdkConfig::read(&seen.text),
-                    Seen::Text(_) | Seen::Unreadable => SdkConfig::Refused,
+                config: match self.files.read(&configs.join(&file)) {
+                    FileState::Missing => return None,
+                    FileState::Text(file) if file.mode & 0o022 == 0 => SdkConfig::parse(&file.text),
+                    FileState::Text(_) | FileState::Unreadable => SdkConfig::Refused,
                 },
-                credentials: match self.files.look(&directory.join("credentials").join(&file)) {
-                    Seen::Nothing => None,
-                    Seen::Text(Text { mode, .. }) if mode & 0o077 != 0 => {
+                credentials: match self.files.read(&directory.join("credentials").join(&file)) {
+                    FileState::Missing => None,
+                    FileState::Text(TextFile { mode, .. }) if mode & 0o077 != 0 => {
                         Some(SdkCredentials::Refused)
                     }
-                    Seen::Text(seen) => Some(SdkCredentials::read(&seen.text)),
-                    Seen::Unreadable => Some(SdkCredentials::Refused),
+                    FileState::Text(file) => Some(SdkCredentials::parse(&file.text)),
+                    FileState::Unreadable => Some(SdkCredentials::Refused),
                 },
             })
         };
-        let active = match self.files.look(&directory.join("active_config")) {
-            Seen::Text(seen) => Some(seen.text.trim().to_owned()).filter(|name| !name.is_empty()),
-            Seen::Nothing | Seen::Unreadable => None,
+        let active = match self.files.read(&directory.join("active_config")) {
+            FileState::Text(file) => {
+                Some(file.text.trim().to_owned()).filter(|name| !name.is_empty())
+            }
+            FileState::Missing | FileState::Unreadable => None,
         };
         SdkStore {
-            directory: shown(directory.to_owned()),
+            directory: to_text(directory.to_owned()),
             active,
             profiles: self
                 .files
-                .names(&configs)
+                .list(&configs)
                 .into_iter()
                 .filter_map(profile)
                 .collect(),
@@ -221,15 +232,15 @@ impl Looker<'_> {
     }
 }
 
-fn parsed(text: &str) -> SettingsState {
-    match Settings::parse(text) {
+fn parse_settings(text: &str) -> SettingsState {
+    match ClaudeSettings::parse(text) {
         Ok(settings) => SettingsState::Read(settings),
         Err(damage) => SettingsState::Damaged(damage),
     }
 }
 
-/// A path as text. What is no text in it was never typed in a settings file, and is only shown.
-fn shown(path: PathBuf) -> String {
+/// Converts a path to text, lossily: a path that is not UTF-8 does not come from a settings file, and is only displayed.
+fn to_text(path: PathBuf) -> String {
     path.into_os_string()
         .into_string()
         .unwrap_or_else(|path| path.to_string_lossy().into_owned())
@@ -241,31 +252,31 @@ mod tests {
 
     use super::*;
 
-    fn gathered(variables: &[(&str, &str)], files: &[(&str, u32, &str)]) -> Snapshot {
+    fn gather_snapshot(variables: &[(&str, &str)], files: &[(&str, u32, &str)]) -> Snapshot {
         let file = |(path, mode, text): &(&str, u32, &str)| {
-            (PathBuf::from(path), Seen::made_up(*mode, text))
+            (PathBuf::from(path), FileState::fake(*mode, text))
         };
         let machine = Machine {
             environment: Arc::new(Environment::from_pairs(variables.iter().copied())),
             directory: Some("/w/project".to_owned()),
-            files: &Files::MadeUp(files.iter().map(file).collect::<BTreeMap<_, _>>()),
+            files: &FileSystem::Fake(files.iter().map(file).collect::<BTreeMap<_, _>>()),
             now: Timestamp::UNIX_EPOCH,
         };
-        gather(machine, &Arguments::default(), Own::default())
+        gather(machine, &Arguments::default(), KeyreeveState::default())
     }
 
     const HOME: (&str, &str) = ("HOME", "/home/me");
 
     #[test]
-    fn settings_are_found_where_claude_code_finds_them() {
+    fn settings_are_found_where_claude_code_reads_them() {
         let files = [
             ("/home/me/.claude/settings.json", 0o644, "{}"),
             ("/w/project/.claude/settings.json", 0o644, "{}"),
             ("/w/project/.claude/settings.local.json", 0o644, "["),
-            ("/else/settings.json", 0o644, "{}"),
+            ("/other/settings.json", 0o644, "{}"),
         ];
         let found = |variables: &[(&str, &str)]| {
-            let mut found: Vec<_> = gathered(variables, &files)
+            let mut found: Vec<_> = gather_snapshot(variables, &files)
                 .settings
                 .into_iter()
                 .map(|file| (file.scope, file.path))
@@ -277,24 +288,30 @@ mod tests {
         assert_eq!(
             found(&[HOME]),
             [
-                (Scope::Local, project("settings.local.json")),
-                (Scope::Project, project("settings.json")),
-                (Scope::User, "/home/me/.claude/settings.json".to_owned()),
+                (SettingsScope::Local, project("settings.local.json")),
+                (SettingsScope::Project, project("settings.json")),
+                (
+                    SettingsScope::User,
+                    "/home/me/.claude/settings.json".to_owned()
+                ),
             ]
         );
-        let moved = found(&[HOME, ("CLAUDE_CONFIG_DIR", "/else")]);
-        assert_eq!(moved[2], (Scope::User, "/else/settings.json".to_owned()));
+        let config_dir = found(&[HOME, ("CLAUDE_CONFIG_DIR", "/other")]);
+        assert_eq!(
+            config_dir[2],
+            (SettingsScope::User, "/other/settings.json".to_owned())
+        );
     }
 
     #[test]
-    fn what_a_person_refused_is_looked_up_for_a_terminal_alone() {
-        let memory = r#"{"customApiKeyResponses": {"rejected": ["made-up"]}}"#;
+    fn rejected_keys_are_read_in_interactive_mode_only() {
+        let state_file = r#"{"customApiKeyResponses": {"rejected": ["made-up"]}}"#;
         let files = |path: &str| {
-            let file = (PathBuf::from(path), Seen::made_up(0o600, memory));
-            Files::MadeUp(BTreeMap::from([file]))
+            let file = (PathBuf::from(path), FileState::fake(0o600, state_file));
+            FileSystem::Fake(BTreeMap::from([file]))
         };
-        let holds = |mode, moved: &[(&str, &str)], path: &str| {
-            let variables = [HOME].into_iter().chain(moved.iter().copied());
+        let contains = |mode, config_dir: &[(&str, &str)], path: &str| {
+            let variables = [HOME].into_iter().chain(config_dir.iter().copied());
             let machine = Machine {
                 environment: Arc::new(Environment::from_pairs(variables)),
                 directory: None,
@@ -305,25 +322,30 @@ mod tests {
                 mode,
                 ..Arguments::default()
             };
-            let snapshot = gather(machine, &arguments, Own::default());
-            snapshot.refused_keys.hold("made-up")
+            let snapshot = gather(machine, &arguments, KeyreeveState::default());
+            snapshot.rejected_keys.contains("made-up")
         };
-        let moved = [("CLAUDE_CONFIG_DIR", "/else")];
+        let config_dir = [("CLAUDE_CONFIG_DIR", "/other")];
         for (mode, variables, path, expected) in [
             (Mode::Interactive, &[][..], "/home/me/.claude.json", true),
             (Mode::Print, &[], "/home/me/.claude.json", false),
-            (Mode::Interactive, &moved, "/home/me/.claude.json", false),
-            (Mode::Interactive, &moved, "/else/.claude.json", true),
+            (
+                Mode::Interactive,
+                &config_dir,
+                "/home/me/.claude.json",
+                false,
+            ),
+            (Mode::Interactive, &config_dir, "/other/.claude.json", true),
         ] {
-            assert_eq!(holds(mode, variables, path), expected, "{mode:?} {path}");
+            assert_eq!(contains(mode, variables, path), expected, "{mode:?} {path}");
         }
     }
 
     #[test]
-    fn a_login_is_known_without_its_token() {
+    fn login_is_recorded_without_its_token() {
         let text =
             r#"{"claudeAiOauth": {"accessToken": "made-up-token", "scopes": ["user:inference"]}}"#;
-        let snapshot = gathered(
+        let snapshot = gather_snapshot(
             &[HOME],
             &[("/home/me/.claude/.credentials.json", 0o600, text)],
         );
@@ -335,11 +357,11 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_open_to_others_is_refused() {
+    fn credential_readable_by_others_is_refused() {
         let config = r#"{"authentication": {"type": "user_oauth"}}"#;
         let credentials = r#"{"access_token": "a"}"#;
-        let of_mode = |mode| {
-            let snapshot = gathered(
+        let with_mode = |mode| {
+            let snapshot = gather_snapshot(
                 &[HOME],
                 &[
                     (
@@ -362,7 +384,7 @@ mod tests {
             )
         };
         let present = SdkCredentials::Present { expires_at: None };
-        assert_eq!(of_mode(0o600), ("work".to_owned(), Some(present)));
-        assert_eq!(of_mode(0o640).1, Some(SdkCredentials::Refused));
+        assert_eq!(with_mode(0o600), ("work".to_owned(), Some(present)));
+        assert_eq!(with_mode(0o640).1, Some(SdkCredentials::Refused));
     }
 }

@@ -1,8 +1,8 @@
 //! A secret printed by a program, such as a password manager's command line.
 //!
-//! Invariants: the program is started directly, never through a shell, and is shown no other profile's secret; nothing it
-//! starts by its name comes out of the working directory; it has 60 seconds; what it prints is used for 5 minutes,
-//! zeroed when it is replaced, and never shown; leases that need it at once share one run.
+//! Invariants: the program is started directly, never through a shell, and gets no other profile's secret in its
+//! environment; programs it starts by name are never looked up in the working directory; its timeout is 60 seconds; its
+//! output is cached for 5 minutes, zeroized when replaced, and never shown; concurrent leases share one run.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -14,111 +14,116 @@ use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, ProfileId, Provenance, Source};
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::token::looks_like_a_key;
+use keyreeve_core::token::contains_token;
 use keyreeve_os::programs::without_working_directory;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
-use super::{SourceError, judged};
+use super::{SourceError, parse_credential};
 use crate::Broker;
 
-/// How long an output is used before the program is asked again: Claude Code's own default (docs/facts.md#claude-code).
-const KEPT_FOR: Duration = Duration::from_mins(5);
-/// How long a program may take.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
-/// When a slow program is worth a line in the log.
-const SLOW: Duration = Duration::from_secs(10);
-/// The longest value a header takes from a helper (docs/facts.md#claude-code), and a line break.
-const LONGEST_OUTPUT: usize = 16_384 + 2;
+/// Time to cache an output before the program is run again: Claude Code's own default (docs/facts.md#claude-code).
+const DEFAULT_CACHE_TTL: Duration = Duration::from_mins(5);
+/// Timeout of a run.
+const RUN_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time after which a slow program is logged.
+const SLOW_WARNING_DELAY: Duration = Duration::from_secs(10);
+/// Maximum output: the longest header value from a helper (docs/facts.md#claude-code), and a line break.
+const MAX_OUTPUT_BYTES: usize = 16_384 + 2;
 
-/// What each profile's program last printed.
+/// The cached output of each profile's program.
 #[derive(Default)]
-pub(crate) struct Outputs(Mutex<HashMap<ProfileId, Slot>>);
+pub(crate) struct OutputCache(Mutex<HashMap<ProfileId, CacheSlot>>);
 
-type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
+type CacheSlot = Arc<tokio::sync::Mutex<Option<CachedOutput>>>;
 
-struct Kept {
+struct CachedOutput {
     argv: Vec<String>,
-    printed: Zeroizing<String>,
-    at: Instant,
+    output: Zeroizing<String>,
+    read_at: Instant,
 }
 
-/// Reads what the program prints, running it where nothing fresh is kept.
+/// Returns the program's output as a credential: from the cache, or by running it.
 pub(super) async fn obtain(
     broker: &Broker,
     profile: &Profile,
     argv: &[String],
 ) -> Result<Credential, SourceError> {
-    let program = Program {
+    let program = CredentialCommand {
         argv,
-        kept_for: KEPT_FOR,
+        cache_ttl: DEFAULT_CACHE_TTL,
         provenance: Provenance::Unknown,
     };
     program.obtain(broker, profile).await
 }
 
 /// A program that prints a credential.
-pub(super) struct Program<'a> {
-    /// It and its arguments.
+pub(super) struct CredentialCommand<'a> {
+    /// The program and its arguments.
     pub(super) argv: &'a [String],
-    /// How long its output is good for.
-    pub(super) kept_for: Duration,
-    /// How what it prints came to be.
+    /// Time to cache its output.
+    pub(super) cache_ttl: Duration,
+    /// Provenance of the tokens it prints.
     pub(super) provenance: Provenance,
 }
 
-impl Program<'_> {
-    /// Reads what it prints, running it where nothing fresh is kept.
+impl CredentialCommand<'_> {
+    /// Returns the program's output as a credential: from the cache, or by running it.
     pub(super) async fn obtain(
         &self,
         broker: &Broker,
         profile: &Profile,
     ) -> Result<Credential, SourceError> {
-        let slot = broker.commands.slot(profile.id);
-        // Held while the program runs, so that everybody else waits for this run instead of starting another.
-        let mut kept = slot.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.serves(self))
-            && !broker.rejected.take(profile.id, &kept.fingerprint())
+        let slot = broker.command_outputs.slot(profile.id);
+        // Locked while the program runs, so that concurrent leases wait for this run instead of starting another.
+        let mut cached = slot.lock().await;
+        if let Some(cached) = cached.as_ref().filter(|cached| cached.is_usable_for(self))
+            && !broker.rejected.take_mark(profile.id, &cached.fingerprint())
         {
-            return judged(profile, &kept.printed, self.provenance);
+            return parse_credential(profile, &cached.output, self.provenance);
         }
-        *kept = None;
-        let printed = run(self.argv, &others_secrets(broker), &broker.environment).await?;
-        let credential = judged(profile, &printed, self.provenance)?;
-        *kept = Some(Kept {
+        *cached = None;
+        let output = run(
+            self.argv,
+            &foreign_secret_variables(broker),
+            &broker.environment,
+        )
+        .await?;
+        let credential = parse_credential(profile, &output, self.provenance)?;
+        *cached = Some(CachedOutput {
             argv: self.argv.to_vec(),
-            printed,
-            at: Instant::now(),
+            output,
+            read_at: Instant::now(),
         });
         Ok(credential)
     }
 }
 
-impl Outputs {
-    fn slot(&self, profile: ProfileId) -> Slot {
+impl OutputCache {
+    fn slot(&self, profile: ProfileId) -> CacheSlot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(profile).or_default())
     }
 }
 
-impl Kept {
-    /// As the credential's own: of what is left without the line break.
+impl CachedOutput {
+    /// Returns the fingerprint of the output without its line break: the same as the credential's.
     fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.printed.trim())
+        Fingerprint::of(self.output.trim())
     }
 
-    fn serves(&self, program: &Program<'_>) -> bool {
-        self.argv == program.argv && self.at.elapsed() < program.kept_for
+    fn is_usable_for(&self, program: &CredentialCommand<'_>) -> bool {
+        self.argv == program.argv && self.read_at.elapsed() < program.cache_ttl
     }
 }
 
-/// The variables that hold credentials of others: those that profiles refer to, and any with a key in it.
-fn others_secrets(broker: &Broker) -> Vec<String> {
+/// Returns the environment variables with other credentials: those that profiles refer to, and any that contains a key.
+fn foreign_secret_variables(broker: &Broker) -> Vec<String> {
     let policy = broker.store.policy().ok();
     let profiles = policy.iter().flat_map(|policy| policy.profiles());
-    let referred = profiles.filter_map(|profile| match &profile.source {
+    let referenced = profiles.filter_map(|profile| match &profile.source {
         Source::Environment { variable } => Some(variable.as_str()),
         Source::Sealed
         | Source::File { .. }
@@ -128,14 +133,17 @@ fn others_secrets(broker: &Broker) -> Vec<String> {
         | Source::ClaudeLogin { .. } => None,
     });
     let environment = &broker.environment;
-    let holds_a_key = |name: &&str| environment.get(name).is_some_and(looks_like_a_key);
-    let with_keys = environment.names().filter(holds_a_key);
-    referred.chain(with_keys).map(ToOwned::to_owned).collect()
+    let contains_key = |name: &&str| environment.get(name).is_some_and(contains_token);
+    let variables_with_keys = environment.names().filter(contains_key);
+    referenced
+        .chain(variables_with_keys)
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 async fn run(
     argv: &[String],
-    hidden: &[String],
+    removed_variables: &[String],
     environment: &Environment,
 ) -> Result<Zeroizing<String>, SourceError> {
     let program = argv.first().cloned().unwrap_or_default();
@@ -144,7 +152,7 @@ async fn run(
         what,
     };
     let mut command = Command::new(&program);
-    for variable in hidden {
+    for variable in removed_variables {
         command.env_remove(variable);
     }
     if let Some(path) = environment.get("PATH") {
@@ -154,45 +162,45 @@ async fn run(
         .args(argv.get(1..).unwrap_or_default())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        // A password manager may print anything there, also a secret: it is for a person who runs it by hand.
+        // A password manager may print anything there, even a secret: users see it when they run the command themselves.
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .map_err(|_| failed("cannot be started"))?;
-    let mut printed = Zeroizing::new(String::with_capacity(LONGEST_OUTPUT));
+    let mut output = Zeroizing::new(String::with_capacity(MAX_OUTPUT_BYTES));
     let run = async {
         if let Some(stdout) = child.stdout.take() {
             stdout
-                .take(LONGEST_OUTPUT as u64)
-                .read_to_string(&mut printed)
+                .take(MAX_OUTPUT_BYTES as u64)
+                .read_to_string(&mut output)
                 .await
-                .map_err(|_| failed("printed no text"))?;
+                .map_err(|_| failed("printed invalid UTF-8"))?;
         }
         child
             .wait()
             .await
-            .map_err(|_| failed("could not be waited for"))
+            .map_err(|_| failed("ended without an exit status"))
     };
-    let finished = within_limits(run, &program)
+    let finished = wait_with_timeout(run, &program)
         .await
-        .ok_or_else(|| failed("took longer than 60 s and was ended"))??;
+        .ok_or_else(|| failed("took longer than 60 s and was stopped"))??;
     if !finished.success() {
-        return Err(failed("failed; run it by hand to see why"));
+        return Err(failed("failed: run it yourself to see why"));
     }
-    match printed.trim_end_matches(['\r', '\n']) {
+    match output.trim_end_matches(['\r', '\n']) {
         "" => Err(failed("printed nothing")),
         text if text.contains(['\r', '\n']) => Err(failed("printed more than one line")),
-        _ => Ok(printed),
+        _ => Ok(output),
     }
 }
 
-/// Waits for a program, not for ever, and says in the log when it is slow, while it still is.
-async fn within_limits<T>(run: impl Future<Output = T>, program: &str) -> Option<T> {
+/// Waits for a program until its timeout. Logs a warning while it runs if it is slow.
+async fn wait_with_timeout<T>(run: impl Future<Output = T>, program: &str) -> Option<T> {
     let mut run = pin!(run);
-    let end = Instant::now() + TIME_LIMIT;
-    if let Ok(finished) = timeout(SLOW, &mut run).await {
+    let deadline = Instant::now() + RUN_TIMEOUT;
+    if let Ok(finished) = timeout(SLOW_WARNING_DELAY, &mut run).await {
         return Some(finished);
     }
-    tracing::warn!(%program, seconds = SLOW.as_secs(), "slow credential command");
-    timeout_at(end, run).await.ok()
+    tracing::warn!(%program, seconds = SLOW_WARNING_DELAY.as_secs(), "slow credential command");
+    timeout_at(deadline, run).await.ok()
 }

@@ -1,9 +1,9 @@
-//! A secret in an environment variable of the process, as it was when the process started.
+//! A secret in an environment variable, read when the process started.
 
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::Profile;
 
-use super::{SourceError, fetched};
+use super::{SourceError, parse_fetched};
 use crate::Broker;
 
 pub(super) fn obtain(
@@ -12,7 +12,7 @@ pub(super) fn obtain(
     variable: &str,
 ) -> Result<Credential, SourceError> {
     match broker.environment.get(variable) {
-        Some(value) => fetched(profile, value),
-        None => Err(SourceError::NoVariable(variable.to_owned())),
+        Some(value) => parse_fetched(profile, value),
+        None => Err(SourceError::VariableNotSet(variable.to_owned())),
     }
 }

@@ -1,33 +1,33 @@
-//! A secret that is all there is in a file, read for each lease: whoever rotates it needs to tell nobody.
+//! A secret that is the whole content of a file. The file is read for each lease, so that a rotation takes effect at once.
 //!
-//! Invariant: a file that others could read or change, a link and a file with a second name are refused, with the command
-//! that mends it.
+//! Invariant: a file that other users could read or change, a symbolic link and a file with a second name are refused, with
+//! the command that fixes it.
 
 use std::path::Path;
 
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::Profile;
-use keyreeve_os::files::{FileError, Make, SafeDir};
+use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 
-use super::{SourceError, fetched};
+use super::{SourceError, parse_fetched};
 
-/// The longest token there is, and line breaks around it.
-const LONGEST: usize = 16_384 + 8;
+/// Maximum size of the file: the longest possible token, with line breaks around it.
+const MAX_FILE_BYTES: usize = 16_384 + 8;
 
 pub(super) fn obtain(profile: &Profile, path: &str) -> Result<Credential, SourceError> {
     let bytes = read(Path::new(path)).map_err(SourceError::File)?;
     match std::str::from_utf8(&bytes) {
-        Ok(text) => fetched(profile, text),
-        Err(_) => Err(SourceError::NotACredential(None)),
+        Ok(text) => parse_fetched(profile, text),
+        Err(_) => Err(SourceError::InvalidCredential(None)),
     }
 }
 
 fn read(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, FileError> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
     else {
-        return Err(FileError::BadName {
+        return Err(FileError::InvalidName {
             name: path.display().to_string(),
         });
     };
-    SafeDir::open(folder, Make::Never)?.read(name, LONGEST)
+    SafeDir::open(folder, CreateDir::Never)?.read(name, MAX_FILE_BYTES)
 }

@@ -1,4 +1,4 @@
-//! Where a profile's secret comes from, one file a source. Each yields a [`Credential`] bound to the profile's origin.
+//! Sources of a profile's secret, one file per source. Each returns a [`Credential`] bound to the profile's origin.
 
 mod ant;
 pub(crate) mod command;
@@ -13,60 +13,60 @@ use std::sync::Arc;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::token::{self, Problem};
+use keyreeve_core::token::{self, TokenProblem};
 use keyreeve_os::files::FileError;
 
 use crate::Broker;
 
 pub use sdk_profile::{SdkProfileError, provenance as sdk_profile_provenance};
 
-/// Why a secret could not be had. No text holds any part of a secret.
+/// An error of a secret's source. No text contains any part of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The sealed record cannot be opened.
-    #[error("the sealed secret cannot be opened")]
-    Sealed(#[source] keyreeve_store::Error),
-    /// The variable is not set, or holds something other than text.
-    #[error("the environment variable {0} is not set where keyreeve was started")]
-    NoVariable(String),
-    /// What the source gave is not a credential.
-    #[error("what came is not a usable credential{}", .0.map(|problem| format!(": {problem}")).unwrap_or_default())]
-    NotACredential(Option<Problem>),
-    /// The file is missing, or somebody else could read or change it.
-    #[error("the file of the secret is not taken{}", mended_by(.0))]
+    /// The sealed record in the store (encrypted at rest) cannot be decrypted.
+    #[error("cannot decrypt the secret in the store")]
+    Sealed(#[source] keyreeve_store::StoreError),
+    /// The variable is not set, or its value is not UTF-8 text.
+    #[error("the environment variable {0} was not set when keyreeve was started")]
+    VariableNotSet(String),
+    /// The value that the source returned is not a credential.
+    #[error("its value is not a usable credential{}", .0.map(|problem| format!(": {problem}")).unwrap_or_default())]
+    InvalidCredential(Option<TokenProblem>),
+    /// The file is missing, or other users can read or change it.
+    #[error("cannot use the secret's file{}", fix_suffix(.0))]
     File(#[source] FileError),
-    /// The login is another program's own: nothing of it is read, so there is nothing to lease.
+    /// The login belongs to another program: it is never read, so it cannot be leased.
     #[error(
-        "Claude Code's own login is used by Claude Code alone, and never stands behind a virtual key: start it with `keyreeve exec -- claude`"
+        "Claude Code's own login is used only by Claude Code, never behind a virtual key: start it with `keyreeve exec -- claude`"
     )]
     ClaudeLogin,
-    /// The SDK profile gives no token.
-    #[error("the SDK profile {name} gives no token")]
+    /// No token could be obtained from the SDK profile.
+    #[error("cannot get a token from the SDK profile {name}")]
     SdkProfile {
-        /// What the SDKs call it.
+        /// The SDKs' name of the profile.
         name: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: Box<SdkProfileError>,
     },
-    /// The command failed; what it printed is not shown.
+    /// The command failed; its output is not shown.
     #[error("the command {program} {what}")]
     Command {
         /// The program, without its arguments.
         program: String,
-        /// What happened.
+        /// The problem, as the predicate of a sentence.
         what: &'static str,
     },
 }
 
 impl SourceError {
-    /// Whether the same may go well a little later, without anybody doing anything.
-    pub fn may_pass(&self) -> bool {
+    /// Returns `true` if a retry may succeed without any change by the user.
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::SdkProfile { source, .. } => source.may_pass(),
+            Self::SdkProfile { source, .. } => source.is_transient(),
             Self::Sealed(_)
-            | Self::NoVariable(_)
-            | Self::NotACredential(_)
+            | Self::VariableNotSet(_)
+            | Self::InvalidCredential(_)
             | Self::File(_)
             | Self::ClaudeLogin
             | Self::Command { .. } => false,
@@ -92,31 +92,31 @@ pub(crate) async fn obtain(
     }
 }
 
-/// Judges text that was fetched at lease time and can be anything.
-fn fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
-    judged(profile, text, Provenance::Unknown)
+/// Validates text that was fetched at lease time, of unknown provenance.
+fn parse_fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
+    parse_credential(profile, text, Provenance::Unknown)
 }
 
-/// Judges text that was fetched at lease time as strictly as a paste.
-fn judged(
+/// Validates text that was fetched at lease time, as strictly as pasted text.
+fn parse_credential(
     profile: &Profile,
     text: &str,
     provenance: Provenance,
 ) -> Result<Credential, SourceError> {
-    let reading = token::read(text, profile.api().grammar());
-    match reading.token {
-        Some(secret) => Ok(bind(profile, secret, reading.family, provenance)),
-        None => Err(SourceError::NotACredential(
-            reading.problems.first().copied(),
+    let report = token::read(text, profile.api().grammar());
+    match report.token {
+        Some(secret) => Ok(bind(profile, secret, report.family, provenance)),
+        None => Err(SourceError::InvalidCredential(
+            report.problems.first().copied(),
         )),
     }
 }
 
-/// The mending command, for the end of a sentence.
-pub(crate) fn mended_by(error: &FileError) -> String {
+/// Returns the command that fixes a file error, in parentheses, for the end of a sentence.
+pub(crate) fn fix_suffix(error: &FileError) -> String {
     error
-        .hint()
-        .map(|command| format!(" (mend it with `{command}`)"))
+        .fix_command()
+        .map(|command| format!(" (fix: `{command}`)"))
         .unwrap_or_default()
 }
 

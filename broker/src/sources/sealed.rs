@@ -1,4 +1,4 @@
-//! A secret sealed in the store, opened for each lease and dropped after it.
+//! A secret in the store, encrypted at rest (sealed): decrypted for each lease and dropped after it.
 
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::Profile;

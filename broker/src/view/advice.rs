@@ -1,44 +1,44 @@
-//! Which way to authenticate suits a use.
+//! Recommended authentication methods, as `advise` publishes them.
 
-use keyreeve_core::advise::Use;
+use keyreeve_core::advise::UseCase;
 use serde::Serialize;
 
-/// What suits a use, and what does not.
+/// The recommended method for a use case, and methods to avoid.
 #[derive(Debug, Serialize)]
 pub struct AdviceView {
     /// `interactive`, `ci`, `bare`, `gateway`, `rotating` or `shared`.
     pub r#use: &'static str,
-    /// The way to authenticate.
+    /// The recommended method.
     pub method: &'static str,
-    /// Why this one.
-    pub because: &'static str,
-    /// What to run.
+    /// Reason for the recommendation.
+    pub reason: &'static str,
+    /// Commands to run.
     pub commands: &'static [&'static str],
-    /// What not to use.
+    /// Methods to avoid.
     pub avoid: Vec<AvoidedView>,
 }
 
-/// A way that does not suit.
+/// A method to avoid.
 #[derive(Debug, Serialize)]
 pub struct AvoidedView {
-    /// The way.
+    /// The method.
     pub method: &'static str,
-    /// Why it does not suit.
-    pub because: &'static str,
+    /// Reason to avoid it.
+    pub reason: &'static str,
 }
 
 impl AdviceView {
-    /// Shows what suits a use.
-    pub fn of(wanted: Use) -> Self {
+    /// Creates the view of the advice for a use case.
+    pub fn new(wanted: UseCase) -> Self {
         let advice = wanted.advice();
         let avoided = advice.avoid.iter().map(|avoided| AvoidedView {
             method: avoided.method,
-            because: avoided.because,
+            reason: avoided.reason,
         });
         Self {
             r#use: wanted.name(),
             method: advice.method,
-            because: advice.because,
+            reason: advice.reason,
             commands: advice.commands,
             avoid: avoided.collect(),
         }

@@ -1,34 +1,34 @@
-//! The variables by which programs use a profile, without its secret.
+//! Environment variables that make programs use a profile, without its secret.
 
-use keyreeve_core::launch::Plan;
+use keyreeve_core::launch::LaunchPlan;
 use serde::Serialize;
 
-/// What changes in an environment.
+/// Changes to an environment.
 #[derive(Debug, Serialize)]
 pub struct AssignmentsView {
-    /// Who pays then, in words.
+    /// The resulting payer, as a sentence.
     pub headline: String,
-    /// Variables that are taken away.
+    /// Variables to unset.
     pub remove: Vec<String>,
-    /// Variables that are set.
+    /// Variables to set.
     pub set: Vec<AssignmentView>,
 }
 
-/// A variable that is set.
+/// A variable to set.
 #[derive(Debug, Serialize)]
 pub struct AssignmentView {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// Its value; null for the secret.
+    /// The variable's value; null if it is the secret.
     pub value: Option<String>,
 }
 
 impl AssignmentsView {
-    /// Describes a plan.
-    pub fn of(plan: &Plan, headline: &str) -> Self {
+    /// Creates the view of a launch plan.
+    pub fn new(plan: &LaunchPlan, headline: &str) -> Self {
         let set = plan.set.iter().map(|assignment| AssignmentView {
             name: assignment.name.to_owned(),
-            value: assignment.text.clone(),
+            value: assignment.value.clone(),
         });
         Self {
             headline: headline.to_owned(),

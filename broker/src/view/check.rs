@@ -1,90 +1,90 @@
-//! What was asked on the owner's own behalf: probes, and single questions.
+//! Requests made for the owner: credential checks and single prompts.
 
-use keyreeve_core::price::Basis;
+use keyreeve_core::price::CostBasis;
 use keyreeve_core::profile::Profile;
-use keyreeve_core::verdict::{Health, Verdict};
-use keyreeve_store::AttemptRow;
+use keyreeve_core::verdict::{CredentialStatus, Verdict};
+use keyreeve_store::LedgerEntry;
 use serde::Serialize;
 
 use super::AttemptView;
 use super::ledger::dollars;
-use crate::Probed;
+use crate::ProbeResult;
 
-/// How well each profile is.
+/// Result of `check`.
 #[derive(Debug, Serialize)]
 pub struct CheckView {
-    /// The model that was asked.
+    /// The model of the test requests.
     pub model: String,
-    /// In the order they were named in, else of their names.
-    pub profiles: Vec<CheckedView>,
+    /// In the order given, or sorted by name.
+    pub profiles: Vec<ProfileCheckView>,
 }
 
-/// How well one profile is.
+/// Check result of one profile.
 #[derive(Debug, Serialize)]
-pub struct CheckedView {
-    /// Its name.
+pub struct ProfileCheckView {
+    /// The profile's name.
     pub profile: String,
-    /// Where it leads.
+    /// The upstream's base URL.
     pub base_url: String,
     /// `metered`, `cloud`, `gateway` or `plan`, as declared.
     pub billing: &'static str,
-    /// Whether it leads to a sandbox.
+    /// `true` if the upstream is a sandbox.
     pub simulated: bool,
-    /// `works`, `revoked_or_mistyped` and so on; `no_credential` where there was nothing to send, `not_asked` where
-    /// nobody could be asked.
-    pub health: &'static str,
-    /// The same in words.
-    pub words: String,
-    /// What the answer means, such as `invalid_key`; none where none was asked for.
+    /// `works`, `revoked_or_mistyped` and so on; `no_credential` if there was no credential to send, `not_tested` if no
+    /// test request could be made.
+    pub credential_status: &'static str,
+    /// The credential status, as text.
+    pub summary: String,
+    /// The verdict on the response, such as `invalid_key`; null if no request was made.
     pub verdict: Option<&'static str>,
-    /// When it will be usable again, as far as the answer tells.
+    /// Time at which the credential is usable again, if the response states it.
     pub until: Option<String>,
-    /// What to do; none where all is well.
+    /// Suggested remedy; null if the credential works.
     pub remedy: Option<String>,
-    /// The page about the verdict.
-    pub page: Option<String>,
-    /// The upstream's own words in its error, or why there is no answer.
-    pub said: Option<String>,
+    /// URL of the page about the verdict.
+    pub docs: Option<String>,
+    /// The upstream's error message, or the reason for a missing response.
+    pub message: Option<String>,
     /// The upstream's status.
     pub status: Option<u16>,
-    /// The organization that answered.
+    /// The organization named in the response.
     pub organization_id: Option<String>,
-    /// The workspace that answered, where the answer tells.
+    /// The workspace named in the response.
     pub workspace_id: Option<String>,
-    /// The upstream's own id of the request.
+    /// The upstream's `request-id`.
     pub upstream_request_id: Option<String>,
-    /// The row of the ledger; none where there is none.
+    /// Id of the ledger entry; null if there is none.
     pub attempt: Option<String>,
-    /// Whether the answer has the headers of a plan login.
-    pub answered_as_plan: bool,
-    /// What it cost in US dollars.
+    /// `true` if the response has the headers of a plan login.
+    pub is_plan: bool,
+    /// Cost in US dollars.
     pub cost_usd: f64,
-    /// Whether the cost is only an upper bound.
+    /// `true` if the cost is only an upper bound.
     pub cost_is_at_most: bool,
-    /// Milliseconds it took.
-    pub took_ms: Option<u64>,
+    /// Duration in milliseconds.
+    pub duration_ms: Option<u64>,
 }
 
-/// One question and its answer.
+/// A prompt's response.
 #[derive(Debug, Serialize)]
 pub struct AskView {
-    /// The answer's text.
+    /// The text of the response.
     pub text: String,
-    /// `metered`, `cloud` or `gateway`: who paid.
+    /// The billing class of the profile: `metered`, `cloud` or `gateway`.
     pub billing: &'static str,
-    /// The organization that answered.
+    /// The organization named in the response.
     pub organization_id: Option<String>,
-    /// Its row of the ledger.
+    /// The ledger entry.
     #[serde(flatten)]
     pub attempt: AttemptView,
 }
 
-impl CheckedView {
-    /// A profile that was not asked, and why; the health's code and words.
-    pub fn unasked(
+impl ProfileCheckView {
+    /// Creates the view of a profile that was not tested, with the code and text of its credential status.
+    pub fn not_tested(
         profile: &Profile,
-        (health, words): (&'static str, &str),
-        said: Option<String>,
+        (credential_status, summary): (&'static str, &str),
+        message: Option<String>,
         remedy: Option<String>,
     ) -> Self {
         Self {
@@ -92,64 +92,64 @@ impl CheckedView {
             base_url: profile.base_url.to_string(),
             billing: profile.billing.name(),
             simulated: profile.simulated,
-            health,
-            words: words.to_owned(),
+            credential_status,
+            summary: summary.to_owned(),
             verdict: None,
             until: None,
             remedy,
-            page: None,
-            said,
+            docs: None,
+            message,
             status: None,
             organization_id: None,
             workspace_id: None,
             upstream_request_id: None,
             attempt: None,
-            answered_as_plan: false,
+            is_plan: false,
             cost_usd: 0.0,
             cost_is_at_most: false,
-            took_ms: None,
+            duration_ms: None,
         }
     }
 
-    /// A profile of which an answer has this verdict.
-    pub fn judged(profile: &Profile, verdict: Verdict, said: Option<String>) -> Self {
-        let health = verdict.health();
-        let is_well = health == Health::Works;
+    /// Creates the view of a profile whose response has this verdict.
+    pub fn from_verdict(profile: &Profile, verdict: Verdict, message: Option<String>) -> Self {
+        let status = verdict.credential_status();
+        let works = status == CredentialStatus::Works;
         Self {
             verdict: Some(verdict.code()),
             until: verdict.until().map(|at| at.to_string()),
-            page: (!is_well).then(|| page(verdict.code())),
-            ..Self::unasked(
+            docs: (!works).then(|| docs_url(verdict.code())),
+            ..Self::not_tested(
                 profile,
-                (health.code(), health.words()),
-                said,
-                (!is_well).then(|| verdict.remedy().to_owned()),
+                (status.code(), status.description()),
+                message,
+                (!works).then(|| verdict.remedy().to_owned()),
             )
         }
     }
 
-    /// A profile that was probed.
-    pub fn of(profile: &Profile, probed: &Probed) -> Self {
+    /// Creates the view of a probed profile.
+    pub fn new(profile: &Profile, probed: &ProbeResult) -> Self {
         Self {
             status: probed.status,
             organization_id: probed.organization.clone(),
             workspace_id: probed.workspace.clone(),
             upstream_request_id: probed.upstream_request_id.clone(),
             attempt: Some(probed.attempt.0.simple().to_string()),
-            answered_as_plan: probed.is_plan,
+            is_plan: probed.is_plan,
             cost_usd: dollars(probed.cost.amount),
-            cost_is_at_most: probed.cost.basis != Basis::Known,
-            took_ms: u64::try_from(probed.took.as_millis()).ok(),
-            ..Self::judged(profile, probed.verdict, probed.said.clone())
+            cost_is_at_most: probed.cost.basis != CostBasis::Known,
+            duration_ms: u64::try_from(probed.duration.as_millis()).ok(),
+            ..Self::from_verdict(profile, probed.verdict, probed.message.clone())
         }
     }
 }
 
 impl AskView {
-    /// Shows an answer beside its row of the ledger.
-    pub fn of(
+    /// Creates the view of a response and its ledger entry.
+    pub fn new(
         profile: &Profile,
-        row: &AttemptRow,
+        entry: &LedgerEntry,
         text: String,
         organization_id: Option<String>,
     ) -> Self {
@@ -157,15 +157,15 @@ impl AskView {
             text,
             billing: profile.billing.name(),
             organization_id,
-            attempt: AttemptView::from(row),
+            attempt: AttemptView::from(entry),
         }
     }
 }
 
-/// Where the page about a verdict's code is read.
-pub fn page(code: &str) -> String {
+/// Returns the URL of the page about a verdict code.
+pub fn docs_url(code: &str) -> String {
     format!(
-        "{}/blob/main/docs/answers/{code}.md",
+        "{}/blob/main/docs/responses/{code}.md",
         env!("CARGO_PKG_REPOSITORY")
     )
 }

@@ -1,72 +1,74 @@
-//! Profiles and virtual keys, as lists show them.
+//! Profiles and virtual keys, without secrets.
 
 use jiff::Timestamp;
 use keyreeve_core::cache_ttl::Ttl;
-use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{
+    Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
+};
 use keyreeve_core::virtual_key::VirtualKey;
-use keyreeve_store::{Known, Policy};
+use keyreeve_store::{LeaseSnapshot, Policy};
 use serde::Serialize;
 
-use super::StandingView;
+use super::HealthView;
 
-/// Every profile.
+/// All profiles.
 #[derive(Debug, Serialize)]
 pub struct ProfilesView {
-    /// In the order of their names.
+    /// Sorted by name.
     pub profiles: Vec<ProfileView>,
 }
 
 /// A profile, without its secret.
 #[derive(Debug, Serialize)]
 pub struct ProfileView {
-    /// Names it for ever: 32 hexadecimal digits.
+    /// The permanent id: 32 hexadecimal digits.
     pub id: String,
-    /// What people call it.
+    /// The profile's name.
     pub name: String,
-    /// Whether `profile use` chose it.
+    /// `true` if it is the default profile, set by `profile use`.
     pub default: bool,
-    /// The one place its secret may go.
+    /// The only base URL its secret may be sent to.
     pub base_url: String,
     /// `api-key` or `bearer`.
     pub auth: &'static str,
-    /// Where its secret comes from.
+    /// The source of its secret.
     pub source: SourceView,
-    /// The sealed token's family, such as `api_key`.
+    /// The encrypted token's family, such as `api_key`.
     pub family: Option<&'static str>,
-    /// The sealed token, but for most of it: `sk-ant-api03-…wxYZ`.
+    /// The encrypted token, mostly redacted: `sk-ant-api03-…wxYZ`.
     pub hint: Option<String>,
     /// `console`, `setup-token`, `federation`, `ant-login`, `gateway` or `unknown`.
     pub provenance: &'static str,
     /// `metered`, `cloud`, `gateway` or `plan`.
     pub billing: &'static str,
-    /// `leased`, or `direct` where the raw secret may also be handed to a program.
-    pub handing: &'static str,
-    /// Whether it leads to a sandbox.
+    /// `requests_only`, or `programs` if programs may also be given the raw key.
+    pub secret_exposure: &'static str,
+    /// `true` if the upstream is a sandbox.
     pub simulated: bool,
-    /// When its secret ends of itself, where that is known.
+    /// Expiry of the secret, if known.
     pub expires_at: Option<String>,
-    /// When it was added.
+    /// Creation time.
     pub created_at: String,
-    /// When its secret was last replaced.
+    /// Time of the last rotation of the secret.
     pub rotated_at: Option<String>,
-    /// Whether it may be used, and why not.
-    pub standing: StandingView,
+    /// Health, with the reasons.
+    pub health: HealthView,
 }
 
-/// Where a secret comes from.
+/// Source of a secret.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SourceView {
-    /// Sealed in the store.
-    Sealed,
+    /// Encrypted at rest in the store.
+    Encrypted,
     /// An environment variable, read at lease time.
     Environment {
-        /// Its name.
+        /// The variable's name.
         variable: String,
     },
     /// A file, read at lease time.
     File {
-        /// Its whole path.
+        /// The absolute path.
         path: String,
     },
     /// A program, run at lease time.
@@ -76,77 +78,77 @@ pub enum SourceView {
     },
     /// A profile of the official SDKs.
     SdkProfile {
-        /// Where it lies; null where the SDKs look.
+        /// The configuration directory; null for the SDKs' default.
         directory: Option<String>,
-        /// Its name.
+        /// The SDK profile's name.
         name: String,
     },
     /// The login of Anthropic's `ant`.
     Ant {
-        /// The profile of `ant`'s; null for the one that is active.
+        /// The profile of `ant`; null for the active one.
         profile: Option<String>,
     },
-    /// Claude Code's own login, of which nothing is read.
+    /// Claude Code's own login, by reference only.
     ClaudeLogin {
-        /// Claude Code's configuration directory; null for the usual one.
+        /// Claude Code's configuration directory; null for the default.
         config_dir: Option<String>,
     },
 }
 
-/// Every virtual key.
+/// All virtual keys.
 #[derive(Debug, Serialize)]
 pub struct KeysView {
-    /// In the order of their names.
+    /// Sorted by name.
     pub keys: Vec<KeyView>,
 }
 
 /// A virtual key, without its secret.
 #[derive(Debug, Serialize)]
 pub struct KeyView {
-    /// Names it for ever: 32 hexadecimal digits.
+    /// The permanent id: 32 hexadecimal digits.
     pub id: String,
-    /// What people call it.
+    /// The key's name.
     pub name: String,
-    /// Whether it is accepted.
+    /// The state: active, expired or revoked.
     pub state: KeyState,
-    /// The names of the profiles it may use, the first asked first; a removed one is missing.
+    /// Names of the profiles it may use, in order of preference, without removed ones.
     pub profiles: Vec<String>,
-    /// Whom it pays, as its first profile did when it was made: `metered`, `cloud` or `gateway`; null where it had none.
+    /// Billing class of its first profile when the key was created: `metered`, `cloud` or `gateway`; null if it had none.
     pub billing: Option<&'static str>,
-    /// How it chooses among those that are ready: `ordered` or `spread`.
+    /// Selection strategy among ready profiles: `ordered` or `spread`.
     pub strategy: &'static str,
-    /// Whom its requests may be billed to beside that.
-    pub may_spend: Vec<&'static str>,
-    /// Globs of the models it may ask for; empty: any.
+    /// Additional billing classes its requests may use.
+    pub allow_billing: Vec<&'static str>,
+    /// Globs of allowed models; empty for any.
     pub models: Vec<String>,
-    /// The lifetime that its requests' cache markers get: `5m` or `1h`; null: what the configuration says.
+    /// Lifetime set on the cache markers of its requests: `5m` or `1h`; null for the configured default.
     pub cache_ttl: Option<&'static str>,
-    /// After this it is refused.
+    /// Expiry.
     pub expires_at: Option<String>,
-    /// Since when it is refused for good.
+    /// Time of revocation.
     pub revoked_at: Option<String>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: String,
-    /// Whether `serve --sandbox` made it.
+    /// `true` if `serve --sandbox` created it.
     pub simulated: bool,
 }
 
-/// Whether a key is accepted.
+/// State of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {
-    /// It is.
+    /// Accepted.
     Active,
-    /// Its time is over.
+    /// Past its expiry.
     Expired,
-    /// It was revoked.
+    /// Revoked.
     Revoked,
 }
 
 impl ProfilesView {
-    /// Shows every profile as it stands at `now`.
-    pub fn of(known: &Known, now: Timestamp) -> Self {
-        let show = |profile| ProfileView::of(profile, known, now);
+    /// Creates the view of all profiles, with their health at `now`.
+    pub fn new(known: &LeaseSnapshot, now: Timestamp) -> Self {
+        let show = |profile| ProfileView::new(profile, known, now);
         Self {
             profiles: known.policy.profiles().iter().map(show).collect(),
         }
@@ -154,8 +156,8 @@ impl ProfilesView {
 }
 
 impl ProfileView {
-    /// Shows a profile as it stands at `now`.
-    pub fn of(profile: &Profile, known: &Known, now: Timestamp) -> Self {
+    /// Creates the view of a profile, with its health at `now`.
+    pub fn new(profile: &Profile, known: &LeaseSnapshot, now: Timestamp) -> Self {
         let default: Option<ProfileId> = known.policy.default_profile();
         Self {
             id: profile.id.to_string(),
@@ -168,12 +170,12 @@ impl ProfileView {
             hint: profile.hint.clone(),
             provenance: provenance(profile.provenance),
             billing: profile.billing.name(),
-            handing: handing(profile.handing),
+            secret_exposure: secret_exposure(profile.secret_exposure),
             simulated: profile.simulated,
             expires_at: profile.expires_at.map(|at| at.to_string()),
             created_at: profile.created_at.to_string(),
             rotated_at: profile.rotated_at.map(|at| at.to_string()),
-            standing: StandingView::of(profile, &known.standings, now),
+            health: HealthView::new(profile, &known.health, now),
         }
     }
 }
@@ -181,7 +183,7 @@ impl ProfileView {
 impl From<&Source> for SourceView {
     fn from(source: &Source) -> Self {
         match source {
-            Source::Sealed => Self::Sealed,
+            Source::Sealed => Self::Encrypted,
             Source::Environment { variable } => Self::Environment {
                 variable: variable.clone(),
             },
@@ -202,32 +204,32 @@ impl From<&Source> for SourceView {
 }
 
 impl KeysView {
-    /// Shows every key of a policy as it stands at `now`.
-    pub fn of(policy: &Policy, now: Timestamp) -> Self {
+    /// Creates the view of all keys, with their state at `now`.
+    pub fn new(policy: &Policy, now: Timestamp) -> Self {
         Self {
             keys: policy
                 .keys()
                 .iter()
-                .map(|key| KeyView::of(key, policy, now))
+                .map(|key| KeyView::new(key, policy, now))
                 .collect(),
         }
     }
 }
 
 impl KeyView {
-    /// Shows a key as it stands at `now`.
-    pub fn of(key: &VirtualKey, policy: &Policy, now: Timestamp) -> Self {
+    /// Creates the view of a key, with its state at `now`.
+    pub fn new(key: &VirtualKey, policy: &Policy, now: Timestamp) -> Self {
         let name = |id: &ProfileId| policy.profile(*id).map(|profile| profile.name.to_string());
         Self {
             id: key.id.0.simple().to_string(),
             name: key.name.to_string(),
-            state: KeyState::of(key, now),
+            state: KeyState::new(key, now),
             profiles: key.profiles.iter().filter_map(name).collect(),
             billing: key.billing.map(BillingClass::name),
             strategy: key.strategy.name(),
-            may_spend: key.may_spend.iter().map(|class| class.name()).collect(),
+            allow_billing: key.allow_billing.iter().map(|class| class.name()).collect(),
             models: key.models.clone(),
-            cache_ttl: key.cache_ttl.map(Ttl::word),
+            cache_ttl: key.cache_ttl.map(Ttl::as_str),
             expires_at: key.expires_at.map(|at| at.to_string()),
             revoked_at: key.revoked_at.map(|at| at.to_string()),
             created_at: key.created_at.to_string(),
@@ -237,7 +239,7 @@ impl KeyView {
 }
 
 impl KeyState {
-    fn of(key: &VirtualKey, now: Timestamp) -> Self {
+    fn new(key: &VirtualKey, now: Timestamp) -> Self {
         match (key.revoked_at, key.expires_at) {
             (Some(_), _) => Self::Revoked,
             (None, Some(end)) if end <= now => Self::Expired,
@@ -245,7 +247,7 @@ impl KeyState {
         }
     }
 
-    /// Its name in JSON and in tables.
+    /// Returns the name used in JSON and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -262,10 +264,10 @@ fn auth(auth: Auth) -> &'static str {
     }
 }
 
-fn handing(handing: Handing) -> &'static str {
-    match handing {
-        Handing::Leased => "leased",
-        Handing::Direct => "direct",
+fn secret_exposure(exposure: SecretExposure) -> &'static str {
+    match exposure {
+        SecretExposure::RequestsOnly => "requests_only",
+        SecretExposure::Programs => "programs",
     }
 }
 

@@ -1,73 +1,73 @@
-//! What `doctor` found.
+//! Findings of `doctor`.
 
-use keyreeve_core::finding::{Finding, Mend, Spot};
+use keyreeve_core::finding::{Finding, FindingLocation, Fix};
 use serde::Serialize;
 
-/// Everything that was found, the gravest first.
+/// All findings, the most severe first.
 #[derive(Debug, Serialize)]
 pub struct FindingsView {
-    /// What was found.
+    /// The findings.
     pub findings: Vec<FindingView>,
-    /// How many files were looked at beside settings, logins and profiles.
-    pub files_looked_at: usize,
-    /// Files that are there and could not be looked at.
-    pub not_looked_at: Vec<String>,
+    /// Number of files scanned in addition to settings, logins and profiles.
+    pub files_scanned: usize,
+    /// Existing files that could not be read.
+    pub files_skipped: Vec<String>,
 }
 
 /// Something wrong or risky.
 #[derive(Debug, Serialize)]
 pub struct FindingView {
-    /// Its code, such as `KR101`.
+    /// The code, such as `KR101`.
     pub code: &'static str,
     /// `error`, `warning` or `note`.
     pub severity: &'static str,
-    /// What the code stands for.
+    /// The title of the code.
     pub title: &'static str,
-    /// What was found, in a sentence.
-    pub sentence: String,
-    /// Where, in words.
-    pub place: String,
-    /// The file, where it is one.
+    /// The finding, as a sentence.
+    pub message: String,
+    /// The location, as text.
+    pub location: String,
+    /// The file; null if the finding is not about a file.
     pub file: Option<String>,
-    /// The line in it, the first being 1.
+    /// The line in the file, from 1.
     pub line: Option<usize>,
-    /// The variable, where it is one.
+    /// The environment variable; null if the finding is not about one.
     pub variable: Option<String>,
-    /// The command that mends it, where there is one.
-    pub command: Option<String>,
-    /// What a person does about it, where no command mends it.
+    /// The command that fixes it; null if there is none.
+    pub fix: Option<String>,
+    /// Manual steps if no command fixes it.
     pub advice: Option<String>,
-    /// Whether `doctor --fix` mends it.
+    /// `true` if `doctor --fix` fixes it.
     pub fixable: bool,
-    /// The page that explains it.
-    pub page: String,
+    /// URL of the page that explains the code.
+    pub docs: String,
 }
 
 impl From<&Finding> for FindingView {
     fn from(finding: &Finding) -> Self {
-        let (file, line, variable) = match &finding.spot {
-            Spot::File { path, line } => (Some(path.clone()), *line, None),
-            Spot::Variable { name } => (None, None, Some(name.clone())),
-            Spot::Profile { .. } | Spot::Machine => (None, None, None),
+        let (file, line, variable) = match &finding.location {
+            FindingLocation::File { path, line } => (Some(path.clone()), *line, None),
+            FindingLocation::Variable { name } => (None, None, Some(name.clone())),
+            FindingLocation::Profile { .. } | FindingLocation::Machine => (None, None, None),
         };
-        let (command, advice, fixable) = match &finding.mend {
-            Mend::Run(command) => (Some(command.clone()), None, false),
-            Mend::Do(advice) => (None, Some(advice.clone()), false),
-            Mend::CommentOut => (Some("keyreeve doctor --fix".to_owned()), None, true),
+        let (command, advice, fixable) = match &finding.fix {
+            Fix::Run(command) => (Some(command.clone()), None, false),
+            Fix::Manual(advice) => (None, Some(advice.clone()), false),
+            Fix::CommentOut => (Some("keyreeve doctor --fix".to_owned()), None, true),
         };
         Self {
             code: finding.code.name(),
             severity: finding.code.severity().name(),
             title: finding.code.title(),
-            sentence: finding.sentence.clone(),
-            place: finding.spot.to_string(),
+            message: finding.message.clone(),
+            location: finding.location.to_string(),
             file,
             line,
             variable,
-            command,
+            fix: command,
             advice,
             fixable,
-            page: finding.code.page(),
+            docs: finding.code.docs_url(),
         }
     }
 }

@@ -1,107 +1,107 @@
-//! What `import` found, and what becomes of it.
+//! The result of `import`: entries found and their outcome.
 
-use keyreeve_core::import::{Entry, Kind, Outcome, Plan, Take};
+use keyreeve_core::import::{ImportAction, ImportEntry, ImportPlan, ImportSource, NewProfile};
 use keyreeve_core::profile::Source;
 use serde::Serialize;
 
 use super::SourceView;
 
-/// A plan for moving in.
+/// An import plan.
 #[derive(Debug, Serialize)]
 pub struct ImportView {
     /// `clawdbot`, `openclaw`, `claude-code` or `anthropic-profiles`.
     pub from: &'static str,
-    /// The directory that was read.
+    /// The directory read.
     pub directory: String,
-    /// Whether it was done.
+    /// Stage: planned or done.
     pub stage: Stage,
-    /// One for each thing found.
+    /// All entries found.
     pub entries: Vec<ImportEntryView>,
-    /// What else is worth knowing.
+    /// Further notes.
     pub notes: Vec<ImportNoteView>,
 }
 
-/// Whether a plan was carried out.
+/// Stage of an import plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// It was only made.
+    /// Not carried out.
     Planned,
-    /// It was carried out.
+    /// Carried out.
     Done,
 }
 
-/// One thing found.
+/// An entry found.
 #[derive(Debug, Serialize)]
 pub struct ImportEntryView {
-    /// What it is called there.
-    pub what: String,
-    /// The file it is in, below the directory.
+    /// The entry's name in the other program.
+    pub name: String,
+    /// Its file, relative to the directory.
     pub path: String,
-    /// What becomes of it.
+    /// Outcome of the entry.
     pub outcome: ImportOutcome,
-    /// The profile that holds it or will, or that stands in its way.
+    /// The new or existing profile, or the profile in conflict with it.
     pub profile: Option<String>,
-    /// Where its secret will come from.
+    /// The source of its secret.
     pub source: Option<SourceView>,
-    /// The secret in a few words: a hint, never more.
+    /// A redacted hint or reference of the secret.
     pub secret: Option<String>,
-    /// The one place its secret will go.
+    /// The only base URL its secret will be sent to.
     pub base_url: Option<String>,
-    /// Why it was not taken, in a word.
+    /// Code of the reason it was not imported.
     pub code: Option<&'static str>,
-    /// Why it was not taken, in a sentence.
-    pub why: Option<String>,
-    /// The command that helps.
-    pub mend: Option<String>,
-    /// What is odd about it.
-    pub remarks: Vec<String>,
+    /// Reason it was not imported, as a sentence.
+    pub reason: Option<String>,
+    /// The command that fixes it.
+    pub fix: Option<String>,
+    /// Warnings about the entry.
+    pub warnings: Vec<String>,
 }
 
-/// What becomes of a thing found.
+/// Outcome of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImportOutcome {
-    /// It becomes a profile.
-    Take,
-    /// It is one already.
-    Same,
-    /// It stays where it is.
-    Leave,
-    /// Its name belongs to a profile with another secret.
+    /// Becomes a profile.
+    Create,
+    /// Is a profile already.
+    Reuse,
+    /// Not imported.
+    Skip,
+    /// Not imported: a profile with its name has another secret.
     Conflict,
 }
 
-/// Something worth knowing.
+/// A note about an import.
 #[derive(Debug, Serialize)]
 pub struct ImportNoteView {
-    /// The sentence.
+    /// The note, as a sentence.
     pub text: String,
-    /// The command that follows from it.
+    /// A suggested command.
     pub hint: Option<String>,
 }
 
 impl ImportView {
-    /// Shows a plan.
-    pub fn of(kind: Kind, directory: &str, plan: &Plan, stage: Stage) -> Self {
-        let note = |note: &keyreeve_core::import::Note| ImportNoteView {
+    /// Creates the view of an import plan.
+    pub fn new(source: ImportSource, directory: &str, plan: &ImportPlan, stage: Stage) -> Self {
+        let note = |note: &keyreeve_core::import::ImportNote| ImportNoteView {
             text: note.text.clone(),
             hint: note.hint.clone(),
         };
         Self {
-            from: kind.word(),
+            from: source.name(),
             directory: directory.to_owned(),
             stage,
-            entries: plan.entries.iter().map(ImportEntryView::of).collect(),
+            entries: plan.entries.iter().map(ImportEntryView::new).collect(),
             notes: plan.notes.iter().map(note).collect(),
         }
     }
 }
 
 impl ImportEntryView {
-    fn of(entry: &Entry) -> Self {
-        let found = |outcome| Self {
-            what: entry.what.clone(),
+    fn new(entry: &ImportEntry) -> Self {
+        let with_outcome = |outcome| Self {
+            name: entry.label.clone(),
             path: entry.path.clone(),
             outcome,
             profile: None,
@@ -109,48 +109,48 @@ impl ImportEntryView {
             secret: None,
             base_url: None,
             code: None,
-            why: None,
-            mend: None,
-            remarks: entry.remarks.clone(),
+            reason: None,
+            fix: None,
+            warnings: entry.remarks.clone(),
         };
-        match &entry.outcome {
-            Outcome::Take(take) => Self {
-                profile: Some(take.name.to_string()),
-                source: Some(SourceView::from(&take.source)),
-                secret: Some(secret(take)),
-                base_url: Some(take.base_url.to_string()),
-                ..found(ImportOutcome::Take)
+        match &entry.action {
+            ImportAction::Create(profile) => Self {
+                profile: Some(profile.name.to_string()),
+                source: Some(SourceView::from(&profile.source)),
+                secret: Some(secret_hint(profile)),
+                base_url: Some(profile.base_url.to_string()),
+                ..with_outcome(ImportOutcome::Create)
             },
-            Outcome::Same { name } => Self {
+            ImportAction::Reuse { name } => Self {
                 profile: Some(name.to_string()),
-                ..found(ImportOutcome::Same)
+                ..with_outcome(ImportOutcome::Reuse)
             },
-            Outcome::Leave(left) => Self {
-                code: Some(left.code()),
-                why: Some(left.to_string()),
-                mend: left.hint().map(ToOwned::to_owned),
-                ..found(ImportOutcome::Leave)
+            ImportAction::Skip(skip) => Self {
+                code: Some(skip.code()),
+                reason: Some(skip.to_string()),
+                fix: skip.fix_command().map(ToOwned::to_owned),
+                ..with_outcome(ImportOutcome::Skip)
             },
-            Outcome::Conflict { name } => Self {
+            ImportAction::Conflict { name } => Self {
                 profile: Some(name.to_string()),
                 code: Some("conflict"),
-                why: Some(format!("there is a profile `{name}` with another secret")),
-                mend: Some(format!("keyreeve profile rename {name} NEW-NAME")),
-                ..found(ImportOutcome::Conflict)
+                reason: Some(format!("there is a profile `{name}` with another secret")),
+                fix: Some(format!("keyreeve profile rename {name} NEW-NAME")),
+                ..with_outcome(ImportOutcome::Conflict)
             },
         }
     }
 }
 
-/// A secret in a few words.
-fn secret(take: &Take) -> String {
-    match &take.source {
-        Source::Sealed => take.hint.clone().unwrap_or_default(),
+/// Describes a secret by its redacted hint or its source.
+fn secret_hint(profile: &NewProfile) -> String {
+    match &profile.source {
+        Source::Sealed => profile.hint.clone().unwrap_or_default(),
         Source::Environment { variable } => format!("${variable}"),
         Source::File { path } => path.clone(),
         Source::Command { argv } => argv.join(" "),
-        Source::SdkProfile { name, .. } => format!("the SDKs' profile {name}"),
-        Source::Ant { .. } => "the login of ant".to_owned(),
+        Source::SdkProfile { name, .. } => format!("SDK profile {name}"),
+        Source::Ant { .. } => "ant's login".to_owned(),
         Source::ClaudeLogin { .. } => "Claude Code's own login".to_owned(),
     }
 }

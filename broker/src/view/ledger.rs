@@ -1,10 +1,10 @@
-//! The ledger: its rows, and their sums.
+//! Ledger entries as attempts, and usage sums over them.
 
 use keyreeve_core::money::NanoDollars;
-use keyreeve_core::price::Basis;
-use keyreeve_core::usage::Tokens;
+use keyreeve_core::price::CostBasis;
+use keyreeve_core::usage::TokenCounts;
 use keyreeve_store::{
-    AttemptRow, Certainty, Ended, Ending, Grouping, Intent, Operation, UsageQuery, UsageRow,
+    Certainty, Ending, EntryOutcome, Grouping, Intent, LedgerEntry, Operation, UsageQuery, UsageRow,
 };
 use serde::Serialize;
 
@@ -15,124 +15,123 @@ pub struct AttemptsView {
     pub attempts: Vec<AttemptView>,
 }
 
-/// One attempt to have a request answered.
+/// One attempt of a client request.
 #[derive(Debug, Serialize)]
 pub struct AttemptView {
-    /// Names it for ever: 32 hexadecimal digits.
+    /// The attempt's permanent id: 32 hexadecimal digits.
     pub attempt: String,
-    /// Names the client's request; its attempts share it.
+    /// Id of the client's request, shared by all its attempts.
     pub request: String,
     /// `messages`, `count_tokens`, `models` or `account`.
     pub operation: &'static str,
-    /// The key's name, `(keyreeve)` where its owner asked through no key; none where the key is gone.
+    /// The key's name, `(keyreeve)` if the owner made the request without a key; null if the key is gone.
     pub key: Option<String>,
-    /// The profile's name, `(pass-through)` where the client carried a credential of its own; none where the profile is
-    /// gone.
+    /// The profile's name, `(pass-through)` if the client carried its own credential; null if the profile is gone.
     pub profile: Option<String>,
-    /// Which of the request's attempts it is, from 1.
+    /// The attempt's number within its request, from 1.
     pub number: u32,
-    /// Why it was this profile's: `first`, `spread`, `held` (by the conversation), `moved` (the one that held it cannot
-    /// serve), `after-refusal`, `after-failure` (of another's upstream), `renewed` (its secret), `waited` (for the end of
-    /// its limit) or `named` (by a person).
+    /// Reason for the selection of this profile: `first`, `spread`, `sticky` (affinity), `moved` (the pinned profile cannot
+    /// serve), `after-refusal`, `after-failure` (failover), `renewed` (retry with a new secret), `waited` (for the end of a
+    /// cooldown) or `named` (by the user).
     pub reason: &'static str,
     /// The client's session.
     pub session: Option<String>,
-    /// The model asked for.
-    pub model_asked: Option<String>,
-    /// The model that answered.
+    /// The requested model.
+    pub model_requested: Option<String>,
+    /// The model of the response.
     pub model_served: Option<String>,
-    /// Whether a stream was asked for.
+    /// `true` if the client requested a stream.
     pub stream: bool,
     /// `open`, `done`, `incomplete`, `failed` or `unknown`.
     pub ending: &'static str,
     /// The upstream's status.
     pub status: Option<u16>,
-    /// What the answer means for the credential, such as `ok` or `rate_limited`.
+    /// The verdict on the response, such as `ok` or `rate_limited`.
     pub verdict: Option<String>,
     /// The upstream's `request-id`.
     pub upstream_request_id: Option<String>,
-    /// What it used.
+    /// Tokens used.
     #[serde(flatten)]
     pub tokens: TokensView,
-    /// Web searches it made.
+    /// Web searches.
     pub web_searches: u64,
-    /// What it cost in US dollars; while it is open, and where its end is unknown, what was reserved.
+    /// Cost in US dollars; the reserved cost while the attempt is open or if its end is unknown.
     pub cost_usd: f64,
-    /// Whether the cost is only an upper bound.
+    /// `true` if the cost is only an upper bound.
     pub cost_is_at_most: bool,
-    /// Where a plan paid, what the API would have taken for it, in US dollars: an estimate, and no part of the cost.
+    /// Estimated API price in US dollars if a plan paid, not part of the cost; else null.
     pub equivalent_usd: Option<f64>,
-    /// The date of the prices, `YYYY-MM-DD`.
+    /// Date of the price table, `YYYY-MM-DD`.
     pub prices_as_of: Option<String>,
-    /// When the lease was made.
+    /// Time of the lease.
     pub started_at: String,
-    /// When it ended.
+    /// End of the attempt; null while it is open.
     pub ended_at: Option<String>,
-    /// Milliseconds from lease to the first byte of the answer's body.
+    /// Milliseconds from the lease to the first byte of the response body.
     pub first_byte_ms: Option<u64>,
-    /// Milliseconds from lease to the end.
+    /// Milliseconds from the lease to the end.
     pub duration_ms: Option<u64>,
-    /// BLAKE3 of the request's body, 64 hexadecimal digits.
+    /// BLAKE3 of the request body, 64 hexadecimal digits.
     pub request_hash: String,
-    /// Length of the request's body.
+    /// Length of the request body in bytes.
     pub request_bytes: u64,
-    /// BLAKE3 of the answer's body, 64 hexadecimal digits.
-    pub answer_hash: Option<String>,
-    /// Length of the answer's body.
-    pub answer_bytes: u64,
-    /// What was done to the request's cache markers: `1h:3` where three were edited, `left: order` where none was touched
-    /// and why; null where nothing was asked for.
+    /// BLAKE3 of the response body, 64 hexadecimal digits.
+    pub response_hash: Option<String>,
+    /// Length of the response body in bytes.
+    pub response_bytes: u64,
+    /// The edit of the request's cache markers: `1h:3` if three were changed, `skipped: order` with the reason if none was;
+    /// null if no edit was configured.
     pub cache_edit: Option<String>,
-    /// Whether it went to a sandbox.
+    /// `true` if the attempt went to a sandbox.
     pub simulated: bool,
 }
 
-/// What was used and what it cost.
+/// Usage and cost, by group.
 #[derive(Debug, Serialize)]
 pub struct UsageView {
-    /// What a row stands for: `key`, `profile`, `model`, `day` or `session`.
+    /// The grouping of the rows: `key`, `profile`, `model`, `day` or `session`.
     pub by: &'static str,
-    /// Only attempts since then.
+    /// Start of the period; null for all attempts.
     pub since: Option<String>,
-    /// A row a group.
+    /// One row per group.
     pub rows: Vec<UsageRowView>,
-    /// All rows together; its name is `total`.
+    /// The sum of all rows; its name is `total`.
     pub total: UsageRowView,
 }
 
-/// One group of attempts.
+/// Usage of one group of attempts.
 #[derive(Debug, Serialize)]
 pub struct UsageRowView {
-    /// The group; none where the attempts have none, such as those without a session.
+    /// The group's name; null for attempts without one, such as those without a session.
     pub name: Option<String>,
     /// The id of the key or profile, 32 hexadecimal digits.
     pub id: Option<String>,
-    /// How many requests clients made.
+    /// Number of client requests.
     pub requests: u64,
-    /// How many attempts were made for them.
+    /// Number of attempts.
     pub attempts: u64,
-    /// How many of the attempts got no whole good answer.
+    /// Number of attempts without a complete, successful response.
     pub failed: u64,
-    /// How many of the attempts went to a sandbox.
+    /// Number of attempts that went to a sandbox.
     pub simulated_attempts: u64,
-    /// Whether all of them did.
+    /// `true` if all attempts went to a sandbox.
     pub simulated: bool,
-    /// What they used.
+    /// Tokens used.
     #[serde(flatten)]
     pub tokens: TokensView,
-    /// Web searches they made.
+    /// Web searches.
     pub web_searches: u64,
-    /// What they cost in US dollars.
+    /// Cost in US dollars.
     pub cost_usd: f64,
-    /// Whether the cost is only an upper bound.
+    /// `true` if the cost is only an upper bound.
     pub cost_is_at_most: bool,
-    /// What those that a plan paid for would have cost at the API's prices: an estimate, and no part of the cost.
+    /// Estimated API price of the attempts that a plan paid for, in US dollars, not part of the cost.
     pub equivalent_usd: f64,
 }
 
 impl UsageView {
-    /// Shows what a query found.
-    pub fn of(query: &UsageQuery, rows: &[UsageRow]) -> Self {
+    /// Creates the view of a query's result.
+    pub fn new(query: &UsageQuery, rows: &[UsageRow]) -> Self {
         Self {
             by: grouping(query.by),
             since: query.since.map(|at| at.to_string()),
@@ -164,7 +163,7 @@ impl From<&UsageRow> for UsageRowView {
     }
 }
 
-/// Adds the rows up.
+/// Adds up the rows.
 fn total(rows: &[UsageRow]) -> UsageRow {
     let mut total = UsageRow {
         group: Some("total".to_owned()),
@@ -173,7 +172,7 @@ fn total(rows: &[UsageRow]) -> UsageRow {
         attempts: 0,
         simulated: 0,
         failed: 0,
-        tokens: Tokens::default(),
+        tokens: TokenCounts::default(),
         web_searches: 0,
         cost: NanoDollars::ZERO,
         equivalent: NanoDollars::ZERO,
@@ -205,31 +204,31 @@ fn grouping(by: Grouping) -> &'static str {
     }
 }
 
-/// Tokens in the five classes that have prices of their own.
+/// Tokens in the five classes with separate prices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct TokensView {
-    /// Input that no cache had.
+    /// Uncached input.
     pub input_tokens: u64,
-    /// Output, thinking included.
+    /// Output, including thinking.
     pub output_tokens: u64,
-    /// Input read from a cache.
+    /// Input read from the cache.
     pub cache_read_tokens: u64,
-    /// Input written to a cache for five minutes.
+    /// Input written to the cache for five minutes.
     pub cache_write_5m_tokens: u64,
-    /// Input written to a cache for one hour.
+    /// Input written to the cache for one hour.
     pub cache_write_1h_tokens: u64,
 }
 
-impl From<&AttemptRow> for AttemptView {
-    fn from(row: &AttemptRow) -> Self {
-        let AttemptRow {
+impl From<&LedgerEntry> for AttemptView {
+    fn from(entry: &LedgerEntry) -> Self {
+        let LedgerEntry {
             intent,
             key_name,
             profile_name,
-            ended,
-        } = row;
-        let ended = ended.as_ref();
-        let spent = Spent::of(intent, ended);
+            outcome,
+        } = entry;
+        let outcome = outcome.as_ref();
+        let cost = AttemptCost::new(intent, outcome);
         Self {
             attempt: intent.attempt.0.simple().to_string(),
             request: intent.request.0.simple().to_string(),
@@ -239,35 +238,41 @@ impl From<&AttemptRow> for AttemptView {
             number: intent.number,
             reason: intent.reason.name(),
             session: intent.session.clone(),
-            model_asked: intent.model_asked.clone(),
-            model_served: ended.and_then(|ended| ended.model_served.clone()),
+            model_requested: intent.model_requested.clone(),
+            model_served: outcome.and_then(|outcome| outcome.model_served.clone()),
             stream: intent.stream,
-            ending: ended.map_or("open", |ended| ending(ended.ending)),
-            status: ended.and_then(|ended| ended.status),
-            verdict: ended.and_then(|ended| ended.verdict.clone()),
-            upstream_request_id: ended.and_then(|ended| ended.upstream_request_id.clone()),
-            tokens: TokensView::from(ended.map(|ended| ended.tokens).unwrap_or_default()),
-            web_searches: ended.map_or(0, |ended| ended.web_searches),
-            cost_usd: dollars(spent.cost),
-            cost_is_at_most: spent.is_at_most,
-            equivalent_usd: spent.equivalent.map(dollars),
-            prices_as_of: ended.and_then(|ended| ended.prices_as_of.clone()),
+            ending: outcome.map_or("open", |outcome| ending(outcome.ending)),
+            status: outcome.and_then(|outcome| outcome.status),
+            verdict: outcome.and_then(|outcome| outcome.verdict.clone()),
+            upstream_request_id: outcome.and_then(|outcome| outcome.upstream_request_id.clone()),
+            tokens: TokensView::from(outcome.map(|outcome| outcome.tokens).unwrap_or_default()),
+            web_searches: outcome.map_or(0, |outcome| outcome.web_searches),
+            cost_usd: dollars(cost.cost),
+            cost_is_at_most: cost.is_at_most,
+            equivalent_usd: cost.equivalent.map(dollars),
+            prices_as_of: outcome.and_then(|outcome| outcome.prices_as_of.clone()),
             started_at: intent.started_at.to_string(),
-            ended_at: ended.map(|ended| ended.ended_at.to_string()),
-            first_byte_ms: ended.and_then(|ended| ended.first_byte_micros).map(millis),
-            duration_ms: ended.and_then(|ended| ended.duration_micros).map(millis),
+            ended_at: outcome.map(|outcome| outcome.ended_at.to_string()),
+            first_byte_ms: outcome
+                .and_then(|outcome| outcome.first_byte_micros)
+                .map(millis),
+            duration_ms: outcome
+                .and_then(|outcome| outcome.duration_micros)
+                .map(millis),
             request_hash: hex::encode(intent.request_hash),
             request_bytes: intent.request_bytes,
-            answer_hash: ended.and_then(|ended| ended.answer_hash).map(hex::encode),
-            answer_bytes: ended.map_or(0, |ended| ended.answer_bytes),
-            cache_edit: ended.and_then(|ended| ended.cache_edit.clone()),
+            response_hash: outcome
+                .and_then(|outcome| outcome.response_hash)
+                .map(hex::encode),
+            response_bytes: outcome.map_or(0, |outcome| outcome.response_bytes),
+            cache_edit: outcome.and_then(|outcome| outcome.cache_edit.as_deref().map(cache_edit)),
             simulated: intent.simulated,
         }
     }
 }
 
 impl TokensView {
-    /// All classes together.
+    /// Returns the sum of all classes.
     pub fn total(&self) -> u64 {
         let Self {
             input_tokens,
@@ -287,8 +292,8 @@ impl TokensView {
     }
 }
 
-impl From<Tokens> for TokensView {
-    fn from(tokens: Tokens) -> Self {
+impl From<TokenCounts> for TokensView {
+    fn from(tokens: TokenCounts) -> Self {
         Self {
             input_tokens: tokens.input,
             output_tokens: tokens.output,
@@ -299,28 +304,29 @@ impl From<Tokens> for TokensView {
     }
 }
 
-/// What an attempt cost.
-struct Spent {
-    cost: NanoDollars,
-    /// Whether that is an upper bound.
-    is_at_most: bool,
-    /// What it would have cost where a plan paid.
-    equivalent: Option<NanoDollars>,
+/// Cost of one attempt.
+pub(super) struct AttemptCost {
+    pub(super) cost: NanoDollars,
+    /// `true` if the cost is an upper bound.
+    pub(super) is_at_most: bool,
+    /// Estimated API price if a plan paid.
+    pub(super) equivalent: Option<NanoDollars>,
 }
 
-impl Spent {
-    fn of(intent: &Intent, ended: Option<&Ended>) -> Self {
-        let (cost, basis) = match ended {
-            Some(ended) => (ended.cost, ended.basis),
+impl AttemptCost {
+    /// Returns the settled cost, or the reserved cost of an open attempt.
+    pub(super) fn new(intent: &Intent, outcome: Option<&EntryOutcome>) -> Self {
+        let (cost, basis) = match outcome {
+            Some(outcome) => (outcome.cost, outcome.basis),
             None => (intent.reserved, None),
         };
         match basis {
-            Some(Basis::Known | Basis::AtMost) | None => Self {
+            Some(CostBasis::Known | CostBasis::AtMost) | None => Self {
                 cost,
-                is_at_most: basis != Some(Basis::Known),
+                is_at_most: basis != Some(CostBasis::Known),
                 equivalent: None,
             },
-            Some(Basis::Equivalent) => Self {
+            Some(CostBasis::Equivalent) => Self {
                 cost: NanoDollars::ZERO,
                 is_at_most: false,
                 equivalent: Some(cost),
@@ -329,12 +335,20 @@ impl Spent {
     }
 }
 
-fn operation(operation: Operation) -> &'static str {
+pub(super) fn operation(operation: Operation) -> &'static str {
     match operation {
         Operation::Messages => "messages",
         Operation::CountTokens => "count_tokens",
         Operation::Models => "models",
         Operation::Account => "account",
+    }
+}
+
+/// Replaces the stored word for a skipped edit.
+fn cache_edit(stored: &str) -> String {
+    match stored.strip_prefix("left: ") {
+        Some(reason) => format!("skipped: {reason}"),
+        None => stored.to_owned(),
     }
 }
 
@@ -347,7 +361,7 @@ pub(crate) fn ending(ending: Ending) -> &'static str {
     }
 }
 
-/// Dollars as the nearest JSON number. Below nine million dollars its shortest digits are the exact amount.
+/// Converts to dollars as the nearest JSON number. Below nine million dollars its shortest digits are the exact amount.
 pub(super) fn dollars(amount: NanoDollars) -> f64 {
     amount.to_string().parse().unwrap_or(f64::MAX)
 }

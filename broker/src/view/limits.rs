@@ -1,10 +1,12 @@
-//! The limits that answers told, as lists show them.
+//! Rate limits and plan windows reported by upstreams.
 //!
-//! Invariants: what was not told is null and never zero; a figure of a window that has ended since is not shown, since
-//! nobody knows the new one.
+//! Invariants: a figure that was not reported is null, never zero; figures of a window that has ended are omitted, since the
+//! new ones are unknown.
 
 use jiff::Timestamp;
-use keyreeve_core::limits::{Amount, Limit, Seen, Share, State, Subject, Which, tightest};
+use keyreeve_core::limits::{
+    Fraction, Limit, LimitKind, LimitObservation, LimitOwner, LimitState, LimitUsage, tightest,
+};
 use keyreeve_core::profile::{BillingClass, Profile, Source};
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_store::Policy;
@@ -12,98 +14,98 @@ use serde::Serialize;
 
 use super::ProfileView;
 
-/// Everybody's limits.
+/// Limits of all profiles and logins.
 #[derive(Debug, Serialize)]
 pub struct LimitsView {
-    /// The profiles in the order of their names, then logins that are not kept as profiles.
-    pub subjects: Vec<SubjectView>,
+    /// Profiles sorted by name, then logins without a profile.
+    pub subjects: Vec<SubjectLimitsView>,
 }
 
-/// Somebody's limits.
+/// Limits of one profile or login.
 #[derive(Debug, Serialize)]
-pub struct SubjectView {
-    /// Whose they are.
+pub struct SubjectLimitsView {
+    /// The profile or login.
     #[serde(flatten)]
-    pub whose: WhoseView,
-    /// When one was seen last; null: not seen yet.
+    pub owner: LimitOwnerView,
+    /// Time of the last observation; null if there was none.
     pub seen_at: Option<String>,
-    /// The one that will be felt first; null where nothing is known of now.
+    /// The limit closest to exhaustion; null if no current figure is known.
     pub tightest: Option<LimitView>,
-    /// Each that was seen.
+    /// All observed limits.
     pub limits: Vec<LimitView>,
 }
 
-/// A profile, and its limits.
+/// A profile and its limits.
 #[derive(Debug, Serialize)]
-pub struct ShownView {
+pub struct ProfileDetailsView {
     /// The profile.
     #[serde(flatten)]
     pub profile: ProfileView,
-    /// Each limit that was seen; none: not seen yet.
+    /// All observed limits.
     pub limits: Vec<LimitView>,
 }
 
-/// Whose limits.
+/// The profile or login that limits apply to.
 #[derive(Debug, Serialize)]
-pub struct WhoseView {
-    /// `profile`; `claude_code`, by its status line; or `pass_through`, a client's own login under a virtual key.
+pub struct LimitOwnerView {
+    /// `profile`; `claude_code`, by its status line; or `pass_through`, a client's own login behind a virtual key.
     pub kind: &'static str,
-    /// The profile's id or the key's: 32 hexadecimal digits.
+    /// Id of the profile or key: 32 hexadecimal digits.
     pub id: Option<String>,
-    /// The profile's name or the key's, where it is known.
+    /// Name of the profile or key, if known.
     pub name: Option<String>,
-    /// Claude Code's configuration directory; null where it is the usual one.
+    /// Claude Code's configuration directory; null for the default.
     pub config_dir: Option<String>,
     /// `metered`, `cloud`, `gateway` or `plan`.
     pub billing: &'static str,
-    /// Whether the profile leads to a simulated API, so that nobody is billed.
+    /// `true` if the upstream is a sandbox, which bills nothing.
     pub simulated: bool,
 }
 
-/// One limit as it was told last.
+/// A limit, as last reported.
 #[derive(Debug, Serialize)]
 pub struct LimitView {
     /// `minute`, or `plan` for a window of a plan.
     pub kind: &'static str,
-    /// Such as `requests`, `input_tokens`, `five_hour`, `seven_day`. The list grows.
+    /// The name, such as `requests`, `input_tokens`, `five_hour`, `seven_day`. The list grows.
     pub name: String,
-    /// The class of requests that have it in common, such as `opus-5`; null: all.
+    /// The class of requests that share the limit, such as `opus-5`; null for all.
     pub class: Option<String>,
-    /// What is left, where a count is told and its window has not ended.
+    /// Remaining count; null if not reported or if the window has ended.
     pub remaining: Option<u64>,
-    /// Of how many.
+    /// The total.
     pub limit: Option<u64>,
-    /// What is used, 1 for all of it and more for more, where that can be told and its window has not ended.
+    /// Used fraction, above 1 if exceeded; null if unknown or if the window has ended.
     pub used: Option<f64>,
-    /// `allowed`, `allowed_warning`, `rejected` or a word to come; null where nothing was said or its window has ended.
+    /// `allowed`, `allowed_warning`, `rejected` or a newer value; null if not reported or if the window has ended.
     pub state: Option<String>,
-    /// When it is full again.
+    /// Time of the reset.
     pub resets_at: Option<String>,
-    /// Whether that has passed since it was seen, so that nothing is known of the window after it.
+    /// `true` if the window has reset since the observation, so that its current use is unknown.
     pub has_reset: bool,
-    /// When it was seen.
+    /// Time of the observation.
     pub seen_at: String,
 }
 
 impl LimitsView {
-    /// Shows the limits of every profile, and of whoever else any were seen of.
-    pub fn of(policy: &Policy, seen: &[Seen], now: Timestamp) -> Self {
+    /// Creates the view of all profiles' limits and of all other observed limits.
+    pub fn new(policy: &Policy, observations: &[LimitObservation], now: Timestamp) -> Self {
         let profiles = policy.profiles();
         let own = profiles
             .iter()
-            .map(|profile| SubjectView::of_profile(profile, seen, now));
-        let is_kept = |subject: &Subject| {
-            let mut of_profiles = profiles.iter().flat_map(subjects);
-            of_profiles.any(|kept| kept == *subject)
+            .map(|profile| SubjectLimitsView::for_profile(profile, observations, now));
+        let is_of_profile = |subject: &LimitOwner| {
+            let mut subjects = profiles.iter().flat_map(subjects);
+            subjects.any(|own| own == *subject)
         };
-        let mut others: Vec<&Subject> = seen.iter().map(|seen| &seen.subject).collect();
+        let mut others: Vec<&LimitOwner> = observations.iter().map(|one| &one.owner).collect();
         others.dedup();
-        let others = others.into_iter().filter(|subject| !is_kept(subject));
+        let others = others.into_iter().filter(|subject| !is_of_profile(subject));
         let others = others.filter_map(|subject| {
-            let whose = WhoseView::of_login(subject, policy, seen)?;
-            Some(SubjectView::of(
-                whose,
-                seen,
+            let owner = LimitOwnerView::for_login(subject, policy, observations)?;
+            Some(SubjectLimitsView::new(
+                owner,
+                observations,
                 std::slice::from_ref(subject),
                 now,
             ))
@@ -114,10 +116,14 @@ impl LimitsView {
     }
 }
 
-impl SubjectView {
-    /// Shows one profile's, out of all that were seen.
-    pub fn of_profile(profile: &Profile, seen: &[Seen], now: Timestamp) -> Self {
-        let whose = WhoseView {
+impl SubjectLimitsView {
+    /// Creates the view of one profile's limits, out of all observed ones.
+    pub fn for_profile(
+        profile: &Profile,
+        observations: &[LimitObservation],
+        now: Timestamp,
+    ) -> Self {
+        let owner = LimitOwnerView {
             kind: "profile",
             id: Some(profile.id.to_string()),
             name: Some(profile.name.to_string()),
@@ -125,41 +131,54 @@ impl SubjectView {
             billing: profile.billing.name(),
             simulated: profile.simulated,
         };
-        Self::of(whose, seen, &subjects(profile), now)
+        Self::new(owner, observations, &subjects(profile), now)
     }
 
-    fn of(whose: WhoseView, seen: &[Seen], subjects: &[Subject], now: Timestamp) -> Self {
-        let own = || seen.iter().filter(|seen| subjects.contains(&seen.subject));
+    fn new(
+        owner: LimitOwnerView,
+        observations: &[LimitObservation],
+        subjects: &[LimitOwner],
+        now: Timestamp,
+    ) -> Self {
+        let own = || {
+            observations
+                .iter()
+                .filter(|one| subjects.contains(&one.owner))
+        };
         Self {
-            tightest: tightest(own(), now).map(|seen| LimitView::of(seen, now)),
-            whose,
+            tightest: tightest(own(), now).map(|one| LimitView::new(one, now)),
+            owner,
             seen_at: own()
-                .map(|seen| seen.limit.seen_at)
+                .map(|one| one.limit.observed_at)
                 .max()
                 .map(|at| at.to_string()),
-            limits: own().map(|seen| LimitView::of(seen, now)).collect(),
+            limits: own().map(|one| LimitView::new(one, now)).collect(),
         }
     }
 }
 
-impl WhoseView {
-    /// None for a profile that is not kept any more.
-    fn of_login(subject: &Subject, policy: &Policy, seen: &[Seen]) -> Option<Self> {
+impl LimitOwnerView {
+    /// Creates the view of a login's owner, or `None` for a profile, which no longer exists.
+    fn for_login(
+        subject: &LimitOwner,
+        policy: &Policy,
+        observations: &[LimitObservation],
+    ) -> Option<Self> {
         let login = Self {
             kind: "claude_code",
             id: None,
             name: None,
             config_dir: None,
-            billing: billed(subject, seen).name(),
+            billing: billing_class(subject, observations).name(),
             simulated: false,
         };
         match subject {
-            Subject::Profile(_) => None,
-            Subject::ClaudeCode { config_dir } => Some(Self {
+            LimitOwner::Profile(_) => None,
+            LimitOwner::ClaudeCode { config_dir } => Some(Self {
                 config_dir: config_dir.clone(),
                 ..login
             }),
-            Subject::PassThrough(id) => Some(Self {
+            LimitOwner::PassThrough(id) => Some(Self {
                 kind: "pass_through",
                 id: Some(id.0.simple().to_string()),
                 name: key_name(policy, *id),
@@ -170,36 +189,36 @@ impl WhoseView {
 }
 
 impl LimitView {
-    fn of(seen: &Seen, now: Timestamp) -> Self {
-        let limit = &seen.limit;
+    fn new(observation: &LimitObservation, now: Timestamp) -> Self {
+        let limit = &observation.limit;
         let has_reset = limit.has_reset(now);
-        let (remaining, total) = match limit.amount {
-            Some(Amount::Left { remaining, limit }) => (Some(remaining), limit),
-            Some(Amount::Used(_)) | None => (None, None),
+        let (remaining, total) = match limit.usage {
+            Some(LimitUsage::Remaining { remaining, limit }) => (Some(remaining), limit),
+            Some(LimitUsage::Used(_)) | None => (None, None),
         };
         Self {
             kind: kind(limit),
-            name: limit.which.name().to_owned(),
-            class: seen.class.as_ref().map(ToString::to_string),
+            name: limit.kind.name().to_owned(),
+            class: observation.class.as_ref().map(ToString::to_string),
             remaining: remaining.filter(|_| !has_reset),
             limit: total,
-            used: limit.used().filter(|_| !has_reset).map(Share::fraction),
+            used: limit.used().filter(|_| !has_reset).map(Fraction::ratio),
             state: limit
                 .state
                 .as_ref()
                 .filter(|_| !has_reset)
-                .map(|state| State::word(state).to_owned()),
+                .map(|state| LimitState::as_str(state).to_owned()),
             resets_at: limit.resets_at.map(|at| at.to_string()),
             has_reset,
-            seen_at: limit.seen_at.to_string(),
+            seen_at: limit.observed_at.to_string(),
         }
     }
 }
 
-/// A profile, and the login of another program that it refers to.
-fn subjects(profile: &Profile) -> Vec<Subject> {
+/// Returns the profile itself and the login of another program that it refers to.
+fn subjects(profile: &Profile) -> Vec<LimitOwner> {
     let login = match &profile.source {
-        Source::ClaudeLogin { config_dir } => Some(Subject::ClaudeCode {
+        Source::ClaudeLogin { config_dir } => Some(LimitOwner::ClaudeCode {
             config_dir: config_dir.clone(),
         }),
         Source::Sealed
@@ -209,29 +228,29 @@ fn subjects(profile: &Profile) -> Vec<Subject> {
         | Source::SdkProfile { .. }
         | Source::Ant { .. } => None,
     };
-    [Some(Subject::Profile(profile.id)), login]
+    [Some(LimitOwner::Profile(profile.id)), login]
         .into_iter()
         .flatten()
         .collect()
 }
 
-/// Who pays for what is no profile's: a client may bring a key of its own, and only a plan has windows.
-fn billed(subject: &Subject, seen: &[Seen]) -> BillingClass {
+/// Returns the billing class of a login without a profile. A client may pass its own API key through; only a plan has windows.
+fn billing_class(subject: &LimitOwner, observations: &[LimitObservation]) -> BillingClass {
     let has_windows = || {
-        let mut own = seen.iter().filter(|seen| seen.subject == *subject);
-        own.any(|seen| matches!(seen.limit.which, Which::Plan(_)))
+        let mut own = observations.iter().filter(|one| one.owner == *subject);
+        own.any(|one| matches!(one.limit.kind, LimitKind::Plan(_)))
     };
     match subject {
-        Subject::ClaudeCode { .. } => BillingClass::Plan,
-        Subject::PassThrough(_) if has_windows() => BillingClass::Plan,
-        Subject::PassThrough(_) | Subject::Profile(_) => BillingClass::Metered,
+        LimitOwner::ClaudeCode { .. } => BillingClass::Plan,
+        LimitOwner::PassThrough(_) if has_windows() => BillingClass::Plan,
+        LimitOwner::PassThrough(_) | LimitOwner::Profile(_) => BillingClass::Metered,
     }
 }
 
 fn kind(limit: &Limit) -> &'static str {
-    match limit.which {
-        Which::Minute(_) => "minute",
-        Which::Plan(_) => "plan",
+    match limit.kind {
+        LimitKind::Minute(_) => "minute",
+        LimitKind::Plan(_) => "plan",
     }
 }
 
@@ -245,24 +264,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_a_client_brings_is_no_plan() {
-        let through = Subject::PassThrough(KeyId::OWN);
-        let code = Subject::ClaudeCode { config_dir: None };
-        for (subject, told, expected) in [
+    fn passed_through_api_key_is_not_a_plan() {
+        let through = LimitOwner::PassThrough(KeyId::OWN);
+        let code = LimitOwner::ClaudeCode { config_dir: None };
+        for (subject, reported, expected) in [
             (&through, &["requests"][..], "metered"),
             (&through, &["requests", "plan five_hour"], "plan"),
             (&through, &[], "metered"),
             (&code, &[], "plan"),
         ] {
             let limit = |which: &&str| Limit {
-                which: which.parse().unwrap(),
-                amount: None,
+                kind: which.parse().unwrap(),
+                usage: None,
                 state: None,
                 resets_at: None,
-                seen_at: Timestamp::UNIX_EPOCH,
+                observed_at: Timestamp::UNIX_EPOCH,
             };
-            let seen = Seen::all(subject, None, told.iter().map(limit).collect());
-            assert_eq!(billed(subject, &seen).name(), expected, "{told:?}");
+            let seen =
+                LimitObservation::from_limits(subject, None, reported.iter().map(limit).collect());
+            assert_eq!(
+                billing_class(subject, &seen).name(),
+                expected,
+                "{reported:?}"
+            );
         }
     }
 }

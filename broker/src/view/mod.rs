@@ -1,7 +1,7 @@
-//! The published JSON shapes, once, for the command line and the admin API.
+//! The published JSON shapes, shared by the command line and the admin API.
 //!
-//! Invariants: no shape holds a secret; a field is added, never renamed or given another meaning, while
-//! [`SCHEMA_VERSION`] stays the same. Times are RFC 3339 in UTC, money is US dollars.
+//! Invariants: no shape contains a secret; while [`SCHEMA_VERSION`] stays the same, fields are only added, never renamed or
+//! given another meaning. Times are RFC 3339 in UTC, money is US dollars.
 
 mod advice;
 mod assignments;
@@ -9,43 +9,45 @@ mod binding;
 mod check;
 mod credential;
 mod finding;
-mod handed;
+mod health;
 mod import;
+mod issued_credential;
 mod ledger;
 mod limits;
 mod onboard;
-mod reading;
-mod standing;
+mod requests;
 mod status;
 mod statusline;
+mod token_report;
 
 use serde::Serialize;
 
 pub use advice::{AdviceView, AvoidedView};
 pub use assignments::{AssignmentView, AssignmentsView};
 pub use binding::{BindingView, BindingsView, ExpectedView, GuardView};
-pub use check::{AskView, CheckView, CheckedView, page};
+pub use check::{AskView, CheckView, ProfileCheckView, docs_url};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use finding::{FindingView, FindingsView};
-pub use handed::CredentialView;
+pub use health::{HealthView, ReasonView};
+pub(crate) use health::{scope_class, scope_name};
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
+pub use issued_credential::CredentialView;
 pub(crate) use ledger::ending;
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
-pub use limits::{LimitView, LimitsView, ShownView, SubjectView, WhoseView};
+pub use limits::{LimitOwnerView, LimitView, LimitsView, ProfileDetailsView, SubjectLimitsView};
 pub use onboard::OnboardView;
-pub use reading::{FixView, ProblemView, ReadingView};
-pub use standing::{ReasonView, StandingView};
-pub(crate) use standing::{scope_class, scope_name};
+pub use requests::{RequestView, RequestsView};
 pub use status::{
-    PayerView, PlaceView, ResolutionView, RungView, SlotView, StatusProfileView, StatusView,
+    LocationView, PayerView, ResolutionView, SlotView, StatusProfileView, StatusView, StepView,
     UnusableView,
 };
 pub use statusline::{SessionView, SessionWindowView, StatuslineView};
+pub use token_report::{ProblemView, TokenRepairView, TokenReportView};
 
-/// Which shapes these are. It rises when a field goes or means something else.
-pub const SCHEMA_VERSION: u32 = 1;
+/// The version of the published shapes, incremented when a field is removed or changes its meaning.
+pub const SCHEMA_VERSION: u32 = 2;
 
-/// Any shape, with the version of all shapes before it.
+/// Any shape, preceded by the schema version.
 #[derive(Debug, Serialize)]
 pub struct Document<T> {
     schema_version: u32,
@@ -54,8 +56,8 @@ pub struct Document<T> {
 }
 
 impl<T: Serialize> Document<T> {
-    /// Makes a document of a shape, which must be an object.
-    pub fn of(body: T) -> Self {
+    /// Creates a document from a shape, which must be an object.
+    pub fn new(body: T) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             body,

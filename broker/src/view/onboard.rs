@@ -1,18 +1,18 @@
-//! What `onboard` set up.
+//! The result of `onboard`.
 
 use serde::Serialize;
 
-use super::{CheckedView, ProfileView};
+use super::{ProfileCheckView, ProfileView};
 
-/// What was set up, whether it works, and what to do next.
+/// A new profile, its test, and suggested next steps.
 #[derive(Debug, Serialize)]
 pub struct OnboardView {
     /// The profile that pays from now on.
     pub profile: ProfileView,
-    /// What was changed, in sentences.
-    pub did: Vec<String>,
-    /// How the profile fared when it was tried; null where it was not.
-    pub check: Option<CheckedView>,
-    /// Commands to go on with.
-    pub next: Vec<String>,
+    /// Changes made, as sentences.
+    pub changes: Vec<String>,
+    /// Result of the profile's test request; null if none was made.
+    pub check: Option<ProfileCheckView>,
+    /// Commands to continue with.
+    pub next_steps: Vec<String>,
 }

@@ -1,156 +1,157 @@
-//! Which credential a client's next request would carry, as `status` tells it.
+//! The credential of a client's next request, and everything else that `status` publishes.
 
 use jiff::Timestamp;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{Payer, Place, Resolution, Rung, Slot, State, Sureness};
-use keyreeve_core::unusable::{ForWhom, Unusable};
+use keyreeve_core::resolve::{ChainStep, Confidence, Location, Payer, Resolution, Slot, StepState};
+use keyreeve_core::unusable::{AffectedUsers, UnusableReason};
 use serde::Serialize;
 
-use super::{BindingView, ExpectedView, KeyView, ProfileView, SubjectView};
+use super::{BindingView, ExpectedView, KeyView, ProfileView, SubjectLimitsView};
 
-/// Who would pay, why, and what keyreeve keeps.
+/// The payer of the next request, the trace of the chain, and keyreeve's own profiles and keys.
 #[derive(Debug, Serialize)]
 pub struct StatusView {
-    /// What the client would do.
+    /// The client's next request.
     #[serde(flatten)]
     pub resolution: ResolutionView,
-    /// What the directory is bound to.
+    /// The directory's binding.
     pub binding: Option<BindingView>,
-    /// Whether who is meant to pay would pay; null where nobody is meant.
+    /// Check of the expected payer; null if none is set.
     pub expected: Option<ExpectedView>,
     /// The profile that keyreeve itself uses here.
     pub active_profile: Option<String>,
-    /// The profiles that keyreeve keeps.
+    /// keyreeve's profiles.
     pub profiles: Vec<StatusProfileView>,
-    /// Those that cannot be used, or not by everybody.
+    /// Profiles that cannot be used, or not behind virtual keys.
     pub unusable_profiles: Vec<UnusableView>,
-    /// The virtual keys that keyreeve made.
+    /// keyreeve's virtual keys.
     pub keys: Vec<KeyView>,
-    /// The limits that answers told, of profiles and of logins.
-    pub limits: Vec<SubjectView>,
+    /// Reported limits of profiles and logins.
+    pub limits: Vec<SubjectLimitsView>,
 }
 
-/// A profile, and when it was used.
+/// A profile and its last use.
 #[derive(Debug, Serialize)]
 pub struct StatusProfileView {
     /// The profile.
     #[serde(flatten)]
     pub profile: ProfileView,
-    /// When it was last leased, as far as the newest attempts go.
+    /// Time of its last lease, if among the newest attempts.
     pub last_used_at: Option<String>,
 }
 
-/// A profile that cannot be used, and why.
+/// A profile that cannot be used, with the reason.
 #[derive(Debug, Serialize)]
 pub struct UnusableView {
-    /// Its name.
+    /// The profile's name.
     pub name: String,
-    /// `expired`, `no_variable`, `no_file` or `plan_login`; or as it stands: `resting`, `blocked`, `dead` or `drained`.
+    /// `expired`, `no_variable`, `no_file` or `plan_login`, or its health: `cooldown`, `paused`, `blocked`, `dead` or
+    /// `drained`.
     pub kind: &'static str,
-    /// The reason, in words.
+    /// The reason, as text.
     pub reason: String,
-    /// Whom it cannot serve: `everybody` or `virtual_keys`.
-    pub cannot_serve: &'static str,
-    /// When it can be used again without being mended; null where it must be mended.
+    /// The affected users: `all` or `virtual_keys`.
+    pub affects: &'static str,
+    /// End of the cooldown or pause; null if the user must act.
     pub until: Option<String>,
-    /// How many seconds that is away.
+    /// Seconds until then.
     pub remaining_seconds: Option<i64>,
 }
 
-/// What a client's next request would carry.
+/// A client's next request.
 #[derive(Debug, Serialize)]
 pub struct ResolutionView {
-    /// Whose next request, such as `claude-code@2.1.329` or `sdk-python@2`.
+    /// The client, such as `claude-code@2.1.329` or `sdk-python@2`.
     pub client: String,
-    /// Who would pay, in a sentence.
+    /// The payer, as a sentence.
     pub headline: String,
-    /// Who would pay.
+    /// The payer.
     pub payer: PayerView,
     /// `request` or `nothing`.
     pub sends: &'static str,
-    /// Why nothing would be sent.
-    pub nothing_because: Option<String>,
-    /// Where the request would go, where something names a place.
+    /// Reason for which no request would be sent.
+    pub no_request_reason: Option<String>,
+    /// The request's base URL, if one is configured.
     pub base_url: Option<String>,
-    /// What names it.
-    pub base_url_place: Option<PlaceView>,
-    /// What would go out as `x-api-key`.
+    /// The location of that base URL.
+    pub base_url_location: Option<LocationView>,
+    /// The credential in `x-api-key`.
     pub x_api_key: Option<SlotView>,
-    /// What would go out as `Authorization: Bearer`.
+    /// The credential in `Authorization: Bearer`.
     pub authorization: Option<SlotView>,
-    /// Whether the request would be marked with the beta value of OAuth tokens.
+    /// `true` if the request would have the beta value of OAuth tokens.
     pub oauth_beta: bool,
-    /// Every rung of the client's chain, the strongest first.
-    pub rungs: Vec<RungView>,
+    /// All steps of the client's chain, in order of precedence.
+    pub steps: Vec<StepView>,
 }
 
-/// Who would pay, and how sure that is.
+/// A payer and its certainty.
 #[derive(Debug, Serialize)]
 pub struct PayerView {
-    /// `organization_credit`, `plan`, `cloud`, `gateway`, `conflict`, `nobody` or `unknown`.
+    /// `organization_credit`, `plan`, `cloud`, `gateway`, `conflict`, `none` or `unknown`.
     pub class: &'static str,
-    /// Whether what is known leaves no doubt.
-    pub sure: bool,
+    /// `true` if the payer is certain, `false` if it is only likely.
+    pub certain: bool,
 }
 
-/// Where a value was found.
+/// Location of a value.
 #[derive(Debug, Serialize)]
-pub struct PlaceView {
+pub struct LocationView {
     /// `environment`, `managed`, `flag`, `local`, `project`, `user`, `login`, `sdk_profile`, `federation` or `profile`.
     pub scope: &'static str,
-    /// The place, in words.
-    pub place: String,
-    /// The file, where it is one.
+    /// The location, as text.
+    pub location: String,
+    /// The file; null if the location is not a file.
     pub file: Option<String>,
-    /// The line in it, the first being 1.
+    /// The line in the file, from 1.
     pub line: Option<usize>,
 }
 
-/// A header that would be filled.
+/// A credential header.
 #[derive(Debug, Serialize)]
 pub struct SlotView {
     /// `api_key`, `auth_token`, `custom_header`, `helper`, `oauth_token`, `sdk_profile`, `federation`, `login`, `cloud_key` or
     /// `profile`.
     pub method: &'static str,
-    /// Where its value is from.
+    /// The location of its value.
     #[serde(flatten)]
-    pub place: PlaceView,
-    /// The family's code, such as `api_key`; none where the value is not known beforehand.
+    pub location: LocationView,
+    /// The family's code, such as `api_key`; null if the value is not known in advance.
     pub family: Option<&'static str>,
-    /// The value, but for most of it.
+    /// The redacted value.
     pub hint: Option<String>,
 }
 
-/// One rung, and what became of it.
+/// A step of the chain.
 #[derive(Debug, Serialize)]
-pub struct RungView {
+pub struct StepView {
     /// As in [`SlotView`], or `cloud` for a switch.
     pub method: &'static str,
-    /// Where it was looked for.
+    /// The location of the step's value.
     #[serde(flatten)]
-    pub place: PlaceView,
-    /// `taken`, `on`, `off`, `shadowed`, `not_read`, `absent`, `empty` or `broken`.
+    pub location: LocationView,
+    /// `used`, `on`, `off`, `shadowed`, `skipped`, `not_set`, `empty` or `invalid`.
     pub state: &'static str,
-    /// What it fills: `x-api-key`, `authorization` or `x-api-key and authorization`.
+    /// The headers it fills: `x-api-key`, `authorization` or `x-api-key and authorization`.
     pub fills: Option<String>,
-    /// The stronger place.
+    /// The location with higher precedence.
     pub shadowed_by: Option<String>,
-    /// Why it is not read, or cannot be sent.
+    /// Reason it is skipped or invalid.
     pub problem: Option<String>,
-    /// Who would pay if this were the only credential.
+    /// The payer if this were the only credential.
     pub would_pay: Option<PayerView>,
 }
 
 impl UnusableView {
-    /// Shows why the profile of this name cannot be used. Nothing of this ends by itself.
-    pub fn of(name: &Name, unusable: &Unusable) -> Self {
+    /// Creates the view of a reason that the user must resolve.
+    pub fn new(name: &Name, unusable: &UnusableReason) -> Self {
         Self {
             name: name.to_string(),
             kind: unusable.name(),
-            reason: unusable.words(),
-            cannot_serve: match unusable.for_whom() {
-                ForWhom::Everybody => "everybody",
-                ForWhom::VirtualKeys => "virtual_keys",
+            reason: unusable.description(),
+            affects: match unusable.affected_users() {
+                AffectedUsers::Everyone => "all",
+                AffectedUsers::VirtualKeys => "virtual_keys",
             },
             until: None,
             remaining_seconds: None,
@@ -159,27 +160,24 @@ impl UnusableView {
 }
 
 impl UnusableView {
-    /// Shows why a profile cannot be used as it stands; none where it can.
-    pub fn of_standing(profile: &ProfileView, now: Timestamp) -> Option<Self> {
-        let standing = &profile.standing;
-        if matches!(standing.state, "ready" | "probing") {
+    /// Creates the view of a profile that is not usable because of its health. `None` if it is ready or probing.
+    pub fn from_health(profile: &ProfileView, now: Timestamp) -> Option<Self> {
+        let health = &profile.health;
+        if matches!(health.state, "ready" | "probing") {
             return None;
         }
-        let reason = standing
-            .reasons
-            .iter()
-            .find(|reason| reason.class.is_none());
-        let until = standing.until.as_deref();
+        let reason = health.reasons.iter().find(|reason| reason.class.is_none());
+        let until = health.until.as_deref();
         let end: Option<Timestamp> = until.and_then(|until| until.parse().ok());
         Some(Self {
             name: profile.name.clone(),
-            kind: standing.state,
+            kind: health.state,
             reason: reason
                 .and_then(|reason| reason.code)
-                .unwrap_or("a person said so")
+                .unwrap_or("set by the user")
                 .to_owned(),
-            cannot_serve: "everybody",
-            until: standing.until.clone(),
+            affects: "all",
+            until: health.until.clone(),
             remaining_seconds: end.map(|end| end.duration_since(now).as_secs().max(0)),
         })
     }
@@ -187,22 +185,22 @@ impl UnusableView {
 
 impl From<&Resolution> for ResolutionView {
     fn from(resolution: &Resolution) -> Self {
-        let moved = resolution.moved.as_ref();
+        let base_url = resolution.base_url_override.as_ref();
         Self {
             client: resolution.client.to_string(),
             headline: resolution.headline().to_owned(),
             payer: resolution.payer.into(),
-            sends: match resolution.sends_nothing {
+            sends: match resolution.sends_no_request {
                 None => "request",
                 Some(_) => "nothing",
             },
-            nothing_because: resolution.sends_nothing.clone(),
-            base_url: moved.and_then(|moved| moved.base_url.clone()),
-            base_url_place: moved.map(|moved| PlaceView::from(&moved.place)),
+            no_request_reason: resolution.sends_no_request.clone(),
+            base_url: base_url.and_then(|found| found.base_url.clone()),
+            base_url_location: base_url.map(|found| LocationView::from(&found.location)),
             x_api_key: resolution.x_api_key.as_ref().map(SlotView::from),
             authorization: resolution.authorization.as_ref().map(SlotView::from),
             oauth_beta: resolution.oauth_beta,
-            rungs: resolution.rungs.iter().map(RungView::from).collect(),
+            steps: resolution.steps.iter().map(StepView::from).collect(),
         }
     }
 }
@@ -211,21 +209,21 @@ impl From<Payer> for PayerView {
     fn from(payer: Payer) -> Self {
         Self {
             class: payer.class.name(),
-            sure: match payer.sure {
-                Sureness::Sure => true,
-                Sureness::Likely => false,
+            certain: match payer.confidence {
+                Confidence::Certain => true,
+                Confidence::Likely => false,
             },
         }
     }
 }
 
-impl From<&Place> for PlaceView {
-    fn from(place: &Place) -> Self {
+impl From<&Location> for LocationView {
+    fn from(location: &Location) -> Self {
         Self {
-            scope: place.scope(),
-            place: place.to_string(),
-            file: place.file().map(ToOwned::to_owned),
-            line: place.line(),
+            scope: location.scope(),
+            location: location.to_string(),
+            file: location.file().map(ToOwned::to_owned),
+            line: location.line(),
         }
     }
 }
@@ -234,43 +232,45 @@ impl From<&Slot> for SlotView {
     fn from(slot: &Slot) -> Self {
         Self {
             method: slot.method.name(),
-            place: (&slot.place).into(),
+            location: (&slot.location).into(),
             family: slot.family.map(keyreeve_core::token::Family::code),
             hint: slot.hint.clone(),
         }
     }
 }
 
-impl From<&Rung> for RungView {
-    fn from(rung: &Rung) -> Self {
-        let (fills, shadowed_by, problem) = match &rung.state {
-            State::Taken { fills } => (Some(fills.to_string()), None, None),
-            State::Shadowed { by } => (None, Some(by.clone()), None),
-            State::NotRead { because } => (None, None, Some(because.to_string())),
-            State::Broken(flaw) => (None, None, Some(flaw.to_string())),
-            State::On | State::Off | State::Absent | State::Empty => (None, None, None),
+impl From<&ChainStep> for StepView {
+    fn from(step: &ChainStep) -> Self {
+        let (fills, shadowed_by, problem) = match &step.state {
+            StepState::Taken { headers } => (Some(headers.to_string()), None, None),
+            StepState::Shadowed { by } => (None, Some(by.clone()), None),
+            StepState::NotRead { reason } => (None, None, Some(reason.to_string())),
+            StepState::Broken(flaw) => (None, None, Some(flaw.to_string())),
+            StepState::On | StepState::Off | StepState::Absent | StepState::Empty => {
+                (None, None, None)
+            }
         };
         Self {
-            method: rung.method.name(),
-            place: (&rung.place).into(),
-            state: state(&rung.state),
+            method: step.method.name(),
+            location: (&step.location).into(),
+            state: state(&step.state),
             fills,
             shadowed_by,
             problem,
-            would_pay: rung.would_pay.map(PayerView::from),
+            would_pay: step.would_pay.map(PayerView::from),
         }
     }
 }
 
-fn state(state: &State) -> &'static str {
+fn state(state: &StepState) -> &'static str {
     match state {
-        State::Taken { .. } => "taken",
-        State::On => "on",
-        State::Off => "off",
-        State::Shadowed { .. } => "shadowed",
-        State::NotRead { .. } => "not_read",
-        State::Absent => "absent",
-        State::Empty => "empty",
-        State::Broken(_) => "broken",
+        StepState::Taken { .. } => "used",
+        StepState::On => "on",
+        StepState::Off => "off",
+        StepState::Shadowed { .. } => "shadowed",
+        StepState::NotRead { .. } => "skipped",
+        StepState::Absent => "not_set",
+        StepState::Empty => "empty",
+        StepState::Broken(_) => "invalid",
     }
 }

@@ -1,47 +1,47 @@
-//! What the status line says, for machines.
+//! The status line as JSON.
 
-use keyreeve_core::limits::{Limit, Share};
-use keyreeve_core::statusline::Input;
+use keyreeve_core::limits::{Fraction, Limit};
+use keyreeve_core::statusline::SessionInput;
 use serde::Serialize;
 
 use super::ResolutionView;
 
-/// The line, and what it is made of.
+/// The status line and its parts.
 #[derive(Debug, Serialize)]
 pub struct StatuslineView {
-    /// The line, as Claude Code shows it without colour.
+    /// The line as Claude Code shows it, without color.
     pub line: String,
-    /// Why it begins with a mark; empty where it does not.
+    /// Warnings; if there are any, the line starts with a mark.
     pub warnings: Vec<String>,
-    /// What the session told.
+    /// Data reported by the session.
     pub session: SessionView,
-    /// Who pays.
+    /// The payer and the credential.
     #[serde(flatten)]
     pub resolution: ResolutionView,
 }
 
-/// What a session told.
+/// Data reported by a session.
 #[derive(Debug, Serialize)]
 pub struct SessionView {
-    /// The windows of the plan; one that is not here was not told.
+    /// The plan's windows, as far as the session reports them.
     pub windows: Vec<SessionWindowView>,
-    /// What it has cost in US dollars by list prices, as Claude Code reckons; none where that was not told.
+    /// The session's cost in US dollars at list prices, as computed by Claude Code; null if not reported.
     pub cost_usd: Option<String>,
 }
 
-/// A window of a plan, as the session told it.
+/// A window of a plan.
 #[derive(Debug, Serialize)]
 pub struct SessionWindowView {
-    /// `five_hour`, `seven_day`, or one that is not known here.
+    /// `five_hour`, `seven_day` or a name unknown to this version.
     pub window: String,
-    /// How much of it is used, in whole percent rounded down; none where that was not told.
+    /// Use in whole percent, rounded down; null if not reported.
     pub used_percent: Option<u32>,
-    /// When it is full again.
+    /// Time of the window's reset.
     pub resets_at: Option<String>,
 }
 
-impl From<&Input> for SessionView {
-    fn from(input: &Input) -> Self {
+impl From<&SessionInput> for SessionView {
+    fn from(input: &SessionInput) -> Self {
         Self {
             windows: input.windows.iter().map(Into::into).collect(),
             cost_usd: input.cost.map(|cost| cost.to_string()),
@@ -52,8 +52,8 @@ impl From<&Input> for SessionView {
 impl From<&Limit> for SessionWindowView {
     fn from(limit: &Limit) -> Self {
         Self {
-            window: limit.which.name().to_owned(),
-            used_percent: limit.used().map(Share::percent),
+            window: limit.kind.name().to_owned(),
+            used_percent: limit.used().map(Fraction::percent),
             resets_at: limit.resets_at.map(|at| at.to_string()),
         }
     }

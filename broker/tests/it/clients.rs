@@ -1,92 +1,98 @@
-//! Who presents a key: known, neither revoked nor expired, by whatever process that was changed.
+//! Authentication: keys must be known, not revoked and not expired, also after changes by another process.
 
 use jiff::SignedDuration;
-use keyreeve_broker::NotAllowed;
+use keyreeve_broker::AuthenticateError;
 use keyreeve_core::profile::{BillingClass, ProfileId, Source};
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::virtual_key::{KeyId, Kind, Presented, Strategy, VirtualKey, mint};
-use keyreeve_os::world;
+use keyreeve_core::virtual_key::{
+    KeyId, KeyKind, PresentedKey, Strategy, VirtualKey, generate_key,
+};
+use keyreeve_os::system;
 use uuid::Uuid;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
-fn desk() -> Desk {
-    Desk::open(
+fn harness() -> Harness {
+    Harness::open(
         Source::Sealed,
         "https://gateway.example",
         Environment::default(),
     )
 }
 
-/// The name of the key that was found, or why none was.
-fn found(desk: &Desk, presented: &Presented) -> String {
-    match desk.broker.client(presented) {
+/// Returns the name of the authenticated key, or the error.
+fn authenticated(harness: &Harness, presented: &PresentedKey) -> String {
+    match harness.broker.authenticate(presented) {
         Ok(client) => client.key.name.to_string(),
-        Err(NotAllowed::Unknown) => "unknown".to_owned(),
-        Err(NotAllowed::Refused(refused)) => format!("{refused:?}"),
-        Err(NotAllowed::Store(error)) => error.to_string(),
+        Err(AuthenticateError::Unknown) => "unknown".to_owned(),
+        Err(AuthenticateError::Refused(refused)) => format!("{refused:?}"),
+        Err(AuthenticateError::Store(error)) => error.to_string(),
     }
 }
 
 #[test]
-fn an_unknown_key_and_a_wrong_secret_are_told_alike() {
-    let desk = desk();
-    assert_eq!(found(&desk, &desk.presented), "editor");
-    let other = mint(Kind::User, world::random().unwrap());
-    let (mut unknown, mut wrong) = (desk.presented, desk.presented);
+fn unknown_key_and_wrong_secret_are_indistinguishable() {
+    let harness = harness();
+    assert_eq!(authenticated(&harness, &harness.presented), "editor");
+    let other = generate_key(KeyKind::User, system::random().unwrap());
+    let (mut unknown, mut wrong) = (harness.presented, harness.presented);
     unknown.public_id = other.public_id;
     wrong.hash = other.hash;
-    assert_eq!(found(&desk, &unknown), "unknown");
-    assert_eq!(found(&desk, &wrong), "unknown");
+    assert_eq!(authenticated(&harness, &unknown), "unknown");
+    assert_eq!(authenticated(&harness, &wrong), "unknown");
 }
 
 #[test]
-fn a_key_ends_when_it_expires() {
-    let desk = desk();
+fn expired_key_is_refused() {
+    let harness = harness();
     for (seconds, expected) in [(60, "soon"), (0, "Expired"), (-60, "Expired")] {
-        let minted = mint(Kind::User, world::random().unwrap());
+        let new_key = generate_key(KeyKind::User, system::random().unwrap());
         let key = VirtualKey {
-            id: KeyId(Uuid::from_bytes(world::random().unwrap())),
+            id: KeyId(Uuid::from_bytes(system::random().unwrap())),
             name: "soon".parse().unwrap(),
             profiles: vec![ProfileId(Uuid::from_u128(1))],
             strategy: Strategy::default(),
-            may_spend: Vec::new(),
+            allow_billing: Vec::new(),
             billing: Some(BillingClass::Metered),
             models: Vec::new(),
             cache_ttl: None,
-            expires_at: Some(world::now() + SignedDuration::from_secs(seconds)),
+            expires_at: Some(system::now() + SignedDuration::from_secs(seconds)),
             revoked_at: None,
-            created_at: world::now(),
+            created_at: system::now(),
             simulated: false,
         };
-        let another = desk.another_store();
+        let another = harness.reopen_store();
         another
-            .add_key(&key, minted.public_id, minted.hash)
+            .add_key(&key, new_key.public_id, new_key.hash)
             .unwrap();
-        let presented = Presented {
-            kind: Kind::User,
-            public_id: minted.public_id,
-            hash: minted.hash,
+        let presented = PresentedKey {
+            kind: KeyKind::User,
+            public_id: new_key.public_id,
+            hash: new_key.hash,
         };
-        assert_eq!(found(&desk, &presented), expected, "{seconds}");
-        another.revoke_key(key.id, world::now()).unwrap();
+        assert_eq!(authenticated(&harness, &presented), expected, "{seconds}");
+        another.revoke_key(key.id, system::now()).unwrap();
     }
 }
 
 #[test]
-fn what_another_process_changes_holds_at_once() {
-    let (desk, new) = (desk(), mint(Kind::User, world::random().unwrap()));
-    let later = world::now() + SignedDuration::from_secs(60);
-    desk.another_store()
-        .rotate_key(desk.key, (new.public_id, new.hash), later)
+fn changes_by_another_process_take_effect_at_once() {
+    let (harness, new) = (
+        harness(),
+        generate_key(KeyKind::User, system::random().unwrap()),
+    );
+    let later = system::now() + SignedDuration::from_secs(60);
+    harness
+        .reopen_store()
+        .rotate_key(harness.key, (new.public_id, new.hash), later)
         .unwrap();
-    let mut rotated = desk.presented;
+    let mut rotated = harness.presented;
     (rotated.public_id, rotated.hash) = (new.public_id, new.hash);
-    for presented in [&rotated, &desk.presented] {
-        assert_eq!(found(&desk, presented), "editor");
+    for presented in [&rotated, &harness.presented] {
+        assert_eq!(authenticated(&harness, presented), "editor");
     }
-    desk.revoke();
-    for presented in [&rotated, &desk.presented] {
-        assert_eq!(found(&desk, presented), "Revoked");
+    harness.revoke_key();
+    for presented in [&rotated, &harness.presented] {
+        assert_eq!(authenticated(&harness, presented), "Revoked");
     }
 }

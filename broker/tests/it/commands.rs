@@ -1,125 +1,130 @@
-//! A program that prints a secret takes its time: what is kept of it, and what can happen meanwhile.
+//! Credential commands: caching of their output, timeouts, and events while they run.
 #![expect(clippy::disallowed_methods, reason = "a test's own files and clock")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use keyreeve_broker::{LeaseError, NotAllowed};
+use keyreeve_broker::{AuthenticateError, LeaseError};
 use keyreeve_core::profile::Source;
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
 use tempfile::TempDir;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
-/// A desk whose secret is printed by a shell script, started in a folder of its own, where it notes each run.
-fn desk(script: &str) -> (Desk, TempDir) {
+/// Returns a broker whose secret is printed by a shell script. The script runs in its own directory and records each run there.
+fn harness(script: &str) -> (Harness, TempDir) {
     let folder = TempDir::new().unwrap();
     let script = format!("cd {}; echo run >> runs; {script}", folder.path().display());
     let argv = ["/bin/sh", "-c", &script].map(ToOwned::to_owned).to_vec();
-    let desk = Desk::open(
+    let harness = Harness::open(
         Source::Command { argv },
         "https://gateway.example",
         Environment::default(),
     );
-    (desk, folder)
+    (harness, folder)
 }
 
 fn text(file: &Path) -> String {
     std::fs::read_to_string(file).unwrap_or_default()
 }
 
-/// Waits until something holds, without standing in the way of other tasks.
-async fn eventually(holds: impl Fn() -> bool) -> bool {
-    let begun = Instant::now();
-    while !holds() && begun.elapsed() < Duration::from_secs(5) {
+/// Waits until a condition is true, without blocking other tasks.
+async fn wait_until(condition: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    while !condition() && started.elapsed() < Duration::from_secs(5) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    holds()
+    condition()
 }
 
-/// Lets so many seconds pass at once.
-async fn pass(seconds: u64) {
+/// Advances the clock of tokio by a number of seconds.
+async fn advance(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(seconds)).await;
     tokio::time::resume();
 }
 
 #[tokio::test]
-async fn what_it_printed_is_kept_for_five_minutes() {
-    let (desk, folder) = desk("echo printed-token-value");
-    for (passed, runs) in [(0, 1), (200, 1), (99, 1), (2, 2), (100, 2)] {
-        pass(passed).await;
-        drop(desk.lease().await.unwrap());
+async fn output_is_cached_for_five_minutes() {
+    let (harness, folder) = harness("echo printed-token-value");
+    for (seconds, runs) in [(0, 1), (200, 1), (99, 1), (2, 2), (100, 2)] {
+        advance(seconds).await;
+        drop(harness.lease().await.unwrap());
         let run = text(&folder.path().join("runs")).lines().count();
-        assert_eq!(run, runs, "{passed}");
+        assert_eq!(run, runs, "{seconds}");
     }
 }
 
+/// CO-03: a key that is revoked while the program runs gets no lease.
 #[tokio::test]
-async fn co_03_a_key_revoked_while_the_program_runs_leases_nothing() {
-    let (desk, folder) = desk("while [ ! -e go ]; do sleep 0.01; done; echo printed-token-value");
+async fn key_revoked_during_a_run_gets_no_lease() {
+    let (harness, folder) =
+        harness("while [ ! -e go ]; do sleep 0.01; done; echo printed-token-value");
     let revoke = async {
-        assert!(eventually(|| folder.path().join("runs").exists()).await);
-        desk.revoke();
+        assert!(wait_until(|| folder.path().join("runs").exists()).await);
+        harness.revoke_key();
         std::fs::write(folder.path().join("go"), "").unwrap();
     };
-    let (leased, ()) = tokio::join!(desk.lease(), revoke);
+    let (leased, ()) = tokio::join!(harness.lease(), revoke);
     let error = leased.err().unwrap();
     assert!(
-        matches!(error, LeaseError::NotAllowed(NotAllowed::Refused(_))),
+        matches!(
+            error,
+            LeaseError::Authenticate(AuthenticateError::Refused(_))
+        ),
         "{error:?}"
     );
-    assert_eq!(desk.attempts(), []);
+    assert_eq!(harness.ledger_entries(), []);
 }
 
 #[tokio::test]
-async fn a_program_that_hangs_is_ended() {
-    let (desk, folder) = desk("echo $$ > pid; exec sleep 600");
+async fn hanging_program_is_stopped() {
+    let (harness, folder) = harness("echo $$ > pid; exec sleep 600");
     let pid = || text(&folder.path().join("pid"));
     let wait = async {
-        assert!(eventually(|| pid().ends_with('\n')).await);
-        pass(61).await;
+        assert!(wait_until(|| pid().ends_with('\n')).await);
+        advance(61).await;
     };
-    let (leased, ()) = tokio::join!(desk.lease(), wait);
+    let (leased, ()) = tokio::join!(harness.lease(), wait);
     assert!(matches!(leased, Err(LeaseError::Source { .. })));
     let process = PathBuf::from("/proc").join(pid().trim());
     assert!(
-        eventually(|| text(&process.join("cmdline")).is_empty()).await,
+        wait_until(|| text(&process.join("cmdline")).is_empty()).await,
         "it still runs"
     );
 }
 
 #[tokio::test]
-async fn no_shell_stands_between() {
+async fn program_is_not_run_by_a_shell() {
     let folder = TempDir::new().unwrap();
     let touched = folder.path().join("touched");
-    let hidden = format!("x; touch {}", touched.display());
+    let missing = format!("x; touch {}", touched.display());
     for argv in [
-        vec!["printf", "%s", &hidden],
-        vec![&hidden],
-        vec!["true", "$(touch x)", &hidden],
+        vec!["printf", "%s", &missing],
+        vec![&missing],
+        vec!["true", "$(touch x)", &missing],
     ] {
         let argv = argv.into_iter().map(ToOwned::to_owned).collect();
         let origin = "https://gateway.example";
-        let desk = Desk::open(Source::Command { argv }, origin, Environment::default());
-        assert!(desk.lease().await.is_err());
+        let harness = Harness::open(Source::Command { argv }, origin, Environment::default());
+        assert!(harness.lease().await.is_err());
     }
     assert!(!touched.exists());
 }
 
 #[tokio::test]
-async fn a_program_is_not_shown_the_secrets_of_others() {
-    // Cargo sets this variable for every test; the broker is told that a key stands in it.
+async fn program_does_not_get_other_secrets() {
+    // Cargo sets this variable for every test; the broker's environment has a key in it.
     let script = "echo ${CARGO_MANIFEST_DIR-nothing-to-see}";
     let argv = ["/bin/sh", "-c", script].map(ToOwned::to_owned).to_vec();
     let key = format!("sk-ant-{}-{}AA", "api03", "s".repeat(93));
-    for (value, shown) in [(key.as_str(), false), ("a folder", true)] {
+    for (value, visible) in [(key.as_str(), false), ("a folder", true)] {
         let environment = Environment::from_pairs([("CARGO_MANIFEST_DIR", value)]);
         let source = Source::Command { argv: argv.clone() };
-        let desk = Desk::open(source, "https://gateway.example", environment);
-        let (_lease, credential) = desk.lease().await.unwrap();
-        let hidden = Fingerprint::of("nothing-to-see");
-        assert_eq!(credential.fingerprint() != hidden, shown);
+        let harness = Harness::open(source, "https://gateway.example", environment);
+        let (_lease, credential) = harness.lease().await.unwrap();
+        let missing = Fingerprint::of("nothing-to-see");
+        assert_eq!(credential.fingerprint() != missing, visible);
     }
 }

@@ -1,32 +1,32 @@
-//! A lease is never given without an intent, nor for a key that was revoked before it.
+//! Leases: never granted without an intent, nor for a revoked key.
 
-use keyreeve_broker::{LeaseError, NotAllowed};
+use keyreeve_broker::{AuthenticateError, LeaseError};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Source;
 use keyreeve_core::snapshot::Environment;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
 const GATEWAY: &str = "https://gateway.example";
 
-fn desk() -> Desk {
-    Desk::open(Source::Sealed, GATEWAY, Environment::default())
+fn harness() -> Harness {
+    Harness::open(Source::Sealed, GATEWAY, Environment::default())
 }
 
 #[tokio::test]
-async fn the_intent_is_in_the_ledger_before_the_lease_is_given() {
-    let desk = desk();
-    let (lease, _) = desk.lease().await.unwrap();
-    let rows = desk.another_store().attempts(10).unwrap();
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].intent.attempt, lease.attempt);
-    assert_eq!(rows[0].ended, None);
-    assert_ne!(rows[0].intent.reserved.get(), 0);
+async fn intent_is_in_the_ledger_before_the_lease_is_granted() {
+    let harness = harness();
+    let (lease, _) = harness.lease().await.unwrap();
+    let entries = harness.reopen_store().ledger_entries(10).unwrap();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0].intent.attempt, lease.attempt);
+    assert_eq!(entries[0].outcome, None);
+    assert_ne!(entries[0].intent.reserved.get(), 0);
 }
 
 #[tokio::test]
-async fn a_credential_opens_for_its_own_origin_only() {
-    let (_, credential) = desk().lease().await.unwrap();
+async fn credential_is_exposed_for_its_own_origin_only() {
+    let (_, credential) = harness().lease().await.unwrap();
     let opens = |url| {
         let url = BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap();
         credential.expose_for(url.origin()).is_ok()
@@ -42,14 +42,18 @@ async fn a_credential_opens_for_its_own_origin_only() {
     }
 }
 
+/// CO-03: a key revoked after its authentication gets no lease.
 #[tokio::test]
-async fn co_03_a_key_revoked_since_it_was_looked_at_leases_nothing() {
-    let desk = desk();
-    desk.revoke();
-    let error = desk.lease().await.err().unwrap();
+async fn key_revoked_after_authentication_gets_no_lease() {
+    let harness = harness();
+    harness.revoke_key();
+    let error = harness.lease().await.err().unwrap();
     assert!(
-        matches!(error, LeaseError::NotAllowed(NotAllowed::Refused(_))),
+        matches!(
+            error,
+            LeaseError::Authenticate(AuthenticateError::Refused(_))
+        ),
         "{error:?}"
     );
-    assert_eq!(desk.attempts(), []);
+    assert_eq!(harness.ledger_entries(), []);
 }

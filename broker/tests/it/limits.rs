@@ -1,119 +1,129 @@
-//! Limits seen reach the store now and then, not with each answer; and what shows itself to be a plan is sent by nobody.
+//! Reported limits reach the store in batches, and a detected plan login is never used.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyreeve_broker::{DirectError, Lease, LeaseError};
-use keyreeve_core::limits::{Amount, Limit, Share, State, Told, read};
-use keyreeve_core::profile::{Handing, Profile, Source};
-use keyreeve_core::select::NoProfile;
+use keyreeve_broker::{Lease, LeaseError, RawKeyError};
+use keyreeve_core::limits::{
+    Fraction, Limit, LimitState, LimitUsage, ReportedLimits, read_headers,
+};
+use keyreeve_core::profile::{Profile, SecretExposure, Source};
+use keyreeve_core::select::NoProfileError;
 use keyreeve_core::snapshot::Environment;
 use keyreeve_core::verdict::Verdict;
-use keyreeve_os::world;
+use keyreeve_os::system;
 
-use crate::desk::{Desk, ask, profile};
+use crate::harness::{Harness, lease_request, profile};
 
 const GATEWAY: &str = "https://gateway.example";
 
-fn desk() -> Desk {
-    Desk::open(Source::Sealed, GATEWAY, Environment::default())
+fn harness() -> Harness {
+    Harness::open(Source::Sealed, GATEWAY, Environment::default())
 }
 
-fn limit(which: &str, used: f64, state: Option<State>) -> Limit {
+fn limit(which: &str, used: f64, state: Option<LimitState>) -> Limit {
     Limit {
-        which: which.parse().unwrap(),
-        amount: Share::of_fraction(used).map(Amount::Used),
+        kind: which.parse().unwrap(),
+        usage: Fraction::from_ratio(used).map(LimitUsage::Used),
         state,
         resets_at: None,
-        seen_at: world::now(),
+        observed_at: system::now(),
     }
 }
 
-/// Lets an answer tell a limit.
-fn see(lease: &mut Lease, limit: Limit) {
-    lease.saw(Told {
+/// Reports a limit in a response.
+fn report(lease: &mut Lease, limit: Limit) {
+    lease.observe_limits(ReportedLimits {
         is_plan: false,
         limits: vec![limit],
     });
 }
 
-impl Desk {
-    /// What the store has of the one limit, in percent.
+impl Harness {
+    /// Returns the stored use of the only limit, in percent.
     fn written(&self) -> Option<u32> {
         self.broker.store().flush().unwrap();
         let found = self.broker.store().limits().unwrap();
         assert!(found.len() <= 1, "{found:?}");
-        found.first()?.limit.used().map(Share::percent)
+        found.first()?.limit.used().map(Fraction::percent)
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_is_written_at_once_and_the_last_of_a_second_with_its_end() {
-    let desk = desk();
-    let (mut lease, _) = desk.lease().await.unwrap();
+async fn limits_are_written_at_once_then_once_a_second() {
+    let harness = harness();
+    let (mut lease, _) = harness.lease().await.unwrap();
     for percent in 1..=50 {
-        see(
+        report(
             &mut lease,
             limit("requests", f64::from(percent) / 100.0, None),
         );
-        assert_eq!(desk.written(), Some(1));
+        assert_eq!(harness.written(), Some(1));
     }
     tokio::time::sleep(Duration::from_millis(900)).await;
-    assert_eq!(desk.written(), Some(1));
+    assert_eq!(harness.written(), Some(1));
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(desk.written(), Some(50), "without a further answer");
-    see(&mut lease, limit("requests", 0.6, None));
-    assert_eq!(desk.written(), Some(50));
-    desk.broker.settled().await;
-    assert_eq!(desk.written(), Some(60), "with nothing left to come");
+    assert_eq!(harness.written(), Some(50), "without another response");
+    report(&mut lease, limit("requests", 0.6, None));
+    assert_eq!(harness.written(), Some(50));
+    harness.broker.finish_pending().await;
+    assert_eq!(harness.written(), Some(60), "after the final flush");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_that_turns_is_written_at_once() {
-    let desk = desk();
-    let (mut lease, _) = desk.lease().await.unwrap();
+async fn changed_window_state_is_written_at_once() {
+    let harness = harness();
+    let (mut lease, _) = harness.lease().await.unwrap();
     for (used, state, expected) in [
-        (0.5, State::Allowed, 50),
-        (0.6, State::Allowed, 50),
-        (0.9, State::AllowedWarning, 90),
-        (0.95, State::AllowedWarning, 90),
-        (1.0, State::Rejected, 100),
+        (0.5, LimitState::Allowed, 50),
+        (0.6, LimitState::Allowed, 50),
+        (0.9, LimitState::AllowedWarning, 90),
+        (0.95, LimitState::AllowedWarning, 90),
+        (1.0, LimitState::Rejected, 100),
     ] {
-        see(&mut lease, limit("plan five_hour", used, Some(state)));
-        assert_eq!(desk.written(), Some(expected), "{used}");
+        report(&mut lease, limit("plan five_hour", used, Some(state)));
+        assert_eq!(harness.written(), Some(expected), "{used}");
     }
 }
 
-fn of_a_plan() -> Told {
+fn plan_headers() -> ReportedLimits {
     let headers = [("anthropic-ratelimit-unified-status", "allowed")];
-    read(headers, Timestamp::UNIX_EPOCH)
+    read_headers(headers, Timestamp::UNIX_EPOCH)
 }
 
 #[tokio::test]
-async fn what_showed_itself_to_be_a_plan_is_neither_leased_nor_handed_out() {
+async fn detected_plan_login_is_neither_leased_nor_exposed() {
     let direct = Profile {
-        handing: Handing::Direct,
+        secret_exposure: SecretExposure::Programs,
         ..profile(Source::Sealed, GATEWAY)
     };
-    let desk = Desk::with(&direct, Environment::default());
-    assert!(desk.broker.direct(&direct).await.is_ok());
-    let (mut lease, _) = desk.lease().await.unwrap();
-    lease.saw(of_a_plan());
-    lease.heard(Verdict::ok(), Some(200), None).await;
+    let harness = Harness::with_profile(&direct, Environment::default());
+    assert!(harness.broker.raw_key(&direct).await.is_ok());
+    let (mut lease, _) = harness.lease().await.unwrap();
+    lease.observe_limits(plan_headers());
+    lease.observe_response(Verdict::ok(), Some(200), None).await;
 
-    let refused = desk.lease().await.err().unwrap();
+    let refused = harness.lease().await.err().unwrap();
     assert!(
-        matches!(refused, LeaseError::NoProfile(NoProfile::Closed { .. })),
+        matches!(
+            refused,
+            LeaseError::NoProfile(NoProfileError::AllBlocked { .. })
+        ),
         "{refused:?}"
     );
-    let own = desk.broker.lease_own(&direct, ask()).await.err().unwrap();
-    assert!(matches!(own, LeaseError::ShownPlan { .. }), "{own:?}");
-    let handed = desk.broker.direct(&direct).await.err().unwrap();
+    let own = harness
+        .broker
+        .lease_for_owner(&direct, lease_request())
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(own, LeaseError::PlanDetected { .. }), "{own:?}");
+    let exposed = harness.broker.raw_key(&direct).await.err().unwrap();
     assert!(
-        matches!(handed, DirectError::ShownPlan { .. }),
-        "{handed:?}"
+        matches!(exposed, RawKeyError::PlanDetected { .. }),
+        "{exposed:?}"
     );
-    // The answer in which it showed ends well, and that takes nothing back.
+    // The response that showed it ends well, which does not lift the block.
     drop(lease);
-    assert!(desk.lease().await.is_err());
+    assert!(harness.lease().await.is_err());
 }

@@ -1,4 +1,4 @@
-//! A login as the official SDKs keep it, before a sandbox that renews it.
+//! Test fixture: a login in the files of the official SDKs, and a sandbox that renews it.
 #![expect(clippy::disallowed_methods, reason = "a test's own files")]
 
 use std::fs::Permissions;
@@ -14,25 +14,25 @@ use keyreeve_testkit::sandbox::Sandbox;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
-/// The SDKs' directory, and the sandbox its profile `work` leads to.
-pub(crate) struct Login {
+/// The SDKs' directory, and the sandbox that its profile `work` uses.
+pub(crate) struct TestLogin {
     pub(crate) folder: TempDir,
     pub(crate) sandbox: Sandbox,
 }
 
-/// A token of these words, made of parts.
+/// Builds an example token from its parts.
 pub(crate) fn token(family: &str, word: &str) -> String {
     format!("sk-ant-{family}-{word}{}AA", "x".repeat(93 - word.len()))
 }
 
 pub(crate) fn from_now(seconds: i64) -> i64 {
-    (keyreeve_os::world::now() + SignedDuration::from_secs(seconds)).as_second()
+    (keyreeve_os::system::now() + SignedDuration::from_secs(seconds)).as_second()
 }
 
-impl Login {
-    /// A profile whose `authentication` is this.
+impl TestLogin {
+    /// Creates a profile with this `authentication`.
     pub(crate) fn new(authentication: &Value) -> Self {
         let login = Self {
             folder: TempDir::new().unwrap(),
@@ -51,17 +51,17 @@ impl Login {
         login
     }
 
-    /// A login with a refresh token, whose access token ends in so many seconds.
-    pub(crate) fn ending_in(seconds: i64) -> Self {
+    /// Creates a login with a refresh token, whose access token expires in this number of seconds.
+    pub(crate) fn expiring_in(seconds: i64) -> Self {
         let login = Self::new(&json!({"type": "user_oauth", "client_id": "made-up"}));
-        login.put(&json!({
+        login.write(&json!({
             "version": "1.0",
             "type": "oauth_token",
             "access_token": token("oat01", "old"),
             "refresh_token": token("ort01", "old"),
             "expires_at": from_now(seconds),
             "organization_name": "Example",
-            "of next year": {"kept": [1, "two"]},
+            "future field": {"preserved": [1, "two"]},
         }));
         login
     }
@@ -80,53 +80,57 @@ impl Login {
     }
 
     /// Writes the credentials file as the SDKs do.
-    pub(crate) fn put(&self, credentials: &Value) {
+    pub(crate) fn write(&self, credentials: &Value) {
         std::fs::write(self.credentials(), credentials.to_string()).unwrap();
         chmod(&self.credentials(), 0o600);
     }
 
-    /// What the credentials file holds now.
-    pub(crate) fn kept(&self) -> Value {
+    /// Reads the credentials file.
+    pub(crate) fn read(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.credentials()).unwrap()).unwrap()
     }
 
-    /// A desk of its own for the profile.
-    pub(crate) fn desk(&self) -> Desk {
-        desk(self.folder.path(), &self.sandbox.base_url())
+    /// Returns a new broker for the profile.
+    pub(crate) fn harness(&self) -> Harness {
+        harness(self.folder.path(), &self.sandbox.base_url())
     }
 
-    /// Makes the token endpoint misbehave towards the refresh token there is.
+    /// Scripts the token endpoint's responses to the current refresh token.
     pub(crate) fn script(&self, steps: &Value) {
-        let refresh = self.kept()["refresh_token"].as_str().unwrap().to_owned();
+        let refresh = self.read()["refresh_token"].as_str().unwrap().to_owned();
         self.sandbox
-            .script(&Canary::made("refresh", &refresh), steps);
+            .script(&Canary::generated("refresh", &refresh), steps);
     }
 
-    /// The requests to the token endpoint: status, beta header and user agent of each.
+    /// Returns the requests to the token endpoint: status, beta header and user agent of each.
     pub(crate) fn exchanges(&self) -> Vec<(u64, String, String)> {
         let all = self.sandbox.requests();
-        let header = |seen: &Value, name: &str| {
-            let all = seen["headers"].as_array().unwrap();
+        let header = |request: &Value, name: &str| {
+            let all = request["headers"].as_array().unwrap();
             let found = all.iter().find(|header| header[0] == name);
             found.map_or_else(String::new, |header| header[1].as_str().unwrap().to_owned())
         };
-        let of_ours = |seen: &&Value| seen["path"] == "/v1/oauth/token";
-        let all = all["data"].as_array().unwrap().iter().filter(of_ours);
-        all.map(|seen| {
-            let status = seen["status"].as_u64().unwrap_or_default();
+        let is_token_request = |request: &&Value| request["path"] == "/v1/oauth/token";
+        let all = all["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(is_token_request);
+        all.map(|request| {
+            let status = request["status"].as_u64().unwrap_or_default();
             (
                 status,
-                header(seen, "anthropic-beta"),
-                header(seen, "user-agent"),
+                header(request, "anthropic-beta"),
+                header(request, "user-agent"),
             )
         })
         .collect()
     }
 }
 
-/// A profile by federation, whose identity token lies there.
-pub(crate) fn federated(identity: &Path) -> Login {
-    Login::new(&json!({
+/// Creates a federation profile with this file of the identity token.
+pub(crate) fn federated(identity: &Path) -> TestLogin {
+    TestLogin::new(&json!({
         "type": "oidc_federation",
         "federation_rule_id": "fdrl_01MADEUP",
         "service_account_id": "svac_01MADEUP",
@@ -134,18 +138,18 @@ pub(crate) fn federated(identity: &Path) -> Login {
     }))
 }
 
-/// A desk whose profile is the SDKs' `work` in that directory.
-pub(crate) fn desk(directory: &Path, url: &str) -> Desk {
+/// Returns a broker whose profile is the SDKs' `work` in this directory.
+pub(crate) fn harness(directory: &Path, url: &str) -> Harness {
     let source = Source::SdkProfile {
         directory: Some(directory.to_str().unwrap().to_owned()),
         name: "work".parse().unwrap(),
     };
-    Desk::before_sandbox(source, url, Environment::default())
+    Harness::with_sandbox(source, url, Environment::default())
 }
 
-/// Leases once: the fingerprint of the token, or the error with its causes in one line.
-pub(crate) async fn leased(desk: &Desk) -> Result<Fingerprint, String> {
-    match desk.lease().await {
+/// Leases once. Returns the fingerprint of the token, or the error with its causes in one line.
+pub(crate) async fn leased(harness: &Harness) -> Result<Fingerprint, String> {
+    match harness.lease().await {
         Ok((_, credential)) => Ok(credential.fingerprint()),
         Err(error) => {
             let mut text = error.to_string();
@@ -167,7 +171,7 @@ pub(crate) fn chmod(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// When the file's token ends.
-pub(crate) fn ends(credentials: &Value) -> Timestamp {
+/// Returns the expiry of the file's token.
+pub(crate) fn expires_at(credentials: &Value) -> Timestamp {
     Timestamp::from_second(credentials["expires_at"].as_i64().unwrap()).unwrap()
 }

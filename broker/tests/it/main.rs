@@ -1,13 +1,10 @@
-//! Tests of leasing against a real store, one module an area.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so by failing"
-)]
+//! Tests of the broker against a real store, one module per area.
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod claims;
 mod clients;
 mod commands;
-mod desk;
+mod harness;
 mod helper_runs;
 mod leases;
 mod limits;

@@ -1,7 +1,7 @@
-//! Resolution against what real clients were seen to send: one line a run, recorded by `cargo xtask conformance`.
+//! Compares resolution with the recorded requests of real clients: one line per run, from `cargo xtask conformance`.
 //!
-//! A line has the environment, the files and the arguments of a run, and which planted value arrived in which header. Tokens
-//! are written `{{sk-ant-api03-name}}` and filled up here.
+//! A line has the environment, the files and the arguments of a run, and the planted value that arrived in each header.
+//! Tokens are written `{{sk-ant-api03-name}}` and padded here.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use keyreeve_broker::gather::{Machine, gather};
 use keyreeve_core::claude_code::{Arguments, Mode};
-use keyreeve_core::resolve::{Client, Header, Method, Resolution, Slot, resolve};
-use keyreeve_core::snapshot::{Environment, Own};
-use keyreeve_os::look::{Files, Seen};
+use keyreeve_core::resolve::{ClientProgram, CredentialHeader, Method, Resolution, Slot, resolve};
+use keyreeve_core::snapshot::{Environment, KeyreeveState};
+use keyreeve_os::file_system::{FileState, FileSystem};
 use serde::Deserialize;
 
 const RUNS: &str = include_str!("../cases/observed.jsonl");
-/// Marks a file that others may read.
+/// Marks a file that other users may read.
 const READABLE: &str = "#readable";
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct Run {
     sent: Option<Sent>,
 }
 
-/// What arrived; a header by the name of what was planted, such as `api_key@environment`.
+/// The received request, with each header named by its planted value, such as `api_key@environment`.
 #[derive(Deserialize, PartialEq, Debug)]
 struct Sent {
     x_api_key: Option<String>,
@@ -38,7 +38,7 @@ struct Sent {
     to: String,
 }
 
-/// What a planted helper does.
+/// Behavior of a planted helper.
 #[derive(Clone, Copy, PartialEq)]
 enum Helper {
     Prints,
@@ -48,62 +48,64 @@ enum Helper {
 
 impl Run {
     fn resolution(&self) -> Resolution {
-        let mut arguments = Arguments::read(self.arguments.iter().map(String::as_str));
-        // Every run had `-p`, which the record leaves out.
+        let mut arguments = Arguments::parse(self.arguments.iter().map(String::as_str));
+        // Every run had `-p`, which is not recorded.
         if arguments.mode == Mode::Interactive {
             arguments.mode = Mode::Print;
         }
         let machine = Machine {
             environment: Arc::new(Environment::from_pairs(self.environment.clone())),
             directory: Some("/scene/project".to_owned()),
-            files: &Files::MadeUp(self.files.iter().map(made_up).collect()),
+            files: &FileSystem::Fake(self.files.iter().map(made_up).collect()),
             now: "2026-11-21T12:00:00Z".parse().unwrap(),
         };
-        let snapshot = gather(machine, &arguments, Own::default());
-        let client: Client = self.client.parse().unwrap();
-        resolve(&snapshot, client.started_with(&arguments))
+        let snapshot = gather(machine, &arguments, KeyreeveState::default());
+        let client: ClientProgram = self.client.parse().unwrap();
+        resolve(&snapshot, client.with_arguments(&arguments))
     }
 
-    /// What resolution says will arrive, given what the planted helpers do.
+    /// Predicts the request, given the behavior of the planted helpers.
     fn predicted(&self) -> Option<Sent> {
         let resolution = self.resolution();
         let is_broken = self.client == "claude-code@2.1.197"
             && self.is_helped(&resolution, Helper::PrintsTwoLines);
-        if resolution.sends_nothing.is_some() || is_broken {
+        if resolution.sends_no_request.is_some() || is_broken {
             return None;
         }
-        let moved = resolution
-            .moved
+        let base_url = resolution
+            .base_url_override
             .as_ref()
-            .and_then(|moved| moved.base_url.clone());
+            .and_then(|base_url| base_url.base_url.clone());
         Some(Sent {
-            x_api_key: resolution.slot(Header::XApiKey).map(|slot| self.name(slot)),
+            x_api_key: resolution
+                .slot(CredentialHeader::XApiKey)
+                .map(|slot| self.name(slot)),
             authorization: resolution
-                .slot(Header::Authorization)
+                .slot(CredentialHeader::Authorization)
                 .map(|slot| self.name(slot)),
             oauth_beta: resolution.oauth_beta,
-            to: moved.unwrap_or_else(|| "https://api.anthropic.com".to_owned()),
+            to: base_url.unwrap_or_else(|| "https://api.anthropic.com".to_owned()),
         })
     }
 
     fn is_helped(&self, resolution: &Resolution, by: Helper) -> bool {
-        [Header::XApiKey, Header::Authorization]
+        [CredentialHeader::XApiKey, CredentialHeader::Authorization]
             .into_iter()
             .filter_map(|header| resolution.slot(header))
-            .any(|slot| slot.method == Method::Helper && self.helper(slot.place.scope()) == by)
+            .any(|slot| slot.method == Method::Helper && self.helper(slot.location.scope()) == by)
     }
 
-    /// The name that a recorded header has when it comes from this slot.
+    /// Returns the recorded name of a header filled from this slot.
     fn name(&self, slot: &Slot) -> String {
         let gives_nothing =
-            slot.method == Method::Helper && self.helper(slot.place.scope()) != Helper::Prints;
+            slot.method == Method::Helper && self.helper(slot.location.scope()) != Helper::Prints;
         if gives_nothing || slot.hint.as_deref() == Some("(empty)") {
             return "(empty)".to_owned();
         }
-        format!("{}@{}", slot.method.name(), slot.place.scope())
+        format!("{}@{}", slot.method.name(), slot.location.scope())
     }
 
-    /// What the helper of a settings file does, as the name of the case tells.
+    /// Returns the behavior of a settings file's helper, from the name of the case.
     fn helper(&self, scope: &str) -> Helper {
         let planted = |does: &str| {
             let part = format!("{scope}:apiKeyHelper={does}");
@@ -124,16 +126,16 @@ impl Run {
     }
 }
 
-fn made_up((name, text): (&String, &String)) -> (PathBuf, Seen) {
+fn made_up((name, text): (&String, &String)) -> (PathBuf, FileState) {
     let (name, mode) = match name.strip_suffix(READABLE) {
         Some(name) => (name, 0o644),
         None => (name.as_str(), 0o600),
     };
     let path = PathBuf::from(format!("/scene/{name}"));
-    (path, Seen::made_up(mode, text))
+    (path, FileState::fake(mode, text))
 }
 
-/// Writes out tokens, and addresses that can be read as such.
+/// Expands the placeholders for tokens and addresses.
 fn expanded(line: &str) -> String {
     let line = line
         .replace("{upstream}", "http://upstream.test")
@@ -148,7 +150,7 @@ fn expanded(line: &str) -> String {
 }
 
 #[test]
-fn what_real_clients_sent_is_what_is_predicted() {
+fn resolution_matches_recorded_client_requests() {
     let runs: Vec<Run> = RUNS
         .lines()
         .map(|line| serde_json::from_str(&expanded(line)).unwrap())

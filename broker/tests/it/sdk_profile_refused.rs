@@ -1,4 +1,4 @@
-//! SDK profiles that give no token: each says why and what mends it, and shows nothing.
+//! Errors of SDK profiles: each gives the reason and the fix, and shows no secret.
 #![expect(clippy::disallowed_methods, reason = "a test's own files")]
 
 use std::os::unix::fs::symlink;
@@ -6,10 +6,10 @@ use std::os::unix::fs::symlink;
 use keyreeve_broker::LeaseError;
 use serde_json::{Value, json};
 
-use crate::login::{Login, chmod, federated, leased, token};
+use crate::login::{TestLogin, chmod, federated, leased, token};
 
 #[tokio::test]
-async fn a_rule_that_does_not_match_is_told_in_words() {
+async fn rejected_identity_token_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let identity = folder.path().join("token");
     let login = federated(&identity);
@@ -19,40 +19,37 @@ async fn a_rule_that_does_not_match_is_told_in_words() {
         (Some("x".repeat(20_000)), "longer than 16 KiB"),
         (
             Some("no jwt at all".to_owned()),
-            "characters that no JWT has",
+            "characters that a JWT cannot have",
         ),
-        (
-            Some("no-jwt".to_owned()),
-            "does not take this identity token",
-        ),
+        (Some("no-jwt".to_owned()), "refused this identity token"),
     ] {
         if let Some(text) = &text {
             std::fs::write(&identity, text).unwrap();
         }
-        let error = leased(&login.desk()).await.unwrap_err();
+        let error = leased(&login.harness()).await.unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
 }
 
 #[tokio::test]
-async fn weak_files_are_refused_with_the_command_that_mends_them() {
-    for (weaken, expected) in [
+async fn unsafe_files_are_refused_with_the_fix() {
+    for (make_unsafe, expected) in [
         (
-            (|login| chmod(&login.credentials(), 0o644)) as fn(&Login),
-            "mend it with `chmod 600 ",
+            (|login| chmod(&login.credentials(), 0o644)) as fn(&TestLogin),
+            "fix: `chmod 600 ",
         ),
         (
             |login| chmod(&login.path("configs/work.json"), 0o666),
-            "mend it with `chmod go-w ",
+            "fix: `chmod go-w ",
         ),
         (
             |login| chmod(&login.path("credentials"), 0o777),
-            "mend it with `chmod 700 ",
+            "fix: `chmod 700 ",
         ),
         (
             |login| {
-                std::fs::rename(login.credentials(), login.path("elsewhere")).unwrap();
-                symlink(login.path("elsewhere"), login.credentials()).unwrap();
+                std::fs::rename(login.credentials(), login.path("other")).unwrap();
+                symlink(login.path("other"), login.credentials()).unwrap();
             },
             "is a symbolic link",
         ),
@@ -61,35 +58,38 @@ async fn weak_files_are_refused_with_the_command_that_mends_them() {
             "does not exist",
         ),
     ] {
-        let login = Login::ending_in(3_600);
-        weaken(&login);
-        let error = leased(&login.desk()).await.unwrap_err();
+        let login = TestLogin::expiring_in(3_600);
+        make_unsafe(&login);
+        let error = leased(&login.harness()).await.unwrap_err();
         assert!(error.contains(expected), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_login_that_is_over_says_how_to_log_in_again() {
-    let without = Login::ending_in(0);
-    let mut credentials = without.kept();
+async fn expired_login_error_has_the_command_to_log_in() {
+    let without_refresh = TestLogin::expiring_in(0);
+    let mut credentials = without_refresh.read();
     credentials.as_object_mut().unwrap().remove("refresh_token");
-    without.put(&credentials);
-    let over = Login::ending_in(0);
+    without_refresh.write(&credentials);
+    let revoked = TestLogin::expiring_in(0);
     let steps =
         json!([{"status": 400, "body": {"error": "invalid_grant", "error_description": "gone"}}]);
-    over.script(&steps);
-    let before = over.kept();
-    for (login, expected) in [(&without, "has expired"), (&over, "invalid_grant: gone")] {
-        let error = leased(&login.desk()).await.unwrap_err();
+    revoked.script(&steps);
+    let before = revoked.read();
+    for (login, expected) in [
+        (&without_refresh, "has expired"),
+        (&revoked, "invalid_grant: gone"),
+    ] {
+        let error = leased(&login.harness()).await.unwrap_err();
         assert!(error.contains(expected), "{error}");
         assert!(error.contains("`ant auth login --profile work`"), "{error}");
     }
-    assert_eq!(over.kept(), before, "the file is left as it was");
+    assert_eq!(revoked.read(), before, "the file is unchanged");
 }
 
 #[tokio::test]
-async fn a_profile_that_leads_elsewhere_sends_nothing() {
-    let login = Login::ending_in(0);
+async fn profile_with_another_base_url_sends_nothing() {
+    let login = TestLogin::expiring_in(0);
     for base_url in [
         None,
         Some("https://gateway.example"),
@@ -99,17 +99,18 @@ async fn a_profile_that_leads_elsewhere_sends_nothing() {
             "authentication": {"type": "user_oauth", "client_id": "made-up"},
             "base_url": base_url,
         }));
-        let error = leased(&login.desk()).await.unwrap_err();
-        let told = error.contains("is bound to http://127.0.0.1") || error.contains("plain http");
-        assert!(told, "{error}");
+        let error = leased(&login.harness()).await.unwrap_err();
+        let explained =
+            error.contains("is bound to http://127.0.0.1") || error.contains("plain http");
+        assert!(explained, "{error}");
     }
     assert!(login.exchanges().is_empty());
 }
 
 #[tokio::test]
-async fn answers_that_are_no_tokens_are_refused_and_not_shown() {
+async fn invalid_responses_are_refused_and_not_shown() {
     let secret = token("ort01", "hush");
-    let fine = |more: &Value| {
+    let valid = |more: &Value| {
         let mut body = json!({"access_token": token("oat01", "hush"), "expires_in": 60, "token_type": "Bearer"});
         body.as_object_mut()
             .unwrap()
@@ -117,22 +118,22 @@ async fn answers_that_are_no_tokens_are_refused_and_not_shown() {
         json!({"status": 200, "body": body})
     };
     for (step, expected) in [
-        (fine(&json!({"token_type": "mac"})), "is not Bearer"),
+        (valid(&json!({"token_type": "mac"})), "is not Bearer"),
         (
-            fine(&json!({"expires_in": "hush"})),
-            "no JSON with an `access_token`",
+            valid(&json!({"expires_in": "hush"})),
+            "not JSON with `access_token`",
         ),
         (
-            fine(&json!({"access_token": ""})),
+            valid(&json!({"access_token": ""})),
             "`access_token` is empty",
         ),
         (
-            fine(&json!({"more": "x".repeat(1024 * 1024)})),
+            valid(&json!({"more": "x".repeat(1024 * 1024)})),
             "longer than 1 MiB",
         ),
         (
             json!({"status": 200, "body": "hush"}),
-            "no JSON with an `access_token`",
+            "not JSON with `access_token`",
         ),
         (
             json!({"status": 307, "headers": {"location": "http://127.0.0.1:1/"}}),
@@ -140,26 +141,26 @@ async fn answers_that_are_no_tokens_are_refused_and_not_shown() {
         ),
         (
             json!({"status": 500, "body": {"error": "a\u{1b}[31m", "error_description": secret, "more": "hush"}}),
-            r"status 500 (a\u{1b}[31m: a text with a key in it, which is not shown)",
+            r"status 500 (a\u{1b}[31m: a text with a key, not shown)",
         ),
         (
             json!({"status": 502, "body": "<html>hush</html>"}),
-            "status 502 (without a reason)",
+            "status 502 (no error details)",
         ),
     ] {
-        let login = Login::ending_in(0);
+        let login = TestLogin::expiring_in(0);
         login.script(&json!([step]));
-        let before = login.kept();
-        let error = leased(&login.desk()).await.unwrap_err();
+        let before = login.read();
+        let error = leased(&login.harness()).await.unwrap_err();
         assert!(error.contains(expected), "{error}");
         assert!(!error.contains("hush"), "{error}");
-        assert_eq!(login.kept(), before);
+        assert_eq!(login.read(), before);
     }
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_told_from_what_somebody_must_mend() {
-    for (step, passes) in [
+async fn transient_errors_are_distinguished() {
+    for (step, transient) in [
         (
             json!({"status": 429, "body": {"error": "rate_limited"}}),
             true,
@@ -175,11 +176,11 @@ async fn what_passes_by_itself_is_told_from_what_somebody_must_mend() {
             false,
         ),
     ] {
-        let login = Login::ending_in(0);
+        let login = TestLogin::expiring_in(0);
         login.script(&json!([step]));
-        let Err(LeaseError::Source { source, .. }) = login.desk().lease().await else {
-            panic!("{step}: a lease was given");
+        let Err(LeaseError::Source { source, .. }) = login.harness().lease().await else {
+            panic!("{step}: a lease was made");
         };
-        assert_eq!(source.may_pass(), passes, "{step}");
+        assert_eq!(source.is_transient(), transient, "{step}");
     }
 }

@@ -1,38 +1,38 @@
-//! What an attempt costs, whatever becomes of it.
+//! Cost of an attempt, for every kind of ending.
 
-use keyreeve_broker::{Answered, Report};
+use keyreeve_broker::{CompletedResponse, Report};
 use keyreeve_core::money::NanoDollars;
-use keyreeve_core::price::Basis;
+use keyreeve_core::price::CostBasis;
 use keyreeve_core::profile::Source;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::usage::{Metered, of_body};
+use keyreeve_core::usage::{MeterReport, meter_body};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
-fn desk() -> Desk {
-    Desk::open(
+fn harness() -> Harness {
+    Harness::open(
         Source::Sealed,
         "https://gateway.example",
         Environment::default(),
     )
 }
 
-fn answered(status: u16, body: &str) -> Report {
+fn report_with(status: u16, body: &str) -> Report {
     let metered = if body.is_empty() {
-        Metered::default()
+        MeterReport::default()
     } else {
-        of_body(body.as_bytes())
+        meter_body(body.as_bytes())
     };
     Report {
         ending: Ending::Done,
-        verdict: Verdict::of_status(status),
-        answer: Some(Answered {
+        verdict: Verdict::from_status(status),
+        response: Some(CompletedResponse {
             status,
             upstream_request_id: None,
             organization: None,
-            metered,
+            meter_report: metered,
             first_byte: None,
             body_hash: [0; 32],
             body_bytes: body.len() as u64,
@@ -40,14 +40,14 @@ fn answered(status: u16, body: &str) -> Report {
     }
 }
 
-/// What one attempt with this report costs, and how sure that is; `None` as cost stands for what was reserved.
-async fn check(report: Report, cost: Option<u64>, basis: Basis) {
-    let desk = desk();
-    let (lease, _credential) = desk.lease().await.unwrap();
+/// Checks the cost of an attempt with this report and its basis; a cost of `None` means the reserved cost.
+async fn check(report: Report, cost: Option<u64>, basis: CostBasis) {
+    let harness = harness();
+    let (lease, _credential) = harness.lease().await.unwrap();
     lease.report(report);
-    let row = desk.attempts().remove(0);
-    let expected = cost.map_or(row.intent.reserved, NanoDollars::new);
-    let ended = row.ended.unwrap();
+    let entry = harness.ledger_entries().remove(0);
+    let expected = cost.map_or(entry.intent.reserved, NanoDollars::new);
+    let ended = entry.outcome.unwrap();
     assert_eq!((ended.cost, ended.basis), (expected, Some(basis)));
 }
 
@@ -57,76 +57,86 @@ const ERROR: &str =
     r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
 
 #[tokio::test]
-async fn figures_are_priced() {
-    check(answered(200, MESSAGE), Some(2_000), Basis::Known).await;
+async fn reported_usage_is_priced() {
+    check(report_with(200, MESSAGE), Some(2_000), CostBasis::Known).await;
 }
 
 #[tokio::test]
-async fn an_unknown_model_is_never_free() {
-    let desk = desk();
-    let (lease, _credential) = desk.lease().await.unwrap();
-    lease.report(answered(200, UNKNOWN_MODEL));
-    let ended = desk.attempts().remove(0).ended.unwrap();
-    assert_eq!(ended.basis, Some(Basis::AtMost));
+async fn unknown_model_is_never_free() {
+    let harness = harness();
+    let (lease, _credential) = harness.lease().await.unwrap();
+    lease.report(report_with(200, UNKNOWN_MODEL));
+    let ended = harness.ledger_entries().remove(0).outcome.unwrap();
+    assert_eq!(ended.basis, Some(CostBasis::AtMost));
     assert!(ended.cost > NanoDollars::ZERO);
 }
 
 #[tokio::test]
-async fn an_answer_without_figures_keeps_its_reserve() {
-    check(answered(200, ""), None, Basis::AtMost).await;
-    check(answered(200, "<html>"), None, Basis::AtMost).await;
+async fn response_without_usage_costs_the_reserved_amount() {
+    check(report_with(200, ""), None, CostBasis::AtMost).await;
+    check(report_with(200, "<html>"), None, CostBasis::AtMost).await;
 }
 
 #[tokio::test]
-async fn an_answer_that_was_cut_is_reckoned_by_what_came_of_it() {
+async fn cut_response_is_estimated_by_its_length() {
     for (bytes, output) in [(0, 2), (160, 20), (1 << 40, 100)] {
-        let desk = desk();
-        let (lease, _credential) = desk.lease().await.unwrap();
-        let mut report = answered(200, MESSAGE);
+        let harness = harness();
+        let (lease, _credential) = harness.lease().await.unwrap();
+        let mut report = report_with(200, MESSAGE);
         report.ending = Ending::Incomplete;
-        if let Some(answer) = &mut report.answer {
-            answer.body_bytes = bytes;
+        if let Some(response) = &mut report.response {
+            response.body_bytes = bytes;
         }
         lease.report(report);
-        let row = desk.attempts().remove(0);
-        let ended = row.ended.unwrap();
-        // Ten tokens in at 100 nano-dollars, the output at 500; never more than was reserved.
-        let reckoned = NanoDollars::new(1_000 + output * 500);
+        let entry = harness.ledger_entries().remove(0);
+        let ended = entry.outcome.unwrap();
+        // Ten input tokens at 100 nano-dollars, output at 500; at most the reserved cost.
+        let estimated = NanoDollars::new(1_000 + output * 500);
         let expected = if output == 100 {
-            row.intent.reserved
+            entry.intent.reserved
         } else {
-            reckoned
+            estimated
         };
         assert_eq!(
             (ended.cost, ended.basis),
-            (expected, Some(Basis::AtMost)),
+            (expected, Some(CostBasis::AtMost)),
             "{bytes}"
         );
-        assert_eq!(ended.tokens.output, 2, "the row says what was told");
+        assert_eq!(ended.tokens.output, 2, "the entry has the reported usage");
     }
 }
 
 #[tokio::test]
-async fn a_refusal_and_an_error_are_free() {
-    check(answered(529, ERROR), Some(0), Basis::Known).await;
-    check(answered(400, ""), Some(0), Basis::Known).await;
-    check(answered(200, ERROR), Some(0), Basis::Known).await;
-    check(Report::unanswered(Ending::Failed), Some(0), Basis::Known).await;
+async fn refused_and_failed_requests_are_free() {
+    check(report_with(529, ERROR), Some(0), CostBasis::Known).await;
+    check(report_with(400, ""), Some(0), CostBasis::Known).await;
+    check(report_with(200, ERROR), Some(0), CostBasis::Known).await;
+    check(
+        Report::no_response(Ending::Failed),
+        Some(0),
+        CostBasis::Known,
+    )
+    .await;
 }
 
 #[tokio::test]
-async fn what_broke_off_unanswered_keeps_its_reserve() {
-    check(Report::unanswered(Ending::Incomplete), None, Basis::AtMost).await;
+async fn aborted_request_costs_the_reserved_amount() {
+    check(
+        Report::no_response(Ending::Incomplete),
+        None,
+        CostBasis::AtMost,
+    )
+    .await;
 }
 
 #[tokio::test]
-async fn a_dropped_lease_is_closed_at_its_reserve() {
-    let desk = desk();
-    let (lease, credential) = desk.lease().await.unwrap();
+async fn dropped_lease_costs_the_reserved_amount() {
+    let harness = harness();
+    let (lease, credential) = harness.lease().await.unwrap();
     drop((lease, credential));
-    let row = desk.attempts().remove(0);
-    let ended = row.ended.unwrap();
+    let entry = harness.ledger_entries().remove(0);
+    let ended = entry.outcome.unwrap();
     assert_eq!(ended.ending, Ending::Incomplete);
-    assert_eq!(ended.cost, row.intent.reserved);
-    assert!(row.intent.reserved > NanoDollars::ZERO);
+    assert_eq!(ended.cost, entry.intent.reserved);
+    assert!(entry.intent.reserved > NanoDollars::ZERO);
 }

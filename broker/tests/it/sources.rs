@@ -1,4 +1,4 @@
-//! Where a secret comes from, and what becomes of sources that give none.
+//! Sources of secrets, and the errors of sources that return none.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use keyreeve_broker::LeaseError;
 use keyreeve_core::profile::{Auth, Provenance, Source};
 use keyreeve_core::snapshot::Environment;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 use crate::login::chmod;
 
 const GATEWAY: &str = "https://gateway.example";
@@ -24,18 +24,18 @@ fn variable(name: &str) -> Source {
     }
 }
 
-/// The fingerprint of what was leased, or the error and its causes in one line.
-async fn leased(desk: &Desk) -> Result<String, String> {
-    match desk.lease().await {
+/// Leases once. Returns the fingerprint of the credential, or the error with its causes in one line.
+async fn leased(harness: &Harness) -> Result<String, String> {
+    match harness.lease().await {
         Ok((lease, credential)) => {
             drop(lease);
             Ok(credential.fingerprint().to_string())
         }
-        Err(error) => Err(told(&error)),
+        Err(error) => Err(with_causes(&error)),
     }
 }
 
-fn told(error: &LeaseError) -> String {
+fn with_causes(error: &LeaseError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
@@ -50,26 +50,26 @@ fn fingerprint(secret: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_source_gives_its_secret() {
+async fn each_source_returns_its_secret() {
     let environment = || Environment::from_pairs([("TOKEN", " bearer-in-a-variable\n")]);
     for (source, secret) in [
         (Source::Sealed, "sealed-bearer-token-of-nobody"),
         (variable("TOKEN"), "bearer-in-a-variable"),
         (shell("echo printed-by-a-program"), "printed-by-a-program"),
     ] {
-        let desk = Desk::open(source, GATEWAY, environment());
-        assert_eq!(leased(&desk).await, Ok(fingerprint(secret)));
+        let harness = Harness::open(source, GATEWAY, environment());
+        assert_eq!(leased(&harness).await, Ok(fingerprint(secret)));
     }
 }
 
 #[tokio::test]
-async fn a_source_that_gives_nothing_usable_is_named_and_shows_nothing() {
+async fn source_error_names_the_source_and_shows_no_secret() {
     for (source, expected) in [
         (
             variable("TOKEN"),
-            "the environment variable TOKEN is not set",
+            "the environment variable TOKEN was not set",
         ),
-        (shell("exit 3"), "failed; run it by hand"),
+        (shell("exit 3"), "failed: run it yourself"),
         (shell("true"), "printed nothing"),
         (
             shell("echo hush-one; echo hush-two"),
@@ -81,17 +81,17 @@ async fn a_source_that_gives_nothing_usable_is_named_and_shows_nothing() {
             "not a usable credential",
         ),
     ] {
-        let desk = Desk::open(source.clone(), GATEWAY, Environment::default());
-        let error = leased(&desk).await.unwrap_err();
+        let harness = Harness::open(source.clone(), GATEWAY, Environment::default());
+        let error = leased(&harness).await.unwrap_err();
         assert!(
-            error.contains("the secret of profile work cannot be had"),
+            error.contains("cannot obtain the secret of profile `work`"),
             "{error}"
         );
         assert!(error.contains(expected), "{source:?}: {error}");
         assert!(!error.contains("hush"), "{error}");
         assert!(
-            desk.attempts().is_empty(),
-            "nothing was sent, so nothing is on record"
+            harness.ledger_entries().is_empty(),
+            "nothing was sent, so nothing is recorded"
         );
     }
 }
@@ -109,18 +109,19 @@ fn write(path: &Path, text: &str, mode: u32) {
 }
 
 #[tokio::test]
-async fn a_file_gives_what_it_holds_now() {
+async fn file_is_read_for_each_lease() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
-    let desk = Desk::open(file(&path), GATEWAY, Environment::default());
+    let harness = Harness::open(file(&path), GATEWAY, Environment::default());
     for text in ["first-token-in-a-file\n", "second-token-in-a-file"] {
         write(&path, text, 0o600);
-        assert_eq!(leased(&desk).await, Ok(fingerprint(text.trim())));
+        assert_eq!(leased(&harness).await, Ok(fingerprint(text.trim())));
     }
 }
 
+/// LA-01: a file with unsafe permissions is refused with the command that fixes it.
 #[tokio::test]
-async fn la_01_a_weak_file_is_refused_with_the_command_that_mends_it() {
+async fn unsafe_file_is_refused_with_the_fix() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     let link = folder.path().join("link");
@@ -128,21 +129,18 @@ async fn la_01_a_weak_file_is_refused_with_the_command_that_mends_it() {
     let missing = folder.path().join("missing");
     write(&path, "hush-token-in-a-file", 0o640);
     for (source, expected) in [
-        (
-            &path,
-            format!("mend it with `chmod 600 {}`", path.display()),
-        ),
+        (&path, format!("fix: `chmod 600 {}`", path.display())),
         (&link, "is a symbolic link".to_owned()),
         (&missing, "does not exist".to_owned()),
     ] {
-        let desk = Desk::open(file(source), GATEWAY, Environment::default());
-        let error = leased(&desk).await.unwrap_err();
+        let harness = Harness::open(file(source), GATEWAY, Environment::default());
+        let error = leased(&harness).await.unwrap_err();
         assert!(error.contains(&expected), "{error}");
         assert!(!error.contains("hush"), "{error}");
     }
 }
 
-/// An `ant` that prints a made-up login of the profile it was asked for.
+/// Returns a directory with an `ant` that prints a made-up login of the requested profile.
 fn ant() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let script = format!(
@@ -155,95 +153,97 @@ fn ant() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn the_login_of_ant_is_an_organizations_and_sent_as_one() {
+async fn ant_login_is_an_organization_credential() {
     let ant = ant();
     let path = format!("relative:{}:/bin", ant.path().display());
-    for (theirs, word) in [(None, "active"), (Some("office"), "office")] {
+    for (ant_profile, word) in [(None, "active"), (Some("office"), "office")] {
         let source = Source::Ant {
-            profile: theirs.map(|name| name.parse().unwrap()),
+            profile: ant_profile.map(|name| name.parse().unwrap()),
         };
         let environment = Environment::from_pairs([("PATH", path.as_str())]);
-        let desk = Desk::open(source, VENDOR, environment);
-        let (lease, credential) = desk.lease().await.unwrap();
+        let harness = Harness::open(source, VENDOR, environment);
+        let (lease, credential) = harness.lease().await.unwrap();
         let token = format!("sk-ant-{}-{word}{}AA", "oat01", "x".repeat(80));
         assert_eq!(credential.fingerprint().as_str(), fingerprint(&token));
         assert_eq!(credential.provenance(), Provenance::AntLogin);
         assert_eq!(lease.injection.auth, Auth::Bearer);
     }
-    let desk = Desk::open(
+    let harness = Harness::open(
         Source::Ant { profile: None },
         VENDOR,
         Environment::default(),
     );
-    let error = leased(&desk).await.unwrap_err();
+    let error = leased(&harness).await.unwrap_err();
     assert!(error.contains("ant is not on the PATH"), "{error}");
 }
 
+/// SU-01: Claude Code's own login is never leased.
 #[tokio::test]
-async fn su_01_the_login_of_claude_code_is_never_leased() {
+async fn claude_code_login_is_never_leased() {
     let source = Source::ClaudeLogin { config_dir: None };
-    let desk = Desk::open(source, VENDOR, Environment::default());
-    let error = leased(&desk).await.unwrap_err();
+    let harness = Harness::open(source, VENDOR, Environment::default());
+    let error = leased(&harness).await.unwrap_err();
     assert!(error.contains("only plan logins"), "{error}");
-    assert!(desk.attempts().is_empty());
+    assert!(harness.ledger_entries().is_empty());
 }
 
 #[tokio::test]
-async fn a_program_is_asked_again_for_what_was_refused() {
+async fn program_is_run_again_after_its_credential_was_refused() {
     let counter = tempfile::tempdir().unwrap();
     let runs = counter.path().join("runs");
     let script = format!(
         "echo x >> {0}; echo token-number-$(wc -l < {0})",
         runs.display()
     );
-    let desk = Desk::open(shell(&script), GATEWAY, Environment::default());
-    let (lease, credential) = desk.lease().await.unwrap();
-    assert_eq!(leased(&desk).await, Ok(fingerprint("token-number-1")));
-    desk.broker
-        .reject(lease.profile.id, credential.fingerprint());
-    assert_eq!(leased(&desk).await, Ok(fingerprint("token-number-2")));
-    assert_eq!(leased(&desk).await, Ok(fingerprint("token-number-2")));
+    let harness = Harness::open(shell(&script), GATEWAY, Environment::default());
+    let (lease, credential) = harness.lease().await.unwrap();
+    assert_eq!(leased(&harness).await, Ok(fingerprint("token-number-1")));
+    harness
+        .broker
+        .mark_rejected(lease.profile.id, credential.fingerprint());
+    assert_eq!(leased(&harness).await, Ok(fingerprint("token-number-2")));
+    assert_eq!(leased(&harness).await, Ok(fingerprint("token-number-2")));
 }
 
 #[tokio::test]
-async fn a_program_runs_once_for_many_leases() {
+async fn program_runs_once_for_many_leases() {
     let counter = tempfile::tempdir().unwrap();
     let runs = counter.path().join("runs");
     let script = format!(
         "echo x >> {}; sleep 0.2; echo printed-token-value",
         runs.display()
     );
-    let desk = Desk::open(shell(&script), GATEWAY, Environment::default());
-    let (one, two, three) = tokio::join!(leased(&desk), leased(&desk), leased(&desk));
-    let fourth = leased(&desk).await;
-    for got in [one, two, three, fourth] {
-        assert_eq!(got, Ok(fingerprint("printed-token-value")));
+    let harness = Harness::open(shell(&script), GATEWAY, Environment::default());
+    let (one, two, three) = tokio::join!(leased(&harness), leased(&harness), leased(&harness));
+    let fourth = leased(&harness).await;
+    for result in [one, two, three, fourth] {
+        assert_eq!(result, Ok(fingerprint("printed-token-value")));
     }
     assert_eq!(lines(&runs), 1);
 }
 
 #[tokio::test]
-async fn a_program_that_failed_is_asked_again() {
+async fn failed_program_is_run_again() {
     let counter = tempfile::tempdir().unwrap();
     let runs = counter.path().join("runs");
     let script = format!(
         "echo x >> {0}; test $(wc -l < {0}) -gt 1 && echo second-time",
         runs.display()
     );
-    let desk = Desk::open(shell(&script), GATEWAY, Environment::default());
-    assert!(leased(&desk).await.is_err());
-    assert_eq!(leased(&desk).await, Ok(fingerprint("second-time")));
+    let harness = Harness::open(shell(&script), GATEWAY, Environment::default());
+    assert!(leased(&harness).await.is_err());
+    assert_eq!(leased(&harness).await, Ok(fingerprint("second-time")));
 }
 
 #[tokio::test]
-async fn a_plan_login_is_never_leased_whatever_it_came_from() {
+async fn plan_login_of_any_source_is_never_leased() {
     let token = format!("sk-ant-{}-{}AA", "oat01", "p".repeat(93));
     for origin in [VENDOR, GATEWAY] {
         let environment = Environment::from_pairs([("TOKEN", token.as_str())]);
-        let desk = Desk::open(variable("TOKEN"), origin, environment);
-        let error = leased(&desk).await.unwrap_err();
-        assert!(error.contains("may not be used here"), "{error}");
-        assert!(desk.attempts().is_empty());
+        let harness = Harness::open(variable("TOKEN"), origin, environment);
+        let error = leased(&harness).await.unwrap_err();
+        assert!(error.contains("must not be used here"), "{error}");
+        assert!(harness.ledger_entries().is_empty());
     }
 }
 

@@ -1,86 +1,86 @@
-//! Gives all markers of a request one lifetime, in place in its bytes.
+//! Sets the lifetime of all cache markers of a request, in place in its bytes.
 //!
-//! Invariants: what is edited is the value of a `ttl`, or a `ttl` that comes to a marker without one; the order of
-//! lifetimes is legal afterwards, or nothing was touched; the time taken is linear in the length of the body.
+//! Invariants: an edit replaces the value of a `ttl`, or adds a `ttl` to a marker without one; the order of lifetimes is
+//! valid afterwards, or nothing is edited; the time is linear in the length of the body.
 
-use super::marker::{Held, Marker, Written, markers};
-use super::{Left, Ttl};
+use super::marker::{Editability, Marker, MarkerTtl, markers};
+use super::{Ttl, TtlSkipReason};
 
-/// What becomes of a body.
+/// The result of setting the lifetime of a body's markers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Edit {
-    /// It has no marker, or all of them have this lifetime already.
-    Nothing,
-    /// Other bytes take its place.
+pub enum TtlEdit {
+    /// It has no marker, or all of them already have this lifetime.
+    Unchanged,
+    /// It was edited.
     Edited {
         /// The body to send.
         body: Vec<u8>,
-        /// How many of its markers were edited.
+        /// Number of markers that were edited.
         markers: usize,
     },
-    /// It stays as it is.
-    Left(Left),
+    /// It must not be edited.
+    Skipped(TtlSkipReason),
 }
 
-/// Gives the markers of a request body this lifetime.
+/// Sets the lifetime of all markers of a request body.
 ///
 /// ```
-/// use keyreeve_core::cache_ttl::{Edit, Ttl, edit};
+/// use keyreeve_core::cache_ttl::{Ttl, TtlEdit, apply_ttl};
 ///
 /// let body = br#"{"system": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]}"#;
 /// let expected = r#"{"system": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral","ttl":"1h"}}]}"#;
-/// let Edit::Edited { body, markers } = edit(body, Ttl::OneHour) else {
+/// let TtlEdit::Edited { body, markers } = apply_ttl(body, Ttl::OneHour) else {
 ///     panic!("there is a marker to edit")
 /// };
 /// assert_eq!((body.as_slice(), markers), (expected.as_bytes(), 1));
 /// ```
-pub fn edit(body: &[u8], ttl: Ttl) -> Edit {
+pub fn apply_ttl(body: &[u8], ttl: Ttl) -> TtlEdit {
     let markers = match markers(body) {
         Ok(markers) => markers,
-        Err(left) => return Edit::Left(left),
+        Err(reason) => return TtlEdit::Skipped(reason),
     };
-    let to_edit = |marker: &&Marker| marker.held == Held::Free && marker.ttl.ttl() != ttl;
-    let count = markers.iter().filter(to_edit).count();
+    let needs_edit =
+        |marker: &&Marker| marker.editability == Editability::Editable && marker.ttl.ttl() != ttl;
+    let count = markers.iter().filter(needs_edit).count();
     if count == 0 {
-        return Edit::Nothing;
+        return TtlEdit::Unchanged;
     }
-    if !keeps_the_order(&markers, ttl) {
-        return Edit::Left(Left::Order);
+    if !has_valid_order(&markers, ttl) {
+        return TtlEdit::Skipped(TtlSkipReason::Order);
     }
-    Edit::Edited {
-        body: spliced(body, markers.iter().filter(to_edit), ttl),
+    TtlEdit::Edited {
+        body: splice(body, markers.iter().filter(needs_edit), ttl),
         markers: count,
     }
 }
 
-/// Whether no marker of one hour stands after one of five minutes once all that can be edited have this lifetime.
-fn keeps_the_order(markers: &[Marker], ttl: Ttl) -> bool {
-    let after = markers.iter().map(|marker| match marker.held {
-        Held::Free => ttl,
-        Held::Fast => marker.ttl.ttl(),
+/// Returns `true` if no one-hour marker follows a five-minute one, once all editable markers have this lifetime.
+fn has_valid_order(markers: &[Marker], ttl: Ttl) -> bool {
+    let ttls = markers.iter().map(|marker| match marker.editability {
+        Editability::Editable => ttl,
+        Editability::Fixed => marker.ttl.ttl(),
     });
-    after
-        .skip_while(|ttl| *ttl == Ttl::OneHour)
+    ttls.skip_while(|ttl| *ttl == Ttl::OneHour)
         .all(|ttl| ttl == Ttl::FiveMinutes)
 }
 
-/// Copies the body with other lifetimes. The automatic marker is read last and may stand first.
-fn spliced<'m>(body: &[u8], markers: impl Iterator<Item = &'m Marker>, ttl: Ttl) -> Vec<u8> {
+/// Copies the body with the edited lifetimes. The automatic marker is parsed last but may be the first in the body.
+fn splice<'m>(body: &[u8], markers: impl Iterator<Item = &'m Marker>, ttl: Ttl) -> Vec<u8> {
     let mut edits: Vec<_> = markers
         .map(|marker| match &marker.ttl {
-            Written::At(place, _) => (place.clone(), format!("\"{ttl}\"")),
-            Written::Not(end) => (*end..*end, format!(",\"ttl\":\"{ttl}\"")),
+            MarkerTtl::Explicit(range, _) => (range.clone(), format!("\"{ttl}\"")),
+            MarkerTtl::Implicit(end) => (*end..*end, format!(",\"ttl\":\"{ttl}\"")),
         })
         .collect();
-    edits.sort_unstable_by_key(|(place, _)| place.start);
+    edits.sort_unstable_by_key(|(range, _)| range.start);
     let added: usize = edits.iter().map(|(_, text)| text.len()).sum();
     let mut edited = Vec::with_capacity(body.len() + added);
-    let mut done = 0;
-    for (place, text) in edits {
-        edited.extend_from_slice(&body[done..place.start]);
+    let mut copied = 0;
+    for (range, text) in edits {
+        edited.extend_from_slice(&body[copied..range.start]);
         edited.extend_from_slice(text.as_bytes());
-        done = place.end;
+        copied = range.end;
     }
-    edited.extend_from_slice(&body[done..]);
+    edited.extend_from_slice(&body[copied..]);
     edited
 }

@@ -1,24 +1,25 @@
-//! Finds the cache markers of a request: where the API takes them, and nowhere else (docs/facts.md#caching).
+//! Finds the cache markers of a request, only at the positions where the API accepts them (docs/facts.md#caching).
 //!
-//! Invariants: markers come in the order in which the API reads them: tools, system, messages, then the automatic one of
-//! the request itself; a key of that name in a schema, in a tool's input, in metadata or deeper in a block of an unknown type
-//! is nobody's marker; nesting is followed only as deep as the API's own types go, and no more markers are kept than
-//! [`MOST`], so that what is kept beside a body is small.
+//! Invariants: markers are in the order in which the API processes them: tools, system, messages, then the automatic marker
+//! of the request itself; a key of that name in a schema, in a tool's input, in metadata or deeper in a block of an unknown
+//! type is not a marker; nesting is followed only to the depth of the API's own types, and at most [`MAX_MARKERS`] markers
+//! are collected, which bounds the memory used.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-use super::members::{Members, each, members};
-use super::{Left, Ttl};
+use super::members::{Members, for_each_object, pick_members};
+use super::{Ttl, TtlSkipReason};
 
-/// Blocks within blocks: a result holds a document, which holds text. One more is nobody's request.
-const DEEPEST: usize = 3;
+/// Maximum nesting of blocks: a result contains a document, which contains text.
+const MAX_BLOCK_DEPTH: usize = 3;
 
-/// More markers than these no request has: the API takes a handful, and each costs more memory here than in the body.
-const MOST: usize = 256;
+/// Maximum number of markers: the API accepts a handful, and each takes more memory here than in the body.
+const MAX_MARKERS: usize = 256;
 
+/// The members of a block that are picked.
 const BLOCK: [&str; 6] = [
     "type",
     "cache_control",
@@ -31,33 +32,34 @@ const BLOCK: [&str; 6] = [
 /// A cache marker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Marker {
-    pub(super) ttl: Written,
-    pub(super) held: Held,
+    pub(super) ttl: MarkerTtl,
+    pub(super) editability: Editability,
 }
 
-/// How a marker says how long it holds.
+/// The lifetime of a marker, and its position in the body.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Written {
-    /// Here, quotes included.
-    At(Range<usize>, Ttl),
-    /// Not at all; a member would follow the one that ends here.
-    Not(usize),
+pub(super) enum MarkerTtl {
+    /// A `ttl` value in this range, including its quotes.
+    Explicit(Range<usize>, Ttl),
+    /// No `ttl`; a new one would be inserted at this offset.
+    Implicit(usize),
 }
 
-/// Whether a marker can be edited.
+/// The permission to edit a marker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Held {
-    Free,
-    /// It stands in what must go back to the API as it was sent.
-    Fast,
+pub(super) enum Editability {
+    /// It may be edited.
+    Editable,
+    /// It is part of content that must be returned to the API unchanged.
+    Fixed,
 }
 
-impl Written {
-    /// What it means.
+impl MarkerTtl {
+    /// Returns the lifetime.
     pub(super) fn ttl(&self) -> Ttl {
         match self {
-            Self::At(_, ttl) => *ttl,
-            Self::Not(_) => Ttl::FiveMinutes,
+            Self::Explicit(_, ttl) => *ttl,
+            Self::Implicit(_) => Ttl::FiveMinutes,
         }
     }
 }
@@ -65,146 +67,163 @@ impl Written {
 /// Finds all markers of a request body.
 ///
 /// # Errors
-/// Why one of them, or the body, is not understood.
-pub(super) fn markers(body: &[u8]) -> Result<Vec<Marker>, Left> {
-    let body = std::str::from_utf8(body).map_err(|_| Left::Shape)?;
-    let mut walk = Walk {
+/// [`TtlSkipReason`] if one of them, or the body, cannot be parsed.
+pub(super) fn markers(body: &[u8]) -> Result<Vec<Marker>, TtlSkipReason> {
+    let body = std::str::from_utf8(body).map_err(|_| TtlSkipReason::Shape)?;
+    let mut walk = MarkerWalk {
         body,
         markers: Vec::new(),
     };
     let [tools, system, messages, automatic] =
-        members(body, ["tools", "system", "messages", "cache_control"])?;
-    if let Some(tools) = given(tools) {
-        each(tools, ["cache_control"], |[marker]| {
-            walk.marker(marker, Held::Free)
+        pick_members(body, ["tools", "system", "messages", "cache_control"])?;
+    if let Some(tools) = non_null(tools) {
+        for_each_object(tools, ["cache_control"], |[marker]| {
+            walk.marker(marker, Editability::Editable)
         })?;
     }
-    walk.blocks(system, Held::Free, 0)?;
-    if let Some(messages) = given(messages) {
-        each(messages, ["content"], |[content]| {
-            walk.blocks(content, Held::Free, 0)
+    walk.blocks(system, Editability::Editable, 0)?;
+    if let Some(messages) = non_null(messages) {
+        for_each_object(messages, ["content"], |[content]| {
+            walk.blocks(content, Editability::Editable, 0)
         })?;
     }
-    walk.marker(automatic, Held::Free)?;
+    walk.marker(automatic, Editability::Editable)?;
     Ok(walk.markers)
 }
 
-struct Walk<'a> {
+struct MarkerWalk<'a> {
     body: &'a str,
     markers: Vec<Marker>,
 }
 
-impl<'a> Walk<'a> {
-    /// Content as the API takes it: text, or an array of blocks.
+impl<'a> MarkerWalk<'a> {
+    /// Collects the markers of content: text, or an array of blocks.
     fn blocks(
         &mut self,
         content: Option<&'a RawValue>,
-        held: Held,
+        editability: Editability,
         depth: usize,
-    ) -> Result<(), Left> {
-        match given(content) {
+    ) -> Result<(), TtlSkipReason> {
+        match non_null(content) {
             None => Ok(()),
             Some(text) if text.get().starts_with('"') => Ok(()),
-            Some(_) if depth >= DEEPEST => Err(Left::Shape),
-            Some(array) => each(array, BLOCK, |block| self.block(block, held, depth)),
+            Some(_) if depth >= MAX_BLOCK_DEPTH => Err(TtlSkipReason::Shape),
+            Some(array) => {
+                for_each_object(array, BLOCK, |block| self.block(block, editability, depth))
+            }
         }
     }
 
-    /// A block: what it holds is read before its own end, where its marker stands.
+    /// Collects the markers of a block: its content first, then its own marker.
     fn block(
         &mut self,
         [kind, marker, content, source, tool, changes]: Members<'a, 6>,
-        held: Held,
+        editability: Editability,
         depth: usize,
-    ) -> Result<(), Left> {
-        let kind = given(kind).and_then(text).ok_or(Left::Shape)?;
+    ) -> Result<(), TtlSkipReason> {
+        let kind = non_null(kind)
+            .and_then(parse_text)
+            .ok_or(TtlSkipReason::Shape)?;
         match &*kind {
             "tool_result" | "mcp_tool_result" | "search_result" => {
-                self.blocks(content, held, depth + 1)?;
+                self.blocks(content, editability, depth + 1)?;
             }
             "document" => {
-                let [content] = within(source, ["content"])?;
-                self.blocks(content, held, depth + 1)?;
+                let [content] = optional_members(source, ["content"])?;
+                self.blocks(content, editability, depth + 1)?;
             }
             "web_fetch_tool_result" => {
-                let [document] = within(content, ["content"])?;
-                if let Some(document) = given(document) {
-                    let block = members(document.get(), BLOCK)?;
-                    self.nested(block, held, depth + 1)?;
+                let [document] = optional_members(content, ["content"])?;
+                if let Some(document) = non_null(document) {
+                    let block = pick_members(document.get(), BLOCK)?;
+                    self.nested(block, editability, depth + 1)?;
                 }
             }
             "tool_search_tool_result" => {
-                let [references] = within(content, ["tool_references"])?;
-                self.blocks(references, held, depth + 1)?;
+                let [references] = optional_members(content, ["tool_references"])?;
+                self.blocks(references, editability, depth + 1)?;
             }
             "tool_addition" => {
-                let [definition] = within(tool, ["definition"])?;
-                let [marker] = within(definition, ["cache_control"])?;
-                self.marker(marker, held)?;
+                let [definition] = optional_members(tool, ["definition"])?;
+                let [marker] = optional_members(definition, ["cache_control"])?;
+                self.marker(marker, editability)?;
             }
-            // The API wants these back as it sent them.
-            "compaction" => self.blocks(changes, Held::Fast, depth + 1)?,
+            // The API requires these unchanged.
+            "compaction" => self.blocks(changes, Editability::Fixed, depth + 1)?,
             _ => {}
         }
-        self.marker(marker, held)
+        self.marker(marker, editability)
     }
 
-    fn nested(&mut self, block: Members<'a, 6>, held: Held, depth: usize) -> Result<(), Left> {
-        if depth >= DEEPEST {
-            return Err(Left::Shape);
+    fn nested(
+        &mut self,
+        block: Members<'a, 6>,
+        editability: Editability,
+        depth: usize,
+    ) -> Result<(), TtlSkipReason> {
+        if depth >= MAX_BLOCK_DEPTH {
+            return Err(TtlSkipReason::Shape);
         }
-        self.block(block, held, depth)
+        self.block(block, editability, depth)
     }
 
-    fn marker(&mut self, marker: Option<&'a RawValue>, held: Held) -> Result<(), Left> {
-        let Some(marker) = given(marker) else {
+    fn marker(
+        &mut self,
+        marker: Option<&'a RawValue>,
+        editability: Editability,
+    ) -> Result<(), TtlSkipReason> {
+        let Some(marker) = non_null(marker) else {
             return Ok(());
         };
-        let [kind, ttl] = members(marker.get(), ["type", "ttl"]).map_err(|_| Left::Marker)?;
-        let kind = kind.filter(|kind| text(kind).is_some_and(|kind| kind == "ephemeral"));
-        let kind = kind.ok_or(Left::Marker)?;
+        let [kind, ttl] =
+            pick_members(marker.get(), ["type", "ttl"]).map_err(|_| TtlSkipReason::Marker)?;
+        let kind = kind.filter(|kind| parse_text(kind).is_some_and(|kind| kind == "ephemeral"));
+        let kind = kind.ok_or(TtlSkipReason::Marker)?;
         let ttl = match ttl {
-            None => Written::Not(self.place(kind).end),
+            None => MarkerTtl::Implicit(self.range(kind).end),
             Some(ttl) => {
-                let word = text(ttl).ok_or(Left::Ttl)?;
-                Written::At(self.place(ttl), Ttl::of(&word).ok_or(Left::Ttl)?)
+                let word = parse_text(ttl).ok_or(TtlSkipReason::Ttl)?;
+                MarkerTtl::Explicit(
+                    self.range(ttl),
+                    Ttl::parse(&word).ok_or(TtlSkipReason::Ttl)?,
+                )
             }
         };
-        if self.markers.len() >= MOST {
-            return Err(Left::Shape);
+        if self.markers.len() >= MAX_MARKERS {
+            return Err(TtlSkipReason::Shape);
         }
-        self.markers.push(Marker { ttl, held });
+        self.markers.push(Marker { ttl, editability });
         Ok(())
     }
 
-    /// Where a value stands in the body, of which it is a part.
-    fn place(&self, value: &RawValue) -> Range<usize> {
-        let begins = value.get().as_ptr().addr() - self.body.as_ptr().addr();
-        begins..begins + value.get().len()
+    /// Returns the range of a value within the body, of which it is a slice.
+    fn range(&self, value: &RawValue) -> Range<usize> {
+        let start = value.get().as_ptr().addr() - self.body.as_ptr().addr();
+        start..start + value.get().len()
     }
 }
 
-/// Members of an object that may be missing, or be something else: a source may be text.
-fn within<'a, const N: usize>(
+/// Picks the members of an object that may be missing or of another type: a source may be text.
+fn optional_members<'a, const N: usize>(
     object: Option<&'a RawValue>,
     names: [&'static str; N],
-) -> Result<Members<'a, N>, Left> {
-    match given(object).filter(|it| it.get().starts_with('{')) {
-        Some(object) => members(object.get(), names),
+) -> Result<Members<'a, N>, TtlSkipReason> {
+    match non_null(object).filter(|it| it.get().starts_with('{')) {
+        Some(object) => pick_members(object.get(), names),
         None => Ok([None; N]),
     }
 }
 
-/// `null` is as good as nothing.
-fn given(value: Option<&RawValue>) -> Option<&RawValue> {
+/// Returns the value unless it is `null`.
+fn non_null(value: Option<&RawValue>) -> Option<&RawValue> {
     value.filter(|value| value.get() != "null")
 }
 
-/// A string, its escapes resolved.
-fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+/// Parses a string, resolving its escapes.
+fn parse_text(value: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(serde::Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    struct JsonString<'a>(#[serde(borrow)] Cow<'a, str>);
     serde_json::from_str(value.get())
         .ok()
-        .map(|Text(text)| text)
+        .map(|JsonString(text)| text)
 }

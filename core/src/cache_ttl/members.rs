@@ -1,7 +1,7 @@
-//! Picks named members out of JSON objects as they are written, in one pass and without a tree.
+//! Picks named members of JSON objects as raw values, in one pass and without building a tree.
 //!
-//! Invariants: what is given points into the text that was handed in; an array never passes for an object; a name that
-//! stands twice, however it is spelled, is refused; nothing is kept of an array's elements, however many there are.
+//! Invariants: the results are slices of the input text; an array is never accepted as an object; a duplicate name, in any
+//! spelling, is rejected; the elements of an array are processed one by one, without collecting them.
 
 use std::fmt;
 
@@ -10,47 +10,47 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
-use super::Left;
+use super::TtlSkipReason;
 
-/// The values of the members that were asked for, in the order of their names. `null` is given as it is written.
+/// The values of the requested members, in the order of their names. `null` is a value like any other.
 pub(super) type Members<'a, const N: usize> = [Option<&'a RawValue>; N];
 
-/// Picks the members out of the object that a text is.
+/// Picks members of a JSON object.
 ///
 /// # Errors
-/// [`Left::Shape`] where it is no JSON object, or has one of the names twice.
-pub(super) fn members<'a, const N: usize>(
+/// [`TtlSkipReason::Shape`] if it is not a JSON object, or contains one of the names twice.
+pub(super) fn pick_members<'a, const N: usize>(
     object: &'a str,
     names: [&'static str; N],
-) -> Result<Members<'a, N>, Left> {
+) -> Result<Members<'a, N>, TtlSkipReason> {
     let mut text = serde_json::Deserializer::from_str(object);
-    let found = Object(names).deserialize(&mut text);
-    let found = found.map_err(|_| Left::Shape)?;
-    text.end().map_err(|_| Left::Shape)?;
-    Ok(found)
+    let members = Object(names).deserialize(&mut text);
+    let members = members.map_err(|_| TtlSkipReason::Shape)?;
+    text.end().map_err(|_| TtlSkipReason::Shape)?;
+    Ok(members)
 }
 
-/// Does something with each object of an array.
+/// Calls `act` with the members of each object of an array.
 ///
 /// # Errors
-/// [`Left::Shape`] where it is no array of objects, and whatever `act` does not like.
-pub(super) fn each<'a, const N: usize>(
+/// [`TtlSkipReason::Shape`] if it is not an array of objects, or the error of `act`.
+pub(super) fn for_each_object<'a, const N: usize>(
     array: &'a RawValue,
     names: [&'static str; N],
-    mut act: impl FnMut(Members<'a, N>) -> Result<(), Left>,
-) -> Result<(), Left> {
-    let mut left = Left::Shape;
+    mut act: impl FnMut(Members<'a, N>) -> Result<(), TtlSkipReason>,
+) -> Result<(), TtlSkipReason> {
+    let mut reason = TtlSkipReason::Shape;
     let objects = Objects {
         names,
         act: |members| {
-            act(members).map_err(|why| {
-                left = why;
+            act(members).map_err(|error| {
+                reason = error;
             })
         },
     };
     let mut text = serde_json::Deserializer::from_str(array.get());
-    let done = text.deserialize_seq(objects);
-    done.map_err(|_| left)
+    let result = text.deserialize_seq(objects);
+    result.map_err(|_| reason)
 }
 
 struct Object<const N: usize>([&'static str; N]);
@@ -72,23 +72,23 @@ impl<'de, const N: usize> Visitor<'de> for Object<N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = [None; N];
-        while let Some(place) = map.next_key_seed(Key(&self.0))? {
-            let Some(place) = place.and_then(|place| members.get_mut(place)) else {
+        while let Some(index) = map.next_key_seed(MemberKey(&self.0))? {
+            let Some(slot) = index.and_then(|index| members.get_mut(index)) else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            if place.replace(map.next_value()?).is_some() {
-                return Err(A::Error::custom("a name stands twice"));
+            if slot.replace(map.next_value()?).is_some() {
+                return Err(A::Error::custom("duplicate name"));
             }
         }
         Ok(members)
     }
 }
 
-/// A key: its place among the names, its escapes resolved.
-struct Key<'n>(&'n [&'static str]);
+/// A key, with escapes resolved: deserializes to its index among the names.
+struct MemberKey<'n>(&'n [&'static str]);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
+impl<'de> DeserializeSeed<'de> for MemberKey<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -96,7 +96,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for MemberKey<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,7 +125,7 @@ where
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
         while let Some(members) = array.next_element_seed(Object(self.names))? {
-            (self.act)(members).map_err(|()| A::Error::custom("left alone"))?;
+            (self.act)(members).map_err(|()| A::Error::custom("stopped"))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! The lifetime of prompt caches: which one a model's requests shall have, and how a request is edited to have it.
+//! The lifetime (TTL) of prompt caches: chooses it by model, and edits the cache markers of a request accordingly.
 //!
-//! Invariants: only the `ttl` of markers that are there is edited, in place in the bytes, and every other byte stays as it
-//! came; no marker is added and none is moved; a body with a marker that is not understood is left alone as a whole.
+//! Invariants: only the `ttl` of existing markers is edited, in place in the bytes, and every other byte stays unchanged; no
+//! marker is added or moved; a body with a marker that cannot be parsed is not edited at all.
 
 mod edit;
 mod marker;
@@ -12,46 +12,46 @@ use std::fmt;
 
 use crate::token::Family;
 
-pub use edit::{Edit, edit};
-pub use per_model::PerModel;
+pub use edit::{TtlEdit, apply_ttl};
+pub use per_model::TtlByModel;
 
-/// How long a cache entry lives after it was last read (docs/facts.md#caching).
+/// The lifetime of a cache entry after its last read (docs/facts.md#caching).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Ttl {
-    /// `5m`: what a marker means that names none.
+    /// `5m`: the default of a marker without `ttl`.
     FiveMinutes,
-    /// `1h`: written at twice the price of input.
+    /// `1h`: cache writes cost twice the price of input.
     OneHour,
 }
 
-/// Why the markers of a request were left as they came.
+/// The reason that the markers of a request were not edited.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Left {
-    /// A marker that must go back as the API sent it would break the order: one hour never stands after five minutes.
+pub enum TtlSkipReason {
+    /// A marker that must be returned to the API unchanged would violate the order: one hour may not follow five minutes.
     Order,
     /// A `ttl` is neither `5m` nor `1h`.
     Ttl,
-    /// A marker is no object of the type `ephemeral`.
+    /// A marker is not an object of type `ephemeral`.
     Marker,
-    /// The body has another shape than the API documents, or a deciding key stands there twice.
+    /// The body does not have the documented shape, or contains a relevant key twice.
     Shape,
     /// The credential is an OAuth token.
     Oauth,
 }
 
-/// What was done to the markers of one attempt where a lifetime was asked for, as the ledger has it: `1h:3` where three
-/// markers were edited, `left: order` where none was touched.
+/// The result of setting the lifetime for one attempt, as the ledger stores it: `1h:3` if three markers were edited,
+/// `left: order` if none was.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Applied {
-    /// All markers have this lifetime now; so many were edited.
+pub enum TtlOutcome {
+    /// All markers have this lifetime; this number of them was edited.
     Set(Ttl, usize),
-    /// The body was left alone.
-    Left(Left),
+    /// The body was not edited.
+    Skipped(TtlSkipReason),
 }
 
-/// Says whether requests that carry such a token are edited at all: never where it is an OAuth token, however it was
-/// obtained.
-pub fn concerns(token: Family) -> bool {
+/// Returns `true` if requests with a token of this family may be edited: never with an OAuth token, whatever its
+/// provenance.
+pub fn can_edit(token: Family) -> bool {
     match token {
         Family::OauthAccess | Family::OauthRefresh | Family::ClaudeSession | Family::WorkToken => {
             false
@@ -67,25 +67,25 @@ pub fn concerns(token: Family) -> bool {
 }
 
 impl Ttl {
-    /// Both of them.
+    /// Both lifetimes.
     pub const ALL: [Self; 2] = [Self::FiveMinutes, Self::OneHour];
 
-    /// As the API writes it.
-    pub fn word(self) -> &'static str {
+    /// Returns the API's notation.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::FiveMinutes => "5m",
             Self::OneHour => "1h",
         }
     }
 
-    /// The one that the API writes so.
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|ttl| ttl.word() == word)
+    /// Parses the API's notation.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ttl| ttl.as_str() == word)
     }
 }
 
-impl Left {
-    fn word(self) -> &'static str {
+impl TtlSkipReason {
+    fn code(self) -> &'static str {
         match self {
             Self::Order => "order",
             Self::Ttl => "ttl",
@@ -98,15 +98,15 @@ impl Left {
 
 impl fmt::Display for Ttl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }
 
-impl fmt::Display for Applied {
+impl fmt::Display for TtlOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Set(ttl, markers) => write!(f, "{ttl}:{markers}"),
-            Self::Left(left) => write!(f, "left: {}", left.word()),
+            Self::Skipped(reason) => write!(f, "left: {}", reason.code()),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which lifetime a model's requests shall have, by globs.
+//! Cache lifetimes by model globs.
 //!
-//! Invariant: the most specific glob speaks: one without wildcards, which is the model's own name, before any other; then
-//! the longest; of two that are equally long, the one with fewer wildcards, then the first in the order of the alphabet.
+//! Invariant: the most specific glob applies: one without wildcards, which is the exact model name, before any other; then the
+//! longest; of two with the same length, the one with fewer wildcards, then the first in alphabetical order.
 
 use std::cmp::Reverse;
 
@@ -9,15 +9,15 @@ use wildmatch::WildMatch;
 
 use super::Ttl;
 
-/// Lifetimes by globs (`*`, `?`) of models.
+/// Cache lifetimes by model globs (`*`, `?`).
 #[derive(Clone, Default, PartialEq, Debug)]
-pub struct PerModel {
-    /// The most specific glob first.
+pub struct TtlByModel {
+    /// The globs, most specific first.
     globs: Vec<(WildMatch, Ttl)>,
 }
 
-impl PerModel {
-    /// Puts globs and their lifetimes in order.
+impl TtlByModel {
+    /// Sorts globs and their lifetimes by specificity.
     pub fn new(globs: impl IntoIterator<Item = (String, Ttl)>) -> Self {
         let mut globs: Vec<_> = globs.into_iter().collect();
         globs.sort_by(|(one, _), (other, _)| rank(one).cmp(&rank(other)));
@@ -29,8 +29,8 @@ impl PerModel {
         }
     }
 
-    /// Finds what a model's requests shall have; none: whatever they say themselves.
-    pub fn of(&self, model: &str) -> Option<Ttl> {
+    /// Returns the lifetime for a model's requests; `None` means the lifetime that each request itself has.
+    pub fn for_model(&self, model: &str) -> Option<Ttl> {
         self.globs
             .iter()
             .find(|(glob, _)| glob.matches(model))
@@ -38,7 +38,7 @@ impl PerModel {
     }
 }
 
-/// The lower, the more specific.
+/// Returns the sort key of a glob: lower is more specific.
 fn rank(glob: &str) -> (usize, Reverse<usize>, usize, &str) {
     let wildcards = glob.matches(['*', '?']).count();
     let length = glob.chars().count();

@@ -1,31 +1,31 @@
-//! What of Claude Code's command line decides who pays.
+//! The arguments of Claude Code's command line that determine who pays.
 
-use super::Scope;
+use super::SettingsScope;
 
-/// The deciding part of a command line of Claude Code.
+/// The arguments that determine who pays.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Arguments {
-    /// How it is started.
+    /// The mode it is started in.
     pub mode: Mode,
-    /// Which of the settings files are read.
+    /// The settings files that are read.
     pub sources: SettingSources,
-    /// What `--settings` gives.
+    /// The value of `--settings`.
     pub settings: Option<SettingsArgument>,
 }
 
-/// How Claude Code is started.
+/// The mode Claude Code is started in.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum Mode {
-    /// With `-p`: it asks nothing and trusts the directory.
+    /// Print mode (`-p`): it asks nothing and trusts the directory.
     #[default]
     Print,
-    /// In the terminal: it asks before it uses an API key or a project's settings for the first time.
+    /// Interactive mode: it asks before it uses an API key or project settings for the first time.
     Interactive,
-    /// With `--bare`: no login, no profile, no OAuth token; a helper only from `--settings`.
+    /// Bare mode (`--bare`): no login, no profile, no OAuth token; a helper only from `--settings`.
     Bare,
 }
 
-/// Which of the person's and the project's settings files are read: `--setting-sources`.
+/// The user and project settings files that are read: `--setting-sources`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SettingSources {
     user: bool,
@@ -33,12 +33,12 @@ pub struct SettingSources {
     local: bool,
 }
 
-/// What `--settings` was given.
+/// The value of `--settings`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SettingsArgument {
     /// The settings themselves, as JSON.
     Json(String),
-    /// A file that holds them.
+    /// A file that contains them.
     File(String),
 }
 
@@ -56,60 +56,62 @@ impl SettingSources {
         local: true,
     };
 
-    /// Whether files of this scope are read.
-    pub fn include(self, scope: Scope) -> bool {
+    /// Returns `true` if files of this scope are read.
+    pub fn includes(self, scope: SettingsScope) -> bool {
         match scope {
-            Scope::Managed | Scope::Flag => true,
-            Scope::Local => self.local,
-            Scope::Project => self.project,
-            Scope::User => self.user,
+            SettingsScope::Managed | SettingsScope::Flag => true,
+            SettingsScope::Local => self.local,
+            SettingsScope::Project => self.project,
+            SettingsScope::User => self.user,
         }
     }
 
-    fn named(list: &str) -> Self {
-        let names = |scope: Scope| list.split(',').any(|name| name.trim() == scope.name());
+    fn parse(list: &str) -> Self {
+        let names = |scope: SettingsScope| list.split(',').any(|name| name.trim() == scope.name());
         Self {
-            user: names(Scope::User),
-            project: names(Scope::Project),
-            local: names(Scope::Local),
+            user: names(SettingsScope::User),
+            project: names(SettingsScope::Project),
+            local: names(SettingsScope::Local),
         }
     }
 }
 
 impl Arguments {
-    /// Reads a command line, without the program's name. What does not decide is passed over.
-    pub fn read<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut read = Self {
+    /// Parses a command line, without the program's name. Other arguments are ignored.
+    pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut parsed = Self {
             mode: Mode::Interactive,
             ..Self::default()
         };
-        let mut rest = arguments.into_iter();
-        while let Some(argument) = rest.next() {
+        let mut remaining = arguments.into_iter();
+        while let Some(argument) = remaining.next() {
             let (name, value) = match argument.split_once('=') {
                 Some((name, value)) if name.starts_with("--") => (name, Some(value)),
                 _ => (argument, None),
             };
             match name {
-                "-p" | "--print" if read.mode == Mode::Interactive => read.mode = Mode::Print,
-                "--bare" => read.mode = Mode::Bare,
+                "-p" | "--print" if parsed.mode == Mode::Interactive => parsed.mode = Mode::Print,
+                "--bare" => parsed.mode = Mode::Bare,
                 "--settings" => {
-                    read.settings = value.or_else(|| rest.next()).map(SettingsArgument::read);
+                    parsed.settings = value
+                        .or_else(|| remaining.next())
+                        .map(SettingsArgument::parse);
                 }
                 "--setting-sources" => {
-                    if let Some(list) = value.or_else(|| rest.next()) {
-                        read.sources = SettingSources::named(list);
+                    if let Some(list) = value.or_else(|| remaining.next()) {
+                        parsed.sources = SettingSources::parse(list);
                     }
                 }
                 "--" => break,
                 _ => {}
             }
         }
-        read
+        parsed
     }
 }
 
 impl SettingsArgument {
-    fn read(value: &str) -> Self {
+    fn parse(value: &str) -> Self {
         if value.trim_start().starts_with('{') {
             Self::Json(value.to_owned())
         } else {
@@ -122,26 +124,26 @@ impl SettingsArgument {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Arguments {
-        Arguments::read(line.split_whitespace())
+    fn parse(line: &str) -> Arguments {
+        Arguments::parse(line.split_whitespace())
     }
 
     #[test]
-    fn the_mode_is_told_by_its_flags() {
-        assert_eq!(read("").mode, Mode::Interactive);
-        assert_eq!(read("-p hi").mode, Mode::Print);
-        assert_eq!(read("hi --print").mode, Mode::Print);
-        assert_eq!(read("--bare -p hi").mode, Mode::Bare);
-        assert_eq!(read("-p --bare hi").mode, Mode::Bare);
-        assert_eq!(read("-- -p").mode, Mode::Interactive);
+    fn flags_select_the_mode() {
+        assert_eq!(parse("").mode, Mode::Interactive);
+        assert_eq!(parse("-p hi").mode, Mode::Print);
+        assert_eq!(parse("hi --print").mode, Mode::Print);
+        assert_eq!(parse("--bare -p hi").mode, Mode::Bare);
+        assert_eq!(parse("-p --bare hi").mode, Mode::Bare);
+        assert_eq!(parse("-- -p").mode, Mode::Interactive);
     }
 
     #[test]
-    fn settings_come_as_a_file_or_as_themselves() {
+    fn settings_are_a_file_or_inline_json() {
         let file = |name: &str| Some(SettingsArgument::File(name.to_owned()));
-        assert_eq!(read("--settings a.json").settings, file("a.json"));
-        assert_eq!(read("--settings=b.json -p").settings, file("b.json"));
-        let json = Arguments::read(["--settings", " {\"env\": {}}"]).settings;
+        assert_eq!(parse("--settings a.json").settings, file("a.json"));
+        assert_eq!(parse("--settings=b.json -p").settings, file("b.json"));
+        let json = Arguments::parse(["--settings", " {\"env\": {}}"]).settings;
         assert_eq!(
             json,
             Some(SettingsArgument::Json(" {\"env\": {}}".to_owned()))
@@ -152,17 +154,21 @@ mod tests {
     fn only_named_sources_are_read() {
         let all = SettingSources::default();
         assert!(
-            all.include(Scope::User) && all.include(Scope::Project) && all.include(Scope::Local)
+            all.includes(SettingsScope::User)
+                && all.includes(SettingsScope::Project)
+                && all.includes(SettingsScope::Local)
         );
-        let none = Arguments::read(["--setting-sources", ""]).sources;
+        let none = Arguments::parse(["--setting-sources", ""]).sources;
         assert!(
-            !none.include(Scope::User) && none.include(Scope::Managed) && none.include(Scope::Flag)
+            !none.includes(SettingsScope::User)
+                && none.includes(SettingsScope::Managed)
+                && none.includes(SettingsScope::Flag)
         );
-        let some = read("--setting-sources=user,local").sources;
+        let some = parse("--setting-sources=user,local").sources;
         assert!(
-            some.include(Scope::User)
-                && !some.include(Scope::Project)
-                && some.include(Scope::Local)
+            some.includes(SettingsScope::User)
+                && !some.includes(SettingsScope::Project)
+                && some.includes(SettingsScope::Local)
         );
     }
 }

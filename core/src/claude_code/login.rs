@@ -1,4 +1,4 @@
-//! Claude Code's own login, by what can be known without reading a token.
+//! Claude Code's own login, as far as it can be known without reading a token.
 
 use std::fmt;
 
@@ -6,75 +6,75 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The login file, and what is in it.
+/// The login file and its state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Login {
-    /// Where it lies.
+    /// The path of the file.
     pub path: String,
-    /// What is in it.
+    /// Its state.
     pub state: LoginState,
 }
 
-/// What a login file holds.
+/// The state of a login file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LoginState {
     /// A login.
     Present {
-        /// Until when its access token holds.
+        /// The expiry of its access token.
         expires_at: Option<Timestamp>,
-        /// Whether Claude Code can renew it by itself.
-        renewal: Renewal,
+        /// The way it is renewed.
+        renewal: LoginRenewal,
         /// The subscription it names, such as `max`.
         subscription: Option<String>,
     },
-    /// A file without a login in it: other programs' tokens, or nothing.
+    /// The file has no login: other programs' tokens, or nothing.
     SignedOut,
-    /// A file that Claude Code cannot use.
+    /// Claude Code cannot use the file.
     Damaged(LoginDamage),
-    /// A file that we may not read.
+    /// We may not read the file.
     Unreadable,
 }
 
-/// Whether a login can be renewed.
+/// The way a login is renewed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Renewal {
-    /// There is a refresh token.
-    ByItself,
-    /// There is none: when it ends, the person signs in again.
-    ByThePerson,
+pub enum LoginRenewal {
+    /// Claude Code renews it with a refresh token.
+    Automatic,
+    /// There is no refresh token: after it expires, the user signs in again.
+    SignInAgain,
 }
 
-/// What is wrong with a login file.
+/// The damage of a login file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LoginDamage {
-    /// It is not JSON from this line on (the first is 1).
+    /// It is not valid JSON from this line on, counted from 1.
     NotJson(usize),
     /// The login has no access token.
     NoToken,
-    /// The time at which it ends is no time.
+    /// Its expiry is not a valid time.
     BadExpiry,
-    /// It was not made for asking models: the scope `user:inference` is missing.
+    /// It cannot call models: the scope `user:inference` is missing.
     NoInference,
 }
 
 impl fmt::Display for LoginDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson(line) => write!(f, "it is not JSON from line {line} on"),
+            Self::NotJson(line) => write!(f, "it is not valid JSON from line {line} on"),
             Self::NoToken => f.write_str("it has no access token"),
-            Self::BadExpiry => f.write_str("the time at which it ends is no time"),
+            Self::BadExpiry => f.write_str("its expiry is not a valid time"),
             Self::NoInference => f.write_str("it lacks the scope user:inference"),
         }
     }
 }
 
 impl Login {
-    /// Whether its time is over at `now` and nothing but a new sign-in helps.
-    pub fn is_over(&self, now: Timestamp) -> bool {
+    /// Returns `true` if it has expired at `now` and only a new sign-in helps.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
         match &self.state {
             LoginState::Present {
                 expires_at: Some(end),
-                renewal: Renewal::ByThePerson,
+                renewal: LoginRenewal::SignInAgain,
                 ..
             } => *end <= now,
             LoginState::Present { .. }
@@ -86,8 +86,8 @@ impl Login {
 }
 
 impl LoginState {
-    /// Reads the text of a login file. No token is kept, be it for a moment.
-    pub fn read(text: &str) -> Self {
+    /// Parses the text of a login file. No token is ever stored.
+    pub fn parse(text: &str) -> Self {
         let file: File = match serde_json::from_str(text) {
             Ok(file) => file,
             Err(error) if error.is_data() => return Self::Damaged(LoginDamage::NoToken),
@@ -96,12 +96,12 @@ impl LoginState {
         let Some(login) = file.login else {
             return Self::SignedOut;
         };
-        if login.access_token != Token::There {
+        if login.access_token != Token::Present {
             return Self::Damaged(LoginDamage::NoToken);
         }
         let expires_at = match login
             .expires_at
-            .map(|end| whole(end).map(Timestamp::from_millisecond))
+            .map(|end| whole_millis(end).map(Timestamp::from_millisecond))
         {
             None => None,
             Some(Some(Ok(end))) => Some(end),
@@ -113,8 +113,8 @@ impl LoginState {
         Self::Present {
             expires_at,
             renewal: match login.refresh_token {
-                Token::There => Renewal::ByItself,
-                Token::Missing => Renewal::ByThePerson,
+                Token::Present => LoginRenewal::Automatic,
+                Token::Missing => LoginRenewal::SignInAgain,
             },
             subscription: login.subscription,
         }
@@ -142,10 +142,10 @@ struct Fields {
     subscription: Option<String>,
 }
 
-/// Whether a token is there. What it is, is passed over.
+/// The presence of a token. Its value is skipped.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Token {
-    There,
+    Present,
     #[default]
     Missing,
 }
@@ -156,11 +156,11 @@ impl<'de> Deserialize<'de> for Token {
     }
 }
 
-/// Looks at a value of any kind; only a text is a token.
+/// Visits a value of any kind; only a non-empty string is a token.
 struct Presence;
 
-/// Kinds of values that are no token.
-macro_rules! no_token {
+/// Implements visits of values that are not a token.
+macro_rules! not_a_token {
     ($($visit:ident: $value:ty,)*) => {
         $(fn $visit<E>(self, _: $value) -> Result<Token, E> {
             Ok(Token::Missing)
@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for Presence {
         Ok(if token.trim().is_empty() {
             Token::Missing
         } else {
-            Token::There
+            Token::Present
         })
     }
 
@@ -191,7 +191,7 @@ impl<'de> Visitor<'de> for Presence {
         Ok(Token::Missing)
     }
 
-    no_token! {
+    not_a_token! {
         visit_bool: bool,
         visit_f64: f64,
         visit_i64: i64,
@@ -209,10 +209,10 @@ impl<'de> Visitor<'de> for Presence {
     }
 }
 
-fn whole(millis: f64) -> Option<i64> {
+fn whole_millis(millis: f64) -> Option<i64> {
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "bounded by what a timestamp can hold just before"
+        reason = "the range is checked in the same expression"
     )]
     (millis.is_finite() && millis.abs() < 1e17).then_some(millis as i64)
 }
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_is_known_by_its_presence_its_end_and_its_damage() {
+    fn login_file_is_parsed_without_its_tokens() {
         let present = |expires_at, renewal, subscription: Option<&str>| LoginState::Present {
             expires_at,
             renewal,
@@ -232,11 +232,11 @@ mod tests {
         for (text, state) in [
             (
                 r#"{"claudeAiOauth": {"accessToken": "a", "refreshToken": "r", "expiresAt": 1795200000000, "subscriptionType": "max", "scopes": ["user:inference"]}}"#,
-                present(end, Renewal::ByItself, Some("max")),
+                present(end, LoginRenewal::Automatic, Some("max")),
             ),
             (
                 r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1795200000000, "scopes": ["user:inference"]}}"#,
-                present(end, Renewal::ByThePerson, None),
+                present(end, LoginRenewal::SignInAgain, None),
             ),
             (
                 r#"{"claudeAiOauth": {"accessToken": "a", "scopes": ["user:profile"]}}"#,
@@ -266,7 +266,7 @@ mod tests {
             ),
             ("", LoginState::Damaged(LoginDamage::NotJson(1))),
         ] {
-            assert_eq!(LoginState::read(text), state, "{text}");
+            assert_eq!(LoginState::parse(text), state, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One settings file of Claude Code: the variables and commands in it that decide who pays, each with its line.
+//! A settings file of Claude Code: the variables and commands in it that determine who pays, each with its line.
 
 use std::fmt;
 
@@ -6,36 +6,36 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::snapshot::Hidden;
+use crate::snapshot::HiddenText;
 
-/// A settings file that is there.
+/// An existing settings file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SettingsFile {
-    /// Whose settings these are.
-    pub scope: Scope,
-    /// Where the file lies; for settings given on the command line, `--settings`.
+    /// The scope of the settings.
+    pub scope: SettingsScope,
+    /// The path of the file, or `--settings` for settings on the command line.
     pub path: String,
-    /// What is in it.
+    /// The state of the file.
     pub state: SettingsState,
 }
 
-/// Whose settings a file holds, the strongest first (docs/facts.md#claude-code).
+/// The scope of a settings file, in order of precedence (docs/facts.md#claude-code).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Scope {
-    /// The organization's, set by an administrator.
+pub enum SettingsScope {
+    /// The organization's settings, set by an administrator.
     Managed,
-    /// Given with `--settings`.
+    /// Settings given with `--settings`.
     Flag,
-    /// The person's own for this project: `.claude/settings.local.json`.
+    /// The user's own settings for this project: `.claude/settings.local.json`.
     Local,
-    /// The project's: `.claude/settings.json`.
+    /// The project's settings: `.claude/settings.json`.
     Project,
-    /// The person's: `settings.json` in Claude Code's directory.
+    /// The user's settings: `settings.json` in Claude Code's directory.
     User,
 }
 
-impl Scope {
-    /// Its name in JSON.
+impl SettingsScope {
+    /// Returns its name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Managed => "managed",
@@ -47,33 +47,33 @@ impl Scope {
     }
 }
 
-/// What a settings file holds.
+/// The state of a settings file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SettingsState {
-    /// Settings.
-    Read(Settings),
-    /// Something else: Claude Code passes the whole file over.
-    Damaged(Damage),
-    /// We may not read it.
+    /// Valid settings.
+    Read(ClaudeSettings),
+    /// Invalid: Claude Code ignores the whole file.
+    Damaged(SettingsFileError),
+    /// We may not read the file.
     Unreadable,
 }
 
-/// Where a settings file stops being one.
+/// A settings file is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("it is no JSON object from line {line} on")]
-pub struct Damage {
-    /// The line, the first being 1.
+#[error("it is not a valid JSON object from line {line} on")]
+pub struct SettingsFileError {
+    /// The line, counted from 1.
     pub line: usize,
 }
 
-/// The settings that decide who pays.
+/// The settings that determine who pays.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Settings {
-    /// The variables set for every session, as the file orders them. Of a name that comes twice the last counts.
+pub struct ClaudeSettings {
+    /// The variables set for every session, in file order. For a duplicate name the last one counts.
     pub env: Vec<EnvSetting>,
     /// `apiKeyHelper`.
     pub helper: Option<HelperSetting>,
-    /// Other settings that start programs or send things elsewhere.
+    /// Other settings that start programs or control logins.
     pub others: Vec<OtherSetting>,
 }
 
@@ -83,31 +83,31 @@ pub struct EnvSetting {
     /// Its name.
     pub name: String,
     /// Its value, which may be a secret.
-    pub value: Hidden,
-    /// The line, the first being 1.
+    pub value: HiddenText,
+    /// The line, counted from 1.
     pub line: usize,
 }
 
 /// A command that prints a credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HelperSetting {
-    /// The shell command line; empty switches a helper off. It may hold a secret.
-    pub command: Hidden,
-    /// The line, the first being 1.
+    /// The shell command line; empty turns a helper off. It may contain a secret.
+    pub command: HiddenText,
+    /// The line, counted from 1.
     pub line: usize,
 }
 
-/// A setting that starts a program or decides on logins.
+/// A setting that starts a program or controls logins.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OtherSetting {
     /// Its key, one of [`OtherSetting::KEYS`].
     pub key: &'static str,
-    /// The line, the first being 1.
+    /// The line, counted from 1.
     pub line: usize,
 }
 
 impl OtherSetting {
-    /// The keys that are looked for (docs/facts.md#claude-code).
+    /// The keys that are checked (docs/facts.md#claude-code).
     pub const KEYS: [&'static str; 8] = [
         "awsAuthRefresh",
         "awsCredentialExport",
@@ -120,32 +120,36 @@ impl OtherSetting {
     ];
 }
 
-impl Settings {
-    /// Reads the text of a settings file. An empty text is an empty file.
+impl ClaudeSettings {
+    /// Parses the text of a settings file. Empty text is an empty file.
     ///
     /// # Errors
-    /// [`Damage`] where it is no JSON object, or a setting that is looked for has the wrong type.
-    pub fn parse(text: &str) -> Result<Self, Damage> {
-        // Claude Code does so too (docs/facts.md#claude-code-files).
+    /// [`SettingsFileError`] if it is not a JSON object, or a checked setting has the wrong type.
+    pub fn parse(text: &str) -> Result<Self, SettingsFileError> {
+        // Claude Code does the same (docs/facts.md#claude-code-files).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
         let lines = Lines(text);
-        let damage = |error: &serde_json::Error| Damage {
+        let damage = |error: &serde_json::Error| SettingsFileError {
             line: error.line().max(1),
         };
         let Entries(top) = serde_json::from_str(text).map_err(|error| damage(&error))?;
         let mut settings = Self::default();
         for (key, raw) in top {
-            let line = lines.of(raw);
-            let wrong = |_| Damage { line };
+            let line = lines.line_of(raw);
+            let invalid = |_| SettingsFileError { line };
             match key.as_str() {
-                "env" => settings.env = variables(raw, lines).map_err(|()| Damage { line })?,
+                "env" => {
+                    settings.env =
+                        variables(raw, lines).map_err(|()| SettingsFileError { line })?;
+                }
                 "apiKeyHelper" => {
-                    let command: Option<String> = serde_json::from_str(raw.get()).map_err(wrong)?;
+                    let command: Option<String> =
+                        serde_json::from_str(raw.get()).map_err(invalid)?;
                     settings.helper = command.map(|command| HelperSetting {
-                        command: Hidden::new(command),
+                        command: HiddenText::new(command),
                         line,
                     });
                 }
@@ -160,13 +164,13 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The variable as this file sets it.
+    /// Returns the variable as this file sets it.
     pub fn variable(&self, name: &str) -> Option<&EnvSetting> {
         self.env.iter().rev().find(|setting| setting.name == name)
     }
 }
 
-/// Reads `env`. A number or a truth value counts as its text.
+/// Parses `env`. A number or a boolean counts as its text.
 fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
     let Entries(entries) = match serde_json::from_str(raw.get()) {
         Ok(Some(entries)) => entries,
@@ -174,7 +178,7 @@ fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
         Err(_) => return Err(()),
     };
     let setting = |(name, raw): (String, &RawValue)| {
-        let line = lines.of(raw);
+        let line = lines.line_of(raw);
         let value = match serde_json::from_str(raw.get()) {
             Ok(serde_json::Value::String(text)) => text,
             Ok(serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => raw.get().to_owned(),
@@ -182,21 +186,21 @@ fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
         };
         Some(EnvSetting {
             name,
-            value: Hidden::new(value),
+            value: HiddenText::new(value),
             line,
         })
     };
     Ok(entries.into_iter().filter_map(setting).collect())
 }
 
-/// An object's entries as they are written, their values unread.
+/// An object's entries in file order, with unparsed values.
 struct Entries<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
+        struct EntriesVisitor;
 
-        impl<'de> Visitor<'de> for Each {
+        impl<'de> Visitor<'de> for EntriesVisitor {
             type Value = Entries<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -212,17 +216,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
             }
         }
 
-        deserializer.deserialize_map(Each)
+        deserializer.deserialize_map(EntriesVisitor)
     }
 }
 
-/// A text, to find the line in which a part of it stands.
+/// A text in which the lines of its parts can be found.
 #[derive(Clone, Copy)]
 struct Lines<'a>(&'a str);
 
 impl Lines<'_> {
-    fn of(self, part: &RawValue) -> usize {
-        // A raw value borrowed from the text lies within it, so the distance is its offset.
+    fn line_of(self, part: &RawValue) -> usize {
+        // A raw value is borrowed from the text, so the distance is its offset.
         let offset = part
             .get()
             .as_ptr()
@@ -238,8 +242,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_decides_is_read_with_its_line() {
-        let settings = Settings::parse(
+    fn settings_are_parsed_with_their_lines() {
+        let settings = ClaudeSettings::parse(
             "{\n  \"env\": {\n    \"A\": \"one\",\n    \"B\": 2, \"A\": \"three\",\n    \"C\": null\n  },\n  \
              \"apiKeyHelper\": \"~/key\",\n  \"hooks\": {}, \"theme\": \"dark\"\n}",
         )
@@ -247,13 +251,13 @@ mod tests {
         let variable = |name| {
             settings
                 .variable(name)
-                .map(|setting| (setting.value.judge(), setting.line))
+                .map(|setting| (setting.value.inspect(), setting.line))
         };
         assert_eq!(variable("A"), Some(("three", 4)));
         assert_eq!(variable("B"), Some(("2", 4)));
         assert_eq!(variable("C"), None);
         let helper = settings.helper.unwrap();
-        assert_eq!((helper.command.judge(), helper.line), ("~/key", 7));
+        assert_eq!((helper.command.inspect(), helper.line), ("~/key", 7));
         assert_eq!(
             settings.others,
             [OtherSetting {
@@ -264,15 +268,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_settings_file_is_told_with_the_line() {
+    fn invalid_settings_are_reported_with_the_line() {
         for (text, line) in [
             ("[]", 1),
             ("{\n\"env\": {\n", 3),
             ("{\n\"env\": []}", 2),
             ("{\n\n\"apiKeyHelper\": 3}", 3),
         ] {
-            assert_eq!(Settings::parse(text), Err(Damage { line }), "{text:?}");
+            assert_eq!(
+                ClaudeSettings::parse(text),
+                Err(SettingsFileError { line }),
+                "{text:?}"
+            );
         }
-        assert_eq!(Settings::parse(" \n"), Ok(Settings::default()));
+        assert_eq!(ClaudeSettings::parse(" \n"), Ok(ClaudeSettings::default()));
     }
 }

@@ -1,148 +1,153 @@
-//! The variables that a text sets, line by line, in the syntax of whoever reads it.
+//! The variables that a file sets, parsed line by line in the syntax of its kind.
 //!
-//! Invariants: only variables that hold or move credentials are kept; a line of any length and content is survived; a
-//! value is [`Hidden`], and what is shown of it is its family and its redacted form.
+//! Invariants: only variables that hold or redirect credentials are recorded; no line, whatever its length or content, causes
+//! a failure; a value is [`HiddenText`], and only its family and its redacted form are shown.
 
-use crate::snapshot::Hidden;
-use crate::token::{Family, looks_like_a_key, redact, scan};
+use crate::snapshot::HiddenText;
+use crate::token::{Family, contains_token, redact, scan};
 
-use super::evidence::Reader;
-use super::syntax::{Command, Said, commands};
+use super::evidence::ScriptKind;
+use super::syntax::{ScriptValue, ShellCommand, commands};
 
-/// The variables that hold a credential.
+/// The variables that contain a credential.
 pub(super) const CREDENTIALS: [&str; 3] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
     "CLAUDE_CODE_OAUTH_TOKEN",
 ];
 
-/// A longer line is data, not a line that a person wrote.
-const LONGEST: usize = 32 * 1024;
+/// The maximum length of a parsed line, in bytes; a longer one is data.
+const MAX_LINE_BYTES: usize = 32 * 1024;
 
-/// A variable that a line sets, or takes away.
+/// A variable that a line sets or unsets.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Assignment {
+pub struct VariableAssignment {
     /// The variable.
     pub name: String,
-    /// What it is set to.
-    pub value: Assigned,
-    /// The line, the first being 1.
+    /// Its value.
+    pub value: AssignedValue,
+    /// The line, counted from 1.
     pub line: usize,
-    /// What else stands in the line.
-    pub stands: Stands,
+    /// The rest of the line.
+    pub line_content: LineContent,
 }
 
-/// What a variable is set to.
+/// The value of an assignment.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Assigned {
-    /// This text.
-    Literal(Hidden),
-    /// Something that is only known when the line is run.
+pub enum AssignedValue {
+    /// Literal text.
+    Literal(HiddenText),
+    /// A value that is known only when the line runs.
     Computed,
-    /// It is taken away.
+    /// The variable is unset.
     Unset,
 }
 
-/// What else stands in an assignment's line.
+/// The rest of an assignment's line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stands {
-    /// Nothing: the line can be commented out.
+pub enum LineContent {
+    /// Nothing else: the line can be commented out.
     Alone,
-    /// Something that a person must look at.
-    AmongOthers,
+    /// Other content, which the user must review.
+    Mixed,
 }
 
-/// A key that stands in a text.
+/// A key in plain text.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KeyFound {
-    /// The line, the first being 1.
+pub struct ExposedKey {
+    /// The line, counted from 1.
     pub line: usize,
     /// The family its prefix names.
     pub family: Family,
-    /// The key, but for most of it.
+    /// The key in redacted form.
     pub hint: String,
 }
 
-impl KeyFound {
-    pub(super) fn of(key: &str, line: usize) -> Self {
+impl ExposedKey {
+    pub(super) fn new(key: &str, line: usize) -> Self {
         Self {
             line,
-            family: Family::of(key),
+            family: Family::from_prefix(key),
             hint: redact(key),
         }
     }
 }
 
-/// Reads every assignment that matters, and every key that stands elsewhere in the text than in a comment.
-pub(super) fn read(text: &str, reader: Reader) -> (Vec<Assignment>, Vec<KeyFound>) {
+/// Parses every relevant assignment, and every other key in the text that is not in a comment.
+pub(super) fn parse(text: &str, kind: ScriptKind) -> (Vec<VariableAssignment>, Vec<ExposedKey>) {
     let (mut assignments, mut keys) = (Vec::new(), Vec::new());
     let mut continued = false;
     for (at, line) in text.lines().enumerate() {
         let follows = std::mem::replace(&mut continued, line.ends_with('\\'));
-        if line.len() > LONGEST || !mentions(line) {
+        if line.len() > MAX_LINE_BYTES || !may_be_relevant(line) {
             continue;
         }
         let number = at + 1;
         let before = assignments.len();
-        let said = commands(line, reader.syntax());
-        let stands = if said.len() == 1 && !follows && !continued {
-            Stands::Alone
+        let commands = commands(line, kind.syntax());
+        let line_content = if commands.len() == 1 && !follows && !continued {
+            LineContent::Alone
         } else {
-            Stands::AmongOthers
+            LineContent::Mixed
         };
-        for command in &said {
-            assignments.extend(of_command(command, number, stands));
+        for command in &commands {
+            assignments.extend(command_assignments(command, number, line_content));
         }
-        let is_comment = said.is_empty();
+        let is_comment = commands.is_empty();
         if assignments.len() == before && !is_comment {
-            keys.extend(scan(line).map(|range| KeyFound::of(&line[range], number)));
+            keys.extend(scan(line).map(|range| ExposedKey::new(&line[range], number)));
         }
     }
     (assignments, keys)
 }
 
-/// Whether a line can matter at all: most do not, and are not taken apart.
-fn mentions(line: &str) -> bool {
-    line.contains("ANTHROPIC_") || line.contains("CLAUDE_CODE_") || looks_like_a_key(line)
+/// Returns `true` if a line may be relevant; most are not, and are not parsed.
+fn may_be_relevant(line: &str) -> bool {
+    line.contains("ANTHROPIC_") || line.contains("CLAUDE_CODE_") || contains_token(line)
 }
 
-fn of_command(command: &Command, line: usize, stands: Stands) -> Vec<Assignment> {
-    let stands = match command {
-        Command::Sets(all) if all.len() == 1 => stands,
-        Command::Sets(_) | Command::Unsets(_) | Command::Other => Stands::AmongOthers,
+/// Returns the relevant assignments of a command.
+fn command_assignments(
+    command: &ShellCommand,
+    line: usize,
+    line_content: LineContent,
+) -> Vec<VariableAssignment> {
+    let line_content = match command {
+        ShellCommand::Sets(all) if all.len() == 1 => line_content,
+        ShellCommand::Sets(_) | ShellCommand::Unsets(_) | ShellCommand::Other => LineContent::Mixed,
     };
-    let assignment = |name: &String, value| Assignment {
+    let assignment = |name: &String, value| VariableAssignment {
         name: name.clone(),
         value,
         line,
-        stands,
+        line_content,
     };
     match command {
-        Command::Sets(all) => all
+        ShellCommand::Sets(all) => all
             .iter()
-            .filter(|(name, said)| matters(name, said))
-            .map(|(name, said)| assignment(name, assigned(said)))
+            .filter(|(name, value)| is_relevant(name, value))
+            .map(|(name, value)| assignment(name, assigned_value(value)))
             .collect(),
-        Command::Unsets(names) => names
+        ShellCommand::Unsets(names) => names
             .iter()
             .filter(|name| CREDENTIALS.contains(&name.as_str()))
-            .map(|name| assignment(name, Assigned::Unset))
+            .map(|name| assignment(name, AssignedValue::Unset))
             .collect(),
-        Command::Other => Vec::new(),
+        ShellCommand::Other => Vec::new(),
     }
 }
 
-fn assigned(said: &Said) -> Assigned {
-    match said {
-        Said::Literal(text) => Assigned::Literal(text.clone()),
-        Said::Computed => Assigned::Computed,
+fn assigned_value(value: &ScriptValue) -> AssignedValue {
+    match value {
+        ScriptValue::Literal(text) => AssignedValue::Literal(text.clone()),
+        ScriptValue::Computed => AssignedValue::Computed,
     }
 }
 
-fn matters(name: &str, said: &Said) -> bool {
-    let holds_a_key = match said {
-        Said::Literal(text) => looks_like_a_key(text.judge()),
-        Said::Computed => false,
+fn is_relevant(name: &str, value: &ScriptValue) -> bool {
+    let contains_key = match value {
+        ScriptValue::Literal(text) => contains_token(text.inspect()),
+        ScriptValue::Computed => false,
     };
-    CREDENTIALS.contains(&name) || (holds_a_key && !looks_like_a_key(name))
+    CREDENTIALS.contains(&name) || (contains_key && !contains_token(name))
 }

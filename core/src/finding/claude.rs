@@ -1,23 +1,23 @@
-//! What is wrong with Claude Code's settings, helpers and login (docs/facts.md#claude-code).
+//! Findings about Claude Code's settings, helpers and login (docs/facts.md#claude-code).
 
 use url::Url;
 
 use crate::claude_code::{
-    EnvSetting, LoginState, Mode, Renewal, Scope, SettingsFile, SettingsState,
+    EnvSetting, LoginRenewal, LoginState, Mode, SettingsFile, SettingsScope, SettingsState,
 };
+use crate::conflicts;
 use crate::launch;
-use crate::resolve::{Client, Header, Method, Resolution};
-use crate::rivals;
+use crate::resolve::{ClientProgram, CredentialHeader, Method, Resolution};
 use crate::snapshot::Snapshot;
-use crate::token::looks_like_a_key;
+use crate::token::contains_token;
 
 use super::assignment::CREDENTIALS;
-use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_a_literal};
+use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_literal};
 use super::urls::is_loopback;
-use super::{Code, Finding, Mend, Spot, shown};
+use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 
-/// A helper that takes longer is one that people notice.
-const SLOW_MILLIS: u64 = 2_000;
+/// The time from which a helper is slow enough to be reported, in milliseconds.
+const SLOW_HELPER_MILLIS: u64 = 2_000;
 
 pub(super) fn findings(
     snapshot: &Snapshot,
@@ -26,105 +26,107 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in &snapshot.settings {
-        found.extend(of_settings(snapshot, file));
+        found.extend(settings_findings(snapshot, file));
     }
     found.extend(login(snapshot));
     found.extend(
         evidence
-            .fixed_helpers
+            .literal_helpers
             .iter()
-            .map(|(path, line)| fixed_helper(path, *line, "the script behind apiKeyHelper")),
+            .map(|(path, line)| literal_helper(path, *line, "the script of apiKeyHelper")),
     );
-    found.extend(evidence.helper_runs.iter().filter_map(ran));
-    found.extend(bare(snapshot, resolutions));
-    found.extend(ignored(snapshot));
+    found.extend(evidence.helper_runs.iter().filter_map(helper_run));
+    found.extend(bare_mode(snapshot, resolutions));
+    found.extend(variables_ignored(snapshot));
     found.extend(inference_only(snapshot));
-    found.extend(resolutions.iter().filter_map(plan_elsewhere));
+    found.extend(resolutions.iter().filter_map(plan_to_other_host));
     found
 }
 
-fn of_settings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
+fn settings_findings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
     let path = &file.path;
     let settings = match &file.state {
         SettingsState::Read(settings) => settings,
         SettingsState::Damaged(damage) => {
             return vec![Finding::new(
-                Code::SettingsDamaged,
-                Spot::line(path, damage.line),
-                "Claude Code passes this whole file over: it is no JSON object from this line on",
-                Mend::words(format!("correct {}", shown(path))),
+                FindingCode::SettingsDamaged,
+                FindingLocation::line(path, damage.line),
+                "Claude Code ignores this whole file because it is not a valid JSON object from this line on",
+                Fix::manual(format!("correct {}", shown(path))),
             )];
         }
         SettingsState::Unreadable => {
             return vec![Finding::new(
-                Code::SettingsDamaged,
-                Spot::file(path),
+                FindingCode::SettingsDamaged,
+                FindingLocation::file(path),
                 "this settings file cannot be read",
-                Mend::words(format!("make {} readable, or remove it", shown(path))),
+                Fix::manual(format!("make {} readable, or remove it", shown(path))),
             )];
         }
     };
-    let of_project = match file.scope {
-        Scope::Project | Scope::Local => true,
-        Scope::Managed | Scope::Flag | Scope::User => false,
+    let is_project_file = match file.scope {
+        SettingsScope::Project | SettingsScope::Local => true,
+        SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => false,
     };
     let mut found = Vec::new();
     for setting in &settings.env {
-        found.extend(if of_project {
-            decides(path, setting)
+        found.extend(if is_project_file {
+            forbidden_in_project(path, setting)
         } else {
-            overrides(snapshot, path, setting)
+            settings_override(snapshot, path, setting)
         });
     }
     if let Some(helper) = &settings.helper {
-        let command = helper.command.judge().trim();
-        if of_project && !command.is_empty() {
-            found.push(of_a_project(
+        let command = helper.command.inspect().trim();
+        if is_project_file && !command.is_empty() {
+            found.push(project_setting(
                 path,
                 helper.line,
-                "apiKeyHelper, a command that is run",
+                "apiKeyHelper, which runs a program",
             ));
         }
-        if prints_a_literal(command) || looks_like_a_key(command) {
-            found.push(fixed_helper(path, helper.line, "apiKeyHelper"));
+        if prints_literal(command) || contains_token(command) {
+            found.push(literal_helper(path, helper.line, "apiKeyHelper"));
         }
     }
     for other in &settings.others {
-        if of_project && launch::fetches(other.key) {
-            found.push(of_a_project(path, other.line, other.key));
+        if is_project_file && launch::runs_credential_program(other.key) {
+            found.push(project_setting(path, other.line, other.key));
         }
     }
     found
 }
 
-fn decides(path: &str, setting: &EnvSetting) -> Option<Finding> {
+fn forbidden_in_project(path: &str, setting: &EnvSetting) -> Option<Finding> {
     let name = setting.name.as_str();
-    (rivals::is_no_projects(name) && !setting.value.judge().trim().is_empty())
-        .then(|| of_a_project(path, setting.line, &format!("env.{name}")))
+    (conflicts::is_forbidden_in_projects(name) && !setting.value.inspect().trim().is_empty())
+        .then(|| project_setting(path, setting.line, &format!("env.{name}")))
 }
 
-fn of_a_project(path: &str, line: usize, key: &str) -> Finding {
+fn project_setting(path: &str, line: usize, key: &str) -> Finding {
     Finding::new(
-        Code::ProjectSettings,
-        Spot::line(path, line),
-        format!("this project sets {key}: `claude -p` follows it without asking"),
-        Mend::words(format!(
-            "take it out of {}, or start with `claude --setting-sources user`",
+        FindingCode::ProjectSettings,
+        FindingLocation::line(path, line),
+        format!("this project sets {key}, which `claude -p` applies without asking"),
+        Fix::manual(format!(
+            "remove it from {}, or start with `claude --setting-sources user`",
             shown(path)
         )),
     )
 }
 
-fn overrides(snapshot: &Snapshot, path: &str, setting: &EnvSetting) -> Option<Finding> {
-    let deciding = CREDENTIALS.iter().chain(&["ANTHROPIC_BASE_URL"]);
-    let name = deciding.into_iter().find(|name| **name == setting.name)?;
-    let here = snapshot.environment.get(name)?;
-    (here.trim() != setting.value.judge().trim()).then(|| {
+fn settings_override(snapshot: &Snapshot, path: &str, setting: &EnvSetting) -> Option<Finding> {
+    let names = CREDENTIALS.iter().chain(&["ANTHROPIC_BASE_URL"]);
+    let name = names.into_iter().find(|name| **name == setting.name)?;
+    let current = snapshot.environment.get(name)?;
+    (current.trim() != setting.value.inspect().trim()).then(|| {
         Finding::new(
-            Code::SettingsBeatEnvironment,
-            Spot::line(path, setting.line),
-            format!("{name} is set here and in the environment: for Claude Code this file wins"),
-            Mend::words(format!(
+            FindingCode::SettingsOverrideEnvironment,
+            FindingLocation::line(path, setting.line),
+            format!(
+                "{name} is set here and in the environment; Claude Code uses the value in this file"
+            ),
+            Fix::manual(format!(
                 "remove env.{name} from {}, or unset {name}",
                 shown(path)
             )),
@@ -132,100 +134,105 @@ fn overrides(snapshot: &Snapshot, path: &str, setting: &EnvSetting) -> Option<Fi
     })
 }
 
-fn fixed_helper(path: &str, line: usize, what: &str) -> Finding {
+fn literal_helper(path: &str, line: usize, helper: &str) -> Finding {
     Finding::new(
-        Code::StaticHelper,
-        Spot::line(path, line),
+        FindingCode::StaticHelper,
+        FindingLocation::line(path, line),
         format!(
-            "{what} prints a fixed text: a key in a file, with a process each time it is asked for"
+            "{helper} prints a fixed text: a key in a plain-text file, at the cost of a process for each call"
         ),
-        Mend::words(
-            "keep the key with `keyreeve profile add NAME`, and let the helper print a virtual key",
+        Fix::manual(
+            "save the key with `keyreeve profile add NAME` and let the helper print a virtual key",
         ),
     )
 }
 
-fn ran(run: &HelperRun) -> Option<Finding> {
-    let spot = || Spot::line(&run.path, run.line);
+fn helper_run(run: &HelperRun) -> Option<Finding> {
+    let location = || FindingLocation::line(&run.path, run.line);
     let fails = |how: &str| {
         Some(Finding::new(
-            Code::HelperFails,
-            spot(),
+            FindingCode::HelperFails,
+            location(),
             format!(
-                "apiKeyHelper {how}: Claude Code then sends an empty credential, and looks no further"
+                "apiKeyHelper {how}; Claude Code then sends an empty credential and tries no other"
             ),
-            Mend::words("run the helper by hand and make it print one token on one line"),
+            Fix::manual("run the helper yourself and make it print one token on one line"),
         ))
     };
     match run.outcome {
         HelperOutcome::Failed => fails("failed"),
-        HelperOutcome::Nothing => fails("printed nothing"),
-        HelperOutcome::Lines => fails("printed several lines"),
-        HelperOutcome::Unprintable => fails("printed what no header can hold"),
-        HelperOutcome::Endless => fails("did not end"),
-        HelperOutcome::Fine if run.millis >= SLOW_MILLIS => Some(Finding::new(
-            Code::HelperSlow,
-            spot(),
+        HelperOutcome::Empty => fails("printed nothing"),
+        HelperOutcome::MultipleLines => fails("printed several lines"),
+        HelperOutcome::InvalidCharacters => {
+            fails("printed a character that is not allowed in a header")
+        }
+        HelperOutcome::TimedOut => fails("timed out"),
+        HelperOutcome::Usable if run.millis >= SLOW_HELPER_MILLIS => Some(Finding::new(
+            FindingCode::HelperSlow,
+            location(),
             format!(
-                "apiKeyHelper took {}.{} s, and is asked again every five minutes",
+                "apiKeyHelper took {}.{} s, and runs again every 5 min",
                 run.millis / 1000,
                 run.millis % 1000 / 100
             ),
-            Mend::words("let it keep what it fetched, or raise CLAUDE_CODE_API_KEY_HELPER_TTL_MS"),
+            Fix::manual("let it cache its result, or raise CLAUDE_CODE_API_KEY_HELPER_TTL_MS"),
         )),
-        HelperOutcome::Fine => None,
+        HelperOutcome::Usable => None,
     }
 }
 
 fn login(snapshot: &Snapshot) -> Option<Finding> {
     let login = snapshot.login.as_ref()?;
-    let spot = Spot::file(&login.path);
-    let sign_in = Mend::Run("claude auth login".to_owned());
+    let location = FindingLocation::file(&login.path);
+    let sign_in = Fix::Run("claude auth login".to_owned());
     match &login.state {
         LoginState::Damaged(damage) => Some(Finding::new(
-            Code::LoginDamaged,
-            spot,
+            FindingCode::LoginDamaged,
+            location,
             format!("Claude Code cannot use its login file: {damage}"),
             sign_in,
         )),
         LoginState::Unreadable => Some(Finding::new(
-            Code::LoginDamaged,
-            spot,
-            "Claude Code's login file is there and cannot be read",
-            Mend::words(format!(
-                "make {} your own, with mode 600",
+            FindingCode::LoginDamaged,
+            location,
+            "Claude Code's login file cannot be read",
+            Fix::manual(format!(
+                "make yourself the owner of {} and set its mode to 600",
                 shown(&login.path)
             )),
         )),
         LoginState::Present {
             expires_at: Some(end),
-            renewal: Renewal::ByThePerson,
+            renewal: LoginRenewal::SignInAgain,
             ..
         } if *end <= snapshot.now => Some(Finding::new(
-            Code::LoginEnded,
-            spot,
-            format!("Claude Code's login ended at {end:.0}, and there is nothing to renew it with"),
+            FindingCode::LoginExpired,
+            location,
+            format!("Claude Code's login expired at {end:.0} and has no refresh token"),
             sign_in,
         )),
         LoginState::Present { .. } | LoginState::SignedOut => None,
     }
 }
 
+/// Returns `true` if a variable is set and not switched off.
 fn is_on(snapshot: &Snapshot, name: &str) -> bool {
     let value = snapshot.environment.get(name).unwrap_or_default().trim();
     !["", "0", "false", "no", "off"].contains(&value.to_ascii_lowercase().as_str())
 }
 
-fn bare(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding> {
+fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding> {
     let by_variable = is_on(snapshot, "CLAUDE_CODE_SIMPLE");
     let started_bare = resolutions
         .iter()
         .any(|resolution| match resolution.client {
-            Client::ClaudeCode { mode, .. } => mode == Mode::Bare,
-            Client::SdkPython(_) | Client::SdkTypescript(_) | Client::Keyreeve => false,
+            ClientProgram::ClaudeCode { mode, .. } => mode == Mode::Bare,
+            ClientProgram::SdkPython(_)
+            | ClientProgram::SdkTypescript(_)
+            | ClientProgram::Keyreeve => false,
         });
-    let filled = |name| is_on(snapshot, name);
-    let unseen = if filled("CLAUDE_CODE_OAUTH_TOKEN") {
+    let is_set = |name| is_on(snapshot, name);
+    let ignored = if is_set("CLAUDE_CODE_OAUTH_TOKEN") {
         "CLAUDE_CODE_OAUTH_TOKEN"
     } else {
         match snapshot.login.as_ref()?.state {
@@ -234,33 +241,33 @@ fn bare(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding> {
         }
     };
     if !by_variable && !started_bare
-        || filled("ANTHROPIC_API_KEY")
-        || filled("ANTHROPIC_AUTH_TOKEN")
+        || is_set("ANTHROPIC_API_KEY")
+        || is_set("ANTHROPIC_AUTH_TOKEN")
     {
         return None;
     }
-    let (spot, mend) = if by_variable {
+    let (location, fix) = if by_variable {
         (
-            Spot::variable("CLAUDE_CODE_SIMPLE"),
-            Mend::unset("CLAUDE_CODE_SIMPLE"),
+            FindingLocation::variable("CLAUDE_CODE_SIMPLE"),
+            Fix::unset("CLAUDE_CODE_SIMPLE"),
         )
     } else {
         (
-            Spot::Machine,
-            Mend::words("start Claude Code without --bare"),
+            FindingLocation::Machine,
+            Fix::manual("start Claude Code without --bare"),
         )
     };
     Some(Finding::new(
-        Code::BareWithLogin,
-        spot,
+        FindingCode::BareWithLogin,
+        location,
         format!(
-            "started bare, Claude Code does not look at {unseen}, and says that nobody is logged in"
+            "in bare mode Claude Code ignores {ignored} and reports that you are not logged in"
         ),
-        mend,
+        fix,
     ))
 }
 
-fn ignored(snapshot: &Snapshot) -> Option<Finding> {
+fn variables_ignored(snapshot: &Snapshot) -> Option<Finding> {
     let name = CREDENTIALS.iter().find(|name| is_on(snapshot, name))?;
     let environment = &snapshot.environment;
     let session = if environment.get("TERM_PROGRAM") == Some("vscode")
@@ -273,45 +280,45 @@ fn ignored(snapshot: &Snapshot) -> Option<Finding> {
         return None;
     };
     Some(Finding::new(
-        Code::VariablesIgnored,
-        Spot::variable(name),
+        FindingCode::VariablesIgnored,
+        FindingLocation::variable(name),
         format!(
-            "{session} may not have {name}: variables reach only what this shell starts, and desktop and cloud sessions of Claude Code use their own login"
+            "{session} may not see {name}: only programs started from this shell get its variables, and desktop and cloud sessions of Claude Code use their own login"
         ),
-        Mend::Run("claude auth status".to_owned()),
+        Fix::Run("claude auth status".to_owned()),
     ))
 }
 
 fn inference_only(snapshot: &Snapshot) -> Option<Finding> {
     is_on(snapshot, "CLAUDE_CODE_OAUTH_TOKEN").then(|| {
         Finding::new(
-            Code::InferenceOnly,
-            Spot::variable("CLAUDE_CODE_OAUTH_TOKEN"),
-            "a token of `claude setup-token` can only ask models: what needs the account, such as reading the plan's usage, is refused with it",
-            Mend::Run("claude auth login".to_owned()),
+            FindingCode::InferenceOnly,
+            FindingLocation::variable("CLAUDE_CODE_OAUTH_TOKEN"),
+            "a token of `claude setup-token` can only call models; the API refuses it for account requests, such as reading the plan's usage",
+            Fix::Run("claude auth login".to_owned()),
         )
     })
 }
 
-/// A plan's token goes wherever the base URL leads.
-fn plan_elsewhere(resolution: &Resolution) -> Option<Finding> {
-    let slot = resolution.slot(Header::Authorization)?;
+/// Finds a plan's token that the base URL would send to another host.
+fn plan_to_other_host(resolution: &Resolution) -> Option<Finding> {
+    let slot = resolution.slot(CredentialHeader::Authorization)?;
     if !matches!(slot.method, Method::Login | Method::OauthToken) {
         return None;
     }
-    let moved = resolution.moved.as_ref()?;
-    let url = Url::parse(moved.base_url.as_deref()?).ok()?;
+    let base_url_override = resolution.base_url_override.as_ref()?;
+    let url = Url::parse(base_url_override.base_url.as_deref()?).ok()?;
     let host = url.host_str()?;
     (host != "api.anthropic.com" && !is_loopback(&url)).then(|| {
         Finding::new(
-            Code::PlanToOtherHost,
-            Spot::of(&moved.place),
+            FindingCode::PlanToOtherHost,
+            FindingLocation::from_location(&base_url_override.location),
             format!(
-                "{} would send {} to {host}: a base URL alone does not replace a login",
-                resolution.client, slot.place
+                "{} would send {} to {host}; a base URL alone does not replace a login",
+                resolution.client, slot.location
             ),
-            Mend::words(
-                "set ANTHROPIC_AUTH_TOKEN to that gateway's own key, or take the base URL away",
+            Fix::manual(
+                "set ANTHROPIC_AUTH_TOKEN to that gateway's own key, or remove the base URL",
             ),
         )
     })

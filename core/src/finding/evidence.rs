@@ -1,66 +1,66 @@
-//! What `doctor` looks at beyond the snapshot, gathered beforehand into one value.
+//! The evidence that `doctor` checks in addition to the snapshot, gathered in advance into one value.
 //!
-//! Invariant: of a file only assignments, keys by their redacted form, modes and yes-or-no answers are kept.
+//! Invariant: of a file only assignments, redacted keys, modes and yes-or-no facts are recorded.
 
 use jiff::Timestamp;
 
 use crate::profile::Name;
 use crate::token::scan;
 
-use super::assignment::{Assignment, KeyFound, read};
+use super::assignment::{self, ExposedKey, VariableAssignment};
 use super::syntax::Syntax;
 
-/// No history is told with more keys than this.
-const MOST_KEYS: usize = 20;
+/// The maximum number of keys that are reported for one history.
+const MAX_KEYS: usize = 20;
 
-/// Everything that was looked at beyond the snapshot.
+/// Everything that was checked in addition to the snapshot.
 #[derive(Default, Debug)]
 pub struct Evidence {
     /// Files that set variables.
     pub scripts: Vec<Script>,
-    /// What shells remember, where keys stand in it.
+    /// Shell histories that contain keys.
     pub histories: Vec<History>,
-    /// Files that hold credentials.
-    pub keepers: Vec<Keeper>,
-    /// Scripts that are a helper and print one fixed text, with the place of the setting.
-    pub fixed_helpers: Vec<(String, usize)>,
+    /// Files that contain credentials.
+    pub credential_files: Vec<CredentialFile>,
+    /// Helpers whose script prints one fixed text: the path and line of the setting.
+    pub literal_helpers: Vec<(String, usize)>,
     /// Helpers that were run.
     pub helper_runs: Vec<HelperRun>,
     /// A program named `claude` in the current directory.
-    pub claude_here: Option<String>,
-    /// The newest moment that keyreeve itself wrote down.
-    pub last_written: Option<Timestamp>,
-    /// What each profile was last answered, where keyreeve sent something with it.
-    pub last_answers: Vec<LastAnswer>,
-    /// The runtime file of a gateway that does not run.
+    pub local_claude: Option<String>,
+    /// The latest time that keyreeve itself recorded.
+    pub last_written_at: Option<Timestamp>,
+    /// The last response to each profile that keyreeve has used.
+    pub last_responses: Vec<LastResponse>,
+    /// The runtime file of a gateway that is not running.
     pub stale_runtime_file: Option<String>,
-    /// Why keyreeve's store does not open.
-    pub store_closed: Option<String>,
-    /// When the person last changed the password of their account, as they say.
-    pub password_changed: Option<Timestamp>,
-    /// How many files were looked at.
-    pub looked_at: usize,
-    /// Files that are there and could not be looked at: no permission, no text, no regular file, too long.
-    pub unreadable: Vec<String>,
+    /// The reason keyreeve's store cannot be opened.
+    pub store_error: Option<String>,
+    /// The time of the last password change of the account, as given by the user.
+    pub password_changed_at: Option<Timestamp>,
+    /// The number of files that were checked.
+    pub files_checked: usize,
+    /// Existing files that could not be checked: no permission, not text, not a regular file, or too long.
+    pub unreadable_files: Vec<String>,
 }
 
 /// A file that sets variables.
 #[derive(Debug)]
 pub struct Script {
-    /// Where it lies.
+    /// The path.
     pub path: String,
-    /// Who reads it.
-    pub reader: Reader,
-    /// What it sets, as far as it matters.
-    pub assignments: Vec<Assignment>,
-    /// Keys that stand in it otherwise.
-    pub keys: Vec<KeyFound>,
+    /// The kind of file.
+    pub kind: ScriptKind,
+    /// The relevant assignments in it.
+    pub assignments: Vec<VariableAssignment>,
+    /// Other keys in it.
+    pub keys: Vec<ExposedKey>,
 }
 
-/// Who reads a file that sets variables.
+/// The kind of a file that sets variables, by the program that reads it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Reader {
-    /// A login shell, and often the desktop.
+pub enum ScriptKind {
+    /// Read by a login shell, and often by the desktop.
     Sh,
     /// `bash`
     Bash,
@@ -82,84 +82,84 @@ pub enum Reader {
     Ci,
 }
 
-/// What a shell remembers.
+/// A shell history.
 #[derive(Debug)]
 pub struct History {
-    /// Where it lies.
+    /// The path.
     pub path: String,
     /// The keys in it.
-    pub keys: Vec<KeyFound>,
+    pub keys: Vec<ExposedKey>,
 }
 
-/// A file that holds credentials.
+/// A file that contains credentials.
 #[derive(Debug)]
-pub struct Keeper {
-    /// Where it lies.
+pub struct CredentialFile {
+    /// The path.
     pub path: String,
-    /// What is kept in it.
-    pub kept: KeptIn,
+    /// The kind of credential in it.
+    pub kind: CredentialFileKind,
     /// Its permission bits.
     pub mode: u32,
-    /// Whether it belongs to whoever runs this.
-    pub is_ours: bool,
+    /// `true` if it belongs to the current user.
+    pub is_owned_by_user: bool,
 }
 
-/// What is kept in a file that holds credentials.
+/// The kind of credential in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum KeptIn {
+pub enum CredentialFileKind {
     /// Claude Code's login.
     Login,
     /// A credential of the official SDKs.
     SdkCredentials,
-    /// Settings with a credential in them.
+    /// Settings that contain a credential.
     Settings,
     /// keyreeve's own store, or its key.
     OwnStore,
 }
 
-/// What running a helper gave.
+/// The run of a helper.
 #[derive(Debug)]
 pub struct HelperRun {
     /// The settings file that names it.
     pub path: String,
     /// The line there.
     pub line: usize,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: HelperOutcome,
-    /// How long it took.
+    /// Its duration in milliseconds.
     pub millis: u64,
 }
 
-/// What came of running a helper.
+/// The outcome of running a helper.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum HelperOutcome {
-    /// One line that a header can hold.
-    Fine,
-    /// It ended with a failure, or did not start.
+    /// It printed one line that is allowed in a header.
+    Usable,
+    /// It failed, or did not start.
     Failed,
     /// It printed nothing.
-    Nothing,
+    Empty,
     /// It printed several lines.
-    Lines,
-    /// It printed something that no header can hold.
-    Unprintable,
-    /// It did not end.
-    Endless,
+    MultipleLines,
+    /// It printed a character that is not allowed in a header.
+    InvalidCharacters,
+    /// It timed out.
+    TimedOut,
 }
 
-/// What a profile was last answered.
+/// The last response to a profile.
 #[derive(Debug)]
-pub struct LastAnswer {
+pub struct LastResponse {
     /// The profile.
     pub profile: Name,
-    /// The verdict's name, as the ledger keeps it.
+    /// The verdict's name, as in the ledger.
     pub verdict: String,
-    /// When.
+    /// The time of the response.
     pub at: Timestamp,
 }
 
-impl Reader {
-    /// What a person calls a new session of it: `zsh`.
+impl ScriptKind {
+    /// Returns the name of a new session that reads it: `zsh`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sh => "login shell",
@@ -175,7 +175,7 @@ impl Reader {
         }
     }
 
-    /// Whether a shell reads it whenever one is started.
+    /// Returns `true` if every new shell reads it.
     pub fn is_shell(self) -> bool {
         match self {
             Self::Sh | Self::Bash | Self::Zsh | Self::Fish | Self::PowerShell | Self::System => {
@@ -199,61 +199,61 @@ impl Reader {
 }
 
 impl Script {
-    /// Reads the text of a file.
-    pub fn read(path: String, reader: Reader, text: &str) -> Self {
-        let (assignments, keys) = read(text, reader);
+    /// Parses the text of a file.
+    pub fn parse(path: String, kind: ScriptKind, text: &str) -> Self {
+        let (assignments, keys) = assignment::parse(text, kind);
         Self {
             path,
-            reader,
+            kind,
             assignments,
             keys,
         }
     }
 
-    /// What it leaves a variable at: its last assignment.
-    pub fn last(&self, name: &str) -> Option<&Assignment> {
+    /// Returns the last assignment of a variable, which determines its value.
+    pub fn last_assignment(&self, name: &str) -> Option<&VariableAssignment> {
         let mut all = self.assignments.iter().rev();
         all.find(|assignment| assignment.name == name)
     }
 }
 
 impl HelperOutcome {
-    /// Judges what a helper printed when it succeeded.
-    pub fn of_output(printed: &str) -> Self {
+    /// Classifies the output of a helper that succeeded.
+    pub fn from_output(printed: &str) -> Self {
         match printed.trim() {
-            "" => Self::Nothing,
-            text if text.contains(['\r', '\n']) => Self::Lines,
-            text if text.bytes().all(|byte| byte.is_ascii_graphic()) => Self::Fine,
-            _ => Self::Unprintable,
+            "" => Self::Empty,
+            text if text.contains(['\r', '\n']) => Self::MultipleLines,
+            text if text.bytes().all(|byte| byte.is_ascii_graphic()) => Self::Usable,
+            _ => Self::InvalidCharacters,
         }
     }
 }
 
-/// The keys in what a shell remembers, the newest kept where there are many.
-pub fn keys_in_history(text: &str) -> Vec<KeyFound> {
+/// Returns the keys in a shell history; only the newest ones if there are many.
+pub fn keys_in_history(text: &str) -> Vec<ExposedKey> {
     let in_line = |(at, line): (usize, &str)| {
         let key = scan(line).next()?;
-        Some(KeyFound::of(&line[key], at + 1))
+        Some(ExposedKey::new(&line[key], at + 1))
     };
     let mut keys: Vec<_> = text.lines().enumerate().filter_map(in_line).collect();
-    keys.drain(..keys.len().saturating_sub(MOST_KEYS));
+    keys.drain(..keys.len().saturating_sub(MAX_KEYS));
     keys
 }
 
-/// Whether a shell script does nothing but print a text that stands in it.
-pub fn prints_a_literal(script: &str) -> bool {
-    let of_no_effect = |line: &str| {
+/// Returns `true` if a shell script only prints a literal text.
+pub fn prints_literal(script: &str) -> bool {
+    let has_no_effect = |line: &str| {
         line.is_empty() || line.starts_with('#') || line.starts_with("set -") || line == "exit 0"
     };
     let mut lines = script
         .lines()
         .map(str::trim)
-        .filter(|line| !of_no_effect(line));
-    let prints = |line: &str| {
+        .filter(|line| !has_no_effect(line));
+    let is_print = |line: &str| {
         ["echo ", "printf "]
             .iter()
             .any(|word| line.starts_with(word))
             && !line.contains(['$', '`', '|', '<'])
     };
-    lines.next().is_some_and(prints) && lines.next().is_none()
+    lines.next().is_some_and(is_print) && lines.next().is_none()
 }

@@ -1,15 +1,15 @@
-//! Credentials that stand in files: shell files, projects, editors, CI, histories; and who else can read them.
+//! Findings about credentials in files: shell files, projects, editors, CI and histories, and about the files' permissions.
 
 use crate::claude_code::LoginState;
 use crate::snapshot::Snapshot;
-use crate::token::{Family, looks_like_a_key, redact};
+use crate::token::{Family, contains_token, redact};
 
-use super::assignment::{Assigned, Assignment, CREDENTIALS, KeyFound, Stands};
-use super::evidence::{Evidence, Keeper, KeptIn, Reader, Script};
-use super::{Code, Finding, Mend, Spot, quoted, shown};
+use super::assignment::{AssignedValue, CREDENTIALS, ExposedKey, LineContent, VariableAssignment};
+use super::evidence::{CredentialFile, CredentialFileKind, Evidence, Script, ScriptKind};
+use super::{Finding, FindingCode, FindingLocation, Fix, quoted, shown};
 
-/// It outranks a login, but a plan pays either way.
-const PLANS_OWN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+/// The variable of a plan's token: it overrides a login, but a plan pays either way.
+const PLAN_TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
 
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -18,64 +18,64 @@ pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding>
             script
                 .assignments
                 .iter()
-                .filter_map(|assignment| assigned(snapshot, script, assignment)),
+                .filter_map(|assignment| script_assignment(snapshot, script, assignment)),
         );
-        found.extend(script.keys.iter().map(|key| elsewhere(script, key)));
+        found.extend(script.keys.iter().map(|key| key_in_script(script, key)));
     }
     for history in &evidence.histories {
         found.extend(
             history
                 .keys
                 .iter()
-                .map(|key| remembered(&history.path, key)),
+                .map(|key| key_in_history(&history.path, key)),
         );
     }
-    found.extend(evidence.keepers.iter().filter_map(open));
+    found.extend(
+        evidence
+            .credential_files
+            .iter()
+            .filter_map(unsafe_permissions),
+    );
     found
 }
 
-fn assigned(snapshot: &Snapshot, script: &Script, assignment: &Assignment) -> Option<Finding> {
+fn script_assignment(
+    snapshot: &Snapshot,
+    script: &Script,
+    assignment: &VariableAssignment,
+) -> Option<Finding> {
     let (name, line) = (assignment.name.as_str(), assignment.line);
-    let credential = CREDENTIALS.contains(&name);
-    let last = script.last(name).is_some_and(|last| last.line == line);
-    let (told, differs) = match &assignment.value {
-        Assigned::Literal(value) => {
-            let text = value.judge().trim();
-            if text.is_empty() || is_placeholder(text) {
-                return None;
-            }
-            let here = snapshot.environment.get(name).map(str::trim);
-            (redact(text), here.is_some_and(|here| here != text))
-        }
-        Assigned::Computed if credential && script.reader.is_shell() => {
-            ("a value known only when the line is run".to_owned(), false)
-        }
-        Assigned::Computed | Assigned::Unset => return None,
-    };
-    let known = matches!(assignment.value, Assigned::Literal(_));
-    let session = script.reader.name();
-    let (code, sentence) = if !script.reader.is_shell() {
+    let is_credential = CREDENTIALS.contains(&name);
+    let is_last = script
+        .last_assignment(name)
+        .is_some_and(|last| last.line == line);
+    let (shown_value, differs) = shown_value(snapshot, script, assignment)?;
+    let is_literal = matches!(assignment.value, AssignedValue::Literal(_));
+    let session = script.kind.name();
+    let (code, message) = if !script.kind.is_shell() {
         (
-            of_reader(script.reader),
-            format!("{name} is set to {told} here, in plain text"),
+            code_for(script.kind),
+            format!("{name} is set to {shown_value} here, in plain text"),
         )
-    } else if credential && last && name != PLANS_OWN && has_login(snapshot) {
+    } else if is_credential && is_last && name != PLAN_TOKEN && has_login(snapshot) {
         (
-            Code::RivalInShellFile,
+            FindingCode::ConflictInShellFile,
             format!(
-                "a new {session} has {name} from here ({told}), which outranks the login of Claude Code"
+                "this line sets {name} ({shown_value}) in every new {session}; Claude Code uses it instead of your login"
             ),
         )
-    } else if credential && last && differs {
+    } else if is_credential && is_last && differs {
         (
-            Code::StaleExport,
-            format!("a new {session} has another {name} from here ({told}) than this environment"),
-        )
-    } else if known {
-        (
-            Code::KeyInShellFile,
+            FindingCode::StaleExport,
             format!(
-                "{name} is set to {told} here, in plain text, for every program that a {session} starts"
+                "this line sets {name} in every new {session} to another value ({shown_value}) than in this environment"
+            ),
+        )
+    } else if is_literal {
+        (
+            FindingCode::KeyInShellFile,
+            format!(
+                "{name} is set to {shown_value} here, in plain text, for every program started from a {session}"
             ),
         )
     } else {
@@ -83,96 +83,116 @@ fn assigned(snapshot: &Snapshot, script: &Script, assignment: &Assignment) -> Op
     };
     Some(Finding::new(
         code,
-        Spot::line(&script.path, line),
-        sentence,
-        mend(snapshot, script, assignment.stands),
+        FindingLocation::line(&script.path, line),
+        message,
+        fix_for_assignment(snapshot, script, assignment.line_content),
     ))
 }
 
-/// What mends a line that sets a credential.
-fn mend(snapshot: &Snapshot, script: &Script, stands: Stands) -> Mend {
-    let at_home = snapshot.home.as_deref().is_some_and(|home| {
+/// Returns an assigned value as it may be shown, and `true` if the environment has another one. `None` if the line is
+/// harmless: nothing, a placeholder, or a computed value that is no credential.
+fn shown_value(
+    snapshot: &Snapshot,
+    script: &Script,
+    assignment: &VariableAssignment,
+) -> Option<(String, bool)> {
+    let name = assignment.name.as_str();
+    match &assignment.value {
+        AssignedValue::Literal(value) => {
+            let text = value.inspect().trim();
+            if text.is_empty() || is_placeholder(text) {
+                return None;
+            }
+            let current = snapshot.environment.get(name).map(str::trim);
+            Some((redact(text), current.is_some_and(|current| current != text)))
+        }
+        AssignedValue::Computed if CREDENTIALS.contains(&name) && script.kind.is_shell() => {
+            Some(("a value known only when the line runs".to_owned(), false))
+        }
+        AssignedValue::Computed | AssignedValue::Unset => None,
+    }
+}
+
+/// Returns the fix for a line that sets a credential.
+fn fix_for_assignment(snapshot: &Snapshot, script: &Script, line_content: LineContent) -> Fix {
+    let is_in_home = snapshot.home.as_deref().is_some_and(|home| {
         script
             .path
             .starts_with(&format!("{}/", home.trim_end_matches('/')))
     });
-    match (script.reader, stands) {
+    match (script.kind, line_content) {
         (
-            Reader::Sh | Reader::Bash | Reader::Zsh | Reader::Fish | Reader::PowerShell,
-            Stands::Alone,
-        ) if at_home => Mend::CommentOut,
-        (Reader::Ci, _) => Mend::words(
-            "revoke the key, keep a new one among the service's secrets, or use federation",
+            ScriptKind::Sh
+            | ScriptKind::Bash
+            | ScriptKind::Zsh
+            | ScriptKind::Fish
+            | ScriptKind::PowerShell,
+            LineContent::Alone,
+        ) if is_in_home => Fix::CommentOut,
+        (ScriptKind::Ci, _) => Fix::manual(
+            "revoke the key, store a new one in the CI service's secrets, or use federation",
         ),
-        (Reader::DotEnv | Reader::Direnv | Reader::Editor, _) => Mend::words(
-            "keep it with `keyreeve profile add NAME`, and give the project a virtual key instead",
+        (ScriptKind::DotEnv | ScriptKind::Direnv | ScriptKind::Editor, _) => Fix::manual(
+            "save it with `keyreeve profile add NAME` and give the project a virtual key instead",
         ),
         (
-            Reader::Sh
-            | Reader::Bash
-            | Reader::Zsh
-            | Reader::Fish
-            | Reader::PowerShell
-            | Reader::System,
-            Stands::Alone | Stands::AmongOthers,
-        ) => Mend::words(format!(
-            "take the line out of {} by hand",
+            ScriptKind::Sh
+            | ScriptKind::Bash
+            | ScriptKind::Zsh
+            | ScriptKind::Fish
+            | ScriptKind::PowerShell
+            | ScriptKind::System,
+            LineContent::Alone | LineContent::Mixed,
+        ) => Fix::manual(format!(
+            "remove the line from {} yourself",
             shown(&script.path)
         )),
     }
 }
 
-/// A key that no assignment accounts for, such as in an alias.
-fn elsewhere(script: &Script, key: &KeyFound) -> Finding {
-    let code = if script.reader.is_shell() {
-        Code::KeyInShellFile
+/// Finds a key outside an assignment, such as in an alias.
+fn key_in_script(script: &Script, key: &ExposedKey) -> Finding {
+    let code = if script.kind.is_shell() {
+        FindingCode::KeyInShellFile
     } else {
-        of_reader(script.reader)
+        code_for(script.kind)
     };
     Finding::new(
         code,
-        Spot::line(&script.path, key.line),
-        format!(
-            "{} ({}) stands here in plain text",
-            kind(key.family),
-            key.hint
-        ),
-        mend_elsewhere(script),
+        FindingLocation::line(&script.path, key.line),
+        format!("{} ({}) is here in plain text", kind(key.family), key.hint),
+        fix_for_key(script),
     )
 }
 
-fn mend_elsewhere(script: &Script) -> Mend {
-    Mend::words(format!(
-        "take it out of {} by hand, and keep it with `keyreeve profile add NAME`",
+fn fix_for_key(script: &Script) -> Fix {
+    Fix::manual(format!(
+        "remove it from {} yourself and save it with `keyreeve profile add NAME`",
         shown(&script.path)
     ))
 }
 
-fn of_reader(reader: Reader) -> Code {
-    match reader {
-        Reader::Sh
-        | Reader::Bash
-        | Reader::Zsh
-        | Reader::Fish
-        | Reader::PowerShell
-        | Reader::System => Code::KeyInShellFile,
-        Reader::Direnv | Reader::DotEnv => Code::KeyInEnvFile,
-        Reader::Editor => Code::KeyInEditorSettings,
-        Reader::Ci => Code::KeyInCiFile,
+fn code_for(kind: ScriptKind) -> FindingCode {
+    match kind {
+        ScriptKind::Sh
+        | ScriptKind::Bash
+        | ScriptKind::Zsh
+        | ScriptKind::Fish
+        | ScriptKind::PowerShell
+        | ScriptKind::System => FindingCode::KeyInShellFile,
+        ScriptKind::Direnv | ScriptKind::DotEnv => FindingCode::KeyInEnvFile,
+        ScriptKind::Editor => FindingCode::KeyInEditorSettings,
+        ScriptKind::Ci => FindingCode::KeyInCiFile,
     }
 }
 
-fn remembered(path: &str, key: &KeyFound) -> Finding {
+fn key_in_history(path: &str, key: &ExposedKey) -> Finding {
     Finding::new(
-        Code::KeyInHistory,
-        Spot::line(path, key.line),
-        format!(
-            "{} ({}) was typed into a command",
-            kind(key.family),
-            key.hint
-        ),
-        Mend::words(format!(
-            "delete the line from {}, and replace the key: other programs saw it too",
+        FindingCode::KeyInHistory,
+        FindingLocation::line(path, key.line),
+        format!("{} ({}) was typed in a command", kind(key.family), key.hint),
+        Fix::manual(format!(
+            "delete the line from {} and rotate the key, since other programs could see it, too",
             shown(path)
         )),
     )
@@ -181,48 +201,50 @@ fn remembered(path: &str, key: &KeyFound) -> Finding {
 fn kind(family: Family) -> &'static str {
     match family {
         Family::ApiKey => "an API key",
-        Family::AdminKey => "a key of the Admin API",
+        Family::AdminKey => "an Admin API key",
         Family::OauthAccess => "an OAuth token",
         Family::OauthRefresh => "a refresh token",
-        Family::ClaudeSession => "the cookie of a web session",
+        Family::ClaudeSession => "a web session cookie",
         Family::WorkToken => "a work token",
-        Family::VirtualKey | Family::AdminVirtualKey => "a key of keyreeve",
+        Family::VirtualKey | Family::AdminVirtualKey => "a keyreeve key",
         Family::UnknownAnthropic | Family::OtherVendor | Family::Opaque => "a credential",
     }
 }
 
-/// Modes of which any bit beyond the owner's is too much.
-const OTHERS: u32 = 0o077;
+/// The permission bits of users other than the owner.
+const OTHERS_MASK: u32 = 0o077;
 
-fn open(keeper: &Keeper) -> Option<Finding> {
-    let path = shown(&keeper.path);
-    let what = match keeper.kept {
-        KeptIn::Login => "Claude Code's login",
-        KeptIn::SdkCredentials => "a credential of the SDKs",
-        KeptIn::Settings => "settings with a credential in them",
-        KeptIn::OwnStore => "what keyreeve keeps",
+fn unsafe_permissions(file: &CredentialFile) -> Option<Finding> {
+    let path = shown(&file.path);
+    let what = match file.kind {
+        CredentialFileKind::Login => "Claude Code's login",
+        CredentialFileKind::SdkCredentials => "an SDK credential",
+        CredentialFileKind::Settings => "a settings file with a credential",
+        CredentialFileKind::OwnStore => "keyreeve's own data",
     };
-    let (sentence, mend) = if keeper.mode & OTHERS != 0 {
+    let (message, fix) = if file.mode & OTHERS_MASK != 0 {
         (
             format!(
-                "{what} can be reached by others: its mode is {:03o}",
-                keeper.mode & 0o777
+                "{what} is open to other users: its mode is {:03o}",
+                file.mode & 0o777
             ),
-            Mend::Run(format!("chmod 600 {}", quoted(&keeper.path))),
+            Fix::Run(format!("chmod 600 {}", quoted(&file.path))),
         )
-    } else if !keeper.is_ours {
+    } else if !file.is_owned_by_user {
         (
             format!("{what} belongs to another user, who can read and replace it"),
-            Mend::words(format!("find out whose {path} is, and make it your own")),
+            Fix::manual(format!(
+                "check who owns {path}, and make yourself its owner"
+            )),
         )
     } else {
         return None;
     };
     Some(Finding::new(
-        Code::OpenFile,
-        Spot::file(&keeper.path),
-        sentence,
-        mend,
+        FindingCode::FilePermissions,
+        FindingLocation::file(&file.path),
+        message,
+        fix,
     ))
 }
 
@@ -236,8 +258,8 @@ fn has_login(snapshot: &Snapshot) -> bool {
         })
 }
 
-/// What templates hold where a key belongs.
+/// Returns `true` if the text is a placeholder, as templates have in place of a key.
 fn is_placeholder(text: &str) -> bool {
-    let of_a_template = text.starts_with('<') || text.contains("...") || text.contains('…');
-    of_a_template || (text.chars().count() < 20 && !looks_like_a_key(text))
+    let is_template = text.starts_with('<') || text.contains("...") || text.contains('…');
+    is_template || (text.chars().count() < 20 && !contains_token(text))
 }

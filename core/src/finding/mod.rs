@@ -1,58 +1,58 @@
-//! What is wrong or risky on a machine, with the place and what mends it.
+//! Findings: errors and risks on a machine, each with its location and its fix.
 //!
-//! Invariants: a finding repeats no value beyond what [`redact`] shows; it depends on what was gathered alone, never on its order;
-//! each [`Code`] has a page in `docs/findings`.
+//! Invariants: a finding shows a value only as [`redact`] does; it depends on the gathered data alone, never on its order; each
+//! [`FindingCode`] has a page in `docs/findings`.
 
 mod assignment;
 mod claude;
 mod code;
+mod conflict;
 mod evidence;
 mod files;
 mod machine;
-mod own;
+mod profiles;
 mod propose;
-mod rival;
 mod syntax;
 mod urls;
 mod values;
 
 use std::fmt;
 
-use crate::inert::{LONGEST_LINE, inert_line};
-use crate::resolve::{Place, Resolution};
+use crate::resolve::{Location, Resolution};
+use crate::sanitize::{MAX_LINE_CHARS, sanitize_line};
 use crate::snapshot::Snapshot;
 use crate::token::{redact, scan};
 
-pub use self::assignment::{Assigned, Assignment, KeyFound, Stands};
-pub use self::code::{Code, Severity};
+pub use self::assignment::{AssignedValue, ExposedKey, LineContent, VariableAssignment};
+pub use self::code::{FindingCode, Severity};
+pub use self::conflict::{ConflictingVariable, find_conflicts};
 pub use self::evidence::{
-    Evidence, HelperOutcome, HelperRun, History, Keeper, KeptIn, LastAnswer, Reader, Script,
-    keys_in_history, prints_a_literal,
+    CredentialFile, CredentialFileKind, Evidence, HelperOutcome, HelperRun, History, LastResponse,
+    Script, ScriptKind, keys_in_history, prints_literal,
 };
 pub use self::propose::{Proposal, propose};
-pub use self::rival::{Rival, rivals};
 
-/// Something wrong or risky.
+/// An error or a risk.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// What kind of thing.
-    pub code: Code,
-    /// Where.
-    pub spot: Spot,
-    /// What, in a sentence without a full stop.
-    pub sentence: String,
-    /// What mends it.
-    pub mend: Mend,
+    /// The kind of finding.
+    pub code: FindingCode,
+    /// The location.
+    pub location: FindingLocation,
+    /// The message, a message without a full stop.
+    pub message: String,
+    /// The fix.
+    pub fix: Fix,
 }
 
-/// Where something was found.
+/// The location of a finding.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Spot {
+pub enum FindingLocation {
     /// A file, or a line of it.
     File {
-        /// Where it lies.
+        /// The path.
         path: String,
-        /// The line, the first being 1.
+        /// The line, counted from 1.
         line: Option<usize>,
     },
     /// A variable of the environment.
@@ -60,7 +60,7 @@ pub enum Spot {
         /// Its name.
         name: String,
     },
-    /// One of keyreeve's own profiles.
+    /// A keyreeve profile.
     Profile {
         /// Its name.
         name: String,
@@ -69,33 +69,38 @@ pub enum Spot {
     Machine,
 }
 
-/// What mends a finding.
+/// The fix of a finding.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Mend {
+pub enum Fix {
     /// A command to run.
     Run(String),
-    /// Something a person does.
-    Do(String),
-    /// The line is to be commented out, which `doctor --fix` does.
+    /// A manual step.
+    Manual(String),
+    /// Commenting out the line, which `doctor --fix` does.
     CommentOut,
 }
 
 impl Finding {
-    fn new(code: Code, spot: Spot, sentence: impl Into<String>, mend: Mend) -> Self {
+    fn new(
+        code: FindingCode,
+        location: FindingLocation,
+        message: impl Into<String>,
+        fix: Fix,
+    ) -> Self {
         Self {
             code,
-            spot,
-            sentence: shown(&sentence.into()),
-            mend: match mend {
-                Mend::Run(command) => Mend::Run(shown(&command)),
-                Mend::Do(advice) => Mend::Do(shown(&advice)),
-                Mend::CommentOut => Mend::CommentOut,
+            location,
+            message: shown(&message.into()),
+            fix: match fix {
+                Fix::Run(command) => Fix::Run(shown(&command)),
+                Fix::Manual(advice) => Fix::Manual(shown(&advice)),
+                Fix::CommentOut => Fix::CommentOut,
             },
         }
     }
 }
 
-impl Spot {
+impl FindingLocation {
     fn line(path: &str, line: usize) -> Self {
         Self::File {
             path: path.to_owned(),
@@ -116,21 +121,21 @@ impl Spot {
         }
     }
 
-    fn of(place: &Place) -> Self {
-        match place {
-            Place::Variable { name } => Self::variable(name),
-            Place::Setting { path, line, .. } => Self::line(path, *line),
-            Place::Login { path } => Self::file(path),
-            Place::SdkProfile { directory, name } => {
+    fn from_location(location: &Location) -> Self {
+        match location {
+            Location::Variable { name } => Self::variable(name),
+            Location::Setting { path, line, .. } => Self::line(path, *line),
+            Location::Login { path } => Self::file(path),
+            Location::SdkProfile { directory, name } => {
                 Self::file(&format!("{directory}/configs/{name}.json"))
             }
-            Place::Federation => Self::variable("ANTHROPIC_FEDERATION_RULE_ID"),
-            Place::Profile { name } => Self::Profile { name: name.clone() },
+            Location::Federation => Self::variable("ANTHROPIC_FEDERATION_RULE_ID"),
+            Location::Profile { name } => Self::Profile { name: name.clone() },
         }
     }
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for FindingLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File {
@@ -145,9 +150,9 @@ impl fmt::Display for Spot {
     }
 }
 
-impl Mend {
-    fn words(text: impl Into<String>) -> Self {
-        Self::Do(text.into())
+impl Fix {
+    fn manual(text: impl Into<String>) -> Self {
+        Self::Manual(text.into())
     }
 
     fn unset(name: &str) -> Self {
@@ -155,7 +160,7 @@ impl Mend {
     }
 }
 
-/// Finds everything that is wrong or risky, the gravest first. The resolutions are those of the clients that matter.
+/// Returns all findings, the most severe first. The resolutions are those of the clients to check.
 pub fn findings(
     snapshot: &Snapshot,
     evidence: &Evidence,
@@ -167,36 +172,36 @@ pub fn findings(
     found.extend(files::findings(snapshot, evidence));
     found.extend(claude::findings(snapshot, evidence, resolutions));
     found.extend(machine::findings(snapshot, evidence));
-    found.extend(own::findings(snapshot, evidence));
+    found.extend(profiles::findings(snapshot, evidence));
     let rank = |finding: &Finding| {
         (
             finding.code.severity(),
             finding.code,
-            finding.spot.clone(),
-            finding.sentence.clone(),
+            finding.location.clone(),
+            finding.message.clone(),
         )
     };
     found.sort_by_key(rank);
-    found.dedup_by(|one, other| one.code == other.code && one.spot == other.spot);
+    found.dedup_by(|one, other| one.code == other.code && one.location == other.location);
     found
 }
 
-/// A text from outside, as one harmless line. A key in it, wherever it came from, is only hinted at.
+/// Sanitizes text from outside to one line, with every key in it redacted.
 fn shown(text: &str) -> String {
-    let (mut hinted, mut from) = (String::with_capacity(text.len()), 0);
+    let (mut redacted, mut from) = (String::with_capacity(text.len()), 0);
     for key in scan(text) {
-        hinted.push_str(&text[from..key.start]);
-        hinted.push_str(&redact(&text[key.clone()]));
+        redacted.push_str(&text[from..key.start]);
+        redacted.push_str(&redact(&text[key.clone()]));
         from = key.end;
     }
-    hinted.push_str(&text[from..]);
-    inert_line(&hinted, LONGEST_LINE).into_owned()
+    redacted.push_str(&text[from..]);
+    sanitize_line(&redacted, MAX_LINE_CHARS).into_owned()
 }
 
-/// A path as a shell takes it.
+/// Quotes a path for a shell.
 fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if !path.is_empty() && path.chars().all(plain) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
         path.to_owned()
     } else {
         format!("'{}'", shown(path).replace('\'', r"'\''"))

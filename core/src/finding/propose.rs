@@ -1,66 +1,66 @@
-//! How a line that sets a credential would be commented out, and how that is shown without its value.
+//! The proposal to comment out a line that sets a credential, in a form to show without its value.
 
-use crate::snapshot::Hidden;
+use crate::snapshot::HiddenText;
 use crate::token::redact;
 
-use super::assignment::{Assigned, Stands};
-use super::evidence::{Reader, Script};
+use super::assignment::{AssignedValue, LineContent};
+use super::evidence::{Script, ScriptKind};
 use super::shown;
 
-/// A line, and what would stand in its place.
+/// A line and its replacement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Proposal {
-    /// The line as it may be shown.
+    /// The line in redacted form.
     pub before: String,
-    /// What would stand there, as it may be shown.
+    /// The replacement in redacted form.
     pub after: String,
-    /// What would stand there. It holds the value.
-    pub replacement: Hidden,
+    /// The replacement, which contains the value.
+    pub replacement: HiddenText,
 }
 
-/// Proposes to comment out a line of a shell file; none where it does not set one credential and nothing else.
+/// Proposes to comment out a line of a shell file. Returns `None` if the line does anything other than set one credential.
 ///
-/// In a block the comment stands behind `:`, since an empty block is a mistake in most shells.
+/// In a block, `:` precedes the comment, since an empty block is an error in most shells.
 pub fn propose(text: &str, line: usize, path: &str) -> Option<Proposal> {
-    let reader = reader_of(path);
-    let script = Script::read(path.to_owned(), reader, text);
+    let kind = script_kind(path);
+    let script = Script::parse(path.to_owned(), kind, text);
     let mut all = script
         .assignments
         .iter()
         .filter(|assignment| assignment.line == line);
     let assignment = all.next()?;
-    if assignment.stands != Stands::Alone || all.next().is_some() {
+    if assignment.line_content != LineContent::Alone || all.next().is_some() {
         return None;
     }
-    let whole = text.lines().nth(line.checked_sub(1)?)?;
-    let statement = whole.trim_start();
-    let indent = &whole[..whole.len() - statement.len()];
-    let mark = if indent.is_empty() || reader == Reader::PowerShell {
+    let full_line = text.lines().nth(line.checked_sub(1)?)?;
+    let statement = full_line.trim_start();
+    let indent = &full_line[..full_line.len() - statement.len()];
+    let mark = if indent.is_empty() || kind == ScriptKind::PowerShell {
         "# "
     } else {
         ": # "
     };
-    // All that stands before the value is the name and what exports it.
+    // Only the name and the export keyword precede the value.
     let end = statement.find(&assignment.name)? + assignment.name.len();
     let separator = statement[end..].chars().next()?;
     let value = match &assignment.value {
-        Assigned::Literal(value) => redact(value.judge().trim()),
-        Assigned::Computed => "(computed)".to_owned(),
-        Assigned::Unset => return None,
+        AssignedValue::Literal(value) => redact(value.inspect().trim()),
+        AssignedValue::Computed => "(computed)".to_owned(),
+        AssignedValue::Unset => return None,
     };
-    let masked = shown(&format!("{}{separator}{value}", &statement[..end]));
+    let redacted = shown(&format!("{}{separator}{value}", &statement[..end]));
     Some(Proposal {
-        before: format!("{}{masked}", shown(indent)),
-        after: format!("{}{mark}{masked}", shown(indent)),
-        replacement: Hidden::new(format!("{indent}{mark}{statement}")),
+        before: format!("{}{redacted}", shown(indent)),
+        after: format!("{}{mark}{redacted}", shown(indent)),
+        replacement: HiddenText::new(format!("{indent}{mark}{statement}")),
     })
 }
 
-/// Who reads a shell file, by its name.
-fn reader_of(path: &str) -> Reader {
-    match path.rsplit_once('.').map(|(_, ending)| ending) {
-        Some("fish") => Reader::Fish,
-        Some("ps1") => Reader::PowerShell,
-        Some(_) | None => Reader::Sh,
+/// Returns the kind of a shell file, by its name.
+fn script_kind(path: &str) -> ScriptKind {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("fish") => ScriptKind::Fish,
+        Some("ps1") => ScriptKind::PowerShell,
+        Some(_) | None => ScriptKind::Sh,
     }
 }

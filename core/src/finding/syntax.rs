@@ -1,10 +1,11 @@
-//! One line as the shells and files that set variables understand it, as far as assignments go.
+//! Parses one line of a shell file, a settings file or a CI file, as far as assignments are concerned.
 //!
-//! This is no shell: what it cannot follow it calls [`Command::Other`] or [`Said::Computed`]. Invariant: it never fails.
+//! This is not a shell: it reports what it cannot interpret as [`Command::Other`] or [`ScriptValue::Computed`]. Invariant: it
+//! never fails.
 
-use crate::snapshot::Hidden;
+use crate::snapshot::HiddenText;
 
-/// How a file is written.
+/// The syntax of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Syntax {
     /// `sh`, `bash`, `zsh`, and files of `NAME=value`.
@@ -15,130 +16,132 @@ pub(super) enum Syntax {
     PowerShell,
     /// JSON, also with comments: `"NAME": "value"`.
     Json,
-    /// YAML, with shell lines in it: `NAME: value`.
+    /// YAML with shell lines: `NAME: value`.
     Yaml,
 }
 
 /// One command of a line.
-pub(super) enum Command {
-    /// It sets variables and does nothing else.
-    Sets(Vec<(String, Said)>),
-    /// It takes variables away.
+pub(super) enum ShellCommand {
+    /// It only sets variables.
+    Sets(Vec<(String, ScriptValue)>),
+    /// It unsets variables.
     Unsets(Vec<String>),
-    /// Anything else.
+    /// Any other command.
     Other,
 }
 
-/// A value, as far as it is written down.
-pub(super) enum Said {
-    /// This text.
-    Literal(Hidden),
-    /// It comes from elsewhere: another variable, a program.
+/// The value of an assignment.
+pub(super) enum ScriptValue {
+    /// Literal text.
+    Literal(HiddenText),
+    /// A value from another variable or a program.
     Computed,
 }
 
-/// A word of a line, its quotes taken off.
+/// A word of a line, without its quotes.
 struct Word {
     text: String,
     computed: bool,
 }
 
-/// The commands of a line; none where it is blank or a comment.
-pub(super) fn commands(line: &str, syntax: Syntax) -> Vec<Command> {
+/// Returns the commands of a line; empty if it is blank or a comment.
+pub(super) fn commands(line: &str, syntax: Syntax) -> Vec<ShellCommand> {
     match syntax {
         Syntax::Json => pairs(line),
         Syntax::Yaml => entry(line).map_or_else(|| commands(line, Syntax::Posix), |it| vec![it]),
         Syntax::PowerShell if assigns_in_power_shell(line) => vec![power_shell(line)],
         Syntax::Posix | Syntax::Fish | Syntax::PowerShell => split(line)
             .iter()
-            .filter(|words| !does_nothing(words))
+            .filter(|words| !is_no_op(words))
             .map(|words| command(words, syntax))
             .collect(),
     }
 }
 
-fn command(words: &[Word], syntax: Syntax) -> Command {
-    // What may stand before a command on the same line.
-    let opens = |word: &&Word| matches!(word.text.as_str(), "then" | "do" | "else" | "{" | "-");
+fn command(words: &[Word], syntax: Syntax) -> ShellCommand {
+    // These may precede a command on the same line.
+    let is_opening =
+        |word: &&Word| matches!(word.text.as_str(), "then" | "do" | "else" | "{" | "-");
     let words = match words.first() {
-        Some(first) if opens(&first) => &words[1..],
+        Some(first) if is_opening(&first) => &words[1..],
         _ => words,
     };
     let Some((first, rest)) = words.split_first() else {
-        return Command::Other;
+        return ShellCommand::Other;
     };
-    let named = || rest.iter().filter(|word| !word.text.starts_with('-'));
+    let operands = || rest.iter().filter(|word| !word.text.starts_with('-'));
     match first.text.as_str() {
         "export" | "declare" | "typeset" | "readonly" | "local" => {
-            let all: Vec<_> = named().filter_map(equation).collect();
+            let all: Vec<_> = operands().filter_map(equation).collect();
             sets(all)
         }
-        "unset" => Command::Unsets(named().map(|word| word.text.clone()).collect()),
+        "unset" => ShellCommand::Unsets(operands().map(|word| word.text.clone()).collect()),
         "set" if syntax == Syntax::Fish => fish(rest),
-        "setx" => spaced(&named().collect::<Vec<_>>()),
+        "setx" => spaced(&operands().collect::<Vec<_>>()),
         _ => {
             let all: Vec<_> = words.iter().map_while(equation).collect();
             if all.len() == words.len() {
                 sets(all)
             } else {
-                Command::Other
+                ShellCommand::Other
             }
         }
     }
 }
 
-/// `:`, which stands before a line that was commented out inside of a block.
-fn does_nothing(words: &[Word]) -> bool {
+/// Returns `true` for `:`, which precedes a line that was commented out in a block.
+fn is_no_op(words: &[Word]) -> bool {
     matches!(words, [word] if word.text == ":")
 }
 
-fn sets(all: Vec<(String, Said)>) -> Command {
+fn sets(all: Vec<(String, ScriptValue)>) -> ShellCommand {
     if all.is_empty() {
-        Command::Other
+        ShellCommand::Other
     } else {
-        Command::Sets(all)
+        ShellCommand::Sets(all)
     }
 }
 
-fn fish(rest: &[Word]) -> Command {
-    let erases = |word: &Word| match word.text.strip_prefix("--") {
+fn fish(rest: &[Word]) -> ShellCommand {
+    let is_erase = |word: &Word| match word.text.strip_prefix("--") {
         Some(long) => long == "erase",
         None => word.text.starts_with('-') && word.text.contains('e'),
     };
-    let (flags, named): (Vec<_>, Vec<_>) = rest.iter().partition(|word| word.text.starts_with('-'));
-    if flags.into_iter().any(erases) {
-        return Command::Unsets(named.into_iter().map(|word| word.text.clone()).collect());
+    let (flags, operands): (Vec<_>, Vec<_>) =
+        rest.iter().partition(|word| word.text.starts_with('-'));
+    if flags.into_iter().any(is_erase) {
+        return ShellCommand::Unsets(operands.into_iter().map(|word| word.text.clone()).collect());
     }
-    spaced(&named)
+    spaced(&operands)
 }
 
-/// `NAME value`
-fn spaced(named: &[&Word]) -> Command {
-    match named {
+/// Parses `NAME value`.
+fn spaced(operands: &[&Word]) -> ShellCommand {
+    match operands {
         [name, value] if is_name(&name.text) => {
-            Command::Sets(vec![(name.text.clone(), said(value))])
+            ShellCommand::Sets(vec![(name.text.clone(), word_value(value))])
         }
-        _ => Command::Other,
+        _ => ShellCommand::Other,
     }
 }
 
-/// `NAME=value`
-fn equation(word: &Word) -> Option<(String, Said)> {
+/// Parses `NAME=value`.
+fn equation(word: &Word) -> Option<(String, ScriptValue)> {
     let (name, value) = word.text.split_once('=')?;
     is_name(name).then(|| {
         let value = Word {
             text: value.to_owned(),
             computed: word.computed,
         };
-        (name.to_owned(), said(&value))
+        (name.to_owned(), word_value(&value))
     })
 }
 
-fn said(word: &Word) -> Said {
+fn word_value(word: &Word) -> ScriptValue {
     if word.computed {
-        Said::Computed
+        ScriptValue::Computed
     } else {
-        Said::Literal(Hidden::new(word.text.clone()))
+        ScriptValue::Literal(HiddenText::new(word.text.clone()))
     }
 }
 
@@ -147,15 +150,15 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Splits a line into commands and these into words, as shells do; stops at a comment.
+/// Splits a line into commands and words, as shells do; stops at a comment.
 fn split(line: &str) -> Vec<Vec<Word>> {
     let (mut all, mut words) = (Vec::new(), Vec::new());
     let mut word: Option<Word> = None;
     let mut quote = None;
-    let mut letters = line.chars();
-    while let Some(c) = letters.next() {
-        let ends = quote.is_none() && (c.is_whitespace() || matches!(c, ';' | '&' | '|'));
-        if ends {
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        let ends_word = quote.is_none() && (c.is_whitespace() || matches!(c, ';' | '&' | '|'));
+        if ends_word {
             words.extend(word.take());
             if !c.is_whitespace() {
                 all.push(std::mem::take(&mut words));
@@ -172,7 +175,7 @@ fn split(line: &str) -> Vec<Vec<Word>> {
         match (quote, c) {
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if open == c => quote = None,
-            (None | Some('"'), '\\') => word.text.extend(letters.next()),
+            (None | Some('"'), '\\') => word.text.extend(chars.next()),
             (None | Some('"'), '$' | '`') => {
                 word.computed = true;
                 word.text.push(c);
@@ -184,7 +187,7 @@ fn split(line: &str) -> Vec<Vec<Word>> {
     all.push(words);
     all.retain(|words| !words.is_empty());
     if quote.is_some() {
-        // The value goes on in the next line: this one cannot be understood, or taken out, alone.
+        // The value continues on the next line, so this line cannot be parsed or removed alone.
         all.push(vec![Word {
             text: String::new(),
             computed: true,
@@ -198,12 +201,12 @@ fn assigns_in_power_shell(line: &str) -> bool {
     line.starts_with("$env:") || line.starts_with('[') && line.contains("setenvironmentvariable(")
 }
 
-fn power_shell(line: &str) -> Command {
+fn power_shell(line: &str) -> ShellCommand {
     let line = line.trim();
     let (name, value) = if line.starts_with('$') {
         match line.split_once('=') {
             Some((name, value)) => (name.get(5..).unwrap_or_default().trim(), value.trim()),
-            None => return Command::Other,
+            None => return ShellCommand::Other,
         }
     } else {
         let inside = line.split_once('(').map_or("", |(_, rest)| rest);
@@ -212,13 +215,13 @@ fn power_shell(line: &str) -> Command {
         (unquoted(name), parts.next().unwrap_or_default())
     };
     if !is_name(name) {
-        return Command::Other;
+        return ShellCommand::Other;
     }
-    Command::Sets(vec![(name.to_owned(), written(value))])
+    ShellCommand::Sets(vec![(name.to_owned(), parse_value(value))])
 }
 
-/// `"NAME": "value"`, as often as it stands in the line.
-fn pairs(line: &str) -> Vec<Command> {
+/// Parses every `"NAME": "value"` of a line.
+fn pairs(line: &str) -> Vec<ShellCommand> {
     if line.trim_start().starts_with("//") {
         return Vec::new();
     }
@@ -229,27 +232,27 @@ fn pairs(line: &str) -> Vec<Command> {
             && is_name(name)
             && between.trim() == ":"
         {
-            all.push(((*name).to_owned(), written(value)));
+            all.push(((*name).to_owned(), parse_value(value)));
         }
     }
     vec![sets(all)]
 }
 
-/// `NAME: value`
-fn entry(line: &str) -> Option<Command> {
+/// Parses `NAME: value`.
+fn entry(line: &str) -> Option<ShellCommand> {
     let line = line.trim().trim_start_matches("- ");
     let (name, value) = line.split_once(':')?;
     (is_name(name) && (value.is_empty() || value.starts_with(' ')))
-        .then(|| Command::Sets(vec![(name.to_owned(), written(value.trim()))]))
+        .then(|| ShellCommand::Sets(vec![(name.to_owned(), parse_value(value.trim()))]))
 }
 
-/// A value that stands in quotes or not, and may name others by `$`.
-fn written(value: &str) -> Said {
+/// Parses a quoted or unquoted value, which may refer to other variables with `$`.
+fn parse_value(value: &str) -> ScriptValue {
     let text = unquoted(value);
     if text.contains('$') || text.contains('(') {
-        Said::Computed
+        ScriptValue::Computed
     } else {
-        Said::Literal(Hidden::new(text.to_owned()))
+        ScriptValue::Literal(HiddenText::new(text.to_owned()))
     }
 }
 

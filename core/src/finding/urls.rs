@@ -1,65 +1,68 @@
-//! What is wrong with the base URLs that variables hold (docs/facts.md#endpoints).
+//! Findings about the base URLs in variables (docs/facts.md#endpoints).
 
 use url::Url;
 
 use crate::snapshot::Snapshot;
-use crate::token::looks_like_a_key;
+use crate::token::contains_token;
 
-use super::values::{Held, held};
-use super::{Code, Finding, Mend};
+use super::values::{Variable, set_variables};
+use super::{Finding, FindingCode, Fix};
 
 const BASE_URL: &str = "ANTHROPIC_BASE_URL";
 
-/// Whether a base URL leads anywhere but to the vendor.
-pub(super) fn leads_elsewhere(snapshot: &Snapshot) -> bool {
-    held(snapshot, &[BASE_URL])
+/// Returns `true` if a base URL points to another host than the vendor's.
+pub(super) fn has_custom_base_url(snapshot: &Snapshot) -> bool {
+    set_variables(snapshot, &[BASE_URL])
         .iter()
-        .filter_map(|held| Url::parse(held.text.trim()).ok())
+        .filter_map(|variable| Url::parse(variable.text.trim()).ok())
         .any(|url| url.host_str() != Some("api.anthropic.com"))
 }
 
 pub(super) fn findings(snapshot: &Snapshot) -> Vec<Finding> {
-    held(snapshot, &[BASE_URL]).iter().flat_map(judge).collect()
+    set_variables(snapshot, &[BASE_URL])
+        .iter()
+        .flat_map(check_base_url)
+        .collect()
 }
 
-fn judge(held: &Held<'_>) -> Vec<Finding> {
-    let text = held.text.trim();
+fn check_base_url(variable: &Variable<'_>) -> Vec<Finding> {
+    let text = variable.text.trim();
     let mut found = Vec::new();
-    let mut add = |code, sentence: &str, mend| {
-        found.push(Finding::new(code, held.spot.clone(), sentence, mend));
+    let mut add = |code, message: &str, fix| {
+        found.push(Finding::new(code, variable.location.clone(), message, fix));
     };
-    let again = |how: &str| Mend::words(format!("set {BASE_URL} again {how}"));
+    let set_again = |how: &str| Fix::manual(format!("set {BASE_URL} again {how}"));
     let url = Url::parse(text).ok();
-    let names_a_person = url
+    let has_user_info = url
         .as_ref()
         .is_some_and(|url| !url.username().is_empty() || url.password().is_some());
-    if names_a_person || looks_like_a_key(text) {
+    if has_user_info || contains_token(text) {
         add(
-            Code::KeyInUrl,
-            "ANTHROPIC_BASE_URL holds a credential: addresses are written to logs and shown on screens",
-            again("without the credential, which belongs in ANTHROPIC_AUTH_TOKEN"),
+            FindingCode::KeyInUrl,
+            "ANTHROPIC_BASE_URL contains a credential, and addresses end up in logs and on screens",
+            set_again("without the credential, which belongs in ANTHROPIC_AUTH_TOKEN"),
         );
     }
     let Some(url) = url else { return found };
     let path = url.path().trim_end_matches('/');
     if path.ends_with("/v1") || path.ends_with("/messages") {
         add(
-            Code::VersionInUrl,
-            "ANTHROPIC_BASE_URL ends in a path that Claude Code and the SDKs add by themselves: they would ask for /v1/v1/messages",
-            again("without /v1 and what follows"),
+            FindingCode::PathInUrl,
+            "ANTHROPIC_BASE_URL ends in a path that Claude Code and the SDKs add themselves, so they would request /v1/v1/messages",
+            set_again("without /v1 and everything after it"),
         );
     }
     if url.scheme() == "http" && !is_loopback(&url) {
         add(
-            Code::PlainHttp,
-            "ANTHROPIC_BASE_URL is http:// to another machine: whoever is on the way can read the credential",
-            again("with https://"),
+            FindingCode::PlainHttp,
+            "ANTHROPIC_BASE_URL is http:// to another machine, so anyone on the network path can read the credential",
+            set_again("with https://"),
         );
     }
     found
 }
 
-/// Whether a URL stays on this machine.
+/// Returns `true` if a URL points to this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,32 +1,33 @@
-//! What is wrong with the credentials that variables hold, in the environment and in Claude Code's settings
-//! (docs/facts.md#claude-code).
+//! Findings about credentials in variables, in the environment and in Claude Code's settings (docs/facts.md#claude-code).
 
 use crate::claude_code::SettingsState;
-use crate::resolve::{Client, Header, Method, PayerClass, Place, Resolution, State};
+use crate::resolve::{
+    ClientProgram, CredentialHeader, Location, Method, PayerClass, Resolution, StepState,
+};
 use crate::snapshot::Snapshot;
 use crate::token::{Family, redact};
 
 use super::assignment::CREDENTIALS;
-use super::urls::leads_elsewhere;
-use super::{Code, Finding, Mend, Spot, shown};
+use super::urls::has_custom_base_url;
+use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 
-/// A variable that is set, and where.
-pub(super) struct Held<'a> {
+/// A variable that is set, with its location.
+pub(super) struct Variable<'a> {
     pub(super) name: &'a str,
-    pub(super) spot: Spot,
+    pub(super) location: FindingLocation,
     pub(super) text: &'a str,
-    /// Whether it is a settings file that sets it.
+    /// The settings file that sets it, or `None` if it is in the environment.
     pub(super) file: Option<&'a str>,
 }
 
-/// Every place that sets one of these variables.
-pub(super) fn held<'a>(snapshot: &'a Snapshot, names: &[&'a str]) -> Vec<Held<'a>> {
+/// Returns every location that sets one of these variables.
+pub(super) fn set_variables<'a>(snapshot: &'a Snapshot, names: &[&'a str]) -> Vec<Variable<'a>> {
     let mut all = Vec::new();
     for name in names {
         if let Some(text) = snapshot.environment.get(name) {
-            all.push(Held {
+            all.push(Variable {
                 name,
-                spot: Spot::variable(name),
+                location: FindingLocation::variable(name),
                 text,
                 file: None,
             });
@@ -35,10 +36,10 @@ pub(super) fn held<'a>(snapshot: &'a Snapshot, names: &[&'a str]) -> Vec<Held<'a
             if let SettingsState::Read(settings) = &file.state
                 && let Some(setting) = settings.variable(name)
             {
-                all.push(Held {
+                all.push(Variable {
                     name,
-                    spot: Spot::line(&file.path, setting.line),
-                    text: setting.value.judge(),
+                    location: FindingLocation::line(&file.path, setting.line),
+                    text: setting.value.inspect(),
                     file: Some(&file.path),
                 });
             }
@@ -47,124 +48,123 @@ pub(super) fn held<'a>(snapshot: &'a Snapshot, names: &[&'a str]) -> Vec<Held<'a
     all
 }
 
-impl Held<'_> {
-    /// What takes it away where it is.
-    pub(super) fn taken_away(&self) -> Mend {
+impl Variable<'_> {
+    /// Returns the fix that removes it.
+    pub(super) fn removal(&self) -> Fix {
         match self.file {
-            None => Mend::unset(self.name),
-            Some(path) => Mend::words(format!("remove env.{} from {}", self.name, shown(path))),
+            None => Fix::unset(self.name),
+            Some(path) => Fix::manual(format!("remove env.{} from {}", self.name, shown(path))),
         }
     }
 
-    /// The variable and its value, but for most of that.
-    fn told(&self) -> String {
+    /// Returns the variable with its redacted value.
+    fn redacted(&self) -> String {
         format!("{} ({})", self.name, redact(self.text.trim()))
     }
 }
 
 pub(super) fn findings(snapshot: &Snapshot, resolutions: &[Resolution]) -> Vec<Finding> {
-    let moved = leads_elsewhere(snapshot);
+    let has_custom_base_url = has_custom_base_url(snapshot);
     let mut found = Vec::new();
-    for held in held(snapshot, &CREDENTIALS) {
-        found.extend(written(&held).or_else(|| kind(&held, moved)));
+    for variable in set_variables(snapshot, &CREDENTIALS) {
+        found.extend(format(&variable).or_else(|| kind(&variable, has_custom_base_url)));
     }
-    found.extend(beside_profile(snapshot));
-    found.extend(header(snapshot));
+    found.extend(profile_overridden(snapshot));
+    found.extend(credential_headers(snapshot));
     for resolution in resolutions {
-        found.extend(login_outranked(resolution));
+        found.extend(login_shadowed(resolution));
         found.extend(two_credentials(resolution));
         found.extend(unsendable(resolution));
     }
     found
 }
 
-/// How the value is written.
-fn written(held: &Held<'_>) -> Option<Finding> {
-    let text = held.text.trim();
-    let name = held.name;
+/// Checks the format of a value.
+fn format(variable: &Variable<'_>) -> Option<Finding> {
+    let text = variable.text.trim();
+    let name = variable.name;
     let finding =
-        |code, sentence, mend| Some(Finding::new(code, held.spot.clone(), sentence, mend));
+        |code, message, fix| Some(Finding::new(code, variable.location.clone(), message, fix));
     if text.is_empty() {
-        let sentence = format!(
-            "{name} is set to nothing: it counts as not set, but hides what a weaker place sets"
+        let message = format!(
+            "{name} is set to an empty value: it counts as not set, but hides values with lower precedence"
         );
-        // In a settings file that is how a variable is switched off.
-        return match held.file {
-            None => finding(Code::Blank, sentence, held.taken_away()),
+        // In a settings file an empty value is the way to turn a variable off.
+        return match variable.file {
+            None => finding(FindingCode::EmptyVariable, message, variable.removal()),
             Some(_) => None,
         };
     }
     if text.starts_with(['"', '\'', '\u{201c}', '\u{2018}']) || text.ends_with(['"', '\'']) {
-        let sentence = format!("{name} has quotes in its value, and they are sent with it");
-        let mend = Mend::words(format!("set {name} again without the quotes"));
-        return finding(Code::Quoted, sentence, mend);
+        let message = format!("{name} has quotes around its value, which are sent as part of it");
+        let fix = Fix::manual(format!("set {name} again without the quotes"));
+        return finding(FindingCode::QuotedValue, message, fix);
     }
     let word = text.get(..7).unwrap_or_default();
     if word.eq_ignore_ascii_case("bearer ") {
-        let sentence =
-            format!("{name} begins with `Bearer `, which the client puts there by itself");
-        let mend = Mend::words(format!("set {name} to the token alone"));
-        return finding(Code::BearerInValue, sentence, mend);
+        let message = format!("{name} starts with `Bearer `, which the client adds itself");
+        let fix = Fix::manual(format!("set {name} to the token only"));
+        return finding(FindingCode::BearerInValue, message, fix);
     }
     None
 }
 
-/// Whether the value is of the kind that belongs there.
-fn kind(held: &Held<'_>, moved: bool) -> Option<Finding> {
-    let family = Family::of(held.text.trim());
-    let told = held.told();
-    if let Some(what) = useless(family, moved) {
+/// Checks that a value is of the kind that its variable expects.
+fn kind(variable: &Variable<'_>, has_custom_base_url: bool) -> Option<Finding> {
+    let family = Family::from_prefix(variable.text.trim());
+    let redacted = variable.redacted();
+    if let Some(problem) = unusable_kind(family, has_custom_base_url) {
         return Some(Finding::new(
-            Code::WrongKind,
-            held.spot.clone(),
-            format!("{told} is {what}"),
-            held.taken_away(),
+            FindingCode::WrongCredentialKind,
+            variable.location.clone(),
+            format!("{redacted} is {problem}"),
+            variable.removal(),
         ));
     }
-    let (code, what, instead) = match (held.name, family) {
+    let (code, problem, instead) = match (variable.name, family) {
         ("ANTHROPIC_API_KEY", Family::OauthAccess) => (
-            Code::OauthAsApiKey,
-            "an OAuth token: sent as an API key it is refused",
+            FindingCode::OauthAsApiKey,
+            "an OAuth token, which the API refuses as an API key",
             "CLAUDE_CODE_OAUTH_TOKEN",
         ),
-        ("ANTHROPIC_AUTH_TOKEN", Family::OauthAccess) if !moved => (
-            Code::OauthAsAuthToken,
-            "an OAuth token: Claude Code sends it without the beta value that the API wants with it",
+        ("ANTHROPIC_AUTH_TOKEN", Family::OauthAccess) if !has_custom_base_url => (
+            FindingCode::OauthAsAuthToken,
+            "an OAuth token, which Claude Code sends without the beta value that the API requires for it",
             "CLAUDE_CODE_OAUTH_TOKEN",
         ),
         ("CLAUDE_CODE_OAUTH_TOKEN", Family::ApiKey) => (
-            Code::KeyAsOauthToken,
-            "an API key: it would be sent as an OAuth token",
+            FindingCode::KeyAsOauthToken,
+            "an API key, but would be sent as an OAuth token",
             "ANTHROPIC_API_KEY",
         ),
         ("ANTHROPIC_API_KEY", Family::VirtualKey | Family::Opaque | Family::OtherVendor)
-            if moved =>
+            if has_custom_base_url =>
         {
             (
-                Code::GatewayKeyAsApiKey,
-                "a gateway's key: as an API key it also goes to the vendor's own host, on calls that pass the gateway by",
+                FindingCode::GatewayKeyAsApiKey,
+                "a gateway's key; as an API key it is also sent to the vendor's own host, in requests that bypass the gateway",
                 "ANTHROPIC_AUTH_TOKEN",
             )
         }
         _ => return None,
     };
-    let mend = Mend::words(format!("set {instead} to it instead of {}", held.name));
-    let sentence = format!("{told} is {what}");
-    Some(Finding::new(code, held.spot.clone(), sentence, mend))
+    let fix = Fix::manual(format!("set {instead} to it instead of {}", variable.name));
+    let message = format!("{redacted} is {problem}");
+    Some(Finding::new(code, variable.location.clone(), message, fix))
 }
 
-/// What a credential is that can ask no model from any of these variables.
-fn useless(family: Family, moved: bool) -> Option<&'static str> {
+/// Describes a credential that cannot call models from any of these variables.
+fn unusable_kind(family: Family, has_custom_base_url: bool) -> Option<&'static str> {
     match family {
-        Family::AdminKey => Some("a key of the Admin API, which cannot ask a model"),
+        Family::AdminKey => Some("an Admin API key, which cannot call models"),
         Family::OauthRefresh => Some("a refresh token, which is never sent as a credential"),
-        Family::ClaudeSession => {
-            Some("the cookie of a web session, which is no credential of the API")
+        Family::ClaudeSession => Some("a web session cookie, which is not an API credential"),
+        Family::WorkToken | Family::AdminVirtualKey => {
+            Some("not a credential that can call models")
         }
-        Family::WorkToken | Family::AdminVirtualKey => Some("no credential that asks models"),
-        Family::OtherVendor if !moved => Some("another vendor's key"),
-        Family::VirtualKey if !moved => {
-            Some("a virtual key of keyreeve, and no base URL leads to its gateway")
+        Family::OtherVendor if !has_custom_base_url => Some("another vendor's key"),
+        Family::VirtualKey if !has_custom_base_url => {
+            Some("a keyreeve virtual key, but no base URL points to its gateway")
         }
         Family::ApiKey
         | Family::OauthAccess
@@ -175,135 +175,135 @@ fn useless(family: Family, moved: bool) -> Option<&'static str> {
     }
 }
 
-fn beside_profile(snapshot: &Snapshot) -> Option<Finding> {
+fn profile_overridden(snapshot: &Snapshot) -> Option<Finding> {
     let environment = &snapshot.environment;
-    let filled = |name: &&str| {
+    let is_set = |name: &&str| {
         environment
             .get(name)
             .is_some_and(|text| !text.trim().is_empty())
     };
     let profile = environment.get("ANTHROPIC_PROFILE")?.trim();
-    let stronger = CREDENTIALS.iter().find(|name| filled(name))?;
+    let stronger = CREDENTIALS.iter().find(|name| is_set(name))?;
     (!profile.is_empty()).then(|| {
         Finding::new(
-            Code::ProfileBesideToken,
-            Spot::variable("ANTHROPIC_PROFILE"),
-            format!("ANTHROPIC_PROFILE names `{profile}`, but {stronger} outranks any profile"),
-            Mend::unset(stronger),
+            FindingCode::ProfileOverridden,
+            FindingLocation::variable("ANTHROPIC_PROFILE"),
+            format!("ANTHROPIC_PROFILE names `{profile}`, but {stronger} overrides any profile"),
+            Fix::unset(stronger),
         )
     })
 }
 
-fn header(snapshot: &Snapshot) -> Vec<Finding> {
-    let carries = |text: &str| {
+fn credential_headers(snapshot: &Snapshot) -> Vec<Finding> {
+    let credential_header = |text: &str| {
         text.lines()
             .filter_map(|line| line.split_once(':'))
             .map(|(name, _)| name.trim().to_ascii_lowercase())
             .find(|name| name == "authorization" || name == "x-api-key")
     };
-    held(snapshot, &["ANTHROPIC_CUSTOM_HEADERS"])
+    set_variables(snapshot, &["ANTHROPIC_CUSTOM_HEADERS"])
         .iter()
-        .filter_map(|held| {
-            let header = carries(held.text)?;
+        .filter_map(|variable| {
+            let header = credential_header(variable.text)?;
             Some(Finding::new(
-                Code::CredentialHeader,
-                held.spot.clone(),
-                format!("ANTHROPIC_CUSTOM_HEADERS adds `{header}` to every request, beside the credential chosen otherwise"),
-                held.taken_away(),
+                FindingCode::CredentialHeader,
+                variable.location.clone(),
+                format!("ANTHROPIC_CUSTOM_HEADERS adds `{header}` to every request, in addition to the client's own credential"),
+                variable.removal(),
             ))
         })
         .collect()
 }
 
-/// A login that is passed over. Where a plan pays all the same, or a gateway that somebody set up, nothing is wrong.
-fn login_outranked(resolution: &Resolution) -> Option<Finding> {
+/// Finds a shadowed login, unless a plan pays in any case, or a gateway that the user configured.
+fn login_shadowed(resolution: &Resolution) -> Option<Finding> {
     match resolution.payer.class {
         PayerClass::OrganizationCredit | PayerClass::Conflict | PayerClass::Unknown => {}
-        PayerClass::Plan | PayerClass::Cloud | PayerClass::Gateway | PayerClass::Nobody => {
+        PayerClass::Plan | PayerClass::Cloud | PayerClass::Gateway | PayerClass::NoPayer => {
             return None;
         }
     }
     let login = resolution
         .shadowed()
-        .find(|rung| rung.method == Method::Login)?;
+        .find(|step| step.method == Method::Login)?;
     let winner = resolution
-        .slot(Header::XApiKey)
-        .or_else(|| resolution.slot(Header::Authorization))?;
-    let hint = winner.hint.as_deref().unwrap_or("a value not known yet");
-    let sentence = format!(
-        "{} ({hint}) outranks {}: {} pays for {}",
-        winner.place,
-        login.place,
-        resolution.payer.class.words(),
-        resolution.client
+        .slot(CredentialHeader::XApiKey)
+        .or_else(|| resolution.slot(CredentialHeader::Authorization))?;
+    let hint = winner.hint.as_deref().unwrap_or("value not known yet");
+    let message = format!(
+        "{} ({hint}) overrides {}, so {} is paid by {}",
+        winner.location,
+        login.location,
+        resolution.client,
+        resolution.payer.class.description()
     );
-    let mend = match &winner.place {
-        Place::Variable { name } => Mend::unset(name),
-        Place::Setting { path, key, .. } => {
-            Mend::words(format!("remove {key} from {}", shown(path)))
+    let fix = match &winner.location {
+        Location::Variable { name } => Fix::unset(name),
+        Location::Setting { path, key, .. } => {
+            Fix::manual(format!("remove {key} from {}", shown(path)))
         }
-        Place::Login { .. }
-        | Place::SdkProfile { .. }
-        | Place::Federation
-        | Place::Profile { .. } => Mend::Run("keyreeve status".to_owned()),
+        Location::Login { .. }
+        | Location::SdkProfile { .. }
+        | Location::Federation
+        | Location::Profile { .. } => Fix::Run("keyreeve status".to_owned()),
     };
     Some(Finding::new(
-        Code::LoginOutranked,
-        Spot::of(&winner.place),
-        sentence,
-        mend,
+        FindingCode::LoginShadowed,
+        FindingLocation::from_location(&winner.location),
+        message,
+        fix,
     ))
 }
 
 fn two_credentials(resolution: &Resolution) -> Option<Finding> {
-    let key = resolution.slot(Header::XApiKey)?;
-    let bearer = resolution.slot(Header::Authorization)?;
-    if key.place == bearer.place {
+    let key = resolution.slot(CredentialHeader::XApiKey)?;
+    let bearer = resolution.slot(CredentialHeader::Authorization)?;
+    if key.location == bearer.location {
         return None;
     }
-    let sentence = format!(
+    let message = format!(
         "{} would send {} as x-api-key and {} as authorization in one request, and the API decides who pays",
-        resolution.client, key.place, bearer.place
+        resolution.client, key.location, bearer.location
     );
-    let mend = match &key.place {
-        Place::Variable { name } => Mend::unset(name),
-        Place::Setting { .. }
-        | Place::Login { .. }
-        | Place::SdkProfile { .. }
-        | Place::Federation
-        | Place::Profile { .. } => Mend::words(format!(
-            "take one of the two away: {} or {}",
-            key.place, bearer.place
+    let fix = match &key.location {
+        Location::Variable { name } => Fix::unset(name),
+        Location::Setting { .. }
+        | Location::Login { .. }
+        | Location::SdkProfile { .. }
+        | Location::Federation
+        | Location::Profile { .. } => Fix::manual(format!(
+            "remove one of the two: {} or {}",
+            key.location, bearer.location
         )),
     };
     Some(Finding::new(
-        Code::TwoCredentials,
-        Spot::of(&key.place),
-        sentence,
-        mend,
+        FindingCode::TwoCredentials,
+        FindingLocation::from_location(&key.location),
+        message,
+        fix,
     ))
 }
 
-/// A rung at which a client fails. Damaged logins and profiles have findings of their own.
+/// Finds steps on which a client fails. Damaged logins and profiles have findings of their own.
 fn unsendable(resolution: &Resolution) -> Vec<Finding> {
-    let broken = resolution
-        .rungs
+    let broken_steps = resolution
+        .steps
         .iter()
-        .filter_map(|rung| match rung.method {
+        .filter_map(|step| match step.method {
             Method::ApiKey
             | Method::AuthToken
             | Method::OauthToken
             | Method::CustomHeader
             | Method::CloudKey
-            | Method::Federation => match &rung.state {
-                State::Broken(flaw) => Some((rung, flaw)),
-                State::Taken { .. }
-                | State::On
-                | State::Off
-                | State::Shadowed { .. }
-                | State::NotRead { .. }
-                | State::Absent
-                | State::Empty => None,
+            | Method::Federation => match &step.state {
+                StepState::Broken(flaw) => Some((step, flaw)),
+                StepState::Taken { .. }
+                | StepState::On
+                | StepState::Off
+                | StepState::Shadowed { .. }
+                | StepState::NotRead { .. }
+                | StepState::Absent
+                | StepState::Empty => None,
             },
             Method::Cloud
             | Method::Helper
@@ -311,14 +311,17 @@ fn unsendable(resolution: &Resolution) -> Vec<Finding> {
             | Method::Login
             | Method::Profile => None,
         });
-    let client: Client = resolution.client;
-    broken
-        .map(|(rung, flaw)| {
+    let client: ClientProgram = resolution.client;
+    broken_steps
+        .map(|(step, flaw)| {
             Finding::new(
-                Code::Unsendable,
-                Spot::of(&rung.place),
-                format!("{client} cannot send {}: {flaw}", rung.place),
-                Mend::words(format!("set {} again, whole and on one line", rung.place)),
+                FindingCode::Unsendable,
+                FindingLocation::from_location(&step.location),
+                format!("{client} cannot send {}: {flaw}", step.location),
+                Fix::manual(format!(
+                    "set {} again, complete and on one line",
+                    step.location
+                )),
             )
         })
         .collect()

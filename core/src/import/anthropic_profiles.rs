@@ -1,36 +1,36 @@
-//! The SDKs' profiles, by reference: their files stay theirs (docs/facts.md#moving-in).
+//! Import of SDK profiles, by reference: their files stay unchanged (docs/facts.md#moving-in).
 
-use crate::import::Left;
+use crate::import::ImportSkip;
 use crate::import::document::Node;
+use crate::import::files::{FileRole, FoundFile};
 use crate::import::names;
-use crate::import::place::{Found, Role};
-use crate::import::planner::{Destination, Planner, Thing};
+use crate::import::planner::{FoundItem, ImportDestination, Planner};
 use crate::profile::{Name, Source};
 
-/// Plans for each profile of the SDKs.
-pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[Found]) {
+/// Plans the import of each SDK profile.
+pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[FoundFile]) {
     let active = files
         .iter()
-        .find(|file| file.role == Role::ActiveConfig)
+        .find(|file| file.role == FileRole::ActiveConfig)
         .map(|file| file.text.trim());
     for file in files {
         match file.role {
-            Role::SdkProfile => {
-                let called = file.path.rsplit('/').next().unwrap_or_default();
-                let called = called.trim_end_matches(".json");
-                let name = profile(planner, directory, file, called);
-                if let Some(name) = name.filter(|_| active == Some(called)) {
-                    let text = format!("`{}` is the active one there", names::shown(called));
+            FileRole::SdkProfile => {
+                let file_name = file.path.rsplit('/').next().unwrap_or_default();
+                let sdk_name = file_name.trim_end_matches(".json");
+                let name = profile(planner, directory, file, sdk_name);
+                if let Some(name) = name.filter(|_| active == Some(sdk_name)) {
+                    let text = format!("`{}` is the active SDK profile", names::shown(sdk_name));
                     planner.note(text, Some(format!("keyreeve profile use {name}")));
                 }
             }
-            Role::Config
-            | Role::AuthProfiles
-            | Role::AuthState
-            | Role::OlderAuth
-            | Role::Settings
-            | Role::Login
-            | Role::ActiveConfig => {}
+            FileRole::Config
+            | FileRole::AuthProfiles
+            | FileRole::AuthState
+            | FileRole::OlderAuth
+            | FileRole::Settings
+            | FileRole::Login
+            | FileRole::ActiveConfig => {}
         }
     }
 }
@@ -38,36 +38,36 @@ pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[
 fn profile(
     planner: &mut Planner<'_>,
     directory: Option<&str>,
-    file: &Found,
-    called: &str,
+    file: &FoundFile,
+    sdk_name: &str,
 ) -> Option<Name> {
-    let thing = Thing::new(called, &file.path, called);
-    match read(&file.text, called) {
+    let item = FoundItem::new(sdk_name, &file.path, sdk_name);
+    match parse(&file.text, sdk_name) {
         Ok((name, base_url)) => {
             let source = Source::SdkProfile {
                 directory: directory.map(ToOwned::to_owned),
                 name,
             };
-            let to = Destination::of(base_url.as_deref());
-            planner.reference(thing, source, &to)
+            let destination = ImportDestination::new(base_url.as_deref());
+            planner.reference(item, source, &destination)
         }
-        Err(why) => {
-            planner.leave(thing, why);
+        Err(reason) => {
+            planner.skip(item, reason);
             None
         }
     }
 }
 
-/// The profile's name, and its base URL where it has one of its own.
-fn read(text: &str, called: &str) -> Result<(Name, Option<String>), Left> {
+/// Parses a profile's configuration into its name and its base URL, if it has one.
+fn parse(text: &str, sdk_name: &str) -> Result<(Name, Option<String>), ImportSkip> {
     let profile = Node::parse(text)?;
     match profile.text(&["authentication", "type"]) {
         Some("oidc_federation" | "user_oauth") => {}
-        Some(_) => return Err(Left::UnknownKind),
-        None => return Err(Left::OtherShape("`authentication.type` is missing")),
+        Some(_) => return Err(ImportSkip::UnknownKind),
+        None => return Err(ImportSkip::OtherShape("`authentication.type` is missing")),
     }
-    let name = called
+    let name = sdk_name
         .parse()
-        .map_err(|_| Left::OtherShape("the file's name is none that a profile can have"))?;
+        .map_err(|_| ImportSkip::OtherShape("the file name is not a valid profile name"))?;
     Ok((name, profile.text(&["base_url"]).map(ToOwned::to_owned)))
 }

@@ -1,209 +1,208 @@
-//! One record of a credential store of Clawdbot or OpenClaw, and what becomes of it (docs/facts.md#moving-in).
+//! Import of one record of a credential store of Clawdbot or OpenClaw (docs/facts.md#moving-in).
 //!
-//! Invariant: what its type says decides nothing that its token contradicts; a contradiction is named.
+//! Invariant: if the declared type contradicts the token, the token decides, and the contradiction is reported.
 
-use crate::import::Left;
-use crate::import::claw_config::{ClawConfig, Declared};
+use crate::import::ImportSkip;
+use crate::import::claw_config::{ClawConfig, DeclaredProfile};
 use crate::import::document::Node;
-use crate::import::planner::{Destination, Planner, Thing};
+use crate::import::planner::{FoundItem, ImportDestination, Planner};
 use crate::profile::{Name, Source};
 use crate::token::Family;
 
-/// What a secret of a record is.
-enum Held<'a> {
-    /// It stands there.
+/// The secret of a record.
+enum RecordSecret<'a> {
+    /// The record contains it.
     Text(&'a str),
-    /// A variable holds it.
+    /// A variable contains it.
     Variable(&'a str),
-    /// A file holds it, and nothing else.
+    /// A file contains it, and nothing else.
     File(&'a str),
-    /// It cannot be taken.
-    Not(Left),
+    /// It cannot be imported.
+    Skipped(ImportSkip),
 }
 
-/// Whether a profile is Claude Code's login under another name: such a login is Claude Code's, and only referred to.
-pub(super) fn is_claude_codes(id: &str, provider: &str) -> bool {
+/// Returns `true` if a profile is Claude Code's login under another name, which is only imported by reference.
+pub(super) fn is_claude_login(id: &str, provider: &str) -> bool {
     id == "anthropic:claude-cli" || provider == "claude-cli"
 }
 
-/// Plans for one record. Returns the name of the profile it becomes, where a key can use that.
+/// Plans the import of one record. Returns the name of its profile, if a virtual key can use it.
 pub(super) fn record(
     planner: &mut Planner<'_>,
-    thing: Thing<'_>,
+    item: FoundItem<'_>,
     record: &Node<'_>,
     config: &ClawConfig<'_>,
 ) -> Option<Name> {
-    let id = thing.what;
+    let id = item.label;
     let provider = record
         .text(&["provider"])
         .or_else(|| id.split(':').next())
         .unwrap_or_default();
-    if is_claude_codes(id, provider) {
+    if is_claude_login(id, provider) {
         let mode = record.text(&["type"]).or_else(|| declared(config, id).mode);
-        claude_login(planner, thing, mode);
+        claude_login(planner, item, mode);
         return None;
     }
     if provider != "anthropic" {
         let provider = super::names::shown(provider);
-        planner.leave(thing, Left::OtherProvider(provider));
+        planner.skip(item, ImportSkip::OtherProvider(provider));
         return None;
     }
-    // The oldest logins have no type; nothing else has two tokens.
-    let untyped = record.at(&["refresh"]).map_or("", |_| "oauth");
-    let kind = record.text(&["type"]).unwrap_or(untyped);
-    let odd = contradiction(kind, declared(config, id).mode);
-    let thing = odd.into_iter().fold(thing, Thing::with);
-    let to = config.destination();
+    // The oldest logins have no type; only they have two tokens.
+    let default_kind = record.at(&["refresh"]).map_or("", |_| "oauth");
+    let kind = record.text(&["type"]).unwrap_or(default_kind);
+    let remark = contradiction(kind, declared(config, id).mode);
+    let item = remark.into_iter().fold(item, FoundItem::with_remark);
+    let destination = config.destination();
     match kind {
         "api_key" => {
-            let held = held(record, ["key", "keyRef"], config);
-            api_key(planner, (thing, held), &to.as_api_key())
+            let secret = record_secret(record, ["key", "keyRef"], config);
+            api_key(planner, (item, secret), &destination.as_api_key())
         }
         "token" => {
-            let held = held(record, ["token", "tokenRef"], config);
-            token(planner, (thing, held), &to)
+            let secret = record_secret(record, ["token", "tokenRef"], config);
+            token(planner, (item, secret), &destination)
         }
         "oauth" => {
-            planner.leave(thing, Left::PlanLogin);
+            planner.skip(item, ImportSkip::PlanLogin);
             None
         }
         _ => {
-            planner.leave(thing, Left::UnknownKind);
+            planner.skip(item, ImportSkip::UnknownKind);
             None
         }
     }
 }
 
-/// A reference to Claude Code's own login. Its mode `token` is what older versions wrote for the same.
-pub(super) fn claude_login(planner: &mut Planner<'_>, thing: Thing<'_>, mode: Option<&str>) {
-    let remark = "it is Claude Code's own login: referred to, and nothing of it is read or copied";
-    let thing = thing.with(remark);
-    let thing = match mode {
-        Some("token") => thing.with("its mode `token` counts as `oauth`"),
-        Some("oauth") | None => thing,
-        Some(other) => thing.with(format!(
-            "its mode `{}` contradicts that it is a login",
+/// Plans a reference to Claude Code's own login, for which older versions wrote the mode `token`.
+pub(super) fn claude_login(planner: &mut Planner<'_>, item: FoundItem<'_>, mode: Option<&str>) {
+    let remark = "it is Claude Code's own login, which is only referenced and never read or copied";
+    let item = item.with_remark(remark);
+    let item = match mode {
+        Some("token") => item.with_remark("its mode `token` is treated as `oauth`"),
+        Some("oauth") | None => item,
+        Some(other) => item.with_remark(format!(
+            "its mode `{}` is not that of a login",
             super::names::shown(other)
         )),
     };
     let source = Source::ClaudeLogin { config_dir: None };
-    planner.reference(thing, source, &Destination::of(None));
+    planner.reference(item, source, &ImportDestination::new(None));
 }
 
 fn api_key(
     planner: &mut Planner<'_>,
-    (mut thing, held): (Thing<'_>, Held<'_>),
-    to: &Destination,
+    (mut item, secret): (FoundItem<'_>, RecordSecret<'_>),
+    destination: &ImportDestination,
 ) -> Option<Name> {
-    match held {
-        Held::Text(text) => {
+    match secret {
+        RecordSecret::Text(text) => {
             if is_oauth(text) {
-                thing
-                    .remarks
-                    .push("its type `api_key` contradicts its token, which is a login's".into());
+                item.remarks.push(
+                    "its type `api_key` contradicts its token, which is a login token".into(),
+                );
             }
-            planner.token(thing, text, to)
+            planner.token(item, text, destination)
         }
-        Held::Variable(variable) => {
+        RecordSecret::Variable(variable) => {
             let variable = variable.to_owned();
-            planner.reference(thing, Source::Environment { variable }, to)
+            planner.reference(item, Source::Environment { variable }, destination)
         }
-        Held::File(path) => {
+        RecordSecret::File(path) => {
             let path = path.to_owned();
-            planner.reference(thing, Source::File { path }, to)
+            planner.reference(item, Source::File { path }, destination)
         }
-        Held::Not(why) => {
-            planner.leave(thing, why);
+        RecordSecret::Skipped(reason) => {
+            planner.skip(item, reason);
             None
         }
     }
 }
 
-/// A `token` is what `claude setup-token` printed, unless it is a key after all.
+/// Plans the import of a `token`, which comes from `claude setup-token` unless it is actually a key.
 fn token(
     planner: &mut Planner<'_>,
-    (mut thing, held): (Thing<'_>, Held<'_>),
-    to: &Destination,
+    (mut item, secret): (FoundItem<'_>, RecordSecret<'_>),
+    destination: &ImportDestination,
 ) -> Option<Name> {
-    match held {
-        Held::Text(text) => {
-            if Family::of(text.trim()) == Family::ApiKey {
-                thing
-                    .remarks
+    match secret {
+        RecordSecret::Text(text) => {
+            if Family::from_prefix(text.trim()) == Family::ApiKey {
+                item.remarks
                     .push("its type `token` contradicts its token, which is an API key".into());
             }
-            planner.token(thing, text, to)
+            planner.token(item, text, destination)
         }
-        Held::Variable(_) | Held::File(_) => {
-            planner.leave(thing, Left::UnseenToken);
+        RecordSecret::Variable(_) | RecordSecret::File(_) => {
+            planner.skip(item, ImportSkip::PlanTokenReference);
             None
         }
-        Held::Not(why) => {
-            planner.leave(thing, why);
+        RecordSecret::Skipped(reason) => {
+            planner.skip(item, reason);
             None
         }
     }
 }
 
-/// What the configuration and the store disagree about. Its program leaves such a profile out without a word.
+/// Describes a contradiction between the configuration and the store; its program silently ignores such a profile.
 fn contradiction(kind: &str, mode: Option<&str>) -> Option<String> {
     let mode = mode.filter(|mode| *mode != kind && !(*mode == "oauth" && kind == "token"))?;
     Some(format!(
-        "the configuration says `{}`, the store `{}`: its program leaves such a profile out",
+        "the configuration has `{}` and the store `{}`; its own program ignores such a profile",
         super::names::shown(mode),
         super::names::shown(kind)
     ))
 }
 
-fn declared<'a>(config: &ClawConfig<'a>, id: &str) -> Declared<'a> {
+fn declared<'a>(config: &ClawConfig<'a>, id: &str) -> DeclaredProfile<'a> {
     let (provider, mode) = (None, None);
-    let nothing = Declared { provider, mode };
-    config.profiles.get(id).copied().unwrap_or(nothing)
+    let undeclared = DeclaredProfile { provider, mode };
+    config.profiles.get(id).copied().unwrap_or(undeclared)
 }
 
-fn held<'a>(
+fn record_secret<'a>(
     record: &'a Node<'a>,
     [plain, reference]: [&str; 2],
     config: &ClawConfig<'a>,
-) -> Held<'a> {
+) -> RecordSecret<'a> {
     if let Some(text) = record.text(&[plain]) {
-        return match shorthand(text.trim()) {
-            Some(variable) => Held::Variable(variable),
-            None => Held::Text(text),
+        return match parse_shorthand(text.trim()) {
+            Some(variable) => RecordSecret::Variable(variable),
+            None => RecordSecret::Text(text),
         };
     }
     let (Some(source), Some(id)) = (
         record.text(&[reference, "source"]),
         record.text(&[reference, "id"]),
     ) else {
-        return Held::Not(Left::NoSecret);
+        return RecordSecret::Skipped(ImportSkip::NoSecret);
     };
     match source {
-        "env" if is_variable(id) => Held::Variable(id),
-        "env" => Held::Not(Left::OtherShape("the name of a variable")),
+        "env" if is_variable(id) => RecordSecret::Variable(id),
+        "env" => RecordSecret::Skipped(ImportSkip::OtherShape("expected the name of a variable")),
         "file" => {
             let provider = record.text(&[reference, "provider"]).unwrap_or("default");
             match config.secret_files.get(provider) {
-                Some(Some(path)) => Held::File(path),
-                Some(None) => Held::Not(Left::Reference(
-                    "it refers to one value in a file of several: have a program print it",
+                Some(Some(path)) => RecordSecret::File(path),
+                Some(None) => RecordSecret::Skipped(ImportSkip::Reference(
+                    "it refers to one of several values in a file; use a program that prints it",
                 )),
-                None => Held::Not(Left::Reference(
-                    "it refers to a file that the configuration does not name",
+                None => RecordSecret::Skipped(ImportSkip::Reference(
+                    "it refers to a file that is not in the configuration",
                 )),
             }
         }
-        "exec" => Held::Not(Left::Reference(
-            "it refers to a program that is spoken to in a protocol of its own: have a program print the key as its only line",
+        "exec" => RecordSecret::Skipped(ImportSkip::Reference(
+            "it refers to a program with its own protocol; use a program that prints only the key",
         )),
-        _ => Held::Not(Left::Reference(
-            "it refers to a store that only its program can open: have a program print the key",
+        _ => RecordSecret::Skipped(ImportSkip::Reference(
+            "it refers to a store that only its own program can open; use a program that prints the key",
         )),
     }
 }
 
-/// `$NAME` and `${NAME}` stand for a variable.
-fn shorthand(text: &str) -> Option<&str> {
+/// Parses `$NAME` and `${NAME}`, which refer to a variable.
+fn parse_shorthand(text: &str) -> Option<&str> {
     let name = text.strip_prefix('$')?;
     let name = match name.strip_prefix('{') {
         Some(name) => name.strip_suffix('}')?,
@@ -212,7 +211,7 @@ fn shorthand(text: &str) -> Option<&str> {
     is_variable(name).then_some(name)
 }
 
-/// Whether this is a variable's name as those references have them.
+/// Returns `true` if this is a variable name that such a reference may have.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.len() <= 128
@@ -223,7 +222,7 @@ fn is_variable(name: &str) -> bool {
 
 fn is_oauth(text: &str) -> bool {
     matches!(
-        Family::of(text.trim()),
+        Family::from_prefix(text.trim()),
         Family::OauthAccess | Family::OauthRefresh
     )
 }

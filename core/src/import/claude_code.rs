@@ -1,59 +1,64 @@
-//! Claude Code: its helper, the credentials in its settings, and its login by reference (docs/facts.md#moving-in).
+//! Import from Claude Code: its helper, the credentials in its settings, and its login by reference (docs/facts.md#moving-in).
 
-use crate::import::Left;
+use crate::import::ImportSkip;
 use crate::import::document::Node;
+use crate::import::files::{FileRole, FoundFile};
 use crate::import::names;
-use crate::import::place::{Found, Role};
-use crate::import::planner::{Destination, Planner, Thing};
+use crate::import::planner::{FoundItem, ImportDestination, Planner};
 use crate::profile::Source;
-use crate::token::looks_like_a_key;
+use crate::token::contains_token;
 
-/// Plans for settings and login.
-pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[Found]) {
+/// Plans the import of settings and login.
+pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[FoundFile]) {
     for file in files {
         match file.role {
-            Role::Settings => settings(planner, file),
-            Role::Login => login(planner, directory, file),
-            Role::Config
-            | Role::AuthProfiles
-            | Role::AuthState
-            | Role::OlderAuth
-            | Role::SdkProfile
-            | Role::ActiveConfig => {}
+            FileRole::Settings => settings(planner, file),
+            FileRole::Login => login(planner, directory, file),
+            FileRole::Config
+            | FileRole::AuthProfiles
+            | FileRole::AuthState
+            | FileRole::OlderAuth
+            | FileRole::SdkProfile
+            | FileRole::ActiveConfig => {}
         }
     }
 }
 
-fn settings(planner: &mut Planner<'_>, file: &Found) {
-    let whole = Thing::new("settings", &file.path, "");
+fn settings(planner: &mut Planner<'_>, file: &FoundFile) {
+    let whole_file = FoundItem::new("settings", &file.path, "");
     let settings = match Node::parse(&file.text) {
         Ok(settings) => settings,
-        Err(why) => return planner.leave(whole, why),
+        Err(reason) => return planner.skip(whole_file, reason),
     };
     if !settings.is_object() {
-        return planner.leave(whole, Left::OtherShape("an object"));
+        return planner.skip(whole_file, ImportSkip::OtherShape("expected an object"));
     }
-    let to = Destination::of(settings.text(&["env", "ANTHROPIC_BASE_URL"]));
-    let thing = |what, called| Thing::new(what, &file.path, called);
+    let destination = ImportDestination::new(settings.text(&["env", "ANTHROPIC_BASE_URL"]));
+    let item = |label, base_name| FoundItem::new(label, &file.path, base_name);
     if let Some(helper) = settings.text(&["apiKeyHelper"]) {
-        self::helper(planner, thing("apiKeyHelper", "helper"), helper, &to);
+        self::helper(
+            planner,
+            item("apiKeyHelper", "helper"),
+            helper,
+            &destination,
+        );
     }
     if let Some(token) = settings.text(&["env", "ANTHROPIC_AUTH_TOKEN"]) {
-        let thing = thing("env.ANTHROPIC_AUTH_TOKEN", "auth-token");
-        planner.token(thing, token, &to);
+        let item = item("env.ANTHROPIC_AUTH_TOKEN", "auth-token");
+        planner.token(item, token, &destination);
     }
     if let Some(key) = settings.text(&["env", "ANTHROPIC_API_KEY"]) {
-        let thing = thing("env.ANTHROPIC_API_KEY", "api-key");
-        planner.token(thing, key, &to.as_api_key());
+        let item = item("env.ANTHROPIC_API_KEY", "api-key");
+        planner.token(item, key, &destination.as_api_key());
     }
     if settings.text(&["env", "CLAUDE_CODE_OAUTH_TOKEN"]).is_some() {
-        let thing = thing("env.CLAUDE_CODE_OAUTH_TOKEN", "");
-        planner.leave(thing, Left::SetupToken);
+        let item = item("env.CLAUDE_CODE_OAUTH_TOKEN", "");
+        planner.skip(item, ImportSkip::SetupToken);
     }
     for (name, _) in settings.entries(&["env"]) {
         if name.starts_with("CLAUDE_CODE_USE_") {
             let text = format!(
-                "{} sets {}: a cloud account is not moved in",
+                "{} sets {}; cloud accounts are not imported",
                 file.path,
                 names::shown(name)
             );
@@ -62,23 +67,28 @@ fn settings(planner: &mut Planner<'_>, file: &Found) {
     }
 }
 
-/// Claude Code hands the helper's text to a shell, and so it must be here: split in another way it is another command.
-fn helper(planner: &mut Planner<'_>, thing: Thing<'_>, text: &str, to: &Destination) {
-    if looks_like_a_key(text) {
-        return planner.leave(thing, Left::KeyInHelper);
+/// Plans the import of a helper. Claude Code passes its text to a shell, so the profile must do the same.
+fn helper(
+    planner: &mut Planner<'_>,
+    item: FoundItem<'_>,
+    text: &str,
+    destination: &ImportDestination,
+) {
+    if contains_token(text) {
+        return planner.skip(item, ImportSkip::KeyInHelper);
     }
     let argv = ["/bin/sh", "-c", text].map(ToOwned::to_owned).to_vec();
-    let remark = "it is a shell's command line, and is run as Claude Code runs it: /bin/sh -c TEXT";
+    let remark = "it is a shell command line and runs as in Claude Code: /bin/sh -c TEXT";
     let source = Source::Command { argv };
-    planner.reference(thing.with(remark), source, to);
+    planner.reference(item.with_remark(remark), source, destination);
 }
 
-fn login(planner: &mut Planner<'_>, directory: Option<&str>, file: &Found) {
-    let thing = Thing::new("login", &file.path, "login");
+fn login(planner: &mut Planner<'_>, directory: Option<&str>, file: &FoundFile) {
+    let item = FoundItem::new("login", &file.path, "login");
     let source = Source::ClaudeLogin {
         config_dir: directory.map(ToOwned::to_owned),
     };
-    let remark = "it stays Claude Code's own: nothing of it is read or copied";
-    let to = Destination::of(None);
-    planner.reference(thing.with(remark), source, &to);
+    let remark = "it remains Claude Code's own login, which is never read or copied";
+    let destination = ImportDestination::new(None);
+    planner.reference(item.with_remark(remark), source, &destination);
 }

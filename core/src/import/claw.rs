@@ -1,105 +1,106 @@
-//! Clawdbot and OpenClaw: their configuration, and their credential stores of every generation (docs/facts.md#moving-in).
+//! Import from Clawdbot and OpenClaw: their configuration and every version of their credential stores (docs/facts.md#moving-in).
 
 use std::collections::BTreeMap;
 
-use crate::import::Left;
-use crate::import::auth_store::{claude_login, is_claude_codes, record};
+use crate::import::ImportSkip;
+use crate::import::auth_store::{claude_login, is_claude_login, record};
 use crate::import::claw_config::ClawConfig;
 use crate::import::document::Node;
+use crate::import::files::{FileRole, FoundFile};
 use crate::import::names;
-use crate::import::place::{Found, Role};
-use crate::import::planner::{Planner, Thing, after_provider};
+use crate::import::planner::{FoundItem, Planner, after_provider};
 use crate::profile::Name;
 
-/// What the profiles of the other program are called here; none for those that stay there.
-type Names = BTreeMap<String, Option<Name>>;
+/// The keyreeve names of the other program's profiles; `None` for those that are skipped.
+type ProfileNames = BTreeMap<String, Option<Name>>;
 
-/// Plans for the configuration and every store.
-pub(super) fn plan(planner: &mut Planner<'_>, files: &[Found]) {
+/// Plans the import of the configuration and every store.
+pub(super) fn plan(planner: &mut Planner<'_>, files: &[FoundFile]) {
     let documents: Vec<_> = files
         .iter()
         .filter_map(|file| document(planner, file).map(|node| (file, node)))
         .collect();
-    let of = |role| {
-        let role_is = move |document: &&(&Found, Node<'_>)| document.0.role == role;
-        documents.iter().filter(role_is)
+    let with_role = |role| {
+        let has_role = move |document: &&(&FoundFile, Node<'_>)| document.0.role == role;
+        documents.iter().filter(has_role)
     };
-    let config_file = of(Role::Config).next();
-    let config = config_file.map_or_else(ClawConfig::default, |(_, node)| ClawConfig::of(node));
-    let mut names = Names::new();
-    for (file, node) in of(Role::AuthProfiles) {
+    let config_file = with_role(FileRole::Config).next();
+    let config = config_file.map_or_else(ClawConfig::default, |(_, node)| ClawConfig::parse(node));
+    let mut names = ProfileNames::new();
+    for (file, node) in with_role(FileRole::AuthProfiles) {
         for (id, entry) in node.entries(&["profiles"]) {
-            one(planner, (file, id), entry, (&config, &mut names));
+            record_entry(planner, (file, id), entry, (&config, &mut names));
         }
     }
-    for (file, node) in of(Role::OlderAuth) {
-        older(planner, (file, node), (&config, &mut names));
+    for (file, node) in with_role(FileRole::OlderAuth) {
+        older_store(planner, (file, node), (&config, &mut names));
     }
     if let Some((file, _)) = config_file {
         declared_only(planner, file, (&config, &mut names));
         variables(planner, file, &config);
     }
-    let elsewhere = of(Role::AuthProfiles).chain(of(Role::AuthState));
+    let stores = with_role(FileRole::AuthProfiles).chain(with_role(FileRole::AuthState));
     order(
         planner,
         config
             .order
             .iter()
             .copied()
-            .chain(elsewhere.flat_map(|(_, node)| node.texts(&["order", "anthropic"]))),
+            .chain(stores.flat_map(|(_, node)| node.texts(&["order", "anthropic"]))),
         &names,
     );
 }
 
-/// Reads a file, or lists it as one that cannot be read.
-fn document<'a>(planner: &mut Planner<'_>, file: &'a Found) -> Option<Node<'a>> {
-    let node = match Node::parse(&file.text) {
+/// Parses a file, or lists it as skipped.
+fn document<'a>(planner: &mut Planner<'_>, file: &'a FoundFile) -> Option<Node<'a>> {
+    let reason = match Node::parse(&file.text) {
         Ok(node) if node.is_object() => return Some(node),
-        Ok(_) => Left::OtherShape("an object"),
-        Err(why) => why,
+        Ok(_) => ImportSkip::OtherShape("expected an object"),
+        Err(reason) => reason,
     };
-    let whole = Thing::new("the whole file", &file.path, "");
-    planner.leave(whole, node);
+    let whole_file = FoundItem::new("the whole file", &file.path, "");
+    planner.skip(whole_file, reason);
     None
 }
 
-fn one(
+/// Plans the import of one entry of a store.
+fn record_entry(
     planner: &mut Planner<'_>,
-    (file, id): (&Found, &str),
+    (file, id): (&FoundFile, &str),
     entry: &Node<'_>,
-    (config, names): (&ClawConfig<'_>, &mut Names),
+    (config, names): (&ClawConfig<'_>, &mut ProfileNames),
 ) {
-    let thing = Thing::new(id, &file.path, after_provider(id));
-    let name = record(planner, thing, entry, config);
-    let known = names.entry(id.to_owned()).or_default();
-    *known = known.take().or(name);
+    let item = FoundItem::new(id, &file.path, after_provider(id));
+    let name = record(planner, item, entry, config);
+    let existing = names.entry(id.to_owned()).or_default();
+    *existing = existing.take().or(name);
 }
 
-/// Credentials by provider, each as its program would take it over: only where the newer file has none of the name.
-fn older(
+/// Plans the import of an older store, by provider. As in its own program, an entry counts only if no newer file has its name.
+fn older_store(
     planner: &mut Planner<'_>,
-    (file, node): (&Found, &Node<'_>),
-    (config, names): (&ClawConfig<'_>, &mut Names),
+    (file, node): (&FoundFile, &Node<'_>),
+    (config, names): (&ClawConfig<'_>, &mut ProfileNames),
 ) {
     for (provider, entry) in node.entries(&[]) {
         let id = format!("{provider}:default");
-        let thing = Thing::new(&id, &file.path, after_provider(&id));
+        let item = FoundItem::new(&id, &file.path, after_provider(&id));
         if !entry.is_object() {
             continue;
         }
         if names.contains_key(&id) {
-            planner.leave(thing, Left::Older);
+            planner.skip(item, ImportSkip::Older);
         } else {
-            one(planner, (file, &id), entry, (config, names));
+            record_entry(planner, (file, &id), entry, (config, names));
         }
     }
 }
 
-/// Profiles that the configuration names and no store has.
+/// Plans the import of profiles that are in the configuration but in no store.
 fn declared_only(
     planner: &mut Planner<'_>,
-    file: &Found,
-    (config, names): (&ClawConfig<'_>, &mut Names),
+    file: &FoundFile,
+    (config, names): (&ClawConfig<'_>, &mut ProfileNames),
 ) {
     for (id, declared) in &config.profiles {
         if names.contains_key(*id) {
@@ -107,32 +108,36 @@ fn declared_only(
         }
         let provider = declared.provider.or_else(|| id.split(':').next());
         let provider = provider.unwrap_or_default();
-        let thing = Thing::new(id, &file.path, after_provider(id));
-        if is_claude_codes(id, provider) {
-            claude_login(planner, thing, declared.mode);
+        let item = FoundItem::new(id, &file.path, after_provider(id));
+        if is_claude_login(id, provider) {
+            claude_login(planner, item, declared.mode);
         } else {
-            let why = match provider {
-                "anthropic" => Left::NoSecret,
-                other => Left::OtherProvider(names::shown(other)),
+            let reason = match provider {
+                "anthropic" => ImportSkip::NoSecret,
+                other => ImportSkip::OtherProvider(names::shown(other)),
             };
-            planner.leave(thing, why);
+            planner.skip(item, reason);
         }
         names.insert((*id).to_owned(), None);
     }
 }
 
-/// Credentials among the variables that the configuration sets.
-fn variables(planner: &mut Planner<'_>, file: &Found, config: &ClawConfig<'_>) {
+/// Plans the import of credentials in the configuration's variables.
+fn variables(planner: &mut Planner<'_>, file: &FoundFile, config: &ClawConfig<'_>) {
     for (variable, value) in &config.variables {
-        let what = format!("env.{variable}");
-        let thing = Thing::new(&what, &file.path, "env");
-        let to = config.destination().as_api_key();
-        planner.token(thing, value, &to);
+        let label = format!("env.{variable}");
+        let item = FoundItem::new(&label, &file.path, "env");
+        let destination = config.destination().as_api_key();
+        planner.token(item, value, &destination);
     }
 }
 
-/// The order in which profiles were asked is an order of a key's profiles here.
-fn order<'a>(planner: &mut Planner<'_>, order: impl Iterator<Item = &'a str>, names: &Names) {
+/// Adds a note with the program's profile order as the order of a virtual key's profiles.
+fn order<'a>(
+    planner: &mut Planner<'_>,
+    order: impl Iterator<Item = &'a str>,
+    names: &ProfileNames,
+) {
     let mut flags = String::new();
     let mut first_to_last: Vec<&str> = Vec::new();
     for name in order.filter_map(|id| names.get(id)?.as_ref()) {
@@ -145,7 +150,7 @@ fn order<'a>(planner: &mut Planner<'_>, order: impl Iterator<Item = &'a str>, na
     if !first_to_last.is_empty() {
         planner.note(
             format!(
-                "they were asked in this order: {}",
+                "the profiles were used in this order: {}",
                 first_to_last.join(", ")
             ),
             Some(format!("keyreeve key add NAME{flags}")),

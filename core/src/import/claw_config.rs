@@ -1,43 +1,43 @@
-//! The configuration of Clawdbot and OpenClaw, as far as credentials are concerned (docs/facts.md#moving-in).
+//! The credential settings in the configuration of Clawdbot and OpenClaw (docs/facts.md#moving-in).
 
 use std::collections::BTreeMap;
 
 use crate::import::document::Node;
-use crate::import::planner::Destination;
+use crate::import::planner::ImportDestination;
 
-/// What a configuration says. It has no `Debug`: it may hold tokens.
+/// The credential settings of a configuration. It has no `Debug`, since it may contain tokens.
 #[derive(Default)]
 pub(super) struct ClawConfig<'a> {
     /// Provider and mode by profile.
-    pub(super) profiles: BTreeMap<&'a str, Declared<'a>>,
-    /// Profiles of Anthropic's in the order in which they are asked.
+    pub(super) profiles: BTreeMap<&'a str, DeclaredProfile<'a>>,
+    /// Anthropic profiles in the order in which they are used.
     pub(super) order: Vec<&'a str>,
-    /// The credentials among its variables, by their names.
+    /// The credentials in its variables, by name.
     pub(super) variables: Vec<(&'static str, &'a str)>,
-    /// Files that secrets are read from, by the names of their providers; none where it holds more than one secret.
+    /// Files that contain secrets, by provider name; `None` if a file contains more than one secret.
     pub(super) secret_files: BTreeMap<&'a str, Option<&'a str>>,
-    /// Another base URL than the vendor's.
+    /// A base URL other than the vendor's.
     pub(super) base_url: Option<&'a str>,
 }
 
-/// What a configuration says of a profile.
+/// A profile as declared in the configuration.
 #[derive(Clone, Copy)]
-pub(super) struct Declared<'a> {
-    /// Whose it is.
+pub(super) struct DeclaredProfile<'a> {
+    /// Its provider.
     pub(super) provider: Option<&'a str>,
-    /// What it is said to be: `api_key`, `oauth`, `token`.
+    /// Its declared kind: `api_key`, `oauth` or `token`.
     pub(super) mode: Option<&'a str>,
 }
 
-/// The variables that credentials stand in, the first asked first.
+/// The variables that contain credentials, in order of precedence.
 const VARIABLES: [&str; 2] = ["ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY"];
 
 impl<'a> ClawConfig<'a> {
-    /// Reads a configuration.
-    pub(super) fn of(config: &'a Node<'a>) -> Self {
+    /// Parses a configuration.
+    pub(super) fn parse(config: &'a Node<'a>) -> Self {
         let declared = |(id, profile): (&'a str, &'a Node<'a>)| {
             let (provider, mode) = (profile.text(&["provider"]), profile.text(&["mode"]));
-            (id, Declared { provider, mode })
+            (id, DeclaredProfile { provider, mode })
         };
         let variable = |name: &'static str| {
             let value = config
@@ -63,15 +63,15 @@ impl<'a> ClawConfig<'a> {
         }
     }
 
-    /// Where its credentials go.
-    pub(super) fn destination(&self) -> Destination {
-        Destination::of(self.base_url)
+    /// Returns the destination of its credentials.
+    pub(super) fn destination(&self) -> ImportDestination {
+        ImportDestination::new(self.base_url)
     }
 }
 
-/// The path of a file that holds one secret and nothing else.
+/// Returns the path of a file that contains one secret and nothing else.
 fn single_value<'a>(provider: &'a Node<'a>) -> Option<&'a str> {
     let path = provider.text(&["path"])?;
-    let single = provider.text(&["mode"]) == Some("singleValue");
-    (single && path.starts_with('/')).then_some(path)
+    let is_single = provider.text(&["mode"]) == Some("singleValue");
+    (is_single && path.starts_with('/')).then_some(path)
 }

@@ -1,60 +1,60 @@
-//! Reads JSON5, and JSON as a part of it, into a tree of what an import looks at.
+//! Parses JSON5, and therefore JSON, into a tree of the values that an import reads.
 //!
-//! Invariants: strings stay where they are in the text, which is wiped; the parser limits how deep a text may nest; an
-//! error says where, never what.
+//! Invariants: strings are borrowed from the text, which is wiped, if possible; the parser limits the nesting depth; an error
+//! gives the position, never the content.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jsonc_parser::{JsonValue, ParseOptions, parse_to_value};
 
-use crate::import::Left;
+use crate::import::ImportSkip;
 
-/// A value of a document. It has no `Debug`: it may hold tokens.
+/// A value of a document. It has no `Debug`, since it may contain tokens.
 pub(super) enum Node<'a> {
     /// A string.
     Text(Cow<'a, str>),
-    /// An object, by its keys in their order.
+    /// An object, sorted by key.
     Object(BTreeMap<Cow<'a, str>, Self>),
     /// A list.
     List(Vec<Self>),
-    /// A number, a truth value or nothing: none of them is looked at.
+    /// A number, a boolean or null, which an import does not read.
     Other,
 }
 
 impl<'a> Node<'a> {
-    /// Reads a text; an empty one is an empty object.
-    pub(super) fn parse(text: &'a str) -> Result<Self, Left> {
+    /// Parses a text; an empty one is an empty object.
+    pub(super) fn parse(text: &'a str) -> Result<Self, ImportSkip> {
         let options = ParseOptions {
             allow_missing_commas: false,
             ..ParseOptions::default()
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match parse_to_value(text, &options) {
-            Ok(Some(value)) => Ok(Self::of(value)),
+            Ok(Some(value)) => Ok(Self::from_value(value)),
             Ok(None) => Ok(Self::Object(BTreeMap::new())),
-            Err(error) => Err(Left::Unreadable {
+            Err(error) => Err(ImportSkip::Unreadable {
                 line: error.line_display(),
                 column: error.column_display(),
             }),
         }
     }
 
-    fn of(value: JsonValue<'a>) -> Self {
+    fn from_value(value: JsonValue<'a>) -> Self {
         match value {
             JsonValue::String(text) => Self::Text(text),
             JsonValue::Object(object) => Self::Object(
                 object
                     .into_iter()
-                    .map(|(key, value)| (key, Self::of(value)))
+                    .map(|(key, value)| (key, Self::from_value(value)))
                     .collect(),
             ),
-            JsonValue::Array(list) => Self::List(list.into_iter().map(Self::of).collect()),
+            JsonValue::Array(list) => Self::List(list.into_iter().map(Self::from_value).collect()),
             JsonValue::Number(_) | JsonValue::Boolean(_) | JsonValue::Null => Self::Other,
         }
     }
 
-    /// The value under a path of keys.
+    /// Returns the value at a path of keys.
     pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |node, key| match node {
             Self::Object(object) => object.get(*key),
@@ -62,7 +62,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The string under a path of keys, unless it is empty.
+    /// Returns the string at a path of keys, unless it is empty.
     pub(super) fn text(&self, path: &[&str]) -> Option<&str> {
         match self.at(path)? {
             Self::Text(text) if !text.trim().is_empty() => Some(text),
@@ -70,7 +70,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The keys and values of the object under a path.
+    /// Returns the keys and values of the object at a path.
     pub(super) fn entries(&self, path: &[&str]) -> impl Iterator<Item = (&str, &Self)> {
         let object = match self.at(path) {
             Some(Self::Object(object)) => Some(object),
@@ -82,7 +82,7 @@ impl<'a> Node<'a> {
             .map(|(key, value)| (key.as_ref(), value))
     }
 
-    /// The strings of the list under a path.
+    /// Returns the strings of the list at a path.
     pub(super) fn texts(&self, path: &[&str]) -> impl Iterator<Item = &str> {
         let list = match self.at(path) {
             Some(Self::List(list)) => list.as_slice(),
@@ -94,7 +94,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Whether it is an object.
+    /// Returns `true` if it is an object.
     pub(super) fn is_object(&self) -> bool {
         matches!(self, Self::Object(_))
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json5_is_read() {
+    fn json5_is_parsed() {
         let text = "\u{feff}// why\n{ env: {A: 'b', /* c */ \"d\": \"e\\u0066\",}, order: ['x', 1, \"y\"], n: +.5, }";
         let Ok(node) = Node::parse(text) else {
             panic!("not read");
@@ -116,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_named_by_its_place() {
+    fn invalid_json_is_reported_with_its_position() {
         for text in ["{", "{\"a\": sk-ant}", "{a: 1 b: 2}", "{}}"] {
-            let Err(Left::Unreadable { line, column }) = Node::parse(text) else {
+            let Err(ImportSkip::Unreadable { line, column }) = Node::parse(text) else {
                 panic!("{text}");
             };
             assert!(line == 1 && column >= 1);
@@ -126,10 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn no_depth_overflows() {
+    fn deep_nesting_does_not_overflow() {
         for (open, close) in [("[", "]"), ("{a:", "}")] {
             let text = format!("{}1{}", open.repeat(200_000), close.repeat(200_000));
-            assert!(matches!(Node::parse(&text), Err(Left::Unreadable { .. })));
+            assert!(matches!(
+                Node::parse(&text),
+                Err(ImportSkip::Unreadable { .. })
+            ));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Moving in: what of another program's files becomes a profile, what stays where it is, and why.
+//! Import of credentials from other programs' files: the plan of new profiles and of skipped entries, with reasons.
 //!
-//! Invariants: nothing here reads a file; a plan names a token by its hint at most; a plan login is never copied; what
-//! cannot be taken is listed with its reason, never dropped; the same files over the same profiles give the same plan,
-//! and over the profiles it made they add nothing.
+//! Invariants: nothing here reads a file; a plan shows a token only as its hint; a plan login is never copied; an entry that
+//! cannot be imported is listed with its reason, never dropped; the same files and profiles give the same plan, and a second
+//! run after an import adds nothing.
 
 mod anthropic_profiles;
 mod auth_store;
@@ -10,27 +10,34 @@ mod claude_code;
 mod claw;
 mod claw_config;
 mod document;
-mod left;
+mod files;
 mod names;
-mod place;
 mod plan;
 mod planner;
+mod skipped;
 
-pub use left::Left;
-pub use place::{Form, Found, Kind, Role, Wanted};
-pub use plan::{Entry, Known, KnownSource, Note, Outcome, Plan, Take};
+pub use files::{FileFormat, FilePattern, FileRole, FoundFile, ImportSource};
+pub use plan::{
+    ExistingProfile, ExistingSource, ImportAction, ImportEntry, ImportNote, ImportPlan, NewProfile,
+};
+pub use skipped::ImportSkip;
 
 use planner::Planner;
 
-/// Plans what of the files becomes which profile, beside the profiles that are known already.
+/// Plans the import of files into profiles, in addition to the existing profiles.
 ///
-/// `directory` is the absolute path the files were found in where that is not the usual one: references need it.
-pub fn plan(kind: Kind, directory: Option<&str>, files: &[Found], known: &[Known]) -> Plan {
-    let mut planner = Planner::new(kind, known);
-    match kind {
-        Kind::Clawdbot | Kind::Openclaw => claw::plan(&mut planner, files),
-        Kind::ClaudeCode => claude_code::plan(&mut planner, directory, files),
-        Kind::AnthropicProfiles => anthropic_profiles::plan(&mut planner, directory, files),
+/// `directory` is the absolute path of the files if it is not the default one; references need it.
+pub fn plan(
+    source: ImportSource,
+    directory: Option<&str>,
+    files: &[FoundFile],
+    existing: &[ExistingProfile],
+) -> ImportPlan {
+    let mut planner = Planner::new(source, existing);
+    match source {
+        ImportSource::Clawdbot | ImportSource::Openclaw => claw::plan(&mut planner, files),
+        ImportSource::ClaudeCode => claude_code::plan(&mut planner, directory, files),
+        ImportSource::AnthropicProfiles => anthropic_profiles::plan(&mut planner, directory, files),
     }
     planner.finish()
 }

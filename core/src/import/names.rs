@@ -1,34 +1,34 @@
-//! Names for imported profiles: valid, telling, and never one for two.
+//! Names for imported profiles: valid, descriptive and unique.
 
-use crate::inert::inert_line;
 use crate::profile::Name;
-use crate::token::looks_like_a_key;
+use crate::sanitize::sanitize_line;
+use crate::token::contains_token;
 
-/// The longest name of something found, as shown.
-const LONGEST_SHOWN: usize = 80;
+/// The maximum length of an item's name as shown, in characters.
+const MAX_SHOWN_CHARS: usize = 80;
 
-/// Room that a name leaves for what tells it from its like.
-const LONGEST: usize = 56;
+/// The maximum length of a generated name, which leaves room for a number.
+const MAX_NAME_LEN: usize = 56;
 
-/// Shows what something is called over there; a name that holds a key is not repeated.
+/// Returns the name of an item to show; a name that contains a key is not repeated.
 pub(super) fn shown(text: &str) -> String {
-    if looks_like_a_key(text) {
-        "an entry named by a key".to_owned()
+    if contains_token(text) {
+        "an entry named after a key".to_owned()
     } else {
-        inert_line(text, LONGEST_SHOWN).into_owned()
+        sanitize_line(text, MAX_SHOWN_CHARS).into_owned()
     }
 }
 
-/// Makes `prefix-text` a name: other characters become hyphens, and what is too long is cut.
+/// Returns `prefix-text` as a valid name: other characters become hyphens, and long text is cut.
 pub(super) fn name(prefix: &str, text: &str) -> Option<Name> {
-    let text = if looks_like_a_key(text) { "" } else { text };
+    let text = if contains_token(text) { "" } else { text };
     let mut made = prefix.to_owned();
     for c in text.chars() {
-        if made.len() >= LONGEST {
+        if made.len() >= MAX_NAME_LEN {
             break;
         }
-        let inside = !made.ends_with(['-', '.']) && made.len() > prefix.len();
-        if c.is_ascii_alphanumeric() || (matches!(c, '.' | '_') && inside) {
+        let is_inside = !made.ends_with(['-', '.']) && made.len() > prefix.len();
+        if c.is_ascii_alphanumeric() || (matches!(c, '.' | '_') && is_inside) {
             if made.len() == prefix.len() {
                 made.push('-');
             }
@@ -40,8 +40,8 @@ pub(super) fn name(prefix: &str, text: &str) -> Option<Name> {
     made.trim_end_matches('-').parse().ok()
 }
 
-/// The name, or the same with a number behind it that none of the taken has.
-pub(super) fn free(name: &Name, is_taken: impl Fn(&Name) -> bool) -> Name {
+/// Returns the name, or the name with the first number that makes it unique.
+pub(super) fn unique(name: &Name, is_taken: impl Fn(&Name) -> bool) -> Name {
     let numbered = (2..1000_u32).filter_map(|number| format!("{name}-{number}").parse().ok());
     std::iter::once(name.clone())
         .chain(numbered)
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_it_is_called_over_there_it_gets_a_name() {
+    fn every_item_name_becomes_a_valid_name() {
         let key = ["sk-", "ant-", "api03-", &"A".repeat(93), "AA"].concat();
         for (text, expected) in [
             ("default", "claw-default"),
@@ -73,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn no_name_stands_for_two() {
+    fn duplicate_name_gets_a_number() {
         let taken: Vec<Name> = ["a", "a-2"]
             .iter()
             .map(|name| name.parse().unwrap())
             .collect();
-        let free = free(&taken[0], |name| taken.contains(name));
-        assert_eq!(free.as_str(), "a-3");
+        let unique = unique(&taken[0], |name| taken.contains(name));
+        assert_eq!(unique.as_str(), "a-3");
     }
 }

@@ -1,111 +1,113 @@
-//! A plan: one entry for each thing found, and what becomes of it.
+//! The import plan: one entry for each item found, with its action.
 
-use crate::import::Left;
+use crate::import::ImportSkip;
 use crate::origin::BaseUrl;
 use crate::profile::{Auth, BillingClass, Name, Provenance, Source};
 use crate::secret::{Fingerprint, Secret};
 use crate::token::Family;
 
-/// What was found, and what becomes of it. It has no `Debug`: it may hold tokens.
-pub struct Plan {
-    /// One for each thing found, in the order in which it was found.
-    pub entries: Vec<Entry>,
-    /// What else is worth knowing, in sentences.
-    pub notes: Vec<Note>,
+/// An import plan. It has no `Debug`, since it may contain tokens.
+pub struct ImportPlan {
+    /// One entry for each item, in the order of discovery.
+    pub entries: Vec<ImportEntry>,
+    /// Notes about the whole import.
+    pub notes: Vec<ImportNote>,
 }
 
-/// Something worth knowing, and the command that follows from it.
+/// A note, with a command to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Note {
-    /// The sentence.
+pub struct ImportNote {
+    /// The text of the note.
     pub text: String,
-    /// The command.
+    /// The command to run, if there is one.
     pub hint: Option<String>,
 }
 
-/// One thing found.
-pub struct Entry {
-    /// What it is called there.
-    pub what: String,
-    /// The file it was found in, below the program's directory.
+/// An item that was found.
+pub struct ImportEntry {
+    /// Its name in the other program.
+    pub label: String,
+    /// Its file, relative to the program's directory.
     pub path: String,
-    /// What becomes of it.
-    pub outcome: Outcome,
-    /// What is odd about it.
+    /// Its action.
+    pub action: ImportAction,
+    /// Remarks about irregularities.
     pub remarks: Vec<String>,
 }
 
-/// What becomes of a thing found.
-pub enum Outcome {
-    /// It becomes a profile.
-    Take(Box<Take>),
-    /// It is a profile already, or becomes one by an earlier entry.
-    Same {
-        /// That profile.
+/// The action for an item.
+pub enum ImportAction {
+    /// Create a profile.
+    Create(Box<NewProfile>),
+    /// Use a profile that already exists, or that an earlier entry creates.
+    Reuse {
+        /// The profile's name.
         name: Name,
     },
-    /// It stays where it is.
-    Leave(Left),
-    /// Its name belongs to a profile with another secret.
+    /// Skip it.
+    Skip(ImportSkip),
+    /// Its name is taken by a profile with another secret.
     Conflict {
         /// The name.
         name: Name,
     },
 }
 
-/// A profile to be.
-pub struct Take {
-    /// What it will be called.
+/// A profile to create.
+pub struct NewProfile {
+    /// Its name.
     pub name: Name,
-    /// Where its secret will come from.
+    /// The source of its secret.
     pub source: Source,
-    /// The secret to be sealed, where the source says so.
+    /// The secret to encrypt at rest (seal), if the source requires it.
     pub secret: Option<Secret>,
-    /// The one place its secret may go.
+    /// The only base URL its secret may be sent to.
     pub base_url: BaseUrl,
-    /// How the secret is sent there.
+    /// The header that carries the secret.
     pub auth: Auth,
-    /// How its token came to be.
+    /// The provenance of its token.
     pub provenance: Provenance,
-    /// Who is billed.
+    /// Its billing class.
     pub billing: BillingClass,
-    /// The family of a token to be sealed.
+    /// The family of a token to seal.
     pub family: Option<Family>,
-    /// What of a token to be sealed may be shown.
+    /// The hint of a token to seal.
     pub hint: Option<String>,
 }
 
-/// A profile that keyreeve has already.
-pub struct Known {
-    /// What it is called.
+/// An existing keyreeve profile.
+pub struct ExistingProfile {
+    /// Its name.
     pub name: Name,
-    /// Where its secret may go.
+    /// The only base URL its secret may be sent to.
     pub base_url: BaseUrl,
-    /// Where its secret comes from.
-    pub source: KnownSource,
+    /// The source of its secret.
+    pub source: ExistingSource,
 }
 
-/// Where a known profile's secret comes from.
-pub enum KnownSource {
-    /// Sealed, with this mark; none where it does not open.
+/// The source of an existing profile's secret.
+pub enum ExistingSource {
+    /// Sealed, with its fingerprint, or `None` if it cannot be unsealed.
     Sealed(Option<Fingerprint>),
-    /// Anywhere else.
-    Elsewhere(Source),
+    /// A reference to another place.
+    Reference(Source),
 }
 
-impl Take {
-    /// Whether a known profile holds the same secret for the same place, or takes it from the same source.
-    pub(super) fn is(&self, known: &Known) -> bool {
-        let same = match (&known.source, &self.secret) {
-            (KnownSource::Sealed(Some(mark)), Some(secret)) => secret.fingerprint() == *mark,
-            (KnownSource::Elsewhere(source), None) => self.source == *source,
-            (KnownSource::Sealed(_), _) | (KnownSource::Elsewhere(_), Some(_)) => false,
+impl NewProfile {
+    /// Returns `true` if an existing profile has the same secret, or the same source, and the same base URL.
+    pub(super) fn matches_existing(&self, existing: &ExistingProfile) -> bool {
+        let same = match (&existing.source, &self.secret) {
+            (ExistingSource::Sealed(Some(fingerprint)), Some(secret)) => {
+                secret.fingerprint() == *fingerprint
+            }
+            (ExistingSource::Reference(source), None) => self.source == *source,
+            (ExistingSource::Sealed(_), _) | (ExistingSource::Reference(_), Some(_)) => false,
         };
-        same && self.base_url == known.base_url
+        same && self.base_url == existing.base_url
     }
 
-    /// Whether both will hold the same secret for the same place, or take it from the same source.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    /// Returns `true` if both have the same secret, or the same source, and the same base URL.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
         let same = match (&self.secret, &other.secret) {
             (Some(one), Some(other)) => one.same_as(other),
             (None, None) => self.source == other.source,

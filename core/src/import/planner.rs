@@ -1,78 +1,80 @@
-//! Puts a plan together, entry by entry: judges a token, chooses a name, and sees what is there already.
+//! Builds an import plan entry by entry: validates a token, chooses a name and finds existing profiles.
 //!
-//! Invariant: a token is judged by the same grammar and refused by the same rule as one that a person pastes.
+//! Invariant: a token is checked against the same grammar and the same rules as one that a user pastes.
 
 use crate::api::Api;
 use crate::import::names;
-use crate::import::plan::{Entry, Known, Note, Outcome, Plan, Take};
-use crate::import::{Kind, Left};
+use crate::import::plan::{
+    ExistingProfile, ImportAction, ImportEntry, ImportNote, ImportPlan, NewProfile,
+};
+use crate::import::{ImportSkip, ImportSource};
 use crate::inject;
-use crate::origin::{BaseUrl, PlainHttp, Refused};
+use crate::origin::{BaseUrl, OriginError, PlainHttp};
 use crate::profile::{Auth, BillingClass, Name, Source};
-use crate::token::{self, Family, Reading};
+use crate::token::{self, Family, TokenReport};
 
-/// More entries than this are in nobody's files.
-const MOST_ENTRIES: usize = 1000;
+/// The maximum number of entries; real files have fewer.
+const MAX_ENTRIES: usize = 1000;
 
-/// A plan being made.
+/// An import plan under construction.
 pub(super) struct Planner<'a> {
-    /// What is moved in from.
-    pub(super) kind: Kind,
-    known: &'a [Known],
+    /// The program to import from.
+    pub(super) import_source: ImportSource,
+    existing: &'a [ExistingProfile],
     names: Vec<Name>,
-    entries: Vec<Entry>,
-    notes: Vec<Note>,
+    entries: Vec<ImportEntry>,
+    notes: Vec<ImportNote>,
 }
 
-/// Something found, as it is called over there.
-pub(super) struct Thing<'a> {
-    /// What people see it called.
-    pub(super) what: &'a str,
-    /// The file it is in.
+/// An item that was found.
+pub(super) struct FoundItem<'a> {
+    /// Its name in the other program.
+    pub(super) label: &'a str,
+    /// Its file.
     path: &'a str,
-    /// What its profile is called after.
-    called: &'a str,
-    /// What is odd about it.
+    /// The text its profile's name is derived from.
+    base_name: &'a str,
+    /// Remarks about irregularities.
     pub(super) remarks: Vec<String>,
 }
 
-impl<'a> Thing<'a> {
-    /// Something in a file, whose profile is called after `called`.
-    pub(super) fn new(what: &'a str, path: &'a str, called: &'a str) -> Self {
+impl<'a> FoundItem<'a> {
+    /// Creates an item of a file, whose profile's name is derived from `base_name`.
+    pub(super) fn new(label: &'a str, path: &'a str, base_name: &'a str) -> Self {
         Self {
-            what,
+            label,
             path,
-            called,
+            base_name,
             remarks: Vec::new(),
         }
     }
 
-    /// The same, with one more remark.
-    pub(super) fn with(mut self, remark: impl Into<String>) -> Self {
+    /// Adds a remark.
+    pub(super) fn with_remark(mut self, remark: impl Into<String>) -> Self {
         self.remarks.push(remark.into());
         self
     }
 }
 
-/// Where a credential goes, and how.
+/// The destination of a credential, and the header that carries it.
 #[derive(Clone)]
-pub(super) struct Destination {
-    base_url: Result<BaseUrl, Refused>,
-    /// How it is sent to another gateway; the vendor is sent everything as it usually is.
+pub(super) struct ImportDestination {
+    base_url: Result<BaseUrl, OriginError>,
+    /// The header for another gateway; the vendor always gets the usual one.
     gateway_auth: Auth,
 }
 
-impl Destination {
-    /// Where a base URL leads; without one, to the vendor.
-    pub(super) fn of(base_url: Option<&str>) -> Self {
+impl ImportDestination {
+    /// Creates the destination of a base URL, or of the vendor without one.
+    pub(super) fn new(base_url: Option<&str>) -> Self {
         let base_url = base_url.unwrap_or("https://api.anthropic.com");
         Self {
-            base_url: BaseUrl::parse(base_url, PlainHttp::Refused),
+            base_url: BaseUrl::parse(base_url, PlainHttp::Forbidden),
             gateway_auth: Auth::Bearer,
         }
     }
 
-    /// The same, for a credential that another gateway wants in the header `x-api-key`.
+    /// Returns the same destination for a credential that another gateway expects in the header `x-api-key`.
     pub(super) fn as_api_key(&self) -> Self {
         Self {
             base_url: self.base_url.clone(),
@@ -82,181 +84,193 @@ impl Destination {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(kind: Kind, known: &'a [Known]) -> Self {
+    /// Creates an empty plan.
+    pub(super) fn new(import_source: ImportSource, existing: &'a [ExistingProfile]) -> Self {
         Self {
-            kind,
-            known,
+            import_source,
+            existing,
             names: Vec::new(),
             entries: Vec::new(),
             notes: Vec::new(),
         }
     }
 
-    pub(super) fn finish(self) -> Plan {
-        Plan {
+    /// Returns the finished plan.
+    pub(super) fn finish(self) -> ImportPlan {
+        ImportPlan {
             entries: self.entries,
             notes: self.notes,
         }
     }
 
-    /// Says something about the whole.
+    /// Adds a note about the whole import.
     pub(super) fn note(&mut self, text: impl Into<String>, hint: Option<String>) {
         let text = text.into();
-        self.notes.push(Note { text, hint });
+        self.notes.push(ImportNote { text, hint });
     }
 
-    /// Lists what stays where it is.
-    pub(super) fn leave(&mut self, thing: Thing<'_>, why: Left) {
-        self.push(thing, Outcome::Leave(why));
+    /// Adds a skipped item.
+    pub(super) fn skip(&mut self, item: FoundItem<'_>, reason: ImportSkip) {
+        self.push(item, ImportAction::Skip(reason));
     }
 
-    /// Plans for a token that stands in a file. Returns the name of the profile that will hold it.
+    /// Plans the import of a token in a file. Returns the name of its profile.
     pub(super) fn token(
         &mut self,
-        mut thing: Thing<'_>,
+        mut item: FoundItem<'_>,
         text: &str,
-        to: &Destination,
+        destination: &ImportDestination,
     ) -> Option<Name> {
-        match self.draft(&thing, to).and_then(|draft| judge(text, draft)) {
-            Ok((take, remarks)) => {
-                thing.remarks.extend(remarks);
-                self.take(thing, take)
+        match self
+            .draft(&item, destination)
+            .and_then(|draft| validate(text, draft))
+        {
+            Ok((profile, remarks)) => {
+                item.remarks.extend(remarks);
+                self.create(item, profile)
             }
-            Err(why) => {
-                self.leave(thing, why);
+            Err(reason) => {
+                self.skip(item, reason);
                 None
             }
         }
     }
 
-    /// Plans for a secret that stays where it is. Returns the name of the profile that will refer to it.
+    /// Plans a reference to a secret that stays in its place. Returns the name of its profile.
     pub(super) fn reference(
         &mut self,
-        thing: Thing<'_>,
+        item: FoundItem<'_>,
         source: Source,
-        to: &Destination,
+        destination: &ImportDestination,
     ) -> Option<Name> {
-        match self.draft(&thing, to) {
-            Ok(draft) => self.take(thing, draft.referring(source)),
-            Err(why) => {
-                self.leave(thing, why);
+        match self.draft(&item, destination) {
+            Ok(draft) => self.create(item, draft.reference(source)),
+            Err(reason) => {
+                self.skip(item, reason);
                 None
             }
         }
     }
 
-    fn draft(&self, thing: &Thing<'_>, to: &Destination) -> Result<Draft, Left> {
-        Ok(Draft {
-            name: names::name(self.kind.prefix(), thing.called).ok_or(Left::UnknownKind)?,
-            base_url: to.base_url.clone().map_err(Left::BaseUrl)?,
-            gateway_auth: to.gateway_auth,
+    fn draft(
+        &self,
+        item: &FoundItem<'_>,
+        destination: &ImportDestination,
+    ) -> Result<ProfileDraft, ImportSkip> {
+        Ok(ProfileDraft {
+            name: names::name(self.import_source.prefix(), item.base_name)
+                .ok_or(ImportSkip::UnknownKind)?,
+            base_url: destination.base_url.clone().map_err(ImportSkip::BaseUrl)?,
+            gateway_auth: destination.gateway_auth,
         })
     }
 
-    fn take(&mut self, thing: Thing<'_>, take: Take) -> Option<Name> {
-        // Reserved whatever becomes of it, so that a second run names all others as the first did.
-        let name = names::free(&take.name, |name| self.names.contains(name));
+    /// Adds a new profile under a unique name, unless an existing one already has the secret.
+    fn create(&mut self, item: FoundItem<'_>, profile: NewProfile) -> Option<Name> {
+        // The name is always reserved, so a second run gives all others the same names as the first.
+        let name = names::unique(&profile.name, |name| self.names.contains(name));
         self.names.push(name.clone());
-        if let Some(name) = self.same(&take) {
-            let outcome = Outcome::Same { name: name.clone() };
-            self.push(thing, outcome);
+        if let Some(name) = self.find_same(&profile) {
+            let action = ImportAction::Reuse { name: name.clone() };
+            self.push(item, action);
             return Some(name);
         }
-        if self.known.iter().any(|known| known.name == name) {
-            self.push(thing, Outcome::Conflict { name });
+        if self.existing.iter().any(|existing| existing.name == name) {
+            self.push(item, ImportAction::Conflict { name });
             return None;
         }
-        let take = Take {
+        let profile = NewProfile {
             name: name.clone(),
-            ..take
+            ..profile
         };
-        self.push(thing, Outcome::Take(Box::new(take)));
+        self.push(item, ImportAction::Create(Box::new(profile)));
         Some(name)
     }
 
-    /// The profile that holds the same already, known or planned.
-    fn same(&self, take: &Take) -> Option<Name> {
-        let known = self
-            .known
+    /// Returns the existing or planned profile with the same secret.
+    fn find_same(&self, profile: &NewProfile) -> Option<Name> {
+        let existing = self
+            .existing
             .iter()
-            .find(|known| take.is(known))
-            .map(|known| &known.name);
+            .find(|existing| profile.matches_existing(existing))
+            .map(|existing| &existing.name);
         let planned = || {
-            self.entries.iter().find_map(|entry| match &entry.outcome {
-                Outcome::Take(other) if take.is_like(other) => Some(&other.name),
-                Outcome::Take(_)
-                | Outcome::Same { .. }
-                | Outcome::Leave(_)
-                | Outcome::Conflict { .. } => None,
+            self.entries.iter().find_map(|entry| match &entry.action {
+                ImportAction::Create(other) if profile.is_same_as(other) => Some(&other.name),
+                ImportAction::Create(_)
+                | ImportAction::Reuse { .. }
+                | ImportAction::Skip(_)
+                | ImportAction::Conflict { .. } => None,
             })
         };
-        known.or_else(planned).cloned()
+        existing.or_else(planned).cloned()
     }
 
-    fn push(&mut self, thing: Thing<'_>, outcome: Outcome) {
-        if self.entries.len() > MOST_ENTRIES {
+    /// Adds an entry, up to the maximum number of entries.
+    fn push(&mut self, item: FoundItem<'_>, action: ImportAction) {
+        if self.entries.len() > MAX_ENTRIES {
             return;
         }
-        let outcome = if self.entries.len() == MOST_ENTRIES {
-            Outcome::Leave(Left::TooMany)
+        let action = if self.entries.len() == MAX_ENTRIES {
+            ImportAction::Skip(ImportSkip::TooMany)
         } else {
-            outcome
+            action
         };
-        self.entries.push(Entry {
-            what: names::shown(thing.what),
-            path: names::shown(thing.path),
-            outcome,
-            remarks: thing.remarks,
+        self.entries.push(ImportEntry {
+            label: names::shown(item.label),
+            path: names::shown(item.path),
+            action,
+            remarks: item.remarks,
         });
     }
 }
 
-/// A profile to be, before it is known where its secret comes from.
-struct Draft {
+/// A profile to create, before the source of its secret is known.
+struct ProfileDraft {
     name: Name,
     base_url: BaseUrl,
     gateway_auth: Auth,
 }
 
-/// Judges a token as one that a person pastes; what was repaired or looks odd comes along.
-fn judge(text: &str, draft: Draft) -> Result<(Take, Vec<String>), Left> {
-    let api = Api::at(&draft.base_url);
-    let reading = token::read(text, api.grammar());
-    let family = reading.family;
-    let Reading {
+/// Validates a token as one that a user pastes. Returns remarks about repairs and problems, too.
+fn validate(text: &str, draft: ProfileDraft) -> Result<(NewProfile, Vec<String>), ImportSkip> {
+    let api = Api::from_base_url(&draft.base_url);
+    let report = token::read(text, api.grammar());
+    let family = report.family;
+    let TokenReport {
         token: Some(secret),
         hint: Some(hint),
         ..
-    } = reading
+    } = report
     else {
-        return Err(Left::NoToken(reading.problems));
+        return Err(ImportSkip::NotAToken(report.problems));
     };
     let auth = draft.auth();
     let provenance = api.provenance(&Source::Sealed, family);
-    match inject::decide(api.facing(auth), family, provenance) {
+    match inject::decide(api.upstream_kind(auth), family, provenance) {
         Ok(_) => {}
-        Err(inject::Refusal::PlanLogin) => return Err(Left::SetupToken),
-        Err(refusal) => return Err(Left::Refused(refusal)),
+        Err(inject::InjectError::PlanLogin) => return Err(ImportSkip::SetupToken),
+        Err(error) => return Err(ImportSkip::NeverSent(error)),
     }
-    let fixes = reading.fixes.iter().map(ToString::to_string);
-    let remarks = fixes
-        .chain(reading.problems.iter().map(ToString::to_string))
+    let repairs = report.repairs.iter().map(ToString::to_string);
+    let remarks = repairs
+        .chain(report.problems.iter().map(ToString::to_string))
         .collect();
-    let take = Take {
+    let profile = NewProfile {
         family: Some(family),
         hint: Some(hint),
         auth,
         provenance,
         secret: Some(secret),
-        ..draft.referring(Source::Sealed)
+        ..draft.reference(Source::Sealed)
     };
-    Ok((take, remarks))
+    Ok((profile, remarks))
 }
 
-impl Draft {
-    /// A profile whose token nobody has seen.
-    fn referring(self, source: Source) -> Take {
-        let api = Api::at(&self.base_url);
+impl ProfileDraft {
+    /// Returns a profile that refers to its secret.
+    fn reference(self, source: Source) -> NewProfile {
+        let api = Api::from_base_url(&self.base_url);
         let (auth, billing) = match source {
             Source::ClaudeLogin { .. } => (Auth::Bearer, BillingClass::Plan),
             Source::SdkProfile { .. } | Source::Ant { .. } => (Auth::Bearer, api.billing()),
@@ -265,7 +279,7 @@ impl Draft {
             | Source::File { .. }
             | Source::Command { .. } => (self.auth(), api.billing()),
         };
-        Take {
+        NewProfile {
             provenance: api.provenance(&source, Family::Opaque),
             name: self.name,
             source,
@@ -278,15 +292,16 @@ impl Draft {
         }
     }
 
+    /// Returns the header for its destination.
     fn auth(&self) -> Auth {
-        match Api::at(&self.base_url) {
-            api @ (Api::Anthropic | Api::Sandbox) => api.usual_auth(),
+        match Api::from_base_url(&self.base_url) {
+            api @ (Api::Anthropic | Api::Sandbox) => api.default_auth(),
             Api::Gateway => self.gateway_auth,
         }
     }
 }
 
-/// What a program calls its profile, after the provider: `manual` of `anthropic:manual`.
+/// Returns the name of a profile after its provider: `manual` of `anthropic:manual`.
 pub(super) fn after_provider(id: &str) -> &str {
     id.split_once(':').map_or(id, |(_, rest)| rest)
 }

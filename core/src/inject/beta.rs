@@ -1,34 +1,34 @@
-//! Edits the client's `anthropic-beta` list by one value, and leaves every other byte as it came.
+//! Adds or removes one value in the client's `anthropic-beta` list; every other byte is unchanged.
 
-/// The value that OAuth access tokens need and API keys do not (docs/facts.md#headers).
+/// The beta value that OAuth access tokens need and API keys do not (docs/facts.md#headers).
 pub const OAUTH_BETA: &str = "oauth-2025-04-20";
 
-/// What to do to the list.
+/// An edit of the beta list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum BetaEdit {
-    /// Nothing.
+    /// No change.
     Keep,
-    /// Append this value, unless it is there.
+    /// Append this value unless it is present.
     Add(&'static str),
-    /// Take this value out, wherever it is.
+    /// Remove every occurrence of this value.
     Remove(&'static str),
 }
 
-/// What becomes of the header's lines.
+/// The header lines after an edit.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum BetaLines {
-    /// They are sent as they came, repeated or not.
+    /// Forward them unchanged, repeated or not.
     Unchanged,
-    /// One line with this value takes their place.
+    /// Replace them with one line of this value.
     Replaced(String),
-    /// Nothing is left to send.
-    Gone,
+    /// Send no such header: the list is empty.
+    Removed,
 }
 
-/// Edits the lines of `anthropic-beta`, in the order in which they came.
+/// Edits the lines of `anthropic-beta`, given in the order received.
 ///
-/// Names are compared whole and in their case. Where something changes, repeated lines are joined with `,`; all other
-/// values keep their bytes, their order and their blanks.
+/// Values are compared whole and case-sensitively. If something changes, repeated lines are joined with `,`; all other
+/// values keep their bytes, order and whitespace.
 pub fn edit_beta(lines: &[&str], edit: BetaEdit) -> BetaLines {
     let has = |name: &str| {
         lines
@@ -36,28 +36,28 @@ pub fn edit_beta(lines: &[&str], edit: BetaEdit) -> BetaLines {
             .any(|line| line.split(',').any(|value| value.trim() == name))
     };
     match edit {
-        BetaEdit::Add(name) if !has(name) => BetaLines::Replaced(with(lines, name)),
-        BetaEdit::Remove(name) if has(name) => without(lines, name),
+        BetaEdit::Add(name) if !has(name) => BetaLines::Replaced(append(lines, name)),
+        BetaEdit::Remove(name) if has(name) => remove(lines, name),
         BetaEdit::Keep | BetaEdit::Add(_) | BetaEdit::Remove(_) => BetaLines::Unchanged,
     }
 }
 
-fn with(lines: &[&str], name: &str) -> String {
-    let kept = lines.iter().copied().filter(|line| !line.trim().is_empty());
-    kept.chain([name]).collect::<Vec<_>>().join(",")
+fn append(lines: &[&str], name: &str) -> String {
+    let present = lines.iter().copied().filter(|line| !line.trim().is_empty());
+    present.chain([name]).collect::<Vec<_>>().join(",")
 }
 
-fn without(lines: &[&str], name: &str) -> BetaLines {
+fn remove(lines: &[&str], name: &str) -> BetaLines {
     let values = lines.iter().flat_map(|line| line.split(','));
-    let left = values
+    let remaining = values
         .filter(|value| value.trim() != name)
         .collect::<Vec<_>>()
         .join(",");
-    // A blank that stood after the comma before the first value left is no part of any value.
-    let left = left.trim();
-    if left.trim_matches([',', ' ', '\t']).is_empty() {
-        BetaLines::Gone
+    // Whitespace after the comma before the first remaining value belongs to no value.
+    let remaining = remaining.trim();
+    if remaining.trim_matches([',', ' ', '\t']).is_empty() {
+        BetaLines::Removed
     } else {
-        BetaLines::Replaced(left.to_owned())
+        BetaLines::Replaced(remaining.to_owned())
     }
 }

@@ -1,16 +1,17 @@
-//! Which headers pass and which are dropped, both ways: deny-lists, since clients and API add headers each month.
+//! Header deny-lists for requests and responses. Everything else passes, since clients and the API add headers each
+//! month.
 
-/// What becomes of a header.
+/// The action for one header.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Fate {
-    /// It goes on as it came.
+pub enum HeaderAction {
+    /// Forward it unchanged.
     Pass,
-    /// It ends here.
+    /// Do not forward it.
     Drop,
 }
 
-/// Hop-by-hop: they speak of one connection, so they end with it.
-const OF_ONE_CONNECTION: [&str; 8] = [
+/// Hop-by-hop headers, which apply to a single connection.
+const HOP_BY_HOP: [&str; 8] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -21,8 +22,8 @@ const OF_ONE_CONNECTION: [&str; 8] = [
     "upgrade",
 ];
 
-/// The client's credentials, and what tells where it is.
-const OF_THE_CLIENT: [&str; 9] = [
+/// The client's credentials and headers that reveal its location.
+const CLIENT_CREDENTIALS_AND_LOCATION: [&str; 9] = [
     "authorization",
     "x-api-key",
     "api-key",
@@ -34,24 +35,24 @@ const OF_THE_CLIENT: [&str; 9] = [
     "via",
 ];
 
-/// What the request to the upstream writes for itself.
-const OURS: [&str; 4] = ["host", "content-length", "accept-encoding", "expect"];
+/// Headers that keyreeve sets itself on the request to the upstream.
+const SET_BY_KEYREEVE: [&str; 4] = ["host", "content-length", "accept-encoding", "expect"];
 
-/// What an upstream must not set for the address that a client reached keyreeve by.
-const OF_THE_UPSTREAMS_ADDRESS: [&str; 4] = [
+/// Headers that an upstream must not set for the origin at which the client reaches keyreeve.
+const UPSTREAM_ORIGIN: [&str; 4] = [
     "set-cookie",
     "set-cookie2",
     "alt-svc",
     "strict-transport-security",
 ];
 
-/// Prefixes of requests' headers that end here: keyreeve's own, and what proxies write.
-const DROPPED_PREFIXES: [&str; 3] = ["x-keyreeve-", "x-forwarded-", "proxy-"];
+/// Prefixes of dropped request headers: keyreeve's own, and those that proxies add.
+const DROPPED_REQUEST_PREFIXES: [&str; 3] = ["x-keyreeve-", "x-forwarded-", "proxy-"];
 
-/// Prefixes of answers' headers that end here: keyreeve's own, what proxies write, and leave for pages of other origins.
-const DROPPED_ANSWER_PREFIXES: [&str; 3] = ["x-keyreeve-", "proxy-", "access-control-"];
+/// Prefixes of dropped response headers: keyreeve's own, those that proxies add, and CORS permissions.
+const DROPPED_RESPONSE_PREFIXES: [&str; 3] = ["x-keyreeve-", "proxy-", "access-control-"];
 
-/// Headers that `Connection` cannot take away: dropping one would change what is asked, or for whom.
+/// Headers that `Connection` cannot remove: dropping one would change the request or its credential.
 const PROTECTED: [&str; 7] = [
     "content-type",
     "x-api-key",
@@ -63,45 +64,53 @@ const PROTECTED: [&str; 7] = [
 ];
 const PROTECTED_PREFIXES: [&str; 3] = ["anthropic-", "x-stainless-", "x-claude-code-"];
 
-/// Decides on a header of the client's request. Names are compared without regard to case.
-pub fn request_header(name: &str) -> Fate {
-    let dropped = is_any_of(name, &OF_ONE_CONNECTION)
-        || is_any_of(name, &OF_THE_CLIENT)
-        || is_any_of(name, &OURS)
-        || begins_with_any_of(name, &DROPPED_PREFIXES);
-    if dropped { Fate::Drop } else { Fate::Pass }
+/// Decides on a header of the client's request. Names are case-insensitive.
+pub fn request_header(name: &str) -> HeaderAction {
+    let dropped = matches_any(name, &HOP_BY_HOP)
+        || matches_any(name, &CLIENT_CREDENTIALS_AND_LOCATION)
+        || matches_any(name, &SET_BY_KEYREEVE)
+        || starts_with_any(name, &DROPPED_REQUEST_PREFIXES);
+    if dropped {
+        HeaderAction::Drop
+    } else {
+        HeaderAction::Pass
+    }
 }
 
-/// Decides on a header of the upstream's answer. Names are compared without regard to case.
+/// Decides on a header of the upstream's response. Names are case-insensitive.
 ///
-/// `content-length` passes: the body does, byte for byte.
-pub fn answer_header(name: &str) -> Fate {
-    let dropped = is_any_of(name, &OF_ONE_CONNECTION)
-        || is_any_of(name, &OF_THE_UPSTREAMS_ADDRESS)
-        || begins_with_any_of(name, &DROPPED_ANSWER_PREFIXES);
-    if dropped { Fate::Drop } else { Fate::Pass }
+/// `content-length` passes, since the body passes byte for byte.
+pub fn response_header(name: &str) -> HeaderAction {
+    let dropped = matches_any(name, &HOP_BY_HOP)
+        || matches_any(name, &UPSTREAM_ORIGIN)
+        || starts_with_any(name, &DROPPED_RESPONSE_PREFIXES);
+    if dropped {
+        HeaderAction::Drop
+    } else {
+        HeaderAction::Pass
+    }
 }
 
-/// Gives the headers that a `Connection` header names and that therefore end here too, without the protected ones: a
-/// client's or a proxy's `Connection: anthropic-beta` must not change what is asked.
-pub fn named_by_connection(value: &str) -> impl Iterator<Item = &str> {
+/// Returns the headers that a `Connection` header names, which are dropped as well, except the protected ones: a
+/// `Connection: anthropic-beta` from a client or proxy must not change the request.
+pub fn connection_headers(value: &str) -> impl Iterator<Item = &str> {
     value
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .filter(|name| {
-            !is_any_of(name, &PROTECTED) && !begins_with_any_of(name, &PROTECTED_PREFIXES)
+            !matches_any(name, &PROTECTED) && !starts_with_any(name, &PROTECTED_PREFIXES)
         })
 }
 
-fn is_any_of(name: &str, list: &[&str]) -> bool {
+fn matches_any(name: &str, list: &[&str]) -> bool {
     list.iter().any(|listed| name.eq_ignore_ascii_case(listed))
 }
 
-fn begins_with_any_of(name: &str, prefixes: &[&str]) -> bool {
-    let begins = |prefix: &&str| {
+fn starts_with_any(name: &str, prefixes: &[&str]) -> bool {
+    let matches = |prefix: &&str| {
         name.get(..prefix.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    prefixes.iter().any(begins)
+    prefixes.iter().any(matches)
 }

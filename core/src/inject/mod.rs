@@ -1,12 +1,12 @@
-//! Which headers leave, which one credential comes, and what becomes of the client's beta list: decisions, no bytes.
+//! Credential injection: which headers pass, which header carries the credential, and how the beta list is edited.
 //!
-//! Invariants: a plan login is never injected; nothing of the client's own credentials travels on; `anthropic-version`
-//! is in no edit; headers and beta values that nobody here knows pass, since both sets are open and change each month.
+//! Invariants: a plan login is never injected; the client's own credentials are never forwarded; `anthropic-version` is
+//! never edited; unknown headers and beta values pass, since both sets are open and change each month.
 
 mod beta;
 mod decide;
 mod headers;
 
 pub use beta::{BetaEdit, BetaLines, OAUTH_BETA, edit_beta};
-pub use decide::{Facing, Injection, Refusal, decide};
-pub use headers::{Fate, answer_header, named_by_connection, request_header};
+pub use decide::{InjectError, Injection, UpstreamKind, decide};
+pub use headers::{HeaderAction, connection_headers, request_header, response_header};

@@ -1,22 +1,22 @@
-//! How a program is started so that one credential, the one meant, pays: which variables go, which come, and whether
-//! that is enough.
+//! Starting a program so that one intended credential pays: the variables to remove and to set, and the check that this is
+//! enough.
 //!
-//! Two steps. [`plan`] makes the environment out of what is meant; [`judge`] asks the resolver what a client would send
-//! in the world so planned, and refuses where that is anything else. Invariants: a plan holds no secret, only the place
-//! where one goes; no plan login goes to anything but the genuine client; nothing is judged but through
-//! [`resolve`](crate::resolve::resolve), so that what is said beforehand and what happens come from the same rules.
+//! Two steps. [`plan`] derives the environment from the goal; [`verify`](fn@verify) resolves what a client would send in the
+//! planned environment and fails if that is anything else. Invariants: a plan contains no secret, only the variable that will
+//! hold one; a plan login is only given to the genuine client; every check goes through
+//! [`resolve`](crate::resolve::resolve), so the prediction and the launch follow the same rules.
 
-mod judge;
+mod delivery;
+mod error;
 mod plan;
 mod project;
-mod refusal;
-mod settings_argument;
+mod settings_override;
 mod target;
-mod way;
+mod verify;
 
-pub use self::judge::{Judged, judge};
-pub use self::plan::{Assignment, Intention, Plan, Warning, plan};
-pub(crate) use self::project::fetches;
-pub use self::project::{ProjectSettings, diverted_by_project, inspect_project};
-pub use self::refusal::{Does, Lacks, Offence, Refusal};
+pub use self::error::{ConflictEffect, LaunchError, LaunchErrorKind, ProjectOverride};
+pub use self::plan::{EnvAssignment, LaunchGoal, LaunchPlan, LaunchWarning, plan};
+pub(crate) use self::project::runs_credential_program;
+pub use self::project::{ProjectSettingsPolicy, find_project_redirect, list_project_overrides};
 pub use self::target::{Program, Target};
+pub use self::verify::{VerifiedPlan, verify};

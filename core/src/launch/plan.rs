@@ -1,188 +1,205 @@
-//! The environment a program is started with: which variables go, and which come.
+//! The launch plan: the variables to remove from and to set in a program's environment.
 
+use std::fmt;
+
+use crate::conflicts::MANAGED_BY_HOST;
 use crate::origin::{BaseUrl, Origin};
 use crate::profile::{Auth, Name, Profile};
 use crate::resolve::PayerClass;
-use crate::rivals::MANAGED_BY_HOST;
 use crate::snapshot::{Environment, Snapshot};
 use crate::token::Family;
 
-use super::refusal::Refusal;
+use super::delivery::{CredentialDelivery, LoginDirectory, background_traffic};
+use super::error::LaunchError;
 use super::target::Target;
-use super::way::{LoginDirectory, Way, background};
 
-/// Keeps credentials from the programs that Claude Code starts: hooks, tools, MCP servers.
+/// Removes credentials from the environment of programs that Claude Code starts: hooks, tools, MCP servers.
 const SCRUB: &str = "CLAUDE_CODE_SUBPROCESS_ENV_SCRUB";
 
-/// What is meant to pay.
+/// The credential that should pay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Intention<'a> {
-    /// One of keyreeve's profiles.
+pub enum LaunchGoal<'a> {
+    /// A keyreeve profile.
     Profile(&'a Profile),
-    /// A gateway of ours, by a virtual key that leads to this profile.
-    Behind {
-        /// Where it listens.
+    /// Our own gateway, with a virtual key for this profile.
+    Gateway {
+        /// The base URL it listens on.
         gateway: &'a BaseUrl,
-        /// Who pays behind it.
+        /// The profile that pays behind it.
         profile: &'a Profile,
     },
     /// The program's own login.
-    Native,
+    OwnLogin,
 }
 
-/// How the environment is changed.
+/// The changes to a program's environment.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Plan {
-    /// Variables that are taken away, in order.
+pub struct LaunchPlan {
+    /// The variables to remove, sorted by name.
     pub remove: Vec<String>,
-    /// Variables that are set.
-    pub set: Vec<Assignment>,
-    /// What a person should know about it.
-    pub warnings: Vec<Warning>,
-    pub(super) way: Way,
-    /// The profile, where it is one.
-    pub(super) whose: Option<Whose>,
+    /// The variables to set.
+    pub set: Vec<EnvAssignment>,
+    /// Warnings for the user.
+    pub warnings: Vec<LaunchWarning>,
+    pub(super) delivery: CredentialDelivery,
+    /// The profile, or `None` for the program's own login.
+    pub(super) payer: Option<PayingProfile>,
 }
 
-/// A variable that is set.
+/// A variable to set.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Assignment {
+pub struct EnvAssignment {
     /// Its name.
     pub name: &'static str,
-    /// Its value; none for the profile's secret, which a plan does not have.
-    pub text: Option<String>,
+    /// Its value, or `None` for the profile's secret, which a plan does not contain.
+    pub value: Option<String>,
 }
 
-/// What a person should know about a plan.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Warning {
-    /// A variable goes that is none of the usual rivals.
-    #[error("{0} is left out: it holds a credential")]
-    HoldsCredential(String),
-    /// A gateway gets its credential otherwise than the profile says.
-    #[error(
-        "{0} gets the credential as `Authorization: Bearer`: as an API key it would also be sent to Anthropic"
-    )]
+/// A warning about a launch plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LaunchWarning {
+    /// A variable outside the known conflicting ones is removed.
+    CredentialRemoved(String),
+    /// A gateway gets its credential in another header than the profile's.
     SentAsBearer(Origin),
 }
 
-/// Whose secret it is, and who is billed.
+impl fmt::Display for LaunchWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CredentialRemoved(name) => {
+                write!(
+                    f,
+                    "{name} is removed from the environment because it contains a credential"
+                )
+            }
+            Self::SentAsBearer(origin) => write!(
+                f,
+                "{origin} gets the credential as `Authorization: Bearer`, since Claude Code would also send an API key to Anthropic"
+            ),
+        }
+    }
+}
+
+/// The profile that pays.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Whose {
+pub(super) struct PayingProfile {
     pub(super) name: Name,
     pub(super) class: PayerClass,
     pub(super) simulated: bool,
-    /// Where its secret may go.
+    /// The only base URL its secret may be sent to.
     pub(super) base_url: BaseUrl,
     family: Option<Family>,
 }
 
-/// Makes the plan by which what is meant pays.
+/// Plans the environment in which the goal's credential pays.
 ///
 /// # Errors
-/// [`Refusal`] where what is meant may not go to this program.
+/// [`LaunchError`] if this program may not use that credential.
 pub fn plan(
     snapshot: &Snapshot,
-    intention: Intention<'_>,
+    goal: LaunchGoal<'_>,
     target: &Target,
-) -> Result<Plan, Refusal> {
-    let (way, whose) = match intention {
-        Intention::Native if !target.has_login() => {
-            return Err(Refusal::NativeElsewhere {
+) -> Result<LaunchPlan, LaunchError> {
+    let (delivery, payer) = match goal {
+        LaunchGoal::OwnLogin if !target.has_login() => {
+            return Err(LaunchError::NoOwnLogin {
                 file: target.file.clone(),
             });
         }
-        Intention::Native => {
-            let directory = LoginDirectory::AsFound;
-            (Way::Login { directory }, None)
+        LaunchGoal::OwnLogin => {
+            let directory = LoginDirectory::Current;
+            (CredentialDelivery::Login { directory }, None)
         }
-        Intention::Behind { gateway, profile } => (
-            Way::behind(gateway, profile)?,
-            Some(Whose {
+        LaunchGoal::Gateway { gateway, profile } => (
+            CredentialDelivery::for_gateway(gateway, profile)?,
+            Some(PayingProfile {
                 family: None,
-                ..Whose::of(profile)
+                ..PayingProfile::new(profile)
             }),
         ),
-        Intention::Profile(profile) => (
-            Way::of(profile, snapshot, target)?,
-            Some(Whose::of(profile)),
+        LaunchGoal::Profile(profile) => (
+            CredentialDelivery::new(profile, snapshot, target)?,
+            Some(PayingProfile::new(profile)),
         ),
     };
-    let mut warnings: Vec<_> = match (intention, &way) {
+    let mut warnings: Vec<_> = match (goal, &delivery) {
         (
-            Intention::Profile(profile),
-            Way::AuthToken {
-                elsewhere: Some(elsewhere),
+            LaunchGoal::Profile(profile),
+            CredentialDelivery::AuthToken {
+                endpoint: Some(endpoint),
             },
-        ) if profile.auth == Auth::ApiKey => vec![Warning::SentAsBearer(elsewhere.origin.clone())],
+        ) if profile.auth == Auth::ApiKey => {
+            vec![LaunchWarning::SentAsBearer(endpoint.origin.clone())]
+        }
         _ => Vec::new(),
     };
-    let set = way.assignments(background(&way, snapshot, target));
-    let remove = way.removed(snapshot, &set, &mut warnings);
-    Ok(Plan {
+    let set = delivery.assignments(background_traffic(&delivery, snapshot, target));
+    let remove = delivery.variables_to_remove(snapshot, &set, &mut warnings);
+    Ok(LaunchPlan {
         remove,
         set,
         warnings,
-        way,
-        whose,
+        delivery,
+        payer,
     })
 }
 
-impl Plan {
-    /// The environment as planned, with a stand-in of the secret's family in its place: for judging.
+impl LaunchPlan {
+    /// Returns the planned environment, with a placeholder of the secret's family instead of the secret, for verification.
     pub fn environment(&self, environment: &Environment) -> Environment {
-        let stand_in = self.stand_in();
+        let placeholder = self.placeholder();
         let set = self.set.iter().map(|assignment| {
-            let value = assignment.text.as_deref().unwrap_or(&stand_in);
+            let value = assignment.value.as_deref().unwrap_or(&placeholder);
             (assignment.name, value)
         });
-        environment.changed(&self.remove, set)
+        environment.with_changes(&self.remove, set)
     }
 
-    /// Whether the profile's secret goes into the environment.
-    pub fn hands_secret(&self) -> bool {
-        self.set.iter().any(|assignment| assignment.text.is_none())
+    /// Returns `true` if the environment will contain the profile's secret.
+    pub fn exposes_secret(&self) -> bool {
+        self.set.iter().any(|assignment| assignment.value.is_none())
     }
 
-    /// Keeps the secret from what Claude Code itself starts. Without `bubblewrap` it then does not start at all
+    /// Removes the secret from the environment of subprocesses of Claude Code, which then does not start without `bubblewrap`
     /// (docs/facts.md#claude-code-host).
-    pub fn scrub(&mut self) {
-        self.set.push(Assignment::text(SCRUB, "1"));
+    pub fn scrub_subprocesses(&mut self) {
+        self.set.push(EnvAssignment::literal(SCRUB, "1"));
     }
 
-    /// Settings files are passed over for what decides (docs/facts.md#claude-code-host).
+    /// Returns `true` if Claude Code ignores credentials in settings files (docs/facts.md#claude-code-host).
     pub(super) fn is_managed(&self) -> bool {
         self.set
             .iter()
             .any(|assignment| assignment.name == MANAGED_BY_HOST)
     }
 
-    fn stand_in(&self) -> String {
-        let family = self.whose.as_ref().and_then(|whose| whose.family);
-        let word = match (&self.way, family) {
-            (Way::OauthToken { .. }, _) | (_, Some(Family::OauthAccess)) => "oat01-",
+    fn placeholder(&self) -> String {
+        let family = self.payer.as_ref().and_then(|profile| profile.family);
+        let prefix = match (&self.delivery, family) {
+            (CredentialDelivery::OauthToken { .. }, _) | (_, Some(Family::OauthAccess)) => "oat01-",
             (_, Some(Family::ApiKey)) => "api03-",
             _ => return "planned".to_owned(),
         };
-        ["sk-", "ant-", word, "planned"].concat()
+        ["sk-", "ant-", prefix, "planned"].concat()
     }
 }
 
-impl Assignment {
-    pub(super) fn text(name: &'static str, text: &str) -> Self {
+impl EnvAssignment {
+    pub(super) fn literal(name: &'static str, text: &str) -> Self {
         Self {
             name,
-            text: Some(text.to_owned()),
+            value: Some(text.to_owned()),
         }
     }
 
     pub(super) fn secret(name: &'static str) -> Self {
-        Self { name, text: None }
+        Self { name, value: None }
     }
 }
 
-impl Whose {
-    fn of(profile: &Profile) -> Self {
+impl PayingProfile {
+    fn new(profile: &Profile) -> Self {
         Self {
             name: profile.name.clone(),
             class: if profile.is_plan_login() {

@@ -1,58 +1,60 @@
-//! What is to be started, and by whose rules it looks for a credential.
+//! The program to start, and the clients whose credential rules it may follow.
 
 use crate::claude_code::{Arguments, Mode};
-use crate::resolve::{Client, PythonMajor, Release, TypescriptMajor};
+use crate::resolve::{ClientProgram, PythonMajor, Release, TypescriptMajor};
 
-/// What is to be started.
+/// A program to start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
-    /// What kind of program it is.
+    /// The kind of program.
     pub program: Program,
-    /// The file, as it is shown.
+    /// The program's file, as shown to the user.
     pub file: String,
-    /// Every client whose rules it may follow. A plan must hold for each.
-    pub clients: Vec<Client>,
-    /// What its arguments say.
+    /// Every client whose rules it may follow. A plan must be verified for each.
+    pub clients: Vec<ClientProgram>,
+    /// The parsed arguments.
     pub arguments: Arguments,
 }
 
-/// What kind of program is to be started.
+/// The kind of program to start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Program {
-    /// The program `claude`, as it is installed.
+    /// The installed program `claude`.
     GenuineClaude,
-    /// Something that is said to be, or to start, Claude Code.
+    /// A program that the user declared to be, or to start, Claude Code.
     ClaudeCode,
     /// Anything else: it may use any SDK.
     Other,
 }
 
 impl Target {
-    /// Tells by the program's name, unless the person says whose rules count.
+    /// Determines the clients by the program's name, unless the user declared one.
     ///
-    /// Without a version the plan has to hold for every release: nothing is started to ask for it.
-    pub fn of(file: &str, told: Option<Client>, arguments: Arguments) -> Self {
+    /// Without a version the plan must work for every release: no program is started to ask for its version.
+    pub fn new(file: &str, declared: Option<ClientProgram>, arguments: Arguments) -> Self {
         let is_claude = file.rsplit('/').next() == Some("claude");
-        let every_release = || Release::ALL.map(of_release).to_vec();
-        let (program, clients) = match (told, is_claude) {
-            (None | Some(Client::Keyreeve), true) => (Program::GenuineClaude, every_release()),
-            (Some(client @ Client::ClaudeCode { .. }), true) => {
+        let every_release = || Release::ALL.map(interactive_claude_code).to_vec();
+        let (program, clients) = match (declared, is_claude) {
+            (None | Some(ClientProgram::Keyreeve), true) => {
+                (Program::GenuineClaude, every_release())
+            }
+            (Some(client @ ClientProgram::ClaudeCode { .. }), true) => {
                 (Program::GenuineClaude, vec![client])
             }
-            (Some(client @ Client::ClaudeCode { .. }), false) => {
+            (Some(client @ ClientProgram::ClaudeCode { .. }), false) => {
                 (Program::ClaudeCode, vec![client])
             }
-            (Some(client @ (Client::SdkPython(_) | Client::SdkTypescript(_))), _) => {
+            (Some(client @ (ClientProgram::SdkPython(_) | ClientProgram::SdkTypescript(_))), _) => {
                 (Program::Other, vec![client])
             }
-            (None | Some(Client::Keyreeve), false) => (Program::Other, every_sdk()),
+            (None | Some(ClientProgram::Keyreeve), false) => (Program::Other, every_sdk()),
         };
-        let started = |client: Client| match client {
-            // What `--for bare` says stands, whatever the arguments are.
-            Client::ClaudeCode {
+        let started = |client: ClientProgram| match client {
+            // `--for bare` overrides the arguments.
+            ClientProgram::ClaudeCode {
                 mode: Mode::Bare, ..
             } => client,
-            _ => client.started_with(&arguments),
+            _ => client.with_arguments(&arguments),
         };
         Self {
             program,
@@ -62,7 +64,7 @@ impl Target {
         }
     }
 
-    /// Whether it has a login of its own: whether it is Claude Code.
+    /// Returns `true` if it has a login of its own, as only Claude Code does.
     pub fn has_login(&self) -> bool {
         match self.program {
             Program::GenuineClaude | Program::ClaudeCode => true,
@@ -72,34 +74,36 @@ impl Target {
 }
 
 impl Target {
-    /// Whether it asks before it uses a key of its environment, and passes over one that was refused.
+    /// Returns `true` if it asks before it uses a key from its environment, and ignores a rejected one.
     pub(super) fn asks_about_keys(&self) -> bool {
         self.clients.iter().any(|client| client.asks_about_keys())
     }
 
-    /// Whether it may be a release of Claude Code before the newest that is known.
+    /// Returns `true` if it may be a release of Claude Code older than the newest known one.
     pub(super) fn may_be_older(&self) -> bool {
-        let is_older = |client: &Client| match client {
-            Client::ClaudeCode { release, .. } => *release < Release::default(),
-            Client::SdkPython(_) | Client::SdkTypescript(_) | Client::Keyreeve => false,
+        let is_older = |client: &ClientProgram| match client {
+            ClientProgram::ClaudeCode { release, .. } => *release < Release::default(),
+            ClientProgram::SdkPython(_)
+            | ClientProgram::SdkTypescript(_)
+            | ClientProgram::Keyreeve => false,
         };
         self.clients.iter().any(is_older)
     }
 }
 
-fn of_release(release: Release) -> Client {
-    Client::ClaudeCode {
+fn interactive_claude_code(release: Release) -> ClientProgram {
+    ClientProgram::ClaudeCode {
         release,
         mode: Mode::Interactive,
         sources: crate::claude_code::SettingSources::ALL,
     }
 }
 
-fn every_sdk() -> Vec<Client> {
+fn every_sdk() -> Vec<ClientProgram> {
     vec![
-        Client::SdkPython(PythonMajor::Zero),
-        Client::SdkPython(PythonMajor::One),
-        Client::SdkPython(PythonMajor::Two),
-        Client::SdkTypescript(TypescriptMajor::One),
+        ClientProgram::SdkPython(PythonMajor::Zero),
+        ClientProgram::SdkPython(PythonMajor::One),
+        ClientProgram::SdkPython(PythonMajor::Two),
+        ClientProgram::SdkTypescript(TypescriptMajor::One),
     ]
 }

@@ -1,4 +1,4 @@
-//! One limit as it was told: which, how much of it, how it stands, until when.
+//! One limit as reported: its kind, usage, state and reset time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,40 +6,40 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::word::{OpenWord, Strange};
+use super::slug::{Slug, SlugError};
 
-/// One limit, as told at one moment.
+/// One limit, observed at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limit {
-    /// Which.
-    pub which: Which,
-    /// How much of it; none where that was not told.
-    pub amount: Option<Amount>,
-    /// How the upstream says it stands; none where it does not say so.
-    pub state: Option<State>,
-    /// When it is full again: for a minute limit, by itself; for a window, all at once.
+    /// The kind of limit.
+    pub kind: LimitKind,
+    /// The usage, if reported.
+    pub usage: Option<LimitUsage>,
+    /// The state, if reported.
+    pub state: Option<LimitState>,
+    /// The reset time: when a per-metric limit is replenished, or a window starts anew.
     pub resets_at: Option<Timestamp>,
-    /// When this was told.
-    pub seen_at: Timestamp,
+    /// The time of the observation.
+    pub observed_at: Timestamp,
 }
 
-/// Which limit.
+/// The kind of a limit.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Which {
-    /// So many a minute, of an organization and a class of models.
-    Minute(Minute),
-    /// A window of a plan.
-    Plan(Window),
+pub enum LimitKind {
+    /// A per-metric rate limit of an organization and a class of models.
+    Minute(MinuteMetric),
+    /// A usage window of a plan.
+    Plan(PlanWindow),
 }
 
-/// What is counted by the minute.
+/// The metric of a per-metric rate limit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Minute {
+pub enum MinuteMetric {
     /// Requests.
     Requests,
     /// Tokens, by the most restrictive limit in force.
     Tokens,
-    /// Input tokens; what was read from a cache mostly does not count.
+    /// Input tokens; cache reads mostly do not count.
     InputTokens,
     /// Output tokens.
     OutputTokens,
@@ -49,9 +49,9 @@ pub enum Minute {
     PriorityOutputTokens,
 }
 
-/// A window of a plan. The list grows.
+/// A usage window of a plan. The list grows.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Window {
+pub enum PlanWindow {
     /// Five hours, every model.
     FiveHour,
     /// Seven days, every model.
@@ -60,73 +60,75 @@ pub enum Window {
     SevenDayOpus,
     /// Seven days, Sonnet.
     SevenDaySonnet,
-    /// Seven days, the models that count beyond the plan.
+    /// Seven days, models included in the overage.
     SevenDayOverageIncluded,
-    /// What is bought beyond the plan.
+    /// The overage: usage bought beyond the plan.
     Overage,
-    /// The plan as a whole, where the answer names no window.
-    Whole,
-    /// One that is not known here.
-    Other(OpenWord),
+    /// The whole plan, if the response names no window.
+    Unspecified,
+    /// A window unknown to this version.
+    Other(Slug),
 }
 
-/// How much of a limit.
+/// The usage of a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Amount {
-    /// A count of what is left.
-    Left {
-        /// What is left.
+pub enum LimitUsage {
+    /// The remaining count.
+    Remaining {
+        /// The remaining count.
         remaining: u64,
-        /// Of how many; none where that was not told.
+        /// The maximum, if reported.
         limit: Option<u64>,
     },
-    /// What is used, where no count is told.
-    Used(Share),
+    /// The used fraction, if no count is reported.
+    Used(Fraction),
 }
 
-/// A share in millionths: 1,000,000 is all of it, and more is more than all.
+/// A fraction in millionths: 1,000,000 is the whole limit; a larger value exceeds it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Share(u32);
+pub struct Fraction(u32);
 
-/// How a limit stands, as the upstream says. The list grows.
+/// The state of a limit, as reported by the upstream. The list grows.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum State {
+pub enum LimitState {
     /// Requests are served.
     Allowed,
-    /// They are, and it warns.
+    /// Requests are served, with a warning.
     AllowedWarning,
-    /// They are not.
+    /// Requests are rejected.
     Rejected,
-    /// A word that is not known here.
-    Other(OpenWord),
+    /// A state unknown to this version.
+    Other(Slug),
 }
 
 impl Limit {
-    /// What is used of it, where that can be told.
-    pub fn used(&self) -> Option<Share> {
-        match self.amount? {
-            Amount::Used(share) => Some(share),
-            Amount::Left { remaining, limit } => Share::taken(remaining, limit?),
+    /// Returns the used fraction, if it can be computed.
+    pub fn used(&self) -> Option<Fraction> {
+        match self.usage? {
+            LimitUsage::Used(fraction) => Some(fraction),
+            LimitUsage::Remaining { remaining, limit } => {
+                Fraction::from_remaining(remaining, limit?)
+            }
         }
     }
 
-    /// Whether its window has ended since it was told: then its figures say nothing about now.
+    /// Returns `true` if its window has reset since the observation: its figures are then stale.
     pub fn has_reset(&self, now: Timestamp) -> bool {
         self.resets_at
-            .is_some_and(|at| at <= now && self.seen_at < now)
+            .is_some_and(|at| at <= now && self.observed_at < now)
     }
 }
 
-impl Which {
-    /// Its own name, the same in JSON and in text: `requests`, `five_hour`.
+impl LimitKind {
+    /// Returns the name used in JSON and text: `requests`, `five_hour`.
     pub fn name(&self) -> &str {
         match self {
-            Self::Minute(minute) => minute.name(),
+            Self::Minute(metric) => metric.name(),
             Self::Plan(window) => window.name(),
         }
     }
 
-    /// Whether each class of models has one of its own.
+    /// Returns `true` if each class of models has its own limit.
     pub fn is_per_class(&self) -> bool {
         match self {
             Self::Minute(_) => true,
@@ -137,28 +139,28 @@ impl Which {
 
 const PLAN: &str = "plan ";
 
-impl fmt::Display for Which {
-    /// What [`FromStr`] reads back: the name, after `plan ` where it is a plan's.
+impl fmt::Display for LimitKind {
+    /// Writes the form that [`FromStr`] parses: the name, with the prefix `plan ` for a plan's window.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Minute(minute) => f.write_str(minute.name()),
+            Self::Minute(metric) => f.write_str(metric.name()),
             Self::Plan(window) => write!(f, "{PLAN}{}", window.name()),
         }
     }
 }
 
-impl FromStr for Which {
-    type Err = Strange;
+impl FromStr for LimitKind {
+    type Err = SlugError;
 
-    fn from_str(text: &str) -> Result<Self, Strange> {
+    fn from_str(text: &str) -> Result<Self, SlugError> {
         match text.strip_prefix(PLAN) {
-            Some(window) => Window::of(window).map(Self::Plan),
-            None => Minute::of(text).map(Self::Minute).ok_or(Strange),
+            Some(window) => PlanWindow::parse(window).map(Self::Plan),
+            None => MinuteMetric::parse(text).map(Self::Minute).ok_or(SlugError),
         }
     }
 }
 
-impl Minute {
+impl MinuteMetric {
     const ALL: [Self; 6] = [
         Self::Requests,
         Self::Tokens,
@@ -168,7 +170,7 @@ impl Minute {
         Self::PriorityOutputTokens,
     ];
 
-    /// Its name: `input_tokens`.
+    /// Returns the name: `input_tokens`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
@@ -180,17 +182,17 @@ impl Minute {
         }
     }
 
-    fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|minute| minute.name() == name)
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.name() == name)
     }
 }
 
-impl Window {
-    /// Reads a window's name, as headers abbreviate it (`5h`) or as claims and the status line have it (`five_hour`).
+impl PlanWindow {
+    /// Parses a window's name, abbreviated as in headers (`5h`) or as in claims and the status line (`five_hour`).
     ///
     /// # Errors
-    /// [`Strange`] for what is no name at all.
-    pub fn of(name: &str) -> Result<Self, Strange> {
+    /// [`SlugError`] if it is not a valid name.
+    pub fn parse(name: &str) -> Result<Self, SlugError> {
         Ok(match name.to_ascii_lowercase().as_str() {
             "5h" | "five_hour" => Self::FiveHour,
             "7d" | "seven_day" => Self::SevenDay,
@@ -198,15 +200,15 @@ impl Window {
             "7d_sonnet" | "seven_day_sonnet" => Self::SevenDaySonnet,
             "7d_oi" | "seven_day_overage_included" => Self::SevenDayOverageIncluded,
             "overage" => Self::Overage,
-            "plan" => Self::Whole,
+            "plan" => Self::Unspecified,
             _ => Self::Other(name.parse()?),
         })
     }
 
-    /// Whether every model counts in it: once it is used up, none is left.
-    pub(crate) fn is_of_every_model(&self) -> bool {
+    /// Returns `true` if every model counts toward it: once it is used up, no model is available.
+    pub(crate) fn covers_every_model(&self) -> bool {
         match self {
-            Self::FiveHour | Self::SevenDay | Self::Whole => true,
+            Self::FiveHour | Self::SevenDay | Self::Unspecified => true,
             Self::SevenDayOpus
             | Self::SevenDaySonnet
             | Self::SevenDayOverageIncluded
@@ -215,7 +217,7 @@ impl Window {
         }
     }
 
-    /// Its name: `five_hour`.
+    /// Returns the name: `five_hour`.
     pub fn name(&self) -> &str {
         match self {
             Self::FiveHour => "five_hour",
@@ -224,79 +226,81 @@ impl Window {
             Self::SevenDaySonnet => "seven_day_sonnet",
             Self::SevenDayOverageIncluded => "seven_day_overage_included",
             Self::Overage => "overage",
-            Self::Whole => "plan",
-            Self::Other(word) => word.as_str(),
+            Self::Unspecified => "plan",
+            Self::Other(slug) => slug.as_str(),
         }
     }
 }
 
-impl Share {
-    /// All of it.
-    pub const WHOLE: Self = Self(1_000_000);
-    /// More than a hundred times all of it is no share of anything.
-    const MOST: u32 = 100_000_000;
+impl Fraction {
+    /// The whole limit.
+    pub const ALL: Self = Self(1_000_000);
+    /// Maximum value: a hundred times the whole limit. More is implausible.
+    const MAX: u32 = 100_000_000;
 
-    /// Takes a fraction: 1.0 is all of it. None for what is no share: below nothing, endless, or beyond belief.
-    pub fn of_fraction(fraction: f64) -> Option<Self> {
-        // Reckons a float in millionths exactly once and without a cast: a second has as many microseconds.
-        let millionths = Duration::try_from_secs_f64(fraction).ok()?.as_micros();
-        u32::try_from(millionths).ok().and_then(Self::of_millionths)
+    /// Creates a fraction from a ratio: 1.0 is the whole limit. `None` if it is negative, infinite or implausible.
+    pub fn from_ratio(ratio: f64) -> Option<Self> {
+        // Converts the float to millionths exactly once and without a cast: a second has a million microseconds.
+        let millionths = Duration::try_from_secs_f64(ratio).ok()?.as_micros();
+        u32::try_from(millionths)
+            .ok()
+            .and_then(Self::from_millionths)
     }
 
-    /// Takes a percentage: 100.0 is all of it.
-    pub fn of_percent(percent: f64) -> Option<Self> {
-        Self::of_fraction(percent / 100.0)
+    /// Creates a fraction from a percentage: 100.0 is the whole limit.
+    pub fn from_percent(percent: f64) -> Option<Self> {
+        Self::from_ratio(percent / 100.0)
     }
 
-    /// Takes millionths, as [`Share::millionths`] gives them.
-    pub fn of_millionths(millionths: u32) -> Option<Self> {
-        (millionths <= Self::MOST).then_some(Self(millionths))
+    /// Creates a fraction from millionths, as returned by [`Fraction::millionths`].
+    pub fn from_millionths(millionths: u32) -> Option<Self> {
+        (millionths <= Self::MAX).then_some(Self(millionths))
     }
 
-    /// In millionths.
+    /// Returns the value in millionths.
     pub fn millionths(self) -> u32 {
         self.0
     }
 
-    /// As a fraction: 1.0 is all of it.
-    pub fn fraction(self) -> f64 {
-        f64::from(self.0) / f64::from(Self::WHOLE.0)
+    /// Returns the ratio: 1.0 is the whole limit.
+    pub fn ratio(self) -> f64 {
+        f64::from(self.0) / f64::from(Self::ALL.0)
     }
 
-    /// In whole percent, rounded down, so that 100 is said of nothing that is not used up.
+    /// Returns whole percent, rounded down, so that 100 means used up.
     pub fn percent(self) -> u32 {
         self.0 / 10_000
     }
 
-    /// What is taken of `limit` where `remaining` are left; none of a limit of nothing.
-    fn taken(remaining: u64, limit: u64) -> Option<Self> {
-        let taken = u128::from(limit.saturating_sub(remaining)) * u128::from(Self::WHOLE.0);
-        let millionths = taken.checked_div(u128::from(limit))?;
+    /// Returns the used fraction of `limit` if `remaining` are left; `None` if the limit is zero.
+    fn from_remaining(remaining: u64, limit: u64) -> Option<Self> {
+        let used = u128::from(limit.saturating_sub(remaining)) * u128::from(Self::ALL.0);
+        let millionths = used.checked_div(u128::from(limit))?;
         u32::try_from(millionths).ok().map(Self)
     }
 }
 
-impl State {
-    /// Reads a status; `rate_limited` is known from elsewhere and means rejected.
+impl LimitState {
+    /// Parses a status; `rate_limited` is used in other places and means rejected.
     ///
     /// # Errors
-    /// [`Strange`] for what is no word at all.
-    pub fn of(word: &str) -> Result<Self, Strange> {
-        Ok(match word.to_ascii_lowercase().as_str() {
+    /// [`SlugError`] if it is not a valid state.
+    pub fn parse(text: &str) -> Result<Self, SlugError> {
+        Ok(match text.to_ascii_lowercase().as_str() {
             "allowed" => Self::Allowed,
             "allowed_warning" => Self::AllowedWarning,
             "rejected" | "rate_limited" => Self::Rejected,
-            _ => Self::Other(word.parse()?),
+            _ => Self::Other(text.parse()?),
         })
     }
 
-    /// Its word: `allowed_warning`.
-    pub fn word(&self) -> &str {
+    /// Returns the name: `allowed_warning`.
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Allowed => "allowed",
             Self::AllowedWarning => "allowed_warning",
             Self::Rejected => "rejected",
-            Self::Other(word) => word.as_str(),
+            Self::Other(slug) => slug.as_str(),
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Limits as answers tell them: what is left of a minute, how far a plan's windows are used up, and when that ends.
+//! Rate limits and quotas as reported in responses: remaining per-minute limits, plan window usage and reset times.
 //!
-//! Invariants: a limit is what was told at a moment, never a guess: what was not told is not there, and not empty; no
-//! header makes reading fail, and one that cannot be read is as good as none; a figure whose window has ended since is
-//! no figure any more. docs/facts.md#rate-limits has the headers.
+//! Invariants: a limit is an observation at one moment, never a guess: an unreported value is absent, not zero; no
+//! header makes parsing fail, and an invalid header is ignored; a figure whose window has reset since is stale.
+//! docs/facts.md#rate-limits has the headers.
 
-mod account;
+mod headers;
 mod limit;
-mod read;
-mod subject;
-mod word;
+mod oauth_usage;
+mod observation;
+mod slug;
 
-pub use account::{LONGEST_USAGE, of_usage};
-pub use limit::{Amount, Limit, Minute, Share, State, Which, Window};
-pub use read::{FARTHEST, Told, read, reset_at};
-pub(crate) use read::{UNIFIED, moment};
-pub use subject::{Seen, Subject, tightest};
-pub use word::{OpenWord, Strange};
+pub use headers::{MAX_RESET_DISTANCE, ReportedLimits, parse_reset, read_headers};
+pub(crate) use headers::{UNIFIED_PREFIX, parse_timestamp};
+pub use limit::{Fraction, Limit, LimitKind, LimitState, LimitUsage, MinuteMetric, PlanWindow};
+pub use oauth_usage::{MAX_USAGE_BODY_BYTES, from_usage_body};
+pub use observation::{LimitObservation, LimitOwner, tightest};
+pub use slug::{Slug, SlugError};

@@ -1,16 +1,16 @@
-//! Sums of money while they are reckoned: exact, and too large only where no bill is.
+//! Intermediate money sums: exact; they saturate far above any possible bill.
 //!
-//! Invariant: a sum is a whole number of 10⁻⁹ nano-dollars, fine enough for three multipliers of three decimals each;
-//! it saturates and never wraps.
+//! Invariant: a sum is a whole number of 10⁻⁹ nano-dollars, precise enough for three multipliers of three decimals each; it
+//! saturates and never wraps.
 
 use crate::money::NanoDollars;
 
-/// A nano-dollar in the unit of a sum.
+/// One nano-dollar in the unit of a sum.
 const NANO: u128 = 1_000_000_000;
 
-/// A sum of money before it is rounded.
+/// A sum of money before rounding.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(super) struct Amount(u128);
+pub(super) struct ExactAmount(u128);
 
 /// A multiplier in thousandths: 500 halves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -20,7 +20,7 @@ impl Thousandths {
     pub(super) const ONE: Self = Self(1000);
 }
 
-impl Amount {
+impl ExactAmount {
     pub(super) fn nanos(nanos: u64) -> Self {
         Self(u128::from(nanos) * NANO)
     }
@@ -29,7 +29,7 @@ impl Amount {
         Self(self.0.saturating_mul(count.into()))
     }
 
-    /// Multiplies exactly: at most three multipliers may meet in one sum of whole nano-dollars.
+    /// Multiplies exactly, for at most three multipliers of whole nano-dollars.
     pub(super) fn scaled(self, by: Thousandths) -> Self {
         Self((self.0 / 1000).saturating_mul(by.0.into()))
     }
@@ -50,9 +50,9 @@ mod tests {
     #[test]
     fn three_multipliers_are_exact_and_one_rounding_goes_up() {
         let scaled = |nanos, by: &[u64]| {
-            let sum = by
-                .iter()
-                .fold(Amount::nanos(nanos), |sum, by| sum.scaled(Thousandths(*by)));
+            let sum = by.iter().fold(ExactAmount::nanos(nanos), |sum, by| {
+                sum.scaled(Thousandths(*by))
+            });
             sum.round_up().get()
         };
         for (nanos, by, expected) in [
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn sums_saturate() {
-        let mut sum = Amount::nanos(u64::MAX).times(u64::MAX);
+        let mut sum = ExactAmount::nanos(u64::MAX).times(u64::MAX);
         sum.add(sum);
         assert_eq!(sum.scaled(Thousandths(2000)).round_up().get(), u64::MAX);
     }

@@ -1,39 +1,39 @@
-//! One model's rates, in nano-dollars a token, and the multipliers it is sold at.
+//! Rates of a model, in nano-dollars per token, and its price multipliers.
 //!
-//! Invariant: a model has at least one tier, and its last tier takes every prompt.
+//! Invariant: a model has at least one tier, and its last tier applies to every larger prompt.
 
 use jiff::civil::Date;
 
 use super::amount::Thousandths;
 
-/// A model as the price table lists it.
+/// A model in the price table.
 #[derive(Clone, Debug)]
-pub(super) struct Model {
+pub(super) struct PricedModel {
     pub(super) id: String,
     pub(super) display_name: String,
     pub(super) effective_from: Option<Date>,
-    /// The tiers of larger and larger prompts before the last.
+    /// The tiers before the last, in increasing order of prompt size.
     pub(super) lower_tiers: Vec<Tier>,
-    /// The rates of any larger prompt.
+    /// The rates of the last tier, for any larger prompt.
     pub(super) top_tier: Rates,
     pub(super) batch: Thousandths,
     pub(super) us_inference: Thousandths,
     pub(super) fast: Thousandths,
-    /// Tokens.
+    /// In tokens.
     pub(super) context_window: u64,
-    /// Tokens.
+    /// In tokens.
     pub(super) max_output: u64,
 }
 
-/// The rates of prompts up to a size.
+/// The rates for prompts up to a size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tier {
-    /// The largest prompt in tokens that is in it.
+    /// The largest prompt of this tier, in tokens.
     pub(super) max_prompt: u64,
     pub(super) rates: Rates,
 }
 
-/// Nano-dollars a token, by class: 1000 is what price lists call 1 dollar per million.
+/// Nano-dollars per token, by class: 1000 equals 1 dollar per million tokens.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) struct Rates {
     pub(super) input: u64,
@@ -43,8 +43,8 @@ pub(super) struct Rates {
     pub(super) write_1h: u64,
 }
 
-impl Model {
-    /// The rates of a prompt of this size; they hold for every token of its pass, the output too.
+impl PricedModel {
+    /// Returns the rates for a prompt of this size; they apply to every token of the iteration, output included.
     pub(super) fn rates_for(&self, prompt: u64) -> &Rates {
         let tier = self
             .lower_tiers
@@ -53,18 +53,18 @@ impl Model {
         tier.map_or(&self.top_tier, |tier| &tier.rates)
     }
 
-    /// The dearest of each class over all tiers.
-    pub(super) fn dearest_rates(&self) -> Rates {
+    /// Returns the highest rate of each class over all tiers.
+    pub(super) fn max_rates(&self) -> Rates {
         self.lower_tiers
             .iter()
-            .fold(self.top_tier, |rates, tier| rates.dearer(&tier.rates))
+            .fold(self.top_tier, |rates, tier| rates.max_with(&tier.rates))
     }
 
-    /// Stands for a model that is not listed: the dearest and largest of everything in either.
-    pub(super) fn dearer(self, other: &Self) -> Self {
+    /// Returns an upper bound of both models: the highest rates, multipliers and limits of either.
+    pub(super) fn max_with(self, other: &Self) -> Self {
         Self {
             lower_tiers: Vec::new(),
-            top_tier: self.dearest_rates().dearer(&other.dearest_rates()),
+            top_tier: self.max_rates().max_with(&other.max_rates()),
             batch: self.batch.max(other.batch),
             us_inference: self.us_inference.max(other.us_inference),
             fast: self.fast.max(other.fast),
@@ -76,7 +76,7 @@ impl Model {
 }
 
 impl Rates {
-    fn dearer(self, other: &Self) -> Self {
+    fn max_with(self, other: &Self) -> Self {
         Self {
             input: self.input.max(other.input),
             output: self.output.max(other.output),

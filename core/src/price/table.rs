@@ -1,7 +1,7 @@
-//! The price list: the one that ships with this build, or a newer file in its place.
+//! The price list: the one embedded in this build, or a newer file instead.
 //!
-//! Invariants: a table that is nonsense is refused whole, naming the model; every price is a whole number of
-//! nano-dollars a token, read from its decimals and never by way of floating point.
+//! Invariants: an invalid list is rejected as a whole, naming the model; every price is a whole number of nano-dollars per
+//! token, parsed from its decimals without floating point.
 
 use std::collections::HashMap;
 
@@ -10,67 +10,67 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::Thousandths;
-use super::rates::{Model, Rates, Tier};
+use super::rates::{PricedModel, Rates, Tier};
 
-/// The list that ships with this build.
+/// The list embedded in this build.
 const EMBEDDED: &str = include_str!("../../data/pricing.json");
 
-/// What a search costs where the list does not say: 10 dollars a thousand, in nano-dollars.
-const WEB_SEARCH: u64 = 10_000_000;
+/// Default price of a web search: 10 dollars per thousand, in nano-dollars.
+const DEFAULT_WEB_SEARCH: u64 = 10_000_000;
 
-/// Beyond this many nano-dollars a token, a million dollars per million tokens, a price is taken for a mistake.
-const DEAREST_SENSIBLE: u64 = 1_000_000_000;
+/// Maximum plausible price: 1,000,000,000 nano-dollars per token, or a million dollars per million tokens.
+const MAX_PRICE: u64 = 1_000_000_000;
 
-/// Beyond this many thousandths a multiplier is taken for a mistake.
-const LARGEST_SENSIBLE: u64 = 100_000;
+/// Maximum plausible multiplier, in thousandths.
+const MAX_MULTIPLIER: u64 = 100_000;
 
-/// Prices by model, dated.
+/// A dated list of prices by model.
 #[derive(Clone, Debug)]
 pub struct PriceTable {
     as_of: String,
-    models: Vec<Model>,
-    /// From ids and aliases to places in `models`.
-    places: HashMap<String, usize>,
-    /// Stands for every model that is not listed.
-    dearest: Model,
-    /// Nano-dollars a search.
+    models: Vec<PricedModel>,
+    /// Indexes into `models` by id and alias.
+    index: HashMap<String, usize>,
+    /// Upper bound of all models, used for models that are not listed.
+    upper_bound: PricedModel,
+    /// Price of a search, in nano-dollars.
     web_search: u64,
 }
 
-/// Why a price list was refused.
+/// An invalid price list.
 #[derive(Debug, thiserror::Error)]
-pub enum BadTable {
+pub enum PriceTableError {
     /// It is not JSON of the expected shape.
     #[error("not a price list")]
     NotAPriceList(#[source] serde_json::Error),
-    /// It is not dated `YYYY-MM-DD`.
-    #[error("as_of is no date: {0:?}")]
+    /// `as_of` is not a date (`YYYY-MM-DD`).
+    #[error("as_of is not a date (YYYY-MM-DD): {0:?}")]
     AsOf(String),
-    /// It counts in something else than US dollars per million tokens.
-    #[error("{field} must be {wanted:?}")]
+    /// Its unit is not US dollars per million tokens.
+    #[error("{field} must be {expected:?}")]
     Unit {
         /// `currency` or `unit`.
         field: &'static str,
-        /// What it must be.
-        wanted: &'static str,
+        /// The required value.
+        expected: &'static str,
     },
-    /// It lists no model.
-    #[error("lists no model")]
+    /// It contains no model.
+    #[error("it contains no model")]
     NoModels,
     /// An id or alias is listed twice.
     #[error("{0:?} is listed twice")]
-    Twice(String),
-    /// Something about a model is nonsense.
+    Duplicate(String),
+    /// A field of a model is invalid.
     #[error("{model:?}: {field} {problem}")]
     Model {
         /// The model's id.
         model: String,
-        /// What is wrong in it.
+        /// The invalid field.
         field: &'static str,
-        /// Why.
+        /// The problem with it.
         problem: &'static str,
     },
-    /// The price of a search is nonsense.
+    /// The price of a search is invalid.
     #[error("web_search_per_1000 {0}")]
     WebSearch(&'static str),
 }
@@ -128,11 +128,11 @@ struct ListedFastMode<'a> {
     output: &'a RawValue,
 }
 
-/// A field and what is wrong with it, before the model's name is added.
-type Problem = (&'static str, &'static str);
+/// A field and the problem with it, before the model's name is added.
+type FieldProblem = (&'static str, &'static str);
 
 impl PriceTable {
-    /// Parses the list that ships with this build. Parse it once and keep it.
+    /// Parses the embedded list. Parse it once and store the result.
     #[expect(
         clippy::expect_used,
         reason = "a test proves that the embedded list parses"
@@ -141,53 +141,54 @@ impl PriceTable {
         Self::parse(EMBEDDED).expect("the embedded price list parses")
     }
 
-    /// Parses a list in the form of the embedded one, to stand in its place.
+    /// Parses a list in the format of the embedded one, to replace it.
     ///
     /// # Errors
-    /// When the list is nonsense: see [`BadTable`], which names the model.
-    pub fn parse(json: &str) -> Result<Self, BadTable> {
-        let listing: Listing<'_> = serde_json::from_str(json).map_err(BadTable::NotAPriceList)?;
+    /// [`PriceTableError`] if the list is invalid.
+    pub fn parse(json: &str) -> Result<Self, PriceTableError> {
+        let listing: Listing<'_> =
+            serde_json::from_str(json).map_err(PriceTableError::NotAPriceList)?;
         check_unit(&listing)?;
         let web_search = match listing.web_search_per_1000 {
-            None => WEB_SEARCH,
-            // A dollar a thousand is a million nano-dollars each.
+            None => DEFAULT_WEB_SEARCH,
+            // One dollar per thousand is a million nano-dollars each.
             Some(price) => thousandths(price)
-                .map_err(BadTable::WebSearch)?
+                .map_err(PriceTableError::WebSearch)?
                 .saturating_mul(1000),
         };
-        let places = index(&listing.models)?;
+        let index = index_models(&listing.models)?;
         let models = listing
             .models
             .into_iter()
             .map(model)
             .collect::<Result<Vec<_>, _>>()?;
         let mut others = models.iter();
-        let first = others.next().ok_or(BadTable::NoModels)?.clone();
-        let dearest = others.fold(first, Model::dearer);
+        let first = others.next().ok_or(PriceTableError::NoModels)?.clone();
+        let upper_bound = others.fold(first, PricedModel::max_with);
         Ok(Self {
             as_of: listing.as_of,
             models,
-            places,
-            dearest,
+            index,
+            upper_bound,
             web_search,
         })
     }
 
-    /// The date the prices are of, `YYYY-MM-DD`.
+    /// Returns the date of the prices, `YYYY-MM-DD`.
     pub fn as_of(&self) -> &str {
         &self.as_of
     }
 
-    /// The models listed, as id and display name, in the list's order: newest first.
+    /// Returns the id and display name of each model, in the list's order: newest first.
     pub fn models(&self) -> impl Iterator<Item = (&str, &str)> {
         self.models
             .iter()
             .map(|model| (model.id.as_str(), model.display_name.as_str()))
     }
 
-    /// The model whose short question and short answer cost least; of several, the newest.
+    /// Returns the cheapest model for a short prompt and a short response; the newest of several.
     pub fn cheapest(&self) -> &str {
-        let price = |model: &&Model| {
+        let price = |model: &&PricedModel| {
             let rates = model.rates_for(0);
             rates.input.saturating_add(rates.output)
         };
@@ -195,77 +196,77 @@ impl PriceTable {
         cheapest.map_or("", |model| model.id.as_str())
     }
 
-    /// The day from which a model's prices hold, about the day it came out, where the list says so.
+    /// Returns the date from which a model's prices apply, usually its release date, if the list has one.
     pub fn effective_from(&self, model: &str) -> Option<Date> {
         self.find(model)?.effective_from
     }
 
-    /// Finds a model by id or alias; a date at the end of a name may be missing from the list, a version never.
-    pub(super) fn find(&self, name: &str) -> Option<&Model> {
-        let place = self
-            .places
+    /// Finds a model by id or alias. A date at the end of the name is optional, but a version is not.
+    pub(super) fn find(&self, name: &str) -> Option<&PricedModel> {
+        let position = self
+            .index
             .get(name)
-            .or_else(|| self.places.get(without_date(name)?))?;
-        self.models.get(*place)
+            .or_else(|| self.index.get(without_date(name)?))?;
+        self.models.get(*position)
     }
 
-    /// Stands for every model that is not listed.
-    pub(super) fn dearest(&self) -> &Model {
-        &self.dearest
+    /// Returns the upper bound of all models, for models that are not listed.
+    pub(super) fn upper_bound(&self) -> &PricedModel {
+        &self.upper_bound
     }
 
-    /// Nano-dollars a search.
+    /// Returns the price of a search, in nano-dollars.
     pub(super) fn web_search(&self) -> u64 {
         self.web_search
     }
 }
 
-fn check_unit(listing: &Listing<'_>) -> Result<(), BadTable> {
+fn check_unit(listing: &Listing<'_>) -> Result<(), PriceTableError> {
     if listing.as_of.parse::<Date>().is_err() {
-        return Err(BadTable::AsOf(listing.as_of.clone()));
+        return Err(PriceTableError::AsOf(listing.as_of.clone()));
     }
-    for (field, said, wanted) in [
+    for (field, value, expected) in [
         ("currency", &listing.currency, "USD"),
         ("unit", &listing.unit, "per 1,000,000 tokens"),
     ] {
-        if said.as_deref().is_some_and(|said| said != wanted) {
-            return Err(BadTable::Unit { field, wanted });
+        if value.as_deref().is_some_and(|value| value != expected) {
+            return Err(PriceTableError::Unit { field, expected });
         }
     }
     Ok(())
 }
 
-fn index(models: &[ListedModel<'_>]) -> Result<HashMap<String, usize>, BadTable> {
-    let mut places = HashMap::new();
-    for (place, model) in models.iter().enumerate() {
+fn index_models(models: &[ListedModel<'_>]) -> Result<HashMap<String, usize>, PriceTableError> {
+    let mut index = HashMap::new();
+    for (position, model) in models.iter().enumerate() {
         for name in std::iter::once(&model.id).chain(&model.aliases) {
-            if places.insert(name.clone(), place).is_some() {
-                return Err(BadTable::Twice(name.clone()));
+            if index.insert(name.clone(), position).is_some() {
+                return Err(PriceTableError::Duplicate(name.clone()));
             }
         }
     }
-    Ok(places)
+    Ok(index)
 }
 
-fn model(listed: ListedModel<'_>) -> Result<Model, BadTable> {
+fn model(listed: ListedModel<'_>) -> Result<PricedModel, PriceTableError> {
     let id = listed.id.clone();
-    sensible_model(listed).map_err(|(field, problem)| BadTable::Model {
+    parse_model(listed).map_err(|(field, problem)| PriceTableError::Model {
         model: id,
         field,
         problem,
     })
 }
 
-fn sensible_model(listed: ListedModel<'_>) -> Result<Model, Problem> {
+fn parse_model(listed: ListedModel<'_>) -> Result<PricedModel, FieldProblem> {
     let (lower_tiers, top_tier) = tiers(&listed.tiers)?;
     if listed.context_window == 0 || listed.max_output == 0 {
         return Err(("context_window or max_output", "is zero"));
     }
     let date = listed.effective_from.map(|date| date.parse()).transpose();
-    Ok(Model {
+    Ok(PricedModel {
         display_name: listed.display_name.unwrap_or_else(|| listed.id.clone()),
         id: listed.id,
-        effective_from: date.map_err(|_| ("effective_from", "is no date"))?,
+        effective_from: date.map_err(|_| ("effective_from", "is not a date"))?,
         lower_tiers,
         top_tier,
         batch: multiplier("batch_multiplier", listed.batch_multiplier)?,
@@ -278,23 +279,23 @@ fn sensible_model(listed: ListedModel<'_>) -> Result<Model, Problem> {
     })
 }
 
-fn tiers(listed: &[ListedTier<'_>]) -> Result<(Vec<Tier>, Rates), Problem> {
+fn tiers(listed: &[ListedTier<'_>]) -> Result<(Vec<Tier>, Rates), FieldProblem> {
     let Some((top, lower)) = listed.split_last() else {
         return Err(("tiers", "are missing"));
     };
     if top.max_prompt_tokens.is_some() {
-        return Err(("tiers", "leave out the largest prompts"));
+        return Err(("tiers", "do not cover the largest prompts"));
     }
     let mut tiers = Vec::new();
     for tier in lower {
         let max_prompt = tier
             .max_prompt_tokens
-            .ok_or(("tiers", "go on after the largest prompts"))?;
+            .ok_or(("tiers", "continue after the largest prompts"))?;
         if tiers
             .last()
             .is_some_and(|last: &Tier| last.max_prompt >= max_prompt)
         {
-            return Err(("tiers", "are not in the order of their prompts"));
+            return Err(("tiers", "are not in increasing order"));
         }
         tiers.push(Tier {
             max_prompt,
@@ -304,7 +305,7 @@ fn tiers(listed: &[ListedTier<'_>]) -> Result<(Vec<Tier>, Rates), Problem> {
     Ok((tiers, rates(top)?))
 }
 
-fn rates(tier: &ListedTier<'_>) -> Result<Rates, Problem> {
+fn rates(tier: &ListedTier<'_>) -> Result<Rates, FieldProblem> {
     Ok(Rates {
         input: price("input", tier.input)?,
         output: price("output", tier.output)?,
@@ -314,30 +315,30 @@ fn rates(tier: &ListedTier<'_>) -> Result<Rates, Problem> {
     })
 }
 
-/// Dollars per million tokens, in thousandths, are nano-dollars a token.
-fn price(field: &'static str, raw: &RawValue) -> Result<u64, Problem> {
+/// Converts dollars per million tokens: in thousandths, they equal nano-dollars per token.
+fn price(field: &'static str, raw: &RawValue) -> Result<u64, FieldProblem> {
     let nanos = thousandths(raw).map_err(|problem| (field, problem))?;
-    if nanos > DEAREST_SENSIBLE {
-        Err((field, "is beyond all sense"))
+    if nanos > MAX_PRICE {
+        Err((field, "is implausibly large"))
     } else {
         Ok(nanos)
     }
 }
 
-fn multiplier(field: &'static str, raw: Option<&RawValue>) -> Result<Thousandths, Problem> {
+fn multiplier(field: &'static str, raw: Option<&RawValue>) -> Result<Thousandths, FieldProblem> {
     let Some(raw) = raw else {
         return Ok(Thousandths::ONE);
     };
     let by = thousandths(raw).map_err(|problem| (field, problem))?;
-    if by > LARGEST_SENSIBLE {
-        Err((field, "is beyond all sense"))
+    if by > MAX_MULTIPLIER {
+        Err((field, "is implausibly large"))
     } else {
         Ok(Thousandths(by))
     }
 }
 
-/// Fast mode multiplies every class alike; the list gives the prices that result for input and output.
-fn fast_mode(fast: &ListedFastMode<'_>, rates: &Rates) -> Result<Thousandths, Problem> {
+/// Derives the fast-mode multiplier, which is the same for every class, from the resulting prices of input and output.
+fn fast_mode(fast: &ListedFastMode<'_>, rates: &Rates) -> Result<Thousandths, FieldProblem> {
     let (input, output) = (
         price("fast_mode", fast.input)?,
         price("fast_mode", fast.output)?,
@@ -347,14 +348,17 @@ fn fast_mode(fast: &ListedFastMode<'_>, rates: &Rates) -> Result<Thousandths, Pr
         .checked_div(rates.input)
         .unwrap_or(1000);
     let exact = |price: u64, fast: u64| price * by == fast * 1000;
-    if by <= LARGEST_SENSIBLE && exact(rates.input, input) && exact(rates.output, output) {
+    if by <= MAX_MULTIPLIER && exact(rates.input, input) && exact(rates.output, output) {
         Ok(Thousandths(by))
     } else {
-        Err(("fast_mode", "does not multiply input and output alike"))
+        Err((
+            "fast_mode",
+            "does not multiply input and output by the same factor",
+        ))
     }
 }
 
-/// Reads a plain decimal of at most three places as a count of thousandths.
+/// Parses a plain decimal of at most three places as thousandths.
 fn thousandths(raw: &RawValue) -> Result<u64, &'static str> {
     let text = raw.get();
     if text.starts_with('-') {
@@ -373,10 +377,10 @@ fn thousandths(raw: &RawValue) -> Result<u64, &'static str> {
     }
     format!("{whole}{part:0<3}")
         .parse()
-        .map_err(|_| "is beyond all sense")
+        .map_err(|_| "is implausibly large")
 }
 
-/// Takes a date off the end of a name: `-20250929` or `@20250929`.
+/// Removes a date from the end of a name: `-20250929` or `@20250929`.
 fn without_date(name: &str) -> Option<&str> {
     let (rest, date) = name.rsplit_once(['-', '@'])?;
     let is_date = date.len() == 8

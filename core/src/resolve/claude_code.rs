@@ -1,55 +1,55 @@
-//! Claude Code's chain, as data for each release whose rules differ (docs/facts.md#claude-code).
+//! Claude Code's chain, with a table of the rules that differ between releases (docs/facts.md#claude-code).
 //!
-//! It fills two headers independently, so that one request can carry two credentials.
+//! It fills two headers independently, so one request can carry two credentials.
 
-use crate::claude_code::{LoginDamage, LoginState, Mode, Scope, SettingSources};
+use crate::claude_code::{LoginDamage, LoginState, Mode, SettingSources, SettingsScope};
 use crate::snapshot::Snapshot;
 
-use super::client::{Client, Release};
-use super::climb::{Candidate, Climb, Holds, YieldsTo};
+use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
+use super::client::{ClientProgram, Release};
 use super::clouds::{CLOUDS, Cloud};
-use super::payer::{Destination, Payer, PayerClass, Sureness};
-use super::place::Place;
-use super::reading::{Blanks, Flaw, Switch};
-use super::rung::{Fills, Header, Method, PassedOver, Rung, State};
+use super::location::Location;
+use super::parsed_value::{Flaw, Switch, Whitespace};
+use super::payer::{Confidence, Payer, PayerClass, RequestDestination};
 use super::sdk;
-use super::variables::{Host, Variables};
+use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
+use super::variables::{ProviderManagement, Variables};
 
-/// What differs between releases.
+/// The rules that differ between releases.
 struct Rules {
-    /// What happens to blanks around a value.
-    blanks: Blanks,
-    /// What `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` keeps it from, beside the provider's variables in settings.
-    host_stops: &'static [Method],
-    /// Which variables in settings that switch passes over.
-    host: Host,
-    /// Whether `CLAUDE_CODE_OAUTH_TOKEN` counts in a project's settings.
-    heeds_project_login: bool,
-    /// Whether Bedrock's signature leaves an API key in its own header.
-    signs_beside_key: bool,
+    /// The treatment of whitespace around a value.
+    whitespace: Whitespace,
+    /// The methods that `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` disables, in addition to the provider's variables in settings.
+    disabled_by_host: &'static [Method],
+    /// The variables in settings that the same switch disables.
+    management: ProviderManagement,
+    /// `true` if `CLAUDE_CODE_OAUTH_TOKEN` is read from project settings.
+    reads_project_login: bool,
+    /// `true` if an API key is sent in addition to Bedrock's signature.
+    sends_key_with_signature: bool,
 }
 
 impl Rules {
-    fn of(release: Release) -> &'static Self {
+    fn for_release(release: Release) -> &'static Self {
         match release {
             Release::V2_1_197 => &Self {
-                blanks: Blanks::TakenOffAndSent,
-                host_stops: &[],
-                host: Host::ManagesAllButHeaders,
-                heeds_project_login: true,
-                signs_beside_key: true,
+                whitespace: Whitespace::TrimmedAndSent,
+                disabled_by_host: &[],
+                management: ProviderManagement::ByHostExceptHeaders,
+                reads_project_login: true,
+                sends_key_with_signature: true,
             },
             Release::V2_1_329 => &Self {
-                blanks: Blanks::TakenOff,
-                host: Host::Manages,
-                host_stops: &[
+                whitespace: Whitespace::Trimmed,
+                management: ProviderManagement::ByHost,
+                disabled_by_host: &[
                     Method::Helper,
                     Method::SdkProfile,
                     Method::Federation,
                     Method::Login,
                 ],
-                heeds_project_login: false,
-                signs_beside_key: false,
+                reads_project_login: false,
+                sends_key_with_signature: false,
             },
         }
     }
@@ -59,301 +59,333 @@ const BASE_URL: &str = "ANTHROPIC_BASE_URL";
 const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
 const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
 
-/// What the parts of the chain need to know.
-struct World<'a> {
+/// The input for all parts of the chain.
+struct ClaudeCodeChain<'a> {
     snapshot: &'a Snapshot,
-    client: Client,
+    client: ClientProgram,
     rules: &'static Rules,
     variables: Variables<'a>,
-    host: Host,
+    management: ProviderManagement,
     is_bare: bool,
 }
 
-/// How it is started.
+/// The options that Claude Code is started with.
 #[derive(Clone, Copy)]
-pub(super) struct Start {
+pub(super) struct StartOptions {
     pub(super) release: Release,
     pub(super) mode: Mode,
     pub(super) sources: SettingSources,
 }
 
-pub(super) fn climb(snapshot: &Snapshot, client: Client, start: Start) -> Climb<'_> {
-    let rules = Rules::of(start.release);
-    let host = match Switch::of(snapshot.environment.get(MANAGED_BY_HOST)) {
-        Switch::On | Switch::PerhapsOn => rules.host,
-        Switch::Off | Switch::Absent => Host::Leaves,
+/// Walks Claude Code's chain.
+pub(super) fn walk(
+    snapshot: &Snapshot,
+    client: ClientProgram,
+    start: StartOptions,
+) -> ChainWalk<'_> {
+    let rules = Rules::for_release(start.release);
+    let management = match Switch::parse(snapshot.environment.get(MANAGED_BY_HOST)) {
+        Switch::On | Switch::MaybeOn => rules.management,
+        Switch::Off | Switch::Absent => ProviderManagement::NotManaged,
     };
-    let variables = Variables::of_claude_code(snapshot, start.sources, host);
+    let variables = Variables::for_claude_code(snapshot, start.sources, management);
     let is_bare = start.mode == Mode::Bare || variables.switch(SIMPLE).is_on();
-    let world = World {
+    let chain = ClaudeCodeChain {
         snapshot,
         client,
         rules,
         variables,
-        host,
+        management,
         is_bare,
     };
-    let mut climb = Climb::new(world.destination());
-    world.clouds(&mut climb);
-    world.keys(&mut climb);
-    let stores = world.logins(&mut climb);
-    stores.move_destination(&mut climb);
-    sdk::custom_headers(&world.variables, &mut climb);
-    fail_on_blank_key(&mut climb);
-    climb
+    let mut walk = ChainWalk::new(chain.destination());
+    chain.add_clouds(&mut walk);
+    chain.add_keys(&mut walk);
+    let profiles = chain.add_logins(&mut walk);
+    profiles.override_base_url(&mut walk);
+    sdk::apply_custom_headers(&chain.variables, &mut walk);
+    fail_on_blank_key(&mut walk);
+    walk
 }
 
-/// A key of nothing but blanks is no credential when it is alone.
-fn fail_on_blank_key(climb: &mut Climb<'_>) {
-    let is_blank = climb.authorization.is_none()
-        && climb
+/// Marks a lone key that is only whitespace as broken.
+fn fail_on_blank_key(walk: &mut ChainWalk<'_>) {
+    let is_blank = walk.authorization.is_none()
+        && walk
             .x_api_key
             .as_ref()
             .is_some_and(|filled| filled.value == Some(""));
-    if is_blank && let Some(filled) = climb.x_api_key.take() {
-        climb.broken = Some((filled.slot.place, Flaw::Blanks));
+    if is_blank && let Some(filled) = walk.x_api_key.take() {
+        walk.broken = Some((filled.slot.location, Flaw::SurroundingWhitespace));
     }
 }
 
-impl<'a> World<'a> {
-    /// A cloud that is on has an address of its own.
-    fn destination(&self) -> Destination {
+impl<'a> ClaudeCodeChain<'a> {
+    /// Returns the destination; a cloud that is switched on has its own base URL.
+    fn destination(&self) -> RequestDestination {
         let cloud = CLOUDS
             .iter()
             .find(|cloud| self.variables.switch(cloud.switch).is_on());
         match cloud {
-            None => Destination::of(self.variables.deciding(BASE_URL)),
-            Some(cloud) => Destination::of(
+            None => RequestDestination::from_variable(self.variables.effective(BASE_URL)),
+            Some(cloud) => RequestDestination::from_variable(
                 cloud
                     .base_url
-                    .and_then(|variable| self.variables.deciding(variable)),
+                    .and_then(|variable| self.variables.effective(variable)),
             ),
         }
     }
 
-    /// The first switch that is on decides; the others are shadowed by it.
-    fn clouds(&self, climb: &mut Climb<'a>) {
+    /// Adds the cloud switches. The first that is on shadows the others.
+    fn add_clouds(&self, walk: &mut ChainWalk<'a>) {
         let mut on: Option<&Cloud> = None;
         for cloud in &CLOUDS {
-            let found = self.variables.deciding(cloud.switch);
-            let place = found.map_or(Place::Variable { name: cloud.switch }, |found| found.place);
-            let sure = match self.variables.switch(cloud.switch) {
-                Switch::Absent | Switch::Off => None,
-                Switch::On => Some(Sureness::Sure),
-                Switch::PerhapsOn => Some(Sureness::Likely),
-            };
-            let payer = sure.map(|sure| Payer {
-                class: PayerClass::Cloud,
-                sure,
+            let found = self.variables.effective(cloud.switch);
+            let location = found.map_or(Location::Variable { name: cloud.switch }, |found| {
+                found.location
             });
-            let state = match (payer, &climb.cloud) {
-                (None, _) if self.variables.switch(cloud.switch) == Switch::Off => State::Off,
-                (None, _) => State::Absent,
-                (Some(_), Some((by, _))) => State::Shadowed { by: by.to_string() },
+            let confidence = match self.variables.switch(cloud.switch) {
+                Switch::Absent | Switch::Off => None,
+                Switch::On => Some(Confidence::Certain),
+                Switch::MaybeOn => Some(Confidence::Likely),
+            };
+            let payer = confidence.map(|confidence| Payer {
+                class: PayerClass::Cloud,
+                confidence,
+            });
+            let state = match (payer, &walk.cloud) {
+                (None, _) if self.variables.switch(cloud.switch) == Switch::Off => StepState::Off,
+                (None, _) => StepState::Absent,
+                (Some(_), Some((by, _))) => StepState::Shadowed { by: by.to_string() },
                 (Some(payer), None) => {
                     on = Some(cloud);
-                    climb.cloud = Some((place.clone(), payer));
-                    State::On
+                    walk.cloud = Some((location.clone(), payer));
+                    StepState::On
                 }
             };
-            climb.rungs.push(Rung {
+            walk.steps.push(ChainStep {
                 method: Method::Cloud,
-                place,
+                location,
                 state,
                 would_pay: payer,
             });
         }
         if let Some(cloud) = on {
-            self.cloud_key(cloud, climb);
+            self.add_cloud_key(cloud, walk);
         }
     }
 
-    /// A cloud's own key goes out in place of a signature.
-    fn cloud_key(&self, cloud: &'static Cloud, climb: &mut Climb<'a>) {
-        let skips = cloud
+    /// Adds the cloud's own key, which is sent instead of a signature.
+    fn add_cloud_key(&self, cloud: &'static Cloud, walk: &mut ChainWalk<'a>) {
+        let skips_auth = cloud
             .skip_auth
             .is_some_and(|switch| self.variables.switch(switch).is_on());
         let (method, name, header) = match cloud.key {
-            _ if skips => (
+            _ if skips_auth => (
                 Method::AuthToken,
                 "ANTHROPIC_AUTH_TOKEN",
-                Header::Authorization,
+                CredentialHeader::Authorization,
             ),
             Some((name, header)) => (Method::CloudKey, name, header),
             None => return,
         };
-        // For the length of these steps the switch is not in the way.
-        let switch = climb.cloud.take();
-        let variable =
-            |name, method| Candidate::of_variable(&self.variables, name, method, self.rules.blanks);
-        climb.step(variable(name, method), header.into(), YieldsTo::SameHeader);
-        if cloud.signs && self.rules.signs_beside_key && climb.authorization.is_none() {
+        // The switch must not shadow these steps.
+        let switch = walk.cloud.take();
+        let variable = |name, method| {
+            Candidate::from_variable(&self.variables, name, method, self.rules.whitespace)
+        };
+        walk.add_steps(
+            variable(name, method),
+            header.into(),
+            OverriddenBy::SameHeader,
+        );
+        if cloud.signs && self.rules.sends_key_with_signature && walk.authorization.is_none() {
             let key = variable("ANTHROPIC_API_KEY", Method::ApiKey);
-            climb.step(key, Fills::XApiKey, YieldsTo::SameHeader);
+            walk.add_steps(key, FilledHeaders::XApiKey, OverriddenBy::SameHeader);
         }
-        climb.cloud = switch;
+        walk.cloud = switch;
     }
 
-    fn keys(&self, climb: &mut Climb<'a>) {
-        for (name, method, fills) in [
-            ("ANTHROPIC_API_KEY", Method::ApiKey, Fills::XApiKey),
+    /// Adds the API key, the auth token and the helper.
+    fn add_keys(&self, walk: &mut ChainWalk<'a>) {
+        for (name, method, headers) in [
+            ("ANTHROPIC_API_KEY", Method::ApiKey, FilledHeaders::XApiKey),
             (
                 "ANTHROPIC_AUTH_TOKEN",
                 Method::AuthToken,
-                Fills::Authorization,
+                FilledHeaders::Authorization,
             ),
         ] {
-            // A cloud's step may have gone through it already.
-            if climb.rungs.iter().all(|rung| rung.method != method) {
+            // A cloud may have added this step already.
+            if walk.steps.iter().all(|step| step.method != method) {
                 let candidates =
-                    Candidate::of_variable(&self.variables, name, method, self.rules.blanks);
-                let candidates = candidates.into_iter().map(|it| {
-                    let refused = self.refused(&it);
-                    it.passed_over(refused)
+                    Candidate::from_variable(&self.variables, name, method, self.rules.whitespace);
+                let candidates = candidates.into_iter().map(|candidate| {
+                    let rejected = self.rejected(&candidate);
+                    candidate.skipped(rejected)
                 });
-                climb.step(candidates.collect(), fills, YieldsTo::SameHeader);
+                walk.add_steps(candidates.collect(), headers, OverriddenBy::SameHeader);
             }
         }
-        climb.step(self.helpers(), Fills::Both, YieldsTo::SameHeader);
+        walk.add_steps(
+            self.helpers(),
+            FilledHeaders::Both,
+            OverriddenBy::SameHeader,
+        );
     }
 
-    /// Everything that counts only where no header is filled yet.
-    fn logins(&self, climb: &mut Climb<'a>) -> sdk::Stores<'a> {
-        let bare = self.is_bare.then_some(PassedOver::Bare);
-        let blanks = self.rules.blanks;
-        let token = Candidate::of_variable(
+    /// Adds the steps that apply only if no header is filled yet.
+    fn add_logins(&self, walk: &mut ChainWalk<'a>) -> sdk::SdkProfiles<'a> {
+        let bare = self.is_bare.then_some(SkipReason::Bare);
+        let whitespace = self.rules.whitespace;
+        let token = Candidate::from_variable(
             &self.variables,
             "CLAUDE_CODE_OAUTH_TOKEN",
             Method::OauthToken,
-            blanks,
+            whitespace,
         );
-        let token = token.into_iter().map(|it| {
-            let of_project = self.of_project(&it.place);
-            it.passed_over(bare.or(of_project))
+        let token = token.into_iter().map(|candidate| {
+            let project = self.project_login(&candidate.location);
+            candidate.skipped(bare.or(project))
         });
         let token = token.collect();
-        // A helper that the host keeps from running still keeps Claude Code from its logins.
-        let is_stopped_helper = |rung: &&Rung| {
-            let by_host = State::NotRead {
-                because: PassedOver::ManagedByHost,
+        // A helper that the host disables still overrides logins.
+        let is_disabled_helper = |step: &&ChainStep| {
+            let disabled = StepState::NotRead {
+                reason: SkipReason::ManagedByHost,
             };
-            rung.method == Method::Helper && rung.state == by_host
+            step.method == Method::Helper && step.state == disabled
         };
-        let helper = climb.rungs.iter().find(is_stopped_helper);
-        climb.barred = helper.map(|rung| rung.place.to_string());
-        let mut bearer =
-            |candidates| climb.step(candidates, Fills::Authorization, YieldsTo::AnyHeader);
+        let helper = walk.steps.iter().find(is_disabled_helper);
+        walk.blocked_by = helper.map(|step| step.location.to_string());
+        let mut bearer = |candidates| {
+            walk.add_steps(
+                candidates,
+                FilledHeaders::Authorization,
+                OverriddenBy::AnyHeader,
+            );
+        };
         bearer(token);
-        let stopped = |method| bare.or_else(|| self.stopped_by_host(method));
-        let with = |candidate: Candidate<'a>| {
-            let because = stopped(candidate.method);
-            vec![candidate.passed_over(because)]
+        let with_skip_reason = |candidate: Candidate<'a>| {
+            let reason = bare.or_else(|| self.disabled_by_host(candidate.method));
+            vec![candidate.skipped(reason)]
         };
-        let stores = sdk::Stores::of(self.client, self.snapshot, &self.variables);
-        bearer(with(fallible(stores.named())));
-        // Once a profile is named, none but the login stands in for it.
-        let another = stores.is_named().then_some(PassedOver::AnotherNamed);
-        bearer(with(stores.federation().passed_over(another)));
-        // A person's sign-in to the Console ranks below one to Claude Code, a federation above it.
-        let active = fallible(stores.active()).passed_over(another);
-        if stores.active_is_federation() {
-            bearer(with(active));
-            bearer(with(self.login()));
+        let profiles = sdk::SdkProfiles::new(self.client, self.snapshot, &self.variables);
+        bearer(with_skip_reason(skip_if_missing(profiles.named())));
+        // Once a profile is named, only the login can replace it.
+        let other_named = profiles.is_named().then_some(SkipReason::OtherProfileNamed);
+        bearer(with_skip_reason(profiles.federation().skipped(other_named)));
+        // A sign-in to the Console has lower precedence than Claude Code's login, a federation has higher.
+        let active = skip_if_missing(profiles.active()).skipped(other_named);
+        if profiles.active_is_federation() {
+            bearer(with_skip_reason(active));
+            bearer(with_skip_reason(self.login()));
         } else {
-            bearer(with(self.login()));
-            bearer(with(active));
+            bearer(with_skip_reason(self.login()));
+            bearer(with_skip_reason(active));
         }
-        stores
+        profiles
     }
 
-    /// `apiKeyHelper` of each settings file, the strongest first; an empty one switches a helper off.
+    /// Returns `apiKeyHelper` of each settings file, in order of precedence; an empty one turns a helper off.
     fn helpers(&self) -> Vec<Candidate<'a>> {
-        let stopped = self.stopped_by_host(Method::Helper);
-        let of_file = |file: &super::variables::ReadFile<'a>| {
+        let disabled = self.disabled_by_host(Method::Helper);
+        let in_file = |file: &super::variables::ReadableFile<'a>| {
             let helper = file.settings.helper.as_ref()?;
             let only_by_flag =
-                (self.is_bare && file.scope != Scope::Flag).then_some(PassedOver::Bare);
-            let by_host = stopped.filter(|_| !self.is_bare);
+                (self.is_bare && file.scope != SettingsScope::Flag).then_some(SkipReason::Bare);
+            let by_host = disabled.filter(|_| !self.is_bare);
             Some(Candidate {
                 method: Method::Helper,
-                place: Place::Setting {
+                location: Location::Setting {
                     scope: file.scope,
                     path: file.path.to_owned(),
                     line: helper.line,
                     key: "apiKeyHelper".to_owned(),
                 },
-                holds: if helper.command.judge().trim().is_empty() {
-                    Holds::Empty
+                provides: if helper.command.inspect().trim().is_empty() {
+                    Provides::Empty
                 } else {
-                    Holds::Fetched
+                    Provides::Fetched
                 },
-                passed_over: file.passed_over.or(only_by_flag).or(by_host),
+                skip_reason: file.skip_reason.or(only_by_flag).or(by_host),
             })
         };
-        self.variables.files().iter().filter_map(of_file).collect()
+        self.variables.files().iter().filter_map(in_file).collect()
     }
 
+    /// Returns Claude Code's stored login.
     fn login(&self) -> Candidate<'a> {
-        let candidate = |path: &str, holds, flaw: Option<Flaw>| Candidate {
+        let candidate = |path: &str, provides, flaw: Option<Flaw>| Candidate {
             method: Method::Login,
-            place: Place::Login {
+            location: Location::Login {
                 path: path.to_owned(),
             },
-            holds,
-            passed_over: flaw.map(PassedOver::Unusable),
+            provides,
+            skip_reason: flaw.map(SkipReason::Unusable),
         };
         let Some(login) = &self.snapshot.login else {
-            return candidate("Claude Code's directory", Holds::Nothing, None);
+            return candidate("Claude Code's directory", Provides::Nothing, None);
         };
         match &login.state {
-            // One whose time is over is used as well: it is renewed, or the API refuses it.
-            LoginState::Present { .. } => candidate(&login.path, Holds::Fetched, None),
+            // An expired login is used as well: it is refreshed, or the API refuses it.
+            LoginState::Present { .. } => candidate(&login.path, Provides::Fetched, None),
             LoginState::Damaged(LoginDamage::NoInference) => {
-                candidate(&login.path, Holds::Fetched, Some(Flaw::NoInference))
+                candidate(&login.path, Provides::Fetched, Some(Flaw::NoInference))
             }
-            LoginState::SignedOut => candidate(&login.path, Holds::Nothing, None),
-            LoginState::Damaged(_) => candidate(&login.path, Holds::Fetched, Some(Flaw::Damaged)),
-            LoginState::Unreadable => candidate(&login.path, Holds::Fetched, Some(Flaw::Refused)),
+            LoginState::SignedOut => candidate(&login.path, Provides::Nothing, None),
+            LoginState::Damaged(_) => {
+                candidate(&login.path, Provides::Fetched, Some(Flaw::Damaged))
+            }
+            LoginState::Unreadable => {
+                candidate(&login.path, Provides::Fetched, Some(Flaw::Refused))
+            }
         }
     }
 
-    /// A login that a project's settings name, where the release does not heed it.
-    fn of_project(&self, place: &Place) -> Option<PassedOver> {
-        let Place::Setting { scope, .. } = place else {
+    /// Returns the reason to skip a login in project settings, if the release does not read it there.
+    fn project_login(&self, location: &Location) -> Option<SkipReason> {
+        let Location::Setting { scope, .. } = location else {
             return None;
         };
-        let is_projects = match scope {
-            Scope::Local | Scope::Project => true,
-            Scope::Managed | Scope::Flag | Scope::User => false,
+        let is_project_file = match scope {
+            SettingsScope::Local | SettingsScope::Project => true,
+            SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => false,
         };
-        (is_projects && !self.rules.heeds_project_login).then_some(PassedOver::OfProject)
+        (is_project_file && !self.rules.reads_project_login).then_some(SkipReason::ProjectLogin)
     }
 
-    /// A key that the person said no to, where a terminal session asked.
-    fn refused(&self, candidate: &Candidate<'a>) -> Option<PassedOver> {
+    /// Returns the reason to skip a key that the user rejected in a terminal session.
+    fn rejected(&self, candidate: &Candidate<'a>) -> Option<SkipReason> {
         let asks = candidate.method == Method::ApiKey && self.client.asks_about_keys();
-        let is_refused = asks
-            && match candidate.holds {
-                Holds::Known(key) => self.snapshot.refused_keys.hold(key),
-                Holds::Nothing | Holds::Empty | Holds::Fetched | Holds::Broken(_) => false,
+        let is_rejected = asks
+            && match candidate.provides {
+                Provides::Known(key) => self.snapshot.rejected_keys.contains(key),
+                Provides::Nothing | Provides::Empty | Provides::Fetched | Provides::Broken(_) => {
+                    false
+                }
             };
-        is_refused.then_some(PassedOver::Refused)
+        is_rejected.then_some(SkipReason::Rejected)
     }
 
-    fn stopped_by_host(&self, method: Method) -> Option<PassedOver> {
-        let stops = self.host.manages() && self.rules.host_stops.contains(&method);
-        stops.then_some(PassedOver::ManagedByHost)
+    /// Returns the reason to skip a method that the managing host disables.
+    fn disabled_by_host(&self, method: Method) -> Option<SkipReason> {
+        let is_disabled =
+            self.management.is_by_host() && self.rules.disabled_by_host.contains(&method);
+        is_disabled.then_some(SkipReason::ManagedByHost)
     }
 }
 
-/// A profile that is not there, or has no credential, is passed over; any other trouble with it is fatal.
-fn fallible(candidate: Candidate<'_>) -> Candidate<'_> {
-    match candidate.holds {
-        Holds::Broken(flaw @ (Flaw::NoSuchProfile | Flaw::NoCredential)) => {
-            candidate.passed_over(Some(PassedOver::Unusable(flaw)))
+/// Marks a profile that does not exist, or has no credential, as skipped; any other flaw is fatal.
+fn skip_if_missing(candidate: Candidate<'_>) -> Candidate<'_> {
+    match candidate.provides {
+        Provides::Broken(flaw @ (Flaw::NoSuchProfile | Flaw::NoCredential)) => {
+            candidate.skipped(Some(SkipReason::Unusable(flaw)))
         }
-        Holds::Nothing | Holds::Empty | Holds::Known(_) | Holds::Fetched | Holds::Broken(_) => {
-            candidate
-        }
+        Provides::Nothing
+        | Provides::Empty
+        | Provides::Known(_)
+        | Provides::Fetched
+        | Provides::Broken(_) => candidate,
     }
 }

@@ -1,4 +1,4 @@
-//! The programs whose choice of a credential is known.
+//! The clients whose credential chain is known.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use crate::claude_code::{Arguments, Mode, SettingSources};
 
 /// A program that looks for a credential, in the version whose rules apply.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Client {
+pub enum ClientProgram {
     /// Claude Code.
     ClaudeCode {
         /// The release whose rules it follows.
         release: Release,
-        /// How it is started.
+        /// The mode it is started in.
         mode: Mode,
         /// The settings files it reads.
         sources: SettingSources,
@@ -21,16 +21,16 @@ pub enum Client {
     SdkPython(PythonMajor),
     /// The TypeScript SDK.
     SdkTypescript(TypescriptMajor),
-    /// keyreeve itself: what `exec`, `ask` and `check` would use here.
+    /// keyreeve itself: the profile that `exec`, `ask` and `check` would use here.
     Keyreeve,
 }
 
-/// A release of Claude Code from which on other rules apply. What lies between two follows the older.
+/// A release of Claude Code that changed the rules. A version between two follows the older.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Release {
-    /// 2.1.197, and whatever is older.
+    /// 2.1.197 and older.
     V2_1_197,
-    /// 2.1.329, the latest observed, and whatever is newer.
+    /// 2.1.329, the latest observed, and newer.
     #[default]
     V2_1_329,
 }
@@ -53,32 +53,32 @@ pub enum TypescriptMajor {
     One,
 }
 
-/// A name that is no known client's.
+/// A name that is not a known client.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "no client {0:?} is known: name one of claude-code (@VERSION), bare, sdk-python (@0, @1, @2), sdk-typescript (@1), keyreeve"
+    "unknown client {0:?}; use claude-code (@VERSION), bare, sdk-python (@0, @1, @2), sdk-typescript (@1) or keyreeve"
 )]
-pub struct UnknownClient(String);
+pub struct UnknownClientError(String);
 
 impl Release {
-    /// Every release with rules of its own, the oldest first.
+    /// Every release with rules of its own, oldest first.
     pub const ALL: [Self; 2] = [Self::V2_1_197, Self::V2_1_329];
 
-    /// The release whose rules a version follows; none where the text is no version.
-    pub fn of_version(text: &str) -> Option<Self> {
+    /// Returns the release whose rules a version follows, or `None` if the text is not a version.
+    pub fn from_version(text: &str) -> Option<Self> {
         let numbers = three_numbers(text)?;
-        let reached =
-            |release: &Self| three_numbers(release.version()).is_some_and(|its| its <= numbers);
+        let is_reached =
+            |release: &Self| three_numbers(release.version()).is_some_and(|first| first <= numbers);
         Some(
             Self::ALL
                 .into_iter()
                 .rev()
-                .find(reached)
+                .find(is_reached)
                 .unwrap_or(Self::V2_1_197),
         )
     }
 
-    /// The version that was observed.
+    /// Returns the observed version.
     pub fn version(self) -> &'static str {
         match self {
             Self::V2_1_197 => "2.1.197",
@@ -87,8 +87,28 @@ impl Release {
     }
 }
 
-impl Client {
-    /// Claude Code as it is usually started by a script, in the latest release observed.
+impl PythonMajor {
+    /// Returns the number of the major version.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Zero => 0,
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+}
+
+impl TypescriptMajor {
+    /// Returns the number of the major version.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::One => 1,
+        }
+    }
+}
+
+impl ClientProgram {
+    /// Claude Code in print mode, as a script starts it, in the latest release observed.
     pub const CLAUDE_CODE: Self = Self::claude_code(Release::V2_1_329, Mode::Print);
 
     /// Every client and version.
@@ -103,15 +123,15 @@ impl Client {
         Self::Keyreeve,
     ];
 
-    /// The newest version of each client that other programs are.
+    /// The newest version of each client other than keyreeve.
     pub const LATEST: [Self; 3] = [
         Self::CLAUDE_CODE,
         Self::SdkPython(PythonMajor::Two),
         Self::SdkTypescript(TypescriptMajor::One),
     ];
 
-    /// Claude Code in a release, as it is usually started by a script.
-    pub fn of_release(release: Release) -> Self {
+    /// Returns Claude Code in a release, in print mode as a script starts it.
+    pub fn claude_code_release(release: Release) -> Self {
         Self::claude_code(release, Mode::Print)
     }
 
@@ -123,9 +143,9 @@ impl Client {
         }
     }
 
-    /// The client as a command line starts it; clients other than Claude Code have no deciding arguments.
+    /// Returns the client with the arguments of a command line; only Claude Code has arguments that matter.
     #[must_use]
-    pub fn started_with(self, arguments: &Arguments) -> Self {
+    pub fn with_arguments(self, arguments: &Arguments) -> Self {
         match self {
             Self::ClaudeCode { release, .. } => Self::ClaudeCode {
                 release,
@@ -136,7 +156,7 @@ impl Client {
         }
     }
 
-    /// The program's name, without a version.
+    /// Returns the program's name, without a version.
     pub fn program(self) -> &'static str {
         match self {
             Self::ClaudeCode { .. } => "claude-code",
@@ -146,7 +166,7 @@ impl Client {
         }
     }
 
-    /// Whether it asks a person before it uses a key of its environment, and passes over one that was refused
+    /// Returns `true` if it asks the user before it uses a key from its environment, and ignores a rejected one
     /// (docs/facts.md#claude-code).
     pub(crate) fn asks_about_keys(self) -> bool {
         match self {
@@ -158,8 +178,8 @@ impl Client {
         }
     }
 
-    /// Whether it marks requests that carry an OAuth token.
-    pub(super) fn marks_oauth(self) -> bool {
+    /// Returns `true` if it adds a beta value to requests that carry an OAuth token.
+    pub(super) fn sends_oauth_beta(self) -> bool {
         match self {
             Self::ClaudeCode { .. } | Self::SdkPython(_) | Self::SdkTypescript(_) => true,
             Self::Keyreeve => false,
@@ -167,7 +187,7 @@ impl Client {
     }
 }
 
-impl fmt::Display for Client {
+impl fmt::Display for ClientProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ClaudeCode {
@@ -195,12 +215,12 @@ impl fmt::Display for Client {
     }
 }
 
-impl FromStr for Client {
-    type Err = UnknownClient;
+impl FromStr for ClientProgram {
+    type Err = UnknownClientError;
 
-    /// Reads a name with or without its version; without, the latest is meant. Of an SDK any version counts by its major.
-    fn from_str(text: &str) -> Result<Self, UnknownClient> {
-        let unknown = || UnknownClient(text.to_owned());
+    /// Parses a name with or without a version. Without one, the latest is used; of an SDK's version only the major counts.
+    fn from_str(text: &str) -> Result<Self, UnknownClientError> {
+        let unknown = || UnknownClientError(text.to_owned());
         let (name, version) = match text.split_once('@') {
             Some((name, version)) => (name, Some(version)),
             None => (text, None),
@@ -208,7 +228,7 @@ impl FromStr for Client {
         let major = version.map(|version| version.split('.').next().unwrap_or_default());
         match (name, version, major) {
             ("claude-code" | "claude", None, _) => Ok(Self::CLAUDE_CODE),
-            ("claude-code" | "claude", Some(version), _) => Release::of_version(version)
+            ("claude-code" | "claude", Some(version), _) => Release::from_version(version)
                 .map(|release| Self::claude_code(release, Mode::Print))
                 .ok_or_else(unknown),
             ("bare", None, _) => Ok(Self::claude_code(Release::default(), Mode::Bare)),
@@ -235,8 +255,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back() {
-        for client in Client::ALL {
+    fn names_parse_back() {
+        for client in ClientProgram::ALL {
             let name = client.to_string();
             match name.split_once(' ') {
                 None => assert_eq!(name.parse(), Ok(client)),
@@ -245,17 +265,17 @@ mod tests {
         }
         assert_eq!(
             "sdk-python".parse(),
-            Ok(Client::SdkPython(PythonMajor::Two))
+            Ok(ClientProgram::SdkPython(PythonMajor::Two))
         );
         assert_eq!(
             "sdk-python@1.17.0".parse(),
-            Ok(Client::SdkPython(PythonMajor::One))
+            Ok(ClientProgram::SdkPython(PythonMajor::One))
         );
-        assert_eq!("claude".parse(), Ok(Client::CLAUDE_CODE));
+        assert_eq!("claude".parse(), Ok(ClientProgram::CLAUDE_CODE));
     }
 
     #[test]
-    fn a_version_follows_the_newest_rules_it_has_reached() {
+    fn version_follows_the_newest_release_it_reaches() {
         for (version, release) in [
             ("2.1.329", Some(Release::V2_1_329)),
             ("2.2.0", Some(Release::V2_1_329)),
@@ -265,12 +285,12 @@ mod tests {
             ("2.1.329.4", None),
             ("latest", None),
         ] {
-            assert_eq!(Release::of_version(version), release, "{version}");
+            assert_eq!(Release::from_version(version), release, "{version}");
         }
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn unknown_names_are_refused() {
         for text in [
             "",
             "Claude-Code",
@@ -279,7 +299,7 @@ mod tests {
             "sdk-python@",
             "bare@2.1.329",
         ] {
-            assert!(text.parse::<Client>().is_err(), "{text:?}");
+            assert!(text.parse::<ClientProgram>().is_err(), "{text:?}");
         }
     }
 }

@@ -1,74 +1,75 @@
-//! Who is meant to pay, and whether a resolution meets that.
+//! The expected payer, and the check of a resolution against it.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::profile::{BadName, Name, Profile, Source};
+use crate::profile::{Name, NameError, Profile, Source};
 use crate::snapshot::Snapshot;
 
-use super::payer::{PayerClass, Sureness};
-use super::{Place, Resolution, Slot};
+use super::payer::{Confidence, PayerClass};
+use super::{Location, Resolution, Slot};
 
-/// Who is meant to pay.
+/// The account that should pay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Expected {
     /// A person's subscription.
     Plan,
-    /// API credit of an organization.
+    /// An organization's API credit.
     Metered,
     /// A cloud account.
     Cloud,
     /// A gateway.
     Gateway,
-    /// Whoever pays for this profile, and by its credential.
+    /// The account that pays for this profile, with the profile's own credential.
     Profile(Name),
 }
 
-/// What a redacted token shows of its end. Without it, two tokens of a family look alike.
-const SHOWN_END: usize = 4;
+/// The number of characters that a redacted token shows of its end; without them, all tokens of a family look alike.
+const SHOWN_SUFFIX_LEN: usize = 4;
 
-/// A payer that is not the one meant.
+/// The payer is not the expected one.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{expected} was meant to pay, but {headline}")]
-pub struct Unexpected {
+#[error("expected {expected} to pay, but {headline}")]
+pub struct PayerMismatchError {
     expected: Expected,
     headline: String,
 }
 
 impl Expected {
-    /// Judges whether the one meant would pay. What is only likely counts, except where two credentials conflict.
+    /// Checks that the expected account would pay. A likely payer counts, unless two credentials conflict.
     ///
     /// # Errors
-    /// [`Unexpected`], which says who would pay instead.
-    pub fn met_by(&self, resolution: &Resolution) -> Result<(), Unexpected> {
-        let is_met = self.names(resolution.payer.class).unwrap_or_else(|name| {
+    /// [`PayerMismatchError`], which names the actual payer.
+    pub fn check(&self, resolution: &Resolution) -> Result<(), PayerMismatchError> {
+        let matches = self.matches_class(resolution.payer.class).unwrap_or_else(|name| {
             let slots = [&resolution.x_api_key, &resolution.authorization];
             let mut filled = slots.into_iter().flatten().peekable();
             filled.peek().is_some()
                 && filled.all(|slot| {
-                    matches!(&slot.place, Place::Profile { name: its } if its == name.as_str())
+                    matches!(&slot.location, Location::Profile { name: found } if found == name.as_str())
                 })
         });
-        self.met(is_met, resolution.headline())
+        self.check_match(matches, resolution.headline())
     }
 
-    /// Judges whether the one meant would pay where a profile does, of which it is known who pays for it. `headline` says
-    /// who that is.
+    /// Checks that the expected account would pay, for a profile whose payer is known. `headline` describes that payer.
     ///
     /// # Errors
-    /// [`Unexpected`], which repeats the headline.
-    pub fn met_by_class(
+    /// [`PayerMismatchError`], which repeats the headline.
+    pub fn check_class(
         &self,
         class: PayerClass,
         profile: &Name,
         headline: &str,
-    ) -> Result<(), Unexpected> {
-        let is_met = self.names(class).unwrap_or_else(|name| name == profile);
-        self.met(is_met, headline)
+    ) -> Result<(), PayerMismatchError> {
+        let matches = self
+            .matches_class(class)
+            .unwrap_or_else(|name| name == profile);
+        self.check_match(matches, headline)
     }
 
-    /// Whether it is this class of payers; where a profile is meant, its name.
-    fn names(&self, class: PayerClass) -> Result<bool, &Name> {
+    /// Returns whether it is this class, or the profile's name as the error if a profile is expected.
+    fn matches_class(&self, class: PayerClass) -> Result<bool, &Name> {
         match self {
             Self::Plan => Ok(class == PayerClass::Plan),
             Self::Metered => Ok(class == PayerClass::OrganizationCredit),
@@ -78,88 +79,95 @@ impl Expected {
         }
     }
 
-    fn met(&self, is_met: bool, headline: &str) -> Result<(), Unexpected> {
-        if is_met {
+    fn check_match(&self, matches: bool, headline: &str) -> Result<(), PayerMismatchError> {
+        if matches {
             return Ok(());
         }
-        Err(self.unmet(headline))
+        Err(self.mismatch(headline))
     }
 }
 
 impl Expected {
-    /// Judges as [`Self::met_by`], but takes a profile for met also where another client would send that profile's own
-    /// credential: surely, where it reads the very place the profile does; likely, where what is shown of the token is the
-    /// same. A secret that comes to light only when it is fetched is never taken for the profile's. Nobody is taken for
-    /// met while a settings file that the client would read cannot be read by us.
+    /// Checks like [`Self::check`], but also accepts an expected profile if another client would send that profile's own
+    /// credential: certainly, if it reads the same location as the profile; likely, if the redacted token is the same. A
+    /// secret that is not known until it is fetched never matches. No payer matches while a settings file that the client
+    /// would read is unreadable for us.
     ///
     /// # Errors
-    /// [`Unexpected`], which says who would pay instead.
-    pub fn judge(
+    /// [`PayerMismatchError`], which names the actual payer.
+    pub fn evaluate(
         &self,
         resolution: &Resolution,
         snapshot: &Snapshot,
-    ) -> Result<Sureness, Unexpected> {
-        if resolution.unread.is_some() {
-            return Err(self.unmet(resolution.headline()));
+    ) -> Result<Confidence, PayerMismatchError> {
+        if resolution.unreadable_settings.is_some() {
+            return Err(self.mismatch(resolution.headline()));
         }
         let Self::Profile(name) = self else {
-            return self.met_by(resolution).map(|()| resolution.payer.sure);
+            return self.check(resolution).map(|()| resolution.payer.confidence);
         };
-        if self.met_by(resolution).is_ok() {
-            return Ok(resolution.payer.sure);
+        if self.check(resolution).is_ok() {
+            return Ok(resolution.payer.confidence);
         }
-        let own = snapshot.own.profiles.iter().find(|it| it.name == *name);
-        own.and_then(|profile| carries(profile, resolution, snapshot))
-            .ok_or_else(|| self.unmet(resolution.headline()))
+        let profiles = &snapshot.keyreeve.profiles;
+        let found = profiles.iter().find(|profile| profile.name == *name);
+        found
+            .and_then(|profile| matches_profile(profile, resolution, snapshot))
+            .ok_or_else(|| self.mismatch(resolution.headline()))
     }
 
-    fn unmet(&self, headline: &str) -> Unexpected {
-        Unexpected {
+    fn mismatch(&self, headline: &str) -> PayerMismatchError {
+        PayerMismatchError {
             expected: self.clone(),
             headline: headline.to_owned(),
         }
     }
 }
 
-/// Whether all that a request carries is this profile's credential, on its way to the profile's own address.
-fn carries(profile: &Profile, resolution: &Resolution, snapshot: &Snapshot) -> Option<Sureness> {
+/// Returns the confidence that a request carries this profile's credential alone, to the profile's own base URL, or `None`.
+fn matches_profile(
+    profile: &Profile,
+    resolution: &Resolution,
+    snapshot: &Snapshot,
+) -> Option<Confidence> {
     let base_url = profile.base_url.to_string();
-    let goes_there = match &resolution.moved {
+    let same_base_url = match &resolution.base_url_override {
         None => profile.base_url.origin().is_first_party() && profile.base_url.path().is_empty(),
-        Some(moved) => moved
+        Some(found) => found
             .base_url
             .as_ref()
-            .is_some_and(|its| its.trim_end_matches('/') == base_url),
+            .is_some_and(|found| found.trim_end_matches('/') == base_url),
     };
-    if !goes_there || resolution.sends_nothing.is_some() {
+    if !same_base_url || resolution.sends_no_request.is_some() {
         return None;
     }
     let slots = [&resolution.x_api_key, &resolution.authorization];
-    let sureness: Option<Vec<_>> = slots
+    let confidences: Option<Vec<_>> = slots
         .into_iter()
         .flatten()
-        .map(|slot| is_of(profile, slot, snapshot))
+        .map(|slot| matches_slot(profile, slot, snapshot))
         .collect();
-    let sureness = sureness.filter(|slots| !slots.is_empty())?;
-    let is_likely = sureness.contains(&Sureness::Likely);
+    let confidences = confidences.filter(|slots| !slots.is_empty())?;
+    let is_likely = confidences.contains(&Confidence::Likely);
     Some(if is_likely {
-        Sureness::Likely
+        Confidence::Likely
     } else {
-        Sureness::Sure
+        Confidence::Certain
     })
 }
 
-fn is_of(profile: &Profile, slot: &Slot, snapshot: &Snapshot) -> Option<Sureness> {
-    let is_same_place = match (&profile.source, &slot.place) {
-        (Source::Environment { variable }, Place::Variable { name }) => variable == name,
+/// Returns the confidence that a filled header carries this profile's credential, or `None`.
+fn matches_slot(profile: &Profile, slot: &Slot, snapshot: &Snapshot) -> Option<Confidence> {
+    let is_same_location = match (&profile.source, &slot.location) {
+        (Source::Environment { variable }, Location::Variable { name }) => variable == name,
         (
             Source::SdkProfile { directory, name },
-            Place::SdkProfile {
-                name: its,
+            Location::SdkProfile {
+                name: found_name,
                 directory: found,
             },
-        ) => name.as_str() == its && directory.as_ref().is_none_or(|it| it == found),
-        (Source::ClaudeLogin { config_dir }, Place::Login { path }) => {
+        ) => name.as_str() == found_name && directory.as_ref().is_none_or(|it| it == found),
+        (Source::ClaudeLogin { config_dir }, Location::Login { path }) => {
             let directory = config_dir
                 .clone()
                 .or_else(|| Some(format!("{}/.claude", snapshot.home.as_deref()?)));
@@ -176,25 +184,25 @@ fn is_of(profile: &Profile, slot: &Slot, snapshot: &Snapshot) -> Option<Sureness
             _,
         ) => false,
     };
-    let shows_its_end = |hint: &String| {
+    let shows_suffix = |hint: &String| {
         hint.split_once('…')
-            .is_some_and(|(_, end)| end.len() == SHOWN_END)
+            .is_some_and(|(_, end)| end.len() == SHOWN_SUFFIX_LEN)
     };
     let looks_alike = slot.family == profile.family
         && slot.hint == profile.hint
-        && slot.hint.as_ref().is_some_and(shows_its_end);
-    match (is_same_place, looks_alike) {
-        (true, _) => Some(Sureness::Sure),
-        (false, true) => Some(Sureness::Likely),
+        && slot.hint.as_ref().is_some_and(shows_suffix);
+    match (is_same_location, looks_alike) {
+        (true, _) => Some(Confidence::Certain),
+        (false, true) => Some(Confidence::Likely),
         (false, false) => None,
     }
 }
 
 impl FromStr for Expected {
-    type Err = BadName;
+    type Err = NameError;
 
-    /// Reads a class; any other name is a profile's.
-    fn from_str(text: &str) -> Result<Self, BadName> {
+    /// Parses a class; any other name is a profile's.
+    fn from_str(text: &str) -> Result<Self, NameError> {
         Ok(match text {
             "plan" => Self::Plan,
             "metered" => Self::Metered,

@@ -1,48 +1,58 @@
-//! keyreeve's own choice here: what the directory is bound to, else what `profile use` chose, else the only profile.
+//! keyreeve's own chain: the profile the directory is bound to, else the one chosen with `profile use`, else the only profile.
 
 use crate::binding::Binding;
 use crate::profile::{Auth, Profile};
 use crate::snapshot::Snapshot;
 
-use super::climb::{Candidate, Climb, Holds, YieldsTo};
-use super::payer::Destination;
-use super::place::Place;
-use super::rung::{Fills, Method};
+use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
+use super::location::Location;
+use super::payer::RequestDestination;
+use super::step::{FilledHeaders, Method};
 
-pub(super) fn climb(snapshot: &Snapshot) -> Climb<'_> {
-    let profile = snapshot.own_profile();
-    let mut climb = Climb::new(Destination::of(None));
-    let fills = match profile.map(|profile| profile.auth) {
-        Some(Auth::ApiKey) => Fills::XApiKey,
-        Some(Auth::Bearer) | None => Fills::Authorization,
+/// Walks keyreeve's chain.
+pub(super) fn walk(snapshot: &Snapshot) -> ChainWalk<'_> {
+    let profile = snapshot.selected_profile();
+    let mut walk = ChainWalk::new(RequestDestination::from_variable(None));
+    let headers = match profile.map(|profile| profile.auth) {
+        Some(Auth::ApiKey) => FilledHeaders::XApiKey,
+        Some(Auth::Bearer) | None => FilledHeaders::Authorization,
     };
     if let Some(profile) = profile {
-        climb.destination = Destination::of_profile(profile);
+        walk.destination = RequestDestination::from_profile(profile);
     }
     let candidate = Candidate {
         method: Method::Profile,
-        place: Place::Profile {
+        location: Location::Profile {
             name: profile.map_or_else(|| "(none)".to_owned(), |profile| profile.name.to_string()),
         },
-        holds: profile.map_or(Holds::Nothing, |_| Holds::Fetched),
-        passed_over: None,
+        provides: profile.map_or(Provides::Nothing, |_| Provides::Fetched),
+        skip_reason: None,
     };
-    climb.step(vec![candidate], fills, YieldsTo::AnyHeader);
-    climb
+    walk.add_steps(vec![candidate], headers, OverriddenBy::AnyHeader);
+    walk
 }
 
 impl Snapshot {
-    /// What this directory is bound to, by its nearest ancestor that is bound.
+    /// Returns the binding of this directory: the one of the nearest bound ancestor.
     pub fn binding(&self) -> Option<&Binding> {
-        Binding::nearest(&self.own.bindings, self.directory.as_deref()?)
+        Binding::nearest(&self.keyreeve.bindings, self.directory.as_deref()?)
     }
 
-    /// The profile that keyreeve uses in this directory where none is named.
-    pub fn own_profile(&self) -> Option<&Profile> {
-        let of = |id| self.own.profiles.iter().find(|profile| profile.id == id);
+    /// Returns the profile that keyreeve uses in this directory by default.
+    pub fn selected_profile(&self) -> Option<&Profile> {
+        let by_id = |id| {
+            self.keyreeve
+                .profiles
+                .iter()
+                .find(|profile| profile.id == id)
+        };
         let bound = self.binding().and_then(|binding| binding.profile);
-        match (bound, self.own.default, self.own.profiles.as_slice()) {
-            (Some(id), _, _) | (None, Some(id), _) => of(id),
+        match (
+            bound,
+            self.keyreeve.default,
+            self.keyreeve.profiles.as_slice(),
+        ) {
+            (Some(id), _, _) | (None, Some(id), _) => by_id(id),
             (None, None, [only]) => Some(only),
             (None, None, _) => None,
         }

@@ -1,151 +1,161 @@
-//! Which credential a client's next request would carry, header by header, and who would pay.
+//! The resolver: the credential that a client's next request would carry in each header, and who would pay.
 //!
-//! A client looks at one place after another, its *rungs*, and fills two headers from them. Invariants: the result depends
-//! on the snapshot and the client alone, never on the order in which things were gathered; taking away a rung that is
-//! passed over changes no header; no value is ever repeated, only its family and its redacted form; a rung that could
-//! have counted is listed with what became of it.
+//! A client tries the *steps* of its *chain* in order of precedence and fills two headers from them. Invariants: the result
+//! depends on the snapshot and the client alone, never on the order in which things were gathered; removing a shadowed or
+//! skipped step changes no header; no value is ever repeated, only its family and its redacted form; every step that could
+//! have applied is listed with its state.
 
+mod chain;
 mod claude_code;
 mod client;
-mod climb;
 mod clouds;
 mod expected;
+mod headline;
 mod keyreeve;
+mod location;
+mod parsed_value;
 mod payer;
-mod place;
-mod reading;
-mod rung;
 mod sdk;
-mod sentence;
+mod step;
 mod variables;
 
-pub use self::client::{Client, PythonMajor, Release, TypescriptMajor, UnknownClient};
-pub use self::expected::{Expected, Unexpected};
-pub use self::payer::{Payer, PayerClass, Sureness};
-pub use self::place::Place;
-pub use self::reading::Flaw;
-pub use self::rung::{Fills, Header, Method, PassedOver, Rung, Slot, State};
+pub use self::client::{ClientProgram, PythonMajor, Release, TypescriptMajor, UnknownClientError};
+pub use self::expected::{Expected, PayerMismatchError};
+pub use self::location::Location;
+pub use self::parsed_value::Flaw;
+pub use self::payer::{Confidence, Payer, PayerClass};
+pub use self::step::{
+    ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, Slot, StepState,
+};
 
 use crate::claude_code::{SettingsFile, SettingsState};
-use crate::inert::{LONGEST_LINE, inert_line};
+use crate::sanitize::{MAX_LINE_CHARS, sanitize_line};
 use crate::snapshot::Snapshot;
 
-use self::climb::Climb;
+use self::chain::ChainWalk;
 
-/// What a client's next request would carry.
+/// The credentials that a client's next request would carry, and who would pay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resolution {
-    /// Whose request.
-    pub client: Client,
-    /// What would go out as `x-api-key`.
+    /// The client.
+    pub client: ClientProgram,
+    /// The credential that would be sent as `x-api-key`.
     pub x_api_key: Option<Slot>,
-    /// What would go out as `Authorization`.
+    /// The credential that would be sent as `Authorization`.
     pub authorization: Option<Slot>,
-    /// Whether the client adds the beta value of OAuth tokens.
+    /// `true` if the client adds the beta value of OAuth tokens.
     pub oauth_beta: bool,
-    /// Where the request goes, where something moves it away from the vendor's own address.
-    pub moved: Option<Moved>,
-    /// Who would pay.
+    /// The setting that changes the base URL, or `None` if requests go to the vendor's own address.
+    pub base_url_override: Option<BaseUrlOverride>,
+    /// The account that would pay.
     pub payer: Payer,
-    /// Why nothing would be sent, in words; none where a request goes out.
-    pub sends_nothing: Option<String>,
-    /// A settings file that the client would read and we cannot: what it sets may decide otherwise.
-    pub unread: Option<String>,
-    /// Every rung that the client would look at, the strongest first.
-    pub rungs: Vec<Rung>,
+    /// The reason no request would be sent, or `None` if one would.
+    pub sends_no_request: Option<String>,
+    /// A settings file that the client would read and we cannot; it could change the result.
+    pub unreadable_settings: Option<String>,
+    /// Every step of the client's chain, in order of precedence.
+    pub steps: Vec<ChainStep>,
     headline: String,
 }
 
-/// A base URL that something sets.
+/// A setting that overrides the base URL.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Moved {
-    /// The address as seen, but without a user name and password, and made inert; none where it is no text.
+pub struct BaseUrlOverride {
+    /// The address as written, but sanitized and without a user name and password, or `None` if it is not text.
     pub base_url: Option<String>,
-    /// What sets it.
-    pub place: Place,
+    /// The location of the setting.
+    pub location: Location,
 }
 
 impl Resolution {
-    /// Who would pay, in one plain sentence without a full stop.
+    /// Returns who would pay, in one plain sentence without a full stop.
     pub fn headline(&self) -> &str {
         &self.headline
     }
 
-    /// What fills a header.
-    pub fn slot(&self, header: Header) -> Option<&Slot> {
+    /// Returns the credential that fills a header.
+    pub fn slot(&self, header: CredentialHeader) -> Option<&Slot> {
         match header {
-            Header::XApiKey => self.x_api_key.as_ref(),
-            Header::Authorization => self.authorization.as_ref(),
+            CredentialHeader::XApiKey => self.x_api_key.as_ref(),
+            CredentialHeader::Authorization => self.authorization.as_ref(),
         }
     }
 
-    /// The rungs that have a credential and are passed over for a stronger one.
-    pub fn shadowed(&self) -> impl Iterator<Item = &Rung> {
-        self.rungs
-            .iter()
-            .filter(|rung| matches!(rung.state, State::Shadowed { .. }) && rung.would_pay.is_some())
+    /// Returns the steps that have a credential and are shadowed by a stronger one.
+    pub fn shadowed(&self) -> impl Iterator<Item = &ChainStep> {
+        self.steps.iter().filter(|step| {
+            matches!(step.state, StepState::Shadowed { .. }) && step.would_pay.is_some()
+        })
     }
 }
 
-/// Finds out what the client's next request would carry if it were started in this world.
-pub fn resolve(snapshot: &Snapshot, client: Client) -> Resolution {
-    let climb = match client {
-        Client::ClaudeCode {
+/// Resolves the credentials that the client's next request would carry if it were started in this snapshot.
+pub fn resolve(snapshot: &Snapshot, client: ClientProgram) -> Resolution {
+    let walk = match client {
+        ClientProgram::ClaudeCode {
             release,
             mode,
             sources,
         } => {
-            let start = claude_code::Start {
+            let options = claude_code::StartOptions {
                 release,
                 mode,
                 sources,
             };
-            claude_code::climb(snapshot, client, start)
+            claude_code::walk(snapshot, client, options)
         }
-        Client::SdkPython(_) | Client::SdkTypescript(_) => sdk::climb(snapshot, client),
-        Client::Keyreeve => keyreeve::climb(snapshot),
+        ClientProgram::SdkPython(_) | ClientProgram::SdkTypescript(_) => {
+            sdk::walk(snapshot, client)
+        }
+        ClientProgram::Keyreeve => keyreeve::walk(snapshot),
     };
-    finish(client, climb, unread(snapshot, client))
+    finish(client, walk, unreadable_settings(snapshot, client))
 }
 
-/// The strongest settings file that the client would read and we cannot.
-fn unread(snapshot: &Snapshot, client: Client) -> Option<String> {
+/// Returns the settings file of highest precedence that the client would read and we cannot.
+fn unreadable_settings(snapshot: &Snapshot, client: ClientProgram) -> Option<String> {
     let sources = match client {
-        Client::ClaudeCode { sources, .. } => sources,
-        Client::SdkPython(_) | Client::SdkTypescript(_) | Client::Keyreeve => return None,
+        ClientProgram::ClaudeCode { sources, .. } => sources,
+        ClientProgram::SdkPython(_) | ClientProgram::SdkTypescript(_) | ClientProgram::Keyreeve => {
+            return None;
+        }
     };
-    let is_unread = |file: &&SettingsFile| {
-        sources.include(file.scope)
+    let is_unreadable = |file: &&SettingsFile| {
+        sources.includes(file.scope)
             && match file.state {
                 SettingsState::Unreadable => true,
                 SettingsState::Read(_) | SettingsState::Damaged(_) => false,
             }
     };
-    let files = snapshot.settings.iter().filter(is_unread);
+    let files = snapshot.settings.iter().filter(is_unreadable);
     files
         .min_by_key(|file| (file.scope, &file.path))
-        .map(|file| inert_line(&file.path, LONGEST_LINE).into_owned())
+        .map(|file| sanitize_line(&file.path, MAX_LINE_CHARS).into_owned())
 }
 
-fn finish(client: Client, climb: Climb<'_>, unread: Option<String>) -> Resolution {
-    let mut judged = sentence::judge(client, &climb);
-    if let Some(path) = &unread {
-        judged.payer.sure = Sureness::Likely;
-        let doubt = format!("; {path} cannot be read, so that what it sets is not known");
-        judged.headline.push_str(&doubt);
+fn finish(
+    client: ClientProgram,
+    walk: ChainWalk<'_>,
+    unreadable_settings: Option<String>,
+) -> Resolution {
+    let mut summary = headline::summarize(client, &walk);
+    if let Some(path) = &unreadable_settings {
+        summary.payer.confidence = Confidence::Likely;
+        let doubt = format!("; {path} cannot be read, so its settings are unknown");
+        summary.headline.push_str(&doubt);
     }
-    let (x_api_key, authorization) = (climb.x_api_key, climb.authorization);
-    let oauth_beta = client.marks_oauth() && climb.is_oauth;
+    let (x_api_key, authorization) = (walk.x_api_key, walk.authorization);
+    let oauth_beta = client.sends_oauth_beta() && walk.is_oauth;
     Resolution {
         client,
         oauth_beta,
         x_api_key: x_api_key.map(|filled| filled.slot),
         authorization: authorization.map(|filled| filled.slot),
-        moved: climb.destination.moved(),
-        payer: judged.payer,
-        sends_nothing: judged.sends_nothing,
-        unread,
-        rungs: climb.rungs,
-        headline: judged.headline,
+        base_url_override: walk.destination.base_url_override(),
+        payer: summary.payer,
+        sends_no_request: summary.sends_no_request,
+        unreadable_settings,
+        steps: walk.steps,
+        headline: summary.headline,
     }
 }

@@ -1,57 +1,57 @@
-//! Who would pay for a request, judged by what it carries and where it goes.
+//! The payer of a request, derived from its credentials and its destination.
 //!
-//! Invariant: a prefix names a family and no contract; wherever it leaves a doubt, the payer is only likely.
+//! Invariant: a prefix names a family, not a contract; if it leaves a doubt, the payer is only likely.
 
 use url::Url;
 
-use crate::inert::{LONGEST_LINE, inert_line};
 use crate::profile::{BillingClass, Profile};
+use crate::sanitize::{MAX_LINE_CHARS, sanitize_line};
 use crate::token::Family;
 
-use super::Moved;
-use super::place::Place;
-use super::rung::{Header, Method};
-use super::variables::Found;
+use super::BaseUrlOverride;
+use super::location::Location;
+use super::step::{CredentialHeader, Method};
+use super::variables::SetVariable;
 
-/// Who would pay, and how sure that is.
+/// The account that would pay, and the confidence in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Payer {
-    /// Who.
+    /// The class of the account.
     pub class: PayerClass,
-    /// How sure.
-    pub sure: Sureness,
+    /// The confidence.
+    pub confidence: Confidence,
 }
 
-/// Who would pay.
+/// The class of account that would pay.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PayerClass {
-    /// An organization, from its API credit.
+    /// An organization's API credit.
     OrganizationCredit,
     /// A person's subscription.
     Plan,
     /// A cloud account.
     Cloud,
-    /// Another gateway's operator, or whoever that gateway decides on.
+    /// An account that another gateway chooses.
     Gateway,
     /// The request carries two different credentials, and the API decides.
     Conflict,
-    /// Nobody: there is no credential, or none that can be used.
-    Nobody,
-    /// It cannot be told.
+    /// No account: there is no credential, or none that can be used.
+    NoPayer,
+    /// The account is unknown.
     Unknown,
 }
 
-/// How sure a payer is, given the snapshot alone.
+/// The confidence in a payer, given the snapshot alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Sureness {
-    /// What is known of the client leaves no doubt.
-    Sure,
-    /// It is the likeliest.
+pub enum Confidence {
+    /// The known behaviour of the client leaves no doubt.
+    Certain,
+    /// It is the most likely one.
     Likely,
 }
 
 impl PayerClass {
-    /// Its name in JSON.
+    /// Returns its name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::OrganizationCredit => "organization_credit",
@@ -59,21 +59,21 @@ impl PayerClass {
             Self::Cloud => "cloud",
             Self::Gateway => "gateway",
             Self::Conflict => "conflict",
-            Self::Nobody => "nobody",
+            Self::NoPayer => "none",
             Self::Unknown => "unknown",
         }
     }
 
-    /// Who that is, in words.
-    pub fn words(self) -> &'static str {
+    /// Returns a noun phrase for the account.
+    pub fn description(self) -> &'static str {
         match self {
             Self::OrganizationCredit => "organization credit",
             Self::Plan => "a plan",
             Self::Cloud => "a cloud account",
-            Self::Gateway => "whoever the gateway decides on",
-            Self::Conflict => "whoever the API decides on",
-            Self::Nobody => "nobody",
-            Self::Unknown => "unknown",
+            Self::Gateway => "an account that the gateway chooses",
+            Self::Conflict => "an account that the API chooses",
+            Self::NoPayer => "no account",
+            Self::Unknown => "an unknown account",
         }
     }
 }
@@ -89,148 +89,157 @@ impl From<BillingClass> for PayerClass {
     }
 }
 
-/// Where requests go.
-pub(super) struct Destination {
-    moved: Option<Moved>,
-    kind: Kind,
+/// The destination of requests.
+pub(super) struct RequestDestination {
+    base_url_override: Option<BaseUrlOverride>,
+    kind: DestinationKind,
 }
 
-enum Kind {
+/// The kind of a destination.
+enum DestinationKind {
     /// The vendor's own API.
     FirstParty,
-    /// Elsewhere, named by its host.
+    /// Another host.
     Gateway { host: String },
-    /// What should be an address is none.
-    Unreadable,
-    /// A profile of our own, whose payer was told when it was added.
-    Told(PayerClass),
+    /// The setting is not a valid address.
+    Invalid,
+    /// A keyreeve profile, whose payer was declared when it was added.
+    Declared(PayerClass),
 }
 
-impl Destination {
-    /// Reads where a variable sends requests. What is shown of it has no user name and no password.
-    pub(super) fn of(found: Option<Found<'_>>) -> Self {
+impl RequestDestination {
+    /// Parses the base URL that a variable sets. The form to show has no user name and no password.
+    pub(super) fn from_variable(found: Option<SetVariable<'_>>) -> Self {
         let Some(found) = found else {
             return Self::first_party(None);
         };
         match found.value {
             Err(_) => Self {
-                moved: Some(Moved {
+                base_url_override: Some(BaseUrlOverride {
                     base_url: None,
-                    place: found.place,
+                    location: found.location,
                 }),
-                kind: Kind::Unreadable,
+                kind: DestinationKind::Invalid,
             },
-            Ok(text) => Self::of_text(text, found.place),
+            Ok(text) => Self::parse(text, found.location),
         }
     }
 
-    /// The place that a profile of our own is bound to.
-    pub(super) fn of_profile(profile: &Profile) -> Self {
+    /// Returns the base URL that a keyreeve profile is bound to.
+    pub(super) fn from_profile(profile: &Profile) -> Self {
         Self {
-            moved: Some(Moved {
+            base_url_override: Some(BaseUrlOverride {
                 base_url: Some(profile.base_url.to_string()),
-                place: Place::Profile {
+                location: Location::Profile {
                     name: profile.name.to_string(),
                 },
             }),
-            kind: Kind::Told(profile.billing.into()),
+            kind: DestinationKind::Declared(profile.billing.into()),
         }
     }
 
-    fn of_text(text: &str, place: Place) -> Self {
+    /// Parses a base URL.
+    fn parse(text: &str, location: Location) -> Self {
         let text = text.trim();
         if text.is_empty() {
             return Self::first_party(None);
         }
-        let moved = |base_url| Some(Moved { base_url, place });
+        let overridden = |base_url| Some(BaseUrlOverride { base_url, location });
         let Some((shown, url)) = without_user_info(text) else {
             return Self {
-                moved: moved(None),
-                kind: Kind::Unreadable,
+                base_url_override: overridden(None),
+                kind: DestinationKind::Invalid,
             };
         };
-        let moved = moved(Some(inert_line(&shown, LONGEST_LINE).into_owned()));
+        let base_url_override =
+            overridden(Some(sanitize_line(&shown, MAX_LINE_CHARS).into_owned()));
         match url.host_str() {
             Some("api.anthropic.com") if url.scheme() == "https" && url.port().is_none() => {
-                Self::first_party(moved)
+                Self::first_party(base_url_override)
             }
             Some(host) if matches!(url.scheme(), "https" | "http") => Self {
-                moved,
-                kind: Kind::Gateway {
-                    host: inert_line(host, LONGEST_LINE).into_owned(),
+                base_url_override,
+                kind: DestinationKind::Gateway {
+                    host: sanitize_line(host, MAX_LINE_CHARS).into_owned(),
                 },
             },
             Some(_) | None => Self {
-                moved,
-                kind: Kind::Unreadable,
+                base_url_override,
+                kind: DestinationKind::Invalid,
             },
         }
     }
 
-    fn first_party(moved: Option<Moved>) -> Self {
+    fn first_party(base_url_override: Option<BaseUrlOverride>) -> Self {
         Self {
-            moved,
-            kind: Kind::FirstParty,
+            base_url_override,
+            kind: DestinationKind::FirstParty,
         }
     }
 
-    /// Sends requests elsewhere, unless something stronger did already.
-    pub(super) fn move_unless_moved(&mut self, base_url: &str, place: Place) {
-        if self.moved.is_none() {
-            *self = Self::of_text(base_url, place);
+    /// Sets the base URL, unless a stronger setting already overrides it.
+    pub(super) fn set_unless_overridden(&mut self, base_url: &str, location: Location) {
+        if self.base_url_override.is_none() {
+            *self = Self::parse(base_url, location);
         }
     }
 
-    /// What moved it.
-    pub(super) fn moved(&self) -> Option<Moved> {
-        self.moved.clone()
+    /// Returns the setting that overrides the base URL.
+    pub(super) fn base_url_override(&self) -> Option<BaseUrlOverride> {
+        self.base_url_override.clone()
     }
 
-    /// The host of a gateway.
+    /// Returns the host, if it is a gateway.
     pub(super) fn gateway(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Gateway { host } => Some(host),
-            Kind::FirstParty | Kind::Unreadable | Kind::Told(_) => None,
+            DestinationKind::Gateway { host } => Some(host),
+            DestinationKind::FirstParty
+            | DestinationKind::Invalid
+            | DestinationKind::Declared(_) => None,
         }
     }
 
-    /// The place that set something other than an address.
-    pub(super) fn unreadable(&self) -> Option<&Place> {
+    /// Returns the location of a setting that is not a valid address.
+    pub(super) fn invalid(&self) -> Option<&Location> {
         match &self.kind {
-            Kind::Unreadable => self.moved.as_ref().map(|moved| &moved.place),
-            Kind::FirstParty | Kind::Gateway { .. } | Kind::Told(_) => None,
+            DestinationKind::Invalid => {
+                self.base_url_override.as_ref().map(|found| &found.location)
+            }
+            DestinationKind::FirstParty
+            | DestinationKind::Gateway { .. }
+            | DestinationKind::Declared(_) => None,
         }
     }
 }
 
-/// Who pays for a lone credential (docs/facts.md#tokens). Of a value that is fetched only later the family is not known.
-pub(super) fn alone(
+/// Returns who pays for a single credential (docs/facts.md#tokens). The family of a value that is fetched later is unknown.
+pub(super) fn single_credential(
     method: Method,
     family: Option<Family>,
-    header: Header,
-    destination: &Destination,
+    header: CredentialHeader,
+    destination: &RequestDestination,
 ) -> Payer {
     match &destination.kind {
-        Kind::Gateway { .. } => return sure(PayerClass::Gateway),
-        Kind::Unreadable => return likely(PayerClass::Unknown),
-        Kind::Told(class) => return sure(*class),
-        Kind::FirstParty => {}
+        DestinationKind::Gateway { .. } => return certain(PayerClass::Gateway),
+        DestinationKind::Invalid => return likely(PayerClass::Unknown),
+        DestinationKind::Declared(class) => return certain(*class),
+        DestinationKind::FirstParty => {}
     }
     match (method, family) {
-        (Method::Cloud | Method::CloudKey, _) => sure(PayerClass::Cloud),
-        (Method::Login, _) => sure(PayerClass::Plan),
+        (Method::Cloud | Method::CloudKey, _) => certain(PayerClass::Cloud),
+        (Method::Login, _) => certain(PayerClass::Plan),
         (Method::SdkProfile | Method::Federation, None) => likely(PayerClass::OrganizationCredit),
         (_, None) => likely(PayerClass::Unknown),
-        (_, Some(family)) => of_family(family, header),
+        (_, Some(family)) => for_family(family, header),
     }
 }
 
-fn of_family(family: Family, header: Header) -> Payer {
+fn for_family(family: Family, header: CredentialHeader) -> Payer {
     match (family, header) {
-        (Family::ApiKey, _) => sure(PayerClass::OrganizationCredit),
-        (Family::OauthAccess, Header::Authorization) => likely(PayerClass::Plan),
+        (Family::ApiKey, _) => certain(PayerClass::OrganizationCredit),
+        (Family::OauthAccess, CredentialHeader::Authorization) => likely(PayerClass::Plan),
         (Family::UnknownAnthropic | Family::Opaque, _) => likely(PayerClass::Unknown),
-        // As a key an OAuth token is refused, and these ask no model in any header.
+        // The API refuses an OAuth token as a key, and the others in any header.
         (
             Family::OauthAccess
             | Family::AdminKey
@@ -241,25 +250,27 @@ fn of_family(family: Family, header: Header) -> Payer {
             | Family::AdminVirtualKey
             | Family::OtherVendor,
             _,
-        ) => likely(PayerClass::Nobody),
+        ) => likely(PayerClass::NoPayer),
     }
 }
 
-pub(super) fn sure(class: PayerClass) -> Payer {
+/// Returns a payer that is certain.
+pub(super) fn certain(class: PayerClass) -> Payer {
     Payer {
         class,
-        sure: Sureness::Sure,
+        confidence: Confidence::Certain,
     }
 }
 
+/// Returns a payer that is only likely.
 pub(super) fn likely(class: PayerClass) -> Payer {
     Payer {
         class,
-        sure: Sureness::Likely,
+        confidence: Confidence::Likely,
     }
 }
 
-/// Parses an address; the text has its user name and password taken out, and is otherwise as it was typed.
+/// Parses an address and returns it with its text, which is as written but without a user name and password.
 fn without_user_info(text: &str) -> Option<(String, Url)> {
     let mut url = Url::parse(text).ok()?;
     if url.username().is_empty() && url.password().is_none() {

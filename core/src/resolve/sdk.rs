@@ -4,70 +4,86 @@
 use crate::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
 use crate::snapshot::Snapshot;
 
-use super::client::{Client, PythonMajor, TypescriptMajor};
-use super::climb::{Candidate, Climb, Holds, YieldsTo};
-use super::payer::Destination;
-use super::place::Place;
-use super::reading::{Blanks, Flaw};
-use super::rung::{Fills, Header, Method};
+use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
+use super::client::{ClientProgram, PythonMajor, TypescriptMajor};
+use super::location::Location;
+use super::parsed_value::{Flaw, Whitespace};
+use super::payer::RequestDestination;
+use super::step::{CredentialHeader, FilledHeaders, Method};
 use super::variables::Variables;
 
-pub(super) fn climb(snapshot: &Snapshot, client: Client) -> Climb<'_> {
-    let variables = Variables::of_process(snapshot);
-    let stores = Stores::of(client, snapshot, &variables);
-    let mut climb = Climb::new(Destination::of(variables.deciding("ANTHROPIC_BASE_URL")));
-    let (key, token) = match client {
-        Client::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
-            (Fills::XApiKey, YieldsTo::SameHeader)
+/// Walks the chain of an official SDK.
+pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> {
+    let variables = Variables::from_environment(snapshot);
+    let profiles = SdkProfiles::new(client, snapshot, &variables);
+    let mut walk = ChainWalk::new(RequestDestination::from_variable(
+        variables.effective("ANTHROPIC_BASE_URL"),
+    ));
+    let (key_headers, token_overridden_by) = match client {
+        ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
+            (FilledHeaders::XApiKey, OverriddenBy::SameHeader)
         }
-        // One bearer, and the key beats the token.
-        Client::SdkPython(PythonMajor::Two)
-        | Client::SdkTypescript(TypescriptMajor::One)
-        | Client::ClaudeCode { .. }
-        | Client::Keyreeve => (Fills::Authorization, YieldsTo::AnyHeader),
+        // One bearer token: the key overrides the auth token.
+        ClientProgram::SdkPython(PythonMajor::Two)
+        | ClientProgram::SdkTypescript(TypescriptMajor::One)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => (FilledHeaders::Authorization, OverriddenBy::AnyHeader),
     };
-    let blanks = match client {
-        Client::SdkPython(_) => Blanks::Fatal,
-        Client::SdkTypescript(_) | Client::ClaudeCode { .. } | Client::Keyreeve => Blanks::TakenOff,
+    let whitespace = match client {
+        ClientProgram::SdkPython(_) => Whitespace::Kept,
+        ClientProgram::SdkTypescript(_)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => Whitespace::Trimmed,
     };
-    let variable = |name, method| Candidate::of_variable(&variables, name, method, blanks);
-    climb.step(
+    let variable = |name, method| Candidate::from_variable(&variables, name, method, whitespace);
+    walk.add_steps(
         variable("ANTHROPIC_API_KEY", Method::ApiKey),
-        key,
-        YieldsTo::SameHeader,
+        key_headers,
+        OverriddenBy::SameHeader,
     );
-    climb.step(
+    walk.add_steps(
         variable("ANTHROPIC_AUTH_TOKEN", Method::AuthToken),
-        Fills::Authorization,
-        token,
+        FilledHeaders::Authorization,
+        token_overridden_by,
     );
-    let further = match client {
-        Client::SdkPython(PythonMajor::Zero | PythonMajor::One) if stores.is_chosen() => {
-            [stores.named(), stores.active(), stores.federation()]
-        }
-        Client::SdkPython(_)
-        | Client::SdkTypescript(_)
-        | Client::ClaudeCode { .. }
-        | Client::Keyreeve => [stores.named(), stores.federation(), stores.active()],
-    };
-    for candidate in further {
-        climb.step(vec![candidate], Fills::Authorization, YieldsTo::AnyHeader);
+    for candidate in profile_steps(client, &profiles) {
+        walk.add_steps(
+            vec![candidate],
+            FilledHeaders::Authorization,
+            OverriddenBy::AnyHeader,
+        );
     }
-    stores.move_destination(&mut climb);
-    custom_headers(&variables, &mut climb);
-    if let (Client::SdkPython(_), Some(found)) = (client, variables.deciding("ANTHROPIC_BASE_URL"))
+    profiles.override_base_url(&mut walk);
+    apply_custom_headers(&variables, &mut walk);
+    if let (ClientProgram::SdkPython(_), Some(found)) =
+        (client, variables.effective("ANTHROPIC_BASE_URL"))
         && found.value == Ok("")
     {
-        // It takes an empty address for one.
-        climb.broken.get_or_insert((found.place, Flaw::NoAddress));
+        // The SDK uses an empty address as it is.
+        walk.broken.get_or_insert((found.location, Flaw::NoAddress));
     }
-    climb
+    walk
 }
 
-/// Credential headers that `ANTHROPIC_CUSTOM_HEADERS` spells out. They are put in last, over whatever is there.
-pub(super) fn custom_headers<'a>(variables: &Variables<'a>, climb: &mut Climb<'a>) {
+/// The profile steps in the client's order: before Python 2.0 an active profile precedes the federation.
+fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Candidate<'a>; 3] {
+    match client {
+        ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One)
+            if profiles.has_active_config() =>
+        {
+            [profiles.named(), profiles.active(), profiles.federation()]
+        }
+        ClientProgram::SdkPython(_)
+        | ClientProgram::SdkTypescript(_)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => [profiles.named(), profiles.federation(), profiles.active()],
+    }
+}
+
+/// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others.
+pub(super) fn apply_custom_headers<'a>(variables: &Variables<'a>, walk: &mut ChainWalk<'a>) {
     const NAME: &str = "ANTHROPIC_CUSTOM_HEADERS";
-    let Some(found) = variables.deciding(NAME) else {
+    let Some(found) = variables.effective(NAME) else {
         return;
     };
     for line in found.value.unwrap_or_default().lines() {
@@ -75,22 +91,22 @@ pub(super) fn custom_headers<'a>(variables: &Variables<'a>, climb: &mut Climb<'a
             continue;
         };
         let (header, value) = match header.trim().to_ascii_lowercase().as_str() {
-            "x-api-key" => (Header::XApiKey, value.trim()),
-            "authorization" => (Header::Authorization, bearer(value.trim())),
+            "x-api-key" => (CredentialHeader::XApiKey, value.trim()),
+            "authorization" => (CredentialHeader::Authorization, bearer_token(value.trim())),
             _ => continue,
         };
         let candidate = Candidate {
             method: Method::CustomHeader,
-            place: found.place.clone(),
-            holds: Holds::Known(value),
-            passed_over: None,
+            location: found.location.clone(),
+            provides: Provides::Known(value),
+            skip_reason: None,
         };
-        climb.replace(candidate, header, value);
+        walk.override_header(candidate, header, value);
     }
 }
 
-/// The token of an `Authorization` value.
-fn bearer(value: &str) -> &str {
+/// Returns the token of an `Authorization` value.
+fn bearer_token(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => value,
@@ -98,77 +114,81 @@ fn bearer(value: &str) -> &str {
 }
 
 /// The SDKs' profiles and federation variables, as one client sees them.
-pub(super) struct Stores<'a> {
+pub(super) struct SdkProfiles<'a> {
     store: Option<&'a SdkStore>,
     named: Option<&'a str>,
     is_federated: bool,
     snapshot: &'a Snapshot,
 }
 
-impl<'a> Stores<'a> {
-    pub(super) fn of(client: Client, snapshot: &'a Snapshot, variables: &Variables<'a>) -> Self {
-        let filled = |name| variables.is_filled(name);
+impl<'a> SdkProfiles<'a> {
+    pub(super) fn new(
+        client: ClientProgram,
+        snapshot: &'a Snapshot,
+        variables: &Variables<'a>,
+    ) -> Self {
+        let is_set = |name| variables.is_non_empty(name);
         Self {
             store: store(client, snapshot, variables),
             named: variables
                 .value("ANTHROPIC_PROFILE")
                 .map(str::trim)
                 .filter(|name| !name.is_empty()),
-            is_federated: filled("ANTHROPIC_FEDERATION_RULE_ID")
-                && filled("ANTHROPIC_ORGANIZATION_ID")
-                && (filled("ANTHROPIC_IDENTITY_TOKEN_FILE") || filled("ANTHROPIC_IDENTITY_TOKEN")),
+            is_federated: is_set("ANTHROPIC_FEDERATION_RULE_ID")
+                && is_set("ANTHROPIC_ORGANIZATION_ID")
+                && (is_set("ANTHROPIC_IDENTITY_TOKEN_FILE") || is_set("ANTHROPIC_IDENTITY_TOKEN")),
             snapshot,
         }
     }
 
-    /// The profile that `ANTHROPIC_PROFILE` names. One that is not there is an error.
+    /// Returns the profile that `ANTHROPIC_PROFILE` names; a missing one is an error.
     pub(super) fn named(&self) -> Candidate<'a> {
-        let holds = match self.named {
-            None => Holds::Nothing,
+        let provides = match self.named {
+            None => Provides::Nothing,
             Some(name) => match self.store.and_then(|store| store.profile(name)) {
-                None => Holds::Broken(Flaw::NoSuchProfile),
-                Some(profile) => self.holds(profile),
+                None => Provides::Broken(Flaw::NoSuchProfile),
+                Some(profile) => self.provides(profile),
             },
         };
-        self.candidate(self.named.unwrap_or("(ANTHROPIC_PROFILE)"), holds)
+        self.candidate(self.named.unwrap_or("(ANTHROPIC_PROFILE)"), provides)
     }
 
-    /// The federation that variables describe.
+    /// Returns the federation that variables configure.
     pub(super) fn federation(&self) -> Candidate<'a> {
         Candidate {
             method: Method::Federation,
-            place: Place::Federation,
-            holds: if self.is_federated {
-                Holds::Fetched
+            location: Location::Federation,
+            provides: if self.is_federated {
+                Provides::Fetched
             } else {
-                Holds::Nothing
+                Provides::Nothing
             },
-            passed_over: None,
+            skip_reason: None,
         }
     }
 
-    /// The profile in use where none is named.
+    /// Returns the profile that is active by default.
     pub(super) fn active(&self) -> Candidate<'a> {
         let name = self.store.map_or("default", SdkStore::active);
         let profile = self
             .store
             .filter(|_| self.named != Some(name))
             .and_then(|store| store.profile(name));
-        let holds = profile.map_or(Holds::Nothing, |profile| self.holds(profile));
-        self.candidate(name, holds)
+        let provides = profile.map_or(Provides::Nothing, |profile| self.provides(profile));
+        self.candidate(name, provides)
     }
 
-    /// Whether `ANTHROPIC_PROFILE` names a profile.
+    /// Returns `true` if `ANTHROPIC_PROFILE` names a profile.
     pub(super) fn is_named(&self) -> bool {
         self.named.is_some()
     }
 
-    /// Whether somebody chose the profile in use where none is named.
-    fn is_chosen(&self) -> bool {
+    /// Returns `true` if a file names the profile that is active by default.
+    fn has_active_config(&self) -> bool {
         self.store.is_some_and(|store| store.active.is_some())
     }
 
-    /// Whether the profile in use where none is named exchanges an identity.
+    /// Returns `true` if the profile that is active by default is a federation.
     pub(super) fn active_is_federation(&self) -> bool {
         let profile = self.store.and_then(|store| store.profile(store.active()));
         profile.is_some_and(|profile| match profile.config {
@@ -177,52 +197,52 @@ impl<'a> Stores<'a> {
         })
     }
 
-    fn candidate(&self, name: &str, holds: Holds<'a>) -> Candidate<'a> {
+    fn candidate(&self, name: &str, provides: Provides<'a>) -> Candidate<'a> {
         Candidate {
             method: Method::SdkProfile,
-            place: Place::SdkProfile {
+            location: Location::SdkProfile {
                 name: name.to_owned(),
                 directory: self
                     .store
                     .map_or("the SDKs' directory", |store| store.directory.as_str())
                     .to_owned(),
             },
-            holds,
-            passed_over: None,
+            provides,
+            skip_reason: None,
         }
     }
 
-    fn holds(&self, profile: &SdkProfile) -> Holds<'a> {
+    fn provides(&self, profile: &SdkProfile) -> Provides<'a> {
         let kind = match profile.config {
             SdkConfig::Known { kind, .. } => kind,
-            SdkConfig::Damaged { .. } => return Holds::Broken(Flaw::Damaged),
-            SdkConfig::Refused => return Holds::Broken(Flaw::Refused),
+            SdkConfig::Damaged { .. } => return Provides::Broken(Flaw::Damaged),
+            SdkConfig::Refused => return Provides::Broken(Flaw::Refused),
         };
         match (kind, &profile.credentials) {
-            (SdkKind::Federation, _) => Holds::Fetched,
-            (SdkKind::UserLogin | SdkKind::RotatedOutside, None) => {
-                Holds::Broken(Flaw::NoCredential)
+            (SdkKind::Federation, _) => Provides::Fetched,
+            (SdkKind::UserLogin | SdkKind::ExternallyRotated, None) => {
+                Provides::Broken(Flaw::NoCredential)
             }
-            (_, Some(SdkCredentials::Damaged)) => Holds::Broken(Flaw::Damaged),
-            (_, Some(SdkCredentials::Refused)) => Holds::Broken(Flaw::Refused),
-            (SdkKind::RotatedOutside, Some(SdkCredentials::Present { expires_at }))
+            (_, Some(SdkCredentials::Damaged)) => Provides::Broken(Flaw::Damaged),
+            (_, Some(SdkCredentials::Refused)) => Provides::Broken(Flaw::Refused),
+            (SdkKind::ExternallyRotated, Some(SdkCredentials::Present { expires_at }))
                 if expires_at.is_some_and(|end| end <= self.snapshot.now) =>
             {
-                Holds::Broken(Flaw::Expired)
+                Provides::Broken(Flaw::Expired)
             }
             (
-                SdkKind::UserLogin | SdkKind::RotatedOutside,
+                SdkKind::UserLogin | SdkKind::ExternallyRotated,
                 Some(SdkCredentials::Present { .. }),
-            ) => Holds::Fetched,
+            ) => Provides::Fetched,
         }
     }
 
-    /// A profile's address counts where no variable gives one.
-    pub(super) fn move_destination(&self, climb: &mut Climb<'_>) {
-        let Some(filled) = &climb.authorization else {
+    /// Uses the base URL of the profile that fills the header, unless a variable sets one.
+    pub(super) fn override_base_url(&self, walk: &mut ChainWalk<'_>) {
+        let Some(filled) = &walk.authorization else {
             return;
         };
-        let Place::SdkProfile { name, .. } = &filled.slot.place else {
+        let Location::SdkProfile { name, .. } = &filled.slot.location else {
             return;
         };
         let profile = self.store.and_then(|store| store.profile(name));
@@ -231,35 +251,40 @@ impl<'a> Stores<'a> {
             ..
         }) = profile.map(|profile| &profile.config)
         {
-            let place = filled.slot.place.clone();
-            climb.destination.move_unless_moved(base_url, place);
+            let location = filled.slot.location.clone();
+            walk.destination.set_unless_overridden(base_url, location);
         }
     }
 }
 
-/// The directory in which a client looks for profiles. Only TypeScript heeds `XDG_CONFIG_HOME`.
+/// Returns the profile directory that a client reads. Only TypeScript follows `XDG_CONFIG_HOME`.
 fn store<'a>(
-    client: Client,
+    client: ClientProgram,
     snapshot: &'a Snapshot,
     variables: &Variables<'_>,
 ) -> Option<&'a SdkStore> {
-    let filled = |name| {
+    let non_empty = |name| {
         variables
             .value(name)
             .map(str::trim)
             .filter(|value| !value.is_empty())
     };
-    let of_home = || {
+    let in_home = || {
         snapshot
             .home
             .as_ref()
             .map(|home| format!("{home}/.config/anthropic"))
     };
-    let of_xdg = || filled("XDG_CONFIG_HOME").map(|config| format!("{config}/anthropic"));
-    let directory = match (filled("ANTHROPIC_CONFIG_DIR"), client) {
+    let in_xdg = || non_empty("XDG_CONFIG_HOME").map(|config| format!("{config}/anthropic"));
+    let directory = match (non_empty("ANTHROPIC_CONFIG_DIR"), client) {
         (Some(directory), _) => Some(directory.to_owned()),
-        (None, Client::SdkTypescript(_)) => of_xdg().or_else(of_home),
-        (None, Client::SdkPython(_) | Client::ClaudeCode { .. } | Client::Keyreeve) => of_home(),
+        (None, ClientProgram::SdkTypescript(_)) => in_xdg().or_else(in_home),
+        (
+            None,
+            ClientProgram::SdkPython(_)
+            | ClientProgram::ClaudeCode { .. }
+            | ClientProgram::Keyreeve,
+        ) => in_home(),
     }?;
     snapshot
         .sdk_stores

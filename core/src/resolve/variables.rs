@@ -1,156 +1,160 @@
 //! The variables as a client sees them: the process environment and, over it, what settings files set.
 
-use crate::claude_code::{Scope, SettingSources, Settings, SettingsFile, SettingsState};
+use crate::claude_code::{
+    ClaudeSettings, SettingSources, SettingsFile, SettingsScope, SettingsState,
+};
 use crate::snapshot::{Environment, Snapshot};
 
-use super::place::Place;
-use super::reading::{Flaw, Switch};
-use super::rung::PassedOver;
+use super::location::Location;
+use super::parsed_value::{Flaw, Switch};
+use super::step::SkipReason;
 
-/// Everything that sets variables, the strongest first.
+/// Everything that sets variables, in order of precedence.
 pub(super) struct Variables<'a> {
-    files: Vec<ReadFile<'a>>,
+    files: Vec<ReadableFile<'a>>,
     environment: &'a Environment,
-    host: Host,
+    management: ProviderManagement,
 }
 
-/// A settings file that could be read.
-pub(super) struct ReadFile<'a> {
-    pub(super) scope: Scope,
+/// A readable settings file.
+pub(super) struct ReadableFile<'a> {
+    pub(super) scope: SettingsScope,
     pub(super) path: &'a str,
-    pub(super) settings: &'a Settings,
-    /// Why the client does not read it, where it does not.
-    pub(super) passed_over: Option<PassedOver>,
+    pub(super) settings: &'a ClaudeSettings,
+    /// The reason the client skips it, if it does.
+    pub(super) skip_reason: Option<SkipReason>,
 }
 
-/// One place that sets a variable.
-pub(super) struct Found<'a> {
-    pub(super) place: Place,
-    /// What it is set to; a value that is no text has a flaw instead.
+/// One location that sets a variable.
+pub(super) struct SetVariable<'a> {
+    pub(super) location: Location,
+    /// Its value, or a flaw if it is not text.
     pub(super) value: Result<&'a str, Flaw>,
-    pub(super) passed_over: Option<PassedOver>,
+    pub(super) skip_reason: Option<SkipReason>,
 }
 
-/// Who manages the provider's variables (docs/facts.md#claude-code).
+/// The management of the provider's variables (docs/facts.md#claude-code).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Host {
-    /// The program that starts the client: settings files are passed over for them.
-    Manages,
-    /// The same, but custom headers in settings count.
-    ManagesAllButHeaders,
-    /// Nobody in particular.
-    Leaves,
+pub(super) enum ProviderManagement {
+    /// The program that starts the client sets them, and they are ignored in settings files.
+    ByHost,
+    /// The same, but custom headers in settings files are read.
+    ByHostExceptHeaders,
+    /// No program manages them.
+    NotManaged,
 }
 
-impl Host {
-    pub(super) fn manages(self) -> bool {
+impl ProviderManagement {
+    pub(super) fn is_by_host(self) -> bool {
         match self {
-            Self::Manages | Self::ManagesAllButHeaders => true,
-            Self::Leaves => false,
+            Self::ByHost | Self::ByHostExceptHeaders => true,
+            Self::NotManaged => false,
         }
     }
 
-    fn passes_over(self, name: &str) -> Option<PassedOver> {
-        let counts = match self {
-            Self::Manages => false,
-            Self::ManagesAllButHeaders => name == "ANTHROPIC_CUSTOM_HEADERS",
-            Self::Leaves => true,
+    fn skip_reason(self, name: &str) -> Option<SkipReason> {
+        let is_read = match self {
+            Self::ByHost => false,
+            Self::ByHostExceptHeaders => name == "ANTHROPIC_CUSTOM_HEADERS",
+            Self::NotManaged => true,
         };
-        (!counts).then_some(PassedOver::ManagedByHost)
+        (!is_read).then_some(SkipReason::ManagedByHost)
     }
 }
 
 impl<'a> Variables<'a> {
-    /// As a program sees them that reads no settings.
-    pub(super) fn of_process(snapshot: &'a Snapshot) -> Self {
+    /// Returns the variables of a program that reads no settings.
+    pub(super) fn from_environment(snapshot: &'a Snapshot) -> Self {
         Self {
             files: Vec::new(),
             environment: &snapshot.environment,
-            host: Host::Leaves,
+            management: ProviderManagement::NotManaged,
         }
     }
 
-    /// As Claude Code sees them.
-    pub(super) fn of_claude_code(
+    /// Returns the variables as Claude Code sees them.
+    pub(super) fn for_claude_code(
         snapshot: &'a Snapshot,
         sources: SettingSources,
-        host: Host,
+        management: ProviderManagement,
     ) -> Self {
-        let read = |file: &'a SettingsFile| match &file.state {
-            SettingsState::Read(settings) => Some(ReadFile {
+        let readable = |file: &'a SettingsFile| match &file.state {
+            SettingsState::Read(settings) => Some(ReadableFile {
                 scope: file.scope,
                 path: &file.path,
                 settings,
-                passed_over: (!sources.include(file.scope)).then_some(PassedOver::SettingSources),
+                skip_reason: (!sources.includes(file.scope)).then_some(SkipReason::SettingSources),
             }),
             SettingsState::Damaged(_) | SettingsState::Unreadable => None,
         };
-        let mut files: Vec<_> = snapshot.settings.iter().filter_map(read).collect();
+        let mut files: Vec<_> = snapshot.settings.iter().filter_map(readable).collect();
         files.sort_by(|one, other| (one.scope, one.path).cmp(&(other.scope, other.path)));
         Self {
             files,
             environment: &snapshot.environment,
-            host,
+            management,
         }
     }
 
-    /// The settings files that could be read, the strongest first.
-    pub(super) fn files(&self) -> &[ReadFile<'a>] {
+    /// Returns the readable settings files, in order of precedence.
+    pub(super) fn files(&self) -> &[ReadableFile<'a>] {
         &self.files
     }
 
-    /// Every place that sets a variable, the strongest first.
-    pub(super) fn all(&self, name: &'static str) -> Vec<Found<'a>> {
-        let in_file = |file: &ReadFile<'a>| {
+    /// Returns every location that sets a variable, in order of precedence.
+    pub(super) fn all(&self, name: &'static str) -> Vec<SetVariable<'a>> {
+        let in_file = |file: &ReadableFile<'a>| {
             let setting = file.settings.variable(name)?;
-            Some(Found {
-                place: Place::Setting {
+            Some(SetVariable {
+                location: Location::Setting {
                     scope: file.scope,
                     path: file.path.to_owned(),
                     line: setting.line,
                     key: format!("env.{name}"),
                 },
-                value: Ok(setting.value.judge()),
-                passed_over: file.passed_over.or_else(|| self.host.passes_over(name)),
+                value: Ok(setting.value.inspect()),
+                skip_reason: file
+                    .skip_reason
+                    .or_else(|| self.management.skip_reason(name)),
             })
         };
         let mut found: Vec<_> = self.files.iter().filter_map(in_file).collect();
         if self.environment.is_set(name) {
-            found.push(Found {
-                place: Place::Variable { name },
-                value: self.environment.get(name).ok_or(Flaw::NotText),
-                passed_over: None,
+            found.push(SetVariable {
+                location: Location::Variable { name },
+                value: self.environment.get(name).ok_or(Flaw::NotUtf8),
+                skip_reason: None,
             });
         }
         found
     }
 
-    /// The place that decides a variable.
-    pub(super) fn deciding(&self, name: &'static str) -> Option<Found<'a>> {
+    /// Returns the location whose value applies.
+    pub(super) fn effective(&self, name: &'static str) -> Option<SetVariable<'a>> {
         self.all(name)
             .into_iter()
-            .find(|found| found.passed_over.is_none())
+            .find(|found| found.skip_reason.is_none())
     }
 
-    /// What a variable is set to for the client.
+    /// Returns the value of a variable for the client.
     pub(super) fn value(&self, name: &'static str) -> Option<&'a str> {
-        self.deciding(name)?.value.ok()
+        self.effective(name)?.value.ok()
     }
 
-    /// Whether a variable is set to something.
-    pub(super) fn is_filled(&self, name: &'static str) -> bool {
+    /// Returns `true` if a variable is set to a non-empty value.
+    pub(super) fn is_non_empty(&self, name: &'static str) -> bool {
         self.value(name)
             .is_some_and(|value| !value.trim().is_empty())
     }
 
-    /// What a switch says. A value that is no text is perhaps on.
+    /// Returns the state of a switch. A value that is not text may be on.
     pub(super) fn switch(&self, name: &'static str) -> Switch {
-        match self.deciding(name) {
+        match self.effective(name) {
             None => Switch::Absent,
-            Some(Found {
+            Some(SetVariable {
                 value: Ok(value), ..
-            }) => Switch::of(Some(value)),
-            Some(Found { value: Err(_), .. }) => Switch::PerhapsOn,
+            }) => Switch::parse(Some(value)),
+            Some(SetVariable { value: Err(_), .. }) => Switch::MaybeOn,
         }
     }
 }

@@ -1,324 +1,349 @@
-//! The choice: which of a key's profiles makes the next attempt, or is worth waiting for.
+//! Chooses the profile for the next attempt: affinity, then strategy, then early probe or wait.
 
 use jiff::Timestamp;
 
-use super::choice::{Choice, Chosen, Entry, Hold, Reason};
-use super::conversation::Cache;
-use super::further::{Further, Part, Tried, part};
-use super::no_profile::{LeftOut, NoProfile};
+use super::conversation::CacheBenefit;
+use super::no_profile::{ExcludedProfiles, NoProfileError};
+use super::retry::{Eligibility, FailedAttempt, RetryWith, eligibility};
+use super::selection::{LeaseMode, PinUpdate, Reason, SelectedProfile, Selection};
+use crate::health::{CooldownReason, EarlyProbe, Readiness};
 use crate::profile::{BillingClass, Profile, ProfileId};
-use crate::standing::{Because, Early, Readiness};
 use crate::virtual_key::{Strategy, VirtualKey};
 
-/// What is known of a request when the profile of its next attempt is chosen.
+/// The input for choosing the profile of a request's next attempt.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
-    /// Who asks.
+pub struct SelectionInput<'a> {
+    /// The virtual key of the client.
     pub key: &'a VirtualKey,
-    /// The attempts that this request has had.
-    pub tried: &'a [Tried],
-    /// The profile that its conversation is held by.
-    pub held: Option<ProfileId>,
-    /// What another profile would find of the conversation.
-    pub cache: Cache,
-    /// Up to when the end of a limit is waited for; a moment that is over: for none.
+    /// The failed attempts of this request so far.
+    pub failed_attempts: &'a [FailedAttempt],
+    /// The profile that its conversation is pinned to (affinity).
+    pub pinned: Option<ProfileId>,
+    /// The value of the pinned profile's prompt cache.
+    pub cache_benefit: CacheBenefit,
+    /// The latest limit reset to wait for; a time in the past means no waiting.
     pub wait_until: Timestamp,
 }
 
-/// Chooses the profile of the next attempt. `last_use` says when a profile was used last, as a number that grows with each
-/// use; none: never.
+/// Chooses the profile of the next attempt. `last_use` returns a profile's last use as a number that grows with each
+/// use, or `None` if it was never used.
 ///
-/// The key's profiles take part that exist, are no plan logins, are billed as the key may be, and were not refused already. Of these goes first whoever may have a renewed secret, then whoever holds the
-/// conversation, if it is ready or worth the wait; then the key's strategy decides among the ready. When none is, the
-/// soonest may be asked before its time if that time was a guess, or is waited for if it is near.
+/// Candidates are the key's profiles that exist, are not plan logins, have a billing class that the key allows, and
+/// have not refused this request. The order is: a profile whose secret may be refreshed, then the pinned profile of the
+/// conversation if it is ready or worth waiting for, then the ready profiles by the key's strategy. If none is ready,
+/// the one that is available first is probed early if its cooldown is a guess, or waited for if its reset is near.
 ///
 /// # Errors
-/// [`NoProfile`] says why there is none.
+/// [`NoProfileError`] with the reason if there is no candidate.
 pub fn choose<'p>(
-    situation: &Situation<'_>,
+    input: &SelectionInput<'_>,
     find: impl Fn(ProfileId) -> Option<&'p Profile>,
     readiness: impl Fn(&Profile) -> Readiness,
     last_use: impl Fn(ProfileId) -> Option<u64>,
-) -> Result<Choice<'p>, NoProfile> {
-    let (able, left_out) = able(situation.key, find)?;
-    let left = |profile: &&Profile| match part(situation.tried, profile) {
-        Part::Whole | Part::WhenReady | Part::Renewed => true,
-        Part::Out | Part::OutForItsUpstream => false,
+) -> Result<Selection<'p>, NoProfileError> {
+    let (allowed, excluded) = allowed_profiles(input.key, find)?;
+    let is_candidate = |profile: &&Profile| match eligibility(input.failed_attempts, profile) {
+        Eligibility::Eligible | Eligibility::AfterLimit | Eligibility::RefreshedSecret => true,
+        Eligibility::Excluded | Eligibility::UpstreamExcluded => false,
     };
-    let left: Vec<&Profile> = able.iter().copied().filter(left).collect();
-    let chosen = renewed(situation, &left, &readiness)
-        .or_else(|| held(situation, &left, &readiness))
-        .or_else(|| by_strategy(situation.key.strategy, &left, &readiness, last_use));
-    let found = match chosen {
-        Some(found) => found,
-        None => soonest(situation, &left, &readiness, left_out)?,
+    let candidates: Vec<&Profile> = allowed.iter().copied().filter(is_candidate).collect();
+    let preferred = with_refreshed_secret(input, &candidates, &readiness)
+        .or_else(|| pinned(input, &candidates, &readiness))
+        .or_else(|| by_strategy(input.key.strategy, &candidates, &readiness, last_use));
+    let candidate = match preferred {
+        Some(candidate) => candidate,
+        None => first_available(input, &candidates, &readiness, excluded)?,
     };
-    Ok(match found {
-        Found::Wait { profile, until } => Choice::Wait { profile, until },
-        Found::Use(profile, entry, by) => Choice::Use(Chosen {
+    Ok(match candidate {
+        Candidate::Wait { profile, until } => Selection::Wait { profile, until },
+        Candidate::Use(profile, lease_mode, default_reason) => Selection::Use(SelectedProfile {
             profile,
-            entry,
-            reason: reason(situation, profile, by),
-            hold: hold(situation, &able, profile, readiness),
+            lease_mode,
+            reason: reason(input, profile, default_reason),
+            pin_update: pin_update(input, &allowed, profile, readiness),
         }),
     })
 }
 
-/// A profile that was found, before it is said why.
-enum Found<'p> {
-    Use(&'p Profile, Entry, Reason),
+/// A candidate, before the final reason is known.
+enum Candidate<'p> {
+    Use(&'p Profile, LeaseMode, Reason),
     Wait {
         profile: &'p Profile,
         until: Timestamp,
     },
 }
 
-/// The key's profiles that may serve at all, in its order, and the classes of those that may not for whom they bill.
-fn able<'p>(
+/// Returns the key's usable profiles in its order, and the billing classes excluded because the key does not allow
+/// them.
+fn allowed_profiles<'p>(
     key: &VirtualKey,
     find: impl Fn(ProfileId) -> Option<&'p Profile>,
-) -> Result<(Vec<&'p Profile>, LeftOut), NoProfile> {
-    let mut there = key.profiles.iter().filter_map(|id| find(*id)).peekable();
-    if there.peek().is_none() {
-        return Err(NoProfile::NoneAssigned);
+) -> Result<(Vec<&'p Profile>, ExcludedProfiles), NoProfileError> {
+    let mut existing = key.profiles.iter().filter_map(|id| find(*id)).peekable();
+    if existing.peek().is_none() {
+        return Err(NoProfileError::NoneAssigned);
     }
-    let mut able: Vec<&Profile> = there.filter(|profile| !profile.is_plan_login()).collect();
-    if able.is_empty() {
-        return Err(NoProfile::OnlyPlanLogins);
+    let mut allowed: Vec<&Profile> = existing
+        .filter(|profile| !profile.is_plan_login())
+        .collect();
+    if allowed.is_empty() {
+        return Err(NoProfileError::OnlyPlanLogins);
     }
     let mut classes: Vec<BillingClass> = Vec::new();
-    able.retain(|profile| {
+    allowed.retain(|profile| {
         let billing = profile.billing;
-        let may = key.may_be_billed(billing);
-        if !may && !classes.contains(&billing) {
+        let is_allowed = key.allows_billing(billing);
+        if !is_allowed && !classes.contains(&billing) {
             classes.push(billing);
         }
-        may
+        is_allowed
     });
-    let left_out = LeftOut {
+    let excluded = ExcludedProfiles {
         key: key.name.clone(),
         classes,
     };
-    if able.is_empty() {
-        return Err(NoProfile::OnlyOthersMoney { left_out });
+    if allowed.is_empty() {
+        return Err(NoProfileError::BillingNotAllowed { excluded });
     }
-    Ok((able, left_out))
+    Ok((allowed, excluded))
 }
 
-/// The profile that was refused last, if its secret may be another by now.
-fn renewed<'p>(
-    situation: &Situation<'_>,
-    left: &[&'p Profile],
+/// Returns the profile that was rejected last, if its secret may have been refreshed.
+fn with_refreshed_secret<'p>(
+    input: &SelectionInput<'_>,
+    candidates: &[&'p Profile],
     readiness: impl Fn(&Profile) -> Readiness,
-) -> Option<Found<'p>> {
-    let last = situation.tried.last()?;
-    let mut left = left.iter();
-    let profile = left.find(|profile| profile.id == last.profile)?;
-    if part(situation.tried, profile) != Part::Renewed {
+) -> Option<Candidate<'p>> {
+    let last = input.failed_attempts.last()?;
+    let mut candidates = candidates.iter();
+    let profile = candidates.find(|profile| profile.id == last.profile)?;
+    if eligibility(input.failed_attempts, profile) != Eligibility::RefreshedSecret {
         return None;
     }
-    let entry = match readiness(profile) {
-        Readiness::Ready => Entry::Freely,
+    let lease_mode = match readiness(profile) {
+        Readiness::Ready => LeaseMode::Normal,
         Readiness::Probe
-        | Readiness::Resting {
-            early: Early::MayProbe,
+        | Readiness::Cooldown {
+            early_probe: EarlyProbe::Allowed,
             ..
-        } => Entry::AsProbe,
-        Readiness::Resting {
-            early: Early::No, ..
+        } => LeaseMode::Probe,
+        Readiness::Cooldown {
+            early_probe: EarlyProbe::Denied,
+            ..
         }
-        | Readiness::Closed(_) => return None,
+        | Readiness::Blocked(_) => return None,
     };
-    Some(Found::Use(profile, entry, Reason::Renewed))
+    Some(Candidate::Use(profile, lease_mode, Reason::Renewed))
 }
 
-/// The profile that holds the conversation, if it is ready, or if waiting for it costs less than a cold cache.
-fn held<'p>(
-    situation: &Situation<'_>,
-    left: &[&'p Profile],
+/// Returns the profile the conversation is pinned to, if it is ready, or if waiting costs less than a cold cache.
+fn pinned<'p>(
+    input: &SelectionInput<'_>,
+    candidates: &[&'p Profile],
     readiness: impl Fn(&Profile) -> Readiness,
-) -> Option<Found<'p>> {
-    let mut left = left.iter();
-    let profile = left.find(|profile| Some(profile.id) == situation.held)?;
+) -> Option<Candidate<'p>> {
+    let mut candidates = candidates.iter();
+    let profile = candidates.find(|profile| Some(profile.id) == input.pinned)?;
     match readiness(profile) {
-        Readiness::Ready => Some(Found::Use(profile, Entry::Freely, Reason::Held)),
-        Readiness::Probe => Some(Found::Use(profile, Entry::AsProbe, Reason::Held)),
-        Readiness::Resting { at, because, .. } => {
-            let worth_it = match situation.cache {
-                Cache::Cold => situation.waits_for(at, because),
-                Cache::Needless => false,
+        Readiness::Ready => Some(Candidate::Use(profile, LeaseMode::Normal, Reason::Sticky)),
+        Readiness::Probe => Some(Candidate::Use(profile, LeaseMode::Probe, Reason::Sticky)),
+        Readiness::Cooldown { until, reason, .. } => {
+            let is_worth_waiting = match input.cache_benefit {
+                CacheBenefit::Significant => input.should_wait_for(until, reason),
+                CacheBenefit::None => false,
             };
-            worth_it.then_some(Found::Wait { profile, until: at })
+            is_worth_waiting.then_some(Candidate::Wait { profile, until })
         }
-        Readiness::Closed(_) => None,
+        Readiness::Blocked(_) => None,
     }
 }
 
-/// What the key's strategy chooses among those that are ready.
+/// Chooses among the ready profiles by the key's strategy.
 fn by_strategy<'p>(
     strategy: Strategy,
-    left: &[&'p Profile],
+    candidates: &[&'p Profile],
     readiness: impl Fn(&Profile) -> Readiness,
     last_use: impl Fn(ProfileId) -> Option<u64>,
-) -> Option<Found<'p>> {
-    let mut ready = left.iter().filter_map(|profile| match readiness(profile) {
-        Readiness::Ready => Some((*profile, Entry::Freely)),
-        Readiness::Probe => Some((*profile, Entry::AsProbe)),
-        Readiness::Resting { .. } | Readiness::Closed(_) => None,
-    });
+) -> Option<Candidate<'p>> {
+    let mut ready = candidates
+        .iter()
+        .filter_map(|profile| match readiness(profile) {
+            Readiness::Ready => Some((*profile, LeaseMode::Normal)),
+            Readiness::Probe => Some((*profile, LeaseMode::Probe)),
+            Readiness::Cooldown { .. } | Readiness::Blocked(_) => None,
+        });
     match strategy {
         Strategy::Ordered => {
-            let (profile, entry) = ready.next()?;
-            Some(Found::Use(profile, entry, Reason::First))
+            let (profile, lease_mode) = ready.next()?;
+            Some(Candidate::Use(profile, lease_mode, Reason::First))
         }
         Strategy::Spread => {
-            let (profile, entry) = ready.min_by_key(|(profile, _)| last_use(profile.id))?;
-            Some(Found::Use(profile, entry, Reason::Spread))
+            let (profile, lease_mode) = ready.min_by_key(|(profile, _)| last_use(profile.id))?;
+            Some(Candidate::Use(profile, lease_mode, Reason::Spread))
         }
     }
 }
 
-/// None is ready: the soonest is asked before its time, or waited for, or told.
-fn soonest<'p>(
-    situation: &Situation<'_>,
-    left: &[&'p Profile],
+/// Probes the first available profile early, waits for it, or returns it in the error, if no profile is ready.
+fn first_available<'p>(
+    input: &SelectionInput<'_>,
+    candidates: &[&'p Profile],
     readiness: impl Fn(&Profile) -> Readiness,
-    left_out: LeftOut,
-) -> Result<Found<'p>, NoProfile> {
-    let Some(first) = first_back(left, &readiness) else {
-        return Err(none_rests(left, readiness, left_out));
+    excluded: ExcludedProfiles,
+) -> Result<Candidate<'p>, NoProfileError> {
+    let Some(first) = first_out_of_cooldown(candidates, &readiness) else {
+        return Err(none_in_cooldown(candidates, readiness, excluded));
     };
-    let Resting {
+    let CoolingDown {
         profile,
-        at,
-        early,
-        because,
+        until,
+        early_probe,
+        reason,
     } = first;
-    match early {
-        Early::MayProbe if is_untried(situation, profile) => {
-            let by = match situation.key.strategy {
+    match early_probe {
+        EarlyProbe::Allowed if is_untried(input, profile) => {
+            let reason = match input.key.strategy {
                 Strategy::Ordered => Reason::First,
                 Strategy::Spread => Reason::Spread,
             };
-            Ok(Found::Use(profile, Entry::AsProbe, by))
+            Ok(Candidate::Use(profile, LeaseMode::Probe, reason))
         }
-        Early::MayProbe | Early::No if situation.waits_for(at, because) => {
-            Ok(Found::Wait { profile, until: at })
+        EarlyProbe::Allowed | EarlyProbe::Denied if input.should_wait_for(until, reason) => {
+            Ok(Candidate::Wait { profile, until })
         }
-        Early::MayProbe | Early::No => Err(NoProfile::Resting {
+        EarlyProbe::Allowed | EarlyProbe::Denied => Err(NoProfileError::AllCoolingDown {
             first: Box::new(profile.clone()),
-            at,
-            because,
-            left_out,
+            until,
+            reason,
+            excluded,
         }),
     }
 }
 
-/// A profile that rests.
-struct Resting<'p> {
+/// A profile in cooldown.
+struct CoolingDown<'p> {
     profile: &'p Profile,
-    at: Timestamp,
-    early: Early,
-    because: Because,
+    until: Timestamp,
+    early_probe: EarlyProbe,
+    reason: CooldownReason,
 }
 
-/// Whoever is back first; of several, the first in the key's order.
-fn first_back<'p>(
-    left: &[&'p Profile],
+/// Returns the profile whose cooldown ends first; of several, the first in the key's order.
+fn first_out_of_cooldown<'p>(
+    candidates: &[&'p Profile],
     readiness: impl Fn(&Profile) -> Readiness,
-) -> Option<Resting<'p>> {
-    let resting = left.iter().filter_map(|profile| match readiness(profile) {
-        Readiness::Resting { at, early, because } => Some(Resting {
-            profile,
-            at,
-            early,
-            because,
-        }),
-        // Whoever is ready was chosen before.
-        Readiness::Ready | Readiness::Probe | Readiness::Closed(_) => None,
-    });
-    resting.min_by_key(|resting| resting.at)
-}
-
-/// Why there is none, where none rests either.
-fn none_rests(
-    left: &[&Profile],
-    readiness: impl Fn(&Profile) -> Readiness,
-    left_out: LeftOut,
-) -> NoProfile {
-    let closed = left.iter().filter_map(|profile| match readiness(profile) {
-        Readiness::Closed(why) => Some((Box::new((*profile).clone()), why)),
-        Readiness::Ready | Readiness::Probe | Readiness::Resting { .. } => None,
-    });
-    let profiles: Vec<_> = closed.collect();
-    if profiles.is_empty() {
-        return NoProfile::AllTried;
-    }
-    NoProfile::Closed { profiles, left_out }
-}
-
-/// What has just refused the request is not asked before its time.
-fn is_untried(situation: &Situation<'_>, profile: &Profile) -> bool {
-    situation
-        .tried
+) -> Option<CoolingDown<'p>> {
+    let in_cooldown = candidates
         .iter()
-        .all(|tried| tried.profile != profile.id)
+        .filter_map(|profile| match readiness(profile) {
+            Readiness::Cooldown {
+                until,
+                early_probe,
+                reason,
+            } => Some(CoolingDown {
+                profile,
+                until,
+                early_probe,
+                reason,
+            }),
+            // A ready profile was chosen before.
+            Readiness::Ready | Readiness::Probe | Readiness::Blocked(_) => None,
+        });
+    in_cooldown.min_by_key(|cooling| cooling.until)
 }
 
-impl Situation<'_> {
-    /// Whether the end of a rest is waited for: only of a limit, and only if it is near.
-    fn waits_for(&self, at: Timestamp, because: Because) -> bool {
-        match because {
-            Because::Answer(code) => code.is_a_limit() && at <= self.wait_until,
-            Because::Person | Because::Upstream => false,
+/// Returns the error if no candidate is in cooldown either.
+fn none_in_cooldown(
+    candidates: &[&Profile],
+    readiness: impl Fn(&Profile) -> Readiness,
+    excluded: ExcludedProfiles,
+) -> NoProfileError {
+    let blocked = candidates
+        .iter()
+        .filter_map(|profile| match readiness(profile) {
+            Readiness::Blocked(reason) => Some((Box::new((*profile).clone()), reason)),
+            Readiness::Ready | Readiness::Probe | Readiness::Cooldown { .. } => None,
+        });
+    let profiles: Vec<_> = blocked.collect();
+    if profiles.is_empty() {
+        return NoProfileError::AllFailed;
+    }
+    NoProfileError::AllBlocked { profiles, excluded }
+}
+
+/// Returns `true` if the profile has not failed in this request. A failed one is not probed early.
+fn is_untried(input: &SelectionInput<'_>, profile: &Profile) -> bool {
+    input
+        .failed_attempts
+        .iter()
+        .all(|failed| failed.profile != profile.id)
+}
+
+impl SelectionInput<'_> {
+    /// Returns `true` if the end of a cooldown is worth waiting for: only for a limit, and only if it is near.
+    fn should_wait_for(&self, until: Timestamp, reason: CooldownReason) -> bool {
+        match reason {
+            CooldownReason::Response(code) => code.is_limit() && until <= self.wait_until,
+            CooldownReason::Manual | CooldownReason::CircuitOpen => false,
         }
     }
 }
 
-fn reason(situation: &Situation<'_>, profile: &Profile, by: Reason) -> Reason {
-    match situation.tried.last() {
-        Some(last) if last.profile == profile.id => match last.further {
-            Further::WithItsSecretRenewed => Reason::Renewed,
-            Further::WhenItsLimitIsOver | Further::AnotherCredential | Further::AnotherUpstream => {
+fn reason(input: &SelectionInput<'_>, profile: &Profile, default: Reason) -> Reason {
+    match input.failed_attempts.last() {
+        Some(last) if last.profile == profile.id => match last.retry_with {
+            RetryWith::RefreshedSecret => Reason::Renewed,
+            RetryWith::AfterLimit | RetryWith::OtherCredential | RetryWith::OtherUpstream => {
                 Reason::Waited
             }
         },
-        Some(last) => match last.further {
-            Further::AnotherUpstream => Reason::AfterFailure,
-            Further::WhenItsLimitIsOver
-            | Further::WithItsSecretRenewed
-            | Further::AnotherCredential => Reason::AfterRefusal,
+        Some(last) => match last.retry_with {
+            RetryWith::OtherUpstream => Reason::AfterFailure,
+            RetryWith::AfterLimit | RetryWith::RefreshedSecret | RetryWith::OtherCredential => {
+                Reason::AfterRefusal
+            }
         },
-        None if situation.held.is_some_and(|held| held != profile.id) => Reason::Moved,
-        None => by,
+        None if input.pinned.is_some_and(|pinned| pinned != profile.id) => Reason::Moved,
+        None => default,
     }
 }
 
-/// Whoever is only spared because its upstream fails keeps its conversation.
-fn hold(
-    situation: &Situation<'_>,
-    able: &[&Profile],
-    chosen: &Profile,
+/// Returns the pin update. A profile that is skipped only because its upstream is failing keeps its conversation.
+fn pin_update(
+    input: &SelectionInput<'_>,
+    allowed: &[&Profile],
+    selected: &Profile,
     readiness: impl Fn(&Profile) -> Readiness,
-) -> Hold {
-    let before = able
+) -> PinUpdate {
+    let pinned = allowed
         .iter()
-        .find(|profile| Some(profile.id) == situation.held && profile.id != chosen.id);
-    let Some(before) = before else {
-        return Hold::Chosen;
+        .find(|profile| Some(profile.id) == input.pinned && profile.id != selected.id);
+    let Some(pinned) = pinned else {
+        return PinUpdate::Pin;
     };
-    match (part(situation.tried, before), readiness(before)) {
-        (Part::OutForItsUpstream, Readiness::Ready | Readiness::Probe)
+    match (
+        eligibility(input.failed_attempts, pinned),
+        readiness(pinned),
+    ) {
+        (Eligibility::UpstreamExcluded, Readiness::Ready | Readiness::Probe)
         | (
-            Part::Whole | Part::WhenReady | Part::Renewed | Part::OutForItsUpstream,
-            Readiness::Resting {
-                because: Because::Upstream,
+            Eligibility::Eligible
+            | Eligibility::AfterLimit
+            | Eligibility::RefreshedSecret
+            | Eligibility::UpstreamExcluded,
+            Readiness::Cooldown {
+                reason: CooldownReason::CircuitOpen,
                 ..
             },
-        ) => Hold::AsBefore,
+        ) => PinUpdate::Keep,
         (
-            Part::Whole | Part::WhenReady | Part::Renewed | Part::OutForItsUpstream | Part::Out,
+            Eligibility::Eligible
+            | Eligibility::AfterLimit
+            | Eligibility::RefreshedSecret
+            | Eligibility::UpstreamExcluded
+            | Eligibility::Excluded,
             _,
-        ) => Hold::Chosen,
+        ) => PinUpdate::Pin,
     }
 }

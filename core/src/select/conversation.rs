@@ -1,8 +1,8 @@
-//! Which profile a conversation is held by, so that what a cache has of it is found again.
+//! Affinity (sticky sessions): pins each conversation to a profile, so that its prompt cache is hit again.
 //!
-//! Invariants: what names a conversation is kept as a hash, and counts for the one key that asked; a conversation is held
-//! for [`HELD_FOR`] after its last use; no more than so many are held: the key that has most of them lets go of the one
-//! that it used longest ago.
+//! Invariants: a conversation's name is stored as a hash, separately per virtual key; a pin expires [`AFFINITY_TTL`]
+//! after its last use; the number of pins is limited: the key with the most pins loses its least recently used one
+//! (LRU).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -12,141 +12,146 @@ use jiff::{SignedDuration, Timestamp};
 use crate::profile::ProfileId;
 use crate::virtual_key::KeyId;
 
-/// How long a conversation is held after its last use: the longest that a cache lasts (docs/facts.md#caching).
-pub const HELD_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Time a conversation stays pinned after its last use: the longest cache lifetime (docs/facts.md#caching).
+pub const AFFINITY_TTL: SignedDuration = SignedDuration::from_hours(1);
 
-/// From this many bytes on a request's beginning is cached: the longest minimum there is, 4,096 tokens, at four bytes a
-/// token (docs/facts.md#caching).
-pub const CACHED_FROM_BYTES: usize = 4 * 4_096;
+/// Minimum body size for prompt caching: the highest minimum of any model, 4,096 tokens, at four bytes per token
+/// (docs/facts.md#caching).
+pub const MIN_CACHEABLE_BYTES: usize = 4 * 4_096;
 
-/// A conversation, by the hash of what its client names it with.
+/// A conversation, identified by the hash of the client's name for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Conversation([u8; 16]);
 
 impl Conversation {
-    /// Finds what names the conversation: the client's session, else what it tells its users apart by.
-    pub fn of(session: Option<&str>, user: Option<&str>) -> Option<Self> {
-        let named = |kind: &[u8], name: &str| {
+    /// Identifies a conversation by the client's session id, else by its user id.
+    pub fn from_client_ids(session: Option<&str>, user: Option<&str>) -> Option<Self> {
+        let hashed = |kind: &[u8], name: &str| {
             let mut hash = blake3::Hasher::new();
             hash.update(kind).update(name.as_bytes());
             let mut half = [0; 16];
             hash.finalize_xof().fill(&mut half);
             Self(half)
         };
-        let told = |name: &&str| !name.is_empty();
+        let is_given = |name: &&str| !name.is_empty();
         session
-            .filter(told)
-            .map(|session| named(b"session:", session))
-            .or_else(|| user.filter(told).map(|user| named(b"user:", user)))
+            .filter(is_given)
+            .map(|session| hashed(b"session:", session))
+            .or_else(|| user.filter(is_given).map(|user| hashed(b"user:", user)))
     }
 }
 
-/// What another profile would find of a conversation in its cache.
+/// The benefit of the prompt cache at the pinned profile, which another profile does not have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Cache {
-    /// Nothing, where the first profile has it: a switch costs a full write.
-    Cold,
-    /// It makes no difference: so short a prompt is cached nowhere.
-    Needless,
+pub enum CacheBenefit {
+    /// The prompt is cached at the pinned profile: a switch costs a full cache write.
+    Significant,
+    /// The prompt is too short to be cached by any profile.
+    None,
 }
 
-impl Cache {
-    /// Reckons by the length of a request's body.
-    pub fn of_body(bytes: usize) -> Self {
-        if bytes >= CACHED_FROM_BYTES {
-            Self::Cold
+impl CacheBenefit {
+    /// Estimates the benefit from the length of a request's body.
+    pub fn from_body_length(bytes: usize) -> Self {
+        if bytes >= MIN_CACHEABLE_BYTES {
+            Self::Significant
         } else {
-            Self::Needless
+            Self::None
         }
     }
 }
 
-/// The conversations that are held.
+/// The table of pinned conversations.
 #[derive(Debug)]
-pub struct Conversations {
-    most: usize,
-    held: HashMap<(KeyId, Conversation), Held>,
-    /// The same by key, each key's in the order of their last use.
-    by_use: HashMap<KeyId, BTreeMap<u64, Conversation>>,
+pub struct PinnedConversations {
+    capacity: usize,
+    pins: HashMap<(KeyId, Conversation), Pin>,
+    /// The conversations of each key, in the order of last use.
+    by_last_use: HashMap<KeyId, BTreeMap<u64, Conversation>>,
     uses: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Held {
-    by: ProfileId,
-    used_at: Timestamp,
-    used: u64,
+struct Pin {
+    profile: ProfileId,
+    last_used_at: Timestamp,
+    last_use: u64,
 }
 
-impl Conversations {
-    /// Holds none, and never more than `most`.
-    pub fn new(most: usize) -> Self {
+impl PinnedConversations {
+    /// Creates an empty table of at most `capacity` pins.
+    pub fn new(capacity: usize) -> Self {
         Self {
-            most,
-            held: HashMap::new(),
-            by_use: HashMap::new(),
+            capacity,
+            pins: HashMap::new(),
+            by_last_use: HashMap::new(),
             uses: 0,
         }
     }
 
-    /// The profile that a key's conversation is held by; none where it is not, or not any more.
-    pub fn held_by(
+    /// Returns the profile that a key's conversation is pinned to, or `None` if it is not pinned or the pin has
+    /// expired.
+    pub fn pinned_to(
         &self,
         key: KeyId,
         conversation: Conversation,
         now: Timestamp,
     ) -> Option<ProfileId> {
-        let held = self.held.get(&(key, conversation))?;
-        (now.duration_since(held.used_at) < HELD_FOR).then_some(held.by)
+        let pin = self.pins.get(&(key, conversation))?;
+        (now.duration_since(pin.last_used_at) < AFFINITY_TTL).then_some(pin.profile)
     }
 
-    /// Notes that a key's conversation was used at `now` and is held by a profile from here on.
-    pub fn hold(
+    /// Pins a key's conversation, used at `now`, to a profile.
+    pub fn pin(
         &mut self,
         (key, conversation): (KeyId, Conversation),
-        by: ProfileId,
+        profile: ProfileId,
         now: Timestamp,
     ) {
         self.uses += 1;
-        let held = Held {
-            by,
-            used_at: now,
-            used: self.uses,
+        let pin = Pin {
+            profile,
+            last_used_at: now,
+            last_use: self.uses,
         };
-        let own = self.by_use.entry(key).or_default();
-        if let Some(before) = self.held.insert((key, conversation), held) {
-            own.remove(&before.used);
+        let of_key = self.by_last_use.entry(key).or_default();
+        if let Some(previous) = self.pins.insert((key, conversation), pin) {
+            of_key.remove(&previous.last_use);
         }
-        own.insert(self.uses, conversation);
-        if self.held.len() > self.most {
-            self.let_one_go();
+        of_key.insert(self.uses, conversation);
+        if self.pins.len() > self.capacity {
+            self.evict_one();
         }
     }
 
-    /// Whoever makes up many conversations pays for them with their own.
-    fn let_one_go(&mut self) {
-        let oldest =
-            |own: &BTreeMap<u64, Conversation>| own.first_key_value().map(|(used, _)| *used);
-        let most = self
-            .by_use
+    /// Evicts the oldest pin of the key with the most pins, so that a client with many conversations evicts only its
+    /// own.
+    fn evict_one(&mut self) {
+        let oldest = |of_key: &BTreeMap<u64, Conversation>| {
+            of_key.first_key_value().map(|(last_use, _)| *last_use)
+        };
+        let largest = self
+            .by_last_use
             .iter_mut()
-            .max_by_key(|(_, own)| (own.len(), Reverse(oldest(own))));
-        let Some((&key, own)) = most else { return };
-        if let Some((_, conversation)) = own.pop_first() {
-            self.held.remove(&(key, conversation));
+            .max_by_key(|(_, of_key)| (of_key.len(), Reverse(oldest(of_key))));
+        let Some((&key, of_key)) = largest else {
+            return;
+        };
+        if let Some((_, conversation)) = of_key.pop_first() {
+            self.pins.remove(&(key, conversation));
         }
-        if own.is_empty() {
-            self.by_use.remove(&key);
+        if of_key.is_empty() {
+            self.by_last_use.remove(&key);
         }
     }
 
-    /// How many are remembered.
+    /// Returns the number of pins.
     pub fn len(&self) -> usize {
-        self.held.len()
+        self.pins.len()
     }
 
-    /// Whether none is.
+    /// Returns `true` if there is no pin.
     pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.pins.is_empty()
     }
 }

@@ -1,18 +1,20 @@
 //! Chooses the profile that pays for the next attempt at a virtual key's request.
 //!
-//! Invariants: a profile that the key does not name is never chosen; a plan login never stands behind a virtual key
-//! (docs/facts.md#terms); a key pays with the billing class that its first profile had when it was made, and with another only where it says so;
-//! nothing is refused while a profile that may serve is ready; a profile that refused the request is asked again only once
-//! its limit is over, or with its secret renewed. `docs/standing.md` tells who serves.
+//! Invariants: only profiles named by the key are chosen; a plan login is never used behind a virtual key
+//! (docs/facts.md#terms); a key uses the billing class that its first profile had when the key was created, and others
+//! only if it allows them; no request is refused while an allowed profile is ready; a profile that refused a request is
+//! retried only after its limit is over or with a refreshed secret. `docs/health.md` describes the order.
 
-mod choice;
 mod choose;
 mod conversation;
-mod further;
 mod no_profile;
+mod retry;
+mod selection;
 
-pub use choice::{Choice, Chosen, Entry, Hold, Reason};
-pub use choose::{Situation, choose};
-pub use conversation::{CACHED_FROM_BYTES, Cache, Conversation, Conversations, HELD_FOR};
-pub use further::{Further, MOST_ATTEMPTS, Tried};
-pub use no_profile::{LeftOut, NoProfile};
+pub use choose::{SelectionInput, choose};
+pub use conversation::{
+    AFFINITY_TTL, CacheBenefit, Conversation, MIN_CACHEABLE_BYTES, PinnedConversations,
+};
+pub use no_profile::{ExcludedProfiles, NoProfileError};
+pub use retry::{FailedAttempt, MAX_ATTEMPTS, RetryWith};
+pub use selection::{LeaseMode, PinUpdate, Reason, SelectedProfile, Selection};

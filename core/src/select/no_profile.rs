@@ -1,59 +1,59 @@
-//! Why no profile can serve a key.
+//! The error if no profile of a key can serve a request.
 
 use jiff::Timestamp;
 
+use crate::health::{BlockReason, CooldownReason};
 use crate::profile::{BillingClass, Name, Profile};
-use crate::standing::{Because, Closed};
 
-/// Why no profile can serve a key.
+/// The reason no profile of a key can serve a request.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum NoProfile {
-    /// The key names none: a new key inherits none, and a profile that is removed is taken out of every key.
+pub enum NoProfileError {
+    /// The key names no profile: a new key inherits none, and a removed profile is removed from every key.
     #[error(
-        "this key has no profile to use, or those it had were removed: make a key that has one, with `keyreeve key add NAME --profile PROFILE`"
+        "this key has no profile, or its profiles were removed: create a key with one: `keyreeve key add NAME --profile PROFILE`"
     )]
     NoneAssigned,
-    /// All that are left are plan logins.
+    /// All remaining profiles are plan logins.
     #[error(
-        "this key has only plan logins, which never stand behind a key: add an API key with `keyreeve profile add NAME`"
+        "this key has only plan logins, which are never used behind a virtual key: add an API key with `keyreeve profile add NAME`"
     )]
     OnlyPlanLogins,
-    /// Those whom it may be billed to were removed.
-    #[error("no profile is left that this key may be billed to")]
-    OnlyOthersMoney {
-        /// Who was not asked.
-        left_out: LeftOut,
+    /// No remaining profile has a billing class that the key allows.
+    #[error("this key has no profile with a billing class that it allows")]
+    BillingNotAllowed {
+        /// The profiles that were not considered.
+        excluded: ExcludedProfiles,
     },
-    /// All that could serve rest, or wait for a person.
-    #[error("every profile of this key rests")]
-    Resting {
-        /// The profile that is ready first.
+    /// Every usable profile is in cooldown or blocked.
+    #[error("every profile behind this key is cooling down")]
+    AllCoolingDown {
+        /// The profile whose cooldown ends first.
         first: Box<Profile>,
-        /// When it is.
-        at: Timestamp,
-        /// What it rests for.
-        because: Because,
-        /// Who was not asked.
-        left_out: LeftOut,
+        /// The end of its cooldown.
+        until: Timestamp,
+        /// The cause of its cooldown.
+        reason: CooldownReason,
+        /// The profiles that were not considered.
+        excluded: ExcludedProfiles,
     },
-    /// All wait for a person.
-    #[error("every profile of this key waits for its owner")]
-    Closed {
-        /// The key's profiles and what each waits for, in the key's order.
-        profiles: Vec<(Box<Profile>, Closed)>,
-        /// Who was not asked.
-        left_out: LeftOut,
+    /// Every profile is blocked until the user acts.
+    #[error("every profile behind this key is blocked until its owner acts")]
+    AllBlocked {
+        /// The key's profiles and the reason for each block, in the key's order.
+        profiles: Vec<(Box<Profile>, BlockReason)>,
+        /// The profiles that were not considered.
+        excluded: ExcludedProfiles,
     },
-    /// All that could serve have refused this very request, or failed it.
-    #[error("every profile of this key was tried")]
-    AllTried,
+    /// Every usable profile has refused or failed this request.
+    #[error("every profile behind this key has failed this request")]
+    AllFailed,
 }
 
-/// The key's profiles that were not looked at, because it does not say that it may spend their owners' money.
+/// The key's profiles that were not considered, because the key does not allow their billing class.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LeftOut {
+pub struct ExcludedProfiles {
     /// The key.
     pub key: Name,
-    /// Whom they are billed to, in the key's order; empty: none was left out.
+    /// Their billing classes, in the key's order; empty if none was excluded.
     pub classes: Vec<BillingClass>,
 }

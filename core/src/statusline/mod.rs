@@ -1,14 +1,14 @@
-//! Claude Code's status line: what it pipes to the command of that line, and the one line that says who pays.
+//! Claude Code's status line: parses the input of its command, and renders the line that shows the payer.
 //!
-//! Invariants: no input makes reading fail, and what was not told is not there: it is never shown as nothing used; the
-//! line is one line whatever the input holds.
+//! Invariants: no input causes an error; a value that was not reported is omitted and never shown as zero; the result is a
+//! single line whatever the input contains.
 
 mod input;
-mod line;
-mod owner;
+mod limit_owner;
 mod payer;
+mod render;
 
-pub use input::Input;
-pub use line::{Line, Part, Tone, line};
-pub use owner::{news, owner};
-pub use payer::{Warning, warnings};
+pub use input::SessionInput;
+pub use limit_owner::{limit_owner, new_observations};
+pub use payer::{PayerWarning, warnings};
+pub use render::{LinePart, StatusLine, Tone, render_line};

@@ -1,29 +1,29 @@
-//! The families of tokens and the prefixes that name them.
+//! Token families and their prefixes.
 
 use std::fmt;
 
-/// The family a token's prefix names (docs/facts.md#tokens).
+/// The family of a token, by its prefix (docs/facts.md#tokens).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Family {
-    /// `sk-ant-api03-…`: made in the Console.
+    /// `sk-ant-api03-…`: created in the Console.
     ApiKey,
-    /// `sk-ant-admin01-…`: the Admin API's, which cannot ask a model.
+    /// `sk-ant-admin01-…`: for the Admin API; it cannot call a model.
     AdminKey,
-    /// `sk-ant-oat01-…`: a plan login's, or an organization's by federation or `ant`; the prefix does not tell.
+    /// `sk-ant-oat01-…`: of a plan login, or of an organization by federation or `ant`; the prefix is the same.
     OauthAccess,
-    /// `sk-ant-ort01-…`: renews a login, and is never sent as a header.
+    /// `sk-ant-ort01-…`: renews a login; it is never sent as a header.
     OauthRefresh,
     /// `sk-ant-sid01-…`: the cookie of a claude.ai web session.
     ClaudeSession,
     /// `sk-ant-req-…`: one work item of a self-hosted environment.
     WorkToken,
-    /// Another `sk-ant-…`, perhaps newer than this release.
+    /// Any other `sk-ant-…`, perhaps newer than this release.
     UnknownAnthropic,
-    /// `krv_…`: keyreeve's own, for a client.
+    /// `krv_…`: a keyreeve virtual key, for a client.
     VirtualKey,
-    /// `kra_…`: keyreeve's own, for its administration.
+    /// `kra_…`: a keyreeve admin key.
     AdminVirtualKey,
-    /// A prefix that another vendor is known by.
+    /// A known prefix of another vendor.
     OtherVendor,
     /// Anything else.
     Opaque,
@@ -31,21 +31,21 @@ pub enum Family {
 
 /// The two digits of a family's prefix: `03` of `sk-ant-api03-`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Generation(u8);
+pub struct TokenGeneration(u8);
 
-/// A token taken apart: what its prefix says, and what follows the prefix.
+/// A parsed token: its family, its generation, the prefix and the body that follows it.
 #[derive(Clone, Copy)]
-pub(super) struct Parts<'a> {
+pub(super) struct TokenParts<'a> {
     pub(super) family: Family,
-    pub(super) generation: Option<Generation>,
+    pub(super) generation: Option<TokenGeneration>,
     pub(super) prefix: &'a str,
     pub(super) body: &'a str,
 }
 
-/// What every token of the vendor starts with.
+/// The start of every Anthropic token.
 pub(super) const VENDOR: &str = "sk-ant-";
 
-/// The families whose prefix ends in two digits and a hyphen, and the word between.
+/// The families whose prefix ends in two digits and a hyphen, by the word before the digits.
 const WITH_GENERATION: [(&str, Family); 5] = [
     ("api", Family::ApiKey),
     ("admin", Family::AdminKey),
@@ -54,7 +54,7 @@ const WITH_GENERATION: [(&str, Family); 5] = [
     ("sid", Family::ClaudeSession),
 ];
 
-/// Prefixes of other vendors that people paste by mistake, the longer before the shorter.
+/// Prefixes of other vendors' tokens, which people paste by mistake.
 const OTHER_VENDORS: [&str; 17] = [
     "sk-",
     "sk_",
@@ -91,12 +91,12 @@ impl Family {
         Self::Opaque,
     ];
 
-    /// Names the family by the prefix alone; the rest may be anything. [`super::read`] judges the whole.
-    pub fn of(token: &str) -> Self {
-        Parts::of(token).family
+    /// Determines the family by the prefix alone, whatever follows it. [`super::read`] validates the whole token.
+    pub fn from_prefix(token: &str) -> Self {
+        TokenParts::parse(token).family
     }
 
-    /// Names it in one word for machines, such as `api_key`; the store and `--json` use it.
+    /// Returns the machine-readable code, such as `api_key`, used in the store and in `--json`.
     pub fn code(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
@@ -113,16 +113,16 @@ impl Family {
         }
     }
 
-    /// Reads what [`Family::code`] wrote.
+    /// Parses the result of [`Family::code`].
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|family| family.code() == code)
     }
 
-    /// The generation that is made today, where the family has generations and a published one.
-    pub(super) fn current_generation(self) -> Option<Generation> {
+    /// Returns the current generation of the family, if it has one that is published.
+    pub(super) fn current_generation(self) -> Option<TokenGeneration> {
         match self {
-            Self::ApiKey => Some(Generation(3)),
-            Self::AdminKey | Self::OauthAccess | Self::OauthRefresh => Some(Generation(1)),
+            Self::ApiKey => Some(TokenGeneration(3)),
+            Self::AdminKey | Self::OauthAccess | Self::OauthRefresh => Some(TokenGeneration(1)),
             Self::ClaudeSession
             | Self::WorkToken
             | Self::UnknownAnthropic
@@ -135,7 +135,7 @@ impl Family {
 }
 
 impl fmt::Display for Family {
-    /// Names it for people, without an article.
+    /// Formats it for people, without an article.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ApiKey => "Anthropic API key",
@@ -148,20 +148,20 @@ impl fmt::Display for Family {
             Self::VirtualKey => "keyreeve virtual key",
             Self::AdminVirtualKey => "keyreeve admin key",
             Self::OtherVendor => "token of another vendor",
-            Self::Opaque => "token of no known family",
+            Self::Opaque => "token of an unknown format",
         })
     }
 }
 
-impl fmt::Display for Generation {
+impl fmt::Display for TokenGeneration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}", self.0)
     }
 }
 
-impl<'a> Parts<'a> {
-    /// Takes a token apart. Where no prefix of ours or the vendor's stands, the prefix is empty and all is body.
-    pub(super) fn of(token: &'a str) -> Self {
+impl<'a> TokenParts<'a> {
+    /// Parses a token. Without a keyreeve or Anthropic prefix, the prefix is empty and everything is the body.
+    pub(super) fn parse(token: &'a str) -> Self {
         for (prefix, family) in [
             ("krv_", Family::VirtualKey),
             ("kra_", Family::AdminVirtualKey),
@@ -172,7 +172,7 @@ impl<'a> Parts<'a> {
             }
         }
         let Some(rest) = token.strip_prefix(VENDOR) else {
-            let family = if is_another_vendors(token) {
+            let family = if is_other_vendor(token) {
                 Family::OtherVendor
             } else {
                 Family::Opaque
@@ -192,7 +192,12 @@ impl<'a> Parts<'a> {
         Self::split(token, VENDOR.len(), Family::UnknownAnthropic, None)
     }
 
-    fn split(token: &'a str, at: usize, family: Family, generation: Option<Generation>) -> Self {
+    fn split(
+        token: &'a str,
+        at: usize,
+        family: Family,
+        generation: Option<TokenGeneration>,
+    ) -> Self {
         let (prefix, body) = token.split_at(at);
         Self {
             family,
@@ -203,17 +208,17 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Reads two digits and a hyphen.
-fn generation(rest: &str) -> Option<Generation> {
+/// Parses two digits and a hyphen.
+fn generation(rest: &str) -> Option<TokenGeneration> {
     let [tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'-', ..] = rest.as_bytes() else {
         return None;
     };
-    Some(Generation((tens - b'0') * 10 + (ones - b'0')))
+    Some(TokenGeneration((tens - b'0') * 10 + (ones - b'0')))
 }
 
-/// Whether the prefix, or the three parts of a JSON Web Token, say that it is another vendor's.
-fn is_another_vendors(token: &str) -> bool {
-    let web_token =
+/// Returns `true` if the token has another vendor's prefix, or is a JSON Web Token.
+fn is_other_vendor(token: &str) -> bool {
+    let is_jwt =
         token.starts_with("eyJ") && token.bytes().filter(|byte| *byte == b'.').count() == 2;
-    web_token || OTHER_VENDORS.iter().any(|prefix| token.starts_with(prefix))
+    is_jwt || OTHER_VENDORS.iter().any(|prefix| token.starts_with(prefix))
 }

@@ -1,23 +1,25 @@
-//! Tokens: what a secret string is, by its shape alone, offline and without ever repeating it (docs/facts.md#tokens).
+//! Tokens: recognizes, validates and redacts secret strings by their shape alone, offline (docs/facts.md#tokens).
 //!
-//! Invariants: nothing here prints a part of a value beyond [`redact`]'s family prefix and last four; what is repaired
-//! cannot change the token; for [`read`] no length is a reason to refuse beyond "too short to be a token", since none is
-//! published.
+//! Invariants: no part of a value is ever printed beyond [`redact`]'s family prefix and last four characters; a repair
+//! cannot change the token; [`read`] rejects no token for its length except one that is too short to be a token, since no
+//! length is published.
 
 mod family;
-mod judge;
 mod problem;
 mod read;
+mod redact;
 mod repair;
 mod scan;
-mod screen;
-mod setup;
-mod shown;
+mod setup_token;
+mod terminal_text;
+mod validate;
 
-pub use family::{Family, Generation};
-pub use problem::{CharClass, Problem, ProblemKind};
-pub use read::{Grammar, LONGEST, Reading, UsableFor, Verdict, read};
-pub use repair::Fix;
-pub use scan::{SHAPE, looks_like_a_key, scan};
-pub use setup::{NoSetupToken, SETUP_TOKEN_LIFE, SetupRepair, SetupToken, read_setup_token};
-pub use shown::redact;
+pub use family::{Family, TokenGeneration};
+pub use problem::{CharClass, ProblemKind, TokenProblem};
+pub use read::{Grammar, MAX_TOKEN_CHARS, TokenReport, TokenVerdict, UsableFor, read};
+pub use redact::redact;
+pub use repair::TokenRepair;
+pub use scan::{TOKEN_PATTERN, contains_token, scan};
+pub use setup_token::{
+    SETUP_TOKEN_LIFETIME, SetupRepair, SetupToken, SetupTokenError, read_setup_token,
+};

@@ -1,76 +1,76 @@
-//! What is wrong or odd about something pasted, in words that never repeat it.
+//! Problems and warnings about a pasted token, in texts that never repeat it.
 
 use std::fmt;
 
-use super::read::LONGEST;
+use super::read::MAX_TOKEN_CHARS;
 
-/// One thing wrong or odd, and where.
+/// A problem with a pasted token, and its position.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Problem {
-    /// What it is.
+pub struct TokenProblem {
+    /// The kind of problem.
     pub kind: ProblemKind,
-    /// Which character of what was pasted, counted from 1, where it is one character's fault.
+    /// The invalid character's position in the pasted text, counted from 1, if one character is at fault.
     pub position: Option<usize>,
 }
 
-/// What is wrong or odd.
+/// The kind of a problem.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ProblemKind {
-    /// Nothing is left after the repairs.
+    /// The text is empty after the repairs.
     Empty,
-    /// More than [`LONGEST`] characters.
+    /// More than [`MAX_TOKEN_CHARS`] characters.
     TooLong,
-    /// A reference such as `$ANTHROPIC_API_KEY` that nothing replaced.
+    /// A variable such as `$ANTHROPIC_API_KEY` that was not expanded.
     UnexpandedVariable,
     /// A URL with a token in its query or before its host.
     KeyInUrl,
-    /// `sk-ant-...`, `your-api-key-here`, or a masked copy.
+    /// A placeholder such as `sk-ant-...` or `your-api-key-here`, or a masked copy.
     Placeholder,
     /// More than one token.
     SeveralTokens,
-    /// A blank or line break inside that is not a wrapped token's.
+    /// Whitespace inside the token that is not the line break of a wrapped one.
     InnerWhitespace,
-    /// A known prefix in other letters than it has.
+    /// A known prefix in the wrong case.
     WrongCase,
     /// No known prefix.
     UnknownFormat,
     /// Another vendor's prefix.
     OtherVendor,
-    /// A session cookie or work-item token.
+    /// A session cookie or a work-item token.
     NotAnApiCredential,
-    /// A key that keyreeve minted, where a credential for the vendor was wanted.
-    KeyreevesOwn,
-    /// A prefix with nothing after it.
+    /// A key that keyreeve generated, instead of a credential for Anthropic.
+    KeyreeveKey,
+    /// A prefix without a body.
     NoBody,
-    /// Fewer characters after the prefix than any token has.
+    /// A body shorter than that of any token.
     TooShort,
-    /// A character that no token has.
+    /// A character that tokens never contain.
     BadChar(CharClass),
-    /// A virtual key for another gateway: right only where that is a keyreeve too.
-    KeyOfAKeyreeve,
-    /// A family newer than this release, or made up.
+    /// A keyreeve virtual key for another gateway: correct only if that gateway is a keyreeve, too.
+    OtherKeyreeveKey,
+    /// A family that is newer than this release, or does not exist.
     UnknownFamily,
-    /// Another generation than the one made today.
+    /// A generation other than the current one.
     UnusualVersion,
-    /// Another length than this family commonly has.
+    /// A length that is unusual for the family.
     UnusualLength,
-    /// Another ending than this family commonly has.
+    /// An ending that is unusual for the family.
     UnusualEnding,
 }
 
-/// What sort of character stands where none may.
+/// The class of an invalid character.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CharClass {
-    /// NUL, escape and their like.
+    /// A control character, such as NUL or escape.
     Control,
-    /// Anything outside ASCII.
+    /// A character outside ASCII.
     NonAscii,
-    /// A mark such as `/` or `%`.
+    /// A punctuation character, such as `/` or `%`.
     Punctuation,
 }
 
 impl ProblemKind {
-    /// Names it in one word for machines, such as `bad_char`.
+    /// Returns the machine-readable code, such as `bad_char`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -84,11 +84,11 @@ impl ProblemKind {
             Self::UnknownFormat => "unknown_format",
             Self::OtherVendor => "other_vendor",
             Self::NotAnApiCredential => "not_an_api_credential",
-            Self::KeyreevesOwn => "keyreeves_own",
+            Self::KeyreeveKey => "keyreeve_key",
             Self::NoBody => "no_body",
             Self::TooShort => "too_short",
             Self::BadChar(_) => "bad_char",
-            Self::KeyOfAKeyreeve => "key_of_a_keyreeve",
+            Self::OtherKeyreeveKey => "other_keyreeve_key",
             Self::UnknownFamily => "unknown_family",
             Self::UnusualVersion => "unusual_version",
             Self::UnusualLength => "unusual_length",
@@ -96,10 +96,10 @@ impl ProblemKind {
         }
     }
 
-    /// Whether it is only odd: the value may be right all the same, and the API decides.
-    pub fn is_only_odd(self) -> bool {
+    /// Returns `true` if it is only a warning: the value may still be valid, and the API decides.
+    pub fn is_warning(self) -> bool {
         match self {
-            Self::KeyOfAKeyreeve
+            Self::OtherKeyreeveKey
             | Self::UnknownFamily
             | Self::UnusualVersion
             | Self::UnusualLength
@@ -115,7 +115,7 @@ impl ProblemKind {
             | Self::UnknownFormat
             | Self::OtherVendor
             | Self::NotAnApiCredential
-            | Self::KeyreevesOwn
+            | Self::KeyreeveKey
             | Self::NoBody
             | Self::TooShort
             | Self::BadChar(_) => false,
@@ -123,8 +123,8 @@ impl ProblemKind {
     }
 }
 
-impl fmt::Display for Problem {
-    /// Says in a sentence what is wrong, where, and what to do.
+impl fmt::Display for TokenProblem {
+    /// Describes the problem, its position, and the remedy.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;
         self.position
@@ -135,54 +135,56 @@ impl fmt::Display for Problem {
 impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentence = match self {
-            Self::Empty => "nothing was given",
+            Self::Empty => "no token given",
             Self::TooLong => {
                 return write!(
                     f,
-                    "it has more than {LONGEST} characters, which no token has"
+                    "longer than the {},{:03} characters that a token can have",
+                    MAX_TOKEN_CHARS / 1000,
+                    MAX_TOKEN_CHARS % 1000
                 );
             }
             Self::UnexpandedVariable => {
-                "this names a variable instead of holding its value: the shell did not replace it"
+                "this is the name of a variable, not its value: the shell did not expand it"
             }
             Self::KeyInUrl => {
-                "this is a URL with a key in it, and URLs end up in logs and histories: rotate that key, then give the new one alone"
+                "this is a URL that contains a key, and URLs end up in logs and histories: rotate that key, then enter only the new one"
             }
-            Self::Placeholder => "this is a placeholder or a masked copy: give the token itself",
-            Self::SeveralTokens => "there is more than one token in it: give one alone",
+            Self::Placeholder => "this is a placeholder or a masked copy: enter the token itself",
+            Self::SeveralTokens => "it contains more than one token: enter only one",
             Self::InnerWhitespace => {
-                "a blank or line break stands inside it: copy it again in one piece"
+                "it contains a space or line break: copy it again in one piece"
             }
-            Self::WrongCase => {
-                "its prefix has letters of the wrong case: copy it again from where it was shown"
+            Self::WrongCase => "its prefix is in the wrong case: copy it again from the original",
+            Self::UnknownFormat => "not an Anthropic token: those start with sk-ant-",
+            Self::OtherVendor => {
+                "this is another vendor's token: Anthropic tokens start with sk-ant-"
             }
-            Self::UnknownFormat => "it is no Anthropic token: those start with sk-ant-",
-            Self::OtherVendor => "this is another vendor's token: Anthropic's start with sk-ant-",
             Self::NotAnApiCredential => {
-                "this is no API credential but a session cookie or a work-item token, which must not be kept or sent: make an API key in the Console"
+                "this is a session cookie or a work-item token, not an API credential, and must not be saved or sent: create an API key in the Console"
             }
-            Self::KeyreevesOwn => {
-                "this is one of keyreeve's own keys: it belongs in a client, not in a profile"
+            Self::KeyreeveKey => "this is a keyreeve key: use it in a client, not in a profile",
+            Self::NoBody => "this is only the prefix of a token: the rest is missing",
+            Self::TooShort => "too short for a token: part of it is missing",
+            Self::BadChar(CharClass::Control) => "it contains a control character",
+            Self::BadChar(CharClass::NonAscii) => "it contains a non-ASCII character",
+            Self::BadChar(CharClass::Punctuation) => {
+                "it contains a character that tokens never have"
             }
-            Self::NoBody => "this is only the beginning of a token: the rest is missing",
-            Self::TooShort => "it is too short to be a token: part of it is missing",
-            Self::BadChar(CharClass::Control) => "a control character stands in it",
-            Self::BadChar(CharClass::NonAscii) => "a character outside ASCII stands in it",
-            Self::BadChar(CharClass::Punctuation) => "a mark that no token has stands in it",
-            Self::KeyOfAKeyreeve => {
-                "this is a keyreeve key: it belongs in a profile only where the other gateway is a keyreeve too"
+            Self::OtherKeyreeveKey => {
+                "this is a keyreeve key: use it in a profile only if the other gateway is a keyreeve, too"
             }
             Self::UnknownFamily => {
-                "this family of tokens is not known: it may be newer than this release, or mistyped"
+                "unknown token family: it may be newer than this release, or mistyped"
             }
             Self::UnusualVersion => {
-                "its generation is not the one made today: the API decides whether it is valid"
+                "not the current generation of this token: the API decides whether it is valid"
             }
             Self::UnusualLength => {
-                "its length is unusual: compare its end with the original, it may be cut"
+                "unusual length: compare its end with the original, it may be truncated"
             }
             Self::UnusualEnding => {
-                "its ending is unusual: compare it with the original, it may be mistyped"
+                "unusual ending: compare it with the original, it may be mistyped"
             }
         };
         f.write_str(sentence)
@@ -190,8 +192,8 @@ impl fmt::Display for ProblemKind {
 }
 
 impl CharClass {
-    /// Sorts a character that may not stand where it stands.
-    pub(super) fn of(c: char) -> Self {
+    /// Classifies an invalid character.
+    pub(super) fn from_char(c: char) -> Self {
         if c.is_control() {
             Self::Control
         } else if c.is_ascii() {

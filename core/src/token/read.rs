@@ -1,134 +1,139 @@
-//! Reads what a person pasted: repairs what cannot change it, then judges it.
+//! Reads a pasted token: applies repairs that cannot change it, then validates it.
 //!
-//! Invariants: whatever is refused is not in the [`Reading`]; a refusal names a class and a position, never a value;
-//! every copy made on the way is wiped.
+//! Invariants: a rejected value is not in the [`TokenReport`]; a problem names a class and a position, never a value; every
+//! intermediate copy is wiped.
 
-use super::family::{Family, Generation, Parts};
-use super::judge::{Judged, is_canonical, judge};
-use super::problem::{Problem, ProblemKind};
-use super::repair::{Fix, cut_around, is_invisible, join_lines, without_invisible};
-use super::shown::redact;
+use super::family::{Family, TokenGeneration, TokenParts};
+use super::problem::{ProblemKind, TokenProblem};
+use super::redact::redact;
+use super::repair::{TokenRepair, is_invisible, join_lines, repair, strip_invisible};
+use super::validate::{Validation, is_canonical, validate};
 use crate::profile::Auth;
 use crate::secret::Secret;
 
-/// The longest token that is taken, in characters.
-pub const LONGEST: usize = 16_384;
+/// Maximum length of a token, in characters.
+pub const MAX_TOKEN_CHARS: usize = 16_384;
 
-/// Pasted text of more bytes than this is not looked at: no repair brings it below [`LONGEST`].
-const LONGEST_PASTED: usize = 4 * LONGEST;
+/// Maximum size in bytes of a pasted text: no repair shortens a longer one to [`MAX_TOKEN_CHARS`].
+const MAX_PASTED_BYTES: usize = 4 * MAX_TOKEN_CHARS;
 
-/// Which grammar judges.
+/// The grammar that a token is validated by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Grammar {
-    /// The vendor's own, for its API.
+    /// Anthropic's, for its API.
     Anthropic,
-    /// Another gateway's: any token of printable ASCII, since only that gateway knows.
+    /// Another gateway's: any token of printable ASCII, since only that gateway knows its format.
     Printable,
 }
 
-/// Whether something pasted can be kept.
+/// The verdict on a pasted token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Verdict {
-    /// It is kept as it is.
+pub enum TokenVerdict {
+    /// It is accepted unchanged.
     Accept,
-    /// The cleaned value is kept, and the person is told what was repaired or looks odd.
+    /// The repaired value is accepted, and the user is shown the repairs and warnings.
     Warn,
-    /// It is not kept.
+    /// It is rejected.
     Reject,
 }
 
-/// What a token can be used for.
+/// The possible use of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum UsableFor {
-    /// Asking a model.
+    /// Calling a model.
     Inference,
-    /// The Admin API alone.
+    /// The Admin API only.
     AdminOnly,
-    /// Renewing a login alone.
+    /// Renewing a login only.
     RefreshOnly,
-    /// What its gateway allows.
+    /// Everything that its gateway allows.
     Gateway,
-    /// Not known.
+    /// Unknown.
     Unknown,
-    /// Nothing here: it was refused.
+    /// No use: it was rejected.
     Nothing,
 }
 
-/// What was understood of something pasted. It has no `Debug`: it may hold the token.
-pub struct Reading {
-    /// What its prefix says; for a URL with a key in it, that key's.
+/// The result of reading a pasted token. It has no `Debug`, since it may contain the token.
+pub struct TokenReport {
+    /// The family by its prefix; for a URL that contains a key, that key's family.
     pub family: Family,
     /// The two digits of the prefix.
-    pub generation: Option<Generation>,
-    /// How many characters follow the prefix, refused or not, where a prefix is known.
+    pub generation: Option<TokenGeneration>,
+    /// Number of characters after a known prefix, even of a rejected token.
     pub body_chars: Option<usize>,
-    /// How many characters are left after the repairs, where those are one token, sound in shape.
+    /// Number of characters after the repairs, if they form one well-shaped token.
     pub clean_chars: Option<usize>,
-    /// What was repaired, in the order in which it was done.
-    pub fixes: Vec<Fix>,
-    /// What is wrong or odd.
-    pub problems: Vec<Problem>,
-    /// Whether it can be kept.
-    pub verdict: Verdict,
-    /// What it can be used for.
+    /// The repairs, in the order in which they were applied.
+    pub repairs: Vec<TokenRepair>,
+    /// The problems and warnings.
+    pub problems: Vec<TokenProblem>,
+    /// The verdict.
+    pub verdict: TokenVerdict,
+    /// The possible use.
     pub usable_for: UsableFor,
-    /// The header it travels in to the vendor's API; none where it travels in none, or its gateway decides.
+    /// The header that carries it to Anthropic's API; `None` if no header does, or its gateway decides.
     pub header: Option<Auth>,
-    /// The cleaned token, unless refused.
+    /// The repaired token, unless rejected.
     pub token: Option<Secret>,
-    /// What of the cleaned token may be shown, as [`redact`] does.
+    /// The repaired token as [`redact`] shows it.
     pub hint: Option<String>,
 }
 
-/// Reads what was pasted, by the grammar of the place it is meant for.
-pub fn read(pasted: &str, grammar: Grammar) -> Reading {
-    if pasted.len() > LONGEST_PASTED {
-        let problem = Problem {
+/// Reads a pasted token by the grammar of the upstream it is for.
+pub fn read(pasted: &str, grammar: Grammar) -> TokenReport {
+    if pasted.len() > MAX_PASTED_BYTES {
+        let problem = TokenProblem {
             kind: ProblemKind::TooLong,
             position: None,
         };
-        return Reading::of("", Vec::new(), Family::Opaque, Some(problem));
+        return TokenReport::new("", Vec::new(), Family::Opaque, Some(problem));
     }
-    let visible = without_invisible(pasted);
+    let visible = strip_invisible(pasted);
     let whole = visible.as_ref().map_or(pasted, |visible| visible.as_str());
-    let (core, mut fixes) = cut_around(whole);
+    let (core, mut repairs) = repair(whole);
     if visible.is_some() {
-        fixes.insert(0, Fix::InvisibleChars);
+        repairs.insert(0, TokenRepair::InvisibleChars);
     }
     if grammar == Grammar::Anthropic
         && let Some(joined) = join_lines(core.text).filter(|joined| is_canonical(joined))
     {
-        fixes.push(Fix::JoinedLines);
-        return Reading::of(&joined, fixes, Family::of(&joined), None);
+        repairs.push(TokenRepair::JoinedLines);
+        return TokenReport::new(&joined, repairs, Family::from_prefix(&joined), None);
     }
-    let Judged { family, found } = judge(core.text, grammar);
-    let problem = found.map(|(kind, at)| {
+    let Validation { family, problem } = validate(core.text, grammar);
+    let problem = problem.map(|(kind, at)| {
         let position = at.map(|at| position(pasted, &whole[..core.front + at]));
-        Problem { kind, position }
+        TokenProblem { kind, position }
     });
-    let mut reading = Reading::of(core.text, fixes, family, problem);
-    if grammar == Grammar::Printable && reading.verdict != Verdict::Reject {
-        // Only that gateway knows what its tokens are good for, whatever they look like.
-        reading.usable_for = UsableFor::Gateway;
-        reading.header = None;
+    let mut report = TokenReport::new(core.text, repairs, family, problem);
+    if grammar == Grammar::Printable && report.verdict != TokenVerdict::Reject {
+        // Only that gateway knows the use of its tokens, whatever they look like.
+        report.usable_for = UsableFor::Gateway;
+        report.header = None;
     }
-    reading
+    report
 }
 
-impl Reading {
-    /// Puts together what was found out. Without a problem that refuses it, the text is the token.
-    fn of(text: &str, fixes: Vec<Fix>, family: Family, problem: Option<Problem>) -> Self {
+impl TokenReport {
+    /// Builds the report. Without a problem that rejects it, the text is the token.
+    fn new(
+        text: &str,
+        repairs: Vec<TokenRepair>,
+        family: Family,
+        problem: Option<TokenProblem>,
+    ) -> Self {
         let verdict = match problem {
-            Some(problem) if !problem.kind.is_only_odd() => Verdict::Reject,
-            None if fixes.is_empty() => Verdict::Accept,
-            Some(_) | None => Verdict::Warn,
+            Some(problem) if !problem.kind.is_warning() => TokenVerdict::Reject,
+            None if repairs.is_empty() => TokenVerdict::Accept,
+            Some(_) | None => TokenVerdict::Warn,
         };
-        let kept = verdict != Verdict::Reject;
-        let known_and_unwanted =
+        let is_accepted = verdict != TokenVerdict::Reject;
+        let is_known_non_credential =
             problem.is_some_and(|problem| problem.kind == ProblemKind::NotAnApiCredential);
-        let parts = Some(Parts::of(text)).filter(|parts| parts.family == family);
-        let (usable_for, header) = if kept {
-            use_of(family)
+        let parts = Some(TokenParts::parse(text)).filter(|parts| parts.family == family);
+        let (usable_for, header) = if is_accepted {
+            use_of_family(family)
         } else {
             (UsableFor::Nothing, None)
         };
@@ -138,20 +143,20 @@ impl Reading {
             body_chars: parts
                 .filter(|parts| !parts.prefix.is_empty())
                 .map(|parts| parts.body.chars().count()),
-            clean_chars: (kept || known_and_unwanted).then(|| text.chars().count()),
-            fixes,
+            clean_chars: (is_accepted || is_known_non_credential).then(|| text.chars().count()),
+            repairs,
             problems: problem.into_iter().collect(),
             verdict,
             usable_for,
             header,
-            token: kept.then(|| Secret::new(text.to_owned())),
-            hint: kept.then(|| redact(text)),
+            token: is_accepted.then(|| Secret::new(text.to_owned())),
+            hint: is_accepted.then(|| redact(text)),
         }
     }
 }
 
 impl UsableFor {
-    /// Names it in one word for machines, such as `refresh_only`.
+    /// Returns the machine-readable code, such as `refresh_only`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Inference => "inference",
@@ -164,8 +169,8 @@ impl UsableFor {
     }
 }
 
-impl Verdict {
-    /// Names it in one word for machines, such as `accept`.
+impl TokenVerdict {
+    /// Returns the machine-readable code, such as `accept`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Accept => "accept",
@@ -175,8 +180,8 @@ impl Verdict {
     }
 }
 
-/// Says what a family is good for at the vendor's API, and in which header (docs/facts.md#tokens).
-fn use_of(family: Family) -> (UsableFor, Option<Auth>) {
+/// Returns the use of a family at Anthropic's API, and the header that carries it (docs/facts.md#tokens).
+fn use_of_family(family: Family) -> (UsableFor, Option<Auth>) {
     match family {
         Family::ApiKey => (UsableFor::Inference, Some(Auth::ApiKey)),
         Family::OauthAccess => (UsableFor::Inference, Some(Auth::Bearer)),
@@ -192,12 +197,12 @@ fn use_of(family: Family) -> (UsableFor, Option<Auth>) {
     }
 }
 
-/// Counts, from 1, to the character of what was pasted that follows these visible ones.
+/// Returns the position, counted from 1, of the pasted character that follows these visible ones.
 fn position(pasted: &str, before: &str) -> usize {
-    let seen = before.chars().count();
+    let count = before.chars().count();
     let mut visible = pasted
         .chars()
         .enumerate()
         .filter(|(_, c)| !is_invisible(*c));
-    visible.nth(seen).map_or(seen, |(place, _)| place) + 1
+    visible.nth(count).map_or(count, |(index, _)| index) + 1
 }

@@ -1,26 +1,26 @@
-//! Finds token-shaped strings inside other text: in an argument, in a line that is about to be logged.
+//! Finds token-shaped strings inside other text: in an argument, in a line to be logged.
 //!
-//! Errs towards finding too much: a false find hides a word, a missed one shows a secret.
+//! Prefers false positives: a false positive hides a word, a false negative reveals a secret.
 
 use std::iter;
 use std::ops::Range;
 
 use super::family::VENDOR;
 
-/// A regular expression (of any common dialect) for what [`scan`] finds, to be copied into other tools.
+/// A regular expression (of any common dialect) that matches what [`scan`] finds, for use in other tools.
 ///
-/// It does not catch: a token that is wrapped, spaced or percent-encoded (`sk%2Dant%2D…`), one inside base64 or
-/// compression, a part of a token without its prefix, another gateway's opaque token, or a cloud credential. It does
-/// catch what is no token, where a prefix and 20 characters of the alphabet happen to stand together.
-pub const SHAPE: &str = "([sS][kK]-[aA][nN][tT]-|kr[va]_)[A-Za-z0-9_-]{20,}";
+/// It does not match: a token that is wrapped, spaced or percent-encoded (`sk%2Dant%2D…`), one inside base64 or
+/// compressed data, a part of a token without its prefix, another gateway's opaque token, or a cloud credential. It does
+/// match other text in which 20 characters of the alphabet happen to follow a prefix.
+pub const TOKEN_PATTERN: &str = "([sS][kK]-[aA][nN][tT]-|kr[va]_)[A-Za-z0-9_-]{20,}";
 
-/// Fewer characters after a prefix than this are no token: documentation is full of `sk-ant-…`.
-pub(super) const SHORTEST_BODY: usize = 20;
+/// Minimum number of characters after the prefix: documentation is full of `sk-ant-…`.
+pub(super) const MIN_BODY_CHARS: usize = 20;
 
 /// Finds every token-shaped part of a text, as byte ranges from left to right that do not overlap.
 ///
-/// A part is a prefix (`sk-ant-` in any case, `krv_`, `kra_`), wherever it stands, and 20 or more of the characters
-/// `A-Z a-z 0-9 _ -`, as many as there are.
+/// Such a part is a prefix (`sk-ant-` in any case, `krv_`, `kra_`) at any position, and 20 or more of the characters
+/// `A-Z a-z 0-9 _ -`, as many as follow.
 pub fn scan(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let bytes = text.as_bytes();
     let mut from = 0;
@@ -28,11 +28,11 @@ pub fn scan(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         while from < bytes.len() {
             let start = from;
             from += 1;
-            let Some(prefix) = prefix(&bytes[start..]) else {
+            let Some(prefix) = prefix_len(&bytes[start..]) else {
                 continue;
             };
-            let body = body(&bytes[start + prefix..]);
-            if body >= SHORTEST_BODY {
+            let body = body_len(&bytes[start + prefix..]);
+            if body >= MIN_BODY_CHARS {
                 from = start + prefix + body;
                 return Some(start..from);
             }
@@ -41,20 +41,20 @@ pub fn scan(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-/// Whether any part of a text has the shape of a key: such an argument is refused, since others can read it.
-pub fn looks_like_a_key(text: &str) -> bool {
+/// Returns `true` if any part of the text has the shape of a token: such an argument is refused, since others can read it.
+pub fn contains_token(text: &str) -> bool {
     scan(text).next().is_some()
 }
 
-/// Whether this may stand in the body of a token: base64url without padding.
-pub(super) fn is_of_the_alphabet(byte: u8) -> bool {
+/// Returns `true` for a character of a token's body: base64url without padding.
+pub(super) fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Gives the length of the prefix that these bytes start with.
-fn prefix(bytes: &[u8]) -> Option<usize> {
-    let vendors = |start: &[u8]| start.eq_ignore_ascii_case(VENDOR.as_bytes());
-    if bytes.get(..VENDOR.len()).is_some_and(vendors) {
+/// Returns the length of the prefix that these bytes start with.
+fn prefix_len(bytes: &[u8]) -> Option<usize> {
+    let is_vendor_prefix = |start: &[u8]| start.eq_ignore_ascii_case(VENDOR.as_bytes());
+    if bytes.get(..VENDOR.len()).is_some_and(is_vendor_prefix) {
         return Some(VENDOR.len());
     }
     [b"krv_", b"kra_"]
@@ -63,10 +63,10 @@ fn prefix(bytes: &[u8]) -> Option<usize> {
         .map(|prefix| prefix.len())
 }
 
-/// Counts the characters of a token's alphabet that these bytes start with.
-fn body(bytes: &[u8]) -> usize {
+/// Counts the token characters that these bytes start with.
+fn body_len(bytes: &[u8]) -> usize {
     bytes
         .iter()
-        .take_while(|byte| is_of_the_alphabet(**byte))
+        .take_while(|byte| is_token_char(**byte))
         .count()
 }

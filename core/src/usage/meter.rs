@@ -1,12 +1,12 @@
-//! Meters an answer: a stream while it passes, or a whole JSON body.
+//! Meters the usage of a response: of a stream while it passes, or of a whole JSON body.
 //!
-//! Invariants: metering never fails and never waits; the result is the same however the bytes are cut.
+//! Invariants: metering never fails and never blocks; the result does not depend on how the bytes are chunked.
 
-use super::Metered;
-use super::report::{Envelope, Reported, error_type, name, read};
-use super::sse::{Event, Kind, Splitter};
+use super::MeterReport;
+use super::report::{ReportedUsage, UsageEnvelope, error_type, name, read};
+use super::sse::{EventKind, Splitter, SseEvent};
 
-/// Meters a stream of server-sent events while it passes.
+/// A meter for a stream of server-sent events.
 ///
 /// ```
 /// let mut meter = keyreeve_core::usage::Meter::new();
@@ -17,97 +17,97 @@ use super::sse::{Event, Kind, Splitter};
 #[derive(Default)]
 pub struct Meter {
     splitter: Splitter,
-    answer: Answer,
+    response: ResponseMeter,
 }
 
 impl Meter {
-    /// Begins before the first byte.
+    /// Creates a meter for a stream that has not started.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next bytes, cut anywhere.
+    /// Processes the next chunk of bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let Self { splitter, answer } = self;
-        splitter.feed(bytes, |event| answer.take(&event));
+        let Self { splitter, response } = self;
+        splitter.feed(bytes, |event| response.apply(&event));
     }
 
-    /// What has been counted so far, for a stream that may go on or has been cut.
-    pub fn so_far(&self) -> Metered {
-        self.answer.metered()
+    /// Returns the usage so far, of a stream that may continue or has been cut.
+    pub fn current(&self) -> MeterReport {
+        self.response.report()
     }
 
-    /// What was counted. An event that lacks its blank line was never sent, as clients see it.
-    pub fn finish(self) -> Metered {
-        self.so_far()
+    /// Returns the final usage. An event without its terminating blank line counts as not sent, as it does for clients.
+    pub fn finish(self) -> MeterReport {
+        self.current()
     }
 }
 
-/// Meters a whole JSON body: a message, an error, or an answer without usage such as a token count.
-pub fn of_body(body: &[u8]) -> Metered {
-    let mut answer = Answer::default();
-    match serde_json::from_slice::<Envelope<'_>>(body) {
+/// Meters a whole JSON body: a message, an error, or a response without usage such as a token count.
+pub fn meter_body(body: &[u8]) -> MeterReport {
+    let mut response = ResponseMeter::default();
+    match serde_json::from_slice::<UsageEnvelope<'_>>(body) {
         Ok(envelope) => {
-            answer.take_message(&envelope);
-            answer.error = envelope.error.and_then(error_type);
-            answer.is_complete = envelope.error.is_none();
+            response.apply_message(&envelope);
+            response.error = envelope.error.and_then(error_type);
+            response.is_complete = envelope.error.is_none();
         }
-        Err(_) => answer.has_gaps = true,
+        Err(_) => response.has_gaps = true,
     }
-    answer.metered()
+    response.report()
 }
 
-/// What is known of the answer.
+/// The metered state of one response.
 #[derive(Default)]
-struct Answer {
+struct ResponseMeter {
     model: Option<String>,
-    reported: Reported,
+    reported: ReportedUsage,
     error: Option<String>,
     is_complete: bool,
     has_gaps: bool,
 }
 
-impl Answer {
-    fn take(&mut self, event: &Event<'_>) {
-        let Event::Data(expected, data) = event else {
+impl ResponseMeter {
+    fn apply(&mut self, event: &SseEvent<'_>) {
+        let SseEvent::Data(event_kind, data) = event else {
             self.has_gaps = true;
             return;
         };
-        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(data) else {
-            self.has_gaps |= expected.is_some();
+        let Ok(envelope) = serde_json::from_slice::<UsageEnvelope<'_>>(data) else {
+            self.has_gaps |= event_kind.is_some();
             return;
         };
-        let stated = envelope.kind.and_then(name);
-        match stated.map_or(*expected, |name| Kind::of(name.as_bytes())) {
-            Some(Kind::Start) => match envelope.message.and_then(read) {
-                Some(message) => self.take_message(&message),
+        let data_kind = envelope.kind.and_then(name);
+        match data_kind.map_or(*event_kind, |name| EventKind::from_name(name.as_bytes())) {
+            Some(EventKind::Start) => match envelope.message.and_then(read) {
+                Some(message) => self.apply_message(&message),
                 None => self.has_gaps = true,
             },
-            Some(Kind::Delta) => self.take_usage(&envelope),
-            Some(Kind::Stop) => self.is_complete = true,
-            Some(Kind::Error) => self.error = envelope.error.and_then(error_type),
+            Some(EventKind::Delta) => self.apply_usage(&envelope),
+            Some(EventKind::Stop) => self.is_complete = true,
+            Some(EventKind::Error) => self.error = envelope.error.and_then(error_type),
             None => {}
         }
     }
 
-    fn take_message(&mut self, message: &Envelope<'_>) {
+    fn apply_message(&mut self, message: &UsageEnvelope<'_>) {
         self.model = message.model.and_then(name);
-        self.take_usage(message);
+        self.apply_usage(message);
     }
 
-    fn take_usage(&mut self, envelope: &Envelope<'_>) {
+    fn apply_usage(&mut self, envelope: &UsageEnvelope<'_>) {
         if let Some(usage) = envelope.usage {
             self.has_gaps |= !self.reported.apply(usage);
         }
     }
 
-    fn metered(&self) -> Metered {
-        Metered {
+    fn report(&self) -> MeterReport {
+        MeterReport {
             model: self.model.clone(),
             usage: self.reported.usage(),
-            complete: self.is_complete,
+            is_complete: self.is_complete,
             error: self.error.clone(),
-            gaps: self.has_gaps,
+            has_gaps: self.has_gaps,
         }
     }
 }

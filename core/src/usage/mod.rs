@@ -1,23 +1,23 @@
-//! What an answer used: tokens by class, and the terms under which they are sold.
+//! The usage of a response: tokens by class, and the options that determine their price.
 //!
-//! Invariants: nothing here fails. A number that is no whole count is ignored, an event that cannot be read is skipped
-//! and marked in [`Metered::gaps`]; what was counted up to then stands, since a cut stream is billed for what it
+//! Invariants: nothing here fails. A number that is not a whole count is ignored; an event that cannot be parsed is skipped
+//! and recorded in [`MeterReport::has_gaps`]; earlier counts remain, since a cut stream is billed for the output it
 //! produced (docs/facts.md#usage).
 
 mod meter;
-mod opening;
 mod report;
 mod sse;
+mod stream_start;
 
-pub use meter::{Meter, of_body};
-pub use opening::{Opening, opening};
+pub use meter::{Meter, meter_body};
+pub use stream_start::{StreamStart, stream_start};
 
-/// Tokens of one answer by class; the classes do not overlap.
+/// Token counts of one response by class; the classes do not overlap.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Tokens {
-    /// Input that neither came from a cache nor was written to one.
+pub struct TokenCounts {
+    /// Input that was neither read from a cache nor written to one.
     pub input: u64,
-    /// Output, thinking included.
+    /// Output, including thinking.
     pub output: u64,
     /// Input read from a cache.
     pub cache_read: u64,
@@ -27,20 +27,20 @@ pub struct Tokens {
     pub write_1h: u64,
 }
 
-impl Tokens {
-    /// The size of the prompt, by which a model's price tier is chosen: all classes but the output.
+impl TokenCounts {
+    /// Returns the size of the prompt, which determines the price tier of a model: all classes except the output.
     pub fn prompt(&self) -> u64 {
         [self.cache_read, self.write_5m, self.write_1h]
             .into_iter()
             .fold(self.input, u64::saturating_add)
     }
 
-    /// Whether nothing was used.
+    /// Returns `true` if all counts are zero.
     pub fn is_zero(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Adds class by class, up to the largest count.
+    /// Adds the counts of each class, saturating.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -53,62 +53,62 @@ impl Tokens {
     }
 }
 
-/// What an answer reported: all that its price depends on.
+/// The reported usage of a response: everything that its price depends on.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Usage {
-    /// The parts that are priced apart, each with the tier of its own prompt.
-    pub parts: Vec<Part>,
-    /// Searches that the web search tool made; each has a fee of its own.
+    /// The parts that are priced separately, each by the tier of its own prompt.
+    pub parts: Vec<PricedPart>,
+    /// Number of searches by the web search tool; each has a fee.
     pub web_searches: u64,
-    /// The tier that served the answer.
+    /// The service tier of the response.
     pub service_tier: ServiceTier,
-    /// The speed it was served at.
+    /// The speed of the response.
     pub speed: Speed,
-    /// Where it was computed.
+    /// The geographic region of the inference.
     pub geo: Geo,
 }
 
 impl Usage {
-    /// Sums all parts.
-    pub fn totals(&self) -> Tokens {
+    /// Returns the sum of all parts.
+    pub fn totals(&self) -> TokenCounts {
         self.parts
             .iter()
-            .fold(Tokens::default(), |sum, part| sum.plus(part.tokens))
+            .fold(TokenCounts::default(), |sum, part| sum.plus(part.tokens))
     }
 }
 
 /// Tokens that are priced together: one pass of one model over one prompt.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Part {
-    /// The model that made them; none means that of the answer.
+pub struct PricedPart {
+    /// The model that produced them; `None` means the model of the response.
     pub model: Option<String>,
-    /// What it used.
-    pub tokens: Tokens,
+    /// The tokens that were used.
+    pub tokens: TokenCounts,
 }
 
-/// `service_tier`. Only batches have another price; a value not known here counts as standard.
+/// `service_tier`. Only batches have a different price; an unknown value counts as standard.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum ServiceTier {
     /// `standard`
     #[default]
     Standard,
-    /// `priority`: capacity bought beforehand, reckoned at the standard price.
+    /// `priority`: capacity bought in advance, calculated at the standard price.
     Priority,
-    /// `batch`: at half the price.
+    /// `batch`: half the price.
     Batch,
 }
 
-/// `speed`. A value not known here counts as standard.
+/// `speed`. An unknown value counts as standard.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Speed {
     /// `standard`
     #[default]
     Standard,
-    /// `fast`: dearer where the model has that mode.
+    /// `fast`: more expensive, on models that have this mode.
     Fast,
 }
 
-/// `inference_geo`. A value not known here counts as global.
+/// `inference_geo`. An unknown value counts as global.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Geo {
     /// Anywhere.
@@ -118,17 +118,17 @@ pub enum Geo {
     Us,
 }
 
-/// What metering an answer gave.
+/// The result of metering a response.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Metered {
-    /// The model that answered; not always the one that was asked for.
+pub struct MeterReport {
+    /// The model that produced the response; not always the one that was requested.
     pub model: Option<String>,
-    /// What it used.
+    /// The usage.
     pub usage: Usage,
-    /// Whether the answer came to its end: `message_stop`, or a whole JSON body that is no error.
-    pub complete: bool,
-    /// The `error.type` the answer carried.
+    /// `true` if the response is complete: it has `message_stop`, or is a whole JSON body that is not an error.
+    pub is_complete: bool,
+    /// The `error.type` of the response, if it has an error.
     pub error: Option<String>,
-    /// Whether something that could have held usage was too long or could not be read: the counts may be too low.
-    pub gaps: bool,
+    /// `true` if something that could have contained usage was too long or could not be parsed: the counts may be too low.
+    pub has_gaps: bool,
 }

@@ -1,19 +1,19 @@
-//! What the wire says about usage, read leniently, and how one report follows another (docs/facts.md#usage).
+//! Parses usage reports leniently, and merges successive ones (docs/facts.md#usage).
 //!
-//! Invariants: reports are cumulative, so that a field which is present and not null replaces what stood there; every
-//! field is read by itself, so that one odd value spoils nothing else.
+//! Invariants: reports are cumulative, so a field that is present and not null replaces the earlier value; every field is
+//! parsed separately, so that one invalid value affects no other.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Geo, Part, ServiceTier, Speed, Tokens, Usage};
+use super::{Geo, PricedPart, ServiceTier, Speed, TokenCounts, Usage};
 
-/// Longer names than this are no model and no error type; they are ignored.
-const LONGEST_NAME: usize = 256;
+/// Maximum length of a model name or error type; longer ones are ignored.
+const MAX_NAME_BYTES: usize = 256;
 
-/// An event's data, the message inside a `message_start`, or a whole answer: they share these fields.
+/// The data of an event, the message inside a `message_start`, or a whole response: they share these fields.
 #[derive(Deserialize)]
-pub(super) struct Envelope<'a> {
+pub(super) struct UsageEnvelope<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -27,13 +27,13 @@ pub(super) struct Envelope<'a> {
 }
 
 #[derive(Deserialize)]
-struct ErrorBody<'a> {
+struct ErrorObject<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Report<'a> {
+struct UsageFields<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -74,9 +74,9 @@ struct ServerTools<'a> {
     web_search_requests: Option<&'a RawValue>,
 }
 
-/// Everything reported so far about one answer.
+/// The merged usage reports of one response so far.
 #[derive(Default)]
-pub(super) struct Reported {
+pub(super) struct ReportedUsage {
     counters: Counters,
     iterations: Vec<Iteration>,
     web_searches: u64,
@@ -85,7 +85,7 @@ pub(super) struct Reported {
     geo: Geo,
 }
 
-/// The counters of an answer or of one iteration.
+/// The counters of a response or of one iteration.
 #[derive(Clone, Copy, Default)]
 struct Counters {
     input: u64,
@@ -96,26 +96,26 @@ struct Counters {
 }
 
 struct Iteration {
-    place: Place,
+    counted_in: CountedIn,
     model: Option<String>,
-    tokens: Tokens,
+    tokens: TokenCounts,
 }
 
-/// Where an iteration's tokens are counted.
+/// The counters that include an iteration's tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// In the top-level counters: `message`, `fallback_message`, and whatever else may come.
-    Inside,
-    /// Only in the iteration, at the answer's model: `compaction`.
-    Outside,
-    /// Only in the iteration, at its own model: `advisor_message`.
-    OutsideOwnModel,
+enum CountedIn {
+    /// The top-level counters: `message`, `fallback_message`, and any unknown kind.
+    TopLevel,
+    /// Only the iteration, at the model of the response: `compaction`.
+    IterationOnly,
+    /// Only the iteration, at its own model: `advisor_message`.
+    IterationWithOwnModel,
 }
 
-impl Reported {
-    /// Takes the next report; false when it is not an object that can be read.
+impl ReportedUsage {
+    /// Merges the next report. Returns `false` if it cannot be parsed as an object.
     pub(super) fn apply(&mut self, usage: &RawValue) -> bool {
-        let Some(report) = read::<Report<'_>>(usage) else {
+        let Some(report) = read::<UsageFields<'_>>(usage) else {
             return false;
         };
         self.counters.apply(&report);
@@ -147,7 +147,7 @@ impl Reported {
         true
     }
 
-    /// What has been reported, cut into the parts that are priced apart.
+    /// Returns the reported usage, divided into the parts that are priced separately.
     pub(super) fn usage(&self) -> Usage {
         Usage {
             parts: self.parts(),
@@ -158,37 +158,37 @@ impl Reported {
         }
     }
 
-    /// The top-level counters are one part, unless iterations account for them to the token: then each iteration is a
-    /// part with a price tier of its own.
-    fn parts(&self) -> Vec<Part> {
-        let (inside, outside): (Vec<_>, Vec<_>) = self
+    /// Returns the top-level counters as one part, unless the iterations add up to them exactly: then each iteration is a
+    /// part with its own price tier.
+    fn parts(&self) -> Vec<PricedPart> {
+        let (included, separate): (Vec<_>, Vec<_>) = self
             .iterations
             .iter()
-            .partition(|it| it.place == Place::Inside);
+            .partition(|it| it.counted_in == CountedIn::TopLevel);
         let top = self.counters.tokens();
-        let sum = inside
+        let sum = included
             .iter()
-            .fold(Tokens::default(), |sum, it| sum.plus(it.tokens));
-        let mut parts: Vec<Part> = if !top.is_zero() && sum == top {
-            inside
+            .fold(TokenCounts::default(), |sum, it| sum.plus(it.tokens));
+        let mut parts: Vec<PricedPart> = if !top.is_zero() && sum == top {
+            included
                 .into_iter()
-                .map(|it| Part {
+                .map(|it| PricedPart {
                     model: None,
                     tokens: it.tokens,
                 })
                 .collect()
         } else {
-            vec![Part {
+            vec![PricedPart {
                 model: None,
                 tokens: top,
             }]
         };
-        parts.extend(outside.into_iter().map(|it| {
+        parts.extend(separate.into_iter().map(|it| {
             let model = it
                 .model
                 .clone()
-                .filter(|_| it.place == Place::OutsideOwnModel);
-            Part {
+                .filter(|_| it.counted_in == CountedIn::IterationWithOwnModel);
+            PricedPart {
                 model,
                 tokens: it.tokens,
             }
@@ -199,7 +199,7 @@ impl Reported {
 }
 
 impl Counters {
-    fn apply(&mut self, report: &Report<'_>) {
+    fn apply(&mut self, report: &UsageFields<'_>) {
         replace(&mut self.input, report.input_tokens);
         replace(&mut self.output, report.output_tokens);
         replace(&mut self.cache_read, report.cache_read_input_tokens);
@@ -211,10 +211,11 @@ impl Counters {
         }
     }
 
-    /// Writes beyond the reported split count as 5-minute writes: only the 1-hour part is kept from it.
-    fn tokens(self) -> Tokens {
+    /// Returns the counts by class. Writes beyond the reported split count as 5-minute writes: only the 1-hour part of the
+    /// split is used.
+    fn tokens(self) -> TokenCounts {
         let write_1h = self.writes_1h.min(self.writes);
-        Tokens {
+        TokenCounts {
             input: self.input,
             output: self.output,
             cache_read: self.cache_read,
@@ -224,31 +225,31 @@ impl Counters {
     }
 }
 
-/// Reads a short string; nothing else is a name.
+/// Parses a non-empty string of limited length as a name.
 pub(super) fn name(raw: &RawValue) -> Option<String> {
-    read::<String>(raw).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME)
+    read::<String>(raw).filter(|name| !name.is_empty() && name.len() <= MAX_NAME_BYTES)
 }
 
-/// Reads the `type` inside an `error` object.
+/// Parses the `type` inside an `error` object.
 pub(super) fn error_type(error: &RawValue) -> Option<String> {
-    read::<ErrorBody<'_>>(error)?.kind.and_then(name)
+    read::<ErrorObject<'_>>(error)?.kind.and_then(name)
 }
 
-/// Reads a value of the wanted shape, or nothing.
+/// Parses a value of the expected type, or returns `None`.
 pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
-fn iteration(report: &Report<'_>) -> Iteration {
+fn iteration(report: &UsageFields<'_>) -> Iteration {
     let mut counters = Counters::default();
     counters.apply(report);
-    let place = match report.kind.and_then(name).as_deref() {
-        Some("compaction") => Place::Outside,
-        Some("advisor_message") => Place::OutsideOwnModel,
-        _ => Place::Inside,
+    let counted_in = match report.kind.and_then(name).as_deref() {
+        Some("compaction") => CountedIn::IterationOnly,
+        Some("advisor_message") => CountedIn::IterationWithOwnModel,
+        _ => CountedIn::TopLevel,
     };
     Iteration {
-        place,
+        counted_in,
         model: report.model.and_then(name),
         tokens: counters.tokens(),
     }
@@ -262,13 +263,16 @@ fn service_tier(text: &str) -> ServiceTier {
     }
 }
 
-/// No answer uses more of anything: a thousand times the largest context window. What claims more counts as this much,
-/// so that no sum over answers can run over, whatever an upstream writes.
-const MOST: u64 = 1_000_000_000;
+/// Maximum of any count: a thousand times the largest context window. A larger value is reduced to it, so that no sum over
+/// responses can overflow, whatever an upstream sends.
+const MAX_COUNT: u64 = 1_000_000_000;
 
-/// A count is a row of digits up to 2⁶⁴ - 1; signs, fractions, exponents and strings are none.
+/// Parses a count: digits only, up to 2⁶⁴ - 1; signs, fractions, exponents and strings are rejected.
 fn count(raw: &RawValue) -> Option<u64> {
-    raw.get().parse().ok().map(|count: u64| count.min(MOST))
+    raw.get()
+        .parse()
+        .ok()
+        .map(|count: u64| count.min(MAX_COUNT))
 }
 
 fn replace(counter: &mut u64, reported: Option<&RawValue>) {

@@ -1,31 +1,31 @@
-//! Splits a stream of server-sent events, however its bytes are cut, and drops early what nobody needs.
+//! Splits a byte stream, chunked in any way, into server-sent events, and discards irrelevant events early.
 //!
-//! Invariants: an event is handed out only at its blank line, and only if its kind may carry usage (docs/facts.md#streaming);
-//! no more than [`LONGEST_EVENT`] bytes are held for an event, and content deltas are not held at all.
+//! Invariants: an event is emitted only at its blank line, and only if its kind may contain usage (docs/facts.md#streaming);
+//! at most [`MAX_EVENT_BYTES`] bytes are buffered for an event, and content deltas are not buffered at all.
 
-/// The longest event that is read; a longer one is skipped.
-pub(super) const LONGEST_EVENT: usize = 1 << 20;
+/// Maximum size of an event; a longer one is skipped.
+pub(super) const MAX_EVENT_BYTES: usize = 1 << 20;
 
-/// Buffers beyond this are given back after the event that needed them.
-const KEPT_BUFFER: usize = 16 << 10;
+/// Buffer capacity that is retained after an event; larger buffers are shrunk to it.
+const RETAINED_CAPACITY: usize = 16 << 10;
 
-/// How much of a line that nobody needs is held: enough to tell its field.
-const FIELD: usize = 6;
+/// Number of bytes buffered of an irrelevant line: enough to recognize its field.
+const FIELD_BYTES: usize = 6;
 
-/// The kinds that come most often and never carry usage.
-const CONTENT: [&[u8]; 4] = [
+/// The most frequent event names that never contain usage.
+const CONTENT_EVENTS: [&[u8]; 4] = [
     b"content_block_delta",
     b"content_block_start",
     b"content_block_stop",
     b"ping",
 ];
 
-/// May stand before the first line, and is no part of it.
+/// The byte-order mark, which may precede the first line and is not part of it.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The events that carry usage, an end or an error.
+/// The kinds of events that contain usage, the end of the message, or an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum EventKind {
     /// `message_start`
     Start,
     /// `message_delta`
@@ -36,8 +36,8 @@ pub(super) enum Kind {
     Error,
 }
 
-impl Kind {
-    pub(super) fn of(name: &[u8]) -> Option<Self> {
+impl EventKind {
+    pub(super) fn from_name(name: &[u8]) -> Option<Self> {
         match name {
             b"message_start" => Some(Self::Start),
             b"message_delta" => Some(Self::Delta),
@@ -48,31 +48,31 @@ impl Kind {
     }
 }
 
-/// What the splitter hands out.
+/// An event emitted by the splitter.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Event<'a> {
-    /// An event's data lines, joined by line feeds. The kind is missing where nothing cheap told it.
-    Data(Option<Kind>, &'a [u8]),
-    /// An event that was too long to be held.
+pub(super) enum SseEvent<'a> {
+    /// The data lines of an event, joined by line feeds. The kind is `None` if it cannot be determined without parsing.
+    Data(Option<EventKind>, &'a [u8]),
+    /// An event that was too long to be buffered.
     TooLong,
 }
 
-/// Cuts bytes into lines, lines into events.
+/// Splits bytes into lines and lines into events.
 #[derive(Default)]
 pub(super) struct Splitter {
-    /// The beginning of a line whose end has not come.
+    /// The start of an incomplete line.
     line: Vec<u8>,
-    /// Whether bytes of that line were left out for want of room.
+    /// `true` if bytes of that line were dropped because the buffer was full.
     line_is_cut: bool,
-    /// Whether the last byte was a carriage return, so that a line feed now ends nothing.
+    /// `true` if the last byte was a carriage return, so that a following line feed does not end another line.
     after_return: bool,
     past_first_line: bool,
-    event: Pending,
+    event: PendingEvent,
 }
 
-/// The event whose blank line has not come.
+/// An event whose blank line has not been received.
 #[derive(Default)]
-struct Pending {
+struct PendingEvent {
     interest: Interest,
     data: Vec<u8>,
     has_data: bool,
@@ -83,70 +83,70 @@ struct Pending {
 enum Interest {
     #[default]
     Undecided,
-    Wanted(Kind),
+    Wanted(EventKind),
     Unwanted,
 }
 
 impl Splitter {
-    /// Takes the next bytes and hands out the events that end in them.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], mut hand_out: impl FnMut(Event<'_>)) {
+    /// Processes the next bytes and emits the events that end in them.
+    pub(super) fn feed(&mut self, mut bytes: &[u8], mut emit: impl FnMut(SseEvent<'_>)) {
         while let Some(&first) = bytes.first() {
             if std::mem::take(&mut self.after_return) && first == b'\n' {
                 bytes = &bytes[1..];
                 continue;
             }
             let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
-                self.hold(bytes);
+                self.buffer(bytes);
                 return;
             };
             self.after_return = bytes[end] == b'\r';
-            self.end_line(&bytes[..end], &mut hand_out);
+            self.end_line(&bytes[..end], &mut emit);
             bytes = &bytes[end + 1..];
         }
     }
 
-    /// Keeps the beginning of a line, if it may be needed.
-    fn hold(&mut self, bytes: &[u8]) {
+    /// Buffers the start of a line if it may be needed.
+    fn buffer(&mut self, bytes: &[u8]) {
         if !self.event.needs(&self.line) {
             return;
         }
-        let room = LONGEST_EVENT.saturating_sub(self.line.len() + self.event.data.len());
-        let taken = bytes.len().min(room);
-        self.line.extend_from_slice(&bytes[..taken]);
-        self.line_is_cut |= taken < bytes.len();
+        let room = MAX_EVENT_BYTES.saturating_sub(self.line.len() + self.event.data.len());
+        let accepted = bytes.len().min(room);
+        self.line.extend_from_slice(&bytes[..accepted]);
+        self.line_is_cut |= accepted < bytes.len();
         if !self.past_first_line && self.line.starts_with(BYTE_ORDER_MARK) {
             self.line.drain(..BYTE_ORDER_MARK.len());
             self.past_first_line = true;
         }
-        self.event.look_at(&self.line);
+        self.event.update_interest(&self.line);
         if !self.event.needs(&self.line) {
-            self.line.truncate(FIELD);
+            self.line.truncate(FIELD_BYTES);
         }
     }
 
-    fn end_line(&mut self, rest: &[u8], hand_out: &mut impl FnMut(Event<'_>)) {
+    fn end_line(&mut self, rest: &[u8], emit: &mut impl FnMut(SseEvent<'_>)) {
         if self.line.is_empty() && !self.line_is_cut {
             let mark = if self.past_first_line {
                 None
             } else {
                 rest.strip_prefix(BYTE_ORDER_MARK)
             };
-            self.event.take_line(mark.unwrap_or(rest), hand_out);
+            self.event.push_line(mark.unwrap_or(rest), emit);
         } else {
-            self.hold(rest);
+            self.buffer(rest);
             self.event.is_too_long |= std::mem::take(&mut self.line_is_cut);
-            self.event.take_line(&self.line, hand_out);
+            self.event.push_line(&self.line, emit);
             self.line.clear();
-            self.line.shrink_to(KEPT_BUFFER);
+            self.line.shrink_to(RETAINED_CAPACITY);
         }
         self.past_first_line = true;
     }
 }
 
-impl Pending {
-    /// Whether more of the line that begins so could matter.
+impl PendingEvent {
+    /// Returns `true` if more bytes of a line with this start may be needed.
     fn needs(&self, line: &[u8]) -> bool {
-        if line.len() < FIELD || line.starts_with(b"event") {
+        if line.len() < FIELD_BYTES || line.starts_with(b"event") {
             return true;
         }
         match field(line) {
@@ -155,30 +155,30 @@ impl Pending {
         }
     }
 
-    /// Decides on the event as soon as the beginning of its data tells.
-    fn look_at(&mut self, line: &[u8]) {
+    /// Decides whether the event is wanted as soon as the start of its data shows it.
+    fn update_interest(&mut self, line: &[u8]) {
         if let (b"data", value) = field(line) {
             self.interest = self.interest_with(value);
         }
     }
 
-    fn take_line(&mut self, line: &[u8], hand_out: &mut impl FnMut(Event<'_>)) {
+    fn push_line(&mut self, line: &[u8], emit: &mut impl FnMut(SseEvent<'_>)) {
         if line.is_empty() {
-            return self.dispatch(hand_out);
+            return self.dispatch(emit);
         }
         match field(line) {
-            (b"data", value) => self.take_data(value),
+            (b"data", value) => self.push_data(value),
             (b"event", name) => self.interest = interest_in(name),
             _ => {}
         }
     }
 
-    fn take_data(&mut self, value: &[u8]) {
+    fn push_data(&mut self, value: &[u8]) {
         self.interest = self.interest_with(value);
         if self.interest == Interest::Unwanted {
             return;
         }
-        self.is_too_long |= self.data.len() + value.len() >= LONGEST_EVENT;
+        self.is_too_long |= self.data.len() + value.len() >= MAX_EVENT_BYTES;
         if self.is_too_long {
             self.data.clear();
         } else {
@@ -190,46 +190,46 @@ impl Pending {
         self.has_data = true;
     }
 
-    /// What is thought of the event once its next data line begins with `value`.
+    /// Returns the interest in the event once its next data line starts with `value`.
     fn interest_with(&self, value: &[u8]) -> Interest {
         match self.interest {
             Interest::Undecided if !self.has_data => leading_type(value)
                 .map_or(Interest::Undecided, |name| {
-                    Kind::of(name).map_or(Interest::Unwanted, Interest::Wanted)
+                    EventKind::from_name(name).map_or(Interest::Unwanted, Interest::Wanted)
                 }),
             decided => decided,
         }
     }
 
-    fn dispatch(&mut self, hand_out: &mut impl FnMut(Event<'_>)) {
+    fn dispatch(&mut self, emit: &mut impl FnMut(SseEvent<'_>)) {
         let kind = match self.interest {
             Interest::Undecided => Some(None),
             Interest::Wanted(kind) => Some(Some(kind)),
             Interest::Unwanted => None,
         };
         match kind {
-            Some(_) if self.is_too_long => hand_out(Event::TooLong),
-            Some(kind) if self.has_data => hand_out(Event::Data(kind, &self.data)),
+            Some(_) if self.is_too_long => emit(SseEvent::TooLong),
+            Some(kind) if self.has_data => emit(SseEvent::Data(kind, &self.data)),
             Some(_) | None => {}
         }
         self.data.clear();
-        self.data.shrink_to(KEPT_BUFFER);
+        self.data.shrink_to(RETAINED_CAPACITY);
         self.interest = Interest::Undecided;
         self.has_data = false;
         self.is_too_long = false;
     }
 }
 
-/// What an `event:` line says; a name that is not known leaves it to the data.
+/// Returns the interest in an event by its name; an unknown name leaves the decision to the data.
 fn interest_in(name: &[u8]) -> Interest {
-    match Kind::of(name) {
+    match EventKind::from_name(name) {
         Some(kind) => Interest::Wanted(kind),
-        None if CONTENT.contains(&name) => Interest::Unwanted,
+        None if CONTENT_EVENTS.contains(&name) => Interest::Unwanted,
         None => Interest::Undecided,
     }
 }
 
-/// A line's field and value; one space after the colon is no part of the value. A comment's field is empty.
+/// Splits a line into field and value; one space after the colon is not part of the value. The field of a comment is empty.
 pub(super) fn field(line: &[u8]) -> (&[u8], &[u8]) {
     let Some(colon) = line.iter().position(|&byte| byte == b':') else {
         return (line, b"");
@@ -238,7 +238,7 @@ pub(super) fn field(line: &[u8]) -> (&[u8], &[u8]) {
     (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
 }
 
-/// The value of `"type"` where it is the first member and written plainly, as the vendor does.
+/// Returns the value of `"type"` if it is the first member and contains no escapes, as Anthropic sends it.
 fn leading_type(json: &[u8]) -> Option<&[u8]> {
     let mut rest = json;
     for token in [b"{".as_slice(), b"\"type\"", b":", b"\""] {
@@ -254,21 +254,21 @@ fn leading_type(json: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// Feeds the stream in pieces of `size` bytes and lists what comes out.
+    /// Feeds the stream in chunks of `size` bytes and lists the emitted events.
     fn events(stream: &[u8], size: usize) -> Vec<String> {
         let mut splitter = Splitter::default();
-        let mut seen = Vec::new();
-        for piece in stream.chunks(size) {
-            splitter.feed(piece, |event| {
-                seen.push(match event {
-                    Event::Data(kind, data) => {
+        let mut emitted = Vec::new();
+        for chunk in stream.chunks(size) {
+            splitter.feed(chunk, |event| {
+                emitted.push(match event {
+                    SseEvent::Data(kind, data) => {
                         format!("{kind:?} {}", String::from_utf8_lossy(data))
                     }
-                    Event::TooLong => "too long".to_owned(),
+                    SseEvent::TooLong => "too long".to_owned(),
                 });
             });
         }
-        seen
+        emitted
     }
 
     fn check(stream: &str, expected: &[&str]) {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_read_as_the_standard_says() {
+    fn fields_are_parsed_by_the_standard() {
         for (stream, expected) in [
             ("data:x\n\n", "None x"),
             ("data: x\n\n", "None x"),
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_needs_is_not_handed_out() {
+    fn irrelevant_events_are_not_emitted() {
         for stream in [
             "",
             "\n\n\n",
@@ -328,8 +328,8 @@ mod tests {
     }
 
     #[test]
-    fn a_long_event_is_skipped_and_the_next_is_read() {
-        let long = "x".repeat(LONGEST_EVENT);
+    fn too_long_event_is_skipped_and_the_next_is_emitted() {
+        let long = "x".repeat(MAX_EVENT_BYTES);
         for (head, expected) in [
             ("data: ", &["too long", "None end"][..]),
             ("event: message_delta\ndata: ", &["too long", "None end"]),
@@ -352,13 +352,13 @@ mod tests {
     }
 
     #[test]
-    fn content_is_not_held() {
+    fn content_is_not_buffered() {
         let mut splitter = Splitter::default();
         splitter.feed(
             b"data: {\"type\":\"content_block_delta\",\"delta\":\"",
             |_| {},
         );
         splitter.feed(&[b'x'; 5000], |_| {});
-        assert!(splitter.line.len() <= FIELD && splitter.event.data.is_empty());
+        assert!(splitter.line.len() <= FIELD_BYTES && splitter.event.data.is_empty());
     }
 }

@@ -1,15 +1,15 @@
-//! Knows the error shapes of Bedrock, Vertex and Foundry, which are not the API's envelope.
+//! Error shapes of Bedrock, Vertex and Foundry, which differ from the API's envelope.
 //!
-//! Invariants: only what the cloud states in a field or a header of its own counts; the one text read is Foundry's, which
-//! has no type (docs/facts.md#errors).
+//! Invariants: only the clouds' own fields and headers count; the only message text compared is Foundry's, which has no
+//! error type (docs/facts.md#errors).
 
 use serde_json::Value;
 
-use super::answer::ErrorAnswer;
 use super::meanings::{
     BEDROCK_THROTTLED, CLOUD_LOGIN_LAPSED, CLOUD_NO_ACCESS, FOUNDRY_KEY, Meaning, NOT_FOUND,
     OVERLOADED, REQUEST, UPSTREAM, VERTEX_QUOTA,
 };
+use super::response::ErrorResponse;
 
 const BEDROCK: [(&str, &Meaning); 9] = [
     ("ThrottlingException", &BEDROCK_THROTTLED),
@@ -33,21 +33,21 @@ const VERTEX: [(&str, &Meaning); 7] = [
     ("INTERNAL", &UPSTREAM),
 ];
 
-const FOUNDRY_REFUSES: &str = "access denied due to invalid subscription key";
+const FOUNDRY_INVALID_KEY: &str = "access denied due to invalid subscription key";
 
-/// What a cloud's own body means, if it is one.
-pub(super) fn meaning(answer: &ErrorAnswer<'_>, body: &Value) -> Option<&'static Meaning> {
-    bedrock(answer).or_else(|| {
-        // Google wraps its object in an array at times.
+/// Returns the meaning of a cloud's error, or `None` if it is not one.
+pub(super) fn meaning(response: &ErrorResponse<'_>, body: &Value) -> Option<&'static Meaning> {
+    bedrock(response).or_else(|| {
+        // Google sometimes wraps the object in an array.
         let body = body.get(0).unwrap_or(body);
         let error = body.get("error")?;
-        vertex(error).or_else(|| foundry(answer.status, error))
+        vertex(error).or_else(|| foundry(response.status, error))
     })
 }
 
-fn bedrock(answer: &ErrorAnswer<'_>) -> Option<&'static Meaning> {
-    let kind = answer.header("x-amzn-errortype")?;
-    // It may go on with `:http://…`.
+fn bedrock(response: &ErrorResponse<'_>) -> Option<&'static Meaning> {
+    let kind = response.header("x-amzn-errortype")?;
+    // It may be followed by `:http://…`.
     let kind = kind.split(':').next().unwrap_or(kind);
     find(&BEDROCK, kind)
 }
@@ -58,14 +58,14 @@ fn vertex(error: &Value) -> Option<&'static Meaning> {
 }
 
 fn foundry(status: u16, error: &Value) -> Option<&'static Meaning> {
-    let refuses = status == 401
+    let is_invalid_key = status == 401
         && error.get("code")?.as_str()? == "401"
         && error
             .get("message")?
             .as_str()?
             .to_ascii_lowercase()
-            .starts_with(FOUNDRY_REFUSES);
-    refuses.then_some(&FOUNDRY_KEY)
+            .starts_with(FOUNDRY_INVALID_KEY);
+    is_invalid_key.then_some(&FOUNDRY_KEY)
 }
 
 fn find(rows: &[(&str, &'static Meaning)], name: &str) -> Option<&'static Meaning> {

@@ -1,4 +1,4 @@
-//! The table of the envelope's structured codes: the one part of an error that is meant to be stable.
+//! The table of the envelope's `error_code` values: the only part of an error that is meant to be stable.
 
 use super::meanings::{self as is, Meaning};
 
@@ -10,7 +10,7 @@ const CODES: [(&str, &Meaning); 19] = [
     ("cmek_key_network_blocked", &is::CMEK_BLOCKED),
     ("cmek_context_unavailable", &is::CMEK_UNAVAILABLE),
     ("cmek_key_unreachable", &is::CMEK_UNAVAILABLE),
-    // The caller names the linked organization in the request; the credential's own is not concerned.
+    // The client names the linked organization in the request; the credential's own organization is not affected.
     (
         "linked_organization_billing_unavailable",
         &is::LINKED_ORGANIZATION,
@@ -31,7 +31,7 @@ const CODES: [(&str, &Meaning); 19] = [
     ("spend_limit_reached", &is::BILLING),
 ];
 
-/// What a code means; one that is not known means nothing more than the type beside it.
+/// Returns the meaning of a code, or `None` for an unknown code, which adds nothing to the error type.
 pub(super) fn meaning(code: &str) -> Option<&'static Meaning> {
     CODES
         .iter()

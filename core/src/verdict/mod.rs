@@ -1,16 +1,16 @@
-//! What an answer means for the credential that was used, and what a person can do about it.
+//! Classifies a response: the verdict on the credential that was used, and the remedy.
 //!
-//! Invariants: a verdict is read from structure before words, in this order: the envelope's `error_code`, then status,
-//! type and wording, then headers, then the status alone (docs/facts.md#errors). An answer that is not the API's own
-//! envelope never speaks against a credential; a header that is missing, unknown or garbage never makes a verdict
-//! worse than its absence would. Each code has a page, `docs/answers/<code>.md`.
+//! Invariants: structure is checked before wording, in this order: the envelope's `error_code`, then status, type and
+//! wording, then headers, then the status alone (docs/facts.md#errors). A response that is not the API's own envelope
+//! never counts against a credential; a header that is missing, unknown or garbage never makes a verdict worse than its
+//! absence would. Each code has a page, `docs/responses/<code>.md`.
 
-mod answer;
 mod cloud;
 mod codes;
-mod health;
+mod credential_status;
 mod meanings;
-mod plan;
+mod rate_limit_headers;
+mod response;
 mod rules;
 mod times;
 
@@ -18,49 +18,49 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-pub use answer::{ErrorAnswer, LONGEST_BODY};
-pub use health::Health;
+pub use credential_status::CredentialStatus;
 use meanings::Meaning;
+pub use response::{ErrorResponse, MAX_ERROR_BODY_BYTES};
 
-/// What an answer does to a credential.
+/// The effect of a response on the credential.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Effect {
-    /// Nothing: all is well.
+pub enum VerdictEffect {
+    /// No effect: the request succeeded.
     None,
-    /// Stop using it until a person replaces it.
+    /// Stop using it until the user replaces it.
     Dead,
-    /// Renew it and ask once more; dead if the renewal fails.
+    /// Renew it and retry once; dead if the renewal fails.
     Refresh,
-    /// A rule of the account or its licence refuses it; waiting does not help.
+    /// Refused by a rule of the account or its licence; waiting does not help.
     Blocked,
-    /// There is no money, and no known time when there will be.
+    /// No credit left, and no known time when there will be.
     OutOfCredit,
-    /// A spend limit, mostly with a date.
+    /// A spend limit is reached, usually with a reset date.
     SpentUntil,
-    /// A rate or plan limit of all that the scope covers.
+    /// A rate limit or plan limit for everything in the scope: a cooldown.
     CoolUntil,
-    /// A plan limit of one model or family; other models still work.
+    /// A plan limit for one model or family; other models still work.
     CoolModelUntil,
-    /// Nothing to do with the credential: the same one again, after a pause.
+    /// Unrelated to the credential: retry with the same one after a delay.
     Transient,
-    /// This credential cannot serve this request, but serves others.
+    /// This credential cannot serve this request, but can serve others.
     Feature,
-    /// The caller's own affair: passed on.
+    /// An error in the client's request, passed on.
     Request,
-    /// A fault of the gateway itself.
+    /// A bug or misconfiguration of the gateway itself.
     Config,
 }
 
-/// Whom the effect concerns.
+/// The scope that the effect applies to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Scope {
-    /// Nobody.
+pub enum VerdictScope {
+    /// No scope.
     None,
-    /// This request alone.
+    /// This request only.
     Request,
     /// The credential.
     Credential,
-    /// The credential, for the model asked for.
+    /// The credential, for the requested model.
     CredentialModel,
     /// Every credential of the organization.
     Organization,
@@ -68,248 +68,260 @@ pub enum Scope {
     OrganizationModelClass,
     /// Every credential of the workspace.
     Workspace,
-    /// An AWS account in one region, for the model asked for.
+    /// An AWS account in one region, for the requested model.
     AccountRegionModel,
-    /// A Google project in one region, for the model asked for.
+    /// A Google project in one region, for the requested model.
     ProjectRegionModel,
     /// The upstream as a whole.
     Upstream,
-    /// The upstream, for the model asked for.
+    /// The upstream, for the requested model.
     UpstreamModel,
-    /// The way to the upstream.
+    /// The network path to the upstream.
     Network,
     /// This gateway.
     Gateway,
 }
 
-/// What decided.
+/// The part of a response that decided the verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Evidence {
+pub enum DecidedBy {
     /// The envelope's `error_code`.
     Code,
     /// Status, type and the wording of the message.
     Wording,
     /// Headers, by their presence or absence.
     Header,
-    /// The status, with the envelope's bare type where there was one.
+    /// The status, with the envelope's type if there was one.
     Status,
     /// The shape of the body or a header that only one cloud sends.
     Shape,
-    /// How a stream ended.
+    /// The end of a stream.
     Stream,
-    /// That nobody answered.
-    Silence,
-    /// A text that a client program printed.
+    /// The lack of a response.
+    NoResponse,
+    /// Text printed by a client program.
     ClientText,
 }
 
-/// Whether another credential may be served where this one was not.
+/// The use of a failover to another credential.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Another {
-    /// It may.
+pub enum Failover {
+    /// Another credential may succeed.
     MayHelp,
-    /// It would fare the same, or must not be tried.
+    /// Another credential would fail as well, or must not be tried.
     Useless,
 }
 
-/// What an answer means.
+/// The meaning of a response for the credential that was used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub struct Verdict {
     meaning: &'static Meaning,
-    effect: Effect,
-    scope: Scope,
+    effect: VerdictEffect,
+    scope: VerdictScope,
     until: Option<Timestamp>,
-    evidence: Evidence,
+    decided_by: DecidedBy,
     proof: Proof,
 }
 
-/// What stands behind a verdict.
+/// The strength of the evidence for a verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Proof {
-    /// As much as its rule asks for.
+    /// As strong as its rule requires.
     Full,
-    /// Less than an answer of the API's own: it speaks against nobody.
+    /// Weaker than a response of the API itself: it does not count against the credential.
     Weak,
 }
 
-/// A verdict's code, with what it tells a person: what is remembered of an answer.
+/// A verdict's code with its remedy: the stored part of a verdict.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Code(&'static Meaning);
+pub struct VerdictCode(&'static Meaning);
 
-impl Code {
-    /// The code of this name.
-    pub fn of(name: &str) -> Option<Self> {
+impl VerdictCode {
+    /// Returns the code of this name.
+    pub fn parse(name: &str) -> Option<Self> {
         meanings::ALL
             .iter()
             .find(|meaning| meaning.code == name)
             .map(|meaning| Self(meaning))
     }
 
-    /// The stable name, such as `out_of_credit`.
+    /// Returns the stable name, such as `out_of_credit`.
     pub fn name(self) -> &'static str {
         self.0.code
     }
 
-    /// What a person can do, in a sentence.
+    /// Returns the remedy, in a sentence.
     pub fn remedy(self) -> &'static str {
         self.0.remedy
     }
 
-    /// Whether it is a rate or plan limit, which ends by itself.
-    pub fn is_a_limit(self) -> bool {
-        matches!(self.0.effect, Effect::CoolUntil | Effect::CoolModelUntil)
+    /// Returns `true` for a rate limit or plan limit, which ends by itself.
+    pub fn is_limit(self) -> bool {
+        matches!(
+            self.0.effect,
+            VerdictEffect::CoolUntil | VerdictEffect::CoolModelUntil
+        )
     }
 }
 
-impl fmt::Debug for Code {
+impl fmt::Debug for VerdictCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Code({})", self.name())
+        write!(f, "VerdictCode({})", self.name())
     }
 }
 
 impl Verdict {
-    /// Judges an answer by its status, headers and body. `now` is when it was received. A 2xx is [`Verdict::ok`].
-    pub fn of_error(answer: &ErrorAnswer<'_>, now: Timestamp) -> Self {
-        answer::judge(answer, now)
+    /// Classifies a response by its status, headers and body. `now` is the time it was received. A 2xx is
+    /// [`Verdict::ok`].
+    pub fn from_response(response: &ErrorResponse<'_>, now: Timestamp) -> Self {
+        response::classify(response, now)
     }
 
-    /// Judges an answer whose body and headers nobody read. What would speak against the credential is
-    /// [`Effect::Transient`] here, since the status alone proves nothing about who answered.
-    pub fn of_status(status: u16) -> Self {
-        Self::new(rules::by_status(status), Evidence::Status).unproven()
+    /// Classifies a response by its status alone, if headers and body were not read. A verdict against the credential
+    /// becomes [`VerdictEffect::Transient`], since the status alone does not prove that the API itself responded.
+    pub fn from_status(status: u16) -> Self {
+        Self::new(rules::by_status(status), DecidedBy::Status).without_proof()
     }
 
-    /// Judges a stream that began with 200, by whether it reached its last event and by the error in it, if one was.
-    pub fn of_stream_end(complete: bool, error_type: Option<&str>, message: Option<&str>) -> Self {
+    /// Classifies a stream that began with 200, by whether it reached its final event and by its error event, if any.
+    pub fn from_stream_end(
+        complete: bool,
+        error_type: Option<&str>,
+        message: Option<&str>,
+    ) -> Self {
         let Some(kind) = error_type else {
             let meaning = if complete {
                 &meanings::OK
             } else {
                 &meanings::CUT
             };
-            return Self::new(meaning, Evidence::Stream);
+            return Self::new(meaning, DecidedBy::Stream);
         };
         let status = rules::status_of(kind);
-        let worded = message.and_then(|message| rules::by_wording(status, kind, message));
-        let meaning = worded.unwrap_or_else(|| rules::by_status(status));
-        let verdict = Self::new(meaning, Evidence::Stream).unproven();
-        // The event does not say that only one model is concerned.
+        let by_wording = message.and_then(|message| rules::by_wording(status, kind, message));
+        let meaning = by_wording.unwrap_or_else(|| rules::by_status(status));
+        let verdict = Self::new(meaning, DecidedBy::Stream).without_proof();
+        // The event does not show whether only one model is affected.
         match verdict.scope {
-            Scope::UpstreamModel => Self {
-                scope: Scope::Upstream,
+            VerdictScope::UpstreamModel => Self {
+                scope: VerdictScope::Upstream,
                 ..verdict
             },
             _ => verdict,
         }
     }
 
-    /// Judges a text that a client program printed, where it names a plan limit: `…usage limit reached|<epoch seconds>`.
-    pub fn of_client_text(text: &str, now: Timestamp) -> Option<Self> {
+    /// Classifies text printed by a client program, if it names a plan limit: `…usage limit reached|<epoch seconds>`.
+    pub fn from_client_text(text: &str, now: Timestamp) -> Option<Self> {
         let seconds = text.strip_prefix("Claude AI usage limit reached|")?;
         let until = times::reset(seconds.trim(), now)?;
-        Some(Self::new(&meanings::PLAN_TEXT, Evidence::ClientText).until_at(Some(until)))
+        Some(Self::new(&meanings::PLAN_TEXT, DecidedBy::ClientText).until_at(Some(until)))
     }
 
-    /// Judges a request that nobody answered: no connection, or none that lasted until a status.
-    pub fn no_answer() -> Self {
-        Self::new(&meanings::NO_ANSWER, Evidence::Silence)
+    /// Returns the verdict on a request without a response: no connection, or it closed before the status line.
+    pub fn no_response() -> Self {
+        Self::new(&meanings::NO_RESPONSE, DecidedBy::NoResponse)
     }
 
-    /// A profile's answer has the headers of a plan login: that is what it is, whatever it was declared.
+    /// Returns the verdict on a profile whose response has the headers of a plan login, whatever it was declared as.
     pub fn plan_behind_key() -> Self {
-        Self::new(&meanings::PLAN_BEHIND_KEY, Evidence::Header)
+        Self::new(&meanings::PLAN_BEHIND_KEY, DecidedBy::Header)
     }
 
-    /// One refusal too many that nobody explains.
+    /// Returns the verdict after too many consecutive unexplained 403s.
     pub fn always_refused() -> Self {
-        Self::new(&meanings::ALWAYS_REFUSED, Evidence::Status)
+        Self::new(&meanings::ALWAYS_REFUSED, DecidedBy::Status)
     }
 
-    /// All is well.
+    /// Returns the verdict on a success.
     pub fn ok() -> Self {
-        Self::new(&meanings::OK, Evidence::Status)
+        Self::new(&meanings::OK, DecidedBy::Status)
     }
 
-    /// What follows for the credential.
-    pub fn effect(self) -> Effect {
+    /// Returns the effect on the credential.
+    pub fn effect(self) -> VerdictEffect {
         self.effect
     }
 
-    /// Whom it concerns.
-    pub fn scope(self) -> Scope {
+    /// Returns the scope it applies to.
+    pub fn scope(self) -> VerdictScope {
         self.scope
     }
 
-    /// When the limit ends, as far as the answer says; never before it was received nor more than [`FARTHEST`](crate::limits::FARTHEST) after.
+    /// Returns the end of the limit if the response names it: not before it was received, nor more than
+    /// [`MAX_RESET_DISTANCE`](crate::limits::MAX_RESET_DISTANCE) after.
     pub fn until(self) -> Option<Timestamp> {
         self.until
     }
 
-    /// What a person can do, in a sentence.
+    /// Returns the remedy, in a sentence.
     pub fn remedy(self) -> &'static str {
         self.meaning.remedy
     }
 
-    /// The stable name, such as `out_of_credit`: what the ledger stores and the page in `docs/answers` is called.
+    /// Returns the stable name, such as `out_of_credit`, used in the ledger and as the page name in `docs/responses`.
     pub fn code(self) -> &'static str {
         self.meaning.code
     }
 
-    /// The code, to be remembered.
-    pub fn known(self) -> Code {
-        Code(self.meaning)
+    /// Returns the code to store.
+    pub fn to_code(self) -> VerdictCode {
+        VerdictCode(self.meaning)
     }
 
-    /// The code, as the ledger has it.
+    /// Returns the code as stored in the ledger.
     pub fn name(self) -> &'static str {
         self.code()
     }
 
-    /// What decided.
-    pub fn evidence(self) -> Evidence {
-        self.evidence
+    /// Returns the part of the response that decided the verdict.
+    pub fn decided_by(self) -> DecidedBy {
+        self.decided_by
     }
 
-    /// Whether another credential may be served.
-    pub fn another(self) -> Another {
-        self.meaning.another
+    /// Returns whether a failover to another credential may help.
+    pub fn failover(self) -> Failover {
+        self.meaning.failover
     }
 
-    /// Whether the API itself refused it with a 403, and neither a code nor known words say why.
+    /// Returns `true` for a 403 of the API itself for which neither a code nor known wording gives a reason.
     pub fn is_unexplained_refusal(self) -> bool {
         *self.meaning == meanings::PERMISSION && self.proof == Proof::Full
     }
 
-    /// Every code there is, each once.
+    /// Returns every code once.
     pub fn codes() -> impl Iterator<Item = &'static str> {
         meanings::ALL.iter().map(|meaning| meaning.code)
     }
 
-    /// What to do about a credential whose last answer had this code; none where it may be used again by itself.
-    pub fn remedy_where_dead(code: &str) -> Option<&'static str> {
+    /// Returns the remedy for a credential whose last response had this code, or `None` if it becomes usable again by
+    /// itself.
+    pub fn remedy_if_unusable(code: &str) -> Option<&'static str> {
         let meaning = meanings::ALL.iter().find(|meaning| meaning.code == code)?;
         match meaning.effect {
-            Effect::Dead | Effect::Blocked | Effect::OutOfCredit => Some(meaning.remedy),
-            Effect::None
-            | Effect::Refresh
-            | Effect::SpentUntil
-            | Effect::CoolUntil
-            | Effect::CoolModelUntil
-            | Effect::Transient
-            | Effect::Feature
-            | Effect::Request
-            | Effect::Config => None,
+            VerdictEffect::Dead | VerdictEffect::Blocked | VerdictEffect::OutOfCredit => {
+                Some(meaning.remedy)
+            }
+            VerdictEffect::None
+            | VerdictEffect::Refresh
+            | VerdictEffect::SpentUntil
+            | VerdictEffect::CoolUntil
+            | VerdictEffect::CoolModelUntil
+            | VerdictEffect::Transient
+            | VerdictEffect::Feature
+            | VerdictEffect::Request
+            | VerdictEffect::Config => None,
         }
     }
 
-    fn new(meaning: &'static Meaning, evidence: Evidence) -> Self {
+    fn new(meaning: &'static Meaning, decided_by: DecidedBy) -> Self {
         Self {
             meaning,
             effect: meaning.effect,
             scope: meaning.scope,
             until: None,
-            evidence,
+            decided_by,
             proof: Proof::Full,
         }
     }
@@ -318,12 +330,13 @@ impl Verdict {
         Self { until, ..self }
     }
 
-    /// Takes back what only the API's own envelope may say of a credential.
-    fn unproven(self) -> Self {
+    /// Drops any effect that only the API's own envelope may have on a credential.
+    fn without_proof(self) -> Self {
         let effect = match self.effect {
-            Effect::Dead | Effect::Blocked | Effect::OutOfCredit | Effect::Refresh => {
-                Effect::Transient
-            }
+            VerdictEffect::Dead
+            | VerdictEffect::Blocked
+            | VerdictEffect::OutOfCredit
+            | VerdictEffect::Refresh => VerdictEffect::Transient,
             effect => effect,
         };
         Self {

@@ -1,38 +1,39 @@
-//! Reads the times that answers name.
+//! Parses the reset times in responses: `retry-after`, reset headers and dates in messages.
 //!
-//! Invariants: each time that leaves this file lies between `now` and `now` + [`FARTHEST`]: a wrong clock or a hostile
-//! value can neither rest a credential in the past nor for ever. What cannot be read is no time.
+//! Invariants: every time returned is between `now` and `now` + [`MAX_RESET_DISTANCE`]: a wrong clock or a hostile
+//! value can start a cooldown neither in the past nor without an end. An invalid value is ignored.
 
 use jiff::civil::Date;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::answer::ErrorAnswer;
-use crate::limits::{FARTHEST, moment};
+use super::response::ErrorResponse;
+use crate::limits::{MAX_RESET_DISTANCE, parse_timestamp};
 
-/// `retry-after`: seconds, whole or decimal, or an HTTP date.
-pub(super) fn retry_after(answer: &ErrorAnswer<'_>, now: Timestamp) -> Option<Timestamp> {
-    let value = answer.header("retry-after")?;
+/// Parses `retry-after`: seconds, whole or decimal, or an HTTP date.
+pub(super) fn retry_after(response: &ErrorResponse<'_>, now: Timestamp) -> Option<Timestamp> {
+    let value = response.header("retry-after")?;
     if let Ok(seconds) = value.parse::<f64>() {
-        let counts = seconds.is_finite() && seconds >= 0.0;
-        let wait = counts.then(|| SignedDuration::try_from_secs_f64(seconds).unwrap_or(FARTHEST));
+        let is_valid = seconds.is_finite() && seconds >= 0.0;
+        let wait = is_valid
+            .then(|| SignedDuration::try_from_secs_f64(seconds).unwrap_or(MAX_RESET_DISTANCE));
         return wait.map(|wait| {
-            now.checked_add(wait.min(FARTHEST))
+            now.checked_add(wait.min(MAX_RESET_DISTANCE))
                 .unwrap_or(Timestamp::MAX)
         });
     }
     let date = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(believed(date, now))
+    Some(clamp_reset(date, now))
 }
 
-/// When a limit ends, as headers and texts write it. Unlike a limit that is only shown, a rest is not given up for a time
-/// that is beyond belief: it is held as long as one can be.
+/// Parses a reset time from a header or message. Unlike a limit that is only displayed, a cooldown is not dropped if
+/// the time is implausible: it is clamped to the maximum.
 pub(super) fn reset(value: &str, now: Timestamp) -> Option<Timestamp> {
-    moment(value).map(|at| believed(at, now))
+    parse_timestamp(value).map(|at| clamp_reset(at, now))
 }
 
-/// The date in `… regain access on YYYY-MM-DD at HH:MM UTC`.
+/// Parses the date in `… regain access on YYYY-MM-DD at HH:MM UTC`.
 pub(super) fn regain_access(message: &str, now: Timestamp) -> Option<Timestamp> {
     let message = message.to_ascii_lowercase();
     let (_, rest) = message.split_once("regain access on ")?;
@@ -44,15 +45,17 @@ pub(super) fn regain_access(message: &str, now: Timestamp) -> Option<Timestamp> 
     reset(&format!("{date}T{clock}:00Z"), now)
 }
 
-/// The first of the next month at 00:00 UTC.
+/// Returns the first of the next month at 00:00 UTC.
 pub(super) fn first_of_next_month(now: Timestamp) -> Option<Timestamp> {
     let today: Date = now.to_zoned(TimeZone::UTC).date();
     let first = today.first_of_month().checked_add(1.month()).ok()?;
     let at = first.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    Some(believed(at, now))
+    Some(clamp_reset(at, now))
 }
 
-fn believed(at: Timestamp, now: Timestamp) -> Timestamp {
-    let farthest = now.checked_add(FARTHEST).unwrap_or(Timestamp::MAX);
-    at.clamp(now, farthest)
+fn clamp_reset(at: Timestamp, now: Timestamp) -> Timestamp {
+    let latest = now
+        .checked_add(MAX_RESET_DISTANCE)
+        .unwrap_or(Timestamp::MAX);
+    at.clamp(now, latest)
 }

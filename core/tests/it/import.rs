@@ -1,14 +1,15 @@
-//! Moving in: one folder a case under `tests/cases/import`.
+//! Import: one directory per case in `tests/cases/import`.
 //!
-//! `files` holds the other program's files, a database as the text that is read out of it; `ask.toml` names the kind and
-//! what keyreeve has already; `expected.txt` is what must come out. Tokens are written `{{api03:A}}`.
+//! `files` contains the other program's files, with a database as the text in it; `ask.toml` names the program and the
+//! existing profiles; `expected.txt` is the expected plan. Tokens are written `{{api03:A}}`.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use keyreeve_core::import::{
-    Entry, Found, Kind, Known, KnownSource, Outcome, Plan, Take, Wanted, plan,
+    ExistingProfile, ExistingSource, FilePattern, FoundFile, ImportAction, ImportEntry, ImportPlan,
+    ImportSource, NewProfile, plan,
 };
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Source;
@@ -18,66 +19,79 @@ use zeroize::Zeroizing;
 use crate::resolve::expanded;
 
 struct Case {
-    kind: Kind,
+    source: ImportSource,
     directory: Option<String>,
-    files: Vec<Found>,
-    known: Vec<Known>,
+    files: Vec<FoundFile>,
+    existing: Vec<ExistingProfile>,
 }
 
 impl Case {
     fn read(folder: &Path) -> Self {
         let ask: toml::Table = read(&folder.join("ask.toml")).parse().unwrap();
-        let word = ask["kind"].as_str().unwrap();
-        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word);
-        let kind = kind.unwrap();
+        let name = ask["kind"].as_str().unwrap();
+        let source = ImportSource::ALL
+            .into_iter()
+            .find(|source| source.name() == name)
+            .unwrap();
         let mut files = Vec::new();
-        gather(kind, &folder.join("files"), "", &mut files);
-        files.sort_by_key(|file| place(kind, &file.path));
-        let known = ask.get("known").and_then(toml::Value::as_array);
+        gather(source, &folder.join("files"), "", &mut files);
+        files.sort_by_key(|file| pattern_index(source, &file.path));
+        let existing = ask.get("known").and_then(toml::Value::as_array);
         Self {
-            kind,
+            source,
             directory: ask
                 .get("directory")
                 .map(|directory| directory.as_str().unwrap().to_owned()),
             files,
-            known: known.into_iter().flatten().map(known_profile).collect(),
+            existing: existing
+                .into_iter()
+                .flatten()
+                .map(existing_profile)
+                .collect(),
         }
     }
 
-    fn plan(&self, known: &[Known]) -> Plan {
-        plan(self.kind, self.directory.as_deref(), &self.files, known)
+    fn plan(&self, existing: &[ExistingProfile]) -> ImportPlan {
+        plan(
+            self.source,
+            self.directory.as_deref(),
+            &self.files,
+            existing,
+        )
     }
 }
 
-fn known_profile(known: &toml::Value) -> Known {
-    let text = |key| known.get(key).and_then(toml::Value::as_str);
+fn existing_profile(profile: &toml::Value) -> ExistingProfile {
+    let text = |key| profile.get(key).and_then(toml::Value::as_str);
     let source = match text("variable") {
-        Some(variable) => KnownSource::Elsewhere(Source::Environment {
+        Some(variable) => ExistingSource::Reference(Source::Environment {
             variable: variable.to_owned(),
         }),
-        None => KnownSource::Sealed(text("token").map(|token| Fingerprint::of(&expanded(token)))),
+        None => {
+            ExistingSource::Sealed(text("token").map(|token| Fingerprint::of(&expanded(token))))
+        }
     };
     let base_url = text("base_url").unwrap_or("https://api.anthropic.com");
-    Known {
+    ExistingProfile {
         name: text("name").unwrap().parse().unwrap(),
-        base_url: BaseUrl::parse(base_url, PlainHttp::Refused).unwrap(),
+        base_url: BaseUrl::parse(base_url, PlainHttp::Forbidden).unwrap(),
         source,
     }
 }
 
-fn gather(kind: Kind, folder: &Path, below: &str, into: &mut Vec<Found>) {
+fn gather(source: ImportSource, folder: &Path, prefix: &str, files: &mut Vec<FoundFile>) {
     let mut names: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
     for name in names {
-        let (file, path) = (folder.join(&name), format!("{below}{name}"));
+        let (file, path) = (folder.join(&name), format!("{prefix}{name}"));
         if file.is_dir() {
-            gather(kind, &file, &format!("{path}/"), into);
+            gather(source, &file, &format!("{path}/"), files);
         } else {
-            into.push(Found {
-                role: kind.wanted()[place(kind, &path)].role,
+            files.push(FoundFile {
+                role: source.files()[pattern_index(source, &path)].role,
                 text: Zeroizing::new(expanded(&read(&file))),
                 path,
             });
@@ -85,15 +99,15 @@ fn gather(kind: Kind, folder: &Path, below: &str, into: &mut Vec<Found>) {
     }
 }
 
-/// Which of the wanted files a path is.
-fn place(kind: Kind, path: &str) -> usize {
+/// Returns the index of the file pattern that a path matches.
+fn pattern_index(source: ImportSource, path: &str) -> usize {
     let names: Vec<_> = path.split('/').collect();
-    let fits = |wanted: &Wanted| {
-        let pattern: Vec<_> = wanted.path.split('/').collect();
+    let matches = |file: &FilePattern| {
+        let pattern: Vec<_> = file.path.split('/').collect();
         let mut pairs = pattern.iter().zip(&names);
-        pattern.len() == names.len() && pairs.all(|(part, name)| Wanted::takes(part, name))
+        pattern.len() == names.len() && pairs.all(|(part, name)| FilePattern::matches(part, name))
     };
-    kind.wanted().iter().position(fits).unwrap()
+    source.files().iter().position(matches).unwrap()
 }
 
 #[expect(
@@ -104,11 +118,11 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
 }
 
-fn written(plan: &Plan) -> String {
+fn formatted(plan: &ImportPlan) -> String {
     let mut text = String::new();
     for entry in &plan.entries {
-        writeln!(text, "{} in {}", entry.what, entry.path).unwrap();
-        outcome(&mut text, entry);
+        writeln!(text, "{} in {}", entry.label, entry.path).unwrap();
+        write_action(&mut text, entry);
         for remark in &entry.remarks {
             writeln!(text, "  ({remark})").unwrap();
         }
@@ -122,82 +136,84 @@ fn written(plan: &Plan) -> String {
     text
 }
 
-fn outcome(text: &mut String, entry: &Entry) {
-    match &entry.outcome {
-        Outcome::Take(take) => writeln!(text, "  take {}", taken(take)).unwrap(),
-        Outcome::Same { name } => writeln!(text, "  same as {name}").unwrap(),
-        Outcome::Conflict { name } => writeln!(text, "  conflict with {name}").unwrap(),
-        Outcome::Leave(why) => {
-            writeln!(text, "  leave {}: {why}", why.code()).unwrap();
-            if let Some(hint) = why.hint() {
-                writeln!(text, "  > {hint}").unwrap();
+fn write_action(text: &mut String, entry: &ImportEntry) {
+    match &entry.action {
+        ImportAction::Create(profile) => {
+            writeln!(text, "  create {}", described(profile)).unwrap();
+        }
+        ImportAction::Reuse { name } => writeln!(text, "  same as {name}").unwrap(),
+        ImportAction::Conflict { name } => writeln!(text, "  conflict with {name}").unwrap(),
+        ImportAction::Skip(reason) => {
+            writeln!(text, "  skip {}: {reason}", reason.code()).unwrap();
+            if let Some(command) = reason.fix_command() {
+                writeln!(text, "  > {command}").unwrap();
             }
         }
     }
 }
 
-fn taken(take: &Take) -> String {
-    let source = match &take.source {
-        Source::Sealed => format!("sealed {}", take.hint.as_deref().unwrap()),
-        elsewhere => format!("{elsewhere:?}"),
+fn described(profile: &NewProfile) -> String {
+    let source = match &profile.source {
+        Source::Sealed => format!("sealed {}", profile.hint.as_deref().unwrap()),
+        reference => format!("{reference:?}"),
     };
     format!(
         "{}: {source}, to {} as {:?}, {:?}, {:?}",
-        take.name, take.base_url, take.auth, take.provenance, take.billing
+        profile.name, profile.base_url, profile.auth, profile.provenance, profile.billing
     )
 }
 
-/// What keyreeve has once the plan is done.
-fn done(plan: &Plan) -> Vec<Known> {
-    let known = |entry: &Entry| match &entry.outcome {
-        Outcome::Take(take) => {
-            let source = match &take.secret {
-                Some(secret) => KnownSource::Sealed(Some(secret.fingerprint())),
-                None => KnownSource::Elsewhere(take.source.clone()),
+/// Returns the profiles that the plan creates.
+fn created(plan: &ImportPlan) -> Vec<ExistingProfile> {
+    let existing = |entry: &ImportEntry| match &entry.action {
+        ImportAction::Create(profile) => {
+            let source = match &profile.secret {
+                Some(secret) => ExistingSource::Sealed(Some(secret.fingerprint())),
+                None => ExistingSource::Reference(profile.source.clone()),
             };
-            Some(Known {
-                name: take.name.clone(),
-                base_url: take.base_url.clone(),
+            Some(ExistingProfile {
+                name: profile.name.clone(),
+                base_url: profile.base_url.clone(),
                 source,
             })
         }
-        Outcome::Same { .. } | Outcome::Leave(_) | Outcome::Conflict { .. } => None,
+        ImportAction::Reuse { .. } | ImportAction::Skip(_) | ImportAction::Conflict { .. } => None,
     };
-    plan.entries.iter().filter_map(known).collect()
+    plan.entries.iter().filter_map(existing).collect()
 }
 
 fn check(folder: &Path) {
     let case = Case::read(folder);
-    let plan = case.plan(&case.known);
-    let text = written(&plan);
+    let plan = case.plan(&case.existing);
+    let text = formatted(&plan);
     let expected = folder.join("expected.txt");
     assert_eq!(text, read(&expected), "{}", folder.display());
-    assert_nothing_told(&text, folder);
-    let mut known = done(&plan);
-    known.extend(case.known);
+    assert_sanitized(&text, folder);
+    let mut existing = created(&plan);
+    existing.extend(case.existing);
     let case = Case::read(folder);
-    for entry in case.plan(&known).entries {
+    for entry in case.plan(&existing).entries {
         assert!(
-            !matches!(entry.outcome, Outcome::Take(_)),
-            "{}: taken twice: {}",
+            !matches!(entry.action, ImportAction::Create(_)),
+            "{}: created twice: {}",
             folder.display(),
-            entry.what
+            entry.label
         );
     }
 }
 
-/// No token is told beyond its hint, and nothing that acts comes out.
-fn assert_nothing_told(text: &str, folder: &Path) {
+/// Asserts that only hints of tokens are shown, and no control characters.
+fn assert_sanitized(text: &str, folder: &Path) {
     for letter in ('A'..='Z').chain('a'..='z') {
-        let told = text.contains(&letter.to_string().repeat(12));
-        assert!(!told, "{}: a token of {letter}", folder.display());
+        let is_shown = text.contains(&letter.to_string().repeat(12));
+        assert!(!is_shown, "{}: a token of {letter}", folder.display());
     }
-    let acts = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
-    assert!(!text.contains(acts), "{}", folder.display());
+    let is_control = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!text.contains(is_control), "{}", folder.display());
 }
 
 #[test]
-fn every_case_comes_out_as_expected_and_a_second_run_takes_nothing() {
+fn every_case_matches_and_a_second_run_adds_nothing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/import");
     let cases: Vec<_> = fs::read_dir(folder)
         .unwrap()

@@ -1,8 +1,8 @@
-//! What is injected: the table of tokens and upstreams, the beta list, the headers both ways.
+//! Injection: tokens by upstream, edits of the beta list, request and response headers.
 
 use keyreeve_core::inject::{
-    BetaEdit, BetaLines, Facing, Fate, Injection, OAUTH_BETA, Refusal, answer_header, decide,
-    edit_beta, named_by_connection, request_header,
+    BetaEdit, BetaLines, HeaderAction, InjectError, Injection, OAUTH_BETA, UpstreamKind,
+    connection_headers, decide, edit_beta, request_header, response_header,
 };
 use keyreeve_core::profile::{Auth, Provenance};
 use keyreeve_core::token::Family;
@@ -19,134 +19,144 @@ const PROVENANCES: [Provenance; 6] = [
 
 const GATEWAYS: [Auth; 2] = [Auth::ApiKey, Auth::Bearer];
 
-/// What a family is to the vendor's API, then to another gateway, whatever its provenance.
-const WHATEVER_THE_PROVENANCE: [(Family, Sent, Sent); 10] = [
-    (Family::ApiKey, Sent::AsApiKey, Sent::AsConfigured),
+/// The injection of each family for Anthropic's API, then for another gateway, for any provenance.
+const ANY_PROVENANCE: [(Family, Injected, Injected); 10] = [
+    (Family::ApiKey, Injected::AsApiKey, Injected::AsConfigured),
     (
         Family::VirtualKey,
-        Sent::Not(Refusal::VirtualKey),
-        Sent::AsConfigured,
+        Injected::Not(InjectError::VirtualKey),
+        Injected::AsConfigured,
     ),
     (
         Family::OtherVendor,
-        Sent::Not(Refusal::NotTheVendors),
-        Sent::AsConfigured,
+        Injected::Not(InjectError::NotAnthropicToken),
+        Injected::AsConfigured,
     ),
     (
         Family::Opaque,
-        Sent::Not(Refusal::NotTheVendors),
-        Sent::AsConfigured,
+        Injected::Not(InjectError::NotAnthropicToken),
+        Injected::AsConfigured,
     ),
     (
         Family::AdminKey,
-        Sent::Not(Refusal::AdminKey),
-        Sent::Not(Refusal::AdminKey),
+        Injected::Not(InjectError::AdminKey),
+        Injected::Not(InjectError::AdminKey),
     ),
     (
         Family::OauthRefresh,
-        Sent::Not(Refusal::RefreshToken),
-        Sent::Not(Refusal::RefreshToken),
+        Injected::Not(InjectError::RefreshToken),
+        Injected::Not(InjectError::RefreshToken),
     ),
     (
         Family::ClaudeSession,
-        Sent::Not(Refusal::SessionCookie),
-        Sent::Not(Refusal::SessionCookie),
+        Injected::Not(InjectError::SessionCookie),
+        Injected::Not(InjectError::SessionCookie),
     ),
     (
         Family::WorkToken,
-        Sent::Not(Refusal::WorkToken),
-        Sent::Not(Refusal::WorkToken),
+        Injected::Not(InjectError::WorkToken),
+        Injected::Not(InjectError::WorkToken),
     ),
     (
         Family::UnknownAnthropic,
-        Sent::Not(Refusal::UnknownFamily),
-        Sent::Not(Refusal::UnknownFamily),
+        Injected::Not(InjectError::UnknownFamily),
+        Injected::Not(InjectError::UnknownFamily),
     ),
     (
         Family::AdminVirtualKey,
-        Sent::Not(Refusal::AdminVirtualKey),
-        Sent::Not(Refusal::AdminVirtualKey),
+        Injected::Not(InjectError::AdminVirtualKey),
+        Injected::Not(InjectError::AdminVirtualKey),
     ),
 ];
 
-/// What an OAuth access token of each provenance is.
-const OAUTH_ACCESS: [(Provenance, Sent, Sent); 6] = [
-    (Provenance::Federation, Sent::AsOauth, Sent::AsConfigured),
-    (Provenance::AntLogin, Sent::AsOauth, Sent::AsConfigured),
+/// The injection of an OAuth access token by provenance.
+const OAUTH_ACCESS: [(Provenance, Injected, Injected); 6] = [
+    (
+        Provenance::Federation,
+        Injected::AsOauth,
+        Injected::AsConfigured,
+    ),
+    (
+        Provenance::AntLogin,
+        Injected::AsOauth,
+        Injected::AsConfigured,
+    ),
     (
         Provenance::SetupToken,
-        Sent::Not(Refusal::PlanLogin),
-        Sent::Not(Refusal::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
     ),
     (
         Provenance::Unknown,
-        Sent::Not(Refusal::PlanLogin),
-        Sent::Not(Refusal::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
     ),
     (
         Provenance::Console,
-        Sent::Not(Refusal::PlanLogin),
-        Sent::Not(Refusal::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
     ),
     (
         Provenance::Gateway,
-        Sent::Not(Refusal::PlanLogin),
-        Sent::Not(Refusal::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
+        Injected::Not(InjectError::PlanLogin),
     ),
 ];
 
 #[derive(Clone, Copy)]
-enum Sent {
+enum Injected {
     AsApiKey,
     AsOauth,
     AsConfigured,
-    Not(Refusal),
+    Not(InjectError),
 }
 
-fn check(facing: Facing, family: Family, provenance: Provenance, sent: Sent) {
-    let expected = match (sent, facing) {
-        (Sent::AsApiKey, _) => Ok(Injection {
+fn check(upstream: UpstreamKind, family: Family, provenance: Provenance, injected: Injected) {
+    let expected = match (injected, upstream) {
+        (Injected::AsApiKey, _) => Ok(Injection {
             auth: Auth::ApiKey,
             beta: BetaEdit::Remove(OAUTH_BETA),
         }),
-        (Sent::AsOauth, _) => Ok(Injection {
+        (Injected::AsOauth, _) => Ok(Injection {
             auth: Auth::Bearer,
             beta: BetaEdit::Add(OAUTH_BETA),
         }),
-        (Sent::AsConfigured, Facing::Gateway(auth)) => Ok(Injection {
+        (Injected::AsConfigured, UpstreamKind::Gateway(auth)) => Ok(Injection {
             auth,
             beta: BetaEdit::Keep,
         }),
-        (Sent::AsConfigured, Facing::FirstParty) => unreachable!("the vendor's API has no setting"),
-        (Sent::Not(refusal), _) => Err(refusal),
+        (Injected::AsConfigured, UpstreamKind::FirstParty) => {
+            unreachable!("Anthropic's API has no configured header")
+        }
+        (Injected::Not(error), _) => Err(error),
     };
     assert_eq!(
-        decide(facing, family, provenance),
+        decide(upstream, family, provenance),
         expected,
-        "{facing:?} {family:?} {provenance:?}"
+        "{upstream:?} {family:?} {provenance:?}"
     );
 }
 
 #[test]
-fn each_family_goes_where_the_table_says() {
-    for (family, first_party, gateway) in WHATEVER_THE_PROVENANCE {
+fn every_family_is_injected_as_in_the_table() {
+    for (family, first_party, gateway) in ANY_PROVENANCE {
         for provenance in PROVENANCES {
-            check(Facing::FirstParty, family, provenance, first_party);
+            check(UpstreamKind::FirstParty, family, provenance, first_party);
             for auth in GATEWAYS {
-                check(Facing::Gateway(auth), family, provenance, gateway);
+                check(UpstreamKind::Gateway(auth), family, provenance, gateway);
             }
         }
     }
     for (provenance, first_party, gateway) in OAUTH_ACCESS {
         check(
-            Facing::FirstParty,
+            UpstreamKind::FirstParty,
             Family::OauthAccess,
             provenance,
             first_party,
         );
         for auth in GATEWAYS {
             check(
-                Facing::Gateway(auth),
+                UpstreamKind::Gateway(auth),
                 Family::OauthAccess,
                 provenance,
                 gateway,
@@ -156,7 +166,7 @@ fn each_family_goes_where_the_table_says() {
 }
 
 #[test]
-fn the_beta_list_is_edited_by_one_value() {
+fn one_value_of_beta_list_is_edited() {
     const ADD: BetaEdit = BetaEdit::Add(OAUTH_BETA);
     const REMOVE: BetaEdit = BetaEdit::Remove(OAUTH_BETA);
     let replaced = |text: &str| BetaLines::Replaced(text.to_owned());
@@ -184,11 +194,11 @@ fn the_beta_list_is_edited_by_one_value() {
             REMOVE,
             BetaLines::Unchanged,
         ),
-        (&["oauth-2025-04-20"], REMOVE, BetaLines::Gone),
+        (&["oauth-2025-04-20"], REMOVE, BetaLines::Removed),
         (
             &["oauth-2025-04-20", " oauth-2025-04-20, "],
             REMOVE,
-            BetaLines::Gone,
+            BetaLines::Removed,
         ),
         (&["oauth-2025-04-20, a"], REMOVE, replaced("a")),
         (&["a, oauth-2025-04-20,  b"], REMOVE, replaced("a,  b")),
@@ -199,7 +209,7 @@ fn the_beta_list_is_edited_by_one_value() {
 }
 
 #[test]
-fn what_the_client_sends_passes_but_for_credentials_and_the_connection() {
+fn request_headers_pass_except_credentials_and_hop_by_hop() {
     for name in [
         "authorization",
         "X-Api-Key",
@@ -223,7 +233,7 @@ fn what_the_client_sends_passes_but_for_credentials_and_the_connection() {
         "x-forwarded-anything",
         "proxy-connection",
     ] {
-        assert_eq!(request_header(name), Fate::Drop, "{name}");
+        assert_eq!(request_header(name), HeaderAction::Drop, "{name}");
     }
     for name in [
         "anthropic-version",
@@ -240,12 +250,12 @@ fn what_the_client_sends_passes_but_for_credentials_and_the_connection() {
         "anthropic-dangerous-direct-browser-access",
         "",
     ] {
-        assert_eq!(request_header(name), Fate::Pass, "{name}");
+        assert_eq!(request_header(name), HeaderAction::Pass, "{name}");
     }
 }
 
 #[test]
-fn what_the_upstream_answers_passes_but_for_its_address_and_the_connection() {
+fn response_headers_pass_except_origin_and_hop_by_hop() {
     for name in [
         "Set-Cookie",
         "alt-svc",
@@ -255,7 +265,7 @@ fn what_the_upstream_answers_passes_but_for_its_address_and_the_connection() {
         "x-keyreeve-a",
         "Access-Control-Allow-Origin",
     ] {
-        assert_eq!(answer_header(name), Fate::Drop, "{name}");
+        assert_eq!(response_header(name), HeaderAction::Drop, "{name}");
     }
     for name in [
         "request-id",
@@ -268,12 +278,12 @@ fn what_the_upstream_answers_passes_but_for_its_address_and_the_connection() {
         "anthropic-organization-id",
         "x-new-next-month",
     ] {
-        assert_eq!(answer_header(name), Fate::Pass, "{name}");
+        assert_eq!(response_header(name), HeaderAction::Pass, "{name}");
     }
 }
 
 #[test]
-fn connection_takes_away_what_it_names_but_nothing_that_is_protected() {
+fn connection_drops_named_headers_except_protected_ones() {
     for (value, named) in [
         ("keep-alive", &["keep-alive"] as &[&str]),
         (" X-Private ,, close", &["X-Private", "close"]),
@@ -288,7 +298,7 @@ fn connection_takes_away_what_it_names_but_nothing_that_is_protected() {
         ("", &[]),
     ] {
         assert_eq!(
-            named_by_connection(value).collect::<Vec<_>>(),
+            connection_headers(value).collect::<Vec<_>>(),
             named,
             "{value}"
         );
@@ -296,19 +306,19 @@ fn connection_takes_away_what_it_names_but_nothing_that_is_protected() {
 }
 
 #[test]
-fn the_version_is_in_no_edit() {
-    assert_eq!(request_header("anthropic-version"), Fate::Pass);
-    assert_eq!(named_by_connection("anthropic-version").count(), 0);
+fn version_header_is_never_edited() {
+    assert_eq!(request_header("anthropic-version"), HeaderAction::Pass);
+    assert_eq!(connection_headers("anthropic-version").count(), 0);
     for edit in [BetaEdit::Add(OAUTH_BETA), BetaEdit::Remove(OAUTH_BETA)] {
-        // The one value that any edit holds is a beta's.
+        // Every edit contains a beta value only.
         assert!(matches!(edit, BetaEdit::Add(name) | BetaEdit::Remove(name) if name == OAUTH_BETA));
-        assert_ne!(edit_beta(&["2026-10-21"], edit), BetaLines::Gone);
+        assert_ne!(edit_beta(&["2026-10-21"], edit), BetaLines::Removed);
     }
 }
 
 proptest! {
     #[test]
-    fn every_other_value_keeps_its_bytes_and_order(
+    fn other_beta_values_keep_their_bytes_and_order(
         lines in prop::collection::vec("( ?(a|bb|oauth-2025-04-20|oauth-2025-04-20x) ?,){0,4}(c|oauth-2025-04-20)", 0..4),
     ) {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -321,7 +331,7 @@ proptest! {
             let after = match edit_beta(&lines, edit) {
                 BetaLines::Unchanged => lines.join(","),
                 BetaLines::Replaced(text) => text,
-                BetaLines::Gone => String::new(),
+                BetaLines::Removed => String::new(),
             };
             prop_assert_eq!(&others(&after), &before);
             let has = after.split(',').any(|value| value.trim() == OAUTH_BETA);

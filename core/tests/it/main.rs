@@ -1,23 +1,23 @@
-//! Tests of core's public face, one module an area.
+//! Integration tests of core's public API, one module per area.
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot go on says so by failing"
+    reason = "a test that cannot continue should panic"
 )]
 
-mod account;
 mod cache_ttl;
+mod credential_status;
 mod finding;
 mod health;
 mod import;
 mod inject;
 mod launch;
 mod limits;
+mod oauth_usage;
 mod pass_through;
 mod peek;
 mod price;
 mod resolve;
 mod select;
-mod standing;
 mod statusline;
 mod token;
 mod usage;

@@ -1,57 +1,64 @@
-//! What passes through: headers, credentials, and who pays.
+//! Pass-through: headers, credentials and who pays.
 
-use keyreeve_core::inject::{Fate, request_header};
+use keyreeve_core::inject::{HeaderAction, request_header};
 use keyreeve_core::pass_through::{
-    CREDENTIAL_HEADERS, KEY_HEADER, NotCarried, carried, header, holds_our_key, paid_by,
+    CREDENTIAL_HEADERS, ClientCredentialError, KEY_HEADER, contains_keyreeve_key, header_action,
+    payment_kind, token_families,
 };
-use keyreeve_core::price::Paid;
+use keyreeve_core::price::PaymentKind;
 use keyreeve_core::token::Family;
 use proptest::prelude::*;
 
 #[track_caller]
-fn check(carried: &[Family], expected: Result<Paid, NotCarried>) {
-    assert_eq!(paid_by(carried.iter().copied()), expected, "{carried:?}");
+fn check(families: &[Family], expected: Result<PaymentKind, ClientCredentialError>) {
+    assert_eq!(
+        payment_kind(families.iter().copied()),
+        expected,
+        "{families:?}"
+    );
 }
 
+/// SU-03: the families of the client's tokens decide who pays.
 #[test]
-fn su_03_who_pays_follows_from_what_is_carried() {
+fn token_families_decide_who_pays() {
     use Family::{
         AdminKey, AdminVirtualKey, ApiKey, ClaudeSession, OauthAccess, OauthRefresh, Opaque,
         OtherVendor, UnknownAnthropic, VirtualKey, WorkToken,
     };
-    check(&[], Err(NotCarried::Nothing));
-    check(&[OauthAccess], Ok(Paid::ByPlan));
-    check(&[OauthAccess, OauthAccess], Ok(Paid::ByPlan));
+    check(&[], Err(ClientCredentialError::Missing));
+    check(&[OauthAccess], Ok(PaymentKind::Plan));
+    check(&[OauthAccess, OauthAccess], Ok(PaymentKind::Plan));
     for family in [ApiKey, UnknownAnthropic, OtherVendor, Opaque] {
-        check(&[family], Ok(Paid::Money));
-        check(&[OauthAccess, family], Ok(Paid::Money));
-        check(&[family, OauthAccess], Ok(Paid::Money));
+        check(&[family], Ok(PaymentKind::Metered));
+        check(&[OauthAccess, family], Ok(PaymentKind::Metered));
+        check(&[family, OauthAccess], Ok(PaymentKind::Metered));
     }
     for (family, refused) in [
-        (VirtualKey, NotCarried::VirtualKey),
-        (AdminVirtualKey, NotCarried::VirtualKey),
-        (OauthRefresh, NotCarried::RefreshToken),
-        (AdminKey, NotCarried::AdminKey),
-        (ClaudeSession, NotCarried::SessionCookie),
-        (WorkToken, NotCarried::WorkToken),
+        (VirtualKey, ClientCredentialError::VirtualKey),
+        (AdminVirtualKey, ClientCredentialError::VirtualKey),
+        (OauthRefresh, ClientCredentialError::RefreshToken),
+        (AdminKey, ClientCredentialError::AdminKey),
+        (ClaudeSession, ClientCredentialError::SessionCookie),
+        (WorkToken, ClientCredentialError::WorkToken),
     ] {
         check(&[family], Err(refused));
         check(&[ApiKey, family], Err(refused));
     }
 }
 
+/// SU-03: a token is recognized after any scheme or separator.
 #[test]
-fn su_03_a_token_is_known_behind_whatever_stands_before_it() {
+fn token_is_recognized_after_any_scheme() {
     let made_up = |prefix: &str| format!("{prefix}{}", "made-up-".repeat(4));
-    let own = made_up(&["sk-ant-", "oat01-"].concat());
+    let login = made_up(&["sk-ant-", "oat01-"].concat());
     let session = made_up(&["sk-ant-", "sid01-"].concat());
     let key = made_up(&["kr", "v_"].concat());
     for (value, families, is_ours) in [
-        (own.clone(), &[Family::OauthAccess][..], false),
+        (login.clone(), &[Family::OauthAccess][..], false),
         (format!("Token {session}"), &[Family::ClaudeSession], false),
         (format!("Basic {key}"), &[Family::VirtualKey], true),
         (
-            format!("{own}, {key}"),
+            format!("{login}, {key}"),
             &[Family::OauthAccess, Family::VirtualKey],
             true,
         ),
@@ -59,20 +66,25 @@ fn su_03_a_token_is_known_behind_whatever_stands_before_it() {
         ("krv_x".to_owned(), &[Family::VirtualKey], false),
         ("Basic eDp5".to_owned(), &[Family::Opaque], false),
     ] {
-        assert_eq!(carried(&value), families, "{value}");
-        assert_eq!(holds_our_key(&value), is_ours, "{value}");
+        assert_eq!(token_families(&value), families, "{value}");
+        assert_eq!(contains_keyreeve_key(&value), is_ours, "{value}");
     }
 }
 
+/// SU-03: the client's credential is forwarded, the virtual key is not.
 #[test]
-fn su_03_the_clients_credential_passes_and_the_key_ends_here() {
+fn client_credential_passes_and_virtual_key_does_not() {
     for name in CREDENTIAL_HEADERS {
-        assert_eq!(header(name), Fate::Pass, "{name}");
-        assert_eq!(header(&name.to_ascii_uppercase()), Fate::Pass, "{name}");
-        assert_eq!(request_header(name), Fate::Drop, "{name}");
+        assert_eq!(header_action(name), HeaderAction::Pass, "{name}");
+        assert_eq!(
+            header_action(&name.to_ascii_uppercase()),
+            HeaderAction::Pass,
+            "{name}"
+        );
+        assert_eq!(request_header(name), HeaderAction::Drop, "{name}");
     }
     for name in [KEY_HEADER, "X-Keyreeve-Key", "host", "connection", "cookie"] {
-        assert_eq!(header(name), Fate::Drop, "{name}");
+        assert_eq!(header_action(name), HeaderAction::Drop, "{name}");
     }
     for name in [
         "user-agent",
@@ -82,15 +94,16 @@ fn su_03_the_clients_credential_passes_and_the_key_ends_here() {
         "x-stainless-lang",
         "x-claude-code-session-id",
     ] {
-        assert_eq!(header(name), Fate::Pass, "{name}");
+        assert_eq!(header_action(name), HeaderAction::Pass, "{name}");
     }
 }
 
 proptest! {
+    /// SU-03: every other header is treated as on every other route.
     #[test]
-    fn su_03_every_other_header_fares_as_on_every_route(name in "[a-zA-Z-]{1,24}") {
-        let carries = CREDENTIAL_HEADERS.iter().any(|listed| name.eq_ignore_ascii_case(listed));
-        prop_assume!(!carries);
-        prop_assert_eq!(header(&name), request_header(&name));
+    fn other_headers_are_treated_as_on_other_routes(name in "[a-zA-Z-]{1,24}") {
+        let is_credential = CREDENTIAL_HEADERS.iter().any(|listed| name.eq_ignore_ascii_case(listed));
+        prop_assume!(!is_credential);
+        prop_assert_eq!(header_action(&name), request_header(&name));
     }
 }

@@ -1,10 +1,10 @@
-//! Looking into request bodies: what is read, and the bodies that two parsers could read in two ways.
+//! Peeking into request bodies: the fields that are read, and the bodies that are refused as ambiguous.
 
-use keyreeve_core::peek::{DEEPEST, Peek, peek};
+use keyreeve_core::peek::{MAX_DEPTH, Peek, peek};
 use proptest::prelude::*;
 
-/// The fields as one line, or the refusal's text.
-fn seen(body: &[u8]) -> String {
+/// Returns the fields in one line, or the text of the error.
+fn summary(body: &[u8]) -> String {
     match peek(body) {
         Ok(Peek {
             model,
@@ -17,18 +17,18 @@ fn seen(body: &[u8]) -> String {
             let user_id = user_id.unwrap_or_else(|| "-".to_owned());
             format!("{model} {stream} {max_tokens} {user_id}")
         }
-        Err(refused) => refused.to_string(),
+        Err(error) => error.to_string(),
     }
 }
 
 fn check(table: &[(&str, &str)]) {
     for (body, expected) in table {
-        assert_eq!(seen(body.as_bytes()), *expected, "{body}");
+        assert_eq!(summary(body.as_bytes()), *expected, "{body}");
     }
 }
 
 #[test]
-fn the_deciding_fields_are_read() {
+fn relevant_fields_are_read() {
     check(&[
         ("{}", "- false - -"),
         (r#"{"model":"m"}"#, "m false - -"),
@@ -40,7 +40,7 @@ fn the_deciding_fields_are_read() {
         (r#"{"model":"a\u00fc\n","max_tokens":0}"#, "aü\n false 0 -"),
         (r#"{"metadata":{"user_id":"u","other":{}}}"#, "- false - u"),
         (r#"{"metadata":{"user_id":null}}"#, "- false - -"),
-        // Nothing is decided by these: they are the API's to judge.
+        // No decision depends on these: they are left to the API.
         (r#"{"metadata":"x"}"#, "- false - -"),
         (r#"{"metadata":{"user_id":7}}"#, "- false - -"),
         (
@@ -60,42 +60,39 @@ fn the_deciding_fields_are_read() {
 }
 
 #[test]
-fn a_key_given_twice_is_refused_however_it_is_spelled() {
+fn duplicate_key_is_refused_in_any_spelling() {
     check(&[
-        (r#"{"model":"a","model":"a"}"#, "model is given twice"),
-        (r#"{"model":"a","\u006dodel":"b"}"#, "model is given twice"),
+        (r#"{"model":"a","model":"a"}"#, "model appears twice"),
+        (r#"{"model":"a","\u006dodel":"b"}"#, "model appears twice"),
         (
             r#"{"\u006d\u006f\u0064\u0065\u006c":"a","model":null}"#,
-            "model is given twice",
+            "model appears twice",
         ),
         (
             r#"{"stream":true,"x":1,"stream":false}"#,
-            "stream is given twice",
+            "stream appears twice",
         ),
         (
             r#"{"max_tokens":1,"max\u005ftokens":2}"#,
-            "max_tokens is given twice",
+            "max_tokens appears twice",
         ),
-        (
-            r#"{"metadata":{},"metadata":{}}"#,
-            "metadata is given twice",
-        ),
+        (r#"{"metadata":{},"metadata":{}}"#, "metadata appears twice"),
     ]);
 }
 
 #[test]
-fn a_field_of_another_type_is_refused_by_name() {
-    for odd in ["1", "true", "[]", "{}", r#"["m"]"#] {
+fn field_of_the_wrong_type_is_refused_by_name() {
+    for value in ["1", "true", "[]", "{}", r#"["m"]"#] {
         assert_eq!(
-            seen(format!(r#"{{"model":{odd}}}"#).as_bytes()),
-            "model is not a string"
+            summary(format!(r#"{{"model":{value}}}"#).as_bytes()),
+            "model must be a string"
         );
     }
-    for odd in ["1", "0", "\"true\"", "[]"] {
-        let body = format!(r#"{{"stream":{odd}}}"#);
-        assert_eq!(seen(body.as_bytes()), "stream is not true or false");
+    for value in ["1", "0", "\"true\"", "[]"] {
+        let body = format!(r#"{{"stream":{value}}}"#);
+        assert_eq!(summary(body.as_bytes()), "stream must be true or false");
     }
-    for odd in [
+    for value in [
         "1e309",
         "1e3",
         "-1",
@@ -105,18 +102,18 @@ fn a_field_of_another_type_is_refused_by_name() {
         "true",
         "[1]",
     ] {
-        let body = format!(r#"{{"max_tokens":{odd}}}"#);
+        let body = format!(r#"{{"max_tokens":{value}}}"#);
         assert_eq!(
-            seen(body.as_bytes()),
-            "max_tokens is not a whole number",
-            "{odd}"
+            summary(body.as_bytes()),
+            "max_tokens must be a whole number",
+            "{value}"
         );
     }
-    check(&[(r#"{"model":"\ud800"}"#, "model is not a string")]);
+    check(&[(r#"{"model":"\ud800"}"#, "model must be a string")]);
 }
 
 #[test]
-fn what_is_no_single_object_is_refused() {
+fn anything_but_one_object_is_refused() {
     for body in [
         "",
         " ",
@@ -137,16 +134,16 @@ fn what_is_no_single_object_is_refused() {
         r#"{"x":01}"#,
     ] {
         assert_eq!(
-            seen(body.as_bytes()),
+            summary(body.as_bytes()),
             "the body is not one JSON object",
             "{body}"
         );
     }
-    assert_eq!(seen(b"{\"model\":\"\xff\"}"), "the body is not UTF-8");
-    assert_eq!(seen(b"\x1f\x8b\x08"), "the body is not UTF-8");
+    assert_eq!(summary(b"{\"model\":\"\xff\"}"), "the body is not UTF-8");
+    assert_eq!(summary(b"\x1f\x8b\x08"), "the body is not UTF-8");
 }
 
-/// An object whose one member is nested so deep, brackets in strings not counting.
+/// Returns an object with a member nested to `depth`; brackets in strings do not count.
 fn nested(depth: usize) -> String {
     let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
     format!(r#"{{"a":"[[\"[[\\","x":{open}{close}}}"#)
@@ -154,13 +151,13 @@ fn nested(depth: usize) -> String {
 
 #[test]
 fn nesting_is_bounded() {
-    assert_eq!(seen(nested(DEEPEST).as_bytes()), "- false - -");
-    for depth in [DEEPEST + 1, 10_000] {
-        let said = seen(nested(depth).as_bytes());
-        assert_eq!(said, "the body is nested deeper than 128 levels");
+    assert_eq!(summary(nested(MAX_DEPTH).as_bytes()), "- false - -");
+    for depth in [MAX_DEPTH + 1, 10_000] {
+        let text = summary(nested(depth).as_bytes());
+        assert_eq!(text, "the body is nested deeper than 128 levels");
     }
     assert_eq!(
-        seen("[".repeat(100_000).as_bytes()),
+        summary("[".repeat(100_000).as_bytes()),
         "the body is nested deeper than 128 levels"
     );
 }
@@ -169,17 +166,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         drop(peek(&bytes));
     }
 
     #[test]
-    fn almost_json_makes_it_no_panic(text in r#"\{("model"|"stream"|:|,|"|\\|\[|\]|\{|\}|1|true|null| ){0,30}"#) {
+    fn almost_json_never_panics(text in r#"\{("model"|"stream"|:|,|"|\\|\[|\]|\{|\}|1|true|null| ){0,30}"#) {
         drop(peek(text.as_bytes()));
     }
 
     #[test]
-    fn it_reads_what_a_tree_would(model in any::<String>(), stream: bool, max in any::<u64>(), text in any::<String>()) {
+    fn result_equals_that_of_a_tree_parser(model in any::<String>(), stream: bool, max in any::<u64>(), text in any::<String>()) {
         let body = serde_json::json!({
             "model": model, "stream": stream, "max_tokens": max, "metadata": {"user_id": text},
             "messages": [{"role": "user", "content": text}],

@@ -1,15 +1,15 @@
-//! Pricing: the fixtures' costs, the terms of sale, unknown models, and lists that are refused.
+//! Pricing: costs of the fixtures, pricing options, unknown models, and invalid price lists.
 
-use keyreeve_core::price::{Basis, PriceTable};
-use keyreeve_core::usage::{Geo, Part, ServiceTier, Speed, Tokens, Usage, of_body};
+use keyreeve_core::price::{CostBasis, PriceTable};
+use keyreeve_core::usage::{Geo, PricedPart, ServiceTier, Speed, TokenCounts, Usage, meter_body};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::usage::{fixtures, meter};
 
-fn tokens(counts: [u64; 5]) -> Tokens {
+fn tokens(counts: [u64; 5]) -> TokenCounts {
     let [input, output, cache_read, write_5m, write_1h] = counts;
-    Tokens {
+    TokenCounts {
         input,
         output,
         cache_read,
@@ -18,10 +18,10 @@ fn tokens(counts: [u64; 5]) -> Tokens {
     }
 }
 
-/// One part at the answer's model, under standard terms.
+/// Returns one part at the response's model, with standard options.
 fn usage(counts: [u64; 5]) -> Usage {
     Usage {
-        parts: vec![Part {
+        parts: vec![PricedPart {
             model: None,
             tokens: tokens(counts),
         }],
@@ -29,34 +29,34 @@ fn usage(counts: [u64; 5]) -> Usage {
     }
 }
 
-/// The cost in dollars, with `<=` before it where it is the most it can be.
+/// Returns the cost in dollars, with `<=` if it is an upper bound.
 fn cost(model: &str, usage: &Usage) -> String {
     let cost = PriceTable::embedded().cost(Some(model), usage);
     match cost.basis {
-        Basis::Known => cost.amount.to_string(),
-        Basis::AtMost => format!("<= {}", cost.amount),
-        Basis::Equivalent => format!("worth {}", cost.amount),
+        CostBasis::Known => cost.amount.to_string(),
+        CostBasis::AtMost => format!("<= {}", cost.amount),
+        CostBasis::Equivalent => format!("equivalent {}", cost.amount),
     }
 }
 
 #[test]
-fn the_fixture_streams_cost_what_they_should() {
+fn fixture_streams_have_the_expected_cost() {
     let table = PriceTable::embedded();
     for fixture in fixtures() {
         let metered = meter([fixture.stream]);
         let cost = table.cost(metered.model.as_deref(), &metered.usage);
-        let seen = (cost.amount.to_string(), cost.basis);
-        assert_eq!(seen, (fixture.cost, Basis::Known), "{}", fixture.file);
+        let actual = (cost.amount.to_string(), cost.basis);
+        assert_eq!(actual, (fixture.cost, CostBasis::Known), "{}", fixture.file);
     }
 }
 
 #[test]
-fn the_fixture_bodies_cost_what_they_should() {
+fn fixture_bodies_have_the_expected_cost() {
     let success: Value = serde_json::from_str(include_str!("../fixtures/success.json")).unwrap();
     let success = success["body"].to_string();
     let iterations = include_str!("../fixtures/usage-iterations.json");
     for (body, dollars) in [(success.as_str(), "0.017914"), (iterations, "0.06006")] {
-        let metered = of_body(body.as_bytes());
+        let metered = meter_body(body.as_bytes());
         assert_eq!(
             cost(metered.model.as_deref().unwrap(), &metered.usage),
             dollars
@@ -65,7 +65,7 @@ fn the_fixture_bodies_cost_what_they_should() {
 }
 
 #[test]
-fn the_tier_is_chosen_by_the_prompt_and_holds_for_all_of_it() {
+fn prompt_size_determines_the_tier() {
     for (counts, dollars) in [
         ([100_000, 1000, 0, 0, 0], "0.0105"),
         ([100_001, 1000, 0, 0, 0], "0.0525005"),
@@ -82,8 +82,8 @@ fn the_tier_is_chosen_by_the_prompt_and_holds_for_all_of_it() {
 }
 
 #[test]
-fn each_part_has_a_tier_of_its_own() {
-    let part = Part {
+fn each_part_has_its_own_tier() {
+    let part = PricedPart {
         model: None,
         tokens: tokens([60_000, 0, 0, 0, 0]),
     };
@@ -99,20 +99,20 @@ fn each_part_has_a_tier_of_its_own() {
 }
 
 #[test]
-fn a_part_with_its_own_model_has_its_own_price() {
+fn part_with_its_own_model_has_its_own_price() {
     let mut both = usage([1000, 0, 0, 0, 0]);
     let advisor = Some("claude-opus-5-5".to_owned());
-    both.parts.push(Part {
+    both.parts.push(PricedPart {
         model: advisor,
         tokens: tokens([0, 100, 0, 0, 0]),
     });
     assert_eq!(cost("claude-sonnet-5-5", &both), "0.004");
-    both.parts[1].model = Some("unheard-of".to_owned());
+    both.parts[1].model = Some("unknown-model".to_owned());
     assert_eq!(cost("claude-sonnet-5-5", &both), "<= 0.0095");
 }
 
 #[test]
-fn the_terms_multiply_every_class() {
+fn options_multiply_every_class() {
     let standard = usage([100, 100, 100, 100, 100]);
     let with = |change: fn(&mut Usage)| {
         let mut usage = standard.clone();
@@ -172,7 +172,7 @@ fn the_terms_multiply_every_class() {
 }
 
 #[test]
-fn one_rounding_goes_up() {
+fn cost_is_rounded_up_once() {
     let mut half = usage([1, 0, 0, 0, 0]);
     half.service_tier = ServiceTier::Batch;
     half.geo = Geo::Us;
@@ -184,7 +184,7 @@ fn one_rounding_goes_up() {
 }
 
 #[test]
-fn a_date_may_be_stripped_and_a_version_never() {
+fn date_suffix_is_optional_but_version_is_not() {
     let million = usage([1_000_000, 0, 0, 0, 0]);
     for (model, dollars) in [
         ("claude-opus-5-5", "4"),
@@ -209,7 +209,7 @@ fn a_date_may_be_stripped_and_a_version_never() {
 }
 
 #[test]
-fn what_is_not_known_is_reckoned_at_the_dearest_of_each_class() {
+fn unknown_model_is_priced_at_the_maximum_of_each_class() {
     for (counts, dollars) in [
         ([1_000_000, 0, 0, 0, 0], "<= 15"),
         ([0, 1_000_000, 0, 0, 0], "<= 75"),
@@ -218,36 +218,54 @@ fn what_is_not_known_is_reckoned_at_the_dearest_of_each_class() {
         ([0, 0, 0, 0, 1_000_000], "<= 30"),
         ([0, 0, 0, 0, 0], "0"),
     ] {
-        assert_eq!(cost("unheard-of", &usage(counts)), dollars, "{counts:?}");
+        assert_eq!(cost("unknown-model", &usage(counts)), dollars, "{counts:?}");
     }
     let table = PriceTable::embedded();
     assert_eq!(
         table.cost(None, &usage([1, 0, 0, 0, 0])).basis,
-        Basis::AtMost
+        CostBasis::AtMost
     );
-    let nothing = table.cost(None, &Usage::default());
-    assert_eq!((nothing.amount.get(), nothing.basis), (0, Basis::Known));
+    let zero = table.cost(None, &Usage::default());
+    assert_eq!((zero.amount.get(), zero.basis), (0, CostBasis::Known));
 }
 
 #[test]
-fn the_worst_case_is_reckoned_from_the_size_and_the_wanted_output() {
+fn worst_case_depends_on_body_size_and_max_tokens() {
     let table = PriceTable::embedded();
     for (model, bytes, max_tokens, dollars, basis) in [
         // (1000 / 2 at 8 + 100 at 20) x 1.1
-        ("claude-opus-5-5", 1000, Some(100), "0.0066", Basis::Known),
-        // The dearer tier, whatever the size: (500 at 1 + 100 at 2.5) x 1.1
+        (
+            "claude-opus-5-5",
+            1000,
+            Some(100),
+            "0.0066",
+            CostBasis::Known,
+        ),
+        // The most expensive tier, whatever the size: (500 at 1 + 100 at 2.5) x 1.1
         (
             "claude-haiku-5-5",
             1000,
             Some(100),
             "0.000825",
-            Basis::Known,
+            CostBasis::Known,
         ),
         // No premium in the US: 500 at 2 + 64,000 at 5
-        ("claude-haiku-4-5", 1000, None, "0.321", Basis::Known),
-        // No more input than the context window: 200,000 at 2
-        ("claude-haiku-4-5", 32 << 20, Some(0), "0.4", Basis::Known),
-        ("unheard-of", 1000, Some(100), "0.02475", Basis::AtMost),
+        ("claude-haiku-4-5", 1000, None, "0.321", CostBasis::Known),
+        // At most the context window as input: 200,000 at 2
+        (
+            "claude-haiku-4-5",
+            32 << 20,
+            Some(0),
+            "0.4",
+            CostBasis::Known,
+        ),
+        (
+            "unknown-model",
+            1000,
+            Some(100),
+            "0.02475",
+            CostBasis::AtMost,
+        ),
     ] {
         let cost = table.worst_case(model, bytes, max_tokens);
         assert_eq!(
@@ -256,13 +274,13 @@ fn the_worst_case_is_reckoned_from_the_size_and_the_wanted_output() {
             "{model}"
         );
     }
-    let all = table.worst_case("unheard-of", usize::MAX, Some(u64::MAX));
-    // No more output than a model gives, whatever is asked for: a request cannot reserve more than there is.
-    assert_eq!(all.amount.to_string(), "43.56");
+    let maximum = table.worst_case("unknown-model", usize::MAX, Some(u64::MAX));
+    // At most the model's maximum output, whatever is requested.
+    assert_eq!(maximum.amount.to_string(), "43.56");
 }
 
 #[test]
-fn the_embedded_list_says_what_it_lists() {
+fn embedded_list_has_its_date_and_models() {
     let table = PriceTable::embedded();
     assert_eq!(table.as_of(), "2026-11-21");
     assert_eq!(table.models().count(), 26);
@@ -277,7 +295,7 @@ fn the_embedded_list_says_what_it_lists() {
     assert_eq!(table.effective_from("claude-opus-4-8"), None);
 }
 
-/// A small list that is accepted, for spoiling.
+/// Returns a small valid list, to be made invalid.
 fn list() -> Value {
     let tier = json!({"max_prompt_tokens": null, "input": 1, "output": 5, "cache_read": 0.1,
         "cache_write_5m": 1.25, "cache_write_1h": 2});
@@ -286,7 +304,7 @@ fn list() -> Value {
 }
 
 #[test]
-fn a_list_may_be_replaced() {
+fn list_can_be_replaced() {
     let table = PriceTable::parse(&list().to_string()).unwrap();
     assert_eq!(table.as_of(), "2026-01-31");
     assert_eq!(table.models().collect::<Vec<_>>(), [("m", "m")]);
@@ -297,17 +315,21 @@ fn a_list_may_be_replaced() {
 }
 
 #[test]
-fn nonsense_is_refused_by_name() {
-    for (place, value, said) in [
-        ("/as_of", json!("soon"), r#"as_of is no date: "soon""#),
-        ("/models", json!([]), "lists no model"),
+fn invalid_value_is_refused_by_name() {
+    for (pointer, value, text) in [
+        (
+            "/as_of",
+            json!("soon"),
+            r#"as_of is not a date (YYYY-MM-DD): "soon""#,
+        ),
+        ("/models", json!([]), "it contains no model"),
         ("/models", json!({}), "not a price list"),
         ("/models/0/aliases/0", json!("m"), r#""m" is listed twice"#),
         ("/models/0/tiers", json!([]), r#""m": tiers are missing"#),
         (
             "/models/0/tiers/0/max_prompt_tokens",
             json!(5),
-            r#""m": tiers leave out the largest prompts"#,
+            r#""m": tiers do not cover the largest prompts"#,
         ),
         (
             "/models/0/tiers/0/input",
@@ -337,7 +359,7 @@ fn nonsense_is_refused_by_name() {
         (
             "/models/0/tiers/0/output",
             json!(2_000_000),
-            r#""m": output is beyond all sense"#,
+            r#""m": output is implausibly large"#,
         ),
         (
             "/models/0/max_output",
@@ -345,16 +367,16 @@ fn nonsense_is_refused_by_name() {
             r#""m": context_window or max_output is zero"#,
         ),
     ] {
-        let mut spoiled = list();
-        *spoiled.pointer_mut(place).unwrap() = value;
-        let refused = PriceTable::parse(&spoiled.to_string()).unwrap_err();
-        assert_eq!(refused.to_string(), said, "{place}");
+        let mut invalid = list();
+        *invalid.pointer_mut(pointer).unwrap() = value;
+        let error = PriceTable::parse(&invalid.to_string()).unwrap_err();
+        assert_eq!(error.to_string(), text, "{pointer}");
     }
 }
 
 #[test]
-fn nonsense_that_is_added_is_refused_by_name() {
-    for (field, value, said) in [
+fn invalid_added_field_is_refused_by_name() {
+    for (field, value, text) in [
         (
             "batch_multiplier",
             json!(-0.5),
@@ -363,40 +385,40 @@ fn nonsense_that_is_added_is_refused_by_name() {
         (
             "us_inference_multiplier",
             json!(1000),
-            r#""m": us_inference_multiplier is beyond all sense"#,
+            r#""m": us_inference_multiplier is implausibly large"#,
         ),
         (
             "effective_from",
             json!("x"),
-            r#""m": effective_from is no date"#,
+            r#""m": effective_from is not a date"#,
         ),
         (
             "fast_mode",
             json!({"input": 2, "output": 11}),
-            r#""m": fast_mode does not multiply input and output alike"#,
+            r#""m": fast_mode does not multiply input and output by the same factor"#,
         ),
     ] {
-        let mut spoiled = list();
-        spoiled["models"][0][field] = value;
-        let refused = PriceTable::parse(&spoiled.to_string()).unwrap_err();
-        assert_eq!(refused.to_string(), said);
+        let mut invalid = list();
+        invalid["models"][0][field] = value;
+        let error = PriceTable::parse(&invalid.to_string()).unwrap_err();
+        assert_eq!(error.to_string(), text);
     }
-    let mut spoiled = list();
-    spoiled["currency"] = json!("EUR");
-    let refused = PriceTable::parse(&spoiled.to_string()).unwrap_err();
-    assert_eq!(refused.to_string(), r#"currency must be "USD""#);
+    let mut invalid = list();
+    invalid["currency"] = json!("EUR");
+    let error = PriceTable::parse(&invalid.to_string()).unwrap_err();
+    assert_eq!(error.to_string(), r#"currency must be "USD""#);
 }
 
-/// The models and terms a property looks at.
-fn sold() -> impl Strategy<Value = (&'static str, Usage)> {
+/// Generates models with usage and pricing options.
+fn priced_usage() -> impl Strategy<Value = (&'static str, Usage)> {
     let model = prop::sample::select(vec![
         "claude-opus-5-5",
         "claude-haiku-5-5",
         "claude-3-haiku-20240307",
     ]);
     let counts = prop::array::uniform5(0..200_000_u64);
-    let terms = (any::<bool>(), any::<bool>(), any::<bool>());
-    (model, counts, terms).prop_map(|(model, counts, (batch, us, fast))| {
+    let options = (any::<bool>(), any::<bool>(), any::<bool>());
+    (model, counts, options).prop_map(|(model, counts, (batch, us, fast))| {
         let mut usage = usage(counts);
         usage.service_tier = if batch {
             ServiceTier::Batch
@@ -409,7 +431,7 @@ fn sold() -> impl Strategy<Value = (&'static str, Usage)> {
     })
 }
 
-/// The exact cost in twentieths of a nano-dollar, reckoned from the list's own numbers by another way.
+/// Calculates the exact cost in twentieths of a nano-dollar from the list, independently of the implementation.
 fn twentieths(list: &Value, model: &str, usage: &Usage) -> u128 {
     let models = list["models"].as_array().unwrap();
     let listed = models.iter().find(|listed| listed["id"] == model).unwrap();
@@ -422,7 +444,7 @@ fn twentieths(list: &Value, model: &str, usage: &Usage) -> u128 {
     };
     let tier = tiers.iter().find(fits).unwrap();
     let nanos = |class: &str| {
-        // Whole nano-dollars a token, so that the nearest is the one.
+        // Prices are whole nano-dollars per token, so rounding to the nearest is exact.
         format!("{:.0}", tier[class].as_f64().unwrap() * 1000.0)
             .parse::<u128>()
             .unwrap()
@@ -451,7 +473,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn a_cost_is_the_exact_one_rounded_up((model, usage) in sold()) {
+    fn cost_is_exact_and_rounded_up((model, usage) in priced_usage()) {
         let list: Value = serde_json::from_str(include_str!("../../data/pricing.json")).unwrap();
         let exact = twentieths(&list, model, &usage);
         let cost = PriceTable::embedded().cost(Some(model), &usage);
@@ -459,7 +481,7 @@ proptest! {
     }
 
     #[test]
-    fn more_never_costs_less((model, usage) in sold(), more in prop::array::uniform5(0..1000_u64)) {
+    fn more_tokens_never_cost_less((model, usage) in priced_usage(), more in prop::array::uniform5(0..1000_u64)) {
         let table = PriceTable::embedded();
         for class in 0..5 {
             let mut added = [0; 5];

@@ -1,7 +1,7 @@
-//! Who pays: one folder a case under `tests/cases/resolve`, and three properties.
+//! Resolution: one directory per case in `tests/cases/resolve`, and three properties.
 //!
-//! `env.toml` is the environment, `files` are the files, `ask.toml` names the client, `expected.txt` is what must come out. Tokens are written
-//! `{{api03:A}}`: the family and the letter that fills it.
+//! `env.toml` is the environment, `files` are the files, `ask.toml` names the client, `expected.txt` is the expected resolution. Tokens are
+//! written `{{api03:A}}`: the family and the letter that fills it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,27 +10,30 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use keyreeve_core::claude_code::{
-    Arguments, Login, LoginState, RefusedKeys, Scope, Settings, SettingsFile, SettingsState,
+    Arguments, ClaudeSettings, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope,
+    SettingsState,
 };
-use keyreeve_core::resolve::{Client, Header, Place, Resolution, Slot, State, resolve};
+use keyreeve_core::resolve::{
+    ClientProgram, CredentialHeader, Location, Resolution, Slot, StepState, resolve,
+};
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_core::snapshot::{Environment, Snapshot};
 use proptest::prelude::*;
 
 type Pairs = Vec<(String, String)>;
 
-fn asked(client: Client, pairs: Pairs) -> Resolution {
-    resolve(&world(pairs), client)
+fn resolved(client: ClientProgram, pairs: Pairs) -> Resolution {
+    resolve(&snapshot(pairs), client)
 }
 
-fn world(pairs: Pairs) -> Snapshot {
+fn snapshot(pairs: Pairs) -> Snapshot {
     Snapshot {
         home: Some("~".to_owned()),
-        ..Snapshot::of_environment(Environment::from_pairs(pairs), Timestamp::UNIX_EPOCH)
+        ..Snapshot::from_environment(Environment::from_pairs(pairs), Timestamp::UNIX_EPOCH)
     }
 }
 
-/// Writes out tokens, assembled here so that no file holds one.
+/// Expands tokens, which are assembled here so that no file contains one.
 pub(crate) fn expanded(value: &str) -> String {
     let Some((before, rest)) = value.split_once("{{") else {
         return value.to_owned();
@@ -48,45 +51,45 @@ fn shown(slot: Option<&Slot>) -> String {
     slot.map_or_else(
         || "-".to_owned(),
         |slot| {
-            let known = slot.family.map(|family| format!(" {family:?}"));
+            let family = slot.family.map(|family| format!(" {family:?}"));
             let hint = slot.hint.as_deref().map(|hint| format!(" {hint}"));
             format!(
                 "{}{}{}",
-                slot.place,
-                known.unwrap_or_default(),
+                slot.location,
+                family.unwrap_or_default(),
                 hint.unwrap_or_default()
             )
         },
     )
 }
 
-/// The resolution as `expected.txt` has it; rungs that nothing was set for are left out.
-fn written(resolution: &Resolution) -> String {
+/// Returns the resolution in the format of `expected.txt`, without absent steps.
+fn formatted(resolution: &Resolution) -> String {
     let mut text = format!("{}\n", resolution.headline());
     let payer = resolution.payer;
-    writeln!(text, "payer: {:?}, {:?}", payer.class, payer.sure).unwrap();
-    for header in [Header::XApiKey, Header::Authorization] {
+    writeln!(text, "payer: {:?}, {:?}", payer.class, payer.confidence).unwrap();
+    for header in [CredentialHeader::XApiKey, CredentialHeader::Authorization] {
         writeln!(text, "{header}: {}", shown(resolution.slot(header))).unwrap();
     }
     if resolution.oauth_beta {
         writeln!(text, "with the OAuth beta").unwrap();
     }
-    if let Some(moved) = &resolution.moved {
-        let base_url = moved.base_url.as_deref().unwrap_or("(no text)");
-        writeln!(text, "to {base_url}, by {}", moved.place).unwrap();
+    if let Some(found) = &resolution.base_url_override {
+        let base_url = found.base_url.as_deref().unwrap_or("(not text)");
+        writeln!(text, "to {base_url}, set by {}", found.location).unwrap();
     }
-    for rung in resolution
-        .rungs
+    for step in resolution
+        .steps
         .iter()
-        .filter(|rung| rung.state != State::Absent)
+        .filter(|step| step.state != StepState::Absent)
     {
-        let pays = rung.would_pay.map_or_else(String::new, |payer| {
+        let pays = step.would_pay.map_or_else(String::new, |payer| {
             format!(", would pay: {:?}", payer.class)
         });
         writeln!(
             text,
             "{:?} {}: {:?}{pays}",
-            rung.method, rung.place, rung.state
+            step.method, step.location, step.state
         )
         .unwrap();
     }
@@ -101,15 +104,15 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
 }
 
-/// The text of a case's file, tokens written out.
+/// Returns the text of a case's file with expanded tokens.
 fn file(case: &Path, name: &str) -> Option<String> {
     let path = case.join("files").join(name);
     path.exists().then(|| expanded(&read(&path)))
 }
 
 fn settings(case: &Path) -> Vec<SettingsFile> {
-    let read = |(scope, name): (Scope, &str)| {
-        let state = match Settings::parse(&file(case, name)?) {
+    let read = |(scope, name): (SettingsScope, &str)| {
+        let state = match ClaudeSettings::parse(&file(case, name)?) {
             Ok(settings) => SettingsState::Read(settings),
             Err(damage) => SettingsState::Damaged(damage),
         };
@@ -120,11 +123,11 @@ fn settings(case: &Path) -> Vec<SettingsFile> {
         })
     };
     [
-        (Scope::User, "user.json"),
-        (Scope::Project, "project.json"),
-        (Scope::Local, "local.json"),
-        (Scope::Flag, "flag.json"),
-        (Scope::Managed, "managed.json"),
+        (SettingsScope::User, "user.json"),
+        (SettingsScope::Project, "project.json"),
+        (SettingsScope::Local, "local.json"),
+        (SettingsScope::Flag, "flag.json"),
+        (SettingsScope::Managed, "managed.json"),
     ]
     .into_iter()
     .filter_map(read)
@@ -138,8 +141,8 @@ fn sdk_store(case: &Path) -> SdkStore {
         let credentials = file(case, &format!("sdk.{name}.credentials.json"));
         Some(SdkProfile {
             name: name.to_owned(),
-            config: SdkConfig::read(&config),
-            credentials: credentials.map(|text| SdkCredentials::read(&text)),
+            config: SdkConfig::parse(&config),
+            credentials: credentials.map(|text| SdkCredentials::parse(&text)),
         })
     };
     SdkStore {
@@ -159,14 +162,14 @@ fn check(case: &Path) {
         .iter()
         .map(|(name, value)| (name.clone(), expanded(value.as_str().unwrap())))
         .collect();
-    let client: Client = ask["client"].as_str().unwrap().parse().unwrap();
+    let client: ClientProgram = ask["client"].as_str().unwrap().parse().unwrap();
     let client = match ask.get("arguments") {
         None => client,
-        Some(line) => client.started_with(&Arguments::read(line.as_str().unwrap().split(' '))),
+        Some(line) => client.with_arguments(&Arguments::parse(line.as_str().unwrap().split(' '))),
     };
     let login = file(case, "login.json").map(|text| Login {
         path: "login.json".to_owned(),
-        state: LoginState::read(&text),
+        state: LoginState::parse(&text),
     });
     let now = ask.get("now").map_or(Timestamp::UNIX_EPOCH, |now| {
         now.as_str().unwrap().parse().unwrap()
@@ -174,19 +177,14 @@ fn check(case: &Path) {
     let snapshot = Snapshot {
         settings: settings(case),
         login,
-        refused_keys: RefusedKeys::read(&file(case, "claude.json").unwrap_or_default()),
+        rejected_keys: RejectedKeys::parse(&file(case, "claude.json").unwrap_or_default()),
         sdk_stores: vec![sdk_store(case)],
         now,
-        ..world(pairs.clone())
+        ..snapshot(pairs.clone())
     };
     let resolution = resolve(&snapshot, client);
-    let written = written(&resolution);
-    assert_eq!(
-        written,
-        read(&case.join("expected.txt")),
-        "{}",
-        case.display()
-    );
+    let text = formatted(&resolution);
+    assert_eq!(text, read(&case.join("expected.txt")), "{}", case.display());
     for (_, value) in pairs.iter().filter(|(_, value)| value.len() > 40) {
         assert!(
             !format!("{resolution:?}{snapshot:?}").contains(value.trim()),
@@ -197,7 +195,7 @@ fn check(case: &Path) {
 }
 
 #[test]
-fn every_case_comes_out_as_expected() {
+fn every_case_resolves_as_expected() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/resolve");
     let cases: Vec<_> = fs::read_dir(folder)
         .unwrap()
@@ -209,13 +207,13 @@ fn every_case_comes_out_as_expected() {
     }
 }
 
-/// A world with some of what matters in it, in a form that can be taken apart.
+/// A client and a machine with some relevant settings, in a form from which settings can be removed.
 #[derive(Clone, Debug)]
 struct Situation {
-    client: Client,
+    client: ClientProgram,
     pairs: BTreeMap<&'static str, &'static str>,
-    /// What settings files set; a helper stands under its own name.
-    files: BTreeMap<Scope, BTreeMap<&'static str, &'static str>>,
+    /// The settings in files; a helper has its own name as the key.
+    files: BTreeMap<SettingsScope, BTreeMap<&'static str, &'static str>>,
     login: Option<()>,
 }
 
@@ -225,39 +223,46 @@ const LOGIN: &str = "login.json";
 impl Situation {
     fn resolved(&self, arrange: fn(&mut Snapshot)) -> Resolution {
         let pairs = self.pairs.iter();
-        let own = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
+        let owned = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
         let login = r#"{"claudeAiOauth": {"accessToken": "a", "scopes": ["user:inference"]}}"#;
         let mut snapshot = Snapshot {
             settings: self.files.iter().map(settings_file).collect(),
             login: self.login.map(|()| Login {
                 path: LOGIN.to_owned(),
-                state: LoginState::read(login),
+                state: LoginState::parse(login),
             }),
-            ..world(pairs.map(own).collect())
+            ..snapshot(pairs.map(owned).collect())
         };
         arrange(&mut snapshot);
         resolve(&snapshot, self.client)
     }
 
-    /// The same world without what stands at a place.
-    fn without(&self, place: &Place) -> Self {
-        let mut rest = self.clone();
-        match place {
-            Place::Variable { name } => {
-                rest.pairs.remove(name);
+    /// Returns the same situation without the setting at a location.
+    fn without(&self, location: &Location) -> Self {
+        let mut remaining = self.clone();
+        match location {
+            Location::Variable { name } => {
+                remaining.pairs.remove(name);
             }
-            Place::Setting { scope, key, .. } => {
+            Location::Setting { scope, key, .. } => {
                 let name = key.strip_prefix("env.").unwrap_or(key);
-                rest.files.get_mut(scope).unwrap().remove(name).unwrap();
+                remaining
+                    .files
+                    .get_mut(scope)
+                    .unwrap()
+                    .remove(name)
+                    .unwrap();
             }
-            Place::Login { .. } => rest.login = None,
-            Place::SdkProfile { .. } | Place::Federation | Place::Profile { .. } => {}
+            Location::Login { .. } => remaining.login = None,
+            Location::SdkProfile { .. } | Location::Federation | Location::Profile { .. } => {}
         }
-        rest
+        remaining
     }
 }
 
-fn settings_file((scope, set): (&Scope, &BTreeMap<&'static str, &'static str>)) -> SettingsFile {
+fn settings_file(
+    (scope, set): (&SettingsScope, &BTreeMap<&'static str, &'static str>),
+) -> SettingsFile {
     let variables: serde_json::Map<_, _> = set
         .iter()
         .filter(|(name, _)| **name != HELPER)
@@ -270,11 +275,11 @@ fn settings_file((scope, set): (&Scope, &BTreeMap<&'static str, &'static str>)) 
     SettingsFile {
         scope: *scope,
         path: scope.name().to_owned(),
-        state: SettingsState::Read(Settings::parse(&file.to_string()).unwrap()),
+        state: SettingsState::Read(ClaudeSettings::parse(&file.to_string()).unwrap()),
     }
 }
 
-/// A client, and a world with some of what matters in it.
+/// Generates clients and machines with some relevant settings.
 fn situations() -> impl Strategy<Value = Situation> {
     let variable = prop::sample::select(vec![
         "ANTHROPIC_API_KEY",
@@ -306,15 +311,15 @@ fn situations() -> impl Strategy<Value = Situation> {
         ])
     };
     let scope = prop::sample::select(vec![
-        Scope::Managed,
-        Scope::Flag,
-        Scope::Local,
-        Scope::Project,
-        Scope::User,
+        SettingsScope::Managed,
+        SettingsScope::Flag,
+        SettingsScope::Local,
+        SettingsScope::Project,
+        SettingsScope::User,
     ]);
     let file = prop::collection::btree_map(setting, value(), 1..4);
     (
-        prop::sample::select(Client::ALL.to_vec()),
+        prop::sample::select(ClientProgram::ALL.to_vec()),
         prop::collection::btree_map(variable, value(), 0..6),
         prop::collection::btree_map(scope, file, 0..4),
         prop::option::of(Just(())),
@@ -331,28 +336,28 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn the_order_of_the_environment_is_nothing(situation in situations()) {
-        let own = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
-        let pairs: Pairs = situation.pairs.iter().map(own).collect();
+    fn order_of_the_environment_is_irrelevant(situation in situations()) {
+        let owned = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
+        let pairs: Pairs = situation.pairs.iter().map(owned).collect();
         let reversed = pairs.iter().rev().cloned().collect();
-        prop_assert_eq!(asked(situation.client, pairs), asked(situation.client, reversed));
+        prop_assert_eq!(resolved(situation.client, pairs), resolved(situation.client, reversed));
     }
 
     #[test]
-    fn the_order_of_the_files_is_nothing(situation in situations()) {
+    fn order_of_the_files_is_irrelevant(situation in situations()) {
         let reversed = situation.resolved(|snapshot| snapshot.settings.reverse());
         prop_assert_eq!(situation.resolved(|_| {}), reversed);
     }
 
     #[test]
-    fn taking_away_what_is_shadowed_changes_no_header(situation in situations()) {
+    fn removing_a_shadowed_step_changes_no_header(situation in situations()) {
         let before = situation.resolved(|_| {});
-        for rung in &before.rungs {
-            if matches!(rung.state, State::Shadowed { .. }) {
-                let after = situation.without(&rung.place).resolved(|_| {});
+        for step in &before.steps {
+            if matches!(step.state, StepState::Shadowed { .. }) {
+                let after = situation.without(&step.location).resolved(|_| {});
                 let shown = |it: &Resolution| [it.x_api_key.clone(), it.authorization.clone()];
-                prop_assert_eq!(shown(&after), shown(&before), "without {}", rung.place);
-                prop_assert_eq!(after.payer, before.payer, "without {}", rung.place);
+                prop_assert_eq!(shown(&after), shown(&before), "without {}", step.location);
+                prop_assert_eq!(after.payer, before.payer, "without {}", step.location);
             }
         }
     }

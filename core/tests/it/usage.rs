@@ -1,11 +1,11 @@
-//! Metering: every fixture stream at any split, the rules by which one report follows another, and odd bodies.
+//! Metering: every fixture stream in any chunks, the merging of successive reports, and malformed bodies.
 
-use keyreeve_core::usage::{Geo, Meter, Metered, ServiceTier, Speed, Tokens, of_body};
+use keyreeve_core::usage::{Geo, Meter, MeterReport, ServiceTier, Speed, TokenCounts, meter_body};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
 
-/// The fixture streams with what metering them must give.
+/// The fixture streams.
 const STREAMS: [(&str, &[u8]); 6] = [
     (
         "success-stream.sse",
@@ -33,11 +33,11 @@ const STREAMS: [(&str, &[u8]); 6] = [
     ),
 ];
 
-/// What `streams.json` expects of one of them.
+/// The expectation of `streams.json` for a fixture stream.
 pub(crate) struct Expected {
     pub(crate) file: String,
     pub(crate) stream: &'static [u8],
-    pub(crate) metered: (Option<String>, Tokens, bool, Option<String>),
+    pub(crate) metered: (Option<String>, TokenCounts, bool, Option<String>),
     pub(crate) cost: String,
 }
 
@@ -53,7 +53,7 @@ fn expected(row: &Value) -> Expected {
     let count = |field: &str| row[field].as_u64().unwrap();
     let file = text("file").unwrap();
     let stream = STREAMS.iter().find(|(name, _)| *name == file).unwrap().1;
-    let tokens = Tokens {
+    let tokens = TokenCounts {
         input: count("input"),
         output: count("output"),
         cache_read: count("cache_read"),
@@ -70,30 +70,30 @@ fn expected(row: &Value) -> Expected {
     }
 }
 
-pub(crate) fn meter<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Metered {
+pub(crate) fn meter<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> MeterReport {
     let mut meter = Meter::new();
-    for piece in pieces {
-        meter.feed(piece);
+    for chunk in chunks {
+        meter.feed(chunk);
     }
-    let so_far = meter.so_far();
-    let metered = meter.finish();
-    assert_eq!(so_far, metered);
-    metered
+    let current = meter.current();
+    let report = meter.finish();
+    assert_eq!(current, report);
+    report
 }
 
-fn check(expected: &Expected, metered: &Metered, how: &str) {
-    let seen = (
+fn check(expected: &Expected, metered: &MeterReport, chunking: &str) {
+    let actual = (
         metered.model.clone(),
         metered.usage.totals(),
-        metered.complete,
+        metered.is_complete,
         metered.error.clone(),
     );
-    assert_eq!(seen, expected.metered, "{} {how}", expected.file);
-    assert!(!metered.gaps, "{} {how}", expected.file);
+    assert_eq!(actual, expected.metered, "{} {chunking}", expected.file);
+    assert!(!metered.has_gaps, "{} {chunking}", expected.file);
 }
 
 #[test]
-fn every_fixture_gives_its_totals_in_even_pieces() {
+fn totals_are_the_same_in_equal_chunks() {
     for fixture in fixtures() {
         for size in [1, 7, usize::MAX] {
             check(
@@ -106,7 +106,7 @@ fn every_fixture_gives_its_totals_in_even_pieces() {
 }
 
 #[test]
-fn every_fixture_gives_its_totals_cut_once_anywhere() {
+fn totals_are_the_same_in_two_chunks() {
     for fixture in fixtures() {
         for cut in 0..fixture.stream.len() {
             let (head, tail) = fixture.stream.split_at(cut);
@@ -116,7 +116,7 @@ fn every_fixture_gives_its_totals_cut_once_anywhere() {
 }
 
 #[test]
-fn other_line_ends_give_the_same() {
+fn totals_are_the_same_with_other_line_ends() {
     for fixture in fixtures() {
         let text = std::str::from_utf8(fixture.stream).unwrap();
         for end in ["\r\n", "\r"] {
@@ -131,16 +131,16 @@ fn other_line_ends_give_the_same() {
 }
 
 #[test]
-fn streams_without_event_lines_give_the_same() {
+fn totals_are_the_same_without_event_lines() {
     for fixture in fixtures() {
         let text = std::str::from_utf8(fixture.stream).unwrap();
-        let kept: Vec<_> = text
+        let lines: Vec<_> = text
             .split('\n')
             .filter(|line| !line.starts_with("event:"))
             .collect();
         check(
             &fixture,
-            &meter([kept.join("\n").as_bytes()]),
+            &meter([lines.join("\n").as_bytes()]),
             "without event lines",
         );
     }
@@ -150,29 +150,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn every_fixture_gives_its_totals_cut_at_random(
-        which in 0..STREAMS.len(),
+    fn totals_are_the_same_in_random_chunks(
+        index in 0..STREAMS.len(),
         cuts in proptest::collection::vec(any::<Index>(), 0..40),
     ) {
-        let fixture = fixtures().swap_remove(which);
+        let fixture = fixtures().swap_remove(index);
         let length = fixture.stream.len();
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(length)).collect();
         cuts.extend([0, length]);
         cuts.sort_unstable();
-        let pieces = cuts.windows(2).map(|pair| &fixture.stream[pair[0]..pair[1]]);
-        check(&fixture, &meter(pieces), "cut at random");
+        let chunks = cuts.windows(2).map(|pair| &fixture.stream[pair[0]..pair[1]]);
+        check(&fixture, &meter(chunks), "cut at random");
     }
 
     #[test]
-    fn no_bytes_make_it_fail(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_never_fail(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         meter([bytes.as_slice()]);
-        of_body(&bytes);
+        meter_body(&bytes);
     }
 
     #[test]
-    fn no_usage_makes_it_fail(usage in "[\\[\\]{}:,\"a-z0-9.e-]{0,60}") {
+    fn arbitrary_usage_never_fails(usage in "[\\[\\]{}:,\"a-z0-9.e-]{0,60}") {
         meter([delta(&usage).as_bytes()]);
-        of_body(format!("{{\"usage\":{usage}}}").as_bytes());
+        meter_body(format!("{{\"usage\":{usage}}}").as_bytes());
     }
 }
 
@@ -186,10 +186,10 @@ fn delta(usage: &str) -> String {
     format!("data: {{\"type\":\"message_delta\",\"usage\":{usage}}}\n\n")
 }
 
-/// Totals as (input, output, read, 5m, 1h) after a first report and one that follows it.
-fn totals(first: &str, then: &str) -> (u64, u64, u64, u64, u64) {
-    let stream = [start(first), delta(then)].concat();
-    let Tokens {
+/// Returns the totals as (input, output, read, 5m, 1h) after two successive reports.
+fn totals(first: &str, second: &str) -> (u64, u64, u64, u64, u64) {
+    let stream = [start(first), delta(second)].concat();
+    let TokenCounts {
         input,
         output,
         cache_read,
@@ -200,9 +200,9 @@ fn totals(first: &str, then: &str) -> (u64, u64, u64, u64, u64) {
 }
 
 #[test]
-fn a_later_report_replaces_what_it_names() {
+fn later_report_replaces_the_fields_it_has() {
     let first = r#"{"input_tokens":10,"output_tokens":1,"cache_read_input_tokens":5}"#;
-    for (then, expected) in [
+    for (second, expected) in [
         ("{}", (10, 1, 5, 0, 0)),
         (r#"{"output_tokens":7}"#, (10, 7, 5, 0, 0)),
         (
@@ -234,14 +234,14 @@ fn a_later_report_replaces_what_it_names() {
             (10, 1, 5, 0, 0),
         ),
     ] {
-        assert_eq!(totals(first, then), expected, "{then}");
+        assert_eq!(totals(first, second), expected, "{second}");
     }
 }
 
 #[test]
 fn writes_beyond_the_split_count_as_five_minutes() {
     let split = r#"{"cache_creation_input_tokens":100,"cache_creation":{"ephemeral_5m_input_tokens":60,"ephemeral_1h_input_tokens":40}}"#;
-    for (first, then, expected) in [
+    for (first, second, expected) in [
         (split, "{}", (0, 0, 0, 60, 40)),
         (
             split,
@@ -264,14 +264,14 @@ fn writes_beyond_the_split_count_as_five_minutes() {
             (0, 0, 0, 0, 4),
         ),
     ] {
-        assert_eq!(totals(first, then), expected, "{first} {then}");
+        assert_eq!(totals(first, second), expected, "{first} {second}");
     }
 }
 
-/// The parts of a body with this usage as (model, input).
+/// Returns the parts of a body with this usage, as (model, input).
 fn parts(usage: &str) -> Vec<(Option<String>, u64)> {
     let body = format!(r#"{{"model":"m","usage":{usage}}}"#);
-    let parts = of_body(body.as_bytes()).usage.parts;
+    let parts = meter_body(body.as_bytes()).usage.parts;
     parts
         .into_iter()
         .map(|part| (part.model, part.tokens.input))
@@ -279,8 +279,8 @@ fn parts(usage: &str) -> Vec<(Option<String>, u64)> {
 }
 
 #[test]
-fn iterations_stand_inside_or_outside_the_top_level() {
-    let own = Some("advisor".to_owned());
+fn iterations_are_inside_or_outside_the_top_level() {
+    let own_model = Some("advisor".to_owned());
     for (iterations, expected) in [
         ("null", vec![(None, 30)]),
         ("[]", vec![(None, 30)]),
@@ -302,7 +302,7 @@ fn iterations_stand_inside_or_outside_the_top_level() {
         ),
         (
             r#"[{"type":"advisor_message","model":"advisor","input_tokens":8}]"#,
-            vec![(None, 30), (own, 8)],
+            vec![(None, 30), (own_model, 8)],
         ),
         (
             r#"[7,"x",{"type":"later","input_tokens":5}]"#,
@@ -315,7 +315,7 @@ fn iterations_stand_inside_or_outside_the_top_level() {
 }
 
 #[test]
-fn the_last_list_of_iterations_wins() {
+fn last_list_of_iterations_wins() {
     let list = r#"{"iterations":[{"type":"compaction","input_tokens":9}]}"#;
     let longer = r#"{"iterations":[{"type":"compaction","input_tokens":9},{"type":"compaction","input_tokens":1}]}"#;
     assert_eq!(totals(list, longer).0, 10);
@@ -324,22 +324,22 @@ fn the_last_list_of_iterations_wins() {
 }
 
 #[test]
-fn the_terms_of_sale_are_read() {
+fn pricing_options_are_parsed() {
     let usage = r#"{"service_tier":"batch","speed":"fast","inference_geo":"us","server_tool_use":{"web_search_requests":3}}"#;
-    let read = meter([start(usage).as_bytes()]).usage;
+    let metered = meter([start(usage).as_bytes()]).usage;
     assert_eq!(
-        (read.service_tier, read.speed, read.geo),
+        (metered.service_tier, metered.speed, metered.geo),
         (ServiceTier::Batch, Speed::Fast, Geo::Us)
     );
-    assert_eq!(read.web_searches, 3);
+    assert_eq!(metered.web_searches, 3);
     let later = [
         start(usage),
         delta(r#"{"service_tier":"new","speed":null}"#),
     ]
     .concat();
-    let read = meter([later.as_bytes()]).usage;
+    let metered = meter([later.as_bytes()]).usage;
     assert_eq!(
-        (read.service_tier, read.speed),
+        (metered.service_tier, metered.speed),
         (ServiceTier::Standard, Speed::Fast)
     );
 }
@@ -392,20 +392,20 @@ fn bodies_are_metered() {
         ("", None, 0, false, None, true),
         ("<html>", None, 0, false, None, true),
     ] {
-        let metered = of_body(body.as_bytes());
+        let metered = meter_body(body.as_bytes());
         assert_eq!(metered.model.as_deref(), model, "{body}");
         assert_eq!(metered.usage.totals().input, tokens, "{body}");
         assert_eq!(
-            (metered.complete, metered.error.as_deref()),
+            (metered.is_complete, metered.error.as_deref()),
             (complete, error),
             "{body}"
         );
-        assert_eq!(metered.gaps, gaps, "{body}");
+        assert_eq!(metered.has_gaps, gaps, "{body}");
     }
 }
 
 #[test]
-fn a_gap_is_said() {
+fn gaps_are_reported() {
     let long = format!("data: {{\"x\":\"{}\"}}\n\n", "x".repeat(1 << 20));
     for (stream, gaps) in [
         (long.as_str(), true),
@@ -417,6 +417,6 @@ fn a_gap_is_said() {
     ] {
         let stream = [start(r#"{"input_tokens":3}"#).as_str(), stream].concat();
         let metered = meter([stream.as_bytes()]);
-        assert_eq!((metered.gaps, metered.usage.totals().input), (gaps, 3));
+        assert_eq!((metered.has_gaps, metered.usage.totals().input), (gaps, 3));
     }
 }

@@ -1,10 +1,12 @@
-//! Verdicts: every recorded answer by its name, the times, what may never happen, and a page for each code.
+//! Verdicts: every recorded response, reset times, properties that always apply, and a page for each code.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use keyreeve_core::limits::FARTHEST;
-use keyreeve_core::verdict::{Another, Effect, ErrorAnswer, Evidence, Scope, Verdict};
+use keyreeve_core::limits::MAX_RESET_DISTANCE;
+use keyreeve_core::verdict::{
+    DecidedBy, ErrorResponse, Failover, Verdict, VerdictEffect, VerdictScope,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -15,21 +17,21 @@ fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-fn judge(status: u16, headers: &Headers, body: &[u8]) -> Verdict {
-    judge_at(status, headers, body, now())
+fn classify(status: u16, headers: &Headers, body: &[u8]) -> Verdict {
+    classify_at(status, headers, body, now())
 }
 
-fn judge_at(status: u16, headers: &Headers, body: &[u8], now: Timestamp) -> Verdict {
+fn classify_at(status: u16, headers: &Headers, body: &[u8], now: Timestamp) -> Verdict {
     let headers: Vec<(&str, &str)> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let answer = ErrorAnswer {
+    let response = ErrorResponse {
         status,
         headers: &headers,
         body,
     };
-    Verdict::of_error(&answer, now)
+    Verdict::from_response(&response, now)
 }
 
 pub(crate) fn cases() -> Vec<Value> {
@@ -53,11 +55,11 @@ pub(crate) fn verdict_of(case: &Value) -> Verdict {
     let error = &case["body"]["error"];
     match case["status"].as_str() {
         Some("sse") => {
-            Verdict::of_stream_end(false, error["type"].as_str(), error["message"].as_str())
+            Verdict::from_stream_end(false, error["type"].as_str(), error["message"].as_str())
         }
         Some("text") => {
             let received = "2025-11-12T12:00:00Z".parse().unwrap();
-            Verdict::of_client_text(case["body"].as_str().unwrap(), received).unwrap()
+            Verdict::from_client_text(case["body"].as_str().unwrap(), received).unwrap()
         }
         _ => {
             let headers = headers(case);
@@ -68,48 +70,48 @@ pub(crate) fn verdict_of(case: &Value) -> Verdict {
                     .unwrap()
             });
             let status = case["status"].as_u64().unwrap().try_into().unwrap();
-            judge_at(status, &headers, &body(case), received)
+            classify_at(status, &headers, &body(case), received)
         }
     }
 }
 
-fn effect(effect: Effect) -> &'static str {
+fn effect(effect: VerdictEffect) -> &'static str {
     match effect {
-        Effect::None => "none",
-        Effect::Dead => "dead",
-        Effect::Refresh => "refresh",
-        Effect::Blocked => "blocked",
-        Effect::OutOfCredit => "out_of_credit",
-        Effect::SpentUntil => "spent_until",
-        Effect::CoolUntil => "cool_until",
-        Effect::CoolModelUntil => "cool_model_until",
-        Effect::Transient => "transient",
-        Effect::Feature => "feature",
-        Effect::Request => "request",
-        Effect::Config => "config",
+        VerdictEffect::None => "none",
+        VerdictEffect::Dead => "dead",
+        VerdictEffect::Refresh => "refresh",
+        VerdictEffect::Blocked => "blocked",
+        VerdictEffect::OutOfCredit => "out_of_credit",
+        VerdictEffect::SpentUntil => "spent_until",
+        VerdictEffect::CoolUntil => "cool_until",
+        VerdictEffect::CoolModelUntil => "cool_model_until",
+        VerdictEffect::Transient => "transient",
+        VerdictEffect::Feature => "feature",
+        VerdictEffect::Request => "request",
+        VerdictEffect::Config => "config",
     }
 }
 
-fn scope(scope: Scope) -> &'static str {
+fn scope(scope: VerdictScope) -> &'static str {
     match scope {
-        Scope::None => "none",
-        Scope::Request => "request",
-        Scope::Credential => "credential",
-        Scope::CredentialModel => "credential+model",
-        Scope::Organization => "organization",
-        Scope::OrganizationModelClass => "organization+model class",
-        Scope::Workspace => "workspace",
-        Scope::AccountRegionModel => "account+region+model",
-        Scope::ProjectRegionModel => "project+region+model",
-        Scope::Upstream => "upstream",
-        Scope::UpstreamModel => "upstream+model",
-        Scope::Network => "network",
-        Scope::Gateway => "gateway",
+        VerdictScope::None => "none",
+        VerdictScope::Request => "request",
+        VerdictScope::Credential => "credential",
+        VerdictScope::CredentialModel => "credential+model",
+        VerdictScope::Organization => "organization",
+        VerdictScope::OrganizationModelClass => "organization+model class",
+        VerdictScope::Workspace => "workspace",
+        VerdictScope::AccountRegionModel => "account+region+model",
+        VerdictScope::ProjectRegionModel => "project+region+model",
+        VerdictScope::Upstream => "upstream",
+        VerdictScope::UpstreamModel => "upstream+model",
+        VerdictScope::Network => "network",
+        VerdictScope::Gateway => "gateway",
     }
 }
 
 #[test]
-fn each_recorded_answer_has_its_verdict() {
+fn every_recorded_response_has_its_verdict() {
     let cases = cases();
     assert_eq!(cases.len(), 67);
     let mut wrong = Vec::new();
@@ -119,7 +121,7 @@ fn each_recorded_answer_has_its_verdict() {
             "effect": effect(verdict.effect()),
             "scope": scope(verdict.scope()),
             "until": verdict.until().map(|until| until.to_string()),
-            "retry_other_credential": verdict.another() == Another::MayHelp,
+            "retry_other_credential": verdict.failover() == Failover::MayHelp,
         });
         let mut expected = case["expected"].clone();
         expected.as_object_mut().unwrap().remove("ideal_effect");
@@ -140,7 +142,7 @@ fn envelope(kind: &str, message: &str) -> Vec<u8> {
 }
 
 #[test]
-fn times_are_read_in_every_form() {
+fn retry_after_is_parsed_in_every_form() {
     for (name, value, until) in [
         ("retry-after", "90", Some("2026-11-20T12:01:30Z")),
         ("Retry-After", " 1.5 ", Some("2026-11-20T12:00:01.5Z")),
@@ -157,7 +159,7 @@ fn times_are_read_in_every_form() {
     ] {
         let headers = vec![(name.to_owned(), value.to_owned())];
         let body = envelope("rate_limit_error", "rate limit of 5 requests per minute");
-        let verdict = judge(429, &headers, &body);
+        let verdict = classify(429, &headers, &body);
         assert_eq!(verdict.code(), "minute_limit");
         let until = until.map(|until| until.parse().unwrap());
         assert_eq!(verdict.until(), until, "{value}");
@@ -165,12 +167,12 @@ fn times_are_read_in_every_form() {
 }
 
 #[test]
-fn a_tier_cap_without_a_date_ends_with_the_month() {
+fn tier_cap_without_a_date_ends_with_the_month() {
     let body = envelope(
         "rate_limit_error",
         "You have reached your API usage limits: your organization has crossed it.",
     );
-    let verdict = judge(429, &Headers::new(), &body);
+    let verdict = classify(429, &Headers::new(), &body);
     assert_eq!(
         verdict.until(),
         Some("2026-12-01T00:00:00Z".parse().unwrap())
@@ -178,7 +180,7 @@ fn a_tier_cap_without_a_date_ends_with_the_month() {
 }
 
 #[test]
-fn minute_limits_are_known_by_their_headers() {
+fn minute_limit_is_recognized_by_its_headers() {
     let headers: Headers = [
         ("anthropic-ratelimit-requests-remaining", "0"),
         ("anthropic-ratelimit-requests-reset", "2026-11-20T12:00:42Z"),
@@ -191,10 +193,10 @@ fn minute_limits_are_known_by_their_headers() {
         envelope("rate_limit_error", "新しい文言"),
         b"{\"type\":\"err".to_vec(),
     ] {
-        let verdict = judge(429, &headers, &body);
+        let verdict = classify(429, &headers, &body);
         assert_eq!(
-            (verdict.code(), verdict.evidence()),
-            ("minute_limit", Evidence::Header)
+            (verdict.code(), verdict.decided_by()),
+            ("minute_limit", DecidedBy::Header)
         );
         assert_eq!(
             verdict.until(),
@@ -204,7 +206,7 @@ fn minute_limits_are_known_by_their_headers() {
 }
 
 #[test]
-fn the_status_alone_keeps_its_names() {
+fn status_alone_keeps_its_codes() {
     for (status, name) in [
         (200, "ok"),
         (299, "ok"),
@@ -220,26 +222,30 @@ fn the_status_alone_keeps_its_names() {
         (529, "overloaded"),
         (0, "upstream"),
     ] {
-        let verdict = Verdict::of_status(status);
+        let verdict = Verdict::from_status(status);
         assert_eq!(verdict.name(), name, "{status}");
-        assert_ne!(verdict.effect(), Effect::Dead, "{status}");
+        assert_ne!(verdict.effect(), VerdictEffect::Dead, "{status}");
         if status > 299 {
-            assert_eq!(judge(status, &Headers::new(), b"").name(), name, "{status}");
+            assert_eq!(
+                classify(status, &Headers::new(), b"").name(),
+                name,
+                "{status}"
+            );
         }
     }
-    assert_eq!(Verdict::no_answer().name(), "no_answer");
+    assert_eq!(Verdict::no_response().name(), "no_answer");
 }
 
-/// The API names a field that it does not know, and a client may name one as it likes.
+/// BI-07: an unknown field's name, chosen by the client and repeated in the message, never affects the credential.
 #[test]
-fn bi_07_the_name_of_a_field_speaks_against_nobody() {
-    let mut worded = 0;
+fn name_of_a_field_never_affects_the_credential() {
+    let mut by_wording = 0;
     for case in cases() {
         let message = case.pointer("/body/error/message").and_then(Value::as_str);
         let (Some(message), Some(status @ (400 | 403))) = (message, case["status"].as_u64()) else {
             continue;
         };
-        worded += usize::from(verdict_of(&case).evidence() == Evidence::Wording);
+        by_wording += usize::from(verdict_of(&case).decided_by() == DecidedBy::Wording);
         let mut named = json!({"type": "error", "error": {
             "type": "invalid_request_error",
             "message": format!("{message}: Extra inputs are not permitted"),
@@ -247,16 +253,16 @@ fn bi_07_the_name_of_a_field_speaks_against_nobody() {
         for kind in ["invalid_request_error", "permission_error"] {
             named["error"]["type"] = kind.into();
             let status = u16::try_from(status).unwrap();
-            let verdict = judge(status, &Headers::new(), named.to_string().as_bytes());
-            let plain = judge(status, &Headers::new(), &envelope(kind, "x"));
+            let verdict = classify(status, &Headers::new(), named.to_string().as_bytes());
+            let plain = classify(status, &Headers::new(), &envelope(kind, "x"));
             assert_eq!(verdict, plain, "{message}");
         }
     }
-    assert!(worded >= 5, "{worded}");
+    assert!(by_wording >= 5, "{by_wording}");
 }
 
 #[test]
-fn the_end_of_a_stream_is_judged() {
+fn end_of_a_stream_is_classified() {
     for (complete, error, name) in [
         (true, None, "ok"),
         (false, None, "cut"),
@@ -266,19 +272,19 @@ fn the_end_of_a_stream_is_judged() {
         (false, Some("rate_limit_error"), "rate_limited"),
         (false, Some("request_too_large"), "request"),
     ] {
-        let verdict = Verdict::of_stream_end(complete, error, None);
+        let verdict = Verdict::from_stream_end(complete, error, None);
         assert_eq!(verdict.name(), name, "{complete} {error:?}");
     }
 }
 
 #[test]
 fn each_code_has_a_page_and_each_page_a_code() {
-    let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/answers");
+    let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/responses");
     #[expect(clippy::disallowed_methods, reason = "the test reads the documents")]
     let read = |name: &str| std::fs::read_to_string(format!("{pages}/{name}")).unwrap();
     let index = read("README.md");
     let codes: BTreeSet<String> = Verdict::codes().map(str::to_owned).collect();
-    assert_eq!(codes.len(), Verdict::codes().count(), "a code stands twice");
+    assert_eq!(codes.len(), Verdict::codes().count(), "a code occurs twice");
     let found: BTreeSet<String> = std::path::Path::new(pages)
         .read_dir()
         .unwrap()
@@ -296,11 +302,11 @@ fn each_code_has_a_page_and_each_page_a_code() {
 }
 
 fn any_case() -> impl Strategy<Value = Value> {
-    let answered: Vec<Value> = cases()
+    let with_status: Vec<Value> = cases()
         .into_iter()
         .filter(|case| case["status"].is_u64())
         .collect();
-    proptest::sample::select(answered)
+    proptest::sample::select(with_status)
 }
 
 fn coded_case() -> impl Strategy<Value = Value> {
@@ -314,23 +320,23 @@ fn status(case: &Value) -> u16 {
 }
 
 fn in_bounds(verdict: Verdict) -> bool {
-    let farthest = now().checked_add(FARTHEST).unwrap();
+    let latest = now().checked_add(MAX_RESET_DISTANCE).unwrap();
     verdict
         .until()
-        .is_none_or(|until| (now()..=farthest).contains(&until))
+        .is_none_or(|until| (now()..=latest).contains(&until))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn what_is_not_the_envelope_never_says_dead(status in 100_u16..1000, text in ".{0,40}", kind in "[a-z_]{1,20}") {
+    fn foreign_body_never_means_dead(status in 100_u16..1000, text in ".{0,40}", kind in "[a-z_]{1,20}") {
         let like = json!({"error": {"type": kind, "message": text}}).to_string();
         let foreign = json!({"detail": text}).to_string();
         let whole = envelope("authentication_error", "invalid x-api-key");
         let cut = &whole[..whole.len() - 1];
         for body in [text.as_bytes(), like.as_bytes(), foreign.as_bytes(), cut] {
-            prop_assert_ne!(judge(status, &Headers::new(), body).effect(), Effect::Dead);
+            prop_assert_ne!(classify(status, &Headers::new(), body).effect(), VerdictEffect::Dead);
         }
     }
 
@@ -340,32 +346,32 @@ proptest! {
         let mut more = vec![(name, value)];
         more.extend(known.clone());
         let body = body(&case);
-        prop_assert_eq!(judge(status(&case), &more, &body), judge(status(&case), &known, &body));
+        prop_assert_eq!(classify(status(&case), &more, &body), classify(status(&case), &known, &body));
     }
 
     #[test]
-    fn missing_and_garbled_headers_are_survived(case in any_case(), at in any::<prop::sample::Index>(), garbage in ".{0,20}") {
+    fn missing_and_invalid_headers_are_accepted(case in any_case(), at in any::<prop::sample::Index>(), garbage in ".{0,20}") {
         let mut headers = headers(&case);
         if !headers.is_empty() {
             let at = at.index(headers.len());
             headers[at].1 = garbage;
-            prop_assert!(in_bounds(judge(status(&case), &headers, &body(&case))));
+            prop_assert!(in_bounds(classify(status(&case), &headers, &body(&case))));
             headers.remove(at);
         }
-        prop_assert!(in_bounds(judge(status(&case), &headers, &body(&case))));
+        prop_assert!(in_bounds(classify(status(&case), &headers, &body(&case))));
     }
 
     #[test]
-    fn the_case_of_a_message_changes_nothing(case in any_case(), upper in any::<bool>()) {
-        let mut shouted = case.clone();
-        if let Some(Value::String(message)) = shouted.pointer_mut("/body/error/message") {
+    fn case_of_a_message_changes_nothing(case in any_case(), upper in any::<bool>()) {
+        let mut recased = case.clone();
+        if let Some(Value::String(message)) = recased.pointer_mut("/body/error/message") {
             *message = if upper { message.to_ascii_uppercase() } else { message.to_ascii_lowercase() };
         }
-        prop_assert_eq!(verdict_of(&shouted), verdict_of(&case));
+        prop_assert_eq!(verdict_of(&recased), verdict_of(&case));
     }
 
     #[test]
-    fn the_words_beside_a_code_change_nothing(case in coded_case(), words in "\\PC{0,40}") {
+    fn message_next_to_a_code_changes_nothing(case in coded_case(), words in "\\PC{0,40}") {
         let mut translated = case.clone();
         translated["body"]["error"]["message"] = words.into();
         prop_assert_eq!(verdict_of(&translated).code(), verdict_of(&case).code());
@@ -373,15 +379,15 @@ proptest! {
     }
 
     #[test]
-    fn no_time_is_past_or_beyond_a_month(seconds in any::<i64>(), wait in any::<f64>(), year in 0_u16..10000) {
+    fn no_time_is_in_the_past_or_beyond_a_month(seconds in any::<i64>(), wait in any::<f64>(), year in 0_u16..10000) {
         let headers: Headers = vec![
             ("anthropic-ratelimit-unified-status".into(), "rejected".into()),
             ("anthropic-ratelimit-unified-5h-status".into(), "rejected".into()),
             ("anthropic-ratelimit-unified-5h-reset".into(), seconds.to_string()),
             ("retry-after".into(), wait.to_string()),
         ];
-        prop_assert!(in_bounds(judge(429, &headers, &envelope("rate_limit_error", "x"))));
+        prop_assert!(in_bounds(classify(429, &headers, &envelope("rate_limit_error", "x"))));
         let text = format!("You have reached your specified API usage limits. You will regain access on {year:04}-12-01 at 00:00 UTC.");
-        prop_assert!(in_bounds(judge(400, &headers, &envelope("invalid_request_error", &text))));
+        prop_assert!(in_bounds(classify(400, &headers, &envelope("invalid_request_error", &text))));
     }
 }

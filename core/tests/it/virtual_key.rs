@@ -1,19 +1,19 @@
-//! Virtual keys: the format, what is refused, what a key may do.
+//! Virtual keys: the format, malformed and refused keys, and the permissions of a key.
 
 use jiff::Timestamp;
 use keyreeve_core::secret::Sink;
 use keyreeve_core::virtual_key::{
-    KeyHash, KeyId, Kind, Malformed, Minted, Presented, RANDOM_BYTES, Refused, Strategy,
-    VirtualKey, mint,
+    KeyHash, KeyId, KeyKind, KeyRefusedError, MalformedKeyError, NewKey, PresentedKey,
+    RANDOM_BYTES, Strategy, VirtualKey, generate_key,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
-/// The characters of a whole key.
-const WHOLE: usize = 52;
+/// Number of characters of a key.
+const KEY_CHARS: usize = 52;
 
-fn shown(minted: &Minted) -> &str {
-    minted.key.expose_for(Sink::Shown)
+fn text(key: &NewKey) -> &str {
+    key.key.expose_for(Sink::Display)
 }
 
 fn key(models: &[&str]) -> VirtualKey {
@@ -23,7 +23,7 @@ fn key(models: &[&str]) -> VirtualKey {
         profiles: Vec::new(),
         strategy: Strategy::default(),
         billing: None,
-        may_spend: Vec::new(),
+        allow_billing: Vec::new(),
         models: models.iter().map(ToString::to_string).collect(),
         cache_ttl: None,
         expires_at: None,
@@ -34,61 +34,64 @@ fn key(models: &[&str]) -> VirtualKey {
 }
 
 #[test]
-fn the_format_stays() {
-    let lowest = mint(Kind::User, [0; RANDOM_BYTES]);
+fn format_is_stable() {
+    let lowest = generate_key(KeyKind::User, [0; RANDOM_BYTES]);
     assert_eq!(
-        shown(&lowest),
+        text(&lowest),
         "krv_00000000_00000000000000000000000000000000_3mvImM"
     );
-    let highest = mint(Kind::Admin, [0xff; RANDOM_BYTES]);
+    let highest = generate_key(KeyKind::Admin, [0xff; RANDOM_BYTES]);
     assert_eq!(
-        shown(&highest),
+        text(&highest),
         "kra_dxlGgaI3_goI1aOx5GEzFguM4G50MuMiUED5ag5YV_0ZUht3"
     );
-    let hint = Presented::parse(shown(&highest)).unwrap().hint();
+    let hint = PresentedKey::parse(text(&highest)).unwrap().hint();
     assert_eq!(hint.to_string(), "kra_dxlGgaI3_…");
 }
 
 #[test]
-fn what_cannot_be_a_key_is_refused_before_it_is_looked_up() {
-    let good = mint(Kind::User, [9; RANDOM_BYTES]);
-    let good = shown(&good);
+fn malformed_key_is_refused_without_a_lookup() {
+    let good = generate_key(KeyKind::User, [9; RANDOM_BYTES]);
+    let good = text(&good);
     let foreign = ["sk-ant-", "api03-", &"A".repeat(39)].concat();
-    for (text, why) in [
-        ("", Malformed::Prefix),
-        ("krw_", Malformed::Prefix),
-        (foreign.as_str(), Malformed::Prefix),
-        ("krv_", Malformed::Shape),
-        (&good[..WHOLE - 1], Malformed::Shape),
-        (&format!("{good} "), Malformed::Shape),
+    for (text, error) in [
+        ("", MalformedKeyError::Prefix),
+        ("krw_", MalformedKeyError::Prefix),
+        (foreign.as_str(), MalformedKeyError::Prefix),
+        ("krv_", MalformedKeyError::Shape),
+        (&good[..KEY_CHARS - 1], MalformedKeyError::Shape),
+        (&format!("{good} "), MalformedKeyError::Shape),
         (
             &format!("{}ä{}", &good[..20], &good[22..]),
-            Malformed::Alphabet,
+            MalformedKeyError::Alphabet,
         ),
         (
             &format!("{}-{}", &good[..20], &good[21..]),
-            Malformed::Alphabet,
+            MalformedKeyError::Alphabet,
         ),
-        (&good.replacen("krv_", "kra_", 1), Malformed::Checksum),
+        (
+            &good.replacen("krv_", "kra_", 1),
+            MalformedKeyError::Checksum,
+        ),
     ] {
-        assert_eq!(Presented::parse(text), Err(why), "{text}");
+        assert_eq!(PresentedKey::parse(text), Err(error), "{text}");
     }
 }
 
 #[test]
-fn an_unknown_id_is_compared_with_a_hash_that_no_key_has() {
-    let minted = mint(Kind::User, [1; RANDOM_BYTES]);
-    assert!(!minted.hash.matches(&KeyHash::DUMMY));
+fn dummy_hash_matches_no_key() {
+    let new_key = generate_key(KeyKind::User, [1; RANDOM_BYTES]);
+    assert!(!new_key.hash.matches(&KeyHash::DUMMY));
     assert!(
-        minted
+        new_key
             .hash
-            .matches(&Presented::parse(shown(&minted)).unwrap().hash)
+            .matches(&PresentedKey::parse(text(&new_key)).unwrap().hash)
     );
 }
 
 #[test]
-fn models_are_matched_whole() {
-    for (globs, model, may) in [
+fn model_globs_match_the_whole_id() {
+    for (globs, model, allowed) in [
         (&[] as &[&str], "claude-opus-5-5", true),
         (&["claude-haiku-*"], "claude-haiku-4-5-20251001", true),
         (&["claude-haiku-*"], "claude-opus-5-5", false),
@@ -102,20 +105,20 @@ fn models_are_matched_whole() {
         (&["claude-opus-5"], "Claude-opus-5", false),
         (&[""], "claude-opus-5", false),
     ] {
-        assert_eq!(key(globs).may_ask(model), may, "{globs:?} {model}");
+        assert_eq!(key(globs).allows_model(model), allowed, "{globs:?} {model}");
     }
 }
 
 #[test]
-fn a_key_ends_on_the_second_and_a_revoked_one_at_once() {
+fn key_expires_to_the_second_and_is_revoked_at_once() {
     let at = |second| Timestamp::from_second(second).unwrap();
     for (expires_at, revoked_at, refusal) in [
         (None, None, None),
         (Some(101), None, None),
-        (Some(100), None, Some(Refused::Expired)),
-        (None, Some(100), Some(Refused::Revoked)),
-        (None, Some(500), Some(Refused::Revoked)),
-        (Some(1), Some(1), Some(Refused::Revoked)),
+        (Some(100), None, Some(KeyRefusedError::Expired)),
+        (None, Some(100), Some(KeyRefusedError::Revoked)),
+        (None, Some(500), Some(KeyRefusedError::Revoked)),
+        (Some(1), Some(1), Some(KeyRefusedError::Revoked)),
     ] {
         let mut key = key(&[]);
         key.expires_at = expires_at.map(at);
@@ -130,32 +133,32 @@ fn a_key_ends_on_the_second_and_a_revoked_one_at_once() {
 
 proptest! {
     #[test]
-    fn what_is_minted_is_read_back(random: [u8; RANDOM_BYTES], admin: bool) {
-        let kind = if admin { Kind::Admin } else { Kind::User };
-        let minted = mint(kind, random);
+    fn generated_key_is_parsed(random: [u8; RANDOM_BYTES], admin: bool) {
+        let kind = if admin { KeyKind::Admin } else { KeyKind::User };
+        let new_key = generate_key(kind, random);
         let expected =
-            Presented { kind, public_id: minted.public_id, hash: minted.hash };
-        prop_assert_eq!(Presented::parse(shown(&minted)), Ok(expected));
+            PresentedKey { kind, public_id: new_key.public_id, hash: new_key.hash };
+        prop_assert_eq!(PresentedKey::parse(text(&new_key)), Ok(expected));
     }
 
     #[test]
-    fn one_changed_character_is_refused(
-        random: [u8; RANDOM_BYTES], place in 0..WHOLE, other in "[0-9A-Za-z_]",
+    fn changed_character_is_refused(
+        random: [u8; RANDOM_BYTES], index in 0..KEY_CHARS, other in "[0-9A-Za-z_]",
     ) {
-        let minted = mint(Kind::User, random);
-        let mut changed = shown(&minted).to_owned();
-        changed.replace_range(place..=place, &other);
-        prop_assume!(changed != shown(&minted));
-        prop_assert!(Presented::parse(&changed).is_err());
+        let new_key = generate_key(KeyKind::User, random);
+        let mut changed = text(&new_key).to_owned();
+        changed.replace_range(index..=index, &other);
+        prop_assume!(changed != text(&new_key));
+        prop_assert!(PresentedKey::parse(&changed).is_err());
     }
 
     #[test]
-    fn different_bits_make_different_keys(random: [u8; RANDOM_BYTES], bit in 0..240_usize) {
-        // The three bits that are masked away: 1 of the id, 2 of the secret part.
+    fn different_random_bits_give_different_keys(random: [u8; RANDOM_BYTES], bit in 0..240_usize) {
+        // The three bits that are masked: 1 of the id, 2 of the secret part.
         prop_assume!(![0, 48, 49].contains(&bit));
         let mut flipped = random;
         flipped[bit / 8] ^= 0x80 >> (bit % 8);
-        let (one, other) = (mint(Kind::User, random), mint(Kind::User, flipped));
-        prop_assert_ne!(shown(&one), shown(&other));
+        let (one, other) = (generate_key(KeyKind::User, random), generate_key(KeyKind::User, flipped));
+        prop_assert_ne!(text(&one), text(&other));
     }
 }

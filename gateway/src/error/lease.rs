@@ -1,174 +1,251 @@
-//! What a client is told when no credential can be leased.
+//! The response to the client if no credential can be leased.
 //!
-//! Invariants: a time that is told is the time at which the soonest profile may be asked again; what only a person can
-//! mend names the profile and the command, and is no 429, which clients would wait out.
+//! Invariants: a retry time is the time at which the first profile is ready again; a problem that only the owner can
+//! fix names the profile and the command, and is not sent as 429, which clients would wait out.
 
 use axum::http::HeaderValue;
 use jiff::Timestamp;
-use keyreeve_broker::{LeaseError, NotAllowed};
+use keyreeve_broker::{AuthenticateError, LeaseError};
+use keyreeve_core::health::{BlockReason, CooldownReason};
 use keyreeve_core::profile::Profile;
-use keyreeve_core::select::{LeftOut, NoProfile};
-use keyreeve_core::standing::{Because, Closed};
-use keyreeve_core::virtual_key::Refused;
-use keyreeve_os::world;
+use keyreeve_core::select::{ExcludedProfiles, NoProfileError};
+use keyreeve_core::virtual_key::KeyRefusedError;
+use keyreeve_os::system;
 
-use super::{API, AUTHENTICATION, PERMISSION, Retry, Shape};
+use super::{API, AUTHENTICATION, ErrorStatus, OVERLOADED, PERMISSION, RetryAdvice, capitalize};
 
-pub(super) fn shape(error: &LeaseError) -> Shape {
-    use Retry::{Pointless, Soon};
+pub(super) fn status(error: &LeaseError) -> ErrorStatus {
+    use RetryAdvice::{Never, Soon};
     let (status, kind, code, retry) = match error {
-        LeaseError::NotAllowed(NotAllowed::Unknown) => {
-            (401, AUTHENTICATION, "unknown_key", Pointless)
+        LeaseError::Authenticate(AuthenticateError::Unknown) => {
+            (401, AUTHENTICATION, "unknown_key", Never)
         }
-        LeaseError::NotAllowed(NotAllowed::Refused(Refused::Revoked)) => {
-            (401, AUTHENTICATION, "revoked_key", Pointless)
+        LeaseError::Authenticate(AuthenticateError::Refused(KeyRefusedError::Revoked)) => {
+            (401, AUTHENTICATION, "revoked_key", Never)
         }
-        LeaseError::NotAllowed(NotAllowed::Refused(Refused::Expired)) => {
-            (401, AUTHENTICATION, "expired_key", Pointless)
+        LeaseError::Authenticate(AuthenticateError::Refused(KeyRefusedError::Expired)) => {
+            (401, AUTHENTICATION, "expired_key", Never)
         }
-        LeaseError::NotAllowed(NotAllowed::Store(_)) => (503, API, "store_unavailable", Soon),
-        LeaseError::NoProfile(none) => return no_profile(none),
-        LeaseError::Source { source, .. } if source.may_pass() => (503, API, "no_secret", Soon),
-        LeaseError::Source { .. } => (503, API, "no_secret", Pointless),
-        LeaseError::Refused { .. } | LeaseError::ShownPlan { .. } => {
-            (403, PERMISSION, "credential_refused", Pointless)
+        LeaseError::Authenticate(AuthenticateError::Store(_)) => {
+            (503, API, "store_unavailable", Soon)
         }
-        LeaseError::Ledger(_) | LeaseError::LedgerClosed => (503, API, "ledger_unavailable", Soon),
+        LeaseError::NoProfile(error) => return no_profile_status(error),
+        LeaseError::Source { source, .. } if source.is_transient() => {
+            (503, API, "credential_unavailable", Soon)
+        }
+        LeaseError::Source { .. } => (503, API, "credential_unavailable", Never),
+        LeaseError::Inject { .. } | LeaseError::PlanDetected { .. } => {
+            (403, PERMISSION, "credential_not_allowed", Never)
+        }
+        LeaseError::Ledger(_) => (503, API, "ledger_unavailable", Soon),
+        LeaseError::LedgerClosed => (503, API, "shutting_down", Soon),
         LeaseError::Randomness => (503, API, "no_randomness", Soon),
     };
-    Shape::new(status, kind, code, retry)
+    ErrorStatus::new(status, kind, code, retry)
 }
 
-/// What the key's holder reads. The owner's own details (which file, which error) stay in the log.
-pub(super) fn text(error: &LeaseError) -> String {
+/// The message for the client. Details for the owner (which file, which error) are in the log only.
+pub(super) fn client_message(error: &LeaseError) -> String {
     match error {
-        LeaseError::NotAllowed(NotAllowed::Unknown) => {
-            "unknown keyreeve key: it was removed, rotated, or belongs to another store (`keyreeve key list`)".to_owned()
+        LeaseError::Authenticate(AuthenticateError::Unknown) => {
+            "Unknown keyreeve key: it was removed or rotated, or belongs to another store. The keys of this store: `keyreeve key list`".to_owned()
         }
-        LeaseError::NotAllowed(NotAllowed::Refused(refused)) => refused.to_string(),
-        LeaseError::NoProfile(none) => why_none(none),
-        LeaseError::Refused { source, .. } => source.to_string(),
-        LeaseError::ShownPlan { .. } => error.to_string(),
+        LeaseError::Authenticate(AuthenticateError::Refused(KeyRefusedError::Revoked)) => {
+            "This keyreeve key was revoked. Make a new one: `keyreeve key add NAME --profile PROFILE`".to_owned()
+        }
+        LeaseError::Authenticate(AuthenticateError::Refused(KeyRefusedError::Expired)) => {
+            "This keyreeve key has expired. Make a new one: `keyreeve key add NAME --profile PROFILE`".to_owned()
+        }
+        LeaseError::Authenticate(AuthenticateError::Store(_)) => {
+            "The gateway cannot read its store to check this key. The cause is in the gateway's log".to_owned()
+        }
+        LeaseError::NoProfile(error) => no_profile_message(error),
+        LeaseError::Inject { source, .. } => capitalize(&source.to_string()),
+        LeaseError::PlanDetected { .. } => capitalize(&error.to_string()),
         LeaseError::Source { profile, .. } => format!(
-            "the credential of profile {profile} cannot be had: `keyreeve profile show {profile}` and the gateway's log say why"
+            "Cannot get the credential of profile {profile}. The cause is in the gateway's log. Details: `keyreeve profile show {profile}`"
         ),
-        LeaseError::NotAllowed(NotAllowed::Store(_))
-        | LeaseError::Ledger(_)
-        | LeaseError::LedgerClosed
-        | LeaseError::Randomness => {
-            format!("{error}: nothing is sent without a record; see the gateway's log")
+        LeaseError::Ledger(_) => {
+            "The gateway cannot write its ledger, and sends nothing without a record. The cause is in the gateway's log".to_owned()
+        }
+        LeaseError::LedgerClosed => "The gateway is shutting down. Retry in a moment".to_owned(),
+        LeaseError::Randomness => {
+            "The operating system provides no random bytes for a request id. The cause is in the gateway's log".to_owned()
         }
     }
 }
 
-/// How it is sent that no profile serves.
-fn no_profile(none: &NoProfile) -> Shape {
-    match none {
-        NoProfile::NoneAssigned
-        | NoProfile::OnlyPlanLogins
-        | NoProfile::OnlyOthersMoney { .. }
-        | NoProfile::AllTried => Shape::new(403, PERMISSION, "no_profile", Retry::Pointless),
-        NoProfile::Resting { at, because, .. } => {
-            let retry = Retry::After(seconds_until(*at));
-            match because {
-                Because::Answer(_) | Because::Person => {
-                    Shape::new(429, "rate_limit_error", "all_resting", retry)
+fn no_profile_status(error: &NoProfileError) -> ErrorStatus {
+    match error {
+        NoProfileError::NoneAssigned
+        | NoProfileError::OnlyPlanLogins
+        | NoProfileError::BillingNotAllowed { .. }
+        | NoProfileError::AllFailed => {
+            ErrorStatus::new(403, PERMISSION, "no_profile", RetryAdvice::Never)
+        }
+        NoProfileError::AllCoolingDown { until, reason, .. } => {
+            let retry = RetryAdvice::After(seconds_until(*until));
+            match reason {
+                CooldownReason::Response(_) | CooldownReason::Manual => {
+                    ErrorStatus::new(429, "rate_limit_error", "all_in_cooldown", retry)
                 }
-                Because::Upstream => Shape::new(529, "overloaded_error", "upstream_failing", retry),
+                CooldownReason::CircuitOpen => {
+                    ErrorStatus::new(529, OVERLOADED, "upstream_failing", retry)
+                }
             }
         }
-        NoProfile::Closed { .. } => Shape::new(403, PERMISSION, "all_closed", Retry::Pointless),
+        NoProfileError::AllBlocked { .. } => {
+            ErrorStatus::new(403, PERMISSION, "all_blocked", RetryAdvice::Never)
+        }
     }
 }
 
-/// Whole seconds, rounded up, so that who waits them comes in time.
-fn seconds_until(at: Timestamp) -> u64 {
-    let left = at.duration_since(world::now()).as_millis().max(1);
+/// Whole seconds, rounded up, so that a client that waits them does not retry too early.
+fn seconds_until(time: Timestamp) -> u64 {
+    let left = time.duration_since(system::now()).as_millis().max(1);
     u64::try_from(left).unwrap_or(1).div_ceil(1_000)
 }
 
-fn why_none(none: &NoProfile) -> String {
-    match none {
-        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins | NoProfile::AllTried => {
-            none.to_string()
+/// Formats a wait: `91 s`, `3 min`, `2 h 10 min`; minutes are rounded up.
+fn wait_text(seconds: u64) -> String {
+    let minutes = seconds.div_ceil(60);
+    match (minutes / 60, minutes % 60) {
+        _ if seconds <= 120 => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+fn no_profile_message(error: &NoProfileError) -> String {
+    match error {
+        NoProfileError::NoneAssigned => {
+            "This key has no profile; those it had may have been removed. Make a key that has one: `keyreeve key add NAME --profile PROFILE`".to_owned()
         }
-        NoProfile::OnlyOthersMoney { left_out } => format!("{none}{}", classes(left_out)),
-        NoProfile::Resting {
-            first,
-            at,
-            because,
-            left_out,
-        } => format!(
-            "every profile of this key rests; {} is ready first, in {} seconds ({}){}",
-            first.name,
-            seconds_until(*at),
-            reason(*because),
-            classes(left_out)
+        NoProfileError::OnlyPlanLogins => {
+            "This key has only plan logins, which are never used behind a key. Add an API key: `keyreeve profile add NAME`".to_owned()
+        }
+        NoProfileError::AllFailed => {
+            "Every profile behind this key was tried and failed. The attempts are in the ledger: `keyreeve requests --attempts`".to_owned()
+        }
+        NoProfileError::BillingNotAllowed { excluded } => format!(
+            "This key has no profile left that it may be billed to{}",
+            skipped_message(excluded)
         ),
-        NoProfile::Closed { profiles, left_out } => {
+        NoProfileError::AllCoolingDown {
+            first,
+            until,
+            reason,
+            excluded,
+        } => {
+            let (name, wait) = (&first.name, wait_text(seconds_until(*until)));
+            format!(
+                "{} Retry in {wait} ({name}). Details: `keyreeve profile show {name}`{}",
+                cooldown_message(*reason),
+                skipped_message(excluded)
+            )
+        }
+        NoProfileError::AllBlocked { profiles, excluded } => {
             let each: Vec<String> = profiles
                 .iter()
-                .map(|(profile, why)| mending(profile, *why))
+                .map(|(profile, reason)| block_message(profile, *reason))
                 .collect();
             format!(
-                "no profile of this key can be used until its owner acts: {}{}",
-                each.join("; "),
-                classes(left_out)
+                "No profile behind this key can be used until its owner fixes it. {}{}",
+                each.join(". "),
+                skipped_message(excluded)
             )
         }
     }
 }
 
-fn reason(because: Because) -> String {
-    match because {
-        Because::Answer(code) => format!("{}: {}", code.name(), code.remedy()),
-        Because::Person => "a person let it rest".to_owned(),
-        Because::Upstream => "its upstream fails".to_owned(),
-    }
-}
-
-fn mending(profile: &Profile, why: Closed) -> String {
-    let name = &profile.name;
-    match why {
-        Closed::Blocked(code) => format!(
-            "{name} is blocked ({}): {} Then `keyreeve profile wake {name}`",
+fn cooldown_message(reason: CooldownReason) -> String {
+    match reason {
+        CooldownReason::Response(code) if code.is_limit() => format!(
+            "Rate limited ({}): every profile behind this key is cooling down.",
+            code.name()
+        ),
+        CooldownReason::Response(code) => format!(
+            "Every profile behind this key is cooling down ({}). {}",
             code.name(),
             code.remedy()
         ),
-        Closed::Dead(code) => format!(
-            "{name} is dead ({}): `keyreeve profile rotate {name}`, or `keyreeve profile wake {name}` if it is well again",
-            code.name()
-        ),
-        Closed::Drained => format!("{name} is drained: `keyreeve profile enable {name}`"),
+        CooldownReason::Manual => {
+            "Every profile behind this key is paused or cooling down.".to_owned()
+        }
+        CooldownReason::CircuitOpen => {
+            "Overloaded: the upstream of every profile behind this key is failing.".to_owned()
+        }
     }
 }
 
-/// Who was not asked, as a header beside an upstream's own answer: `gateway (keyreeve key spend laptop gateway)`.
-pub(crate) fn left_out(none: &NoProfile) -> Option<HeaderValue> {
-    let LeftOut { key, classes } = match none {
-        NoProfile::Resting { left_out, .. }
-        | NoProfile::Closed { left_out, .. }
-        | NoProfile::OnlyOthersMoney { left_out } => left_out,
-        NoProfile::NoneAssigned | NoProfile::OnlyPlanLogins | NoProfile::AllTried => return None,
+fn block_message(profile: &Profile, reason: BlockReason) -> String {
+    let name = &profile.name;
+    match reason {
+        BlockReason::Blocked(code) => format!(
+            "{name} is blocked ({}): {} Then `keyreeve profile resume {name}`",
+            code.name(),
+            code.remedy()
+        ),
+        BlockReason::Dead(code) => format!(
+            "{name} is dead ({}): `keyreeve profile rotate {name}`, or `keyreeve profile resume {name}` if it works again",
+            code.name()
+        ),
+        BlockReason::Drained => format!("{name} is drained: `keyreeve profile resume {name}`"),
+    }
+}
+
+/// The value of the header that names the skipped billing classes next to an upstream's own response:
+/// `gateway (keyreeve key allow-billing laptop gateway)`.
+pub(crate) fn skipped_header(error: &NoProfileError) -> Option<HeaderValue> {
+    let ExcludedProfiles { key, classes } = match error {
+        NoProfileError::AllCoolingDown { excluded, .. }
+        | NoProfileError::AllBlocked { excluded, .. }
+        | NoProfileError::BillingNotAllowed { excluded } => excluded,
+        NoProfileError::NoneAssigned
+        | NoProfileError::OnlyPlanLogins
+        | NoProfileError::AllFailed => return None,
     };
     if classes.is_empty() {
         return None;
     }
     let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     let (listed, typed) = (names.join(", "), names.join(" "));
-    HeaderValue::from_str(&format!("{listed} (keyreeve key spend {key} {typed})")).ok()
+    HeaderValue::from_str(&format!(
+        "{listed} (keyreeve key allow-billing {key} {typed})"
+    ))
+    .ok()
 }
 
-/// Says which profiles were not asked, and how they may be: a key never crosses from one payer to another by itself.
-fn classes(left_out: &LeftOut) -> String {
-    let LeftOut { key, classes } = left_out;
+/// The sentence that names the skipped profiles and how to allow them: a key never changes to another payer by itself.
+fn skipped_message(skipped: &ExcludedProfiles) -> String {
+    let ExcludedProfiles { key, classes } = skipped;
     if classes.is_empty() {
         return String::new();
     }
     let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
     format!(
-        ". Left out were its profiles billed as {}: this key pays as its first profile did when it was made, unless its owner allows more with `keyreeve key spend {key} {}`",
+        ". Skipped: profiles billed as {}, which this key may not use. To allow them: `keyreeve key allow-billing {key} {}`",
         names.join(" and "),
         names.join(" ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_readable() {
+        for (seconds, expected) in [
+            (1, "1 s"),
+            (91, "91 s"),
+            (120, "120 s"),
+            (121, "3 min"),
+            (3_541, "1 h"),
+            (7_741, "2 h 10 min"),
+        ] {
+            assert_eq!(wait_text(seconds), expected, "{seconds}");
+        }
+    }
 }

@@ -1,118 +1,126 @@
-//! What the gateway says no to, in Anthropic's envelope, so that every client shows it.
+//! Errors of the gateway itself, sent in Anthropic's error envelope, so that every client shows them.
 //!
-//! Invariants: the text for the client names what to do and holds nothing of a secret, a path or another tenant; the
-//! private cause goes to the log only; where waiting cannot help, clients are told not to retry, because both SDKs and
-//! Claude Code would otherwise ask up to eleven times (docs/facts.md#claude-code).
+//! Invariants: the message names what to do and contains no secret, path or other tenant; the underlying error goes to
+//! the log only; if waiting cannot help, `x-should-retry: false` stops clients from retrying, because both SDKs and
+//! Claude Code would otherwise retry up to eleven times (docs/facts.md#claude-code).
 
 mod lease;
+mod upstream;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use keyreeve_broker::upstream::NoAnswer;
-use keyreeve_broker::{LeaseError, NotAllowed};
-use keyreeve_core::pass_through::NotCarried;
-use keyreeve_core::peek::Unreadable;
-use keyreeve_core::virtual_key::Malformed;
-use keyreeve_os::world;
+use keyreeve_broker::{AuthenticateError, LeaseError};
+use keyreeve_core::pass_through::ClientCredentialError;
+use keyreeve_core::peek::BodyError;
+use keyreeve_core::virtual_key::MalformedKeyError;
+use keyreeve_os::system;
 use keyreeve_store::RequestId;
 use serde::Serialize;
 
-pub(crate) use self::lease::left_out;
-use crate::forward::Failed;
-use crate::own::json;
-use crate::pass_through::NotPassed;
+pub(crate) use self::lease::skipped_header;
+use crate::forward::ForwardError;
+use crate::json_response::json_response;
+use crate::pass_through::PassThroughError;
 
-/// Why a request ends here.
+/// The reason a request fails in the gateway. Its text is the message that the client gets, unless
+/// [`GatewayError::client_message`] has a better one.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum GatewayError {
     #[error(
-        "no credential: set ANTHROPIC_AUTH_TOKEN to a keyreeve key (`keyreeve key add NAME --profile PROFILE`)"
+        "No API key was sent. Set ANTHROPIC_AUTH_TOKEN to a keyreeve key; make one with `keyreeve key add NAME --profile PROFILE`"
     )]
     NoCredential,
     #[error(
-        "the credential is empty: the helper or variable that should hold a keyreeve key gave nothing"
+        "The API key sent is empty. Check the variable or helper that should provide a keyreeve key (krv_…)"
     )]
     EmptyCredential,
     #[error(
-        "this gateway takes a keyreeve key (krv_…), not a credential of the vendor or of another service: make one with `keyreeve key add NAME --profile PROFILE`, and keep the real one out of this tool"
+        "This gateway accepts keyreeve keys (krv_…) only, not credentials of Anthropic or another service. Make one with `keyreeve key add NAME --profile PROFILE`, and remove the real credential from this tool"
     )]
     ForeignCredential,
-    #[error("an admin key opens the admin routes only: use a keyreeve key that starts with krv_")]
+    #[error("An admin key works for admin routes only. Use a keyreeve key that starts with krv_")]
     AdminKey,
     #[error(
-        "two different keyreeve keys in one request: unset one of ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN and apiKeyHelper"
+        "Two different keyreeve keys were sent in one request. Unset one of ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN and apiKeyHelper"
     )]
     TwoKeys,
-    #[error("not a whole keyreeve key: it was cut or mistyped when it was copied")]
-    MistypedKey(#[source] Malformed),
+    #[error("This keyreeve key is incomplete or mistyped. Copy it again")]
+    MistypedKey(#[source] MalformedKeyError),
     #[error(transparent)]
     Lease(#[from] LeaseError),
     #[error(transparent)]
-    NotPassed(#[from] NotPassed),
-    #[error("this key may not use the model {asked}; it may use: {allowed}")]
-    Model { asked: String, allowed: String },
-    #[error("the request names no model; this key may use: {allowed}")]
-    NoModel { allowed: String },
-    #[error("the request body cannot be read: {0}")]
-    Body(Unreadable),
-    #[error("the request body is larger than {limit} bytes")]
-    TooLarge { limit: usize },
-    #[error("the request body did not arrive whole")]
-    BodyCut,
-    #[error("compressed request bodies are not taken: send it without content-encoding")]
-    Compressed,
-    #[error("too many request bodies are held at this moment: try again")]
-    Full,
+    PassThrough(#[from] PassThroughError),
+    #[error("This key may not use the model {requested}. It may use: {allowed}")]
+    ModelNotAllowed { requested: String, allowed: String },
+    #[error("The request names no model, and this key may only use: {allowed}. Set `model`")]
+    MissingModel { allowed: String },
+    #[error("Cannot read the request body: {0}")]
+    Body(BodyError),
+    #[error("The request body is too large: {}", limit_text(*limit))]
+    BodyTooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    #[error("The request body did not arrive completely")]
+    IncompleteBody,
+    #[error("Compressed request bodies are not supported. Send it without content-encoding")]
+    CompressedBody,
+    #[error("The gateway is handling too many large requests. Retry in a moment")]
+    BodyBudgetExhausted,
     #[error(
-        "this Host is not known here: address the gateway as localhost or 127.0.0.1, or add the name to allowed_hosts"
+        "This Host header is not allowed. Address the gateway as localhost or 127.0.0.1, or add the name to allowed_hosts under [serve] in the configuration"
     )]
     UnknownHost,
-    #[error("the request's framing is ambiguous")]
-    Framing,
-    #[error("requests from web pages of another origin are not served")]
+    #[error(
+        "The request is ambiguous: send exactly one Host header that agrees with the request line"
+    )]
+    AmbiguousFraming,
+    #[error("Requests from web pages of another origin are not allowed")]
     ForeignOrigin,
     #[error(
-        "{path} is not served here: POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models and GET /v1/models/ID are"
+        "{path} is not available here. Available: POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models and GET /v1/models/ID"
     )]
-    NotServed { path: String },
-    #[error("{method} is not for this path")]
-    Method { method: String },
-    #[error("the request got no answer")]
+    NotFound { path: String },
+    #[error("{method} is not allowed for this path")]
+    MethodNotAllowed { method: String },
+    #[error("the request got no response")]
     Upstream {
-        /// The request in the ledger, which has the attempt.
+        /// The request whose attempt is in the ledger.
         request: RequestId,
         #[source]
-        failed: Failed,
+        error: ForwardError,
     },
 }
 
-/// How a refusal is sent.
-pub(super) struct Shape {
+/// The HTTP status, error type and retry advice of an error.
+pub(super) struct ErrorStatus {
     status: StatusCode,
     kind: &'static str,
-    /// Stable, for tests and the log.
+    /// A stable code, for tests and the log.
     code: &'static str,
-    retry: Retry,
+    retry: RetryAdvice,
 }
 
+/// The advice to the client whether and when to retry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Retry {
-    /// Nothing changes by asking again.
-    Pointless,
-    /// It may work in a moment.
+pub(super) enum RetryAdvice {
+    /// A retry gets the same response.
+    Never,
+    /// A retry may succeed in a moment.
     Soon,
-    /// It may work after so many seconds.
+    /// A retry may succeed after this many seconds.
     After(u64),
 }
 
-/// Beyond this many seconds clients are told not to wait: it would be no help to the person before them.
-const WORTH_WAITING: u64 = 60;
+/// The maximum wait in seconds that clients are asked for. A longer one would not help the user, so they must not
+/// retry.
+const MAX_CLIENT_WAIT_SECONDS: u64 = 60;
 
-impl Retry {
-    fn put(self, headers: &mut HeaderMap) {
+impl RetryAdvice {
+    fn set_headers(self, headers: &mut HeaderMap) {
         let no = HeaderValue::from_static("false");
         match self {
-            Self::Pointless => {
+            Self::Never => {
                 headers.insert("x-should-retry", no);
             }
             Self::Soon => {
@@ -120,7 +128,7 @@ impl Retry {
             }
             Self::After(seconds) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-                if seconds > WORTH_WAITING {
+                if seconds > MAX_CLIENT_WAIT_SECONDS {
                     headers.insert("x-should-retry", no);
                 }
             }
@@ -128,93 +136,100 @@ impl Retry {
     }
 }
 
-impl From<NotAllowed> for Refusal {
-    fn from(error: NotAllowed) -> Self {
-        Self::Lease(LeaseError::NotAllowed(error))
+impl From<AuthenticateError> for GatewayError {
+    fn from(error: AuthenticateError) -> Self {
+        Self::Lease(LeaseError::Authenticate(error))
     }
 }
 
-impl Refusal {
-    /// The refusal's stable name.
+impl GatewayError {
+    /// The error's stable code.
     pub(crate) fn code(&self) -> &'static str {
-        self.shape().code
+        self.status().code
     }
 
-    /// Writes the refusal as an answer with a request id of its own, and tells the log why.
+    /// Builds the response with its own request id, and logs the underlying error.
     pub(crate) fn into_response(self) -> Response {
-        let shape = self.shape();
+        let status = self.status();
         let id = self.request_id();
-        let text = self.for_client();
-        tracing::info!(request = %id, status = shape.status.as_u16(), refused = self.code(), cause = %chain(&self), "refused");
-        let envelope = Envelope {
+        let message = self.client_message();
+        tracing::info!(request = %id, status = status.status.as_u16(), code = self.code(), cause = %chain(&self), "request failed");
+        let envelope = ErrorEnvelope {
             kind: "error",
-            error: Detail {
-                kind: shape.kind,
-                message: &text,
+            error: ErrorDetail {
+                kind: status.kind,
+                message: &message,
             },
             request_id: &id,
         };
-        let mut answer = json(shape.status, &envelope);
-        let headers = answer.headers_mut();
+        let mut response = json_response(status.status, &envelope);
+        let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert("request-id", id);
         }
-        shape.retry.put(headers);
-        answer
+        status.retry.set_headers(headers);
+        response
     }
 
     fn request_id(&self) -> String {
         match self {
             Self::Upstream { request, .. } => request.to_string(),
-            _ => own_request_id(),
+            _ => new_request_id(),
         }
     }
 
-    /// The text a client sees: the outer sentence, and for leases what their owner can do.
-    fn for_client(&self) -> String {
+    /// The message for the client: what happened, why, and what to do.
+    fn client_message(&self) -> String {
         match self {
-            Self::Lease(error) => lease::text(error),
-            Self::Upstream { failed, .. } => failed.to_string(),
-            other => other.to_string(),
+            Self::Lease(error) => lease::client_message(error),
+            Self::Upstream { error, .. } => upstream::client_message(error),
+            other => capitalize(&other.to_string()),
         }
     }
 
-    fn shape(&self) -> Shape {
-        use Retry::{Pointless, Soon};
+    fn status(&self) -> ErrorStatus {
+        use RetryAdvice::{Never, Soon};
         let (status, kind, code, retry) = match self {
-            Self::NoCredential => (401, AUTHENTICATION, "no_credential", Pointless),
-            Self::EmptyCredential => (401, AUTHENTICATION, "empty_credential", Pointless),
-            Self::ForeignCredential => (401, AUTHENTICATION, "foreign_credential", Pointless),
-            Self::AdminKey => (401, AUTHENTICATION, "admin_key", Pointless),
-            Self::TwoKeys => (400, REQUEST, "two_keys", Pointless),
-            Self::MistypedKey(_) => (401, AUTHENTICATION, "mistyped_key", Pointless),
-            Self::Lease(error) => return lease::shape(error),
-            Self::NotPassed(why) => return not_passed(*why),
-            Self::Model { .. } => (403, PERMISSION, "model_not_allowed", Pointless),
-            Self::NoModel { .. } => (400, REQUEST, "no_model", Pointless),
-            Self::Body(_) => (400, REQUEST, "unreadable_body", Pointless),
-            Self::TooLarge { .. } => (413, "request_too_large", "body_too_large", Pointless),
-            Self::BodyCut => (400, REQUEST, "body_cut", Pointless),
-            Self::Compressed => (415, REQUEST, "compressed_body", Pointless),
-            Self::Full => (529, "overloaded_error", "bodies_full", Soon),
-            Self::UnknownHost => (421, REQUEST, "unknown_host", Pointless),
-            Self::Framing => (400, REQUEST, "framing", Pointless),
-            Self::ForeignOrigin => (403, PERMISSION, "foreign_origin", Pointless),
-            Self::NotServed { .. } => (404, "not_found_error", "not_served", Pointless),
-            Self::Method { .. } => (405, REQUEST, "method", Pointless),
-            Self::Upstream { failed, .. } => return upstream_shape(failed),
+            Self::NoCredential => (401, AUTHENTICATION, "no_credential", Never),
+            Self::EmptyCredential => (401, AUTHENTICATION, "empty_credential", Never),
+            Self::ForeignCredential => (401, AUTHENTICATION, "foreign_credential", Never),
+            Self::AdminKey => (401, AUTHENTICATION, "admin_key", Never),
+            Self::TwoKeys => (400, REQUEST, "two_keys", Never),
+            Self::MistypedKey(_) => (401, AUTHENTICATION, "mistyped_key", Never),
+            Self::Lease(error) => return lease::status(error),
+            Self::PassThrough(error) => return pass_through_status(*error),
+            Self::ModelNotAllowed { .. } => (403, PERMISSION, "model_not_allowed", Never),
+            Self::MissingModel { .. } => (400, REQUEST, "missing_model", Never),
+            Self::Body(_) => (400, REQUEST, "invalid_body", Never),
+            Self::BodyTooLarge { .. } => (413, "request_too_large", "body_too_large", Never),
+            Self::IncompleteBody => (400, REQUEST, "incomplete_body", Never),
+            Self::CompressedBody => (415, REQUEST, "compressed_body", Never),
+            Self::BodyBudgetExhausted => (529, OVERLOADED, "body_budget_exhausted", Soon),
+            Self::UnknownHost => (421, REQUEST, "unknown_host", Never),
+            Self::AmbiguousFraming => (400, REQUEST, "ambiguous_framing", Never),
+            Self::ForeignOrigin => (403, PERMISSION, "foreign_origin", Never),
+            Self::NotFound { .. } => (404, NOT_FOUND, "not_found", Never),
+            Self::MethodNotAllowed { .. } => (405, REQUEST, "method_not_allowed", Never),
+            Self::Upstream { error, .. } => return upstream::status(error),
         };
-        Shape::new(status, kind, code, retry)
+        ErrorStatus::new(status, kind, code, retry)
     }
 }
 
 pub(super) const AUTHENTICATION: &str = "authentication_error";
 pub(super) const PERMISSION: &str = "permission_error";
-const REQUEST: &str = "invalid_request_error";
+pub(super) const OVERLOADED: &str = "overloaded_error";
 pub(super) const API: &str = "api_error";
+const REQUEST: &str = "invalid_request_error";
+const NOT_FOUND: &str = "not_found_error";
 
-impl Shape {
-    pub(super) fn new(status: u16, kind: &'static str, code: &'static str, retry: Retry) -> Self {
+impl ErrorStatus {
+    pub(super) fn new(
+        status: u16,
+        kind: &'static str,
+        code: &'static str,
+        retry: RetryAdvice,
+    ) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
             status,
@@ -225,62 +240,62 @@ impl Shape {
     }
 }
 
-fn not_passed(why: NotPassed) -> Shape {
-    let (status, kind, code) = match why {
-        NotPassed::Off => (404, "not_found_error", "pass_through_off"),
-        NotPassed::NoKey => (401, AUTHENTICATION, "no_key"),
-        NotPassed::NotOneKey => (401, AUTHENTICATION, "not_one_key"),
-        NotPassed::NotCarried(NotCarried::Nothing) => (401, AUTHENTICATION, "no_credential"),
-        NotPassed::NotCarried(
-            NotCarried::VirtualKey
-            | NotCarried::RefreshToken
-            | NotCarried::AdminKey
-            | NotCarried::SessionCookie
-            | NotCarried::WorkToken,
-        ) => (403, PERMISSION, "not_carried"),
+fn pass_through_status(error: PassThroughError) -> ErrorStatus {
+    let (status, kind, code) = match error {
+        PassThroughError::Disabled => (404, NOT_FOUND, "pass_through_disabled"),
+        PassThroughError::MissingKey => (401, AUTHENTICATION, "missing_key"),
+        PassThroughError::InvalidKeyHeader => (401, AUTHENTICATION, "invalid_key_header"),
+        PassThroughError::Credential(ClientCredentialError::Missing) => {
+            (401, AUTHENTICATION, "no_credential")
+        }
+        PassThroughError::Credential(
+            ClientCredentialError::VirtualKey
+            | ClientCredentialError::RefreshToken
+            | ClientCredentialError::AdminKey
+            | ClientCredentialError::SessionCookie
+            | ClientCredentialError::WorkToken,
+        ) => (403, PERMISSION, "client_credential_not_allowed"),
     };
-    Shape::new(status, kind, code, Retry::Pointless)
+    ErrorStatus::new(status, kind, code, RetryAdvice::Never)
 }
 
-fn upstream_shape(failed: &Failed) -> Shape {
-    let (status, kind, code) = match failed {
-        Failed::Unreachable(NoAnswer::Unconnected(_)) => {
-            (504, "timeout_error", "upstream_connect_timeout")
-        }
-        Failed::Unreachable(_) => (502, API, "upstream_unreachable"),
-        Failed::Broken(_) | Failed::CutAtOnce => (502, API, "upstream_broken"),
-        Failed::TimedOut(_) => (504, "timeout_error", "upstream_timeout"),
-        Failed::Redirect(_) => return Shape::new(502, API, "upstream_redirect", Retry::Pointless),
-        Failed::Address => return Shape::new(502, API, "upstream_address", Retry::Pointless),
-        Failed::Unsendable => {
-            return Shape::new(500, API, "unsendable_credential", Retry::Pointless);
-        }
-    };
-    Shape::new(status, kind, code, Retry::Soon)
+fn limit_text(bytes: usize) -> String {
+    if bytes == 0 {
+        "this route accepts no body".to_owned()
+    } else {
+        format!("this route accepts at most {} MiB", bytes >> 20)
+    }
 }
 
-/// Names a refusal before any lease, which no ledger row stands for.
-fn own_request_id() -> String {
-    let random = world::random::<12>().unwrap_or_default();
+/// Returns the text with its first letter in upper case.
+pub(super) fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
+/// Creates an id for a request that has no ledger entry.
+fn new_request_id() -> String {
+    let random = system::random::<12>().unwrap_or_default();
     format!("req_kr_{}", hex::encode(random))
 }
 
-/// An error and its causes on one line, for the log.
+/// Formats an error and its causes on one line, for the log.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct ErrorEnvelope<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    error: Detail<'a>,
+    error: ErrorDetail<'a>,
     request_id: &'a str,
 }
 
 #[derive(Serialize)]
-struct Detail<'a> {
+struct ErrorDetail<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     message: &'a str,

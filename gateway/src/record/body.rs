@@ -1,4 +1,4 @@
-//! The answer's body as it passes to the client: masked, watched for silence, counted.
+//! The response body on its way to the client: redacted, recorded, and cut after an idle timeout.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -11,32 +11,33 @@ use hyper::body::Incoming;
 use keyreeve_store::Ending;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::tally::Tally;
-use crate::mask::Mask;
+use super::recorder::ResponseRecorder;
+use crate::redact::Redactor;
 
-/// The answer's body as it passes to the client.
-pub(super) struct Recorded {
+/// The response body on its way to the client.
+pub(super) struct RecordedBody {
+    /// The buffered start of the body, until it is sent.
     pub(super) first: Option<Bytes>,
-    /// How the body broke off behind what was given so far.
-    pub(super) cut: Option<Cut>,
-    /// Whether a piece was given that may not have been written yet.
-    pub(super) unwritten: bool,
+    /// The error that cut the body after the chunks sent so far.
+    pub(super) cut: Option<UpstreamCutError>,
+    /// `true` while the last chunk may not have been written to the client yet.
+    pub(super) is_unwritten: bool,
     pub(super) rest: Incoming,
-    pub(super) silence: Silence,
-    pub(super) mask: Mask,
-    pub(super) tally: Tally,
+    pub(super) idle: IdleTimer,
+    pub(super) redactor: Redactor,
+    pub(super) recorder: ResponseRecorder,
 }
 
-/// The body ended in a way a client must not take for its end.
+/// The body ended early; the client must not take that for its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Cut {
-    #[error("the upstream cut its answer")]
+pub(super) enum UpstreamCutError {
+    #[error("the upstream cut its response")]
     Broken(#[source] hyper::Error),
-    #[error("the upstream fell silent")]
-    Silent,
+    #[error("the upstream sent nothing until the idle timeout")]
+    IdleTimeout,
 }
 
-impl HttpBody for Recorded {
+impl HttpBody for RecordedBody {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,38 +46,38 @@ impl HttpBody for Recorded {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        this.tally.count_last();
+        this.recorder.count_pending();
         loop {
-            let piece = match this.first.take() {
-                Some(piece) => piece,
+            let chunk = match this.first.take() {
+                Some(chunk) => chunk,
                 None => match ready!(this.poll_rest(context)) {
-                    Some(Ok(piece)) => piece,
-                    // The server drops what it has not written when a body fails, the head included: it may write first.
-                    Some(Err(cut)) if std::mem::take(&mut this.unwritten) => {
+                    Some(Ok(chunk)) => chunk,
+                    // If a body fails, the server drops unwritten bytes, even the head: let it write them first.
+                    Some(Err(cut)) if std::mem::take(&mut this.is_unwritten) => {
                         this.cut = Some(cut);
                         context.waker().wake_by_ref();
                         return Poll::Pending;
                     }
                     Some(Err(cut)) => {
-                        this.tally.close(Ending::Incomplete);
+                        this.recorder.close(Ending::Incomplete);
                         return Poll::Ready(Some(Err(Box::new(cut))));
                     }
                     None => {
-                        let held = this
-                            .mask
-                            .rest()
-                            .map(|rest| Ok(Frame::data(this.tally.went(rest))));
-                        if held.is_none() {
-                            this.tally.close(Ending::Done);
+                        let last = this
+                            .redactor
+                            .finish()
+                            .map(|rest| Ok(Frame::data(this.recorder.record_chunk(rest))));
+                        if last.is_none() {
+                            this.recorder.close(Ending::Done);
                         }
-                        return Poll::Ready(held);
+                        return Poll::Ready(last);
                     }
                 },
             };
-            let piece = this.mask.pass(piece);
-            if !piece.is_empty() {
-                this.unwritten = true;
-                return Poll::Ready(Some(Ok(Frame::data(this.tally.went(piece)))));
+            let chunk = this.redactor.redact_chunk(chunk);
+            if !chunk.is_empty() {
+                this.is_unwritten = true;
+                return Poll::Ready(Some(Ok(Frame::data(this.recorder.record_chunk(chunk)))));
             }
         }
     }
@@ -84,12 +85,12 @@ impl HttpBody for Recorded {
     fn is_end_stream(&self) -> bool {
         self.first.is_none()
             && self.cut.is_none()
-            && self.mask.held_bytes() == 0
+            && self.redactor.pending_bytes() == 0
             && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let before = self.first.as_ref().map_or(0, Bytes::len) + self.mask.held_bytes();
+        let before = self.first.as_ref().map_or(0, Bytes::len) + self.redactor.pending_bytes();
         let rest = self.rest.size_hint();
         match rest.exact() {
             Some(exact) => SizeHint::with_exact(exact + before as u64),
@@ -98,31 +99,36 @@ impl HttpBody for Recorded {
     }
 }
 
-impl Recorded {
-    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+impl RecordedBody {
+    fn poll_rest(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, UpstreamCutError>>> {
         if let Some(cut) = self.cut.take() {
             return Poll::Ready(Some(Err(cut)));
         }
         loop {
             match Pin::new(&mut self.rest).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.silence.broken();
-                    if let Ok(piece) = frame.into_data() {
-                        return Poll::Ready(Some(Ok(piece)));
+                    self.idle.reset();
+                    if let Ok(chunk) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(chunk)));
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(Cut::Broken(error)))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Some(Err(UpstreamCutError::Broken(error))));
+                }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
-                    ready!(self.silence.poll(context));
-                    return Poll::Ready(Some(Err(Cut::Silent)));
+                    ready!(self.idle.poll(context));
+                    return Poll::Ready(Some(Err(UpstreamCutError::IdleTimeout)));
                 }
             }
         }
     }
 }
 
-impl Drop for Recorded {
+impl Drop for RecordedBody {
     fn drop(&mut self) {
         // A sized body is not polled again after its last byte.
         let ending = if self.is_end_stream() {
@@ -130,29 +136,29 @@ impl Drop for Recorded {
         } else {
             Ending::Incomplete
         };
-        self.tally.close(ending);
+        self.recorder.close(ending);
     }
 }
 
-/// The time since the last piece.
-pub(super) struct Silence {
-    limit: Duration,
-    alarm: Pin<Box<Sleep>>,
+/// Fires when no chunk has arrived for the idle timeout.
+pub(super) struct IdleTimer {
+    timeout: Duration,
+    sleep: Pin<Box<Sleep>>,
 }
 
-impl Silence {
-    pub(super) fn new(limit: Duration) -> Self {
+impl IdleTimer {
+    pub(super) fn new(timeout: Duration) -> Self {
         Self {
-            limit,
-            alarm: Box::pin(sleep(limit)),
+            timeout,
+            sleep: Box::pin(sleep(timeout)),
         }
     }
 
-    fn broken(&mut self) {
-        self.alarm.as_mut().reset(Instant::now() + self.limit);
+    fn reset(&mut self) {
+        self.sleep.as_mut().reset(Instant::now() + self.timeout);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.alarm.as_mut().poll(context)
+        self.sleep.as_mut().poll(context)
     }
 }

@@ -1,81 +1,81 @@
-//! Remember: usage and cost, counted while the bytes stream on.
+//! Records an attempt: counts usage and cost while the body streams to the client, and reports the outcome.
 //!
-//! Invariants: bytes go to the client first, and what is counted is a copy of the piece before; a meter that cannot
-//! follow loses figures, never bytes; the row is closed exactly once, whether the answer ends, is cut, or the client
-//! goes away.
+//! Invariants: bytes go to the client first, and a copy of each chunk is counted afterwards; a meter that cannot parse
+//! the body loses figures, never bytes; the ledger entry is closed exactly once, whether the response ends, is cut, or
+//! the client disconnects.
 
+mod attempt_handle;
 mod body;
-mod permit;
-mod tally;
+mod recorder;
 
 use axum::body::Body;
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use keyreeve_broker::Report;
-use keyreeve_core::inject::{Fate, answer_header, named_by_connection};
+use keyreeve_core::inject::{HeaderAction, connection_headers, response_header};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
 
-use crate::error::Refusal;
-use crate::forward::{Answer, Failed};
-use body::{Cut, Recorded, Silence};
-use permit::Permit;
-use tally::Tally;
+use crate::error::GatewayError;
+use crate::forward::{ForwardError, UpstreamResponse};
+use attempt_handle::AttemptHandle;
+use body::{IdleTimer, RecordedBody, UpstreamCutError};
+use recorder::ResponseRecorder;
 
-/// Passes the answer on and closes the attempt's row when it ends; a failure is reported at once.
+/// Passes the response on and closes the attempt's ledger entry when it ends; a failure is reported at once.
 ///
 /// # Errors
-/// The [`Failed`] attempt, as a refusal to the client.
+/// [`GatewayError::Upstream`] with the [`ForwardError`] of a failed attempt.
 pub(crate) async fn record(
-    permit: impl Into<Permit>,
+    attempt: impl Into<AttemptHandle>,
     verdict: Verdict,
-    came: Result<Answer, Failed>,
-) -> Result<Response, Refusal> {
-    let mut permit = permit.into();
-    let answer = match came {
-        Ok(answer) => answer,
-        Err(failed) => {
-            let request = permit.request();
+    result: Result<UpstreamResponse, ForwardError>,
+) -> Result<Response, GatewayError> {
+    let mut attempt = attempt.into();
+    let response = match result {
+        Ok(response) => response,
+        Err(error) => {
+            let request = attempt.request();
             let report = Report {
                 verdict,
-                ..Report::unanswered(failed.ending())
+                ..Report::no_response(error.ending())
             };
-            if failed.is_the_upstreams() {
-                permit.heard_nothing(verdict).await;
-                permit.report(report);
+            if error.is_upstream_failure() {
+                attempt.observe_no_response(verdict).await;
+                attempt.report(report);
             } else {
-                permit.report_unheard(report);
+                attempt.report_not_sent(report);
             }
-            return Err(Refusal::Upstream { request, failed });
+            return Err(GatewayError::Upstream { request, error });
         }
     };
-    let Answer {
+    let UpstreamResponse {
         head: Parts {
             status,
             mut headers,
             ..
         },
-        beginning,
+        prefix,
         rest,
-        silence,
-        mask,
-    } = answer;
-    // First of all: what is remembered of a head must have no more of a secret in it than what goes to the client.
-    mask.headers(&mut headers);
-    // Before the client can ask again.
-    permit.heard(verdict, status, &headers).await;
-    let tally = Tally::new(permit, verdict, status, &headers);
-    keep_answer_headers(&mut headers);
-    tally.name_request(&mut headers);
-    let body = Recorded {
-        first: beginning.bytes,
-        cut: beginning.cut.map(Cut::Broken),
-        unwritten: true,
+        idle_timeout,
+        redactor,
+    } = response;
+    // First, so that what is stored of the headers contains no more of a secret than what the client gets.
+    redactor.redact_headers(&mut headers);
+    // Before the client can send its next request.
+    attempt.observe_response(verdict, status, &headers).await;
+    let recorder = ResponseRecorder::new(attempt, verdict, status, &headers);
+    filter_response_headers(&mut headers);
+    recorder.set_request_id(&mut headers);
+    let body = RecordedBody {
+        first: prefix.bytes,
+        cut: prefix.cut.map(UpstreamCutError::Broken),
+        is_unwritten: true,
         rest,
-        silence: Silence::new(silence),
-        mask,
-        tally,
+        idle: IdleTimer::new(idle_timeout),
+        redactor,
+        recorder,
     };
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = status;
@@ -83,48 +83,49 @@ pub(crate) async fn record(
     Ok(response)
 }
 
-impl Failed {
-    /// Whether it is the upstream that failed, and not what was asked of it.
-    fn is_the_upstreams(&self) -> bool {
+impl ForwardError {
+    /// Returns `true` if the upstream failed, and not the request sent to it.
+    fn is_upstream_failure(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Broken(_) | Self::TimedOut(_) | Self::CutAtOnce => true,
-            Self::Redirect(_) | Self::Address | Self::Unsendable => false,
+            Self::Unreachable(_) | Self::Broken(_) | Self::TimedOut(_) | Self::NoBody => true,
+            Self::Redirect(_) | Self::InvalidUrl | Self::Credential(_) => false,
         }
     }
 
-    /// Whether anything can have been produced, and so billed.
+    /// Returns the ending for the ledger, which depends on whether anything may have been produced, and so billed.
     fn ending(&self) -> Ending {
         match self {
-            Self::Unreachable(_) | Self::Redirect(_) | Self::Address | Self::Unsendable => {
+            Self::Unreachable(_) | Self::Redirect(_) | Self::InvalidUrl | Self::Credential(_) => {
                 Ending::Failed
             }
-            Self::Broken(_) | Self::TimedOut(_) | Self::CutAtOnce => Ending::Incomplete,
+            Self::Broken(_) | Self::TimedOut(_) | Self::NoBody => Ending::Incomplete,
         }
     }
 }
 
-fn keep_answer_headers(headers: &mut HeaderMap) {
-    let named: Vec<_> = headers
+/// Removes hop-by-hop headers and those that must not reach the client, and sets `cache-control`.
+fn filter_response_headers(headers: &mut HeaderMap) {
+    let hop_by_hop: Vec<_> = headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(named_by_connection)
+        .flat_map(connection_headers)
         .collect();
-    let is_named = |name: &HeaderName| {
-        named
+    let is_hop_by_hop = |name: &HeaderName| {
+        hop_by_hop
             .iter()
             .any(|named| name.as_str().eq_ignore_ascii_case(named))
     };
-    let gone: Vec<_> = headers
+    let removed: Vec<_> = headers
         .keys()
-        .filter(|name| answer_header(name.as_str()) == Fate::Drop || is_named(name))
+        .filter(|name| response_header(name.as_str()) == HeaderAction::Drop || is_hop_by_hop(name))
         .cloned()
         .collect();
-    for name in gone {
+    for name in removed {
         headers.remove(name);
     }
     if is_stream(headers) {
-        // Proxies on the way must neither keep nor gather what is meant to flow (docs/facts.md#streaming).
+        // Proxies must neither cache nor buffer a stream (docs/facts.md#streaming).
         headers.insert(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-cache, no-transform"),
@@ -135,6 +136,7 @@ fn keep_answer_headers(headers: &mut HeaderMap) {
     }
 }
 
+/// Returns `true` if the body is a stream of server-sent events.
 pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
         kind.as_bytes()

@@ -1,18 +1,19 @@
-//! Request bodies: what is refused for what it says (BI-07), for its size or for its pace (LS-03).
+//! Request bodies: refused for their content (BI-07), their size (LS-03), or because they stall.
 
 use std::time::{Duration, Instant};
 
-use keyreeve_testkit::upstream::reply;
+use keyreeve_testkit::upstream::responses;
 use keyreeve_testkit::wire::Exchange;
 
-use crate::envelope::{check_envelope, check_refusal};
-use crate::stage::{ASK, JSON, Setup, Stage, eventually};
+use crate::error_envelope::{check_error, check_final_error};
+use crate::harness::{JSON, REQUEST_BODY, Setup, TestGateway, eventually};
 
-const LIMIT: usize = 32 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
+/// BI-07: a body that two parsers could read differently is refused.
 #[test]
-fn bi_07_a_body_that_could_be_read_in_two_ways_is_refused() {
-    let stage = Stage::start(|_| Vec::new());
+fn ambiguous_body_is_refused() {
+    let gateway = TestGateway::start(|_| Vec::new());
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     let unclosed = format!("{{\"a\":{}", "[".repeat(100_000));
     for body in [
@@ -41,24 +42,25 @@ fn bi_07_a_body_that_could_be_read_in_two_ways_is_refused() {
         &deep,
         &unclosed,
     ] {
-        let answer = stage.post(body.as_bytes());
-        check_refusal(&answer, 400, "invalid_request_error");
+        let response = gateway.post(body.as_bytes());
+        check_final_error(&response, 400, "invalid_request_error");
     }
-    check_refusal(
-        &stage.post(b"{\"model\":\"\xff\"}"),
+    check_final_error(
+        &gateway.post(b"{\"model\":\"\xff\"}"),
         400,
         "invalid_request_error",
     );
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
+/// BI-07: the model that is checked is the model that is forwarded.
 #[test]
-fn bi_07_what_is_allowed_is_what_is_forwarded() {
+fn checked_model_is_the_forwarded_model() {
     let setup = Setup {
         models: &["claude-haiku-*"],
         ..Setup::default()
     };
-    let stage = setup.start(|_| reply::json(200, "{}"));
+    let gateway = setup.start(|_| responses::json(200, "{}"));
     let bodies = [
         r#"{"model":"claude-haiku-5-5"}"#,
         r#"{"\u006dodel":"claude-haiku-5-5","max_tokens":0}"#,
@@ -68,9 +70,9 @@ fn bi_07_what_is_allowed_is_what_is_forwarded() {
         r#"{"Model":"claude-opus-5-5","model":"claude-haiku-5-5"}"#,
     ];
     for body in bodies {
-        assert_eq!(stage.post(body.as_bytes()).status(), 200, "{body}");
+        assert_eq!(gateway.post(body.as_bytes()).status(), 200, "{body}");
     }
-    let forwarded: Vec<_> = stage
+    let forwarded: Vec<_> = gateway
         .upstream
         .requests()
         .into_iter()
@@ -80,162 +82,179 @@ fn bi_07_what_is_allowed_is_what_is_forwarded() {
 }
 
 #[test]
-fn a_compressed_body_is_a_415() {
-    let stage = Stage::start(|_| Vec::new());
+fn compressed_body_is_a_415() {
+    let gateway = TestGateway::start(|_| Vec::new());
     for coding in ["gzip", "br", "identity", "zstd, gzip"] {
-        let answer = stage.ask(
+        let response = gateway.send(
             "POST /v1/messages",
             &[JSON, ("content-encoding", coding)],
-            ASK,
+            REQUEST_BODY,
         );
-        check_refusal(&answer, 415, "invalid_request_error");
+        check_final_error(&response, 415, "invalid_request_error");
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
-/// Announces a body and sends none of it.
-fn announce(stage: &Stage, line: &str, length: u128) -> Exchange {
+/// Sends a head that announces a body, and no body.
+fn announce(gateway: &TestGateway, line: &str, length: u128) -> Exchange {
     let length = length.to_string();
-    let mut exchange = stage.open();
-    exchange.write(&stage.request(line, &[JSON, ("content-length", &length)], b""));
+    let mut exchange = gateway.connect();
+    exchange.write(&gateway.request(line, &[JSON, ("content-length", &length)], b""));
     exchange
 }
 
+/// LS-03: a content-length beyond the limit is refused before the body arrives.
 #[test]
-fn ls_03_an_announced_length_beyond_the_limit_is_refused_before_the_body() {
-    let stage = Stage::start(|_| Vec::new());
-    let beyond = LIMIT as u128 + 1;
+fn announced_length_beyond_the_limit_is_refused() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let too_long = MAX_BODY_BYTES as u128 + 1;
     for (line, length) in [
-        ("POST /v1/messages", beyond),
+        ("POST /v1/messages", too_long),
         ("POST /v1/messages/count_tokens", 33 << 20),
         ("POST /v1/messages", 1 << 63),
         ("POST /v1/messages", u128::from(u64::MAX) - 2),
         ("GET /v1/models", 1),
     ] {
-        let mut exchange = announce(&stage, line, length);
-        let answer = stage.saw(exchange.answer().unwrap());
-        check_refusal(&answer, 413, "request_too_large");
+        let mut exchange = announce(&gateway, line, length);
+        let response = gateway.record_response(exchange.response().unwrap());
+        check_final_error(&response, 413, "request_too_large");
         assert!(
-            exchange.answer().is_err(),
+            exchange.response().is_err(),
             "the connection is closed: {line} {length}"
         );
     }
-    let mut exchange = announce(&stage, "POST /v1/messages", 1 << 64);
+    let mut exchange = announce(&gateway, "POST /v1/messages", 1 << 64);
     assert!(exchange.head().is_ok_and(|head| head.status() == 400));
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
+/// LS-03: a chunked body is refused when it exceeds the limit.
 #[test]
-fn ls_03_chunks_without_end_are_refused_at_the_limit() {
-    let stage = Stage::start(|_| Vec::new());
+fn endless_chunks_are_refused_at_the_limit() {
+    let gateway = TestGateway::start(|_| Vec::new());
     let headers = [JSON, ("transfer-encoding", "chunked")];
-    let mut exchange = stage.open();
-    exchange.write(&stage.request("POST /v1/messages", &headers, b""));
-    let piece = [b"100000\r\n", " ".repeat(1 << 20).as_bytes(), b"\r\n"].concat();
-    let mut taken = 0;
-    while taken <= LIMIT * 2 && exchange.write(&piece) {
-        taken += 1 << 20;
+    let mut exchange = gateway.connect();
+    exchange.write(&gateway.request("POST /v1/messages", &headers, b""));
+    let chunk = [b"100000\r\n", " ".repeat(1 << 20).as_bytes(), b"\r\n"].concat();
+    let mut written = 0;
+    while written <= MAX_BODY_BYTES * 2 && exchange.write(&chunk) {
+        written += 1 << 20;
     }
-    assert!((LIMIT..LIMIT * 2).contains(&taken), "{taken}");
-    // What was written past the limit can have reset the connection before the answer was read.
-    if let Ok(answer) = exchange.answer() {
-        check_refusal(&stage.saw(answer), 413, "request_too_large");
+    assert!(
+        (MAX_BODY_BYTES..MAX_BODY_BYTES * 2).contains(&written),
+        "{written}"
+    );
+    // Bytes written past the limit may have reset the connection before the response was read.
+    if let Ok(response) = exchange.response() {
+        check_final_error(&gateway.record_response(response), 413, "request_too_large");
     }
-    assert_eq!(stage.ask("GET /healthz", &[], b"").status(), 200);
-    stage.assert_nothing_happened();
+    assert_eq!(gateway.send("GET /healthz", &[], b"").status(), 200);
+    gateway.assert_nothing_sent();
 }
 
+/// LS-03: a body of exactly the maximum size is forwarded unchanged.
 #[test]
-fn ls_03_a_body_of_the_limit_passes_whole() {
-    let stage = Stage::start(|_| reply::json(200, "{}"));
-    let text = "x".repeat(LIMIT - ASK.len() - 13);
+fn body_of_maximum_size_is_forwarded_whole() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{}"));
+    let text = "x".repeat(MAX_BODY_BYTES - REQUEST_BODY.len() - 13);
     let body = [
-        &ASK[..ASK.len() - 1],
+        &REQUEST_BODY[..REQUEST_BODY.len() - 1],
         format!(",\"padding\":\"{text}\"}}").as_bytes(),
     ]
     .concat();
-    assert_eq!(body.len(), LIMIT);
-    // A slow machine takes its time over so much.
-    let mut exchange = Exchange::open_with(stage.address, Duration::from_mins(1));
-    exchange.write(&stage.request("POST /v1/messages", &[JSON], &body));
-    let answer = stage.saw(exchange.answer().unwrap());
-    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(body.len(), MAX_BODY_BYTES);
+    // A slow machine needs time for so many bytes.
+    let mut exchange = Exchange::open_with(gateway.address, Duration::from_mins(1));
+    exchange.write(&gateway.request("POST /v1/messages", &[JSON], &body));
+    let response = gateway.record_response(exchange.response().unwrap());
+    assert_eq!(response.status(), 200, "{}", response.text());
     assert!(
-        stage.upstream.requests()[0].body == body,
+        gateway.upstream.requests()[0].body == body,
         "the body was changed"
     );
 }
 
-fn hurried() -> Setup {
+fn short_stall_timeout() -> Setup {
     let mut setup = Setup::default();
-    setup.config.client_stall = Duration::from_millis(200);
+    setup.config.client_stall_timeout = Duration::from_millis(200);
     setup
 }
 
 #[test]
-fn a_body_that_stalls_is_let_go() {
-    let stage = hurried().start(|_| Vec::new());
-    let length = ASK.len().to_string();
+fn stalled_body_is_refused() {
+    let gateway = short_stall_timeout().start(|_| Vec::new());
+    let length = REQUEST_BODY.len().to_string();
     for headers in [
         [JSON, ("content-length", &length)],
         [JSON, ("transfer-encoding", "chunked")],
     ] {
-        let mut exchange = stage.open();
-        exchange.write(&stage.request("POST /v1/messages", &headers, b""));
-        let answer = stage.saw(exchange.answer().unwrap());
-        check_refusal(&answer, 400, "invalid_request_error");
-        assert!(exchange.answer().is_err(), "the connection is closed");
+        let mut exchange = gateway.connect();
+        exchange.write(&gateway.request("POST /v1/messages", &headers, b""));
+        let response = gateway.record_response(exchange.response().unwrap());
+        check_final_error(&response, 400, "invalid_request_error");
+        assert!(exchange.response().is_err(), "the connection is closed");
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn a_body_that_breaks_off_goes_nowhere() {
-    let stage = Stage::start(|_| Vec::new());
-    let request = stage.request("POST /v1/messages", &[JSON], ASK);
-    let mut exchange = stage.open();
+fn incomplete_body_is_not_forwarded() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let request = gateway.request("POST /v1/messages", &[JSON], REQUEST_BODY);
+    let mut exchange = gateway.connect();
     exchange.write(&request[..request.len() - 1]);
     exchange.finish_writing();
-    if let Ok(answer) = exchange.answer() {
-        check_refusal(&stage.saw(answer), 400, "invalid_request_error");
+    if let Ok(response) = exchange.response() {
+        check_final_error(
+            &gateway.record_response(response),
+            400,
+            "invalid_request_error",
+        );
     }
-    let mut exchange = stage.open();
+    let mut exchange = gateway.connect();
     exchange.write(&request[..request.len() - 1]);
     exchange.reset();
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn a_head_that_drips_is_let_go() {
+fn slow_request_head_times_out() {
     let mut setup = Setup::default();
-    setup.config.head_time = Duration::from_millis(300);
-    let stage = setup.start(|_| Vec::new());
-    let request = stage.request("POST /v1/messages", &[JSON], ASK);
-    let mut exchange = stage.open();
-    let begun = Instant::now();
+    setup.config.head_timeout = Duration::from_millis(300);
+    let gateway = setup.start(|_| Vec::new());
+    let request = gateway.request("POST /v1/messages", &[JSON], REQUEST_BODY);
+    let mut exchange = gateway.connect();
+    let started = Instant::now();
     for byte in request.chunks(1) {
-        if !exchange.write(byte) || begun.elapsed() > Duration::from_secs(3) {
+        if !exchange.write(byte) || started.elapsed() > Duration::from_secs(3) {
             break;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(begun.elapsed() < Duration::from_secs(3), "it was let drip");
-    stage.assert_nothing_happened();
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "the connection was not closed"
+    );
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn all_bodies_together_have_one_budget() {
+fn all_bodies_share_one_budget() {
     let mut setup = Setup::default();
     setup.config.body_budget = 64 << 10;
-    let stage = setup.start(|_| reply::json(200, "{}"));
-    let body = [ASK, " ".repeat((40 << 10) - ASK.len()).as_bytes()].concat();
-    let request = stage.request("POST /v1/messages", &[JSON], &body);
+    let gateway = setup.start(|_| responses::json(200, "{}"));
+    let body = [
+        REQUEST_BODY,
+        " ".repeat((40 << 10) - REQUEST_BODY.len()).as_bytes(),
+    ]
+    .concat();
+    let request = gateway.request("POST /v1/messages", &[JSON], &body);
 
-    let mut holder = stage.open();
+    let mut holder = gateway.connect();
     holder.write(&request[..request.len() - 1]);
     let full = || {
-        let answer = stage.post(&body);
-        (answer.status() == 529).then_some(answer)
+        let response = gateway.post(&body);
+        (response.status() == 529).then_some(response)
     };
     let mut refused = None;
     assert!(eventually(|| {
@@ -243,39 +262,48 @@ fn all_bodies_together_have_one_budget() {
         refused.is_some()
     }));
     let refused = refused.unwrap();
-    check_envelope(&refused, 529, "overloaded_error");
+    check_error(&refused, 529, "overloaded_error");
     assert_eq!(refused.head.header("retry-after"), Some("1"));
     assert_eq!(refused.head.header("x-should-retry"), None);
-    assert_eq!(stage.post(ASK).status(), 200, "a small one still fits");
+    assert_eq!(
+        gateway.post(REQUEST_BODY).status(),
+        200,
+        "a small body still fits"
+    );
 
     holder.write(&request[request.len() - 1..]);
-    assert_eq!(stage.saw(holder.answer().unwrap()).status(), 200);
+    assert_eq!(
+        gateway.record_response(holder.response().unwrap()).status(),
+        200
+    );
     assert!(
-        eventually(|| stage.post(&body).status() == 200),
-        "the room came back"
+        eventually(|| gateway.post(&body).status() == 200),
+        "the budget was released"
     );
     let chunked = [JSON, ("transfer-encoding", "chunked")];
-    let piece = format!("{:x}\r\n{}\r\n0\r\n\r\n", 65 << 10, " ".repeat(65 << 10));
-    let answer = stage.ask("POST /v1/messages", &chunked, piece.as_bytes());
-    check_envelope(&answer, 529, "overloaded_error");
+    let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", 65 << 10, " ".repeat(65 << 10));
+    let response = gateway.send("POST /v1/messages", &chunked, chunk.as_bytes());
+    check_error(&response, 529, "overloaded_error");
 }
 
 #[test]
-fn small_pieces_take_no_more_of_the_budget_than_their_bytes() {
+fn small_chunks_use_no_more_budget_than_their_bytes() {
     let mut setup = Setup::default();
     setup.config.body_budget = 4 << 10;
-    let stage = setup.start(|_| reply::json(200, "{}"));
+    let gateway = setup.start(|_| responses::json(200, "{}"));
     let chunked = [JSON, ("transfer-encoding", "chunked")];
-    let body = [ASK, " ".repeat(2000).as_bytes()].concat();
-    let mut pieces = Vec::new();
+    let body = [REQUEST_BODY, " ".repeat(2000).as_bytes()].concat();
+    let mut chunks = Vec::new();
     for byte in body {
-        pieces.extend_from_slice(b"1\r\n");
-        pieces.push(byte);
-        pieces.extend_from_slice(b"\r\n");
+        chunks.extend_from_slice(b"1\r\n");
+        chunks.push(byte);
+        chunks.extend_from_slice(b"\r\n");
     }
-    pieces.extend_from_slice(b"0\r\n\r\n");
+    chunks.extend_from_slice(b"0\r\n\r\n");
     assert_eq!(
-        stage.ask("POST /v1/messages", &chunked, &pieces).status(),
+        gateway
+            .send("POST /v1/messages", &chunked, &chunks)
+            .status(),
         200
     );
 }

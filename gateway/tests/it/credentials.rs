@@ -1,26 +1,31 @@
-//! Who may in, and what happens to credentials that come along: BI-05; and profiles that cannot or may not serve.
+//! Authentication and credential headers (BI-05), and profiles whose credential is unavailable or not allowed.
 
 use std::io::Write as _;
 
 use keyreeve_core::profile::Source;
 use keyreeve_core::secret::Sink;
-use keyreeve_core::virtual_key::{Kind, mint};
+use keyreeve_core::virtual_key::{KeyKind, generate_key};
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::leakscan::{self, LeakScan};
-use keyreeve_testkit::upstream::reply;
+use keyreeve_testkit::upstream::responses;
 use tempfile::NamedTempFile;
 
-use crate::envelope::{check_envelope, check_refusal};
-use crate::stage::{ASK, JSON, Setup, Stage};
+use crate::error_envelope::{check_error, check_final_error};
+use crate::harness::{JSON, REQUEST_BODY, Setup, TestGateway};
 
-/// One key beside anything else: the other is dropped, and the upstream sees the profile's credential alone.
+/// Checks that one virtual key is accepted, other credentials are dropped, and the upstream gets the profile's only.
 #[track_caller]
-fn check_dropped(stage: &Stage, credentials: &[(&str, &str)]) {
+fn check_dropped(gateway: &TestGateway, credentials: &[(&str, &str)]) {
     let headers = [credentials, &[JSON]].concat();
-    let answer = stage.ask("POST /v1/messages", &headers, ASK);
-    assert_eq!(answer.status(), 200, "{credentials:?}: {}", answer.text());
-    let requests = stage.upstream.requests();
-    let expected = ("x-api-key".to_owned(), stage.secret.value().to_owned());
+    let response = gateway.send("POST /v1/messages", &headers, REQUEST_BODY);
+    assert_eq!(
+        response.status(),
+        200,
+        "{credentials:?}: {}",
+        response.text()
+    );
+    let requests = gateway.upstream.requests();
+    let expected = ("x-api-key".to_owned(), gateway.secret.value().to_owned());
     assert_eq!(
         requests.last().unwrap().credentials(),
         [expected],
@@ -28,10 +33,11 @@ fn check_dropped(stage: &Stage, credentials: &[(&str, &str)]) {
     );
 }
 
+/// BI-05: credentials sent in addition to one virtual key are dropped.
 #[test]
-fn bi_05_two_credentials_one_of_them_ours() {
-    let stage = Stage::start(|_| reply::json(200, "{}"));
-    let key = stage.key.value().to_owned();
+fn other_credentials_are_dropped() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{}"));
+    let key = gateway.key.value().to_owned();
     let own = Canary::api_key("client");
     let login = Canary::oauth("client-login");
     let bearer = |value: &str| format!("Bearer {value}");
@@ -58,18 +64,19 @@ fn bi_05_two_credentials_one_of_them_ours() {
         vec![("x-api-key", &key), ("proxy-authorization", &login_bearer)],
         vec![("x-api-key", &key), ("cookie", login.value())],
     ] {
-        check_dropped(&stage, &credentials);
+        check_dropped(&gateway, &credentials);
     }
-    let planted = LeakScan::of([&own, &login]);
-    for sent in stage.upstream.bytes() {
-        leakscan::assert_none(&planted.bytes("what went upstream", &sent));
+    let planted = LeakScan::new([&own, &login]);
+    for sent in gateway.upstream.bytes() {
+        leakscan::assert_no_leaks(&planted.bytes("requests to the upstream", &sent));
     }
 }
 
+/// BI-05: two different virtual keys in one request are refused.
 #[test]
-fn bi_05_two_different_keys_of_ours_are_a_400() {
-    let stage = Stage::start(|_| Vec::new());
-    let key = stage.key.value().to_owned();
+fn two_different_virtual_keys_are_a_400() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let key = gateway.key.value().to_owned();
     let other = Canary::wrong_virtual_key("client");
     let bearer = format!("Bearer {}", other.value());
     for second in [
@@ -77,21 +84,22 @@ fn bi_05_two_different_keys_of_ours_are_a_400() {
         ("authorization", bearer.as_str()),
     ] {
         let headers = [JSON, ("x-api-key", key.as_str()), second];
-        let answer = stage.ask("POST /v1/messages", &headers, ASK);
-        let text = check_refusal(&answer, 400, "invalid_request_error");
-        leakscan::assert_none(&LeakScan::of([&other]).bytes("the answer", text.as_bytes()));
+        let response = gateway.send("POST /v1/messages", &headers, REQUEST_BODY);
+        let text = check_final_error(&response, 400, "invalid_request_error");
+        leakscan::assert_no_leaks(&LeakScan::new([&other]).bytes("the response", text.as_bytes()));
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
+/// BI-05: other credentials are refused, and the response does not contain them.
 #[test]
-fn bi_05_anything_else_opens_nothing_and_is_not_repeated() {
-    let stage = Stage::start(|_| Vec::new());
-    let key = stage.key.value().to_owned();
-    let vendor = Canary::api_key("client");
+fn other_credentials_are_refused_and_not_echoed() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let key = gateway.key.value().to_owned();
+    let anthropic_key = Canary::api_key("client");
     let mistyped = Canary::wrong_virtual_key("client");
-    let unknown = mint(Kind::User, [9; _]).key;
-    let admin = mint(Kind::Admin, [9; _]).key;
+    let unknown = generate_key(KeyKind::User, [9; _]).key;
+    let admin = generate_key(KeyKind::Admin, [9; _]).key;
     let joined = format!("{key},{key}");
     for credential in [
         "",
@@ -99,10 +107,10 @@ fn bi_05_anything_else_opens_nothing_and_is_not_repeated() {
         "Bearer",
         "Bearer ",
         "null",
-        vendor.value(),
+        anthropic_key.value(),
         mistyped.value(),
-        unknown.expose_for(Sink::Shown),
-        admin.expose_for(Sink::Shown),
+        unknown.expose_for(Sink::Display),
+        admin.expose_for(Sink::Display),
         &joined,
         &key[..key.len() - 1],
         &key.to_uppercase(),
@@ -114,26 +122,32 @@ fn bi_05_anything_else_opens_nothing_and_is_not_repeated() {
         "\u{e9}",
     ] {
         for name in ["x-api-key", "authorization"] {
-            let answer = stage.ask("POST /v1/messages", &[JSON, (name, credential)], ASK);
-            let text = check_refusal(&answer, 401, "authentication_error");
-            let planted = LeakScan::of([&vendor, &mistyped]);
-            leakscan::assert_none(&planted.bytes("the answer", text.as_bytes()));
+            let response = gateway.send(
+                "POST /v1/messages",
+                &[JSON, (name, credential)],
+                REQUEST_BODY,
+            );
+            let text = check_final_error(&response, 401, "authentication_error");
+            let planted = LeakScan::new([&anthropic_key, &mistyped]);
+            leakscan::assert_no_leaks(&planted.bytes("the response", text.as_bytes()));
         }
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
+/// BI-05: a credential of up to 1 MiB is refused without harm.
 #[test]
-fn bi_05_a_credential_of_64_kib_is_no_trouble() {
-    let stage = Stage::start(|_| Vec::new());
+fn very_long_credential_is_refused() {
+    let gateway = TestGateway::start(|_| Vec::new());
     for size in [32 << 10, 60 << 10, 64 << 10, 1 << 20] {
         let huge = "x".repeat(size);
         for name in ["x-api-key", "authorization"] {
-            let request = stage.request("POST /v1/messages", &[JSON, (name, &huge)], ASK);
-            let answers = stage.raw(&request);
-            let statuses: Vec<_> = answers
+            let request =
+                gateway.request("POST /v1/messages", &[JSON, (name, &huge)], REQUEST_BODY);
+            let responses = gateway.send_raw(&request);
+            let statuses: Vec<_> = responses
                 .iter()
-                .map(keyreeve_testkit::wire::Answer::status)
+                .map(keyreeve_testkit::wire::WireResponse::status)
                 .collect();
             assert!(
                 matches!(statuses[..], [401 | 431] | []),
@@ -141,12 +155,12 @@ fn bi_05_a_credential_of_64_kib_is_no_trouble() {
             );
         }
     }
-    assert_eq!(stage.ask("GET /healthz", &[], b"").status(), 200);
-    stage.assert_nothing_happened();
+    assert_eq!(gateway.send("GET /healthz", &[], b"").status(), 200);
+    gateway.assert_nothing_sent();
 }
 
 #[track_caller]
-fn check_no_secret(source: Source, environment: &[(&str, &str)]) {
+fn check_unavailable_credential(source: Source, environment: &[(&str, &str)]) {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let setup = Setup {
         source,
@@ -154,10 +168,10 @@ fn check_no_secret(source: Source, environment: &[(&str, &str)]) {
         simulated: true,
         ..Setup::default()
     };
-    let stage = setup.start(|_| Vec::new());
-    let text = check_refusal(&stage.post(ASK), 503, "api_error");
+    let gateway = setup.start(|_| Vec::new());
+    let text = check_final_error(&gateway.post(REQUEST_BODY), 503, "api_error");
     assert!(text.contains("profile work"), "{text}");
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 fn variable() -> Source {
@@ -170,7 +184,7 @@ fn command(argv: &[&str]) -> Source {
     Source::Command { argv }
 }
 
-/// A file outside the stage: a command's arguments are no place for a secret.
+/// A file outside the gateway's directory, because arguments of a command must not contain a secret.
 fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
@@ -182,33 +196,33 @@ fn path(file: &NamedTempFile) -> &str {
 }
 
 #[test]
-fn a_profile_whose_secret_cannot_be_had_is_a_503_with_its_name() {
+fn unavailable_credential_is_a_503_with_the_profile() {
     let secret = Canary::api_key("profile");
     let two_lines = format!("{0}\n{0}", secret.value());
     let fails = file(&format!("echo {0}; echo {0} >&2; exit 3", secret.value()));
     let prints_two = file(&two_lines);
-    check_no_secret(variable(), &[("WORK_KEY_2", secret.value())]);
-    check_no_secret(variable(), &[("WORK_KEY", "")]);
-    check_no_secret(variable(), &[("WORK_KEY", &two_lines)]);
-    check_no_secret(
+    check_unavailable_credential(variable(), &[("WORK_KEY_2", secret.value())]);
+    check_unavailable_credential(variable(), &[("WORK_KEY", "")]);
+    check_unavailable_credential(variable(), &[("WORK_KEY", &two_lines)]);
+    check_unavailable_credential(
         variable(),
         &[("WORK_KEY", &format!("{} x", secret.value()))],
     );
-    check_no_secret(command(&[]), &[]);
-    check_no_secret(command(&["keyreeve-no-such-program"]), &[]);
-    check_no_secret(command(&["false"]), &[]);
-    check_no_secret(command(&["true"]), &[]);
-    check_no_secret(command(&["sh", path(&fails)]), &[]);
-    check_no_secret(command(&["cat", path(&prints_two)]), &[]);
-    check_no_secret(command(&["printf", r"\377\376"]), &[]);
+    check_unavailable_credential(command(&[]), &[]);
+    check_unavailable_credential(command(&["keyreeve-no-such-program"]), &[]);
+    check_unavailable_credential(command(&["false"]), &[]);
+    check_unavailable_credential(command(&["true"]), &[]);
+    check_unavailable_credential(command(&["sh", path(&fails)]), &[]);
+    check_unavailable_credential(command(&["cat", path(&prints_two)]), &[]);
+    check_unavailable_credential(command(&["printf", r"\377\376"]), &[]);
 }
 
 #[test]
-fn a_secret_from_a_variable_or_a_command_is_used_like_a_sealed_one() {
+fn variable_and_command_sources_work_like_sealed_ones() {
     let secret = Canary::api_key("profile");
     let environment = vec![("WORK_KEY".to_owned(), secret.value().to_owned())];
-    let kept = file(&format!("{}\n", secret.value()));
-    for source in [variable(), command(&["cat", path(&kept)])] {
+    let secret_file = file(&format!("{}\n", secret.value()));
+    for source in [variable(), command(&["cat", path(&secret_file)])] {
         let environment = environment.clone();
         let setup = Setup {
             source,
@@ -216,13 +230,13 @@ fn a_secret_from_a_variable_or_a_command_is_used_like_a_sealed_one() {
             simulated: true,
             ..Setup::default()
         };
-        let stage = setup.start(|_| reply::json(200, "{}"));
-        check_dropped(&stage, &[("x-api-key", stage.key.value())]);
+        let gateway = setup.start(|_| responses::json(200, "{}"));
+        check_dropped(&gateway, &[("x-api-key", gateway.key.value())]);
     }
 }
 
 #[test]
-fn a_plan_login_never_stands_behind_a_virtual_key() {
+fn plan_login_is_never_used_behind_a_virtual_key() {
     let secret = Canary::oauth("profile");
     let environment = vec![("WORK_KEY".to_owned(), secret.value().to_owned())];
     let setup = Setup {
@@ -232,27 +246,31 @@ fn a_plan_login_never_stands_behind_a_virtual_key() {
         simulated: true,
         ..Setup::default()
     };
-    let stage = setup.start(|_| Vec::new());
-    let text = check_refusal(&stage.post(ASK), 403, "permission_error");
+    let gateway = setup.start(|_| Vec::new());
+    let text = check_final_error(&gateway.post(REQUEST_BODY), 403, "permission_error");
     assert!(
         text.contains("plan login") && text.contains("API key"),
         "{text}"
     );
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn a_key_whose_profile_is_gone_is_told_so() {
-    let stage = Stage::start(|_| Vec::new());
-    stage.store.remove_profile(stage.profile.id).unwrap();
-    check_refusal(&stage.post(ASK), 403, "permission_error");
-    stage.assert_nothing_happened();
+fn key_without_its_profile_is_a_403() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    gateway.store.remove_profile(gateway.profile.id).unwrap();
+    check_final_error(&gateway.post(REQUEST_BODY), 403, "permission_error");
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn an_answer_names_the_refusal_but_not_the_store() {
-    let stage = Stage::start(|_| Vec::new());
-    let answer = stage.ask("POST /v1/messages", &[JSON, ("x-api-key", "none")], ASK);
-    let text = check_envelope(&answer, 401, "authentication_error");
+fn error_message_names_the_command() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let response = gateway.send(
+        "POST /v1/messages",
+        &[JSON, ("x-api-key", "none")],
+        REQUEST_BODY,
+    );
+    let text = check_error(&response, 401, "authentication_error");
     assert!(text.contains("keyreeve key add"), "{text}");
 }

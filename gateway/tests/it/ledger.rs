@@ -1,65 +1,66 @@
-//! What is remembered of a request: one row, with its figures, hashes and times.
+//! The ledger entry of a request: its usage, cost, hashes and times.
 
-use keyreeve_core::price::Basis;
-use keyreeve_store::{Ended, Ending, Operation};
+use keyreeve_core::price::CostBasis;
+use keyreeve_store::{Ending, EntryOutcome, Operation};
 use keyreeve_testkit::fixtures;
-use keyreeve_testkit::upstream::reply;
+use keyreeve_testkit::upstream::responses;
 use serde_json::Value;
 
-use crate::stage::{ASK, ASK_STREAM, JSON, Setup, Stage};
+use crate::harness::{JSON, REQUEST_BODY, STREAM_REQUEST_BODY, Setup, TestGateway};
 
 #[test]
-fn a_row_tells_who_asked_what_of_whom() {
+fn entry_has_key_profile_model_and_request() {
     let fixture = fixtures::json("success.json");
     let body = fixture["body"].to_string();
     let headers = [JSON, ("request-id", "req_011UPSTREAM")];
-    let stage = Stage::start(move |_| reply::with_headers(200, &headers, body.as_bytes()));
-    let asked = stage.ask(
+    let gateway =
+        TestGateway::start(move |_| responses::with_headers(200, &headers, body.as_bytes()));
+    let response = gateway.send(
         "POST /v1/messages?beta=true",
         &[JSON, ("x-claude-code-session-id", "session-1")],
-        ASK,
+        REQUEST_BODY,
     );
 
-    let (row, ended) = stage.row();
-    let intent = row.intent;
-    assert_eq!(row.key_name.as_deref(), Some("laptop"));
-    assert_eq!(row.profile_name.as_deref(), Some("work"));
+    let (entry, outcome) = gateway.entry();
+    let intent = entry.intent;
+    assert_eq!(entry.key_name.as_deref(), Some("laptop"));
+    assert_eq!(entry.profile_name.as_deref(), Some("work"));
     assert_eq!(
         (intent.key, intent.profile),
-        (stage.key_row.id, stage.profile.id)
+        (gateway.virtual_key.id, gateway.profile.id)
     );
     assert_eq!(intent.session.as_deref(), Some("session-1"));
     assert_eq!(intent.operation, Operation::Messages);
-    assert_eq!(intent.model_asked.as_deref(), Some("claude-haiku-5-5"));
+    assert_eq!(intent.model_requested.as_deref(), Some("claude-haiku-5-5"));
     assert!(!intent.stream && !intent.simulated);
-    assert_eq!(intent.request_hash, *blake3::hash(ASK).as_bytes());
-    assert_eq!(intent.request_bytes, ASK.len() as u64);
-    let shown = asked.head.header("x-keyreeve-request-id").unwrap();
+    assert_eq!(intent.request_hash, *blake3::hash(REQUEST_BODY).as_bytes());
+    assert_eq!(intent.request_bytes, REQUEST_BODY.len() as u64);
+    let shown = response.head.header("x-keyreeve-request-id").unwrap();
     assert_eq!(intent.request.to_string(), shown);
 
-    assert_eq!((ended.ending, ended.status), (Ending::Done, Some(200)));
+    assert_eq!((outcome.ending, outcome.status), (Ending::Done, Some(200)));
     assert_eq!(
-        ended.upstream_request_id.as_deref(),
+        outcome.upstream_request_id.as_deref(),
         Some("req_011UPSTREAM")
     );
     assert_eq!(
-        ended.model_served.as_deref(),
+        outcome.model_served.as_deref(),
         fixture["body"]["model"].as_str()
     );
     assert_eq!(
-        ended.answer_hash,
-        Some(*blake3::hash(&asked.body).as_bytes())
+        outcome.response_hash,
+        Some(*blake3::hash(&response.body).as_bytes())
     );
-    assert_eq!(ended.answer_bytes, asked.body.len() as u64);
-    assert_eq!(ended.basis, Some(Basis::Known));
-    assert_ne!(ended.cost.get(), 0);
-    assert!(ended.first_byte_micros.unwrap() <= ended.duration_micros.unwrap());
-    assert!(ended.ended_at >= intent.started_at);
+    assert_eq!(outcome.response_bytes, response.body.len() as u64);
+    assert_eq!(outcome.basis, Some(CostBasis::Known));
+    assert_ne!(outcome.cost.get(), 0);
+    assert!(outcome.first_byte_micros.unwrap() <= outcome.duration_micros.unwrap());
+    assert!(outcome.ended_at >= intent.started_at);
 }
 
 #[track_caller]
-fn check_stream(name: &str, ended: &Ended, expected: &Value) {
-    let tokens = ended.tokens;
+fn check_stream(name: &str, outcome: &EntryOutcome, expected: &Value) {
+    let tokens = outcome.tokens;
     let counted = [
         ("input", tokens.input),
         ("output", tokens.output),
@@ -78,7 +79,7 @@ fn check_stream(name: &str, ended: &Ended, expected: &Value) {
     )]
     let nanos = (dollars * 1e9).round() as u64;
     assert_eq!(
-        ended.model_served.as_deref(),
+        outcome.model_served.as_deref(),
         expected["model"].as_str(),
         "{name}"
     );
@@ -88,38 +89,38 @@ fn check_stream(name: &str, ended: &Ended, expected: &Value) {
     } else {
         Ending::Incomplete
     };
-    assert_eq!(ended.ending, ending, "{name}");
-    // What was cut is reckoned by what came of it: its last figures were never told.
-    let as_told = complete || nanos == 0;
-    assert!(ended.cost.get() == nanos || !as_told, "{name}");
-    assert!(ended.cost.get() >= nanos, "{name}");
-    assert_eq!(ended.basis == Some(Basis::Known), as_told, "{name}");
-    assert_eq!(ended.verdict.as_deref() == Some("ok"), complete, "{name}");
+    assert_eq!(outcome.ending, ending, "{name}");
+    // A cut stream is priced by the part received: its final usage never arrived.
+    let is_exact = complete || nanos == 0;
+    assert!(outcome.cost.get() == nanos || !is_exact, "{name}");
+    assert!(outcome.cost.get() >= nanos, "{name}");
+    assert_eq!(outcome.basis == Some(CostBasis::Known), is_exact, "{name}");
+    assert_eq!(outcome.verdict.as_deref() == Some("ok"), complete, "{name}");
 }
 
 #[test]
-fn each_recorded_stream_has_its_five_classes_and_its_cost() {
+fn recorded_streams_have_token_counts_and_cost() {
     for stream in fixtures::streams() {
         let bytes = stream.bytes.clone();
-        let stage = Stage::start(move |_| reply::stream(bytes.chunks(64)));
-        let answer = stage.post(ASK_STREAM);
-        let (row, ended) = stage.row();
-        assert!(row.intent.stream);
-        check_stream(&stream.name, &ended, &stream.expected);
+        let gateway = TestGateway::start(move |_| responses::stream(bytes.chunks(64)));
+        let response = gateway.post(STREAM_REQUEST_BODY);
+        let (entry, outcome) = gateway.entry();
+        assert!(entry.intent.stream);
+        check_stream(&stream.name, &outcome, &stream.expected);
         assert_eq!(
-            ended.answer_hash,
-            Some(*blake3::hash(&answer.body).as_bytes())
+            outcome.response_hash,
+            Some(*blake3::hash(&response.body).as_bytes())
         );
-        assert!(ended.first_byte_micros.unwrap() <= ended.duration_micros.unwrap());
+        assert!(outcome.first_byte_micros.unwrap() <= outcome.duration_micros.unwrap());
     }
 }
 
 #[test]
-fn counting_and_listing_cost_nothing() {
-    let stage = Stage::start(|request| {
+fn counting_tokens_and_listing_models_cost_nothing() {
+    let gateway = TestGateway::start(|request| {
         let counts = request.head.line.contains("count_tokens");
         let list = "{\"data\":[],\"has_more\":false}";
-        reply::json(
+        responses::json(
             200,
             if counts {
                 "{\"input_tokens\":2095}"
@@ -128,79 +129,79 @@ fn counting_and_listing_cost_nothing() {
             },
         )
     });
-    stage.ask("POST /v1/messages/count_tokens", &[JSON], ASK);
-    stage.ask("GET /v1/models", &[], b"");
-    stage.ask("GET /v1/models/claude-haiku-5-5", &[], b"");
-    let rows = stage.rows();
-    let mut operations: Vec<_> = rows
+    gateway.send("POST /v1/messages/count_tokens", &[JSON], REQUEST_BODY);
+    gateway.send("GET /v1/models", &[], b"");
+    gateway.send("GET /v1/models/claude-haiku-5-5", &[], b"");
+    let entries = gateway.entries();
+    let mut operations: Vec<_> = entries
         .iter()
-        .map(|row| format!("{:?}", row.intent.operation))
+        .map(|entry| format!("{:?}", entry.intent.operation))
         .collect();
     operations.sort();
     assert_eq!(operations, ["CountTokens", "Models", "Models"]);
-    for row in rows {
-        let ended = row.ended.unwrap();
-        assert_eq!((ended.cost.get(), ended.ending), (0, Ending::Done));
-        assert_eq!(row.intent.reserved.get(), 0);
+    for entry in entries {
+        let outcome = entry.outcome.unwrap();
+        assert_eq!((outcome.cost.get(), outcome.ending), (0, Ending::Done));
+        assert_eq!(entry.intent.reserved.get(), 0);
     }
 }
 
 #[test]
-fn a_good_answer_without_figures_is_never_free() {
+fn success_without_usage_is_never_free() {
     for body in ["{}", "not JSON", "{\"usage\":{}}", ""] {
-        let stage = Stage::start(|_| reply::json(200, body));
-        stage.post(ASK);
-        let (row, ended) = stage.row();
-        assert_eq!(ended.cost, row.intent.reserved, "{body}");
-        assert_ne!(ended.cost.get(), 0, "{body}");
-        assert_eq!(ended.basis, Some(Basis::AtMost), "{body}");
+        let gateway = TestGateway::start(|_| responses::json(200, body));
+        gateway.post(REQUEST_BODY);
+        let (entry, outcome) = gateway.entry();
+        assert_eq!(outcome.cost, entry.intent.reserved, "{body}");
+        assert_ne!(outcome.cost.get(), 0, "{body}");
+        assert_eq!(outcome.basis, Some(CostBasis::AtMost), "{body}");
     }
 }
 
 #[test]
-fn a_request_without_a_model_is_never_free_either() {
+fn request_without_a_model_is_never_free() {
     for body in ["{}", "{\"model\":null,\"max_tokens\":1}"] {
-        let stage = Stage::start(|_| reply::json(200, "{}"));
-        stage.post(body.as_bytes());
-        let (row, ended) = stage.row();
+        let gateway = TestGateway::start(|_| responses::json(200, "{}"));
+        gateway.post(body.as_bytes());
+        let (entry, outcome) = gateway.entry();
         assert_eq!(
-            (row.intent.model_asked, ended.cost),
-            (None, row.intent.reserved)
+            (entry.intent.model_requested, outcome.cost),
+            (None, entry.intent.reserved)
         );
-        assert_ne!(ended.cost.get(), 0, "{body}");
+        assert_ne!(outcome.cost.get(), 0, "{body}");
     }
 }
 
 #[test]
-fn a_simulated_profile_marks_its_rows() {
+fn simulated_profile_marks_its_entries() {
     let setup = Setup {
         simulated: true,
         ..Setup::default()
     };
-    let stage = setup.start(|_| reply::json(200, "{}"));
-    stage.post(ASK);
-    assert!(stage.row().0.intent.simulated);
+    let gateway = setup.start(|_| responses::json(200, "{}"));
+    gateway.post(REQUEST_BODY);
+    assert!(gateway.entry().0.intent.simulated);
 }
 
 #[test]
-fn text_of_clients_is_cut_and_made_inert_in_the_ledger() {
-    let stage = Stage::start(|_| reply::json(200, "{}"));
+fn client_text_is_sanitized_and_truncated_in_the_ledger() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{}"));
     let model = "m\\u001b[31m\\u202e".to_owned() + &"x".repeat(500);
     let body = format!("{{\"model\":\"{model}\",\"max_tokens\":1}}");
     let session = "s".repeat(200);
     let headers = [JSON, ("x-claude-code-session-id", session.as_str())];
-    stage.ask("POST /v1/messages", &headers, body.as_bytes());
-    let (row, _) = stage.row();
-    let asked = row.intent.model_asked.unwrap();
-    assert!(asked.chars().count() <= 128, "{asked}");
-    let acts = |c: char| c.is_control() || c == '\u{202e}';
-    assert!(!asked.contains(acts), "{asked:?}");
-    assert_eq!(row.intent.session, None);
-    assert_eq!(stage.upstream.requests()[0].body, body.as_bytes());
+    gateway.send("POST /v1/messages", &headers, body.as_bytes());
+    let (entry, _) = gateway.entry();
+    let model = entry.intent.model_requested.unwrap();
+    assert!(model.chars().count() <= 128, "{model}");
+    let is_unsafe = |c: char| c.is_control() || c == '\u{202e}';
+    assert!(!model.contains(is_unsafe), "{model:?}");
+    assert_eq!(entry.intent.session, None);
+    assert_eq!(gateway.upstream.requests()[0].body, body.as_bytes());
 }
 
 #[test]
-fn the_ledger_has_the_verdict_of_the_body_and_the_client_the_body_as_it_came() {
+fn verdict_is_recorded_and_the_body_is_unchanged() {
     let credit = r#"{"type":"error", "error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#;
     for (status, body, verdict) in [
         (400, credit, "out_of_credit"),
@@ -208,10 +209,13 @@ fn the_ledger_has_the_verdict_of_the_body_and_the_client_the_body_as_it_came() {
         (401, "{\"type\":\"err", "authentication"),
         (529, "", "overloaded"),
     ] {
-        let stage = Stage::start(move |_| reply::json(status, body));
-        let answer = stage.post(ASK_STREAM);
-        assert_eq!((answer.status(), answer.text()), (status, body.to_owned()));
-        let (_, ended) = stage.row();
-        assert_eq!(ended.verdict.as_deref(), Some(verdict));
+        let gateway = TestGateway::start(move |_| responses::json(status, body));
+        let response = gateway.post(STREAM_REQUEST_BODY);
+        assert_eq!(
+            (response.status(), response.text()),
+            (status, body.to_owned())
+        );
+        let (_, outcome) = gateway.entry();
+        assert_eq!(outcome.verdict.as_deref(), Some(verdict));
     }
 }

@@ -1,43 +1,43 @@
-//! The gateway from outside: real sockets before it, a scripted upstream behind it, a real store beside it.
+//! Tests of the gateway from outside: real client sockets, a scripted upstream and a real store.
 //!
-//! Each stage captures what its clients were answered, its log at its most talkative and its store's files, and fails
-//! its test if a planted secret is in any of them.
+//! Each test gateway captures its responses, its log at trace level and its store's files, and fails the test if a
+//! planted secret is in any of them.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "tests read the clock of the real machine and fail by panicking"
 )]
 
-mod answers;
-mod attempts;
+mod affinity;
 mod bodies;
-mod books;
 mod cache_ttl;
-mod conversations;
 mod credentials;
-mod cuts;
-mod doors;
-mod endings;
-mod envelope;
-mod gated;
-mod house;
+mod cut_responses;
+mod error_envelope;
+mod forwarding;
+mod gated_upstream;
+mod harness;
+mod health;
+mod ingress;
 mod ledger;
+mod ledger_check;
 mod limits;
-mod masking;
+mod load;
 mod models;
 mod pass_through;
-mod passing;
+mod profile_pool;
+mod rate_limit_waits;
+mod redaction;
 mod redirects;
+mod request_smuggling;
+mod responses;
+mod retries;
 mod revocation;
 mod rotation;
 mod routes;
-mod serving;
-mod smuggling;
-mod splits;
-mod stage;
-mod stalls;
-mod standings;
-mod storms;
+mod server_thread;
+mod shutdown;
+mod stream_chunks;
+mod timeouts;
 mod tls;
 mod unreachable;
-mod waits;

@@ -1,11 +1,11 @@
-//! A key may be for some models only: it asks no other and is shown no other.
+//! Keys limited to some models: other models are refused, and are not listed.
 
 use keyreeve_store::Ending;
-use keyreeve_testkit::upstream::reply;
+use keyreeve_testkit::upstream::responses;
 use serde_json::Value;
 
-use crate::envelope::check_refusal;
-use crate::stage::{ASK, JSON, Setup, Stage};
+use crate::error_envelope::check_final_error;
+use crate::harness::{JSON, REQUEST_BODY, Setup, TestGateway};
 
 const OPUS: &[u8] = br#"{"model":"claude-opus-5-5","max_tokens":16,"messages":[]}"#;
 
@@ -30,8 +30,8 @@ fn ids(page: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn another_model_is_refused_with_the_list_of_those_allowed() {
-    let stage = haiku_only().start(|_| Vec::new());
+fn other_model_is_refused_with_the_allowed_ones() {
+    let gateway = haiku_only().start(|_| Vec::new());
     for (line, body) in [
         ("POST /v1/messages", OPUS),
         ("POST /v1/messages/count_tokens", OPUS),
@@ -41,88 +41,89 @@ fn another_model_is_refused_with_the_list_of_those_allowed() {
             b"".as_slice(),
         ),
     ] {
-        let answer = stage.ask(line, &[JSON], body);
-        let text = check_refusal(&answer, 403, "permission_error");
+        let response = gateway.send(line, &[JSON], body);
+        let text = check_final_error(&response, 403, "permission_error");
         assert!(
             text.contains("claude-haiku-*, x?") && text.contains("claude-opus-5-5"),
             "{text}"
         );
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn a_limited_key_must_name_its_model() {
-    let stage = haiku_only().start(|_| Vec::new());
+fn limited_key_must_name_a_model() {
+    let gateway = haiku_only().start(|_| Vec::new());
     for body in [
         br#"{"max_tokens":1}"#.as_slice(),
         br#"{"model":null}"#.as_slice(),
     ] {
-        let text = check_refusal(&stage.post(body), 400, "invalid_request_error");
+        let text = check_final_error(&gateway.post(body), 400, "invalid_request_error");
         assert!(
             text.contains("names no model") && text.contains("claude-haiku-*"),
             "{text}"
         );
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn an_allowed_model_passes() {
-    let stage = haiku_only().start(|_| reply::json(200, "{}"));
-    assert_eq!(stage.post(ASK).status(), 200);
-    assert_eq!(stage.post(br#"{"model":"xy"}"#).status(), 200);
-    assert_eq!(stage.post(br#"{"model":"xyz"}"#).status(), 403);
-    assert_eq!(stage.upstream.requests().len(), 2);
+fn allowed_model_is_forwarded() {
+    let gateway = haiku_only().start(|_| responses::json(200, "{}"));
+    assert_eq!(gateway.post(REQUEST_BODY).status(), 200);
+    assert_eq!(gateway.post(br#"{"model":"xy"}"#).status(), 200);
+    assert_eq!(gateway.post(br#"{"model":"xyz"}"#).status(), 403);
+    assert_eq!(gateway.upstream.requests().len(), 2);
 }
 
 #[test]
-fn the_list_is_cut_to_what_the_key_may_use() {
-    let stage = haiku_only().start(|_| reply::json(200, PAGE));
-    let page = stage.ask("GET /v1/models", &[], b"").json();
+fn model_list_is_filtered_for_the_key() {
+    let gateway = haiku_only().start(|_| responses::json(200, PAGE));
+    let page = gateway.send("GET /v1/models", &[], b"").json();
     assert_eq!(ids(&page), ["claude-haiku-5-5", "claude-haiku-9"]);
     assert_eq!(page["data"][0]["new_field"][0], 1);
     assert_eq!(
         (&page["first_id"], &page["has_more"]),
         (&page["data"][0]["id"], &true.into())
     );
-    assert_eq!(stage.row().1.ending, Ending::Done);
+    assert_eq!(gateway.entry().1.ending, Ending::Done);
 }
 
 #[test]
-fn a_list_without_limits_passes_byte_for_byte() {
-    let stage = Stage::start(|_| reply::json(200, PAGE));
-    assert_eq!(stage.ask("GET /v1/models", &[], b"").text(), PAGE);
+fn unlimited_key_gets_the_list_unchanged() {
+    let gateway = TestGateway::start(|_| responses::json(200, PAGE));
+    assert_eq!(gateway.send("GET /v1/models", &[], b"").text(), PAGE);
 }
 
 #[test]
-fn a_list_of_another_shape_shows_nothing_rather_than_too_much() {
+fn unknown_list_format_shows_no_models() {
     for body in [
         "[\"claude-opus-5-5\"]",
         "{\"models\":[\"claude-opus-5-5\"]}",
         "claude-opus-5-5",
     ] {
-        let stage = haiku_only().start(|_| reply::json(200, body));
-        let answer = stage.ask("GET /v1/models", &[], b"");
-        assert!(!answer.text().contains("opus"), "{}", answer.text());
+        let gateway = haiku_only().start(|_| responses::json(200, body));
+        let response = gateway.send("GET /v1/models", &[], b"");
+        assert!(!response.text().contains("opus"), "{}", response.text());
     }
 }
 
 #[test]
-fn an_error_instead_of_the_list_passes() {
+fn error_for_the_list_is_passed_on() {
     let body = "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\"}}";
-    let stage = haiku_only().start(move |_| reply::json(401, body));
-    let answer = stage.ask("GET /v1/models", &[], b"");
-    assert_eq!((answer.status(), answer.text().as_str()), (401, body));
+    let gateway = haiku_only().start(move |_| responses::json(401, body));
+    let response = gateway.send("GET /v1/models", &[], b"");
+    assert_eq!((response.status(), response.text().as_str()), (401, body));
 }
 
 #[test]
-fn the_price_table_stands_in_for_an_upstream_without_a_list() {
+fn price_table_replaces_a_missing_model_list() {
     for status in [404, 405, 501] {
-        let stage = haiku_only().start(move |_| reply::json(status, "{\"detail\":\"Not Found\"}"));
-        let answer = stage.ask("GET /v1/models", &[], b"");
-        assert_eq!(answer.status(), 200);
-        let page = answer.json();
+        let gateway =
+            haiku_only().start(move |_| responses::json(status, "{\"detail\":\"Not Found\"}"));
+        let response = gateway.send("GET /v1/models", &[], b"");
+        assert_eq!(response.status(), 200);
+        let page = response.json();
         let listed = ids(&page);
         assert!(listed.contains(&"claude-haiku-5-5"), "{listed:?}");
         assert!(
@@ -132,34 +133,37 @@ fn the_price_table_stands_in_for_an_upstream_without_a_list() {
         assert_eq!(page["has_more"], false);
         assert_eq!(page["last_id"], *listed.last().unwrap());
 
-        let one = stage.ask("GET /v1/models/claude-haiku-5-5", &[], b"");
+        let one = gateway.send("GET /v1/models/claude-haiku-5-5", &[], b"");
         assert_eq!(
             (one.status(), &one.json()["id"]),
             (200, &"claude-haiku-5-5".into())
         );
-        let none = stage.ask("GET /v1/models/claude-haiku-0", &[], b"");
+        let none = gateway.send("GET /v1/models/claude-haiku-0", &[], b"");
         assert_eq!(
             (none.status(), none.text().as_str()),
             (status, "{\"detail\":\"Not Found\"}")
         );
-        for row in stage.rows() {
-            let ended = row.ended.unwrap();
-            assert_eq!((ended.status, ended.ending), (Some(status), Ending::Done));
+        for entry in gateway.entries() {
+            let outcome = entry.outcome.unwrap();
+            assert_eq!(
+                (outcome.status, outcome.ending),
+                (Some(status), Ending::Done)
+            );
         }
     }
 }
 
 #[test]
-fn a_limited_key_gets_the_whole_list_at_once() {
-    let stage = haiku_only().start(|_| reply::json(200, PAGE));
-    stage.ask("GET /v1/models?limit=2&after_id=x", &[], b"");
-    let head = &stage.upstream.requests()[0].head;
+fn limited_key_gets_the_whole_list_at_once() {
+    let gateway = haiku_only().start(|_| responses::json(200, PAGE));
+    gateway.send("GET /v1/models?limit=2&after_id=x", &[], b"");
+    let head = &gateway.upstream.requests()[0].head;
     assert_eq!(head.line, "GET /v1/models?limit=1000 HTTP/1.1");
 }
 
 #[test]
-fn a_model_in_the_path_is_one_plain_word() {
-    let stage = Stage::start(|_| reply::json(200, "{}"));
+fn model_in_the_path_is_one_plain_segment() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{}"));
     for id in [
         "..",
         ".",
@@ -169,22 +173,22 @@ fn a_model_in_the_path_is_one_plain_word() {
         "a;b",
         "%2e%2e",
     ] {
-        let answer = stage.ask(&format!("GET /v1/models/{id}"), &[], b"");
-        assert_eq!(answer.status(), 404, "{id}");
+        let response = gateway.send(&format!("GET /v1/models/{id}"), &[], b"");
+        assert_eq!(response.status(), 404, "{id}");
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
     let line = "GET /v1/models/claude-haiku-4-5@20251001";
-    assert_eq!(stage.ask(line, &[], b"").status(), 200);
-    let (row, _) = stage.row();
+    assert_eq!(gateway.send(line, &[], b"").status(), 200);
+    let (entry, _) = gateway.entry();
     assert_eq!(
-        row.intent.model_asked.as_deref(),
+        entry.intent.model_requested.as_deref(),
         Some("claude-haiku-4-5@20251001")
     );
 }
 
 #[test]
-fn head_is_not_get() {
-    let stage = Stage::start(|_| reply::json(200, "{}"));
-    assert_eq!(stage.ask("HEAD /v1/models", &[], b"").status(), 405);
-    stage.assert_nothing_happened();
+fn head_request_is_a_405() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{}"));
+    assert_eq!(gateway.send("HEAD /v1/models", &[], b"").status(), 405);
+    gateway.assert_nothing_sent();
 }

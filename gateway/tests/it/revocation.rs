@@ -1,97 +1,108 @@
-//! CO-03: once a revocation is acknowledged, to whatever process, no further request goes upstream.
+//! CO-03: after a revocation is acknowledged to any process, no request is sent upstream.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use keyreeve_core::virtual_key::{Kind, mint};
-use keyreeve_os::world;
-use keyreeve_testkit::upstream::reply;
+use keyreeve_core::virtual_key::{KeyKind, generate_key};
+use keyreeve_os::system;
+use keyreeve_testkit::upstream::responses;
 
-use crate::envelope::check_refusal;
-use crate::stage::{ASK, JSON, Stage, eventually};
+use crate::error_envelope::check_final_error;
+use crate::harness::{JSON, REQUEST_BODY, TestGateway, eventually};
 
 const CLIENTS: usize = 50;
 
-/// Asks until it has been refused three times; each request says whether it was begun after the acknowledgement.
-fn client(stage: &Stage, acknowledged: &AtomicBool) {
-    let (mut exchange, mut refused) = (stage.open(), 0);
-    let begun = Instant::now();
+/// Sends requests until three were refused; each has a header with its start, before or after the acknowledgement.
+fn client(gateway: &TestGateway, acknowledged: &AtomicBool) {
+    let (mut exchange, mut refused) = (gateway.connect(), 0);
+    let started = Instant::now();
     while refused < 3 {
         assert!(
-            begun.elapsed() < Duration::from_secs(20),
+            started.elapsed() < Duration::from_secs(20),
             "the key is never refused"
         );
         let after = acknowledged.load(Ordering::SeqCst);
-        let mark = ("x-begun", if after { "after" } else { "before" });
-        exchange.write(&stage.request("POST /v1/messages", &[JSON, mark], ASK));
-        let answer = stage.saw(exchange.answer().unwrap());
-        if answer.status() == 401 {
-            let text = check_refusal(&answer, 401, "authentication_error");
+        let mark = ("x-started", if after { "after" } else { "before" });
+        exchange.write(&gateway.request("POST /v1/messages", &[JSON, mark], REQUEST_BODY));
+        let response = gateway.record_response(exchange.response().unwrap());
+        if response.status() == 401 {
+            let text = check_final_error(&response, 401, "authentication_error");
             assert!(text.contains("revoked"), "{text}");
             refused += 1;
         } else {
-            assert_eq!((answer.status(), after), (200, false), "{}", answer.text());
-            assert_eq!(refused, 0, "a refused key was let in again");
+            assert_eq!(
+                (response.status(), after),
+                (200, false),
+                "{}",
+                response.text()
+            );
+            assert_eq!(refused, 0, "a refused key was accepted again");
         }
     }
 }
 
+/// CO-03: no request is sent upstream after a revocation is acknowledged, under load.
 #[test]
-fn co_03_revoke_race() {
-    let stage = Stage::start(|_| reply::json(200, "{}"));
-    let another_process = stage.another_store();
+fn revocation_under_load() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{}"));
+    let another_process = gateway.open_second_store();
     let acknowledged = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
-            scope.spawn(|| client(&stage, &acknowledged));
+            scope.spawn(|| client(&gateway, &acknowledged));
         }
-        assert!(eventually(|| stage.upstream.requests().len() > CLIENTS));
+        assert!(eventually(|| gateway.upstream.requests().len() > CLIENTS));
         another_process
-            .revoke_key(stage.key_row.id, world::now())
+            .revoke_key(gateway.virtual_key.id, system::now())
             .unwrap();
         acknowledged.store(true, Ordering::SeqCst);
     });
-    let requests = stage.upstream.requests();
+    let requests = gateway.upstream.requests();
     let after = requests
         .iter()
-        .filter(|request| request.head.header("x-begun") != Some("before"));
+        .filter(|request| request.head.header("x-started") != Some("before"));
     assert_eq!(after.count(), 0);
-    assert_eq!(stage.rows().len(), requests.len());
+    assert_eq!(gateway.entries().len(), requests.len());
 }
 
+/// CO-03: a key revoked while the request body is read is refused.
 #[test]
-fn co_03_a_key_revoked_while_its_body_is_read_opens_nothing() {
-    let stage = Stage::start(|_| Vec::new());
-    let request = stage.request("POST /v1/messages", &[JSON], ASK);
-    let mut exchange = stage.open();
+fn key_revoked_while_the_body_is_read_is_refused() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let request = gateway.request("POST /v1/messages", &[JSON], REQUEST_BODY);
+    let mut exchange = gateway.connect();
     exchange.write(&request[..request.len() - 1]);
-    // Answered after the head of the other was read: one thread serves both, in order.
-    stage.ask("GET /healthz", &[], b"");
-    stage
-        .another_store()
-        .revoke_key(stage.key_row.id, world::now())
+    // The response arrives after the head of the other request was read: one thread serves both, in order.
+    gateway.send("GET /healthz", &[], b"");
+    gateway
+        .open_second_store()
+        .revoke_key(gateway.virtual_key.id, system::now())
         .unwrap();
     exchange.write(&request[request.len() - 1..]);
-    let answer = stage.saw(exchange.answer().unwrap());
-    check_refusal(&answer, 401, "authentication_error");
-    stage.assert_nothing_happened();
+    let response = gateway.record_response(exchange.response().unwrap());
+    check_final_error(&response, 401, "authentication_error");
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn a_rotated_key_ends_when_it_was_told_to() {
-    let stage = Stage::start(|_| reply::json(200, "{}"));
-    let new = mint(Kind::User, world::random().unwrap());
-    let now = world::now();
+fn rotated_key_expires_at_its_time() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{}"));
+    let new = generate_key(KeyKind::User, system::random().unwrap());
+    let now = system::now();
     let until = now + jiff::SignedDuration::from_secs(60);
-    stage
-        .another_store()
-        .rotate_key(stage.key_row.id, (new.public_id, new.hash), until)
+    gateway
+        .open_second_store()
+        .rotate_key(gateway.virtual_key.id, (new.public_id, new.hash), until)
         .unwrap();
-    assert_eq!(stage.post(ASK).status(), 200, "the old one is still good");
-    let newer = mint(Kind::User, world::random().unwrap());
-    stage
-        .another_store()
-        .rotate_key(stage.key_row.id, (newer.public_id, newer.hash), now)
+    assert_eq!(
+        gateway.post(REQUEST_BODY).status(),
+        200,
+        "the old key is still valid"
+    );
+    let newer = generate_key(KeyKind::User, system::random().unwrap());
+    gateway
+        .open_second_store()
+        .rotate_key(gateway.virtual_key.id, (newer.public_id, newer.hash), now)
         .unwrap();
-    check_refusal(&stage.post(ASK), 401, "authentication_error");
+    check_final_error(&gateway.post(REQUEST_BODY), 401, "authentication_error");
 }

@@ -1,4 +1,4 @@
-//! CO-05: a credential is replaced while requests are on their way: none fails for it, and the old one is used no more.
+//! CO-05: a credential is rotated while requests are in flight: none fails, and the old credential is not used again.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,131 +6,133 @@ use std::time::{Duration, Instant};
 
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Secret;
-use keyreeve_os::world;
+use keyreeve_os::system;
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::upstream::{Received, Step, reply};
+use keyreeve_testkit::upstream::{ReceivedRequest, Step, responses};
 
-use crate::books::check_books;
-use crate::stage::{ASK, JSON, Setup, Stage, eventually};
+use crate::harness::{JSON, REQUEST_BODY, Setup, TestGateway, eventually};
+use crate::ledger_check::check_ledger;
 
 const ROTATIONS: usize = 100;
 const CLIENTS: usize = 8;
-/// Between two rotations.
-const PACE: Duration = Duration::from_millis(5);
-/// How long the upstream still takes a key that has been replaced.
+/// The time between two rotations.
+const ROTATION_INTERVAL: Duration = Duration::from_millis(5);
+/// The time for which the upstream still accepts a replaced key.
 const OVERLAP: Duration = Duration::from_secs(1);
 
-/// An upstream's keys, and since when each has been replaced.
+/// An upstream's keys, and when each was replaced.
 #[derive(Default)]
-struct Keys {
-    good: Vec<String>,
+struct UpstreamKeys {
+    keys: Vec<String>,
     replaced: Mutex<Vec<Instant>>,
     rejected: AtomicUsize,
 }
 
-impl Keys {
-    /// Which key a request came with, counted from the first.
-    fn generation(&self, request: &Received) -> usize {
+impl UpstreamKeys {
+    /// The number of the key that a request was sent with, from 0.
+    fn generation(&self, request: &ReceivedRequest) -> usize {
         let (_, sent) = request.credentials().remove(0);
-        self.good.iter().position(|key| *key == sent).unwrap()
+        self.keys.iter().position(|key| *key == sent).unwrap()
     }
 
-    fn answer(&self, request: &Received) -> Vec<Step> {
+    fn respond(&self, request: &ReceivedRequest) -> Vec<Step> {
         let replaced = self.replaced.lock().unwrap();
         let since = replaced.get(self.generation(request));
-        let is_over = since.is_some_and(|since| since.elapsed() > OVERLAP);
+        let is_expired = since.is_some_and(|since| since.elapsed() > OVERLAP);
         drop(replaced);
-        if is_over {
+        if is_expired {
             self.rejected.fetch_add(1, Ordering::SeqCst);
-            return reply::json(401, REFUSED);
+            return responses::json(401, INVALID_KEY);
         }
-        reply::paced(reply::json(200, "{}"), Duration::from_millis(3))
+        responses::paced(responses::json(200, "{}"), Duration::from_millis(3))
     }
 }
 
-const REFUSED: &str =
+const INVALID_KEY: &str =
     r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#;
 
-/// Asks until it is told to stop; each request says which key was in force before it was begun.
-fn client(stage: &Stage, acknowledged: &AtomicUsize, over: &AtomicBool) -> usize {
-    let (mut exchange, mut served) = (stage.open(), 0);
-    while !over.load(Ordering::SeqCst) {
+/// Sends requests until it is stopped; each names the key that was in force when it was started.
+fn client(gateway: &TestGateway, acknowledged: &AtomicUsize, stop: &AtomicBool) -> usize {
+    let (mut exchange, mut served) = (gateway.connect(), 0);
+    while !stop.load(Ordering::SeqCst) {
         let generation = acknowledged.load(Ordering::SeqCst).to_string();
-        let mark = ("x-acknowledged", generation.as_str());
-        exchange.write(&stage.request("POST /v1/messages", &[JSON, mark], ASK));
-        let answer = stage.saw(exchange.answer().unwrap());
-        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let header = ("x-acknowledged", generation.as_str());
+        exchange.write(&gateway.request("POST /v1/messages", &[JSON, header], REQUEST_BODY));
+        let response = gateway.record_response(exchange.response().unwrap());
+        assert_eq!(response.status(), 200, "{}", response.text());
         served += 1;
     }
     served
 }
 
-/// As `keyreeve profile rotate` does it, in another process.
+/// Rotates as `keyreeve profile rotate` does in another process.
 fn rotate(store: &keyreeve_store::Store, profile: &Profile, secret: &str) {
     let changed = Profile {
-        rotated_at: Some(world::now()),
+        rotated_at: Some(system::now()),
         ..profile.clone()
     };
     let secret = Secret::new(secret.to_owned());
     store.rotate_profile(&changed, &secret).unwrap();
 }
 
+/// CO-05: a hundred rotations under load fail no request, and no old key is used.
 #[test]
-fn co_05_a_hundred_rotations_under_load() {
+fn hundred_rotations_under_load() {
     let secrets: Vec<Canary> = (0..=ROTATIONS)
         .map(|generation| Canary::api_key(&format!("generation-{generation}")))
         .collect();
-    let keys = Arc::new(Keys {
-        good: secrets.iter().map(|key| key.value().to_owned()).collect(),
-        ..Keys::default()
+    let keys = Arc::new(UpstreamKeys {
+        keys: secrets.iter().map(|key| key.value().to_owned()).collect(),
+        ..UpstreamKeys::default()
     });
-    let answering = Arc::clone(&keys);
+    let upstream_keys = Arc::clone(&keys);
     let setup = Setup {
         secret: secrets[0].clone(),
         ..Setup::default()
     };
-    let stage = setup.start(move |request| answering.answer(request));
-    let another_process = stage.another_store();
-    let (acknowledged, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let gateway = setup.start(move |request| upstream_keys.respond(request));
+    let another_process = gateway.open_second_store();
+    let (acknowledged, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let served: usize = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
-            .map(|_| scope.spawn(|| client(&stage, &acknowledged, &over)))
+            .map(|_| scope.spawn(|| client(&gateway, &acknowledged, &stop)))
             .collect();
         for (generation, secret) in secrets.iter().enumerate().skip(1) {
-            rotate(&another_process, &stage.profile, secret.value());
+            rotate(&another_process, &gateway.profile, secret.value());
             keys.replaced.lock().unwrap().push(Instant::now());
             acknowledged.store(generation, Ordering::SeqCst);
-            std::thread::sleep(PACE);
+            std::thread::sleep(ROTATION_INTERVAL);
         }
-        // Until the last but one is taken no more.
-        std::thread::sleep(OVERLAP + PACE);
-        over.store(true, Ordering::SeqCst);
+        // Until the last but one key is no longer accepted.
+        std::thread::sleep(OVERLAP + ROTATION_INTERVAL);
+        stop.store(true, Ordering::SeqCst);
         clients
             .into_iter()
             .map(|client| client.join().unwrap())
             .sum()
     });
 
-    let requests = stage.upstream.requests();
+    let requests = gateway.upstream.requests();
     assert_eq!(
         (requests.len(), keys.rejected.load(Ordering::SeqCst)),
         (served, 0)
     );
     for request in &requests {
-        let mark = request.head.header("x-acknowledged").unwrap();
-        let in_force: usize = mark.parse().unwrap();
+        let header = request.head.header("x-acknowledged").unwrap();
+        let in_force: usize = header.parse().unwrap();
         let sent = keys.generation(request);
         assert!(
             sent >= in_force,
             "key {sent} was sent when {in_force} was in force"
         );
     }
-    check_books(&stage.rows(), &requests);
-    assert!(stage.all_is_ready());
+    check_ledger(&gateway.entries(), &requests);
+    assert!(gateway.all_profiles_ready());
 }
 
+/// CO-05: a late rejection of the old key does not change the health of the new one.
 #[test]
-fn co_05_a_refusal_of_the_old_key_says_nothing_about_the_new_one() {
+fn late_refusal_of_the_old_key_does_not_affect_the_new() {
     let (old, new) = (Canary::api_key("old"), Canary::api_key("new"));
     let rotated = Arc::new(AtomicBool::new(false));
     let (seen, good) = (Arc::clone(&rotated), new.value().to_owned());
@@ -138,25 +140,25 @@ fn co_05_a_refusal_of_the_old_key_says_nothing_about_the_new_one() {
         secret: old,
         ..Setup::default()
     };
-    let stage = setup.start(move |request| {
-        // It was on its way when the key was replaced, and comes too late.
+    let gateway = setup.start(move |request| {
+        // The request was in flight when the key was replaced, and the response arrives late.
         assert!(eventually(|| seen.load(Ordering::SeqCst)));
         let (_, sent) = request.credentials().remove(0);
         if sent == good {
-            reply::json(200, "{}")
+            responses::json(200, "{}")
         } else {
-            reply::json(401, REFUSED)
+            responses::json(401, INVALID_KEY)
         }
     });
-    let mut late = stage.open();
-    late.write(&stage.request("POST /v1/messages", &[JSON], ASK));
-    assert!(eventually(|| stage.upstream.requests().len() == 1));
-    rotate(&stage.another_store(), &stage.profile, new.value());
+    let mut late = gateway.connect();
+    late.write(&gateway.request("POST /v1/messages", &[JSON], REQUEST_BODY));
+    assert!(eventually(|| gateway.upstream.requests().len() == 1));
+    rotate(&gateway.open_second_store(), &gateway.profile, new.value());
     rotated.store(true, Ordering::SeqCst);
-    let late = stage.saw(late.answer().unwrap());
+    let late = gateway.record_response(late.response().unwrap());
     assert!(matches!(late.status(), 200 | 401), "{}", late.text());
 
-    assert!(stage.all_is_ready(), "the new key is suspected");
-    assert_eq!(stage.post(ASK).status(), 200);
-    check_books(&stage.rows(), &stage.upstream.requests());
+    assert!(gateway.all_profiles_ready(), "the new key is suspected");
+    assert_eq!(gateway.post(REQUEST_BODY).status(), 200);
+    check_ledger(&gateway.entries(), &gateway.upstream.requests());
 }

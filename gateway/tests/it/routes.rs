@@ -1,44 +1,44 @@
-//! Every route by its every name, and what is answered without asking anybody.
+//! Routes: all path variants, unknown paths and methods, and the routes served by the gateway itself.
 
-use keyreeve_gateway::{About, Challenge, InstanceSecret};
-use keyreeve_testkit::upstream::reply;
+use keyreeve_gateway::{Challenge, InstanceSecret, TicketState};
+use keyreeve_testkit::upstream::responses;
 
-use crate::envelope::check_refusal;
-use crate::stage::{ASK, INSTANCE, JSON, Stage};
+use crate::error_envelope::check_final_error;
+use crate::harness::{INSTANCE_SECRET, JSON, REQUEST_BODY, TestGateway};
 
 #[track_caller]
-fn check_alias(stage: &Stage, asked: &str, forwarded: &str, body: &[u8]) {
-    let before = stage.upstream.requests().len();
-    let answer = stage.ask(asked, &[JSON], body);
-    assert_eq!(answer.status(), 200, "{asked}: {}", answer.text());
-    let requests = stage.upstream.requests();
+fn check_alias(gateway: &TestGateway, requested: &str, forwarded: &str, body: &[u8]) {
+    let before = gateway.upstream.requests().len();
+    let response = gateway.send(requested, &[JSON], body);
+    assert_eq!(response.status(), 200, "{requested}: {}", response.text());
+    let requests = gateway.upstream.requests();
     assert_eq!(requests.len(), before + 1);
     assert_eq!(
         requests[before].head.line,
         format!("{forwarded} HTTP/1.1"),
-        "{asked}"
+        "{requested}"
     );
 }
 
 #[test]
-fn the_version_may_stand_never_once_or_twice() {
-    let stage = Stage::start(|_| reply::json(200, "{\"data\":[]}"));
+fn version_may_be_missing_or_repeated() {
+    let gateway = TestGateway::start(|_| responses::json(200, "{\"data\":[]}"));
     for version in ["", "/v1", "/v1/v1"] {
         let check = |method: &str, path: &str, body: &[u8]| {
-            let asked = format!("{method} {version}{path}");
-            check_alias(&stage, &asked, &format!("{method} /v1{path}"), body);
+            let requested = format!("{method} {version}{path}");
+            check_alias(&gateway, &requested, &format!("{method} /v1{path}"), body);
         };
-        check("POST", "/messages", ASK);
-        check("POST", "/messages?beta=true", ASK);
-        check("POST", "/messages/count_tokens?a=%20&b", ASK);
+        check("POST", "/messages", REQUEST_BODY);
+        check("POST", "/messages?beta=true", REQUEST_BODY);
+        check("POST", "/messages/count_tokens?a=%20&b", REQUEST_BODY);
         check("GET", "/models?limit=1000", b"");
         check("GET", "/models/claude-haiku-5-5?x=1", b"");
     }
 }
 
 #[test]
-fn what_is_not_in_the_table_is_not_served() {
-    let stage = Stage::start(|_| Vec::new());
+fn unknown_path_is_a_404() {
+    let gateway = TestGateway::start(|_| Vec::new());
     for line in [
         "POST /v1/messages/",
         "POST /v1/messages/batches",
@@ -60,19 +60,19 @@ fn what_is_not_in_the_table_is_not_served() {
         "GET /index.html",
         "GET /.env",
     ] {
-        let text = check_refusal(&stage.ask(line, &[], b""), 404, "not_found_error");
+        let text = check_final_error(&gateway.send(line, &[], b""), 404, "not_found_error");
         let path = line.split(' ').nth(1).unwrap();
         assert!(
             text.starts_with(path) && text.contains("POST /v1/messages"),
             "{text}"
         );
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn another_method_is_a_405() {
-    let stage = Stage::start(|_| Vec::new());
+fn other_method_is_a_405() {
+    let gateway = TestGateway::start(|_| Vec::new());
     for line in [
         "GET /v1/messages",
         "PUT /v1/messages",
@@ -85,66 +85,70 @@ fn another_method_is_a_405() {
         "TRACE /v1/messages",
         "OPTIONS /v1/messages",
     ] {
-        let text = check_refusal(&stage.ask(line, &[], b""), 405, "invalid_request_error");
+        let text = check_final_error(&gateway.send(line, &[], b""), 405, "invalid_request_error");
         let method = line.split(' ').next().unwrap();
         assert!(text.starts_with(method), "{text}");
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn a_refusal_repeats_text_of_the_client_only_inert_and_short() {
-    let stage = Stage::start(|_| Vec::new());
-    let answer = stage.ask("GET /<script>%1b[31m/\u{202e}x", &[], b"");
-    assert!(matches!(answer.status(), 400 | 404), "{}", answer.status());
-    assert!(!answer.text().contains('\u{202e}'));
+fn client_text_in_errors_is_sanitized_and_truncated() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let response = gateway.send("GET /<script>%1b[31m/\u{202e}x", &[], b"");
+    assert!(
+        matches!(response.status(), 400 | 404),
+        "{}",
+        response.status()
+    );
+    assert!(!response.text().contains('\u{202e}'));
     let long = format!("GET /{}", "x".repeat(3000));
-    let text = check_refusal(&stage.ask(&long, &[], b""), 404, "not_found_error");
+    let text = check_final_error(&gateway.send(&long, &[], b""), 404, "not_found_error");
     assert!(text.len() < 400, "{text}");
 }
 
 #[test]
-fn clients_that_warm_their_connection_need_no_key() {
-    let stage = Stage::start(|_| Vec::new());
+fn warm_up_requests_need_no_key() {
+    let gateway = TestGateway::start(|_| Vec::new());
     for line in ["HEAD /", "HEAD /api/hello", "GET /api/hello"] {
-        let answer = stage.ask(line, &[("x-api-key", "")], b"");
+        let response = gateway.send(line, &[("x-api-key", "")], b"");
         assert_eq!(
-            (answer.status(), answer.body.as_slice()),
+            (response.status(), response.body.as_slice()),
             (200, b"".as_slice()),
             "{line}"
         );
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn healthz_proves_itself_to_who_brings_a_nonce() {
-    let stage = Stage::start(|_| Vec::new());
-    let nobody = [("x-api-key", "")];
-    let plain = stage.ask("GET /healthz", &nobody, b"");
+fn healthz_returns_a_proof_for_a_nonce() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let no_key = [("x-api-key", "")];
+    let plain = gateway.send("GET /healthz", &no_key, b"");
     assert_eq!(
         (plain.status(), plain.text().as_str()),
         (200, "{\"status\":\"ok\"}")
     );
 
     let nonce = "00112233445566778899aabbccddeeff";
-    let proved = stage.ask(&format!("GET /healthz?nonce={nonce}"), &nobody, b"");
-    let host = stage.address.to_string();
-    let expected =
-        InstanceSecret::new(INSTANCE).proof(Challenge { nonce, host: &host }, About::Nothing);
-    assert_eq!(proved.json()["proof"], expected);
-    assert_eq!(proved.head.header("cache-control"), Some("no-store"));
+    let with_nonce = gateway.send(&format!("GET /healthz?nonce={nonce}"), &no_key, b"");
+    let host = gateway.address.to_string();
+    let expected = InstanceSecret::new(INSTANCE_SECRET)
+        .proof(Challenge { nonce, host: &host }, TicketState::NotRequested);
+    assert_eq!(with_nonce.json()["proof"], expected);
+    assert_eq!(with_nonce.head.header("cache-control"), Some("no-store"));
 
-    // Another name of ours is another thing to sign: no gateway can be had to sign for another port.
-    let localhost = format!("localhost:{}", stage.address.port());
-    let headers = [("host", localhost.as_str()), nobody[0]];
-    let other = stage.ask(&format!("GET /healthz?nonce={nonce}"), &headers, b"");
-    let expected = InstanceSecret::new(INSTANCE).proof(
+    // The host is signed: no gateway can be made to sign for another port.
+    let localhost = format!("localhost:{}", gateway.address.port());
+    let headers = [("host", localhost.as_str()), no_key[0]];
+    let other = gateway.send(&format!("GET /healthz?nonce={nonce}"), &headers, b"");
+    let expected = InstanceSecret::new(INSTANCE_SECRET).proof(
         Challenge {
             nonce,
             host: &localhost,
         },
-        About::Nothing,
+        TicketState::NotRequested,
     );
     assert_eq!(other.json()["proof"], expected);
 
@@ -154,57 +158,61 @@ fn healthz_proves_itself_to_who_brings_a_nonce() {
         "zz112233445566778899aabbccddeeff",
         &"0".repeat(33),
     ] {
-        let answer = stage.ask(&format!("GET /healthz?nonce={bad}"), &nobody, b"");
-        assert_eq!(answer.text(), plain.text(), "{bad}");
+        let response = gateway.send(&format!("GET /healthz?nonce={bad}"), &no_key, b"");
+        assert_eq!(response.text(), plain.text(), "{bad}");
     }
 }
 
 #[test]
-fn healthz_tells_of_a_tickets_key_only_who_knows_the_secret() {
-    let stage = Stage::start(|_| Vec::new());
-    let (instance, nonce) = (InstanceSecret::new(INSTANCE), "0".repeat(32));
-    let host = stage.address.to_string();
+fn healthz_signs_the_state_of_a_ticket() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let (instance, nonce) = (InstanceSecret::new(INSTANCE_SECRET), "0".repeat(32));
+    let host = gateway.address.to_string();
     let ticket = instance.ticket("made up");
     let challenge = Challenge {
         nonce: &nonce,
         host: &host,
     };
-    let ask = || {
+    let query = || {
         let line = format!("GET /healthz?nonce={nonce}&ticket={}", ticket.as_str());
-        stage.ask(&line, &[("x-api-key", "")], b"").json()
+        gateway.send(&line, &[("x-api-key", "")], b"").json()
     };
-    let unknown = ask();
-    let refused = instance.proof(challenge, About::Refused(&ticket));
+    let unknown = query();
+    let refused = instance.proof(challenge, TicketState::Rejected(&ticket));
     assert_eq!(
         unknown,
         serde_json::json!({"status": "ok", "proof": refused})
     );
 
-    let store = stage.another_store();
+    let store = gateway.open_second_store();
     let key = store.policy().unwrap().keys()[0].id;
-    let minted = instance.key_of(&ticket).unwrap();
+    let key_of_ticket = instance.key_for(&ticket).unwrap();
     let now = jiff::Timestamp::now();
     let later = now + jiff::SignedDuration::from_mins(5);
     store
-        .lend_secret(key, (minted.public_id, minted.hash), (Some(later), now))
+        .add_temporary_secret(
+            key,
+            (key_of_ticket.public_id, key_of_ticket.hash),
+            (Some(later), now),
+        )
         .unwrap();
-    let accepted = instance.proof(challenge, About::Accepted(&ticket));
+    let accepted = instance.proof(challenge, TicketState::Accepted(&ticket));
     assert_eq!(
-        ask(),
+        query(),
         serde_json::json!({"status": "ok", "proof": accepted})
     );
     store.revoke_key(key, now).unwrap();
-    assert_eq!(ask(), unknown);
+    assert_eq!(query(), unknown);
 
     let line = format!("GET /healthz?nonce={nonce}&ticket=00");
-    let nonsense = stage.ask(&line, &[("x-api-key", "")], b"");
+    let nonsense = gateway.send(&line, &[("x-api-key", "")], b"");
     assert_eq!(nonsense.text(), "{\"status\":\"ok\"}");
 }
 
 #[test]
-fn the_status_page_may_load_nothing_but_its_style() {
-    let stage = Stage::start(|_| Vec::new());
-    let page = stage.ask("GET /", &[("x-api-key", "")], b"");
+fn status_page_may_load_only_its_style_sheet() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    let page = gateway.send("GET /", &[("x-api-key", "")], b"");
     let header = |name| page.head.header(name).unwrap_or_default();
     assert_eq!(page.status(), 200);
     assert_eq!(header("content-type"), "text/html; charset=utf-8");
@@ -229,13 +237,13 @@ fn the_status_page_may_load_nothing_but_its_style() {
     let text = page.text();
     assert!(!text.contains("<script") && !text.contains("style=") && !text.contains("://"));
     for name in [
-        stage.profile.name.as_str(),
-        stage.key_row.name.as_str(),
+        gateway.profile.name.as_str(),
+        gateway.virtual_key.name.as_str(),
         "127.0.0.1",
     ] {
         assert!(!text.contains(name), "{name}");
     }
-    let style = stage.ask("GET /page.css", &[("x-api-key", "")], b"");
+    let style = gateway.send("GET /page.css", &[("x-api-key", "")], b"");
     assert_eq!(
         style.head.header("content-type"),
         Some("text/css; charset=utf-8")

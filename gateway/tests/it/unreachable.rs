@@ -1,5 +1,5 @@
-//! NF-06: an upstream that is not there is a 502 and a closed row; no credential is punished for it, and a name that
-//! nobody knows is asked for no more often than the short circuit allows.
+//! NF-06: an unreachable upstream is a 502 and a closed ledger entry; no credential is blamed for it, and the circuit
+//! breaker limits the attempts.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::time::Duration;
@@ -8,90 +8,96 @@ use keyreeve_store::Ending;
 use keyreeve_testkit::{namespace, skip};
 use tempfile::TempDir;
 
-use crate::books::check_books;
-use crate::envelope::check_envelope;
-use crate::stage::{ASK, Setup, Stage};
+use crate::error_envelope::check_error;
+use crate::harness::{REQUEST_BODY, Setup, TestGateway};
+use crate::ledger_check::check_ledger;
 
-fn before(elsewhere: String) -> Stage {
+fn start_gateway(upstream_url: String) -> TestGateway {
     let setup = Setup {
-        elsewhere: Some(elsewhere),
+        upstream_url: Some(upstream_url),
         ..Setup::default()
     };
     setup.start(|_| Vec::new())
 }
 
-/// Failures within the time of the circuit; then one that asks early, since nothing else is left; then none goes.
+/// Sends requests until the circuit breaker is open, one early probe, and one that is not sent.
 #[track_caller]
-fn check_unreachable(stage: &Stage) {
+fn check_unreachable(gateway: &TestGateway) {
     for _ in 0..6 {
-        let answer = stage.post(ASK);
-        let text = check_envelope(&answer, 502, "api_error");
+        let response = gateway.post(REQUEST_BODY);
+        let text = check_error(&response, 502, "api_error");
         assert!(text.contains("cannot be reached"), "{text}");
-        assert_eq!(answer.head.header("retry-after"), Some("1"));
+        assert_eq!(response.head.header("retry-after"), Some("1"));
     }
-    check_envelope(&stage.post(ASK), 529, "overloaded_error");
-    let rows = stage.rows();
-    assert_eq!(rows.len(), 6, "the circuit counts");
-    for row in &rows {
-        let ended = row.ended.as_ref().unwrap();
-        assert_eq!((ended.ending, ended.cost.get()), (Ending::Failed, 0));
-        assert_eq!(ended.status, None);
-        assert_eq!(ended.verdict.as_deref(), Some("no_answer"));
+    check_error(&gateway.post(REQUEST_BODY), 529, "overloaded_error");
+    let entries = gateway.entries();
+    assert_eq!(entries.len(), 6, "the circuit breaker counts");
+    for entry in &entries {
+        let outcome = entry.outcome.as_ref().unwrap();
+        assert_eq!((outcome.ending, outcome.cost.get()), (Ending::Failed, 0));
+        assert_eq!(outcome.status, None);
+        assert_eq!(outcome.verdict.as_deref(), Some("no_answer"));
     }
-    check_books(&rows, &[]);
-    assert!(stage.all_is_ready(), "a credential was punished");
+    check_ledger(&entries, &[]);
+    assert!(gateway.all_profiles_ready(), "a credential was blamed");
 }
 
+/// NF-06: a host name that does not resolve.
 #[test]
-fn nf_06_a_name_that_nobody_knows() {
-    // No resolver sends a name with so long a part anywhere: it fails here, as one that was not found does.
+fn unknown_host_name_is_a_502() {
+    // A resolver rejects a name with so long a label without sending it: the same error as for an unknown name.
     let long = "x".repeat(64);
-    check_unreachable(&before(format!("https://{long}.invalid")));
+    check_unreachable(&start_gateway(format!("https://{long}.invalid")));
 }
 
+/// NF-06: a port without a listener.
 #[test]
-fn nf_06_a_port_on_which_nobody_listens() {
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = nobody.local_addr().unwrap();
-    drop(nobody);
-    check_unreachable(&before(format!("http://{address}")));
+fn refused_connection_is_a_502() {
+    let unused = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = unused.local_addr().unwrap();
+    drop(unused);
+    check_unreachable(&start_gateway(format!("http://{address}")));
 }
 
-/// Set in the namespace, where the resolver's port is ours.
+/// Set in the namespace in which the test binds the resolver's port.
 const INSIDE: &str = "KEYREEVE_SILENT_RESOLVER";
 
+/// NF-06: a resolver that does not reply.
 #[test]
-fn nf_06_a_resolver_that_says_nothing() {
+fn silent_resolver_times_out() {
     let folder = TempDir::new().unwrap();
     let resolver = folder.path().join("resolv.conf");
-    let asked = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-    std::fs::write(&resolver, asked).unwrap();
-    if !namespace::is_there(&resolver) {
-        skip!("this machine lets nobody make a namespace with a resolver of its own");
+    let content = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+    std::fs::write(&resolver, content).unwrap();
+    if !namespace::is_available(&resolver) {
+        skip!("this machine does not allow a namespace with its own resolver");
     }
     let mut here = namespace::command(&resolver, std::env::current_exe().unwrap());
-    let test = "unreachable::in_child_a_resolver_says_nothing";
+    let test = "unreachable::in_child_silent_resolver";
     let here = here.args(["--exact", test, "--ignored"]).env(INSIDE, "yes");
     assert!(here.status().unwrap().success());
 }
 
 #[test]
-#[ignore = "the part of another test that runs in a namespace"]
-fn in_child_a_resolver_says_nothing() {
+#[ignore = "run in a namespace by another test"]
+fn in_child_silent_resolver() {
     if std::env::var_os(INSIDE).is_none() {
         return;
     }
     let resolver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).unwrap();
     let mut setup = Setup {
-        elsewhere: Some("https://nothing.invalid".to_owned()),
+        upstream_url: Some("https://nothing.invalid".to_owned()),
         ..Setup::default()
     };
-    setup.patience.connect = Duration::from_millis(300);
-    let stage = setup.start(|_| Vec::new());
-    check_envelope(&stage.post(ASK), 504, "timeout_error");
-    let (_, ended) = stage.row();
-    assert_eq!((ended.ending, ended.cost.get()), (Ending::Failed, 0));
+    setup.timeouts.connect = Duration::from_millis(300);
+    let gateway = setup.start(|_| Vec::new());
+    check_error(&gateway.post(REQUEST_BODY), 504, "timeout_error");
+    let (_, outcome) = gateway.entry();
+    assert_eq!((outcome.ending, outcome.cost.get()), (Ending::Failed, 0));
     let limit = Some(Duration::from_secs(1));
     resolver.set_read_timeout(limit).unwrap();
-    assert!(resolver.recv(&mut [0; 512]).is_ok(), "it was not asked");
+    assert!(
+        resolver.recv(&mut [0; 512]).is_ok(),
+        "the resolver got no query"
+    );
 }

@@ -1,47 +1,49 @@
-//! The commands that ask an upstream on the owner's own behalf, as typed: `check`, `ask`.
+//! Arguments of `check` and `ask`.
 
 use keyreeve_core::profile::Name;
 
-/// `check`
+/// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  keyreeve check\n  keyreeve check work home\n  keyreeve check --all --json\n\n\
-    Each question is recorded (`keyreeve attempts`) and costs what one token costs. A plan login is asked \
-    only by the genuine `claude`.\n\n\
-    Exit code: the highest of all profiles': 0 works, 4 bad credential, 5 valid but not usable now, \
-    6 upstream or network"
+    after_help = "Each request costs one token and is recorded (see `keyreeve requests`). A plan\n\
+    login is tested only through the real `claude`.\n\n\
+    Examples:\n  keyreeve check\n  keyreeve check work home\n  keyreeve check --all --json\n\n\
+    Exit code: the highest of all profiles: 0 works, 4 invalid credential,\n\
+    5 valid but not usable now, 6 upstream or network failure"
 )]
-pub(crate) struct Check {
-    /// Which profiles; without any, the default one
+pub(crate) struct CheckArgs {
+    /// Profiles to test [default: the default profile]
     #[arg(value_name = "PROFILE")]
     pub(crate) profiles: Vec<Name>,
-    /// Check every profile
+    /// Test every profile
     #[arg(long, conflicts_with = "profiles")]
     pub(crate) all: bool,
-    /// Which model to ask [default: `default_model` of the configuration, else the cheapest of the price table]
+    /// Model to ask [default: `default_model` of the configuration, or else the
+    /// cheapest]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 }
 
-/// `ask`
+/// Arguments of `ask`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  keyreeve ask 'Why is the sky blue?'\n  \
     keyreeve ask --profile work --model claude-haiku-5-5 - < question.txt\n  \
     git diff | keyreeve ask --system 'Write a commit message for this diff.'")]
-pub(crate) struct Ask {
-    /// What to ask; `-`, or nothing where no terminal is there: standard input
+pub(crate) struct AskArgs {
+    /// Question; `-` reads standard input, and so does no question without a terminal
     #[arg(value_name = "PROMPT")]
     pub(crate) prompt: Option<String>,
-    /// Who pays; without it, the default profile
+    /// Profile that pays [default: the default profile]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<Name>,
-    /// Which model to ask [default: `default_model` of the configuration, else claude-sonnet-5-5]
+    /// Model to ask [default: `default_model` of the configuration, or else
+    /// claude-sonnet-5-5]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
-    /// At most so many tokens of answer
+    /// Maximum number of output tokens
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_tokens: u64,
-    /// Instructions that stand before the question
+    /// System prompt
     #[arg(long, value_name = "TEXT")]
     pub(crate) system: Option<String>,
 }

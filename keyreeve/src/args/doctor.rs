@@ -1,26 +1,25 @@
-//! `doctor`, as typed.
+//! Arguments of `doctor`.
 
-use keyreeve_core::resolve::Client;
+use keyreeve_core::resolve::ClientProgram;
 
-/// `doctor`
+/// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  keyreeve doctor\n  keyreeve doctor --fix\n  keyreeve doctor --for bare --json\n  \
+#[command(after_help = "Does not use the network.\n\n\
+    Examples:\n  keyreeve doctor\n  keyreeve doctor --fix\n  keyreeve doctor --for bare --json\n  \
     keyreeve doctor --password-changed 2026-11-01\n\n\
-    It asks nobody on the network. Exit code: 0 when nothing of severity error was found, else 1."
-)]
-pub(crate) struct Doctor {
-    /// Judge for this client alone: claude-code, bare, sdk-python, sdk-typescript or keyreeve; with @ and a version where
-    /// it matters
+    Exit code: 0 if nothing of severity error was found, else 1")]
+pub(crate) struct DoctorArgs {
+    /// Check for this client only: claude-code, bare, sdk-python, sdk-typescript or
+    /// keyreeve, with @VERSION if it matters
     #[arg(long = "for", value_name = "CLIENT")]
-    pub(crate) client: Option<Client>,
-    /// Show each line of a shell file that can be commented out, ask, and do it; a copy of the file stays beside it
+    pub(crate) client: Option<ClientProgram>,
+    /// Offer to comment out each problematic line of a shell file; keeps a backup
     #[arg(long, conflicts_with = "json")]
     pub(crate) fix: bool,
-    /// Run the helpers that your own settings name, to see how they fare; never one that a project names
+    /// Run the helpers that your own settings name, never those of a project
     #[arg(long)]
     pub(crate) run_helpers: bool,
-    /// When the password of the account was last changed: 2026-11-01, or 30d for 30 days ago
+    /// Date of the last password change of your account, such as 2026-11-01 or 30d
     #[arg(long, value_name = "DATE")]
     pub(crate) password_changed: Option<String>,
 }

@@ -1,38 +1,39 @@
-//! `import` as typed.
+//! Arguments of `import`.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-/// `import`
+/// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Nothing is changed or deleted over there. A plan login is never copied; what is left says why.\n\n\
+    after_help = "Changes and deletes nothing of the other program. Plan logins are never copied;\n\
+        the output lists what was skipped, and why.\n\n\
         Examples:\n  \
         keyreeve import openclaw --dry-run\n  \
         keyreeve import claude-code\n  \
         keyreeve import clawdbot /mnt/old-home/.clawdbot"
 )]
-pub(crate) struct Import {
-    /// What to move in from
+pub(crate) struct ImportArgs {
+    /// Program to import from
     #[arg(value_enum)]
-    pub(crate) from: ImportFrom,
-    /// Its directory [default: where the program keeps it]
+    pub(crate) from: ImportProgram,
+    /// Directory of the program [default: its usual directory]
     pub(crate) path: Option<PathBuf>,
-    /// Say what would be done, and write nothing
+    /// Show what would be imported, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// What `import` moves in from.
+/// Programs to import from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum ImportFrom {
-    /// Clawdbot, of January 2026 and before.
+pub(crate) enum ImportProgram {
+    /// Clawdbot, up to January 2026
     Clawdbot,
-    /// OpenClaw.
+    /// OpenClaw
     Openclaw,
-    /// Claude Code's settings, helper and login.
+    /// Claude Code: settings, helper and login
     ClaudeCode,
-    /// The profiles of the official SDKs.
+    /// Profiles of the official SDKs
     AnthropicProfiles,
 }

@@ -1,146 +1,162 @@
-//! `key …` and `connect` as typed.
+//! Arguments of `key` and `connect`.
 
 use clap::{Subcommand, ValueEnum};
 use keyreeve_core::profile::Name;
 
-/// `key …`
+/// Subcommands of `key`.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Key {
-    /// Make a virtual key; it is shown once
-    Add(AddKey),
+pub(crate) enum KeyCommand {
+    /// Create a virtual key and show it once
+    Add(AddKeyArgs),
     /// List virtual keys
+    #[command(after_help = "Examples:\n  keyreeve key list\n  keyreeve key list --json")]
     List,
-    /// Describe one key
+    /// Show a key's settings
+    #[command(after_help = "Example:\n  keyreeve key show laptop")]
     Show {
-        /// Its name
+        /// Key name
         name: Name,
     },
-    /// Say whom a key may be billed to beside the class it was made with; without a class: nobody
-    Spend {
-        /// Its name
+    /// Let a key fall back to profiles with other billing (metered, cloud, gateway)
+    #[command(
+        after_help = "Replaces the list of additional classes; without a CLASS, it becomes empty.\n\n\
+        Examples:\n  \
+        keyreeve key allow-billing laptop gateway\n  \
+        keyreeve key allow-billing laptop metered cloud\n  \
+        keyreeve key allow-billing laptop          only its own class"
+    )]
+    AllowBilling {
+        /// Key name
         name: Name,
-        /// metered, cloud or gateway
+        /// Billing class: metered, cloud or gateway
         #[arg(value_enum, hide_possible_values = true, value_name = "CLASS")]
-        classes: Vec<Class>,
+        classes: Vec<BillingClassArg>,
     },
-    /// Give a key a new secret; it is shown once
-    Rotate(RotateKey),
-    /// Refuse a key from now on, for good
+    /// Replace a key's secret and show the new one once
+    Rotate(RotateKeyArgs),
+    /// Revoke a key for good
+    #[command(after_help = "Example:\n  keyreeve key revoke laptop")]
     Revoke {
-        /// Its name
+        /// Key name
         name: Name,
     },
 }
 
-/// `key add`
+/// Arguments of `key add`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     keyreeve key add laptop --profile work\n  \
-    keyreeve key add ci --profile work --profile spare --model 'claude-haiku-*' --expires 30d\n  \
-    keyreeve key add ci2 --like ci --may-spend gateway\n  \
+    keyreeve key add ci --profile work --profile spare --expires 30d\n  \
+    keyreeve key add bot --profile work --model 'claude-haiku-*'\n  \
+    keyreeve key add ci2 --like ci --allow-billing gateway\n  \
     keyreeve key add own-login --pass-through\n  \
     export KEYREEVE_KEY=$(keyreeve key add agent --profile work)")]
-pub(crate) struct AddKey {
-    /// What to call it
+pub(crate) struct AddKeyArgs {
+    /// Key name
     pub(crate) name: Name,
-    /// Take what this key may do, but for what is given here; never its secret or its end
+    /// Copy the settings of this key, except those given here, its secret and its
+    /// expiry
     #[arg(long, value_name = "KEY")]
     pub(crate) like: Option<Name>,
-    /// A profile it may use; the first is asked first
+    /// Profile that the key uses; repeat it to add fallbacks
     #[arg(long = "profile", short, value_name = "PROFILE")]
     pub(crate) profiles: Vec<Name>,
-    /// Which of its profiles that are ready is asked [default: ordered]
+    /// Selection among ready profiles [default: ordered]
     #[arg(long, value_enum)]
-    pub(crate) strategy: Option<Choosing>,
-    /// Whom it may be billed to beside its first profile's class: metered, cloud or gateway
+    pub(crate) strategy: Option<StrategyArg>,
+    /// Additional billing class besides that of the first profile: metered, cloud or
+    /// gateway
     #[arg(long, value_enum, hide_possible_values = true, value_name = "CLASS")]
-    pub(crate) may_spend: Vec<Class>,
-    /// Give it no profile: it only says who asks where a client's own credential passes through
-    #[arg(long, conflicts_with_all = ["profiles", "like", "strategy", "may_spend", "cache_ttl"])]
+    pub(crate) allow_billing: Vec<BillingClassArg>,
+    /// Create a key without profiles, for clients that send their own login
+    #[arg(long, conflicts_with_all = ["profiles", "like", "strategy", "allow_billing", "cache_ttl"])]
     pub(crate) pass_through: bool,
-    /// A model it may ask for, with * and ? [default: any]
+    /// Allowed model, with * and ? as wildcards [default: any]
     #[arg(long = "model", short, value_name = "GLOB")]
     pub(crate) models: Vec<String>,
-    /// The lifetime of prompt caches that its requests ask for [default: what the configuration says]
+    /// Prompt cache lifetime of its requests [default: as configured]
     #[arg(long, value_name = "TTL", value_enum)]
-    pub(crate) cache_ttl: Option<CacheTtl>,
-    /// Refuse it after this: 30d, 12h or 2026-12-31T00:00:00Z
-    #[arg(long, value_name = "WHEN")]
+    pub(crate) cache_ttl: Option<CacheTtlArg>,
+    /// Expiry: 30d, 12h or 2026-12-31T00:00:00Z [default: never]
+    #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<String>,
 }
 
-/// How a key chooses among its profiles that are ready.
+/// Strategies for choosing among a key's ready profiles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Choosing {
-    /// The first in the order they are given in.
+pub(crate) enum StrategyArg {
+    /// The first one, in the given order
     Ordered,
-    /// The one that was used longest ago.
+    /// The least recently used one
     Spread,
 }
 
-/// Who is billed.
+/// Billing classes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Class {
-    /// API credit of an organization.
+pub(crate) enum BillingClassArg {
+    /// API credit of an organization
     Metered,
-    /// A cloud account.
+    /// A cloud account
     Cloud,
-    /// Another gateway's operator.
+    /// The operator of another gateway
     Gateway,
-    /// A person's subscription: refused, with the reason.
+    /// A subscription; refused with an explanation
     #[value(hide = true)]
     Plan,
 }
 
-/// How long a prompt cache lives after it was last read.
+/// Prompt cache lifetimes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum CacheTtl {
-    /// Five minutes, written at 1.25 times the price of input.
+pub(crate) enum CacheTtlArg {
+    /// Five minutes; writes cost 1.25 times the input price
     #[value(name = "5m")]
     FiveMinutes,
-    /// One hour, written at twice the price of input.
+    /// One hour; writes cost twice the input price
     #[value(name = "1h")]
     OneHour,
 }
 
-/// `key rotate`
+/// Arguments of `key rotate`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct RotateKey {
-    /// Its name
+#[command(
+    after_help = "Examples:\n  keyreeve key rotate laptop\n  keyreeve key rotate laptop --overlap 10m"
+)]
+pub(crate) struct RotateKeyArgs {
+    /// Key name
     pub(crate) name: Name,
-    /// Accept the old secret for this much longer: 10m, 1h
-    #[arg(long, value_name = "SPAN", default_value = "0s")]
+    /// Accept the old secret for this long, such as 10m or 1h
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
     pub(crate) overlap: String,
 }
 
-/// `connect`
+/// Arguments of `connect`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     keyreeve connect claude-code --key laptop\n  \
     keyreeve key rotate laptop | keyreeve connect curl --key laptop --key-stdin")]
-pub(crate) struct Connect {
-    /// What to connect
+pub(crate) struct ConnectArgs {
+    /// Client to connect
     #[arg(value_enum)]
-    pub(crate) client: Connectable,
-    /// The virtual key it will hold
+    pub(crate) client: ConnectClient,
+    /// Virtual key that the client uses
     #[arg(long, value_name = "NAME")]
     pub(crate) key: Name,
-    /// Read the key itself from standard input and write it into the settings
+    /// Read the key from standard input and include it in the settings
     #[arg(long, conflicts_with = "json")]
     pub(crate) key_stdin: bool,
 }
 
-/// What `connect` has settings for.
+/// Clients that `connect` has settings for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Connectable {
-    /// A shell line that streams an answer.
+pub(crate) enum ConnectClient {
+    /// A curl command that streams a response
     Curl,
-    /// The official Python SDK.
+    /// The official Python SDK
     Python,
-    /// The official TypeScript SDK.
+    /// The official TypeScript SDK
     Typescript,
-    /// Claude Code.
+    /// Claude Code
     ClaudeCode,
-    /// Claude Code with its own login, through /passthrough.
+    /// Claude Code with its own login, through /passthrough
     PassThrough,
 }

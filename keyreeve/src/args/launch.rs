@@ -1,37 +1,38 @@
-//! `exec` and `env` as typed.
+//! Arguments of `exec` and `env`.
 
 use std::ffi::OsString;
 
 use clap::ValueEnum;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{Client, Expected};
+use keyreeve_core::resolve::{ClientProgram, Expected};
 
-/// `exec`
+/// Arguments of `exec`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The program gets one credential and no other: what would win over it is taken out of its\n\
-        environment or, where it stands in a settings file, switched off or refused by its name.\n\
-        Then keyreeve becomes the program. With --gateway it stays beside it: the program gets a\n\
-        virtual key that ends with it, and the credential itself never leaves keyreeve.\n\n\
+    after_help = "The program gets one credential and no other. Variables that would override it\n\
+        are removed from its environment; settings files that would override it are\n\
+        neutralized, or named and refused. Then keyreeve replaces itself with the\n\
+        program. With --gateway it keeps running instead: the program gets a virtual key\n\
+        that expires with it, and never the credential itself.\n\n\
         Examples:\n  \
-        keyreeve exec --native -- claude                     your own login pays\n  \
+        keyreeve exec --native -- claude                  on your own login\n  \
         keyreeve exec --profile work -- claude -p hi\n  \
         keyreeve exec --profile work --expect metered -- python job.py\n  \
-        keyreeve exec --gateway --profile work -- claude     with a virtual key for this one run\n\n\
+        keyreeve exec --gateway --profile work -- claude  with a temporary key\n\n\
         Exit codes:\n  \
-        the program's own; 4 no credential, 8 refused by a rule, 125 keyreeve failed,\n  \
-        126 the program cannot be run, 127 there is no such program"
+        that of the program; 4 no credential, 8 refused by a policy rule,\n  \
+        125 keyreeve failed, 126 program not executable, 127 program not found"
 )]
-pub(crate) struct Exec {
+pub(crate) struct ExecArgs {
     #[command(flatten)]
-    pub(crate) launch: Launch,
-    /// Your own login pays: everything that would win over it is taken away
+    pub(crate) launch: LaunchArgs,
+    /// Use the program's own login, and remove everything that would override it
     #[arg(long, conflicts_with = "profile")]
     pub(crate) native: bool,
-    /// Give the program a virtual key for this run alone, through the gateway that runs or one of its own
+    /// Give the program a temporary virtual key instead of the credential
     #[arg(long, conflicts_with = "native")]
     pub(crate) gateway: bool,
-    /// The virtual key whose profiles and limits hold for the run [default: one for the profile]
+    /// Virtual key whose profiles and limits apply [default: one for the profile]
     #[arg(
         long,
         value_name = "KEY",
@@ -39,48 +40,52 @@ pub(crate) struct Exec {
         conflicts_with = "profile"
     )]
     pub(crate) key: Option<Name>,
-    /// The program and its arguments
+    /// Program and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
 }
 
-/// `env`
+/// Arguments of `env`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The secret stands on your screen and in your shell from then on: `keyreeve exec` needs neither.\n\n\
-        Examples:\n  keyreeve env --profile work --shell bash --reveal\n  keyreeve env --profile work --json     without the secret"
+    after_help = "The secret then appears on your screen and in your shell's environment.\n\
+        `keyreeve exec` avoids both.\n\n\
+        Examples:\n  keyreeve env --profile work --shell bash --reveal\n  \
+        keyreeve env --profile work --json       without the secret"
 )]
-pub(crate) struct Env {
+pub(crate) struct EnvArgs {
     #[command(flatten)]
-    pub(crate) launch: Launch,
-    /// Whose words to use
+    pub(crate) launch: LaunchArgs,
+    /// Shell syntax to print
     #[arg(long, value_enum, default_value = "bash")]
-    pub(crate) shell: Shell,
-    /// Show the secret, on a terminal
+    pub(crate) shell: EnvShell,
+    /// Print the secret to the terminal
     #[arg(long)]
     pub(crate) reveal: bool,
 }
 
-/// What is meant to pay.
+/// Options that choose the credential.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Launch {
-    /// The profile that pays [default: the one this directory is bound to, or the default one]
+pub(crate) struct LaunchArgs {
+    /// Profile that pays [default: that of this directory, or the default profile]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<Name>,
-    /// Refuse if anybody else would pay: plan, metered, cloud, gateway, or a profile
-    #[arg(long, value_name = "WHO")]
+    /// Fail if another account would pay: plan, metered, cloud, gateway or a profile
+    #[arg(long, value_name = "PAYER")]
     pub(crate) expect: Option<Expected>,
-    /// Whose rules the program follows, such as claude-code@2.1.197 [default: told by its name]
+    /// Client whose rules the program follows, such as claude-code@2.1.197
+    /// [default: by the program's name]
     #[arg(long = "for", value_name = "CLIENT")]
-    pub(crate) client: Option<Client>,
-    /// Go on although this directory's own settings have a say in who pays; what would leak is refused all the same
+    pub(crate) client: Option<ClientProgram>,
+    /// Continue although settings of this directory influence who pays; what would
+    /// leak the credential is refused anyway
     #[arg(long)]
     pub(crate) allow_project_settings: bool,
 }
 
-/// A shell.
+/// Shells whose syntax `env` prints.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Shell {
+pub(crate) enum EnvShell {
     /// bash
     Bash,
     /// zsh

@@ -1,11 +1,13 @@
-//! The command line as typed: clap structs without logic.
+//! The command line as clap structs, with its help texts and error messages.
 //!
-//! Invariants: nothing here looks at the environment, a file or the clock; no argument ever holds a secret. What the words
-//! mean is decided in [`crate::settings`]; commands never see these types.
+//! Invariants: nothing here reads the environment, a file or the clock; no argument ever contains a secret. [`crate::settings`]
+//! interprets the arguments; commands never see these types.
 
 mod ask;
+mod credential;
 mod doctor;
-mod handing;
+mod error;
+mod help;
 mod import;
 mod key;
 mod launch;
@@ -20,173 +22,207 @@ mod store;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use ask::{Ask, Check};
-pub(crate) use doctor::Doctor;
-pub(crate) use handing::Handing;
-pub(crate) use import::{Import, ImportFrom};
-pub(crate) use key::{AddKey, CacheTtl, Choosing, Class, Connect, Connectable, Key};
-pub(crate) use launch::{Env, Exec, Launch, Shell as EnvShell};
-pub(crate) use onboard::{LoginThere, Onboard};
-pub(crate) use payer::{Advise, Bind, Guard, Hook, HookShell, Started, Status, Unbind, Wanted};
-pub(crate) use profile::{AddProfile, Auth, PlanToken, Profile};
-pub(crate) use report::{Attempts, Dimension, Inspect, Usage};
-pub(crate) use serve::{Sandbox, Serve};
-pub(crate) use statusline::Statusline;
-pub(crate) use store::Store;
+pub(crate) use ask::{AskArgs, CheckArgs};
+pub(crate) use credential::CredentialArgs;
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use error::usage_error;
+pub(crate) use help::{command, help_of, subcommand_path};
+pub(crate) use import::{ImportArgs, ImportProgram};
+pub(crate) use key::{
+    AddKeyArgs, BillingClassArg, CacheTtlArg, ConnectArgs, ConnectClient, KeyCommand, StrategyArg,
+};
+pub(crate) use launch::{EnvArgs, EnvShell, ExecArgs, LaunchArgs};
+pub(crate) use onboard::{ExistingLogin, OnboardArgs};
+pub(crate) use payer::{
+    AdviseArgs, BindArgs, ClientArgs, GuardArgs, HookArgs, HookShell, StatusArgs, UnbindArgs,
+    UseCaseArg,
+};
+pub(crate) use profile::{AddProfileArgs, AuthArg, ProfileCommand, SetupTokenArgs};
+pub(crate) use report::{InspectArgs, RequestsArgs, UsageArgs, UsageDimension};
+pub(crate) use serve::{SandboxArgs, ServeArgs};
+pub(crate) use statusline::StatuslineArgs;
+pub(crate) use store::StoreCommand;
 
-/// A credential broker for the Anthropic API: who pays, is it well, who may use it.
+/// A credential broker for the Anthropic API
 #[derive(Debug, Parser)]
 #[command(
     name = "keyreeve",
     version,
     disable_help_subcommand = true,
+    max_term_width = 80,
     after_help = "Examples:\n  \
-        keyreeve onboard                      set up what pays, with a few questions\n  \
-        keyreeve serve --sandbox              try everything offline, without an account\n  \
-        keyreeve profile add work             keep an API key, sealed\n  \
-        keyreeve key add laptop --profile work\n  \
+        keyreeve onboard                        set up a credential, step by step\n  \
+        keyreeve serve --sandbox                try everything offline, no account\n  \
+        keyreeve profile add work               save an API key, encrypted\n  \
+        keyreeve key add laptop --profile work  create a virtual key for a tool\n  \
         keyreeve connect claude-code --key laptop\n  \
-        keyreeve exec --native -- claude      your own login pays, and nothing else\n  \
+        keyreeve exec --native -- claude        run Claude Code on your own login\n  \
         keyreeve usage --by key --since 7d\n\n\
         Exit codes:\n  \
-        0 done, 1 failed, 2 wrong command line, 3 invalid configuration, 4 no credential or a bad one,\n  \
-        5 valid but not usable now, 6 upstream or network, 7 store locked or unreadable,\n  \
-        8 refused by a rule, 130 interrupted; exec has its own"
+        0 success                            5 credential valid, not usable now\n  \
+        1 failure                            6 upstream or network failure\n  \
+        2 invalid command line               7 store locked or unreadable\n  \
+        3 invalid configuration              8 refused by a policy rule\n  \
+        4 no credential, or an invalid one   130 interrupted\n  \
+        `exec` has its own: keyreeve help exec"
 )]
-pub(crate) struct Args {
+pub(crate) struct Cli {
     #[command(flatten)]
-    pub(crate) global: Global,
-    /// None: a short status.
+    pub(crate) global: GlobalArgs,
+    /// `None`: a short status.
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<CliCommand>,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Global {
-    /// Print one JSON document with a `schema_version` on standard output
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Print one JSON document; errors as JSON on standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Never ask; fail where a question would be needed
+    /// Never prompt; fail if input is needed
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
-    /// Say only what goes wrong
+    /// Print only data and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// When to colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub(crate) color: Color,
+    /// Use of color: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub(crate) color: ColorWhen,
 }
 
-/// When to colour.
+/// Use of color.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
     Auto,
-    /// Also into a pipe.
+    /// Always, even into a pipe
     Always,
-    /// Not at all.
+    /// Never
     Never,
 }
 
-/// The commands, nouns first.
+/// The commands.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Set up what pays, from what is there, with a few questions
-    Onboard(Onboard),
-    /// Run the gateway
-    Serve(Serve),
-    /// Run the simulated Anthropic API alone
-    Sandbox(Sandbox),
-    /// Say which credential the next request of a client would use, and why
-    Status(Status),
-    /// End with 0 where who is meant to pay would pay, else with 8
-    Guard(Guard),
-    /// Say which way to authenticate suits a use, and which do not
-    Advise(Advise),
-    /// Bind a directory to a profile, and to who is meant to pay there
-    Bind(Bind),
-    /// Take a directory's binding away
-    Unbind(Unbind),
-    /// List the bound directories
+pub(crate) enum CliCommand {
+    /// Show which credential the next request uses, and why
+    Status(StatusArgs),
+    /// Exit 0 if the expected account would pay, 8 if not
+    Guard(GuardArgs),
+    /// Run a program with one credential
+    Exec(ExecArgs),
+    /// Print environment variables that make programs use a profile
+    Env(EnvArgs),
+    /// Ask a model a question, and show who paid and how much
+    Ask(AskArgs),
+    /// Bind a directory to a profile or an expected payer
+    Bind(BindArgs),
+    /// Remove the binding of a directory
+    Unbind(UnbindArgs),
+    /// List bound directories
+    #[command(after_help = "Examples:\n  keyreeve bindings\n  keyreeve bindings --json")]
     Bindings,
-    /// Print a shell's hook that tells when a change of directory changes who pays
-    Hook(Hook),
-    /// Print Claude Code's status line: who pays, how far the plan is used up, what the session cost
-    Statusline(Statusline),
-    /// Ask profiles' upstreams for one token, and say how well each credential is
-    Check(Check),
-    /// Ask a model one question, and say who paid what for it
-    Ask(Ask),
-    /// Start a program with one credential, and say who pays before it starts
-    Exec(Exec),
-    /// Print the variables by which programs use a profile
-    Env(Env),
-    /// Find what is wrong or risky on this machine: where, and what mends it
-    Doctor(Doctor),
-    /// Say what a pasted token is, offline and without echoing it
-    Inspect(Inspect),
-    /// Keep credentials
+    /// Print a shell hook that reports when `cd` changes who pays
+    Hook(HookArgs),
+    /// Print Claude Code's status line: payer, plan use, session cost
+    Statusline(StatuslineArgs),
+    /// Recommend an authentication method for a use case
+    Advise(AdviseArgs),
+    /// Manage credentials
     #[command(subcommand, visible_alias = "profiles")]
-    Profile(Profile),
-    /// Make the virtual keys that tools hold instead of a credential
+    Profile(ProfileCommand),
+    /// Import credentials from another program
+    Import(ImportArgs),
+    /// Test credentials with a one-token request
+    Check(CheckArgs),
+    /// Identify a token offline, without showing it
+    Inspect(InspectArgs),
+    /// Run the gateway
+    Serve(ServeArgs),
+    /// Manage virtual keys
     #[command(subcommand, visible_alias = "keys")]
-    Key(Key),
-    /// Move in from another program: its credentials become profiles
-    Import(Import),
-    /// Print paste-ready settings for a client
-    Connect(Connect),
-    /// Print a key for a client that asks a program for it, such as Claude Code's apiKeyHelper
+    Key(KeyCommand),
+    /// Print client settings for the gateway, ready to paste
+    Connect(ConnectArgs),
+    /// Print a temporary key, for Claude Code's apiKeyHelper
     #[command(after_help = HELPER_HELP)]
-    Helper(Handing),
-    /// Print a key, where it leads and when it ends, for the SDKs' credential providers
-    #[command(
-        after_help = "Examples:\n  keyreeve credential --json\n  keyreeve credential --json --profile work"
-    )]
-    Credential(Handing),
+    Helper(CredentialArgs),
+    /// Print a temporary key with its base URL and expiry
+    #[command(after_help = CREDENTIAL_HELP)]
+    Credential(CredentialArgs),
+    /// Run a simulated Anthropic API
+    Sandbox(SandboxArgs),
     /// Sum up tokens and cost
-    Usage(Usage),
-    /// List the newest ledger rows
-    Attempts(Attempts),
-    /// Show the limits that answers told: what is left, and until when
+    Usage(UsageArgs),
+    /// List recent requests
+    #[command(visible_alias = "log")]
+    Requests(RequestsArgs),
+    /// Show rate limits and plan windows seen in responses
     #[command(
-        after_help = "Nothing is asked for it: each answer through the gateway, and Claude Code's status line, tell them.\n\n\
+        after_help = "Sends nothing: limits are recorded from responses through the gateway and from\n\
+            Claude Code's status line.\n\n\
             Examples:\n  keyreeve limits\n  keyreeve limits --json"
     )]
     Limits,
-    /// Make, describe, save and restore the store
+    /// Set up a credential, step by step
+    Onboard(OnboardArgs),
+    /// Find problems and risks on this machine, and how to fix them
+    Doctor(DoctorArgs),
+    /// Create, describe, back up and restore the store
     #[command(subcommand)]
-    Store(Store),
+    Store(StoreCommand),
     /// Show the configuration
     #[command(subcommand)]
-    Config(Config),
-    /// Print a completion script
-    #[command(
-        after_help = "Example:\n  keyreeve completions bash > ~/.local/share/bash-completion/completions/keyreeve"
-    )]
+    Config(ConfigCommand),
+    /// Print a shell completion script
+    #[command(after_help = "Examples:\n  \
+            keyreeve completions zsh > ~/.zfunc/_keyreeve\n  \
+            keyreeve completions fish > ~/.config/fish/completions/keyreeve.fish")]
     Completions {
-        /// The shell
+        /// Shell to generate the script for
         shell: Shell,
     },
     /// Print the version
+    #[command(after_help = "Examples:\n  keyreeve version\n  keyreeve version --json")]
     Version,
+    /// Print this help, or the help of a command
+    #[command(after_help = "Examples:\n  keyreeve help\n  keyreeve help profile add")]
+    Help {
+        /// Command to describe
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
 }
 
-const HELPER_HELP: &str = "Prints one line, or nothing and exits with a code that is not 0; it never asks.\n\
-    With a running gateway it prints a virtual key that ends within 20 minutes; else, and only for a profile\n\
-    that was added with --direct, the credential itself.\n\n\
+const HELPER_HELP: &str = "Prints exactly one line, or nothing and a non-zero exit code; never prompts.\n\
+    With a running gateway, prints a virtual key that expires within 20 minutes.\n\
+    Without one, prints the raw credential, but only if the profile allows it\n\
+    (`keyreeve profile direct NAME`).\n\n\
     Examples:\n  \
     keyreeve helper --profile work\n  \
-    ANTHROPIC_BASE_URL=http://127.0.0.1:8484 claude --settings '{\"apiKeyHelper\":\"keyreeve helper --profile work\"}'\n  \
+    claude --settings '{\"apiKeyHelper\":\"keyreeve helper --profile work\"}'\n  \
     curl -H \"x-api-key: $(keyreeve helper)\" http://127.0.0.1:8484/v1/models";
 
-/// `config …`
+const CREDENTIAL_HELP: &str = "For the credential providers of the SDKs.\n\n\
+    Examples:\n  keyreeve credential --json\n  keyreeve credential --json --profile work";
+
+/// Subcommands of `config`.
 #[derive(Clone, Copy, Debug, Subcommand)]
-pub(crate) enum Config {
-    /// Print where the configuration file is looked for
+pub(crate) enum ConfigCommand {
+    /// Print the path of the configuration file
+    #[command(after_help = "Example:\n  keyreeve config path")]
     Path,
-    /// Print each setting, its value and where that came from
+    /// Print each setting, its value and its source
+    #[command(after_help = "Examples:\n  keyreeve config show\n  keyreeve config show --json")]
     Show,
     /// Print the JSON Schema of the configuration file
+    #[command(after_help = "Example:\n  keyreeve config schema > keyreeve.schema.json")]
     Schema,
 }

@@ -1,15 +1,16 @@
-//! `onboard` as typed.
+//! Arguments of `onboard`.
 
 use clap::{ArgGroup, ValueEnum};
 use keyreeve_core::profile::Name;
 
-use super::PlanToken;
+use super::SetupTokenArgs;
 
-/// `onboard`
+/// Arguments of `onboard`.
 #[derive(Debug, clap::Args)]
 #[command(
-    group = ArgGroup::new("way"),
-    after_help = "Without a flag that says what shall pay, it looks what is there and asks: four questions at the most.\n\n\
+    group = ArgGroup::new("method"),
+    after_help = "Without an option that chooses a credential, it looks for existing ones and asks\n\
+        at most four questions.\n\n\
         Examples:\n  \
         keyreeve onboard\n  \
         pass show anthropic | keyreeve onboard --api-key-stdin --name work\n  \
@@ -21,47 +22,47 @@ use super::PlanToken;
     clippy::struct_excessive_bools,
     reason = "each is a flag as typed; settings make enums of them"
 )]
-pub(crate) struct Onboard {
-    /// Keep the API key that comes on standard input
-    #[arg(long, group = "way")]
+pub(crate) struct OnboardArgs {
+    /// Save the API key from standard input
+    #[arg(long, group = "method")]
     pub(crate) api_key_stdin: bool,
-    /// Use a login that is there, by reference: no token of it is kept
-    #[arg(long = "use", group = "way", value_name = "LOGIN", value_enum)]
-    pub(crate) login: Option<LoginThere>,
-    /// Keep the token of `claude setup-token`, your own plan's: for `keyreeve exec -- claude` and nothing else
-    #[arg(long, group = "way")]
+    /// Use an existing login by reference; its tokens are not copied
+    #[arg(long = "use", group = "method", value_name = "LOGIN", value_enum)]
+    pub(crate) login: Option<ExistingLogin>,
+    /// Save the token of `claude setup-token`, for `keyreeve exec -- claude` only
+    #[arg(long, group = "method")]
     pub(crate) setup_token: bool,
-    /// Use another gateway; its token comes on standard input
-    #[arg(long, group = "way", value_name = "URL")]
+    /// Use another gateway, with its token from standard input
+    #[arg(long, group = "method", value_name = "URL")]
     pub(crate) gateway: Option<String>,
-    /// Use the key that the environment holds for Anthropic's SDKs, and the address beside it, by reference
-    #[arg(long, group = "way")]
+    /// Use the key and base URL in the environment, by reference
+    #[arg(long, group = "method")]
     pub(crate) from_env: bool,
-    /// What to call the profile [default: work, env, claude, plan or gateway]
+    /// Profile name [default: work, env, claude, plan or gateway]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<Name>,
-    /// Make a virtual key for your tools as well
+    /// Also create a virtual key with this name
     #[arg(long, value_name = "NAME", conflicts_with_all = ["login", "setup_token"])]
     pub(crate) key: Option<Name>,
-    /// Do not ask for one token in the end to see that it works
+    /// Skip the final one-token test request
     #[arg(long)]
     pub(crate) no_check: bool,
     /// Read the setup-token from standard input
     #[arg(long, requires = "setup_token")]
     pub(crate) stdin: bool,
     #[command(flatten)]
-    pub(crate) plan: PlanToken,
-    /// Allow plain http, to an IP address of this machine's own
+    pub(crate) plan: SetupTokenArgs,
+    /// Allow http to a loopback IP address of this machine
     #[arg(long, requires = "gateway")]
     pub(crate) insecure_loopback: bool,
-    /// The gateway is a keyreeve sandbox: requests cost nothing and are marked
+    /// The gateway is a keyreeve sandbox: requests are free and marked as simulated
     #[arg(long, requires = "insecure_loopback")]
     pub(crate) simulated: bool,
 }
 
-/// A login that may be there.
+/// Logins that may already exist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum LoginThere {
-    /// Claude Code's own.
+pub(crate) enum ExistingLogin {
+    /// Claude Code's own login
     ClaudeLogin,
 }

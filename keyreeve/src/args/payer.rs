@@ -1,101 +1,107 @@
-//! The commands about who pays, as typed: `status`, `guard`, `bind`, `unbind`, `hook`, `advise`.
+//! Arguments of the commands about who pays: `status`, `guard`, `bind`, `unbind`, `hook`, `advise`.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{Client, Expected};
+use keyreeve_core::resolve::{ClientProgram, Expected};
 
-/// `status`
+/// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "With --check it ends with 0: usable, 4: no credential or a dead one, 5: it rests\n\
-    or is blocked (--for keyreeve), 8: not who was meant pays.\n\n\
+    after_help = "Exit code with --check: 0 usable, 4 no credential or a dead one, 5 in cooldown\n\
+    or blocked (with --for keyreeve), 8 another account than expected pays\n\n\
     Examples:\n  keyreeve status\n  keyreeve status --for sdk-python --json\n  \
-    keyreeve status --check --expect plan\n  keyreeve status --for claude-code@2.1.197 -- -p --bare"
+    keyreeve status --check --expect plan\n  \
+    keyreeve status --for claude-code@2.1.197 -- -p --bare"
 )]
-pub(crate) struct Status {
+pub(crate) struct StatusArgs {
     #[command(flatten)]
-    pub(crate) started: Started,
-    /// List the places in which nothing is set, too
+    pub(crate) client: ClientArgs,
+    /// Also list the steps in which nothing is set
     #[arg(long)]
     pub(crate) all: bool,
-    /// Print the first line only; it begins with `warning:` where not who was meant here pays
+    /// Print only the first line; it starts with `warning:` if the wrong account
+    /// would pay
     #[arg(long, conflicts_with_all = ["all", "check"])]
     pub(crate) brief: bool,
-    /// End with an exit code that tells whether the next request can be paid
+    /// Report in the exit code whether the next request can be paid
     #[arg(long)]
     pub(crate) check: bool,
-    /// Who is meant to pay: plan, metered, cloud, gateway or a profile's name [default: what the directory is bound to]
-    #[arg(long, value_name = "WHO", requires = "check")]
+    /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of
+    /// this directory]
+    #[arg(long, value_name = "PAYER", requires = "check")]
     pub(crate) expect: Option<Expected>,
 }
 
-/// Which client, and how it is started.
+/// The client, and how it is started.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Started {
-    /// Whose priority chain to follow: claude-code, bare, sdk-python, sdk-typescript or keyreeve; with @ and a version
-    /// where it matters
+pub(crate) struct ClientArgs {
+    /// Client whose chain to follow: claude-code, bare, sdk-python, sdk-typescript or
+    /// keyreeve, with @VERSION if it matters
     #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code")]
-    pub(crate) client: Client,
-    /// The arguments that the client would be started with
+    pub(crate) client: ClientProgram,
+    /// Arguments the client would be started with
     #[arg(last = true, value_name = "ARGUMENTS")]
     pub(crate) arguments: Vec<String>,
 }
 
-/// `guard`
+/// Arguments of `guard`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It ends with 0 where who is meant would pay, else with 8.\n\n\
-    Examples:\n  keyreeve guard --expect plan && claude -p hi\n  keyreeve guard --expect metered --for sdk-python"
+    after_help = "Examples:\n  keyreeve guard --expect plan && claude -p hi\n  \
+    keyreeve guard --expect metered --for sdk-python"
 )]
-pub(crate) struct Guard {
-    /// Who is meant to pay: plan, metered, cloud, gateway or a profile's name [default: what the directory is bound to]
-    #[arg(long, value_name = "WHO")]
+pub(crate) struct GuardArgs {
+    /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of
+    /// this directory]
+    #[arg(long, value_name = "PAYER")]
     pub(crate) expect: Option<Expected>,
     #[command(flatten)]
-    pub(crate) started: Started,
+    pub(crate) client: ClientArgs,
 }
 
-/// `bind`
+/// Arguments of `bind`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The binding is kept in your own store; nothing is written in the directory. \
-    Of several that hold, the nearest wins.\n\n\
-    Examples:\n  keyreeve bind --expect plan\n  keyreeve bind ~/work --profile work --expect metered"
+    after_help = "The binding is saved in your own store; nothing is written to the directory. If\n\
+    several bindings apply, the nearest directory wins.\n\n\
+    Examples:\n  keyreeve bind --expect plan\n  \
+    keyreeve bind ~/work --profile work --expect metered"
 )]
-pub(crate) struct Bind {
-    /// The directory, and all below it
+pub(crate) struct BindArgs {
+    /// Directory to bind, with everything below it
     #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) directory: PathBuf,
-    /// The profile that keyreeve uses there
+    /// Profile that keyreeve uses there
     #[arg(long, value_name = "NAME", required_unless_present = "expect")]
     pub(crate) profile: Option<Name>,
-    /// Who is meant to pay there: plan, metered, cloud, gateway or a profile's name
-    #[arg(long, value_name = "WHO")]
+    /// Expected payer there: plan, metered, cloud, gateway or a profile
+    #[arg(long, value_name = "PAYER")]
     pub(crate) expect: Option<Expected>,
 }
 
-/// `unbind`
+/// Arguments of `unbind`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Unbind {
-    /// The directory that was bound
+#[command(after_help = "Examples:\n  keyreeve unbind\n  keyreeve unbind ~/work")]
+pub(crate) struct UnbindArgs {
+    /// Bound directory
     #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) directory: PathBuf,
 }
 
-/// `hook`
+/// Arguments of `hook`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    eval \"$(keyreeve hook bash)\"           in ~/.bashrc\n  \
-    eval \"$(keyreeve hook zsh)\"            in ~/.zshrc\n  \
-    keyreeve hook fish | source             in ~/.config/fish/config.fish")]
-pub(crate) struct Hook {
-    /// The shell
+    eval \"$(keyreeve hook bash)\"        in ~/.bashrc\n  \
+    eval \"$(keyreeve hook zsh)\"         in ~/.zshrc\n  \
+    keyreeve hook fish | source         in ~/.config/fish/config.fish")]
+pub(crate) struct HookArgs {
+    /// Shell to print the hook for
     pub(crate) shell: HookShell,
 }
 
-/// A shell with a hook.
+/// Shells with a hook.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum HookShell {
     /// bash
@@ -106,27 +112,27 @@ pub(crate) enum HookShell {
     Fish,
 }
 
-/// `advise`
+/// Arguments of `advise`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  keyreeve advise --use ci")]
-pub(crate) struct Advise {
-    /// What the credential is wanted for
+pub(crate) struct AdviseArgs {
+    /// Use case of the credential
     #[arg(long = "use", value_name = "USE")]
-    pub(crate) wanted: Wanted,
+    pub(crate) use_case: UseCaseArg,
 }
 
-/// What a credential is wanted for.
+/// Use cases of a credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Wanted {
+pub(crate) enum UseCaseArg {
     /// A person at a terminal
     Interactive,
-    /// A machine, and nobody who could sign in
+    /// A machine on which no user can sign in
     Ci,
-    /// Scripts that start `claude --bare`
+    /// Scripts that run `claude --bare`
     Bare,
-    /// Tools that hold no real credential
+    /// Tools without a real credential
     Gateway,
-    /// A secret that another program replaces by itself
+    /// A secret that another program rotates
     Rotating,
     /// Several people or tools on one account
     Shared,

@@ -1,56 +1,63 @@
-//! The commands that only tell, as typed: `inspect`, `usage`, `attempts`.
+//! Arguments of the reports: `inspect`, `usage`, `requests`.
 
 use clap::ValueEnum;
 
-/// `inspect`
+/// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  keyreeve inspect                     asks for the token\n  \
+    after_help = "Examples:\n  keyreeve inspect                  prompts for the token\n  \
     pbpaste | keyreeve inspect -\n  keyreeve inspect --json < token.txt"
 )]
-pub(crate) struct Inspect {
-    /// `-`: read standard input; without it, a terminal is asked
-    #[arg(value_parser = ["-"])]
+pub(crate) struct InspectArgs {
+    /// `-` reads standard input; without it, prompts on a terminal
+    #[arg(value_parser = ["-"], hide_possible_values = true)]
     pub(crate) input: Option<String>,
 }
 
-/// `usage`
+/// Arguments of `usage`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  keyreeve usage\n  keyreeve usage --by model --since 30d\n  \
     keyreeve usage --by day --csv > usage.csv"
 )]
-pub(crate) struct Usage {
-    /// What a row stands for
+pub(crate) struct UsageArgs {
+    /// Grouping of the rows
     #[arg(long, value_name = "WHAT", value_enum, default_value = "key")]
-    pub(crate) by: Dimension,
-    /// Only attempts since then: 7d, 12h or 2026-11-01T00:00:00Z
-    #[arg(long, value_name = "WHEN")]
+    pub(crate) by: UsageDimension,
+    /// Only requests since this time: 7d, 12h or 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
 }
 
-/// What a row of `usage` stands for.
+/// Groupings of `usage`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Dimension {
-    /// A virtual key.
+pub(crate) enum UsageDimension {
+    /// By virtual key
     Key,
-    /// A profile.
+    /// By profile
     Profile,
-    /// The model that answered.
+    /// By the model that responded
     Model,
-    /// A day, in UTC.
+    /// By day, in UTC
     Day,
-    /// A session of the client.
+    /// By client session
     Session,
 }
 
-/// `attempts`
+/// Arguments of `requests`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Attempts {
-    /// At most this many, newest first
+#[command(
+    after_help = "Examples:\n  keyreeve requests\n  keyreeve log --limit 5\n  \
+    keyreeve requests --attempts --json"
+)]
+pub(crate) struct RequestsArgs {
+    /// Maximum number of rows, newest first
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
+    /// List every attempt, including those that were retried
+    #[arg(long)]
+    pub(crate) attempts: bool,
 }

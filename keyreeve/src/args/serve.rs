@@ -1,6 +1,6 @@
-//! `serve` and `sandbox` as typed.
+//! Arguments of `serve` and `sandbox`.
 
-/// `serve`
+/// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  keyreeve serve\n  keyreeve serve --sandbox\n  \
@@ -11,20 +11,22 @@
     clippy::struct_excessive_bools,
     reason = "each is a flag as typed; settings make enums of them"
 )]
-pub(crate) struct Serve {
-    /// Start the simulated API too, with a profile and a key named `sandbox`
+pub(crate) struct ServeArgs {
+    /// Also run the simulated API, with a profile and a key named `sandbox`
     #[arg(long)]
     pub(crate) sandbox: bool,
-    /// Where the simulated API listens on 127.0.0.1; 0 takes a free port
+    /// Port of the simulated API on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 0, requires = "sandbox")]
     pub(crate) sandbox_port: u16,
-    /// Where to listen; localhost means both loopback addresses [default: localhost:8484]
+    /// Address to listen on; `localhost` means 127.0.0.1 and `[::1]` [default:
+    /// localhost:8484]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
-    /// Let clients that sign in for themselves talk through /passthrough, with a virtual key in x-keyreeve-key
+    /// Let clients use their own login through /passthrough, with a virtual key in
+    /// x-keyreeve-key
     #[arg(long)]
     pub(crate) pass_through: bool,
-    /// Write a systemd user unit, so that the gateway is there when somebody asks, and start nothing
+    /// Write a systemd user unit that starts the gateway on demand, and exit
     #[arg(long, conflicts_with_all = ["sandbox", "uninstall"])]
     pub(crate) install: bool,
     /// With --install: print the unit and write nothing
@@ -35,11 +37,11 @@ pub(crate) struct Serve {
     pub(crate) uninstall: bool,
 }
 
-/// `sandbox`
+/// Arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  keyreeve sandbox --port 8499")]
-pub(crate) struct Sandbox {
-    /// Where to listen on 127.0.0.1; 0 takes a free port
+pub(crate) struct SandboxArgs {
+    /// Port to listen on at 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 8485)]
     pub(crate) port: u16,
 }

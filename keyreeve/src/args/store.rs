@@ -1,26 +1,31 @@
-//! `store …` as typed.
+//! Arguments of `store`.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-/// `store …`
+/// Subcommands of `store`.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Store {
-    /// Make the store and its master key
+pub(crate) enum StoreCommand {
+    /// Create the store and its master key
+    #[command(after_help = "Example:\n  keyreeve store init")]
     Init,
-    /// Say where the store is and what it protects against
+    /// Show where the store is and what it protects against
+    #[command(after_help = "Examples:\n  keyreeve store info\n  keyreeve store info --json")]
     Info,
-    /// Save everything in one new file, sealed under a passphrase
-    Backup(Passphrase),
-    /// Make an empty store whole again from a backup
-    Restore(Passphrase),
+    /// Save the whole store to a new file, encrypted with a passphrase
+    #[command(after_help = "Examples:\n  keyreeve store backup keyreeve.bak\n  \
+        pass show backup | keyreeve store backup keyreeve.bak --stdin")]
+    Backup(PassphraseArgs),
+    /// Restore a backup into an empty store
+    #[command(after_help = "Example:\n  keyreeve store restore keyreeve.bak")]
+    Restore(PassphraseArgs),
 }
 
-/// `store backup` and `store restore`
+/// Arguments of `store backup` and `store restore`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Passphrase {
-    /// The backup
+pub(crate) struct PassphraseArgs {
+    /// Backup file
     pub(crate) file: PathBuf,
     /// Read the passphrase from standard input
     #[arg(long)]

@@ -1,30 +1,27 @@
-//! `advise`: which way to authenticate suits a use, why, what to run, and what not to use.
+//! `advise`: prints the recommended way to authenticate for a use case: the reason, the commands, and what to avoid.
 
 use keyreeve_broker::view::AdviceView;
-use keyreeve_core::advise::Use;
+use keyreeve_core::advise::UseCase;
 
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Format;
-use crate::wiring::World;
 
-pub(super) fn run(wanted: Use, world: &World) -> Result<(), CommandError> {
-    let advice = wanted.advice();
-    let output = &world.output;
+pub(super) fn run(use_case: UseCase, context: &Context) -> Result<(), CommandError> {
+    let advice = use_case.advice();
+    let output = &context.output;
     if output.format() == Format::Json {
-        return Ok(output.document(&AdviceView::of(wanted))?);
+        return Ok(output.document(&AdviceView::new(use_case))?);
     }
-    output.headline(&format!("{}: {}", wanted.name(), advice.method))?;
-    output.wrapped(&format!("  because {}", advice.because), "  ")?;
+    output.headline(&format!("{}: {}", use_case.name(), advice.method))?;
+    output.wrapped(&format!("  Why: {}", advice.reason), "  ")?;
     output.data("\n")?;
     for command in advice.commands {
         output.data(&format!("  {command}"))?;
     }
-    output.data("\nnot here:")?;
+    output.data("\nAvoid:")?;
     for avoided in advice.avoid {
-        output.wrapped(
-            &format!("  {}: {}", avoided.method, avoided.because),
-            "    ",
-        )?;
+        output.wrapped(&format!("  {}: {}", avoided.method, avoided.reason), "    ")?;
     }
     Ok(())
 }

@@ -1,43 +1,43 @@
-//! `helper`: prints one key for a client that starts a program to get it, such as Claude Code by its `apiKeyHelper`
+//! `helper`: prints one key for a client that gets its key from a program, such as Claude Code with `apiKeyHelper`
 //! (docs/facts.md#clients).
 //!
-//! Invariants: standard output has exactly one line of a token's characters, or nothing at all; nobody is asked.
+//! Invariants: standard output has exactly one line of token characters, or nothing; it never prompts.
 
 use std::sync::Arc;
 
 use keyreeve_core::secret::{Secret, Sink};
 
-use super::handing::{self, Asker};
+use super::temporary_key::{self, Caller};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, KEY_MARK};
-use crate::settings::Whose;
-use crate::wiring::World;
+use crate::output::{Format, KEY_PLACEHOLDER};
+use crate::settings::CredentialChoice;
 
-pub(super) fn run(whose: Whose, world: World) -> Result<(), CommandError> {
-    match world.output.format() {
+pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), CommandError> {
+    match context.output.format() {
         Format::Human => {}
         Format::Json => {
             return Err(
-                CommandError::new(Exit::Usage, "`helper` prints a key and nothing else")
-                    .hint("keyreeve credential --json"),
+                CommandError::new(Exit::Usage, "`helper` prints a key only, never JSON")
+                    .fix("keyreeve credential --json"),
             );
         }
     }
-    let output = Arc::clone(&world.output);
-    let handed = handing::hand(whose, Asker::Alone, world)?;
-    if !is_one_word(&handed.secret) {
+    let output = Arc::clone(&context.output);
+    let credential = temporary_key::find_in_time(choice, Caller::OwnSettings, context)?;
+    if !is_single_word(&credential.secret) {
         return Err(CommandError::new(
             Exit::Credential,
-            "the credential has characters that a helper's line cannot have",
+            "the credential has characters that a helper cannot print",
         )
-        .hint("keyreeve credential --json"));
+        .fix("keyreeve credential --json"));
     }
-    Ok(output.reveal(KEY_MARK, &handed.secret)?)
+    Ok(output.reveal(KEY_PLACEHOLDER, &credential.secret)?)
 }
 
-/// Whether a client will take it whole: letters, digits, `-` and `_`.
-fn is_one_word(secret: &Secret) -> bool {
+/// Returns `true` if a client reads the secret unchanged: letters, digits, `-` and `_`.
+fn is_single_word(secret: &Secret) -> bool {
     let text = secret.expose_for(Sink::Client);
-    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
-    !text.is_empty() && text.bytes().all(plain)
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+    !text.is_empty() && text.bytes().all(is_plain)
 }

@@ -1,30 +1,30 @@
-//! `bind`, `unbind`, `bindings`: which profile a directory's programs are meant to use, and who is meant to pay there.
+//! `bind`, `unbind`, `bindings`: the profile and the expected payer of a directory.
 //!
-//! Invariant: a binding lies in the person's own store; nothing is read from or written into the directory.
+//! Invariant: bindings are in the user's own store; nothing is read from or written to the directory itself.
 
 use std::path::{Path, PathBuf};
 
 use keyreeve_broker::view::{BindingView, BindingsView};
 use keyreeve_core::binding::Binding;
 use keyreeve_core::resolve::Expected;
-use keyreeve_os::world;
+use keyreeve_os::system;
 use keyreeve_store::Policy;
 
 use super::profile;
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Align, Format, Table, from_home};
+use crate::output::{Align, Format, Table, abbreviate_home};
 use crate::settings::Bind;
 use crate::variables;
-use crate::wiring::World;
 
-pub(super) fn run(bind: &Bind, world: &World) -> Result<(), CommandError> {
-    let directory = world::real_directory(&bind.directory).ok_or_else(|| {
+pub(super) fn run(bind: &Bind, context: &Context) -> Result<(), CommandError> {
+    let directory = system::canonical_directory(&bind.directory).ok_or_else(|| {
         CommandError::new(
             Exit::Failed,
-            format!("there is no directory {}", bind.directory.display()),
+            format!("no such directory: {}", bind.directory.display()),
         )
     })?;
-    let store = world.store()?;
+    let store = context.open_store()?;
     let policy = store.policy()?;
     let profile = bind.profile.as_ref();
     let profile = profile
@@ -39,62 +39,70 @@ pub(super) fn run(bind: &Bind, world: &World) -> Result<(), CommandError> {
         expect: bind.expect.clone(),
     };
     store.bind(&binding)?;
-    let view = BindingView::of(&binding, policy.profiles());
-    if world.output.format() == Format::Json {
-        return Ok(world.output.document(&view)?);
+    let view = BindingView::new(&binding, policy.profiles());
+    if context.output.format() == Format::Json {
+        return Ok(context.output.document(&view)?);
     }
-    let told = format!("{} is bound: {}", view.directory, bound_to(&view));
-    world.output.note(&from_home(&told, home(world)));
+    let text = format!("Bound {}: {}", view.directory, describe_binding(&view));
+    context
+        .output
+        .success(&abbreviate_home(&text, home(context)));
     Ok(())
 }
 
-pub(super) fn undo(directory: &Path, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+pub(super) fn unbind(directory: &Path, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     let policy = store.policy()?;
-    let found = named(directory).find_map(|directory| {
+    let found = binding_paths(directory).find_map(|directory| {
         let mut bindings = policy.bindings().iter();
         bindings.find(|binding| binding.directory == directory)
     });
     let binding = found.ok_or_else(|| {
         CommandError::new(
             Exit::Failed,
-            format!("{} is not bound", directory.display()),
+            format!("no binding for directory `{}`", directory.display()),
         )
-        .hint("keyreeve bindings")
+        .fix("keyreeve bindings")
     })?;
     store.unbind(&binding.directory)?;
-    if world.output.format() == Format::Json {
-        let view = BindingView::of(binding, policy.profiles());
-        return Ok(world.output.document(&view)?);
+    if context.output.format() == Format::Json {
+        let view = BindingView::new(binding, policy.profiles());
+        return Ok(context.output.document(&view)?);
     }
-    let told = format!("{} is not bound any more", binding.directory);
-    world.output.note(&from_home(&told, home(world)));
+    let text = format!("Unbound {}", binding.directory);
+    context
+        .output
+        .success(&abbreviate_home(&text, home(context)));
     Ok(())
 }
 
-/// What a directory may be bound as: its real path, or, where it is gone, its path as typed.
-fn named(directory: &Path) -> impl Iterator<Item = String> {
-    let typed = world::directory().map(|here| PathBuf::from(here).join(directory));
+/// The paths under which a directory may be bound: its canonical path, then the path as typed, for a deleted directory.
+fn binding_paths(directory: &Path) -> impl Iterator<Item = String> {
+    let typed = system::working_directory().map(|here| PathBuf::from(here).join(directory));
     let typed = typed.and_then(|path| path.into_os_string().into_string().ok());
     let typed = typed.map(|path| path.trim_end_matches('/').to_owned());
-    world::real_directory(directory).into_iter().chain(typed)
+    system::canonical_directory(directory)
+        .into_iter()
+        .chain(typed)
 }
 
-pub(super) fn list(world: &World) -> Result<(), CommandError> {
-    let known = world
-        .look(&keyreeve_core::claude_code::Arguments::default())?
-        .known;
+pub(super) fn list(context: &Context) -> Result<(), CommandError> {
+    let known = context
+        .machine_state(&keyreeve_core::claude_code::Arguments::default())?
+        .lease_snapshot;
     let policy = known.as_ref().map(|known| &*known.policy);
     let view = view(policy);
-    if world.output.format() == Format::Json {
-        return Ok(world.output.document(&view)?);
+    if context.output.format() == Format::Json {
+        return Ok(context.output.document(&view)?);
     }
     if view.bindings.is_empty() {
-        world.output.note("no directory is bound");
-        world.output.hint("keyreeve bind DIR --expect plan");
+        context.output.note("No directory is bound");
+        context
+            .output
+            .hint("Bind one: `keyreeve bind DIR --expect plan`");
         return Ok(());
     }
-    let columns = ["directory", "profile", "who is meant to pay"].map(|title| (title, Align::Left));
+    let columns = ["directory", "profile", "expected payer"].map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);
     for binding in &view.bindings {
         let here = if view.here.as_ref() == Some(&binding.directory) {
@@ -102,52 +110,52 @@ pub(super) fn list(world: &World) -> Result<(), CommandError> {
         } else {
             ""
         };
-        let directory = from_home(&binding.directory, home(world));
+        let directory = abbreviate_home(&binding.directory, home(context));
         table.row([
             format!("{directory}{here}"),
-            named_profile(binding).unwrap_or_default(),
+            profile_name(binding).unwrap_or_default(),
             binding.expect.clone().unwrap_or_default(),
         ]);
     }
-    Ok(world.output.table(&table)?)
+    Ok(context.output.table(&table)?)
 }
 
 fn view(policy: Option<&Policy>) -> BindingsView {
     let (bindings, profiles) = policy.map_or((&[][..], &[][..]), |policy| {
         (policy.bindings(), policy.profiles())
     });
-    let here = world::directory();
+    let here = system::working_directory();
     let here = here.and_then(|here| Binding::nearest(bindings, &here));
     BindingsView {
         bindings: bindings
             .iter()
-            .map(|binding| BindingView::of(binding, profiles))
+            .map(|binding| BindingView::new(binding, profiles))
             .collect(),
         here: here.map(|binding| binding.directory.clone()),
     }
 }
 
-/// What a binding says, in words.
-pub(super) fn bound_to(binding: &BindingView) -> String {
-    let profile = named_profile(binding).map(|name| format!("profile {name}"));
+/// Describes a binding: `profile work, expected payer plan`.
+pub(super) fn describe_binding(binding: &BindingView) -> String {
+    let profile = profile_name(binding).map(|name| format!("profile {name}"));
     let expect = binding
         .expect
         .as_ref()
-        .map(|who| format!("{who} is meant to pay"));
+        .map(|payer| format!("expected payer {payer}"));
     [profile, expect]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
-        .join("; ")
+        .join(", ")
 }
 
-fn named_profile(binding: &BindingView) -> Option<String> {
-    match (&binding.profile, binding.profile_is_gone) {
+fn profile_name(binding: &BindingView) -> Option<String> {
+    match (&binding.profile, binding.profile_removed) {
         (_, true) => Some("(removed)".to_owned()),
         (name, false) => name.clone(),
     }
 }
 
-fn home(world: &World) -> Option<&str> {
-    world.snapshot.environment.get(variables::USER_HOME)
+fn home(context: &Context) -> Option<&str> {
+    context.snapshot.environment.get(variables::USER_HOME)
 }

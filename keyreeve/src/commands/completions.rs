@@ -1,14 +1,13 @@
-//! `completions`: a script that teaches a shell our commands.
+//! `completions`: a shell completion script.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::args::Args;
+use crate::args;
+use crate::context::Context;
 use crate::error::CommandError;
-use crate::wiring::World;
 
-pub(super) fn run(shell: Shell, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(shell: Shell, context: &Context) -> Result<(), CommandError> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "keyreeve", &mut script);
-    Ok(world.output.verbatim(&String::from_utf8_lossy(&script))?)
+    clap_complete::generate(shell, &mut args::command(), "keyreeve", &mut script);
+    Ok(context.output.verbatim(&String::from_utf8_lossy(&script))?)
 }

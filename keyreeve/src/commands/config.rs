@@ -1,14 +1,14 @@
-//! `config`: where the file is, what holds, and the schema.
+//! `config`: path, effective values and schema of the configuration.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 use crate::config;
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table};
-use crate::settings::{self, Config, Layer};
-use crate::wiring::World;
+use crate::settings::{self, ConfigCommand, Layer};
 
 #[derive(Serialize)]
 struct Paths {
@@ -19,12 +19,12 @@ struct Paths {
 }
 
 #[derive(Serialize)]
-struct Shown {
-    settings: Vec<ShownSetting>,
+struct SettingsView {
+    settings: Vec<SettingView>,
 }
 
 #[derive(Serialize)]
-struct ShownSetting {
+struct SettingView {
     key: Cow<'static, str>,
     value: String,
     from: String,
@@ -32,67 +32,67 @@ struct ShownSetting {
     flag: Option<&'static str>,
 }
 
-pub(super) fn run(config: Config, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(config: ConfigCommand, context: &Context) -> Result<(), CommandError> {
     match config {
-        Config::Path => path(world),
-        Config::Show => show(world),
-        Config::Schema => schema(world),
+        ConfigCommand::Path => path(context),
+        ConfigCommand::Show => show(context),
+        ConfigCommand::Schema => schema(context),
     }
 }
 
-fn path(world: &World) -> Result<(), CommandError> {
-    let places = world.places()?;
+fn path(context: &Context) -> Result<(), CommandError> {
+    let dirs = context.dirs()?;
     let paths = Paths {
-        config_file: places.config_file().display().to_string(),
-        config: places.config.display().to_string(),
-        data: places.data.display().to_string(),
-        state: places.state.display().to_string(),
+        config_file: dirs.config_file().display().to_string(),
+        config: dirs.config.display().to_string(),
+        data: dirs.data.display().to_string(),
+        state: dirs.state.display().to_string(),
     };
-    match world.output.format() {
-        Format::Json => world.output.document(&paths)?,
-        Format::Human => world.output.line(&paths.config_file)?,
+    match context.output.format() {
+        Format::Json => context.output.document(&paths)?,
+        Format::Human => context.output.line(&paths.config_file)?,
     }
     Ok(())
 }
 
-fn show(world: &World) -> Result<(), CommandError> {
-    let settings = world.settings(&world.places()?)?;
-    let shown = Shown {
-        settings: settings.shown().into_iter().map(shown).collect(),
+fn show(context: &Context) -> Result<(), CommandError> {
+    let settings = context.settings(&context.dirs()?)?;
+    let view = SettingsView {
+        settings: settings.values().into_iter().map(view).collect(),
     };
-    if world.output.format() == Format::Json {
-        return Ok(world.output.document(&shown)?);
+    if context.output.format() == Format::Json {
+        return Ok(context.output.document(&view)?);
     }
     let mut table = Table::new(&[
         ("setting", Align::Left),
         ("value", Align::Left),
-        ("from", Align::Left),
+        ("source", Align::Left),
     ]);
-    for setting in shown.settings {
+    for setting in view.settings {
         table.row([setting.key.into_owned(), setting.value, setting.from]);
     }
-    Ok(world.output.table(&table)?)
+    Ok(context.output.table(&table)?)
 }
 
-fn shown(shown: settings::Shown) -> ShownSetting {
-    let from = match shown.from {
+fn view(value: settings::SettingValue) -> SettingView {
+    let from = match value.from {
         Layer::Flag(flag) => flag.to_owned(),
         Layer::Variable(variable) => variable.to_owned(),
         Layer::File(_) => "config.toml".to_owned(),
         Layer::Default => "default".to_owned(),
     };
-    ShownSetting {
-        key: shown.key,
-        value: shown.value,
+    SettingView {
+        key: value.key,
+        value: value.value,
         from,
-        variable: shown.variable,
-        flag: shown.flag,
+        variable: value.variable,
+        flag: value.flag,
     }
 }
 
-/// The schema is JSON in either format: it is a file to keep beside the configuration.
-fn schema(world: &World) -> Result<(), CommandError> {
+/// Prints the schema, which is JSON in both formats: it is a file to save next to the configuration.
+fn schema(context: &Context) -> Result<(), CommandError> {
     let mut text = serde_json::to_string_pretty(&config::schema()).map_err(std::io::Error::from)?;
     text.push('\n');
-    Ok(world.output.verbatim(&text)?)
+    Ok(context.output.verbatim(&text)?)
 }

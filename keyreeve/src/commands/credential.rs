@@ -1,37 +1,37 @@
-//! `credential`: prints a key with all that a program must know to use it: where it leads and when it ends.
+//! `credential`: prints a temporary key with its base URL and expiry, for SDK credential providers.
 
 use std::sync::Arc;
 
 use keyreeve_broker::view::CredentialView;
 
-use super::handing::{self, Asker, Kind};
+use super::temporary_key::{self, Caller, ClientCredentialKind};
+use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Format, KEY_MARK, to_the_minute};
-use crate::settings::Whose;
-use crate::wiring::World;
+use crate::output::{Format, KEY_PLACEHOLDER, utc_minute};
+use crate::settings::CredentialChoice;
 
-pub(super) fn run(whose: Whose, world: World) -> Result<(), CommandError> {
-    let output = Arc::clone(&world.output);
-    let handed = handing::hand(whose, Asker::Told, world)?;
-    let view = CredentialView::of(
-        match handed.kind {
-            Kind::VirtualKey => "virtual-key",
-            Kind::Credential => "credential",
+pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), CommandError> {
+    let output = Arc::clone(&context.output);
+    let credential = temporary_key::find_in_time(choice, Caller::UsesOurAddress, context)?;
+    let view = CredentialView::new(
+        match credential.kind {
+            ClientCredentialKind::VirtualKey => "virtual-key",
+            ClientCredentialKind::Credential => "credential",
         },
-        &handed.base_url,
-        handed.expires_at,
+        &credential.base_url,
+        credential.expires_at,
     );
     match output.format() {
-        Format::Json => output.reveal_token(&view, &handed.secret)?,
+        Format::Json => output.reveal_token(&view, &credential.secret)?,
         Format::Human => {
-            let ends = view.expires_at.as_deref().map(to_the_minute);
+            let expiry = view.expires_at.as_deref().map(utc_minute);
             let template = format!(
-                "token        {KEY_MARK}\nkind         {}\nbase url     {}\nexpires      {}",
+                "token        {KEY_PLACEHOLDER}\nkind         {}\nbase url     {}\nexpires      {}",
                 view.kind,
                 view.base_url,
-                ends.as_deref().unwrap_or("unknown")
+                expiry.as_deref().unwrap_or("unknown")
             );
-            output.reveal(&template, &handed.secret)?;
+            output.reveal(&template, &credential.secret)?;
         }
     }
     Ok(())

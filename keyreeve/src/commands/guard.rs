@@ -1,74 +1,80 @@
-//! `guard`: whether who is meant to pay would pay, for scripts.
+//! `guard`: checks, for scripts, that the expected payer would pay.
 
 use keyreeve_broker::view::{ExpectedView, GuardView};
-use keyreeve_core::launch::diverted_by_project;
-use keyreeve_core::resolve::{Client, Expected, Sureness, resolve};
+use keyreeve_core::launch::find_project_redirect;
+use keyreeve_core::resolve::{ClientProgram, Confidence, Expected, resolve};
 use keyreeve_core::snapshot::Snapshot;
 
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, from_home};
+use crate::output::{Format, abbreviate_home};
 use crate::settings::Guard;
-use crate::wiring::World;
 
-pub(super) fn run(guard: &Guard, world: &World) -> Result<(), CommandError> {
-    let snapshot = world.look(&guard.started.arguments)?.snapshot;
-    let bound = || {
+pub(super) fn run(guard: &Guard, context: &Context) -> Result<(), CommandError> {
+    let snapshot = context.machine_state(&guard.started.arguments)?.snapshot;
+    let expected_here = || {
         snapshot
             .binding()
             .and_then(|binding| binding.expect.clone())
     };
-    let expected = guard.expect.clone().or_else(bound).ok_or_else(|| {
-        CommandError::new(Exit::Usage, "nobody is meant to pay here")
-            .hint("keyreeve guard --expect plan")
+    let expected = guard.expect.clone().or_else(expected_here).ok_or_else(|| {
+        CommandError::new(Exit::Usage, "no expected payer is set for this directory")
+            .hint("Pass `--expect plan`, or set one for the directory")
+            .fix("keyreeve bind --expect plan")
     })?;
     let resolution = resolve(&snapshot, guard.started.client);
-    let judged = expected.judge(&resolution, &snapshot);
-    goes_straight(guard.started.client, &snapshot)?;
-    if world.output.format() == Format::Json {
-        world.output.document(&GuardView {
-            expected: ExpectedView::of(&expected, &judged),
+    let evaluated = expected.evaluate(&resolution, &snapshot);
+    check_not_diverted(guard.started.client, &snapshot)?;
+    if context.output.format() == Format::Json {
+        context.output.document(&GuardView {
+            expected: ExpectedView::new(&expected, &evaluated),
             resolution: (&resolution).into(),
         })?;
     }
-    let sure = judged.map_err(|unexpected| {
-        let told = from_home(&unexpected.to_string(), snapshot.home.as_deref());
-        CommandError::new(Exit::Policy, told).because(unknown(&expected, &snapshot))
+    let confidence = evaluated.map_err(|mismatch| {
+        let message = abbreviate_home(&mismatch.to_string(), snapshot.home.as_deref());
+        CommandError::new(Exit::Policy, message).with_causes(unknown_profile(&expected, &snapshot))
     })?;
-    let pays = match sure {
-        Sureness::Sure => "pays",
-        Sureness::Likely => "likely pays",
+    let pays = match confidence {
+        Confidence::Certain => "pays",
+        Confidence::Likely => "likely pays",
     };
-    let told = format!("{expected} {pays}: {}", resolution.headline());
-    if world.output.format() == Format::Human {
-        world
+    let text = format!("{expected} {pays}: {}", resolution.headline());
+    if context.output.format() == Format::Human {
+        context
             .output
-            .data(&from_home(&told, snapshot.home.as_deref()))?;
+            .data(&abbreviate_home(&text, snapshot.home.as_deref()))?;
     }
     Ok(())
 }
 
-/// Nothing of the project's leads what is sent past somebody else: whoever reads the credential there could pay with it.
+/// Checks that no project file redirects requests: a server in between could read the credential and use it.
 ///
 /// # Errors
-/// With the file and the line.
-fn goes_straight(client: Client, snapshot: &Snapshot) -> Result<(), CommandError> {
-    let diverted = match client {
-        Client::ClaudeCode { sources, .. } => diverted_by_project(snapshot, sources),
-        // None of them reads Claude Code's settings.
-        Client::SdkPython(_) | Client::SdkTypescript(_) | Client::Keyreeve => None,
+/// Exit 8, with the file and the line.
+fn check_not_diverted(client: ClientProgram, snapshot: &Snapshot) -> Result<(), CommandError> {
+    let redirect = match client {
+        ClientProgram::ClaudeCode { sources, .. } => find_project_redirect(snapshot, sources),
+        // These clients don't read Claude Code's settings.
+        ClientProgram::SdkPython(_) | ClientProgram::SdkTypescript(_) | ClientProgram::Keyreeve => {
+            None
+        }
     };
-    diverted.map_or(Ok(()), |offence| {
-        let told = format!("{offence}, which leads what is sent past somebody else");
-        let error = CommandError::new(Exit::Policy, from_home(&told, snapshot.home.as_deref()));
-        Err(error.hint("keyreeve doctor"))
+    redirect.map_or(Ok(()), |offence| {
+        let text = format!("{offence}: requests would pass through another server");
+        let error = CommandError::new(
+            Exit::Policy,
+            abbreviate_home(&text, snapshot.home.as_deref()),
+        );
+        Err(error.fix("keyreeve doctor"))
     })
 }
 
-/// Why nobody could ever be who is meant.
-pub(super) fn unknown(expected: &Expected, snapshot: &Snapshot) -> Option<String> {
+/// Explains an expectation that can never be met: its profile does not exist.
+pub(super) fn unknown_profile(expected: &Expected, snapshot: &Snapshot) -> Option<String> {
     match expected {
-        Expected::Profile(name) if snapshot.own.profiles.iter().all(|it| it.name != *name) => {
-            Some(format!("there is no profile `{name}`"))
+        Expected::Profile(name) if snapshot.keyreeve.profiles.iter().all(|it| it.name != *name) => {
+            Some(format!("no profile is named `{name}`"))
         }
         Expected::Profile(_)
         | Expected::Plan

@@ -1,63 +1,69 @@
-//! `inspect`: what a pasted token is, offline, without echoing it and without reading anything of ours.
+//! `inspect`: identifies a pasted token, offline, without echoing it and without reading keyreeve's files.
 
-use keyreeve_broker::view::ReadingView;
-use keyreeve_core::token::{self, Grammar, Reading, Verdict};
+use keyreeve_broker::view::TokenReportView;
+use keyreeve_core::token::{self, Grammar, TokenReport, TokenVerdict};
 
-use crate::ask::{Question, Typed};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
+use crate::prompt::{Repeat, SecretPrompt};
 use crate::settings::Inspect;
-use crate::wiring::World;
 
-pub(super) fn run(inspect: Inspect, world: &World) -> Result<(), CommandError> {
-    let question = Question {
-        prompt: "Token to inspect (it is not shown):",
-        typed: Typed::Once,
-        instead: "keyreeve inspect - < FILE",
+pub(super) fn run(inspect: Inspect, context: &Context) -> Result<(), CommandError> {
+    let question = SecretPrompt {
+        prompt: "Token to inspect (hidden):",
+        repeat: Repeat::Once,
+        command: "keyreeve inspect - < FILE",
     };
-    let pasted = world.asker.take_anyhow(inspect.from, &question)?;
-    let reading = token::read(&pasted, Grammar::Anthropic);
-    let view = ReadingView::from(&reading);
-    match world.output.format() {
-        Format::Json => world.output.document(&view)?,
-        Format::Human => tell(&reading, &view, world)?,
+    let pasted = context
+        .prompter
+        .read_secret_or_stdin(inspect.input, &question)?;
+    let report = token::read(&pasted, Grammar::Anthropic);
+    let view = TokenReportView::from(&report);
+    match context.output.format() {
+        Format::Json => context.output.document(&view)?,
+        Format::Human => print(&report, &view, context)?,
     }
-    match reading.verdict {
-        Verdict::Accept | Verdict::Warn => Ok(()),
-        Verdict::Reject => Err(CommandError::new(
+    match report.verdict {
+        TokenVerdict::Accept | TokenVerdict::Warn => Ok(()),
+        TokenVerdict::Reject => Err(CommandError::new(
             Exit::Credential,
-            "this cannot be used as a credential",
+            "not usable as a credential",
         )
-        .because(view.problems.into_iter().map(|problem| problem.text))),
+        .with_causes(view.problems.into_iter().map(|problem| problem.text))),
     }
 }
 
-fn tell(reading: &Reading, view: &ReadingView, world: &World) -> Result<(), CommandError> {
-    let output = &world.output;
+fn print(
+    report: &TokenReport,
+    view: &TokenReportView,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let output = &context.output;
     let generation = view
         .generation
         .as_deref()
         .map(|g| format!(", generation {g}"))
         .unwrap_or_default();
-    output.headline(&format!("{}{generation}", reading.family))?;
-    let line = |name: &str, value: &str| output.line(&format!("{name:<12} {value}"));
-    if let (Some(body), Some(whole)) = (view.body_chars, view.clean_chars) {
+    output.headline(&format!("{}{generation}", report.family))?;
+    let line = |label: &str, value: &str| output.line(&format!("{label:<12} {value}"));
+    if let (Some(body), Some(total)) = (view.body_chars, view.clean_chars) {
         line(
             "length",
-            &format!("{whole} characters, {body} after the prefix"),
+            &format!("{total} characters, {body} after the prefix"),
         )?;
     }
-    line("billed to", billing(view.billing))?;
+    line("billing", billing(view.billing))?;
     line("usable for", usable_for(view.usable_for))?;
     if let Some(header) = view.header {
         line("header", header)?;
     }
-    for fix in &view.fixes {
-        line("repaired", &fix.text)?;
+    for repair in &view.repairs {
+        line("repaired", &repair.text)?;
     }
-    if reading.verdict == Verdict::Warn {
+    if report.verdict == TokenVerdict::Warn {
         for problem in &view.problems {
-            line("odd", &problem.text)?;
+            line("warning", &problem.text)?;
         }
     }
     Ok(())
@@ -67,21 +73,21 @@ fn billing(code: &'static str) -> &'static str {
     match code {
         "metered" => "API credit of its organization",
         "plan_or_organization" => {
-            "a plan where it was pasted, an organization where it was obtained; the prefix does not tell"
+            "a plan if a user pasted it, an organization if a program obtained it; the prefix is the same"
         }
-        "gateway" => "whoever runs the gateway that made it",
-        "none" => "nobody: it cannot ask a model",
-        _ => "not known",
+        "gateway" => "the operator of the gateway that issued it",
+        "none" => "none: it cannot call a model",
+        _ => "unknown",
     }
 }
 
 fn usable_for(code: &'static str) -> &'static str {
     match code {
-        "inference" => "asking a model",
-        "admin_only" => "the Admin API alone",
-        "refresh_only" => "renewing a login alone",
-        "gateway" => "what its gateway allows",
-        "nothing" => "nothing here",
-        _ => "not known",
+        "inference" => "calling models",
+        "admin_only" => "the Admin API only",
+        "refresh_only" => "refreshing a login only",
+        "gateway" => "whatever its gateway allows",
+        "nothing" => "nothing",
+        _ => "unknown",
     }
 }

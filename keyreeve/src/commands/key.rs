@@ -1,74 +1,79 @@
-//! `key`: make virtual keys, list them, replace them, revoke them.
+//! `key`: create, list, rotate and revoke virtual keys.
 
 use keyreeve_broker::view::{KeyView, KeysView};
 use keyreeve_core::profile::{BillingClass, Name, Profile};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::virtual_key::{KeyId, Strategy, VirtualKey};
-use keyreeve_os::world::now;
+use keyreeve_core::virtual_key::{KeyId, KeyRefusedError, Strategy, VirtualKey};
+use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
 use jiff::SignedDuration;
 
 use super::profile;
+use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::output::{Align, Format, KEY_MARK, Table, to_the_minute};
+use crate::output::{Align, Format, KEY_PLACEHOLDER, Table, relative_time, utc_minute};
 use crate::settings::{self, AddKey};
-use crate::wiring::{self, World};
 
-pub(super) fn run(key: settings::Key, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(key: settings::KeyAction, context: &Context) -> Result<(), CommandError> {
     match key {
-        settings::Key::Add(key) => add(key, world),
-        settings::Key::List => list(world),
-        settings::Key::Show(name) => show(&name, world),
-        settings::Key::Spend { name, classes } => spend(&name, &classes, world),
-        settings::Key::Rotate { name, overlap } => rotate(&name, overlap, world),
-        settings::Key::Revoke(name) => revoke(&name, world),
+        settings::KeyAction::Add(key) => add(key, context),
+        settings::KeyAction::List => list(context),
+        settings::KeyAction::Show(name) => show(&name, context),
+        settings::KeyAction::AllowBilling { name, classes } => {
+            allow_billing(&name, &classes, context)
+        }
+        settings::KeyAction::Rotate { name, overlap } => rotate(&name, overlap, context),
+        settings::KeyAction::Revoke(name) => revoke(&name, context),
     }
 }
 
-/// Finds a key by what people call it.
+/// Finds a key by name.
 ///
 /// # Errors
-/// Exit 1 where there is none.
+/// Exit 1 if there is none.
 pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
     policy
         .keys()
         .iter()
         .find(|key| key.name == *name)
         .ok_or_else(|| {
-            CommandError::new(Exit::Failed, format!("there is no key `{name}`"))
-                .hint("keyreeve key list")
+            CommandError::new(Exit::Failed, format!("key `{name}` does not exist"))
+                .fix("keyreeve key list")
         })
 }
 
-fn add(add: AddKey, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+fn add(add: AddKey, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     let name = add.name.clone();
-    let secret = make(add, &store)?;
-    hand_over(&name, &secret, &store, world)
+    let secret = create(add, &store)?;
+    print_new_key(&name, &secret, &store, context)
 }
 
-/// Makes a key.
+/// Creates a key.
 ///
 /// # Errors
-/// Exit 1 for a name that is taken or a profile that is not there, 8 for a plan login.
-pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
+/// Exit 1 for a name in use or an unknown profile, 8 for a plan login.
+pub(super) fn create(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
     let policy = store.policy()?;
     if policy
         .keys()
         .iter()
         .any(|key| key.name == add.name && key.revoked_at.is_none())
     {
-        let taken = format!("there is a key `{}` already", add.name);
-        return Err(CommandError::new(Exit::Failed, taken)
-            .hint(format!("keyreeve key rotate {}", add.name)));
+        let message = format!("key `{}` already exists", add.name);
+        return Err(CommandError::new(Exit::Failed, message)
+            .fix(format!("keyreeve key rotate {}", add.name)));
     }
-    let like = add.like.map(|name| model(&policy, &name)).transpose()?;
+    let like = add
+        .like
+        .map(|name| find_template(&policy, &name))
+        .transpose()?;
     let mut given = Vec::new();
     for name in &add.profiles {
         let profile = profile::find(&policy, name)?;
         if profile.is_plan_login() {
-            return Err(plan_login(name));
+            return Err(plan_login_error(name));
         }
         given.push(profile);
     }
@@ -78,16 +83,16 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
     };
     let profiles = given.iter().map(|profile| profile.id).collect();
     let key = VirtualKey {
-        id: KeyId(wiring::fresh_id()?),
+        id: KeyId(context::new_id()?),
         name: add.name,
-        profiles: given_or(profiles, like.map(|like| &like.profiles)),
+        profiles: given_or_template(profiles, like.map(|like| &like.profiles)),
         billing,
         strategy: add
             .strategy
             .or_else(|| like.map(|like| like.strategy))
             .unwrap_or_default(),
-        may_spend: given_or(add.may_spend, like.map(|like| &like.may_spend)),
-        models: given_or(add.models, like.map(|like| &like.models)),
+        allow_billing: given_or_template(add.allow_billing, like.map(|like| &like.allow_billing)),
+        models: given_or_template(add.models, like.map(|like| &like.models)),
         cache_ttl: add
             .cache_ttl
             .or_else(|| like.and_then(|like| like.cache_ttl)),
@@ -96,133 +101,141 @@ pub(super) fn make(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
         created_at: now(),
         simulated: false,
     };
-    let minted = wiring::mint()?;
-    store.add_key(&key, minted.public_id, minted.hash)?;
-    Ok(minted.key)
+    let new_key = context::mint_key()?;
+    store.add_key(&key, new_key.public_id, new_key.hash)?;
+    Ok(new_key.key)
 }
 
-/// What was given, else what another key has.
-fn given_or<T: Clone>(given: Vec<T>, like: Option<&Vec<T>>) -> Vec<T> {
+/// Returns the given values, or else those of another key.
+fn given_or_template<T: Clone>(given: Vec<T>, like: Option<&Vec<T>>) -> Vec<T> {
     match like {
         Some(like) if given.is_empty() => like.clone(),
         Some(_) | None => given,
     }
 }
 
-/// Finds the key that another shall be like.
+/// Finds the key to copy settings from.
 ///
 /// # Errors
-/// Exit 1 where there is none, or it was revoked, or has no profile left.
-fn model<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
-    let key = living(policy, name)?;
+/// Exit 1 if there is none, or it is revoked or has no profile.
+fn find_template<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
+    let key = find_active(policy, name)?;
     if !key.profiles.is_empty() {
         return Ok(key);
     }
-    let why = format!("key `{name}` has no profile that another could have");
-    Err(CommandError::new(Exit::Failed, why)
-        .because(["a key for pass-through alone needs none".to_owned()])
-        .hint("keyreeve key add NAME --profile PROFILE, or keyreeve key add NAME --pass-through"))
+    let message = format!("key `{name}` has no profiles to copy: it is for pass-through only");
+    Err(CommandError::new(Exit::Failed, message)
+        .hint("for another such key: `keyreeve key add NAME --pass-through`")
+        .fix("keyreeve key add NAME --profile PROFILE"))
 }
 
-fn spend(name: &Name, classes: &[BillingClass], world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
-    store.set_may_spend(living(&*store.policy()?, name)?.id, classes)?;
+fn allow_billing(
+    name: &Name,
+    classes: &[BillingClass],
+    context: &Context,
+) -> Result<(), CommandError> {
+    let store = context.open_store()?;
+    store.set_allow_billing(find_active(&*store.policy()?, name)?.id, classes)?;
     let policy = store.policy()?;
-    let view = KeyView::of(find(&policy, name)?, &policy, now());
-    world.output.note(&format!(
-        "key `{name}` may be billed as {} from the next request on",
-        billed_as(&view)
+    let view = KeyView::new(find(&policy, name)?, &policy, now());
+    context.output.success(&format!(
+        "Key `{name}` may now use these billing classes: {}",
+        billing_classes(&view)
     ));
-    if world.output.format() == Format::Json {
-        world.output.document(&view)?;
+    if context.output.format() == Format::Json {
+        context.output.document(&view)?;
     }
     Ok(())
 }
 
-/// Finds a key that was not revoked.
+/// Finds a key that is not revoked.
 ///
 /// # Errors
-/// Exit 1 where there is none.
-fn living<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
+/// Exit 1 if there is none.
+fn find_active<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, CommandError> {
     let key = find(policy, name)?;
     if key.revoked_at.is_none() {
         return Ok(key);
     }
     Err(
-        CommandError::new(Exit::Failed, format!("key `{name}` was revoked, for good"))
-            .hint("keyreeve key add NAME --profile PROFILE"),
+        CommandError::new(Exit::Failed, format!("key `{name}` is revoked"))
+            .fix("keyreeve key add NAME --profile PROFILE"),
     )
 }
 
-fn rotate(name: &Name, overlap: SignedDuration, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+fn rotate(name: &Name, overlap: SignedDuration, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     let policy = store.policy()?;
-    let key = living(&policy, name)?;
+    let key = find_active(&policy, name)?;
     let old_until = now().checked_add(overlap).map_err(|error| {
-        CommandError::new(Exit::Usage, "--overlap is too long").caused_by(&error)
+        CommandError::new(Exit::Usage, "`--overlap` is too long").caused_by(&error)
     })?;
-    let minted = wiring::mint()?;
-    store.rotate_key(key.id, (minted.public_id, minted.hash), old_until)?;
-    world.output.note(&if overlap.is_zero() {
-        "the old secret is refused from now on".to_owned()
+    let new_key = context::mint_key()?;
+    store.rotate_key(key.id, (new_key.public_id, new_key.hash), old_until)?;
+    context.output.note(&if overlap.is_zero() {
+        format!("the old secret of key `{name}` no longer works")
     } else {
-        format!("the old secret is accepted until {old_until}")
+        let until = relative_time(old_until, &context.clock_now());
+        format!("the old secret of key `{name}` works until {until}")
     });
-    hand_over(name, &minted.key, &store, world)
+    print_new_key(name, &new_key.key, &store, context)
 }
 
-/// Takes a key that is accepted now.
+/// Checks that a key is accepted now.
 ///
 /// # Errors
-/// Exit 4 where it was revoked or has expired.
-pub(super) fn usable(key: &VirtualKey) -> Result<&VirtualKey, CommandError> {
-    let Some(refused) = key.refusal(now()) else {
-        return Ok(key);
+/// Exit 4 if it is revoked or expired.
+pub(super) fn check_usable(key: &VirtualKey) -> Result<&VirtualKey, CommandError> {
+    let name = &key.name;
+    let message = match key.refusal(now()) {
+        None => return Ok(key),
+        Some(KeyRefusedError::Revoked) => format!("key `{name}` is revoked"),
+        Some(KeyRefusedError::Expired) => format!("key `{name}` has expired"),
     };
-    Err(CommandError::of(Exit::Credential, &refused)
-        .because([format!("it is key `{}`", key.name)])
-        .hint(format!("keyreeve key add {} --profile PROFILE", key.name)))
+    Err(CommandError::new(Exit::Credential, message)
+        .fix(format!("keyreeve key add {name} --profile PROFILE")))
 }
 
-/// The key of a profile's own by this name, from which secrets are lent; made on first use.
+/// Returns a profile's dedicated key, which temporary keys are created from; creates it on first use.
 ///
 /// # Errors
-/// Exit 4 where it was revoked or has expired, 1 where it is used for anything else.
-pub(super) fn own_of(profile: &Profile, name: Name, store: &Store) -> Result<KeyId, CommandError> {
+/// Exit 4 if it is revoked or expired, 1 if it has other profiles.
+pub(super) fn dedicated_key(
+    profile: &Profile,
+    name: Name,
+    store: &Store,
+) -> Result<KeyId, CommandError> {
     let policy = store.policy()?;
     if let Some(key) = policy.keys().iter().find(|key| key.name == name) {
         if key.profiles != [profile.id] {
-            let why = format!(
-                "key `{name}` uses other profiles than `{}` alone",
-                profile.name
-            );
-            return Err(CommandError::new(Exit::Failed, why)
-                .hint(format!("keyreeve key add NAME --profile {}", profile.name)));
+            let message = format!("key `{name}` must use profile `{}` only", profile.name);
+            return Err(CommandError::new(Exit::Failed, message)
+                .fix(format!("keyreeve key add NAME --profile {}", profile.name)));
         }
-        return usable(key).map(|key| key.id);
+        return check_usable(key).map(|key| key.id);
     }
-    let made = without_secret(name.clone(), profile, store);
-    let has_it = |policy: &Policy| policy.keys().iter().any(|key| key.name == name);
-    if made.is_err() && has_it(&*store.policy()?) {
-        // Another one that came first has made it.
-        return own_of(profile, name, store);
+    let created = add_without_secret(name.clone(), profile, store);
+    let exists = |policy: &Policy| policy.keys().iter().any(|key| key.name == name);
+    if created.is_err() && exists(&*store.policy()?) {
+        // Another process created it first.
+        return dedicated_key(profile, name, store);
     }
-    made
+    created
 }
 
-/// Adds a key whose own secret is known to nobody: only what is lent of it opens anything.
-pub(super) fn without_secret(
+/// Adds a key and discards its own secret: only temporary keys of it are ever used.
+pub(super) fn add_without_secret(
     name: Name,
     profile: &Profile,
     store: &Store,
 ) -> Result<KeyId, CommandError> {
     let key = VirtualKey {
-        id: KeyId(wiring::fresh_id()?),
+        id: KeyId(context::new_id()?),
         name,
         profiles: vec![profile.id],
         billing: Some(profile.billing),
         strategy: Strategy::default(),
-        may_spend: Vec::new(),
+        allow_billing: Vec::new(),
         models: Vec::new(),
         cache_ttl: None,
         expires_at: None,
@@ -230,72 +243,68 @@ pub(super) fn without_secret(
         created_at: now(),
         simulated: profile.simulated,
     };
-    let unknown = wiring::mint()?;
-    store.add_key(&key, unknown.public_id, unknown.hash)?;
+    let discarded = context::mint_key()?;
+    store.add_key(&key, discarded.public_id, discarded.hash)?;
     Ok(key.id)
 }
 
-/// What is said where a plan login would get a key.
-pub(super) fn plan_login(profile: &Name) -> CommandError {
+/// Returns the error for a virtual key of a plan login.
+pub(super) fn plan_login_error(profile: &Name) -> CommandError {
     CommandError::new(
         Exit::Policy,
-        format!("profile `{profile}` is a plan login, and those never stand behind a virtual key"),
+        format!("profile `{profile}` is a plan login, which is never used behind a virtual key"),
     )
-    .hint("keyreeve profile add NAME")
+    .fix("keyreeve profile add NAME")
 }
 
-/// Shows a new key, this one time.
-pub(super) fn hand_over(
+/// Prints a new key, the only time it is ever shown.
+pub(super) fn print_new_key(
     name: &Name,
     secret: &Secret,
     store: &Store,
-    world: &World,
+    context: &Context,
 ) -> Result<(), CommandError> {
     let policy = store.policy()?;
     let key = find(&policy, name)?;
-    if world.output.format() == Format::Json {
-        return Ok(world
+    if context.output.format() == Format::Json {
+        return Ok(context
             .output
-            .reveal_document(&KeyView::of(key, &policy, now()), secret)?);
+            .reveal_document(&KeyView::new(key, &policy, now()), secret)?);
     }
-    world.output.reveal(KEY_MARK, secret)?;
-    world
+    context.output.reveal(KEY_PLACEHOLDER, secret)?;
+    context
         .output
-        .note(&format!("this is key `{name}`; it is not shown again"));
+        .success(&format!("Secret of key `{name}`. It is not shown again."));
     let client = match key.profiles.as_slice() {
         [] => "pass-through",
         _ => "claude-code",
     };
-    world
-        .output
-        .hint(&format!("keyreeve connect {client} --key {name}"));
+    context.output.hint(&format!(
+        "connect a client: `keyreeve connect {client} --key {name}`"
+    ));
     Ok(())
 }
 
-fn list(world: &World) -> Result<(), CommandError> {
-    let policy = world.store()?.policy()?;
-    let view = KeysView::of(&policy, now());
-    if world.output.format() == Format::Json {
-        return Ok(world.output.document(&view)?);
+fn list(context: &Context) -> Result<(), CommandError> {
+    let policy = context.open_store()?.policy()?;
+    let view = KeysView::new(&policy, now());
+    if context.output.format() == Format::Json {
+        return Ok(context.output.document(&view)?);
     }
     if view.keys.is_empty() {
-        world.output.note("there is no key yet");
-        world.output.hint("keyreeve key add NAME --profile PROFILE");
+        context.output.success("No virtual keys yet");
+        context
+            .output
+            .hint("create one: `keyreeve key add NAME --profile PROFILE`");
         return Ok(());
     }
-    Ok(world.output.table(&table(&view.keys))?)
+    Ok(context.output.table(&table(&view.keys))?)
 }
 
-/// The keys as columns.
+/// Returns the keys as a table.
 fn table(keys: &[KeyView]) -> Table {
     let columns = [
-        "key",
-        "state",
-        "profiles",
-        "strategy",
-        "billed as",
-        "models",
-        "expires",
+        "key", "state", "profiles", "strategy", "billing", "models", "expires",
     ]
     .map(|title| (title, Align::Left));
     let mut table = Table::new(&columns);
@@ -303,83 +312,87 @@ fn table(keys: &[KeyView]) -> Table {
         table.row([
             key.name.clone(),
             key.state.name().to_owned(),
-            or(&key.profiles.join(", "), "none"),
+            or_placeholder(&key.profiles.join(", "), "none"),
             key.strategy.to_owned(),
-            billed_as(key),
-            or(&key.models.join(", "), "any"),
+            billing_classes(key),
+            or_placeholder(&key.models.join(", "), "any"),
             key.expires_at
                 .as_deref()
-                .map_or_else(|| "never".to_owned(), to_the_minute),
+                .map_or_else(|| "never".to_owned(), utc_minute),
         ]);
     }
     table
 }
 
-fn show(name: &Name, world: &World) -> Result<(), CommandError> {
-    let policy = world.store()?.policy()?;
-    let view = KeyView::of(find(&policy, name)?, &policy, now());
-    if world.output.format() == Format::Json {
-        return Ok(world.output.document(&view)?);
+fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
+    let policy = context.open_store()?.policy()?;
+    let view = KeyView::new(find(&policy, name)?, &policy, now());
+    if context.output.format() == Format::Json {
+        return Ok(context.output.document(&view)?);
     }
-    world
+    context
         .output
         .headline(&format!("{} ({})", view.name, view.state.name()))?;
-    for (what, value) in [
-        ("profiles", or(&view.profiles.join(", "), "none")),
+    for (label, value) in [
+        (
+            "profiles",
+            or_placeholder(&view.profiles.join(", "), "none"),
+        ),
         ("strategy", view.strategy.to_owned()),
-        ("billed as", billed_as(&view)),
-        ("models", or(&view.models.join(", "), "any")),
+        ("billing", billing_classes(&view)),
+        ("models", or_placeholder(&view.models.join(", "), "any")),
         (
             "cache ttl",
-            or(view.cache_ttl.unwrap_or_default(), "as configured"),
+            or_placeholder(view.cache_ttl.unwrap_or_default(), "as configured"),
         ),
         (
             "expires",
             view.expires_at
                 .as_deref()
-                .map_or_else(|| "never".to_owned(), to_the_minute),
+                .map_or_else(|| "never".to_owned(), utc_minute),
         ),
-        ("made", to_the_minute(&view.created_at)),
+        ("created", utc_minute(&view.created_at)),
         (
             "revoked",
             view.revoked_at
                 .as_deref()
-                .map_or_else(|| "no".to_owned(), to_the_minute),
+                .map_or_else(|| "no".to_owned(), utc_minute),
         ),
     ] {
-        world.output.line(&format!("{what:<12} {value}"))?;
+        context.output.line(&format!("{label:<12} {value}"))?;
     }
     Ok(())
 }
 
-fn revoke(name: &Name, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+fn revoke(name: &Name, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     store.revoke_key(find(&*store.policy()?, name)?.id, now())?;
-    world.output.note(&format!(
-        "key `{name}` is refused from the next request on, for good"
+    context.output.success(&format!(
+        "Revoked key `{name}`. It is refused from the next request on."
     ));
-    if world.output.format() == Format::Json {
+    if context.output.format() == Format::Json {
         let policy = store.policy()?;
-        world
+        context
             .output
-            .document(&KeyView::of(find(&policy, name)?, &policy, now()))?;
+            .document(&KeyView::new(find(&policy, name)?, &policy, now()))?;
     }
     Ok(())
 }
 
-/// Whom a key's requests may be billed to.
-fn billed_as(key: &KeyView) -> String {
+/// Returns the billing classes that a key may use.
+fn billing_classes(key: &KeyView) -> String {
     let classes: Vec<&str> = key
         .billing
         .into_iter()
-        .chain(key.may_spend.iter().copied())
+        .chain(key.allow_billing.iter().copied())
         .collect();
-    or(&classes.join(", "), "nobody")
+    or_placeholder(&classes.join(", "), "none")
 }
 
-fn or(text: &str, otherwise: &str) -> String {
+/// Returns the text, or the placeholder if it is empty.
+fn or_placeholder(text: &str, placeholder: &str) -> String {
     if text.is_empty() {
-        otherwise.to_owned()
+        placeholder.to_owned()
     } else {
         text.to_owned()
     }

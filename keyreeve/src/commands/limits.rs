@@ -1,94 +1,109 @@
-//! `limits`: what answers told of limits, whose they are, and until when.
+//! `limits`: rate limits and plan windows as reported in responses.
 //!
-//! Invariants: nothing is asked for it; what was not seen is said to be not seen, and a figure whose window has ended is not
-//! shown.
+//! Invariants: it sends nothing; a limit that was never reported is shown as not seen, and a figure whose window has reset
+//! is not shown.
 
 use jiff::Timestamp;
-use keyreeve_broker::view::{LimitView, LimitsView, SubjectView, WhoseView};
+use keyreeve_broker::view::{LimitOwnerView, LimitView, LimitsView, SubjectLimitsView};
 use keyreeve_core::clock::Clock;
 
-use super::profile::billed;
+use super::profile::billing_label;
+use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, from_home, roughly, when};
-use crate::wiring::World;
+use crate::output::{
+    Align, Format, Table, abbreviate_home, relative_time, rough_duration, thousands,
+};
 
-pub(super) fn run(world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+pub(super) fn run(context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     let policy = store.policy()?;
-    let view = LimitsView::of(&policy, &store.limits()?, world.snapshot.now);
-    let output = &world.output;
+    let view = LimitsView::new(&policy, &store.limits()?, context.snapshot.now);
+    let output = &context.output;
     if output.format() == Format::Json {
         return Ok(output.document(&view)?);
     }
     if view.subjects.is_empty() {
-        output.note("no limits were seen yet, and there is no profile");
-        output.hint(
-            "keyreeve profile add NAME; for your own plan: keyreeve statusline --print-settings",
-        );
+        output.success("No limits seen yet: there are no profiles");
+        output.hint("add a profile: `keyreeve profile add NAME`");
+        output.hint("see the limits of your own plan: `keyreeve statusline --print-settings`");
         return Ok(());
     }
-    let home = world.snapshot.home.as_deref();
-    Ok(output.table(&table(&view.subjects, &world.clock(), home))?)
+    let home = context.snapshot.home.as_deref();
+    Ok(output.table(&table(&view.subjects, &context.clock(), home))?)
 }
 
-fn table(subjects: &[SubjectView], clock: &Clock, home: Option<&str>) -> Table {
+fn table(subjects: &[SubjectLimitsView], clock: &Clock, home: Option<&str>) -> Table {
     let mut table = Table::new(&[
-        ("whose", Align::Left),
-        ("billed", Align::Left),
+        ("account", Align::Left),
+        ("billing", Align::Left),
         ("limit", Align::Left),
         ("models", Align::Left),
-        ("left or used", Align::Left),
+        ("usage", Align::Left),
         ("resets", Align::Left),
         ("seen", Align::Left),
     ]);
-    for SubjectView { whose, limits, .. } in subjects {
-        let name = from_home(&name(whose), home);
+    for SubjectLimitsView { owner, limits, .. } in subjects {
+        let name = abbreviate_home(&subject_name(owner), home);
         let row = |cells: [String; 5]| {
             [
                 name.clone(),
-                billed(whose.billing, whose.simulated).to_owned(),
+                billing_label(owner.billing, owner.simulated).to_owned(),
             ]
             .into_iter()
             .chain(cells)
         };
         if limits.is_empty() {
-            let nothing = ["not seen yet", "", "", "", ""];
-            table.row(row(nothing.map(ToOwned::to_owned)));
+            let empty = ["not seen yet", "", "", "", ""];
+            table.row(row(empty.map(ToOwned::to_owned)));
         }
         for limit in limits {
             table.row(row([
-                which(limit),
+                limit_name(limit),
                 limit.class.clone().unwrap_or_default(),
-                amount(limit),
-                resets(limit, clock).unwrap_or_default(),
-                moment(&limit.seen_at).map_or_else(String::new, |at| ago(at, clock)),
+                usage(limit),
+                reset_time(limit, clock).unwrap_or_default(),
+                parse_time(&limit.seen_at).map_or_else(String::new, |at| age(at, clock)),
             ]));
         }
     }
     table
 }
 
-/// Whose it is, in a few words.
-pub(in crate::commands) fn name(whose: &WhoseView) -> String {
-    let key = || whose.name.as_deref().or(whose.id.as_deref());
-    match (whose.kind, &whose.config_dir) {
+/// Returns the name of a limit's owner.
+pub(in crate::commands) fn subject_name(owner: &LimitOwnerView) -> String {
+    let key = || owner.name.as_deref().or(owner.id.as_deref());
+    match (owner.kind, &owner.config_dir) {
         ("claude_code", None) => "Claude Code's own login".to_owned(),
         ("claude_code", Some(directory)) => format!("Claude Code's own login in {directory}"),
-        ("pass_through", _) => format!("login passed through, key {}", key().unwrap_or_default()),
+        ("pass_through", _) => format!("pass-through login, key {}", key().unwrap_or_default()),
         _ => key().unwrap_or_default().to_owned(),
     }
 }
 
-/// A limit on one line: `plan, 5 hours: 28% used, resets 15:00 (in 2 h)`.
-pub(in crate::commands) fn clause(limit: &LimitView, clock: &Clock) -> String {
+/// Describes a limit in one line: `250 of 1,000 requests/min left on opus-5, resets 15:00 (in 2 h)`.
+pub(in crate::commands) fn describe(limit: &LimitView, clock: &Clock) -> String {
+    let name = limit_name(limit);
     let class = limit.class.as_deref();
-    let class = class.map_or_else(String::new, |class| format!(" ({class})"));
-    let resets = resets(limit, clock).filter(|_| !limit.has_reset);
+    let class = class.map_or_else(String::new, |class| format!(" on {class}"));
+    let resets = reset_time(limit, clock).filter(|_| !limit.has_reset);
     let resets = resets.map_or_else(String::new, |resets| format!(", resets {resets}"));
-    format!("{}{class}: {}{resets}", which(limit), amount(limit))
+    if limit.kind == "plan" {
+        return format!("{name}{class}: {}{resets}", usage(limit));
+    }
+    match (limit.has_reset, limit.remaining, limit.limit) {
+        (true, _, Some(all)) => format!("{} {name}{class} (window has reset)", thousands(all)),
+        (true, _, None) => format!("{name}{class} (window has reset)"),
+        (false, Some(left), Some(all)) => {
+            let (left, all) = (thousands(left), thousands(all));
+            format!("{left} of {all} {name} left{class}{resets}")
+        }
+        (false, Some(left), None) => format!("{} {name} left{class}{resets}", thousands(left)),
+        (false, None, _) => format!("{name}{class}: {}{resets}", usage(limit)),
+    }
 }
 
-fn which(limit: &LimitView) -> String {
+/// Returns the name of a limit: `plan, 5 hours`, `input tokens/min`.
+fn limit_name(limit: &LimitView) -> String {
     let window = match (limit.kind, limit.name.as_str()) {
         ("plan", "plan") => return "plan".to_owned(),
         ("plan", "five_hour") => "5 hours",
@@ -97,24 +112,27 @@ fn which(limit: &LimitView) -> String {
         ("plan", "seven_day_sonnet") => "7 days, Sonnet",
         ("plan", "seven_day_overage_included") => "7 days, with overage",
         ("plan", other) => other,
-        (_, name) => return format!("{} a minute", name.replace('_', " ")),
+        (_, name) => return format!("{}/min", name.replace('_', " ")),
     };
     format!("plan, {window}")
 }
 
-fn amount(limit: &LimitView) -> String {
+/// Returns what is used or left of a limit: `28% used`, `250 of 1,000 left`.
+fn usage(limit: &LimitView) -> String {
     if limit.has_reset {
-        let all = limit.limit.map(|all| format!(", to {all}"));
-        return format!("reset since{}", all.unwrap_or_default());
+        let all = limit.limit.map(|all| format!(" to {}", thousands(all)));
+        return format!("has reset{}", all.unwrap_or_default());
     }
     let state = match limit.state.as_deref() {
         None | Some("allowed") => None,
-        Some("allowed_warning") => Some("warned"),
+        Some("allowed_warning") => Some("warning"),
         Some(other) => Some(other),
     };
     let figure = match (limit.remaining, limit.limit, limit.used) {
-        (Some(left), Some(all), _) => Some(format!("{left} of {all} left")),
-        (Some(left), None, _) => Some(format!("{left} left")),
+        (Some(left), Some(all), _) => {
+            Some(format!("{} of {} left", thousands(left), thousands(all)))
+        }
+        (Some(left), None, _) => Some(format!("{} left", thousands(left))),
         (None, _, Some(used)) => Some(format!("{:.0}% used", (used * 100.0).floor())),
         (None, _, None) => None,
     };
@@ -123,20 +141,23 @@ fn amount(limit: &LimitView) -> String {
         (Some(figure), None) => figure,
         (None, state) => state
             .or(limit.state.as_deref())
-            .unwrap_or("not told")
+            .unwrap_or("not reported")
             .to_owned(),
     }
 }
 
-fn resets(limit: &LimitView, clock: &Clock) -> Option<String> {
-    Some(when(moment(limit.resets_at.as_deref()?)?, clock))
+fn reset_time(limit: &LimitView, clock: &Clock) -> Option<String> {
+    Some(relative_time(
+        parse_time(limit.resets_at.as_deref()?)?,
+        clock,
+    ))
 }
 
-fn ago(at: Timestamp, clock: &Clock) -> String {
-    format!("{} ago", roughly(clock.now.duration_since(at)))
+fn age(at: Timestamp, clock: &Clock) -> String {
+    format!("{} ago", rough_duration(clock.now.duration_since(at)))
 }
 
-fn moment(rfc3339: &str) -> Option<Timestamp> {
+fn parse_time(rfc3339: &str) -> Option<Timestamp> {
     rfc3339.parse().ok()
 }
 
@@ -171,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_told_with_what_is_known_of_it_and_no_more() {
+    fn limits_are_described_by_what_is_known() {
         let minute = |remaining, all| LimitView {
             class: Some("opus-5".to_owned()),
             remaining,
@@ -186,20 +207,17 @@ mod tests {
             resets_at,
             ..limit("plan", "seven_day_opus")
         };
-        let reset = LimitView {
-            limit: Some(50),
-            resets_at: Some("2026-11-20T11:59:00Z".to_owned()),
-            has_reset: true,
-            ..limit("minute", "requests")
-        };
+        let mut reset = limit("minute", "requests");
+        (reset.limit, reset.has_reset) = (Some(50), true);
+        reset.resets_at = Some("2026-11-20T11:59:00Z".to_owned());
         for (limit, expected) in [
             (
-                minute(Some(7), Some(50)),
-                "input tokens a minute (opus-5): 7 of 50 left, resets 13:13 (in 12 min)",
+                minute(Some(7), Some(5_000)),
+                "7 of 5,000 input tokens/min left on opus-5, resets 13:13 (in 12 min)",
             ),
             (
                 minute(Some(0), None),
-                "input tokens a minute (opus-5): 0 left, resets 13:13 (in 12 min)",
+                "0 input tokens/min left on opus-5, resets 13:13 (in 12 min)",
             ),
             (
                 plan(
@@ -215,7 +233,7 @@ mod tests {
             ),
             (
                 plan(Some(0.91), Some("allowed_warning"), None),
-                "plan, 7 days, Opus: 91% used, warned",
+                "plan, 7 days, Opus: 91% used, warning",
             ),
             (
                 plan(None, Some("allowed"), None),
@@ -225,29 +243,30 @@ mod tests {
                 plan(None, Some("softly"), None),
                 "plan, 7 days, Opus: softly",
             ),
-            (plan(None, None, None), "plan, 7 days, Opus: not told"),
-            (reset, "requests a minute: reset since, to 50"),
-            (limit("plan", "9w"), "plan, 9w: not told"),
+            (plan(None, None, None), "plan, 7 days, Opus: not reported"),
+            (reset, "50 requests/min (window has reset)"),
+            (limit("plan", "9w"), "plan, 9w: not reported"),
         ] {
-            assert_eq!(clause(&limit, &clock()), expected);
+            assert_eq!(describe(&limit, &clock()), expected);
         }
     }
 
     #[test]
-    fn who_was_told_nothing_is_not_shown_as_empty() {
-        let subject = |kind, name: Option<&str>, config_dir: Option<&str>, limits| SubjectView {
-            whose: WhoseView {
-                kind,
-                id: Some("0a".to_owned()),
-                name: name.map(ToOwned::to_owned),
-                config_dir: config_dir.map(ToOwned::to_owned),
-                billing: "plan",
-                simulated: false,
-            },
-            seen_at: None,
-            tightest: None,
-            limits,
-        };
+    fn accounts_without_limits_are_not_seen_yet() {
+        let subject =
+            |kind, name: Option<&str>, config_dir: Option<&str>, limits| SubjectLimitsView {
+                owner: LimitOwnerView {
+                    kind,
+                    id: Some("0a".to_owned()),
+                    name: name.map(ToOwned::to_owned),
+                    config_dir: config_dir.map(ToOwned::to_owned),
+                    billing: "plan",
+                    simulated: false,
+                },
+                seen_at: None,
+                tightest: None,
+                limits,
+            };
         let subjects = [
             subject("profile", Some("work"), None, Vec::new()),
             subject("claude_code", None, None, vec![limit("plan", "five_hour")]),
@@ -256,13 +275,13 @@ mod tests {
         ];
         let lines = table(&subjects, &clock(), Some("/h/me")).lines(None);
         let found: Vec<&str> = lines.iter().skip(1).map(String::as_str).collect();
-        for (line, [whose, what]) in found.iter().zip([
+        for (line, [account, end]) in found.iter().zip([
             ["work", "not seen yet"],
             ["Claude Code's own login", "2 min ago"],
             ["Claude Code's own login in ~/c", "not seen yet"],
-            ["login passed through, key 0a", "not seen yet"],
+            ["pass-through login, key 0a", "not seen yet"],
         ]) {
-            assert!(line.starts_with(whose) && line.ends_with(what), "{line}");
+            assert!(line.starts_with(account) && line.ends_with(end), "{line}");
         }
         assert_eq!(found.len(), 4);
     }

@@ -1,9 +1,8 @@
-//! One file a command. Each takes its own settings and the [`World`], does one thing and says so.
+//! The commands, one file or folder each. A command takes its settings and the [`Context`].
 
 mod advise;
 mod api_key_helper;
 mod ask;
-mod attempts;
 mod bind;
 mod check;
 mod completions;
@@ -14,66 +13,67 @@ mod doctor;
 mod env;
 mod exec;
 mod guard;
-mod handing;
+mod help;
 mod hook;
 mod import;
 mod inspect;
 mod key;
-mod launching;
 mod limits;
 mod onboard;
-mod pasted;
+mod paste;
 mod profile;
 mod quoting;
+mod requests;
 mod sandbox;
 mod serve;
 mod status;
 mod statusline;
 mod store;
-mod supervising;
+mod temporary_key;
 mod usage;
 mod version;
 
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::settings::Command;
-use crate::wiring::World;
 
-/// Does what was asked.
+/// Runs a command.
 ///
 /// # Errors
-/// Whatever the command fails with; nothing was printed about it yet.
-pub(crate) fn run(command: Command, world: World) -> Result<(), CommandError> {
+/// The command's error, not printed yet.
+pub(crate) fn run(command: Command, context: Context) -> Result<(), CommandError> {
     match command {
-        Command::Onboard(onboard) => onboard::run(onboard, &world),
-        Command::Serve(serve) => serve::run(serve, world),
-        Command::Unit(unit) => serve::unit::run(unit, &world),
-        Command::Sandbox(sandbox) => sandbox::run(sandbox, &world),
-        Command::Exec(exec) => exec::run(exec, &world),
-        Command::Env(env) => env::run(&env, &world),
-        Command::Doctor(doctor) => doctor::run(&doctor, &world),
-        Command::Status(status) => status::run(&status, &world),
-        Command::Guard(guard) => guard::run(&guard, &world),
-        Command::Advise(wanted) => advise::run(wanted, &world),
-        Command::Bind(bind) => bind::run(&bind, &world),
-        Command::Unbind(directory) => bind::undo(&directory, &world),
-        Command::Bindings => bind::list(&world),
-        Command::Hook(shell) => hook::run(shell, &world),
-        Command::Statusline(statusline) => statusline::run(statusline, &world),
-        Command::Check(check) => check::run(check, &world),
-        Command::Ask(ask) => ask::run(&ask, &world),
-        Command::Inspect(inspect) => inspect::run(inspect, &world),
-        Command::Profile(profile) => profile::run(profile, &world),
-        Command::Key(key) => key::run(key, &world),
-        Command::Import(import) => import::run(&import, &world),
-        Command::Connect(connect) => connect::run(&connect, &world),
-        Command::Helper(whose) => api_key_helper::run(whose, world),
-        Command::Credential(whose) => credential::run(whose, world),
-        Command::Usage(usage) => usage::run(usage, &world),
-        Command::Attempts(attempts) => attempts::run(attempts, &world),
-        Command::Limits => limits::run(&world),
-        Command::Store(store) => store::run(store, &world),
-        Command::Config(config) => config::run(config, &world),
-        Command::Completions(shell) => completions::run(shell, &world),
-        Command::Version => version::run(&world),
+        Command::Onboard(onboard) => onboard::run(onboard, &context),
+        Command::Serve(serve) => serve::run(serve, context),
+        Command::Unit(unit) => serve::unit::run(unit, &context),
+        Command::Sandbox(sandbox) => sandbox::run(sandbox, &context),
+        Command::Exec(exec) => exec::run(exec, &context),
+        Command::Env(env) => env::run(&env, &context),
+        Command::Doctor(doctor) => doctor::run(&doctor, &context),
+        Command::Status(status) => status::run(&status, &context),
+        Command::Guard(guard) => guard::run(&guard, &context),
+        Command::Advise(wanted) => advise::run(wanted, &context),
+        Command::Bind(bind) => bind::run(&bind, &context),
+        Command::Unbind(directory) => bind::unbind(&directory, &context),
+        Command::Bindings => bind::list(&context),
+        Command::Hook(shell) => hook::run(shell, &context),
+        Command::Statusline(statusline) => statusline::run(statusline, &context),
+        Command::Check(check) => check::run(check, &context),
+        Command::Ask(ask) => ask::run(&ask, &context),
+        Command::Inspect(inspect) => inspect::run(inspect, &context),
+        Command::Profile(profile) => profile::run(profile, &context),
+        Command::Key(key) => key::run(key, &context),
+        Command::Import(import) => import::run(&import, &context),
+        Command::Connect(connect) => connect::run(&connect, &context),
+        Command::Helper(choice) => api_key_helper::run(choice, context),
+        Command::Credential(choice) => credential::run(choice, context),
+        Command::Usage(usage) => usage::run(usage, &context),
+        Command::Requests(query) => requests::run(query, &context),
+        Command::Limits => limits::run(&context),
+        Command::Store(store) => store::run(store, &context),
+        Command::Config(config) => config::run(config, &context),
+        Command::Completions(shell) => completions::run(shell, &context),
+        Command::Version => version::run(&context),
+        Command::Help(path) => help::run(&path, &context),
     }
 }

@@ -1,46 +1,46 @@
-//! How a shell is told of variables: whatever stands in a value, it stays a value (test BI-02).
+//! Shell quoting of variable assignments: a value stays a value, whatever it contains (test BI-02).
 
-use crate::settings::Shell;
+use crate::settings::EnvShell;
 
-/// A value as one word of the shell's.
-pub(super) fn quoted(shell: Shell, value: &str) -> String {
+/// Quotes a value as a single word.
+pub(super) fn quote(shell: EnvShell, value: &str) -> String {
     match shell {
-        Shell::Bash | Shell::Zsh => format!("'{}'", value.replace('\'', r"'\''")),
-        Shell::Fish => {
+        EnvShell::Bash | EnvShell::Zsh => format!("'{}'", value.replace('\'', r"'\''")),
+        EnvShell::Fish => {
             let value = value.replace('\\', r"\\").replace('\'', r"\'");
             format!("'{value}'")
         }
-        // PowerShell takes typographic quotes for quotes as well.
-        Shell::Powershell => {
+        // PowerShell also accepts typographic quotes as quotes.
+        EnvShell::Powershell => {
             let mut quoted = String::with_capacity(value.len() + 2);
-            for letter in value.chars() {
-                if matches!(letter, '\'' | '\u{2018}'..='\u{201b}') {
-                    quoted.push(letter);
+            for c in value.chars() {
+                if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+                    quoted.push(c);
                 }
-                quoted.push(letter);
+                quoted.push(c);
             }
             format!("'{quoted}'")
         }
     }
 }
 
-/// A line that sets a variable to what is quoted already.
-pub(super) fn assignment(shell: Shell, name: &str, quoted: &str) -> String {
+/// Returns a line that sets a variable to a value that is already quoted.
+pub(super) fn assignment(shell: EnvShell, name: &str, quoted: &str) -> String {
     match shell {
-        Shell::Bash | Shell::Zsh => format!("export {name}={quoted}\n"),
-        Shell::Fish => format!("set -gx {name} {quoted}\n"),
-        Shell::Powershell => format!("$env:{name} = {quoted}\n"),
+        EnvShell::Bash | EnvShell::Zsh => format!("export {name}={quoted}\n"),
+        EnvShell::Fish => format!("set -gx {name} {quoted}\n"),
+        EnvShell::Powershell => format!("$env:{name} = {quoted}\n"),
     }
 }
 
-/// A line that takes a variable away. A name that is more than a name is left out: no shell can have made it.
-pub(super) fn removal(shell: Shell, name: &str) -> String {
+/// Returns a line that unsets a variable, or nothing for an invalid name, which no shell can have set.
+pub(super) fn removal(shell: EnvShell, name: &str) -> String {
     let is_name = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
     match shell {
         _ if !is_name => String::new(),
-        Shell::Bash | Shell::Zsh => format!("unset {name}\n"),
-        Shell::Fish => format!("set -e {name}\n"),
-        Shell::Powershell => {
+        EnvShell::Bash | EnvShell::Zsh => format!("unset {name}\n"),
+        EnvShell::Fish => format!("set -e {name}\n"),
+        EnvShell::Powershell => {
             format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue\n")
         }
     }
@@ -50,23 +50,25 @@ pub(super) fn removal(shell: Shell, name: &str) -> String {
 mod tests {
     use super::*;
 
+    /// BI-02: a value stays a value in every shell.
     #[test]
-    fn bi_02_a_value_stays_a_value() {
+    fn values_are_quoted_for_each_shell() {
         let nasty = "a'b\\c$(d)`e`\"\u{2019};";
         for (shell, expected) in [
-            (Shell::Bash, "'a'\\''b\\c$(d)`e`\"\u{2019};'"),
-            (Shell::Zsh, "'a'\\''b\\c$(d)`e`\"\u{2019};'"),
-            (Shell::Fish, "'a\\'b\\\\c$(d)`e`\"\u{2019};'"),
-            (Shell::Powershell, "'a''b\\c$(d)`e`\"\u{2019}\u{2019};'"),
+            (EnvShell::Bash, "'a'\\''b\\c$(d)`e`\"\u{2019};'"),
+            (EnvShell::Zsh, "'a'\\''b\\c$(d)`e`\"\u{2019};'"),
+            (EnvShell::Fish, "'a\\'b\\\\c$(d)`e`\"\u{2019};'"),
+            (EnvShell::Powershell, "'a''b\\c$(d)`e`\"\u{2019}\u{2019};'"),
         ] {
-            assert_eq!(quoted(shell, nasty), expected, "{shell:?}");
+            assert_eq!(quote(shell, nasty), expected, "{shell:?}");
         }
     }
 
+    /// BI-02: an invalid name is never printed.
     #[test]
-    fn bi_02_what_is_no_name_is_left_out() {
-        assert_eq!(removal(Shell::Bash, "A_1"), "unset A_1\n");
-        assert_eq!(removal(Shell::Bash, "A;rm -rf"), "");
-        assert_eq!(removal(Shell::Fish, "BASH_FUNC_x%%"), "");
+    fn invalid_names_are_omitted() {
+        assert_eq!(removal(EnvShell::Bash, "A_1"), "unset A_1\n");
+        assert_eq!(removal(EnvShell::Bash, "A;rm -rf"), "");
+        assert_eq!(removal(EnvShell::Fish, "BASH_FUNC_x%%"), "");
     }
 }

@@ -1,35 +1,35 @@
-//! `sandbox`: the simulated Anthropic API alone.
+//! `sandbox`: runs the simulated Anthropic API.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use keyreeve_sandbox::{Sandbox, Settings};
+use keyreeve_sandbox::{Sandbox, SandboxSettings};
 use serde::Serialize;
 
 use super::serve::signal;
+use crate::context::{Context, new_runtime};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::settings;
-use crate::wiring::{World, runtime};
 
 #[derive(Serialize)]
-struct Ready {
+struct SandboxReady {
     sandbox: String,
 }
 
-pub(super) fn run(sandbox: settings::Sandbox, world: &World) -> Result<(), CommandError> {
-    runtime()?.block_on(async {
-        let stop = signal::nth(1)?;
+pub(super) fn run(sandbox: settings::SandboxPort, context: &Context) -> Result<(), CommandError> {
+    new_runtime()?.block_on(async {
+        let stop = signal::nth_stop_signal(1)?;
         let bound = bind(sandbox.port).await?;
-        let ready = Ready {
+        let ready = SandboxReady {
             sandbox: format!("http://{}", bound.addr()),
         };
-        match world.output.format() {
-            Format::Json => world.output.document(&ready)?,
-            Format::Human => world.output.data(&ready.sandbox)?,
+        match context.output.format() {
+            Format::Json => context.output.document(&ready)?,
+            Format::Human => context.output.data(&ready.sandbox)?,
         }
-        world
+        context
             .output
-            .note("every answer is made up; any well-formed credential is accepted");
+            .note("every response is simulated; any well-formed credential is accepted");
         bound.run(stop).await.map_err(|error| {
             CommandError::new(Exit::Failed, "the sandbox failed").caused_by(&error)
         })
@@ -39,22 +39,22 @@ pub(super) fn run(sandbox: settings::Sandbox, world: &World) -> Result<(), Comma
 /// Binds the simulated API to a loopback port.
 ///
 /// # Errors
-/// Exit 1 where the port is taken.
+/// Exit 1 if the port is in use.
 pub(super) async fn bind(port: u16) -> Result<Sandbox, CommandError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     Sandbox::bind(
         address,
-        Settings {
-            now: keyreeve_os::world::now,
+        SandboxSettings {
+            now: keyreeve_os::system::now,
         },
     )
     .await
     .map_err(|error| {
         CommandError::new(
             Exit::Failed,
-            format!("could not start the sandbox on {address}"),
+            format!("cannot start the sandbox on {address}"),
         )
         .caused_by(&error)
-        .hint("keyreeve sandbox --port 0")
+        .fix("keyreeve sandbox --port 0")
     })
 }

@@ -1,18 +1,18 @@
-//! `store`: make it, describe it, save it, make it whole again.
+//! `store`: create, describe, back up and restore the store.
 
 use keyreeve_core::secret::Secret;
 use keyreeve_os::memory::Swap;
 use keyreeve_store::MasterKeyHome;
 use serde::Serialize;
 
-use crate::ask::{Question, Typed};
+use crate::context::{Context, store_paths};
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, counted};
-use crate::settings::{self, Given};
-use crate::wiring::{World, store_places};
+use crate::output::{Format, pluralize};
+use crate::prompt::{Repeat, SecretPrompt};
+use crate::settings::{self, SecretInput};
 
-/// A passphrase of fewer characters is guessed too soon.
-const SHORTEST_PASSPHRASE: usize = 8;
+/// Minimum length of a backup's passphrase.
+const MIN_PASSPHRASE_CHARS: usize = 8;
 
 #[derive(Serialize)]
 struct Info {
@@ -25,54 +25,55 @@ struct Info {
     keys: usize,
 }
 
-pub(super) fn run(store: settings::Store, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(store: settings::StoreAction, context: &Context) -> Result<(), CommandError> {
     match store {
-        settings::Store::Init => {
-            let made = info(world)?;
-            world.output.note(&format!("the store is in {}", made.data));
-            tell(&made, world)
+        settings::StoreAction::Init => {
+            let info = info(context)?;
+            context
+                .output
+                .success(&format!("Created the store in {}", info.data));
+            print(&info, context)
         }
-        settings::Store::Info => {
-            let info = info(world)?;
-            tell(&info, world)
+        settings::StoreAction::Info => {
+            let info = info(context)?;
+            print(&info, context)
         }
-        settings::Store::Backup { file, passphrase } => {
-            let store = world.store()?;
-            let passphrase = secret(passphrase, Typed::Twice, world)?;
+        settings::StoreAction::Backup { file, passphrase } => {
+            let store = context.open_store()?;
+            let passphrase = read_passphrase(passphrase, Repeat::Twice, "backup", context)?;
             store.backup(&file, &passphrase)?;
-            world.output.note(&format!(
-                "everything is in {}; without its passphrase nobody can open it",
+            context.output.success(&format!(
+                "Saved an encrypted backup to {}. Without its passphrase it cannot be restored.",
                 file.display()
             ));
             Ok(())
         }
-        settings::Store::Restore { file, passphrase } => {
-            let places = world.places()?;
-            let passphrase = secret(passphrase, Typed::Once, world)?;
-            keyreeve_store::restore(&file, &passphrase, &store_places(&places))?;
-            world.output.note(&format!(
-                "the store is as it was when {} was made",
-                file.display()
-            ));
+        settings::StoreAction::Restore { file, passphrase } => {
+            let dirs = context.dirs()?;
+            let passphrase = read_passphrase(passphrase, Repeat::Once, "restore", context)?;
+            keyreeve_store::restore(&file, &passphrase, &store_paths(&dirs))?;
+            context
+                .output
+                .success(&format!("Restored from {}", file.display()));
             Ok(())
         }
     }
 }
 
-fn info(world: &World) -> Result<Info, CommandError> {
-    let places = world.places()?;
-    let store = world.store()?;
+fn info(context: &Context) -> Result<Info, CommandError> {
+    let dirs = context.dirs()?;
+    let store = context.open_store()?;
     let policy = store.policy()?;
     let (master_key, protects_against) = match store.master_key_home() {
         MasterKeyHome::KeyFile => (
             "key-file",
-            "a stolen database or backup of it; not against anyone who runs programs as you: they can open this",
+            "theft of the database or its backups, but not programs running as you",
         ),
     };
     Ok(Info {
-        data: places.data.display().to_string(),
+        data: dirs.data.display().to_string(),
         master_key,
-        master_key_directory: places.config.display().to_string(),
+        master_key_directory: dirs.config.display().to_string(),
         protects_against,
         master_key_may_be_swapped: match store.master_key_swap() {
             Swap::LockedOut => false,
@@ -83,11 +84,11 @@ fn info(world: &World) -> Result<Info, CommandError> {
     })
 }
 
-fn tell(info: &Info, world: &World) -> Result<(), CommandError> {
-    if world.output.format() == Format::Json {
-        return Ok(world.output.document(info)?);
+fn print(info: &Info, context: &Context) -> Result<(), CommandError> {
+    if context.output.format() == Format::Json {
+        return Ok(context.output.document(info)?);
     }
-    for (what, value) in [
+    for (label, value) in [
         ("database", info.data.as_str()),
         (
             "master key",
@@ -95,36 +96,42 @@ fn tell(info: &Info, world: &World) -> Result<(), CommandError> {
         ),
         ("protects", &format!("against {}", info.protects_against)),
         (
-            "holds",
+            "contains",
             &format!(
                 "{}, {}",
-                counted(info.profiles, "profile"),
-                counted(info.keys, "key")
+                pluralize(info.profiles, "profile"),
+                pluralize(info.keys, "key")
             ),
         ),
     ] {
-        world.output.line(&format!("{what:<12} {value}"))?;
+        context.output.line(&format!("{label:<12} {value}"))?;
     }
     if info.master_key_may_be_swapped {
-        world.output.note(
-            "the system did not lock the master key into memory: it may reach the swap space",
-        );
+        context
+            .output
+            .note("the master key could not be locked into memory: it may be swapped to disk");
     }
     Ok(())
 }
 
-fn secret(from: Given, typed: Typed, world: &World) -> Result<Secret, CommandError> {
-    let question = Question {
+fn read_passphrase(
+    input: SecretInput,
+    repeat: Repeat,
+    action: &str,
+    context: &Context,
+) -> Result<Secret, CommandError> {
+    let command = format!("keyreeve store {action} FILE --stdin");
+    let question = SecretPrompt {
         prompt: "Passphrase of the backup:",
-        typed,
-        instead: "keyreeve store backup FILE --stdin",
+        repeat,
+        command: &command,
     };
-    let text = world.asker.take(from, &question)?;
+    let text = context.prompter.read_secret(input, &question)?;
     let passphrase = text.trim_end_matches(['\r', '\n']);
-    if passphrase.chars().count() < SHORTEST_PASSPHRASE {
+    if passphrase.chars().count() < MIN_PASSPHRASE_CHARS {
         return Err(CommandError::new(
             Exit::Credential,
-            "a passphrase has at least eight characters",
+            "the passphrase must have at least 8 characters",
         ));
     }
     Ok(Secret::new(passphrase.to_owned()))

@@ -1,42 +1,42 @@
-//! `usage`: tokens and cost, summed up.
+//! `usage`: sums of tokens and cost.
 
 use keyreeve_broker::view::{UsageRowView, UsageView};
 use keyreeve_store::{Grouping, UsageQuery};
 
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Align, Format, Table};
-use crate::settings::{Dimension, Rows, Usage};
-use crate::wiring::World;
+use crate::output::{Align, Format, Table, thousands};
+use crate::settings::{TableFormat, UsageDimension, UsageOptions};
 
-pub(super) fn run(usage: Usage, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(usage: UsageOptions, context: &Context) -> Result<(), CommandError> {
     let query = UsageQuery {
         since: usage.since,
         until: None,
         by: grouping(usage.by),
     };
-    let view = UsageView::of(&query, &world.store()?.usage(&query)?);
-    match (world.output.format(), usage.rows) {
-        (Format::Json, _) => Ok(world.output.document(&view)?),
-        (Format::Human, Rows::Csv) => Ok(world.output.data(&csv(&view)?)?),
-        (Format::Human, Rows::Table) if view.rows.is_empty() => {
-            world.output.note("nothing was asked yet");
+    let view = UsageView::new(&query, &context.open_store()?.usage(&query)?);
+    match (context.output.format(), usage.format) {
+        (Format::Json, _) => Ok(context.output.document(&view)?),
+        (Format::Human, TableFormat::Csv) => Ok(context.output.data(&csv(&view)?)?),
+        (Format::Human, TableFormat::Table) if view.rows.is_empty() => {
+            context.output.success("No requests yet");
             Ok(())
         }
-        (Format::Human, Rows::Table) => tell(&view, world),
+        (Format::Human, TableFormat::Table) => print_table(&view, context),
     }
 }
 
-fn grouping(by: Dimension) -> Grouping {
+fn grouping(by: UsageDimension) -> Grouping {
     match by {
-        Dimension::Key => Grouping::Key,
-        Dimension::Profile => Grouping::Profile,
-        Dimension::Model => Grouping::Model,
-        Dimension::Day => Grouping::Day,
-        Dimension::Session => Grouping::Session,
+        UsageDimension::Key => Grouping::Key,
+        UsageDimension::Profile => Grouping::Profile,
+        UsageDimension::Model => Grouping::Model,
+        UsageDimension::Day => Grouping::Day,
+        UsageDimension::Session => Grouping::Session,
     }
 }
 
-fn tell(view: &UsageView, world: &World) -> Result<(), CommandError> {
+fn print_table(view: &UsageView, context: &Context) -> Result<(), CommandError> {
     let mut table = Table::new(&[
         (view.by, Align::Left),
         ("requests", Align::Right),
@@ -52,45 +52,48 @@ fn tell(view: &UsageView, world: &World) -> Result<(), CommandError> {
     for row in all {
         table.row([
             row.name.clone().unwrap_or_else(|| "-".to_owned()),
-            row.requests.to_string(),
-            row.tokens.input_tokens.to_string(),
-            row.tokens.output_tokens.to_string(),
-            row.tokens.cache_read_tokens.to_string(),
-            row.tokens.cache_write_5m_tokens.to_string(),
-            row.tokens.cache_write_1h_tokens.to_string(),
+            thousands(row.requests),
+            thousands(row.tokens.input_tokens),
+            thousands(row.tokens.output_tokens),
+            thousands(row.tokens.cache_read_tokens),
+            thousands(row.tokens.cache_write_5m_tokens),
+            thousands(row.tokens.cache_write_1h_tokens),
             dollars(row.cost_usd, row.cost_is_at_most),
-            mark(row),
+            remarks(row),
         ]);
     }
-    Ok(world.output.table(&table)?)
+    Ok(context.output.table(&table)?)
 }
 
-/// An amount for people: six digits after the point, and a sign before an upper bound.
+/// Formats an amount with six decimals, and `<=` before an upper bound.
 pub(super) fn dollars(usd: f64, is_at_most: bool) -> String {
     let sign = if is_at_most { "<= " } else { "" };
     format!("{sign}{usd:.6}")
 }
 
-fn mark(row: &UsageRowView) -> String {
+fn remarks(row: &UsageRowView) -> String {
     let simulated = match row.simulated_attempts {
         0 => None,
         _ if row.simulated => Some("simulated".to_owned()),
-        some => Some(format!("{some} of {} attempts simulated", row.attempts)),
+        some => Some(format!(
+            "{} of {} attempts simulated",
+            thousands(some),
+            thousands(row.attempts)
+        )),
     };
-    let by_plan = (row.equivalent_usd > 0.0).then(|| by_plan(row.equivalent_usd));
-    let marks: Vec<String> = by_plan.into_iter().chain(simulated).collect();
-    marks.join("; ")
+    let plan = (row.equivalent_usd > 0.0).then(|| plan_equivalent(row.equivalent_usd));
+    let remarks: Vec<String> = plan.into_iter().chain(simulated).collect();
+    remarks.join("; ")
 }
 
-/// What a plan paid for, at the API's prices: beside the money, never in it.
-pub(super) fn by_plan(equivalent_usd: f64) -> String {
-    format!("a plan paid, worth about {equivalent_usd:.6}")
+/// Formats what a plan paid for at API prices, which is never part of the cost.
+pub(super) fn plan_equivalent(equivalent_usd: f64) -> String {
+    format!("plan, ≈ {equivalent_usd:.6} at API prices")
 }
 
 fn csv(view: &UsageView) -> Result<String, CommandError> {
-    let failed = |error: csv::Error| {
-        CommandError::new(Exit::Failed, "could not write CSV").caused_by(&error)
-    };
+    let failed =
+        |error: csv::Error| CommandError::new(Exit::Failed, "cannot write CSV").caused_by(&error);
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer
         .write_record([
@@ -132,13 +135,13 @@ fn csv(view: &UsageView) -> Result<String, CommandError> {
         ]);
         writer.write_record(record).map_err(failed)?;
     }
-    let bytes = writer.into_inner().map_err(|error| {
-        CommandError::new(Exit::Failed, "could not write CSV").caused_by(&error)
-    })?;
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| CommandError::new(Exit::Failed, "cannot write CSV").caused_by(&error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A name from outside must not be a formula to a spreadsheet.
+/// Escapes a foreign name that a spreadsheet would read as a formula.
 fn cell(name: &str) -> String {
     if name.starts_with(['=', '+', '-', '@']) {
         format!("'{name}")

@@ -1,10 +1,10 @@
-//! `version`: what is running.
+//! `version`: the version of keyreeve.
 
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Format;
-use crate::wiring::World;
 
 #[derive(Serialize)]
 struct Version {
@@ -13,10 +13,10 @@ struct Version {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn run(world: &World) -> Result<(), CommandError> {
-    match world.output.format() {
-        Format::Json => world.output.document(&Version { version: VERSION })?,
-        Format::Human => world.output.data(&format!("keyreeve {VERSION}"))?,
+pub(super) fn run(context: &Context) -> Result<(), CommandError> {
+    match context.output.format() {
+        Format::Json => context.output.document(&Version { version: VERSION })?,
+        Format::Human => context.output.data(&format!("keyreeve {VERSION}"))?,
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! The only file that prints: standard output is data, standard error is talk.
+//! Output to the terminal: data on standard output, messages on standard error. Nothing else prints.
 //!
-//! Invariants: text is made inert before it is written, and what is one line stays one, whatever path or name is in it; JSON
-//! is plain ASCII, and nothing is understood by colour alone. A secret is written only by the methods named `reveal`, to
+//! Invariants: text is sanitized before it is written, and one line stays one line, whatever path or name it contains; JSON
+//! is plain ASCII; color never carries meaning by itself. A secret is written only by the methods named `reveal…`, to
 //! standard output, once.
 
+mod humanize;
 mod paint;
 mod table;
-mod words;
 mod wrap;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -14,218 +14,217 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Effects, Style};
 use keyreeve_broker::view::Document;
-use keyreeve_core::inert::{LONGEST_LINE, inert, inert_line};
+use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize, sanitize_line};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::statusline::{Part, Tone};
-use keyreeve_os::world;
+use keyreeve_core::statusline::{LinePart, Tone};
+use keyreeve_os::system;
 use serde::Serialize;
 
-pub(crate) use table::{Align, Table};
-pub(crate) use words::{
-    counted, from_home, roughly, to_the_day, to_the_minute, to_the_second, when, when_text,
+pub(crate) use humanize::{
+    abbreviate_home, pluralize, relative_time, relative_time_from_text, rough_duration, thousands,
+    utc_date, utc_minute,
 };
+pub(crate) use table::{Align, Table};
 
 use paint::Paint;
 
-use crate::args::Global;
+use crate::args::GlobalArgs;
 use crate::error::{CommandError, Exit, Label};
 
-/// Where [`Output::reveal`] puts the secret into a text.
-pub(crate) const KEY_MARK: &str = "{key}";
+/// The placeholder that [`Output::reveal`] replaces with the secret.
+pub(crate) const KEY_PLACEHOLDER: &str = "{key}";
 
-/// Speaks with the person, or with the program that reads us.
+/// Standard output and standard error, with the format, verbosity and colors to use.
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Format,
-    talk: Talk,
-    /// How wide the terminal is; none where standard output is none.
+    verbosity: Verbosity,
+    /// Width of the terminal, or `None` if standard output is not one.
     columns: Option<usize>,
-    /// How data is painted whose reader shows colours although it is no terminal.
-    rendered: Paint,
-    stdout: Stream<io::Stdout>,
-    stderr: Stream<io::Stderr>,
+    /// Colors of data for a program that renders them although it is not a terminal.
+    statusline_paint: Paint,
+    stdout: OutputStream<io::Stdout>,
+    stderr: OutputStream<io::Stderr>,
 }
 
-/// One of the two ways out, and whether it takes colour.
+/// An output stream and its colors.
 #[derive(Debug)]
-struct Stream<T> {
-    to: T,
+struct OutputStream<T> {
+    stream: T,
     paint: Paint,
 }
 
-/// What standard output is for.
+/// Format of standard output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
-    /// People.
+    /// Text for people.
     Human,
-    /// Programs: one JSON document on one line.
+    /// One JSON document on one line; errors as JSON on standard error.
     Json,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Talk {
-    All,
-    OnlyFailures,
+enum Verbosity {
+    Normal,
+    Quiet,
 }
 
 impl Output {
-    /// Decides on format and colour from what was typed, the environment and whether a terminal is there.
-    pub(crate) fn new(global: &Global, environment: &Environment) -> Self {
+    /// Chooses format and colors from the arguments, the environment and the kind of each stream.
+    pub(crate) fn new(global: &GlobalArgs, environment: &Environment) -> Self {
         let (stdout, stderr) = (io::stdout(), io::stderr());
-        let paint = |terminal| Paint::wanted(global.color, terminal, environment);
+        let paint = |is_terminal| Paint::choose(global.color, is_terminal, environment);
         Self {
             format: if global.json {
                 Format::Json
             } else {
                 Format::Human
             },
-            talk: if global.quiet {
-                Talk::OnlyFailures
+            verbosity: if global.quiet {
+                Verbosity::Quiet
             } else {
-                Talk::All
+                Verbosity::Normal
             },
-            columns: world::columns(&stdout),
-            rendered: paint(true),
-            stdout: Stream {
+            columns: system::terminal_width(&stdout),
+            statusline_paint: paint(true),
+            stdout: OutputStream {
                 paint: paint(stdout.is_terminal()),
-                to: stdout,
+                stream: stdout,
             },
-            stderr: Stream {
+            stderr: OutputStream {
                 paint: paint(stderr.is_terminal()),
-                to: stderr,
+                stream: stderr,
             },
         }
     }
 
-    /// For what happens before anybody said how to print.
-    pub(crate) fn plain() -> Self {
+    /// Creates an output without colors, for errors before the arguments are parsed.
+    pub(crate) fn plain(format: Format) -> Self {
         Self {
-            format: Format::Human,
-            talk: Talk::All,
+            format,
+            verbosity: Verbosity::Normal,
             columns: None,
-            rendered: Paint::Plain,
-            stdout: Stream {
-                to: io::stdout(),
+            statusline_paint: Paint::Plain,
+            stdout: OutputStream {
+                stream: io::stdout(),
                 paint: Paint::Plain,
             },
-            stderr: Stream {
-                to: io::stderr(),
+            stderr: OutputStream {
+                stream: io::stderr(),
                 paint: Paint::Plain,
             },
         }
     }
 
-    /// Ends a command: says why it failed, and gives its exit code.
-    pub(crate) fn end(&self, result: Result<(), CommandError>) -> ExitCode {
+    /// Prints the error of a failed command and returns the exit code.
+    pub(crate) fn finish(&self, result: Result<(), CommandError>) -> ExitCode {
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                self.failure(&error);
+                self.error(&error);
                 error.exit().into()
             }
         }
     }
 
-    /// For whom standard output is.
+    /// Returns the format of standard output.
     pub(crate) fn format(&self) -> Format {
         self.format
     }
 
-    /// Whether talk may be coloured.
-    pub(crate) fn colors_talk(&self) -> bool {
+    /// Returns `true` if messages may be colored.
+    pub(crate) fn stderr_has_color(&self) -> bool {
         self.stderr.paint == Paint::Colored
     }
 
-    /// Writes data, a line for each line of the text.
+    /// Writes data, line by line.
     pub(crate) fn data(&self, text: &str) -> io::Result<()> {
-        let mut stdout = self.stdout.to.lock();
+        let mut stdout = self.stdout.stream.lock();
         for line in text.lines() {
-            writeln!(stdout, "{}", inert(line))?;
+            writeln!(stdout, "{}", sanitize(line))?;
         }
         stdout.flush()
     }
 
-    /// Writes data that is one line, whatever path or name stands in it.
+    /// Writes data as one line, whatever path or name it contains.
     pub(crate) fn line(&self, text: &str) -> io::Result<()> {
-        self.data(&inert_line(text, LONGEST_LINE))
+        self.data(&sanitize_line(text, MAX_LINE_CHARS))
     }
 
-    /// Writes a piece of data that others wrote, without ending the line: each character is made inert by itself, so that
-    /// no escape sequence comes together out of two pieces.
-    pub(crate) fn piece(&self, text: &str) -> io::Result<()> {
-        let mut stdout = self.stdout.to.lock();
-        stdout.write_all(inert(text).as_bytes())?;
+    /// Writes a chunk of foreign text without ending the line. Each character is sanitized by itself, so no escape sequence
+    /// can be assembled from two chunks.
+    pub(crate) fn chunk(&self, text: &str) -> io::Result<()> {
+        let mut stdout = self.stdout.stream.lock();
+        stdout.write_all(sanitize(text).as_bytes())?;
         stdout.flush()
     }
 
-    /// Writes data exactly as it is: text of our own build, such as a completion script.
+    /// Writes data unchanged: text that keyreeve itself generates, such as a completion script.
     pub(crate) fn verbatim(&self, text: &str) -> io::Result<()> {
-        let mut stdout = self.stdout.to.lock();
+        let mut stdout = self.stdout.stream.lock();
         stdout.write_all(text.as_bytes())?;
         stdout.flush()
     }
 
-    /// Writes one line of data. A terminal that is too narrow gets it in several, broken between words; those after the first
-    /// begin with `hang`.
-    pub(crate) fn wrapped(&self, text: &str, hang: &str) -> io::Result<()> {
-        self.lines_of(text, hang, Style::new())
+    /// Writes one line of data, wrapped between words on a narrow terminal. Continuation lines start with `indent`.
+    pub(crate) fn wrapped(&self, text: &str, indent: &str) -> io::Result<()> {
+        self.write_wrapped(text, indent, Style::new())
     }
 
-    /// Writes a thing and what is said of it on one line. On a terminal that is too narrow, what is said begins a line of its
-    /// own.
-    pub(crate) fn entry(&self, thing: &str, said: &str, hang: &str) -> io::Result<()> {
-        let text = format!("{thing}  {said}");
+    /// Writes a label and its description on one line. On a narrow terminal, the description starts a line of its own.
+    pub(crate) fn entry(&self, label: &str, description: &str, indent: &str) -> io::Result<()> {
+        let text = format!("{label}  {description}");
         let fits = |columns| text.chars().count() <= columns;
         if self.columns.is_none_or(fits) {
-            return self.wrapped(&text, hang);
+            return self.wrapped(&text, indent);
         }
-        self.wrapped(thing.trim_end(), hang)?;
-        self.wrapped(&format!("{hang}{said}"), hang)
+        self.wrapped(label.trim_end(), indent)?;
+        self.wrapped(&format!("{indent}{description}"), indent)
     }
 
-    /// Writes a line that stands out, broken as [`Self::wrapped`] breaks.
+    /// Writes a bold line, wrapped as in [`Self::wrapped`].
     pub(crate) fn headline(&self, text: &str) -> io::Result<()> {
-        self.lines_of(text, "  ", Style::new().effects(Effects::BOLD))
+        self.write_wrapped(text, "  ", Style::new().effects(Effects::BOLD))
     }
 
-    fn lines_of(&self, text: &str, hang: &str, style: Style) -> io::Result<()> {
+    fn write_wrapped(&self, text: &str, indent: &str, style: Style) -> io::Result<()> {
         let style = self.stdout.paint.style(style);
-        let text = inert_line(text, LONGEST_LINE);
-        let mut stdout = self.stdout.to.lock();
-        for line in wrap::wrapped(&text, hang, self.columns) {
+        let text = sanitize_line(text, MAX_LINE_CHARS);
+        let mut stdout = self.stdout.stream.lock();
+        for line in wrap::wrap(&text, indent, self.columns) {
             writeln!(stdout, "{style}{line}{style:#}")?;
         }
         stdout.flush()
     }
 
-    /// Writes one line of parts that stand out by their tone. It is for a program that shows colours: a pipe is painted as a
-    /// terminal is, unless `--color`, `NO_COLOR` or `TERM=dumb` say otherwise.
-    pub(crate) fn painted(&self, parts: &[Part]) -> io::Result<()> {
-        let mut stdout = self.stdout.to.lock();
+    /// Writes one line of parts, each styled by its tone, for a program that renders colors: a pipe is colored like a
+    /// terminal unless `--color`, `NO_COLOR` or `TERM=dumb` forbid it.
+    pub(crate) fn styled_line(&self, parts: &[LinePart]) -> io::Result<()> {
+        let mut stdout = self.stdout.stream.lock();
         for part in parts {
-            let style = self.rendered.style(match part.tone {
+            let style = self.statusline_paint.style(match part.tone {
                 Tone::Plain => Style::new(),
-                Tone::Faint => Style::new().effects(Effects::DIMMED),
-                Tone::Careful => AnsiColor::Yellow.on_default(),
-                Tone::Alarm => AnsiColor::Red.on_default().effects(Effects::BOLD),
+                Tone::Dim => Style::new().effects(Effects::DIMMED),
+                Tone::Warning => AnsiColor::Yellow.on_default(),
+                Tone::Critical => AnsiColor::Red.on_default().effects(Effects::BOLD),
             });
-            let text = inert_line(&part.text, LONGEST_LINE);
+            let text = sanitize_line(&part.text, MAX_LINE_CHARS);
             write!(stdout, "{style}{text}{style:#}")?;
         }
         writeln!(stdout)?;
         stdout.flush()
     }
 
-    /// Writes a table; its heading stands out. On a terminal that is too narrow, long cells lose their middle.
+    /// Writes a table with a dimmed header. On a narrow terminal, long cells lose their middle.
     pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
         let style = self
             .stdout
             .paint
             .style(Style::new().effects(Effects::DIMMED));
-        let mut stdout = self.stdout.to.lock();
-        for (at, line) in table.lines(self.columns).iter().enumerate() {
-            match at {
+        let mut stdout = self.stdout.stream.lock();
+        for (index, line) in table.lines(self.columns).iter().enumerate() {
+            match index {
                 0 => writeln!(stdout, "{style}{line}{style:#}")?,
                 _ => writeln!(stdout, "{line}")?,
             }
@@ -235,28 +234,28 @@ impl Output {
 
     /// Writes one JSON document, with its `schema_version`, on one line.
     pub(crate) fn document(&self, body: &impl Serialize) -> io::Result<()> {
-        let json = serde_json::to_string(&Document::of(body)).map_err(io::Error::from)?;
-        let mut stdout = self.stdout.to.lock();
-        writeln!(stdout, "{}", ascii(&json))?;
+        let json = serde_json::to_string(&Document::new(body)).map_err(io::Error::from)?;
+        let mut stdout = self.stdout.stream.lock();
+        writeln!(stdout, "{}", escape_non_ascii(&json))?;
         stdout.flush()
     }
 
-    /// Writes data with the secret wherever [`KEY_MARK`] stands in the template.
+    /// Writes a template with [`KEY_PLACEHOLDER`] replaced by the secret.
     pub(crate) fn reveal(&self, template: &str, secret: &Secret) -> io::Result<()> {
-        let secret = secret.expose_for(Sink::Shown);
-        let mut stdout = self.stdout.to.lock();
+        let secret = secret.expose_for(Sink::Display);
+        let mut stdout = self.stdout.stream.lock();
         for line in template.lines() {
-            let mut parts = line.split(KEY_MARK);
-            write!(stdout, "{}", inert(parts.next().unwrap_or_default()))?;
+            let mut parts = line.split(KEY_PLACEHOLDER);
+            write!(stdout, "{}", sanitize(parts.next().unwrap_or_default()))?;
             for part in parts {
-                write!(stdout, "{secret}{}", inert(part))?;
+                write!(stdout, "{secret}{}", sanitize(part))?;
             }
             writeln!(stdout)?;
         }
         stdout.flush()
     }
 
-    /// Writes one JSON document in which the secret stands as `"key"`.
+    /// Writes one JSON document with the secret as `"key"`.
     pub(crate) fn reveal_document(&self, body: &impl Serialize, secret: &Secret) -> io::Result<()> {
         #[derive(Serialize)]
         struct WithKey<'a, T> {
@@ -265,12 +264,12 @@ impl Output {
             body: &'a T,
         }
         self.document(&WithKey {
-            key: secret.expose_for(Sink::Shown),
+            key: secret.expose_for(Sink::Display),
             body,
         })
     }
 
-    /// Writes one JSON document in which the secret stands as `"token"`.
+    /// Writes one JSON document with the secret as `"token"`.
     pub(crate) fn reveal_token(&self, body: &impl Serialize, secret: &Secret) -> io::Result<()> {
         #[derive(Serialize)]
         struct WithToken<'a, T> {
@@ -279,72 +278,100 @@ impl Output {
             body: &'a T,
         }
         self.document(&WithToken {
-            token: secret.expose_for(Sink::Shown),
+            token: secret.expose_for(Sink::Display),
             body,
         })
     }
 
-    /// Says in keyreeve's own name what is about to happen: the talk of another program follows.
-    pub(crate) fn own(&self, text: &str) {
-        if self.talk == Talk::All {
-            self.talk("keyreeve:", AnsiColor::Cyan, text);
+    /// Prints what is about to happen, marked as keyreeve's, because the output of another program follows.
+    pub(crate) fn announce(&self, text: &str) {
+        self.message("keyreeve:", AnsiColor::Cyan, text);
+    }
+
+    /// Returns `true` if data appears on a screen.
+    pub(crate) fn stdout_is_terminal(&self) -> bool {
+        self.stdout.stream.is_terminal()
+    }
+
+    /// Prints that a command succeeded, and with what result.
+    pub(crate) fn success(&self, text: &str) {
+        if self.verbosity == Verbosity::Normal {
+            let text = sanitize_line(text, MAX_LINE_CHARS);
+            // Nothing can be done if the terminal is gone.
+            let _gone = writeln!(self.stderr.stream.lock(), "{text}");
         }
     }
 
-    /// Whether what is written as data stands on a screen.
-    pub(crate) fn is_seen(&self) -> bool {
-        self.stdout.to.is_terminal()
-    }
-
-    /// Says something to the person.
+    /// Prints something the user should know.
     pub(crate) fn note(&self, text: &str) {
-        if self.talk == Talk::All {
-            self.talk("note:", AnsiColor::Cyan, text);
-        }
+        self.message("note:", AnsiColor::Cyan, text);
     }
 
-    /// Says what to do next.
+    /// Prints advice, such as the next step.
     pub(crate) fn hint(&self, text: &str) {
-        if self.talk == Talk::All {
-            self.talk("hint:", AnsiColor::Green, text);
-        }
+        self.message("hint:", AnsiColor::Green, text);
     }
 
-    fn failure(&self, error: &CommandError) {
-        if matches!(error.exit(), Exit::Quiet | Exit::OfProgram(_)) {
+    /// Prints the command that repairs a problem.
+    pub(crate) fn fix(&self, command: &str) {
+        self.message("fix:", AnsiColor::Green, command);
+    }
+
+    fn error(&self, error: &CommandError) {
+        if matches!(error.exit(), Exit::BrokenPipe | Exit::Child(_)) {
+            return;
+        }
+        if self.format == Format::Json {
+            self.json_error(error);
             return;
         }
         for (label, text) in error.lines() {
             match label {
-                Label::Error => self.talk("error:", AnsiColor::Red, text),
-                Label::CausedBy => self.talk("  caused by:", AnsiColor::Red, text),
-                Label::Hint => self.talk("hint:", AnsiColor::Green, text),
+                Label::Error => self.labeled("error:", AnsiColor::Red, text),
+                Label::CausedBy => self.labeled("  caused by:", AnsiColor::Red, text),
+                Label::Hint => self.labeled("hint:", AnsiColor::Green, text),
+                Label::Fix => self.labeled("fix:", AnsiColor::Green, text),
+                Label::Docs => self.labeled("docs:", AnsiColor::Green, text),
             }
         }
     }
 
-    fn talk(&self, label: &str, color: AnsiColor, text: &str) {
+    /// Writes an error as one line of JSON, on standard error: standard output holds data only.
+    fn json_error(&self, error: &CommandError) {
+        if let Ok(json) = serde_json::to_string(&Document::new(error.view())) {
+            let json = escape_non_ascii(&json);
+            let _gone = writeln!(self.stderr.stream.lock(), "{json}");
+        }
+    }
+
+    fn message(&self, label: &str, color: AnsiColor, text: &str) {
+        if self.verbosity == Verbosity::Normal {
+            self.labeled(label, color, text);
+        }
+    }
+
+    fn labeled(&self, label: &str, color: AnsiColor, text: &str) {
         let style = self
             .stderr
             .paint
             .style(color.on_default().effects(Effects::BOLD));
-        // A terminal that went away cannot be told so.
+        // Nothing can be done if the terminal is gone.
         let _gone = writeln!(
-            self.stderr.to.lock(),
+            self.stderr.stream.lock(),
             "{style}{label}{style:#} {}",
-            inert_line(text, LONGEST_LINE)
+            sanitize_line(text, MAX_LINE_CHARS)
         );
     }
 }
 
-/// Escapes what is not ASCII: it can only stand inside of strings, and none of it can then speak to a terminal.
-fn ascii(json: &str) -> String {
+/// Escapes all characters beyond ASCII, which in JSON occur only inside strings, so that none can control a terminal.
+fn escape_non_ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
-    for letter in json.chars() {
-        if letter.is_ascii() && letter != '\u{7f}' {
-            text.push(letter);
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            text.push(c);
         } else {
-            for unit in letter.encode_utf16(&mut [0; 2]) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
                 text.push_str("\\u");
                 text.push_str(&hex::encode(unit.to_be_bytes()));
             }
@@ -358,9 +385,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_ascii_and_means_the_same() {
+    fn json_is_ascii_and_unchanged_in_meaning() {
         let nasty = "a\u{9b}2J\u{202e}é😀\u{7f}\u{1b}";
-        let json = ascii(&serde_json::to_string(nasty).unwrap());
+        let json = escape_non_ascii(&serde_json::to_string(nasty).unwrap());
         assert!(json.bytes().all(|c| (0x20..0x7f).contains(&c)), "{json:?}");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), nasty);
     }

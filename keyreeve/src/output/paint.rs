@@ -1,11 +1,12 @@
-//! Whether a stream takes colour.
+//! Color support of an output stream.
 
 use anstyle::Style;
 use keyreeve_core::snapshot::Environment;
 
-use crate::args::Color;
+use crate::args::ColorWhen;
 use crate::variables;
 
+/// Color mode of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Paint {
     Plain,
@@ -13,24 +14,24 @@ pub(super) enum Paint {
 }
 
 impl Paint {
-    /// `--color` decides; else `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and the terminal, in this order.
-    pub(super) fn wanted(color: Color, terminal: bool, environment: &Environment) -> Self {
-        let set = |name| environment.get(name).is_some_and(|value| !value.is_empty());
-        let forced = || {
-            set(variables::CLICOLOR_FORCE)
+    /// Chooses by `--color`, else by `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and the kind of stream, in this order.
+    pub(super) fn choose(color: ColorWhen, is_terminal: bool, environment: &Environment) -> Self {
+        let is_set = |name| environment.get(name).is_some_and(|value| !value.is_empty());
+        let is_forced = || {
+            is_set(variables::CLICOLOR_FORCE)
                 && environment.get(variables::CLICOLOR_FORCE) != Some("0")
         };
         let colored = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto if set(variables::NO_COLOR) => false,
-            Color::Auto if forced() => true,
-            Color::Auto => terminal && environment.get(variables::TERM) != Some("dumb"),
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto if is_set(variables::NO_COLOR) => false,
+            ColorWhen::Auto if is_forced() => true,
+            ColorWhen::Auto => is_terminal && environment.get(variables::TERM) != Some("dumb"),
         };
         if colored { Self::Colored } else { Self::Plain }
     }
 
-    /// The style, where there is colour.
+    /// Returns the style, or none if the stream is not colored.
     pub(super) fn style(self, style: Style) -> Style {
         match self {
             Self::Plain => Style::new(),
@@ -44,33 +45,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn color_is_for_terminals_that_want_it() {
-        for (color, terminal, variables, expected) in [
-            (Color::Auto, true, &[][..], Paint::Colored),
-            (Color::Auto, false, &[], Paint::Plain),
-            (Color::Auto, true, &[("NO_COLOR", "1")], Paint::Plain),
-            (Color::Auto, true, &[("NO_COLOR", "")], Paint::Colored),
-            (Color::Auto, true, &[("TERM", "dumb")], Paint::Plain),
+    fn color_follows_options_environment_and_stream() {
+        for (color, is_terminal, variables, expected) in [
+            (ColorWhen::Auto, true, &[][..], Paint::Colored),
+            (ColorWhen::Auto, false, &[], Paint::Plain),
+            (ColorWhen::Auto, true, &[("NO_COLOR", "1")], Paint::Plain),
+            (ColorWhen::Auto, true, &[("NO_COLOR", "")], Paint::Colored),
+            (ColorWhen::Auto, true, &[("TERM", "dumb")], Paint::Plain),
             (
-                Color::Auto,
+                ColorWhen::Auto,
                 false,
                 &[("CLICOLOR_FORCE", "1")],
                 Paint::Colored,
             ),
             (
-                Color::Auto,
+                ColorWhen::Auto,
                 false,
                 &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
                 Paint::Plain,
             ),
-            (Color::Always, false, &[("NO_COLOR", "1")], Paint::Colored),
-            (Color::Never, true, &[("CLICOLOR_FORCE", "1")], Paint::Plain),
+            (
+                ColorWhen::Always,
+                false,
+                &[("NO_COLOR", "1")],
+                Paint::Colored,
+            ),
+            (
+                ColorWhen::Never,
+                true,
+                &[("CLICOLOR_FORCE", "1")],
+                Paint::Plain,
+            ),
         ] {
             let environment = Environment::from_pairs(variables.iter().copied());
             assert_eq!(
-                Paint::wanted(color, terminal, &environment),
+                Paint::choose(color, is_terminal, &environment),
                 expected,
-                "{color:?} {terminal} {variables:?}"
+                "{color:?} {is_terminal} {variables:?}"
             );
         }
     }

@@ -1,33 +1,33 @@
-//! Columns for people, as wide as their widest cell.
+//! Text tables whose columns are as wide as their widest cell.
 //!
-//! Invariant: every cell is made inert, so that nothing from outside can move the cursor or break a line.
+//! Invariant: every cell is sanitized, so that foreign text can neither move the cursor nor break a line.
 
 use std::borrow::Cow;
 
-use keyreeve_core::inert::{LONGEST_LINE, inert_line};
+use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize_line};
 
-/// What stands between two columns.
+/// Space between two columns.
 const GAP: &str = "  ";
-/// No column of words is made narrower.
-const NARROWEST: usize = 12;
+/// Minimum width of a shortened text column.
+const MIN_TEXT_WIDTH: usize = 12;
 
-/// How a column stands.
+/// Alignment of a column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Align {
-    /// Words.
+    /// For text.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// A heading row and rows below it.
+/// A header and rows.
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// Starts a table.
+    /// Creates a table without rows.
     pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
         Self {
             columns: columns.to_vec(),
@@ -35,25 +35,25 @@ impl Table {
         }
     }
 
-    /// Adds a row of as many cells as there are columns.
+    /// Adds a row with one cell for each column.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(
             cells
                 .into_iter()
-                .map(|cell| inert_line(&cell, LONGEST_LINE).into_owned())
+                .map(|cell| sanitize_line(&cell, MAX_LINE_CHARS).into_owned())
                 .collect(),
         );
     }
 
-    /// The finished lines, without trailing spaces; the first is the heading. Where they would not fit into so many columns,
-    /// the widest cells of words lose their middle.
+    /// Returns the lines, header first, without trailing spaces. If they are wider than `columns`, the widest text cells lose
+    /// their middle.
     pub(crate) fn lines(&self, columns: Option<usize>) -> Vec<String> {
-        let heading = self
+        let header = self
             .columns
             .iter()
             .map(|(title, _)| (*title).to_owned())
             .collect();
-        let all: Vec<&Vec<String>> = std::iter::once(&heading).chain(&self.rows).collect();
+        let all: Vec<&Vec<String>> = std::iter::once(&header).chain(&self.rows).collect();
         let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|column| all.iter().map(|row| width(&row[column])).max().unwrap_or(0))
             .collect();
@@ -63,17 +63,17 @@ impl Table {
         all.iter().map(|row| self.line(row, &widths)).collect()
     }
 
-    /// Takes from the widest columns of words until the table fits, or nothing more can be taken.
+    /// Shrinks the widest text columns until the table fits or all have the minimum width.
     fn narrow(&self, widths: &mut [usize], columns: usize) {
         let gaps = GAP.len() * widths.len().saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > columns {
-            let of_words = widths.iter_mut().zip(&self.columns);
-            let widest = of_words
+            let columns = widths.iter_mut().zip(&self.columns);
+            let widest = columns
                 .filter(|(_, (_, align))| *align == Align::Left)
                 .map(|(width, _)| width)
                 .max();
             match widest {
-                Some(width) if *width > NARROWEST => *width -= 1,
+                Some(width) if *width > MIN_TEXT_WIDTH => *width -= 1,
                 Some(_) | None => return,
             }
         }
@@ -81,17 +81,17 @@ impl Table {
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {
         let mut line = String::new();
-        for (at, ((cell, (_, align)), wanted)) in
+        for (index, ((cell, (_, align)), target)) in
             row.iter().zip(&self.columns).zip(widths).enumerate()
         {
-            if at > 0 {
+            if index > 0 {
                 line.push_str(GAP);
             }
-            let cell = without_middle(cell, *wanted);
-            let room = " ".repeat(wanted - width(&cell));
+            let cell = shorten_middle(cell, *target);
+            let padding = " ".repeat(target - width(&cell));
             match align {
-                Align::Left => line.extend([&*cell, room.as_str()]),
-                Align::Right => line.extend([room.as_str(), &*cell]),
+                Align::Left => line.extend([&*cell, padding.as_str()]),
+                Align::Right => line.extend([padding.as_str(), &*cell]),
             }
         }
         line.truncate(line.trim_end().len());
@@ -99,18 +99,18 @@ impl Table {
     }
 }
 
-/// A cell that fits: the end of a path says more than its middle.
-fn without_middle(cell: &str, wanted: usize) -> Cow<'_, str> {
+/// Replaces the middle of a cell that is too wide with `…`; the end of a path is more useful than its middle.
+fn shorten_middle(cell: &str, target: usize) -> Cow<'_, str> {
     let length = width(cell);
-    if length <= wanted {
+    if length <= target {
         return Cow::Borrowed(cell);
     }
-    let kept = wanted.saturating_sub(1);
-    let end = kept - kept / 3;
-    let mut shown: String = cell.chars().take(kept / 3).collect();
-    shown.push('…');
-    shown.extend(cell.chars().skip(length - end));
-    Cow::Owned(shown)
+    let available = target.saturating_sub(1);
+    let end = available - available / 3;
+    let mut shortened: String = cell.chars().take(available / 3).collect();
+    shortened.push('…');
+    shortened.extend(cell.chars().skip(length - end));
+    Cow::Owned(shortened)
 }
 
 fn width(cell: &str) -> usize {
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_they_must_be() {
+    fn column_widths_fit_the_widest_cell() {
         let mut table = Table::new(&[("name", Align::Left), ("tokens", Align::Right)]);
         table.row(["a-long-name".to_owned(), "7".to_owned()]);
         table.row(["b".to_owned(), "12345678".to_owned()]);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_takes_from_the_middle_of_the_widest() {
+    fn narrow_terminal_shortens_the_widest_text_cells() {
         let mut table = Table::new(&[("file", Align::Left), ("tokens", Align::Right)]);
         table.row([
             "~/a/path/that/is/long/settings.json".to_owned(),
@@ -146,11 +146,11 @@ mod tests {
         let lines = table.lines(Some(32));
         assert_eq!(lines[1], "~/a/pat…ng/settings.json       7");
         assert!(lines.iter().all(|line| width(line) <= 32), "{lines:?}");
-        assert!(width(&table.lines(Some(1))[1]) >= NARROWEST);
+        assert!(width(&table.lines(Some(1))[1]) >= MIN_TEXT_WIDTH);
     }
 
     #[test]
-    fn a_cell_cannot_break_out() {
+    fn cells_are_sanitized() {
         let mut table = Table::new(&[("name", Align::Left)]);
         table.row(["a\u{1b}[2Jb\nc\u{202e}".to_owned()]);
         let text = table.lines(None).join("\n");

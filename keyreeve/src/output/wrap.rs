@@ -1,24 +1,24 @@
-//! Breaking a line between words, for a terminal that is narrower than the line.
+//! Line wrapping between words.
 //!
-//! Invariant: nothing is lost and no word is cut, so that a path can still be copied.
+//! Invariant: nothing is lost and no word is split, so that a path can still be copied.
 
-/// The lines of a text that has none; all but the first begin with `hang`. Without a width it stays one line.
-pub(super) fn wrapped(text: &str, hang: &str, columns: Option<usize>) -> Vec<String> {
+/// Wraps a line at `columns`, if given; all lines but the first start with `indent`.
+pub(super) fn wrap(text: &str, indent: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns else {
         return vec![text.to_owned()];
     };
     let mut lines = Vec::new();
     let mut line = String::new();
-    // Whether the line holds more than what it begins with.
-    let mut is_begun = false;
+    // `true` if the line has more than its indentation.
+    let mut has_words = false;
     for word in text.split_inclusive(' ') {
         let length = line.chars().count() + word.trim_end().chars().count();
-        if is_begun && length > columns {
-            lines.push(std::mem::replace(&mut line, hang.to_owned()));
-            is_begun = false;
+        if has_words && length > columns {
+            lines.push(std::mem::replace(&mut line, indent.to_owned()));
+            has_words = false;
         }
         line.push_str(word);
-        is_begun |= word != " ";
+        has_words |= word != " ";
     }
     lines.push(line);
     for line in &mut lines {
@@ -32,14 +32,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_breaks_between_words_and_hangs() {
+    fn lines_break_between_words_and_are_indented() {
         let text = "  one two /a/long/path/to/x three";
-        assert_eq!(wrapped(text, "    ", None), [text]);
-        assert_eq!(wrapped(text, "    ", Some(80)), [text]);
+        assert_eq!(wrap(text, "    ", None), [text]);
+        assert_eq!(wrap(text, "    ", Some(80)), [text]);
         assert_eq!(
-            wrapped(text, "    ", Some(10)),
+            wrap(text, "    ", Some(10)),
             ["  one two", "    /a/long/path/to/x", "    three"]
         );
-        assert_eq!(wrapped("", "  ", Some(10)), [""]);
+        assert_eq!(wrap("", "  ", Some(10)), [""]);
     }
 }

@@ -1,59 +1,59 @@
-//! `check` and `ask`: what was typed, parsed once, ready to use.
+//! Settings of `check` and `ask`.
 
 use keyreeve_core::profile::Name;
 
 use crate::args;
 use crate::settings::Problem;
 
-/// The model that `ask` asks where none is named and none is configured.
-pub(crate) const USUAL_MODEL: &str = "claude-sonnet-5-5";
+/// The model of `ask` if none is named or configured.
+pub(crate) const DEFAULT_ASK_MODEL: &str = "claude-sonnet-5-5";
 
-/// `check`
+/// Settings of `check`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Check {
-    pub(crate) which: Which,
-    /// None: the configured one, else the cheapest.
+    pub(crate) targets: CheckTargets,
+    /// If `None`, the configured one, else the cheapest.
     pub(crate) model: Option<String>,
 }
 
-/// Which profiles are checked.
+/// Profiles to check.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Which {
-    /// The default one.
+pub(crate) enum CheckTargets {
+    /// The default profile.
     Default,
     Named(Vec<Name>),
     All,
 }
 
-/// `ask`
+/// Settings of `ask`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Ask {
-    pub(crate) prompt: Prompt,
-    /// None: the default one.
+    pub(crate) prompt: PromptSource,
+    /// If `None`, the default profile.
     pub(crate) profile: Option<Name>,
-    /// None: the configured one, else [`USUAL_MODEL`].
+    /// If `None`, the configured one, else [`DEFAULT_ASK_MODEL`].
     pub(crate) model: Option<String>,
     pub(crate) max_tokens: u64,
     pub(crate) system: Option<String>,
 }
 
-/// Where the question comes from.
+/// Source of the question.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Prompt {
+pub(crate) enum PromptSource {
     /// The command line.
-    Typed(String),
+    Argument(String),
     /// Standard input.
     Stdin,
-    /// Standard input, unless that is a terminal.
+    /// Standard input, unless it is a terminal.
     StdinUnlessTerminal,
 }
 
 impl Check {
-    /// Makes sense of what was typed.
+    /// Validates the arguments.
     ///
     /// # Errors
-    /// Every argument that makes none.
-    pub(super) fn of(typed: args::Check) -> Result<Self, Vec<Problem>> {
+    /// Every invalid argument.
+    pub(super) fn from_args(typed: args::CheckArgs) -> Result<Self, Vec<Problem>> {
         let model = typed.model.map(model).transpose()?;
         let mut names = typed.profiles;
         let mut seen = Vec::new();
@@ -63,24 +63,27 @@ impl Check {
             is_new
         });
         let which = match (typed.all, names.is_empty()) {
-            (true, _) => Which::All,
-            (false, true) => Which::Default,
-            (false, false) => Which::Named(names),
+            (true, _) => CheckTargets::All,
+            (false, true) => CheckTargets::Default,
+            (false, false) => CheckTargets::Named(names),
         };
-        Ok(Self { which, model })
+        Ok(Self {
+            targets: which,
+            model,
+        })
     }
 }
 
 impl Ask {
-    /// Makes sense of what was typed.
+    /// Validates the arguments.
     ///
     /// # Errors
-    /// Every argument that makes none.
-    pub(super) fn of(typed: args::Ask) -> Result<Self, Vec<Problem>> {
+    /// Every invalid argument.
+    pub(super) fn from_args(typed: args::AskArgs) -> Result<Self, Vec<Problem>> {
         let prompt = match typed.prompt {
-            None => Prompt::StdinUnlessTerminal,
-            Some(dash) if dash == "-" => Prompt::Stdin,
-            Some(text) => Prompt::Typed(text),
+            None => PromptSource::StdinUnlessTerminal,
+            Some(dash) if dash == "-" => PromptSource::Stdin,
+            Some(text) => PromptSource::Argument(text),
         };
         Ok(Self {
             prompt,
@@ -92,11 +95,11 @@ impl Ask {
     }
 }
 
-fn model(word: String) -> Result<String, Vec<Problem>> {
-    if !word.is_empty() && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_graphic()) {
-        Ok(word)
+fn model(name: String) -> Result<String, Vec<Problem>> {
+    if !name.is_empty() && name.len() <= 128 && name.bytes().all(|c| c.is_ascii_graphic()) {
+        Ok(name)
     } else {
-        let why = format!("`{word}` is no model's name");
-        Err(vec![Problem::of_flag("--model", why)])
+        let reason = format!("`{name}` is not a model name");
+        Err(vec![Problem::flag("--model", reason)])
     }
 }

@@ -1,35 +1,35 @@
-//! One struct a command: what was typed, parsed once, ready to use. Commands see these and never clap.
+//! The commands, one struct each: validated arguments, ready to use. Commands see these and never clap.
 
 use std::path::PathBuf;
 
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
-use keyreeve_core::advise::Use;
+use keyreeve_core::advise::UseCase;
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, Name};
 use keyreeve_core::virtual_key::Strategy;
 
 use crate::args;
 use crate::settings::models::is_glob;
-use crate::settings::payer::wanted;
-use crate::settings::when::{Direction, moment, span};
+use crate::settings::payer::use_case;
+use crate::settings::when::{Direction, parse_duration, parse_time};
 use crate::settings::{
-    Ask, Bind, Check, Doctor, Env, Exec, Guard, HookShell, Import, Onboard, Problem, Profile,
+    Ask, Bind, Check, Doctor, Env, Exec, Guard, HookShell, Import, Onboard, Problem, ProfileAction,
     Status, Statusline,
 };
 
-pub(crate) use crate::args::{Config, Connectable, Dimension};
+pub(crate) use crate::args::{ConfigCommand, ConnectClient, UsageDimension};
 
-/// What to do.
+/// The command to run.
 #[derive(Debug)]
 pub(crate) enum Command {
     Onboard(Onboard),
     Serve(Serve),
-    Unit(Unit),
-    Sandbox(Sandbox),
+    Unit(UnitAction),
+    Sandbox(SandboxPort),
     Status(Status),
     Guard(Guard),
-    Advise(Use),
+    Advise(UseCase),
     Bind(Bind),
     /// The directory as typed.
     Unbind(PathBuf),
@@ -42,66 +42,68 @@ pub(crate) enum Command {
     Env(Env),
     Doctor(Doctor),
     Inspect(Inspect),
-    Profile(Profile),
-    Key(Key),
+    Profile(ProfileAction),
+    Key(KeyAction),
     Import(Import),
     Connect(Connect),
-    Helper(Whose),
-    Credential(Whose),
-    Usage(Usage),
-    Attempts(Attempts),
+    Helper(CredentialChoice),
+    Credential(CredentialChoice),
+    Usage(UsageOptions),
+    Requests(RequestsQuery),
     Limits,
-    Store(Store),
-    Config(Config),
+    Store(StoreAction),
+    Config(ConfigCommand),
     Completions(Shell),
     Version,
+    /// A command and its subcommands.
+    Help(Vec<String>),
 }
 
-/// `serve`
+/// Settings of `serve`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Serve {
-    /// The port of the simulated API to start beside it, if one was asked for; 0 takes a free one.
+    /// Port of the simulated API to run as well, or `None` without one; 0 picks a free port.
     pub(crate) sandbox_port: Option<u16>,
 }
 
-/// `serve --install` and `serve --uninstall`
+/// Actions of `serve --install` and `serve --uninstall`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unit {
+pub(crate) enum UnitAction {
     Install,
     Print,
     Uninstall,
 }
 
-/// `sandbox`
+/// Settings of `sandbox`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Sandbox {
-    /// Its port on 127.0.0.1; 0 takes a free one.
+pub(crate) struct SandboxPort {
+    /// Port on 127.0.0.1; 0 picks a free one.
     pub(crate) port: u16,
 }
 
-/// `inspect`
+/// Settings of `inspect`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Inspect {
-    /// Where the token comes from.
-    pub(crate) from: Given,
+    /// Source of the token.
+    pub(crate) input: SecretInput,
 }
 
-/// Where something a person must not type as an argument comes from.
+/// Source of a secret that must not be an argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Given {
-    /// Asked for on the terminal.
-    Asked,
-    /// Read from standard input.
+pub(crate) enum SecretInput {
+    /// A prompt on the terminal.
+    Prompt,
+    /// Standard input.
     Stdin,
 }
 
-/// `key …`
+/// Actions of `key`.
 #[derive(Debug)]
-pub(crate) enum Key {
+pub(crate) enum KeyAction {
     Add(AddKey),
     List,
     Show(Name),
-    Spend {
+    AllowBilling {
         name: Name,
         classes: Vec<BillingClass>,
     },
@@ -112,192 +114,231 @@ pub(crate) enum Key {
     Revoke(Name),
 }
 
-/// `key add`
+/// Settings of `key add`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct AddKey {
     pub(crate) name: Name,
-    /// The key whose fields it has where they are not given here.
+    /// Key to copy all settings from that are not given here.
     pub(crate) like: Option<Name>,
-    /// Empty: those of the other key.
+    /// If empty, those of the other key.
     pub(crate) profiles: Vec<Name>,
     pub(crate) strategy: Option<Strategy>,
-    /// Empty: those of the other key, if there is one.
-    pub(crate) may_spend: Vec<BillingClass>,
-    /// Empty: those of the other key, if there is one; else any.
+    /// If empty, those of the other key, if any.
+    pub(crate) allow_billing: Vec<BillingClass>,
+    /// If empty, those of the other key, if any, else all models.
     pub(crate) models: Vec<String>,
     pub(crate) cache_ttl: Option<Ttl>,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// `connect`
+/// Settings of `connect`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Connect {
-    pub(crate) client: Connectable,
+    pub(crate) client: ConnectClient,
     pub(crate) key: Name,
-    /// Whether the key itself follows on standard input; none: a variable stands for it.
-    pub(crate) given: Option<Given>,
+    /// Source of the key itself; `None` to print a variable in its place.
+    pub(crate) key_input: Option<SecretInput>,
 }
 
-/// Whose credential a client shall be handed.
+/// The credential that `helper` and `credential` print.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Whose {
-    /// The default profile's.
+pub(crate) enum CredentialChoice {
+    /// Of the default profile.
     Default,
-    /// This profile's.
+    /// Of this profile.
     Profile(Name),
-    /// A secret of this virtual key.
+    /// A temporary key of this virtual key.
     Key(Name),
 }
 
-/// `usage`
+/// Settings of `usage`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Usage {
-    pub(crate) by: Dimension,
+pub(crate) struct UsageOptions {
+    pub(crate) by: UsageDimension,
     pub(crate) since: Option<Timestamp>,
-    pub(crate) rows: Rows,
+    pub(crate) format: TableFormat,
 }
 
-/// How rows are written when no JSON is asked for.
+/// Format of rows without `--json`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Rows {
+pub(crate) enum TableFormat {
     Table,
     Csv,
 }
 
-/// `attempts`
+/// Settings of `requests`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Attempts {
+pub(crate) struct RequestsQuery {
     pub(crate) limit: u32,
+    pub(crate) detail: RequestDetail,
 }
 
-/// `store …`
+/// Rows of `requests`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RequestDetail {
+    /// One for each request.
+    Requests,
+    /// One for each attempt.
+    Attempts,
+}
+
+/// Actions of `store`.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Store {
+pub(crate) enum StoreAction {
     Init,
     Info,
-    Backup { file: PathBuf, passphrase: Given },
-    Restore { file: PathBuf, passphrase: Given },
+    Backup {
+        file: PathBuf,
+        passphrase: SecretInput,
+    },
+    Restore {
+        file: PathBuf,
+        passphrase: SecretInput,
+    },
 }
 
 impl Command {
-    /// Makes sense of what was typed.
+    /// Validates the arguments.
     ///
     /// # Errors
-    /// Every argument that makes none.
-    pub(crate) fn of(typed: Option<args::Command>, now: Timestamp) -> Result<Self, Vec<Problem>> {
-        Ok(match typed {
+    /// Every invalid argument.
+    pub(crate) fn from_args(
+        command: Option<args::CliCommand>,
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
+        Ok(match command {
             None => Self::Status(Status::short()),
-            Some(args::Command::Onboard(typed)) => Self::Onboard(Onboard::of(typed, now)?),
-            Some(args::Command::Serve(typed)) => serve(&typed),
-            Some(args::Command::Sandbox(typed)) => Self::Sandbox(Sandbox { port: typed.port }),
-            Some(args::Command::Status(typed)) => Self::Status(Status::of(typed)),
-            Some(args::Command::Guard(typed)) => Self::Guard(Guard::of(typed)),
-            Some(args::Command::Advise(typed)) => Self::Advise(wanted(typed.wanted)),
-            Some(args::Command::Bind(typed)) => Self::Bind(Bind::of(typed)),
-            Some(args::Command::Unbind(typed)) => Self::Unbind(typed.directory),
-            Some(args::Command::Bindings) => Self::Bindings,
-            Some(args::Command::Hook(typed)) => Self::Hook(typed.shell),
-            Some(args::Command::Statusline(typed)) => Self::Statusline(Statusline::of(&typed)),
-            Some(args::Command::Check(typed)) => Self::Check(Check::of(typed)?),
-            Some(args::Command::Ask(typed)) => Self::Ask(Ask::of(typed)?),
-            Some(args::Command::Exec(typed)) => Self::Exec(Exec::of(typed)),
-            Some(args::Command::Env(typed)) => Self::Env(Env::of(typed)),
-            Some(args::Command::Doctor(typed)) => Self::Doctor(Doctor::of(typed, now)?),
-            Some(args::Command::Inspect(typed)) => Self::Inspect(Inspect {
-                from: given(typed.input.is_some()),
+            Some(args::CliCommand::Onboard(typed)) => {
+                Self::Onboard(Onboard::from_args(typed, now)?)
+            }
+            Some(args::CliCommand::Serve(typed)) => serve(&typed),
+            Some(args::CliCommand::Sandbox(typed)) => {
+                Self::Sandbox(SandboxPort { port: typed.port })
+            }
+            Some(args::CliCommand::Status(typed)) => Self::Status(Status::from_args(typed)),
+            Some(args::CliCommand::Guard(typed)) => Self::Guard(Guard::from_args(typed)),
+            Some(args::CliCommand::Advise(typed)) => Self::Advise(use_case(typed.use_case)),
+            Some(args::CliCommand::Bind(typed)) => Self::Bind(Bind::from_args(typed)),
+            Some(args::CliCommand::Unbind(typed)) => Self::Unbind(typed.directory),
+            Some(args::CliCommand::Bindings) => Self::Bindings,
+            Some(args::CliCommand::Hook(typed)) => Self::Hook(typed.shell),
+            Some(args::CliCommand::Statusline(typed)) => {
+                Self::Statusline(Statusline::from_args(&typed))
+            }
+            Some(args::CliCommand::Check(typed)) => Self::Check(Check::from_args(typed)?),
+            Some(args::CliCommand::Ask(typed)) => Self::Ask(Ask::from_args(typed)?),
+            Some(args::CliCommand::Exec(typed)) => Self::Exec(Exec::from_args(typed)),
+            Some(args::CliCommand::Env(typed)) => Self::Env(Env::from_args(typed)),
+            Some(args::CliCommand::Doctor(typed)) => Self::Doctor(Doctor::from_args(typed, now)?),
+            Some(args::CliCommand::Inspect(typed)) => Self::Inspect(Inspect {
+                input: secret_input(typed.input.is_some()),
             }),
-            Some(args::Command::Profile(typed)) => Self::Profile(Profile::of(typed, now)?),
-            Some(args::Command::Key(typed)) => Self::Key(key(typed, now)?),
-            Some(args::Command::Import(typed)) => Self::Import(Import::of(typed)),
-            Some(args::Command::Connect(typed)) => Self::Connect(Connect {
+            Some(args::CliCommand::Profile(typed)) => {
+                Self::Profile(ProfileAction::from_args(typed, now)?)
+            }
+            Some(args::CliCommand::Key(typed)) => Self::Key(key(typed, now)?),
+            Some(args::CliCommand::Import(typed)) => Self::Import(Import::from_args(typed)),
+            Some(args::CliCommand::Connect(typed)) => Self::Connect(Connect {
                 client: typed.client,
                 key: typed.key,
-                given: typed.key_stdin.then_some(Given::Stdin),
+                key_input: typed.key_stdin.then_some(SecretInput::Stdin),
             }),
-            Some(args::Command::Helper(typed)) => Self::Helper(whose(typed)),
-            Some(args::Command::Credential(typed)) => Self::Credential(whose(typed)),
-            Some(args::Command::Usage(typed)) => Self::Usage(usage(&typed, now)?),
-            Some(args::Command::Attempts(typed)) => Self::Attempts(Attempts { limit: typed.limit }),
-            Some(args::Command::Limits) => Self::Limits,
-            Some(args::Command::Store(typed)) => Self::Store(store(typed)),
-            Some(args::Command::Config(typed)) => Self::Config(typed),
-            Some(args::Command::Completions { shell }) => Self::Completions(shell),
-            Some(args::Command::Version) => Self::Version,
+            Some(args::CliCommand::Helper(typed)) => Self::Helper(credential_choice(typed)),
+            Some(args::CliCommand::Credential(typed)) => Self::Credential(credential_choice(typed)),
+            Some(args::CliCommand::Usage(typed)) => Self::Usage(usage(&typed, now)?),
+            Some(args::CliCommand::Requests(typed)) => Self::Requests(RequestsQuery {
+                limit: typed.limit,
+                detail: if typed.attempts {
+                    RequestDetail::Attempts
+                } else {
+                    RequestDetail::Requests
+                },
+            }),
+            Some(args::CliCommand::Limits) => Self::Limits,
+            Some(args::CliCommand::Store(typed)) => Self::Store(store(typed)),
+            Some(args::CliCommand::Config(typed)) => Self::Config(typed),
+            Some(args::CliCommand::Completions { shell }) => Self::Completions(shell),
+            Some(args::CliCommand::Version) => Self::Version,
+            Some(args::CliCommand::Help { command }) => Self::Help(command),
         })
     }
 }
 
-pub(super) fn given(stdin: bool) -> Given {
-    if stdin { Given::Stdin } else { Given::Asked }
+pub(super) fn secret_input(stdin: bool) -> SecretInput {
+    if stdin {
+        SecretInput::Stdin
+    } else {
+        SecretInput::Prompt
+    }
 }
 
-fn serve(typed: &args::Serve) -> Command {
+fn serve(typed: &args::ServeArgs) -> Command {
     match (typed.install, typed.print, typed.uninstall) {
-        (_, _, true) => Command::Unit(Unit::Uninstall),
-        (true, true, false) => Command::Unit(Unit::Print),
-        (true, false, false) => Command::Unit(Unit::Install),
+        (_, _, true) => Command::Unit(UnitAction::Uninstall),
+        (true, true, false) => Command::Unit(UnitAction::Print),
+        (true, false, false) => Command::Unit(UnitAction::Install),
         (false, _, false) => Command::Serve(Serve {
             sandbox_port: typed.sandbox.then_some(typed.sandbox_port),
         }),
     }
 }
 
-fn key(typed: args::Key, now: Timestamp) -> Result<Key, Vec<Problem>> {
+fn key(typed: args::KeyCommand, now: Timestamp) -> Result<KeyAction, Vec<Problem>> {
     Ok(match typed {
-        args::Key::Add(typed) => Key::Add(add_key(typed, now)?),
-        args::Key::List => Key::List,
-        args::Key::Show { name } => Key::Show(name),
-        args::Key::Spend { name, classes } => {
+        args::KeyCommand::Add(typed) => KeyAction::Add(add_key(typed, now)?),
+        args::KeyCommand::List => KeyAction::List,
+        args::KeyCommand::Show { name } => KeyAction::Show(name),
+        args::KeyCommand::AllowBilling { name, classes } => {
             let mut problems = Vec::new();
-            let classes = may_spend(&classes, "CLASS", &mut problems);
+            let classes = billing_classes(&classes, "CLASS", &mut problems);
             if !problems.is_empty() {
                 return Err(problems);
             }
-            Key::Spend { name, classes }
+            KeyAction::AllowBilling { name, classes }
         }
-        args::Key::Rotate(typed) => Key::Rotate {
+        args::KeyCommand::Rotate(typed) => KeyAction::Rotate {
             name: typed.name,
-            overlap: span(&typed.overlap)
-                .map_err(|text| vec![Problem::of_flag("--overlap", text)])?,
+            overlap: parse_duration(&typed.overlap)
+                .map_err(|text| vec![Problem::flag("--overlap", text)])?,
         },
-        args::Key::Revoke { name } => Key::Revoke(name),
+        args::KeyCommand::Revoke { name } => KeyAction::Revoke(name),
     })
 }
 
-fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> {
+fn add_key(typed: args::AddKeyArgs, now: Timestamp) -> Result<AddKey, Vec<Problem>> {
     let mut problems = Vec::new();
     if typed.profiles.is_empty() && typed.like.is_none() && !typed.pass_through {
-        problems.push(Problem::of_flag(
+        problems.push(Problem::flag(
             "--profile",
-            "a key uses only the profiles it is given; name at least one, or a key to take them from with --like",
+            "is required. Name at least one profile, or a key to copy with `--like`.",
         ));
     }
-    for (at, profile) in typed.profiles.iter().enumerate() {
-        if typed.profiles[..at].contains(profile) {
-            problems.push(Problem::of_flag(
+    for (index, profile) in typed.profiles.iter().enumerate() {
+        if typed.profiles[..index].contains(profile) {
+            problems.push(Problem::flag(
                 "--profile",
-                format!("`{profile}` is named twice"),
+                format!("names `{profile}` twice"),
             ));
         }
     }
-    let may_spend = may_spend(&typed.may_spend, "--may-spend", &mut problems);
+    let allow_billing = billing_classes(&typed.allow_billing, "--allow-billing", &mut problems);
     for model in typed.models.iter().filter(|model| !is_glob(model)) {
-        problems.push(Problem::of_flag(
+        problems.push(Problem::flag(
             "--model",
-            format!("`{model}` is not a model's name with * or ?"),
+            format!("`{model}` is not a model name or a pattern with * and ?"),
         ));
     }
     let expires_at = match typed
         .expires
-        .map(|text| moment(&text, now, Direction::Ahead))
+        .map(|text| parse_time(&text, now, Direction::Future))
     {
-        Some(Ok(moment)) if moment > now => Some(moment),
+        Some(Ok(time)) if time > now => Some(time),
         Some(Ok(_)) => {
-            problems.push(Problem::of_flag("--expires", "that is over already"));
+            problems.push(Problem::flag("--expires", "must be in the future"));
             None
         }
         Some(Err(text)) => {
-            problems.push(Problem::of_flag("--expires", text));
+            problems.push(Problem::flag("--expires", text));
             None
         }
         None => None,
@@ -309,36 +350,36 @@ fn add_key(typed: args::AddKey, now: Timestamp) -> Result<AddKey, Vec<Problem>> 
         name: typed.name,
         like: typed.like,
         profiles: typed.profiles,
-        strategy: typed.strategy.map(|choosing| match choosing {
-            args::Choosing::Ordered => Strategy::Ordered,
-            args::Choosing::Spread => Strategy::Spread,
+        strategy: typed.strategy.map(|strategy| match strategy {
+            args::StrategyArg::Ordered => Strategy::Ordered,
+            args::StrategyArg::Spread => Strategy::Spread,
         }),
-        may_spend,
+        allow_billing,
         models: typed.models,
         cache_ttl: typed.cache_ttl.map(|ttl| match ttl {
-            args::CacheTtl::FiveMinutes => Ttl::FiveMinutes,
-            args::CacheTtl::OneHour => Ttl::OneHour,
+            args::CacheTtlArg::FiveMinutes => Ttl::FiveMinutes,
+            args::CacheTtlArg::OneHour => Ttl::OneHour,
         }),
         expires_at,
     })
 }
 
-/// Each class once.
-fn may_spend(
-    typed: &[args::Class],
+/// Returns each class once.
+fn billing_classes(
+    typed: &[args::BillingClassArg],
     flag: &'static str,
     problems: &mut Vec<Problem>,
 ) -> Vec<BillingClass> {
     let mut classes = Vec::new();
     for class in typed {
         let class = match class {
-            args::Class::Metered => BillingClass::Metered,
-            args::Class::Cloud => BillingClass::Cloud,
-            args::Class::Gateway => BillingClass::Gateway,
-            args::Class::Plan => {
-                problems.push(Problem::of_flag(
+            args::BillingClassArg::Metered => BillingClass::Metered,
+            args::BillingClassArg::Cloud => BillingClass::Cloud,
+            args::BillingClassArg::Gateway => BillingClass::Gateway,
+            args::BillingClassArg::Plan => {
+                problems.push(Problem::flag(
                     flag,
-                    "a plan serves its owner's Claude Code and never stands behind a virtual key; start that with `keyreeve exec -- claude`",
+                    "cannot be plan: a plan serves its owner's Claude Code only, never a virtual key. Run it with `keyreeve exec -- claude`.",
                 ));
                 continue;
             }
@@ -350,38 +391,42 @@ fn may_spend(
     classes
 }
 
-fn whose(typed: args::Handing) -> Whose {
+fn credential_choice(typed: args::CredentialArgs) -> CredentialChoice {
     match (typed.profile, typed.key) {
-        (_, Some(key)) => Whose::Key(key),
-        (Some(profile), None) => Whose::Profile(profile),
-        (None, None) => Whose::Default,
+        (_, Some(key)) => CredentialChoice::Key(key),
+        (Some(profile), None) => CredentialChoice::Profile(profile),
+        (None, None) => CredentialChoice::Default,
     }
 }
 
-fn usage(typed: &args::Usage, now: Timestamp) -> Result<Usage, Vec<Problem>> {
+fn usage(typed: &args::UsageArgs, now: Timestamp) -> Result<UsageOptions, Vec<Problem>> {
     let since = typed
         .since
         .as_deref()
-        .map(|text| moment(text, now, Direction::Back))
+        .map(|text| parse_time(text, now, Direction::Past))
         .transpose();
-    Ok(Usage {
+    Ok(UsageOptions {
         by: typed.by,
-        since: since.map_err(|text| vec![Problem::of_flag("--since", text)])?,
-        rows: if typed.csv { Rows::Csv } else { Rows::Table },
+        since: since.map_err(|text| vec![Problem::flag("--since", text)])?,
+        format: if typed.csv {
+            TableFormat::Csv
+        } else {
+            TableFormat::Table
+        },
     })
 }
 
-fn store(typed: args::Store) -> Store {
+fn store(typed: args::StoreCommand) -> StoreAction {
     match typed {
-        args::Store::Init => Store::Init,
-        args::Store::Info => Store::Info,
-        args::Store::Backup(typed) => Store::Backup {
+        args::StoreCommand::Init => StoreAction::Init,
+        args::StoreCommand::Info => StoreAction::Info,
+        args::StoreCommand::Backup(typed) => StoreAction::Backup {
             file: typed.file,
-            passphrase: given(typed.stdin),
+            passphrase: secret_input(typed.stdin),
         },
-        args::Store::Restore(typed) => Store::Restore {
+        args::StoreCommand::Restore(typed) => StoreAction::Restore {
             file: typed.file,
-            passphrase: given(typed.stdin),
+            passphrase: secret_input(typed.stdin),
         },
     }
 }

@@ -1,78 +1,78 @@
-//! `doctor`, as meant.
+//! Settings of `doctor`.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use keyreeve_core::resolve::Client;
+use keyreeve_core::resolve::ClientProgram;
 
 use crate::args;
 use crate::settings::Problem;
-use crate::settings::when::{Direction, moment};
+use crate::settings::when::{Direction, parse_time};
 
-/// `doctor`
+/// Settings of `doctor`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Doctor {
-    /// The clients to judge for.
-    pub(crate) clients: Vec<Client>,
-    /// What to do about what is found.
-    pub(crate) about_it: AboutIt,
-    /// What to do about helpers.
-    pub(crate) helpers: Helpers,
-    /// When the person changed their password, as they say.
+    /// Clients to check for.
+    pub(crate) clients: Vec<ClientProgram>,
+    /// Handling of findings.
+    pub(crate) mode: DoctorMode,
+    /// Handling of helpers.
+    pub(crate) helpers: HelperMode,
+    /// Time of the last password change, as given by the user.
     pub(crate) password_changed: Option<Timestamp>,
 }
 
-/// What to do about what is found.
+/// Handling of findings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum AboutIt {
-    /// Say it.
-    Tell,
-    /// Ask, and mend what can be undone.
+pub(crate) enum DoctorMode {
+    /// Print them.
+    Report,
+    /// Ask, and apply the fixes that can be undone.
     Fix,
 }
 
-/// What to do about helpers.
+/// Handling of helpers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Helpers {
-    /// Only look at what is written.
-    Leave,
+pub(crate) enum HelperMode {
+    /// Only read their settings.
+    ReadOnly,
     /// Run them.
     Run,
 }
 
 impl Doctor {
-    pub(super) fn of(typed: args::Doctor, now: Timestamp) -> Result<Self, Vec<Problem>> {
+    pub(super) fn from_args(typed: args::DoctorArgs, now: Timestamp) -> Result<Self, Vec<Problem>> {
         let password_changed = typed
             .password_changed
             .map(|text| date(&text, now))
             .transpose()
-            .map_err(|text| vec![Problem::of_flag("--password-changed", text)])?;
+            .map_err(|text| vec![Problem::flag("--password-changed", text)])?;
         Ok(Self {
             clients: typed
                 .client
-                .map_or_else(|| Client::LATEST.to_vec(), |client| vec![client]),
-            about_it: if typed.fix {
-                AboutIt::Fix
+                .map_or_else(|| ClientProgram::LATEST.to_vec(), |client| vec![client]),
+            mode: if typed.fix {
+                DoctorMode::Fix
             } else {
-                AboutIt::Tell
+                DoctorMode::Report
             },
             helpers: if typed.run_helpers {
-                Helpers::Run
+                HelperMode::Run
             } else {
-                Helpers::Leave
+                HelperMode::ReadOnly
             },
             password_changed,
         })
     }
 }
 
-/// A day, taken at its beginning in UTC, or a moment.
+/// Parses a date, as its start in UTC, or a time.
 fn date(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let day = text.parse::<Date>().ok();
-    let begins = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    match begins {
-        Some(begins) if text.len() == "2026-11-01".len() => Ok(begins.timestamp()),
-        Some(_) | None => moment(text, now, Direction::Back),
+    let start = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    match start {
+        Some(start) if text.len() == "2026-11-01".len() => Ok(start.timestamp()),
+        Some(_) | None => parse_time(text, now, Direction::Past),
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_its_beginning() {
+    fn date_means_its_start_in_utc() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         for (text, expected) in [
             ("2026-11-01", "2026-11-01T00:00:00Z"),

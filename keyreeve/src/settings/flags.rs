@@ -1,26 +1,26 @@
-//! What `serve`'s flags say of settings that have layers, and whether a client's own credential may pass through.
+//! Flags of `serve` that override settings, and the pass-through setting.
 
 use super::{Setting, args};
 
-/// What flags said of settings that have layers, empty where they were not given.
+/// Values of flags that override settings; empty if not given.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Flags {
     /// `--listen`
     pub(crate) listen: Vec<String>,
-    /// `--pass-through`, as the word it stands for.
+    /// `--pass-through`, as `true`.
     pub(crate) pass_through: Vec<String>,
 }
 
-/// Whether a client's own credential may pass through.
+/// The pass-through setting: clients using their own credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Passing {
-    /// It may, on loopback.
+pub(crate) enum PassThroughMode {
+    /// They may, on loopback.
     On,
-    /// It may not.
+    /// They may not.
     Off,
 }
 
-/// No variable: a hostile environment must not be able to open a way to the vendor.
+/// No variable: a hostile environment must not be able to turn pass-through on.
 pub(super) const PASS_THROUGH: Setting = Setting {
     key: "serve.pass_through",
     variable: None,
@@ -28,8 +28,8 @@ pub(super) const PASS_THROUGH: Setting = Setting {
 };
 
 impl Flags {
-    /// What was typed.
-    pub(crate) fn of(serve: &args::Serve) -> Self {
+    /// Collects the flags of `serve`.
+    pub(crate) fn from_args(serve: &args::ServeArgs) -> Self {
         Self {
             listen: serve.listen.iter().cloned().collect(),
             pass_through: serve
@@ -41,12 +41,12 @@ impl Flags {
     }
 }
 
-/// Reads whether it may.
-pub(super) fn passing(word: &str) -> Result<Passing, String> {
+/// Parses `serve.pass_through`.
+pub(super) fn parse_pass_through(word: &str) -> Result<PassThroughMode, String> {
     match word {
-        "true" => Ok(Passing::On),
-        "false" => Ok(Passing::Off),
-        _ => Err("must be true or false".to_owned()),
+        "true" => Ok(PassThroughMode::On),
+        "false" => Ok(PassThroughMode::Off),
+        _ => Err("true or false".to_owned()),
     }
 }
 
@@ -57,26 +57,32 @@ mod tests {
     use super::*;
     use crate::settings::{Layer, Settings};
 
+    /// SU-01: only a flag or the file turns pass-through on, never a variable.
     #[test]
-    fn su_01_pass_through_is_turned_on_by_a_flag_or_the_file_alone() {
+    fn variables_cannot_turn_pass_through_on() {
         let variables = [
             ("KEYREEVE_PASS_THROUGH", "true"),
             ("KEYREEVE_SERVE_PASS_THROUGH", "true"),
         ];
         let environment = Environment::from_pairs(variables);
         for (flags, file, expected, from) in [
-            (&[][..], "", Passing::Off, Layer::Default),
-            (&["true"], "", Passing::On, Layer::Flag("--pass-through")),
+            (&[][..], "", PassThroughMode::Off, Layer::Default),
+            (
+                &["true"],
+                "",
+                PassThroughMode::On,
+                Layer::Flag("--pass-through"),
+            ),
             (
                 &[],
                 "[serve]\npass_through = true",
-                Passing::On,
+                PassThroughMode::On,
                 Layer::File("serve.pass_through"),
             ),
             (
                 &[],
                 "[serve]\npass_through = false",
-                Passing::Off,
+                PassThroughMode::Off,
                 Layer::File("serve.pass_through"),
             ),
         ] {

@@ -1,43 +1,47 @@
-//! `import`: what was typed, parsed once, ready to use.
+//! Settings of `import`.
 
 use std::path::PathBuf;
 
-use keyreeve_core::import::Kind;
+use keyreeve_core::import::ImportSource;
 
 use crate::args;
 
-/// `import`
+/// Settings of `import`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Import {
-    /// What is moved in from.
-    pub(crate) kind: Kind,
-    /// Its directory; none where the program keeps it.
+    /// Program to import from.
+    pub(crate) kind: ImportSource,
+    /// Its directory, or `None` for its usual one.
     pub(crate) path: Option<PathBuf>,
-    /// Whether anything is done.
-    pub(crate) run: Run,
+    /// Dry run or import.
+    pub(crate) mode: ImportMode,
 }
 
-/// Whether anything is done.
+/// Dry run or import.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Run {
-    /// It is only said.
-    Dry,
-    /// It is done.
-    Real,
+pub(crate) enum ImportMode {
+    /// Only prints the plan.
+    DryRun,
+    /// Imports.
+    Apply,
 }
 
 impl Import {
-    /// Makes sense of what was typed.
-    pub(super) fn of(typed: args::Import) -> Self {
+    /// Converts the arguments.
+    pub(super) fn from_args(typed: args::ImportArgs) -> Self {
         Self {
             kind: match typed.from {
-                args::ImportFrom::Clawdbot => Kind::Clawdbot,
-                args::ImportFrom::Openclaw => Kind::Openclaw,
-                args::ImportFrom::ClaudeCode => Kind::ClaudeCode,
-                args::ImportFrom::AnthropicProfiles => Kind::AnthropicProfiles,
+                args::ImportProgram::Clawdbot => ImportSource::Clawdbot,
+                args::ImportProgram::Openclaw => ImportSource::Openclaw,
+                args::ImportProgram::ClaudeCode => ImportSource::ClaudeCode,
+                args::ImportProgram::AnthropicProfiles => ImportSource::AnthropicProfiles,
             },
             path: typed.path,
-            run: if typed.dry_run { Run::Dry } else { Run::Real },
+            mode: if typed.dry_run {
+                ImportMode::DryRun
+            } else {
+                ImportMode::Apply
+            },
         }
     }
 }

@@ -1,91 +1,91 @@
-//! `exec` and `env`: what was typed, parsed once, ready to use.
+//! Settings of `exec` and `env`.
 
 use std::ffi::OsString;
 
-use keyreeve_core::launch::ProjectSettings;
+use keyreeve_core::launch::ProjectSettingsPolicy;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{Client, Expected};
+use keyreeve_core::resolve::{ClientProgram, Expected};
 
 use crate::args;
 
-pub(crate) use crate::args::EnvShell as Shell;
+pub(crate) use crate::args::EnvShell;
 
-/// `exec`
+/// Settings of `exec`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Exec {
-    /// keyreeve becomes the program.
+    /// keyreeve replaces itself with the program.
     Become {
         launch: Launch,
-        /// The program and its arguments, as they were typed.
+        /// The program and its arguments, as typed.
         argv: Vec<OsString>,
     },
-    /// keyreeve stays beside the program, which has a virtual key.
+    /// keyreeve runs the program as a child, with a virtual key.
     Supervise {
         launch: Launch,
-        behind: Behind,
-        /// The program and its arguments, as they were typed.
+        key: GatewayKey,
+        /// The program and its arguments, as typed.
         argv: Vec<OsString>,
     },
 }
 
-/// What the virtual key of a program leads to.
+/// The virtual key of a program under `--gateway`.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Behind {
-    /// The profile that is meant to pay.
-    Meant,
-    /// What this key leads to, with its limits.
-    Key(Name),
+pub(crate) enum GatewayKey {
+    /// A temporary key for the profile that pays.
+    ForProfile,
+    /// A temporary key of this virtual key, with its limits.
+    Named(Name),
 }
 
-/// `env`
+/// Settings of `env`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Env {
     pub(crate) launch: Launch,
-    pub(crate) shell: Shell,
+    pub(crate) shell: EnvShell,
     pub(crate) secret: Reveal,
 }
 
-/// Whether a secret is shown.
+/// Printing of a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reveal {
-    /// The person asked for it.
+    /// The user asked for it.
     Shown,
-    /// Nobody did.
+    /// The default.
     Hidden,
 }
 
-/// What is meant to pay.
+/// Options of `exec` and `env`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Launch {
-    pub(crate) meant: Meant,
+    pub(crate) credential: LaunchCredential,
     pub(crate) expect: Option<Expected>,
-    pub(crate) client: Option<Client>,
-    pub(crate) project: ProjectSettings,
+    pub(crate) client: Option<ClientProgram>,
+    pub(crate) project: ProjectSettingsPolicy,
 }
 
-/// Who is meant to pay.
+/// The credential of a program.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Meant {
+pub(crate) enum LaunchCredential {
     /// This profile.
     Profile(Name),
     /// The program's own login.
     Native,
-    /// What was chosen for the directory, or for everything.
-    Chosen,
+    /// The profile bound to the directory, or else the default profile.
+    Default,
 }
 
 impl Exec {
-    pub(super) fn of(typed: args::Exec) -> Self {
-        let mut launch = Launch::of(typed.launch);
+    pub(super) fn from_args(typed: args::ExecArgs) -> Self {
+        let mut launch = Launch::from_args(typed.launch);
         if typed.native {
-            launch.meant = Meant::Native;
+            launch.credential = LaunchCredential::Native;
         }
         let argv = typed.command;
         if typed.gateway {
-            let behind = typed.key.map_or(Behind::Meant, Behind::Key);
+            let behind = typed.key.map_or(GatewayKey::ForProfile, GatewayKey::Named);
             return Self::Supervise {
                 launch,
-                behind,
+                key: behind,
                 argv,
             };
         }
@@ -94,9 +94,9 @@ impl Exec {
 }
 
 impl Env {
-    pub(super) fn of(typed: args::Env) -> Self {
+    pub(super) fn from_args(typed: args::EnvArgs) -> Self {
         Self {
-            launch: Launch::of(typed.launch),
+            launch: Launch::from_args(typed.launch),
             shell: typed.shell,
             secret: if typed.reveal {
                 Reveal::Shown
@@ -108,15 +108,17 @@ impl Env {
 }
 
 impl Launch {
-    fn of(typed: args::Launch) -> Self {
+    fn from_args(typed: args::LaunchArgs) -> Self {
         Self {
-            meant: typed.profile.map_or(Meant::Chosen, Meant::Profile),
+            credential: typed
+                .profile
+                .map_or(LaunchCredential::Default, LaunchCredential::Profile),
             expect: typed.expect,
             client: typed.client,
             project: if typed.allow_project_settings {
-                ProjectSettings::Allowed
+                ProjectSettingsPolicy::Allow
             } else {
-                ProjectSettings::Refused
+                ProjectSettingsPolicy::Refuse
             },
         }
     }

@@ -1,11 +1,11 @@
-//! Flag, variable, file, default: which of them speaks for a setting.
+//! The layers of a setting: flag, variable, file, default.
 
 use keyreeve_core::snapshot::Environment;
 
 use crate::settings::Problem;
-use crate::settings::problem::without_keys;
+use crate::settings::problem::redact_keys;
 
-/// A setting's names.
+/// Names of a setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Setting {
     /// In the configuration file.
@@ -16,7 +16,7 @@ pub(crate) struct Setting {
     pub(crate) flag: Option<&'static str>,
 }
 
-/// Where a value came from.
+/// Source of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Layer {
     /// This argument.
@@ -25,141 +25,141 @@ pub(crate) enum Layer {
     Variable(&'static str),
     /// This key of the configuration file.
     File(&'static str),
-    /// keyreeve itself.
+    /// The built-in default.
     Default,
 }
 
-/// A value and where it came from.
+/// A value and its source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Sourced<T> {
     /// The value.
     pub(crate) value: T,
-    /// Where it came from.
+    /// Its source.
     pub(crate) from: Layer,
 }
 
-/// What the nearest layer that speaks for a setting says, not parsed yet.
-pub(super) struct Spoken {
+/// The value of the layer that wins, not parsed yet.
+pub(super) struct RawValue {
     setting: Setting,
     from: Layer,
-    words: Vec<String>,
+    values: Vec<String>,
 }
 
-/// Parses what was spoken and collects what is wrong with it.
+/// Parses raw values and collects the problems.
 #[derive(Default)]
 pub(super) struct Layers {
     problems: Vec<Problem>,
 }
 
 impl Layers {
-    /// Takes in a problem that is not one setting's that has layers.
+    /// Adds a problem found by the caller.
     pub(super) fn add(&mut self, problem: impl Into<Option<Problem>>) {
         self.problems.extend(problem.into());
     }
 
-    /// The problems found, if any.
+    /// Returns the problems, or `None` without any.
     pub(super) fn into_problems(self) -> Option<Vec<Problem>> {
         (!self.problems.is_empty()).then_some(self.problems)
     }
 
-    /// Parses a list; in the environment its words are separated by commas.
+    /// Parses a list; in a variable, its items are separated by commas.
     pub(super) fn list<T>(
         &mut self,
-        spoken: Option<Spoken>,
+        raw: Option<RawValue>,
         parse: impl Fn(&str) -> Result<T, String>,
         default: Vec<T>,
     ) -> Sourced<Vec<T>> {
-        let Some(spoken) = spoken else {
+        let Some(raw) = raw else {
             return Sourced {
                 value: default,
                 from: Layer::Default,
             };
         };
-        let words: Vec<&str> = match spoken.from {
-            Layer::Variable(_) => spoken
-                .words
+        let words: Vec<&str> = match raw.from {
+            Layer::Variable(_) => raw
+                .values
                 .iter()
                 .flat_map(|it| it.split(','))
                 .map(str::trim)
                 .collect(),
             Layer::Flag(_) | Layer::File(_) | Layer::Default => {
-                spoken.words.iter().map(String::as_str).collect()
+                raw.values.iter().map(String::as_str).collect()
             }
         };
         let value = words
             .iter()
-            .filter_map(|word| self.accept(&spoken, word, parse(word)))
+            .filter_map(|word| self.accept(&raw, word, parse(word)))
             .collect();
         Sourced {
             value,
-            from: spoken.from,
+            from: raw.from,
         }
     }
 
     /// Parses a single value.
     pub(super) fn one<T>(
         &mut self,
-        spoken: Option<Spoken>,
+        raw: Option<RawValue>,
         parse: impl Fn(&str) -> Result<T, String>,
         default: T,
     ) -> Sourced<T> {
-        let Some(spoken) = spoken else {
+        let Some(raw) = raw else {
             return Sourced {
                 value: default,
                 from: Layer::Default,
             };
         };
-        let word = spoken.words.last().map_or("", String::as_str);
-        let value = self.accept(&spoken, word, parse(word)).unwrap_or(default);
+        let word = raw.values.last().map_or("", String::as_str);
+        let value = self.accept(&raw, word, parse(word)).unwrap_or(default);
         Sourced {
             value,
-            from: spoken.from,
+            from: raw.from,
         }
     }
 
-    fn accept<T>(&mut self, spoken: &Spoken, word: &str, parsed: Result<T, String>) -> Option<T> {
+    fn accept<T>(&mut self, raw: &RawValue, word: &str, parsed: Result<T, String>) -> Option<T> {
         match parsed {
             Ok(value) => Some(value),
-            Err(why) => {
-                let text = without_keys(format!("`{word}` {why}"));
+            Err(requirement) => {
+                let text = redact_keys(format!("must be {requirement}, not `{word}`"));
                 self.problems
-                    .push(Problem::of_layer(spoken.from, spoken.setting.key, text));
+                    .push(Problem::layer(raw.from, raw.setting.key, text));
                 None
             }
         }
     }
 }
 
-/// Finds the nearest layer that speaks for a setting; an empty variable counts as unset.
-pub(super) fn spoken(
+/// Returns the value of the first layer that sets a setting; an empty variable counts as unset.
+pub(super) fn raw_value(
     environment: &Environment,
     setting: Setting,
     flags: &[String],
     file: Option<Vec<String>>,
-) -> Option<Spoken> {
+) -> Option<RawValue> {
     if let Some(flag) = setting.flag.filter(|_| !flags.is_empty()) {
-        return Some(Spoken {
+        return Some(RawValue {
             setting,
             from: Layer::Flag(flag),
-            words: flags.to_vec(),
+            values: flags.to_vec(),
         });
     }
     let value = |name| environment.get(name).filter(|value| !value.is_empty());
     if let Some((name, value)) = setting.variable.and_then(|name| Some((name, value(name)?))) {
-        return Some(Spoken {
+        return Some(RawValue {
             setting,
             from: Layer::Variable(name),
-            words: vec![value.to_owned()],
+            values: vec![value.to_owned()],
         });
     }
-    file.map(|words| Spoken {
+    file.map(|values| RawValue {
         setting,
         from: Layer::File(setting.key),
-        words,
+        values,
     })
 }
 
-/// What the file says, as a word.
-pub(super) fn word(said: Option<impl ToString>) -> Option<Vec<String>> {
-    said.map(|said| vec![said.to_string()])
+/// Converts a single value of the file.
+pub(super) fn single(value: Option<impl ToString>) -> Option<Vec<String>> {
+    value.map(|value| vec![value.to_string()])
 }

@@ -1,7 +1,7 @@
-//! What the command line, the environment and the configuration file mean together: pure, and all problems at once.
+//! Settings: validates the command line, the environment and the configuration file, and reports all problems at once.
 //!
-//! Precedence: flag, then `KEYREEVE_*`, then the file, then the default. Invariants: nothing here does IO; whatever is
-//! asked is asked of the [`Environment`] and the [`File`] handed in.
+//! Precedence: flag, then `KEYREEVE_*`, then the file, then the default. Invariant: nothing here does IO; all input is the
+//! arguments, the [`Environment`] and the [`ConfigFile`] that are passed in.
 
 mod ask;
 mod command;
@@ -16,7 +16,7 @@ mod payer;
 mod plan;
 mod problem;
 mod profile;
-mod shown;
+mod setting_values;
 mod statusline;
 mod values;
 mod when;
@@ -26,72 +26,75 @@ use std::time::Duration;
 
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_gateway::{Listen, USUAL_PORT, USUAL_THROTTLE_WAIT};
+use keyreeve_gateway::{DEFAULT_PORT, DEFAULT_THROTTLE_WAIT, Listen};
 use keyreeve_store::Durability;
 
-pub(crate) use ask::{Ask, Check, Prompt, USUAL_MODEL, Which};
+pub(crate) use ask::{Ask, Check, CheckTargets, DEFAULT_ASK_MODEL, PromptSource};
 pub(crate) use command::*;
-pub(crate) use doctor::{AboutIt, Doctor, Helpers};
-pub(crate) use flags::{Flags, Passing};
-pub(crate) use import::{Import, Run};
-pub(crate) use launch::{Behind, Env, Exec, Launch, Meant, Reveal, Shell};
+pub(crate) use doctor::{Doctor, DoctorMode, HelperMode};
+pub(crate) use flags::{Flags, PassThroughMode};
+pub(crate) use import::{Import, ImportMode};
+pub(crate) use launch::{Env, EnvShell, Exec, GatewayKey, Launch, LaunchCredential, Reveal};
 pub(crate) use layers::{Layer, Setting, Sourced};
-pub(crate) use onboard::{Onboard, Trial, Way};
-pub(crate) use payer::{Bind, Detail, ExitTells, Guard, HookShell, Status};
-pub(crate) use plan::{Consent, PlanToken};
-pub(crate) use problem::{Problem, without_keys};
-pub(crate) use profile::{AddProfile, Profile, SecretFrom};
-pub(crate) use shown::Shown;
-pub(crate) use statusline::{Statusline, Trouble};
+pub(crate) use onboard::{Onboard, OnboardMethod, TestRequest};
+pub(crate) use payer::{Bind, Guard, HookShell, Status, StatusDetail, StatusExit};
+pub(crate) use plan::{Consent, SetupTokenOptions};
+pub(crate) use problem::{Problem, redact_keys};
+pub(crate) use profile::{AddProfile, ProfileAction, SecretOrigin};
+pub(crate) use setting_values::SettingValue;
+pub(crate) use statusline::{Diagnostics, Statusline};
 
 use crate::args;
-use crate::config::File;
+use crate::config::ConfigFile;
 use crate::variables;
-use flags::{PASS_THROUGH, passing};
-use layers::{Layers, spoken, word};
-use values::{budget, durability, host, log_level, path, place, throttle_wait};
+use flags::{PASS_THROUGH, parse_pass_through};
+use layers::{Layers, raw_value, single};
+use values::{
+    parse_body_budget, parse_durability, parse_host, parse_listen, parse_log_level, parse_path,
+    parse_throttle_wait,
+};
 
 const MIB: usize = 1024 * 1024;
 
-/// Every setting that has layers.
+/// The settings that have layers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Settings {
-    /// Where `serve` listens.
+    /// Address that `serve` listens on.
     pub(crate) listen: Sourced<Listen>,
-    /// Further names it answers to.
+    /// Additional names allowed in `Host`.
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
-    /// Bytes that all request bodies may hold together.
+    /// Maximum bytes of all request bodies in memory.
     pub(crate) body_budget: Sourced<usize>,
-    /// How long the end of a limit is waited for.
+    /// Maximum time a request waits for a rate limit to reset.
     pub(crate) throttle_wait: Sourced<Duration>,
-    /// Whether a client's own credential may pass through.
-    pub(crate) pass_through: Sourced<Passing>,
-    /// A PEM file of further roots.
+    /// Pass-through: clients using their own credential.
+    pub(crate) pass_through: Sourced<PassThroughMode>,
+    /// PEM file of additional root certificates.
     pub(crate) ca_file: Sourced<Option<PathBuf>>,
-    /// A price table that replaces the built-in one.
+    /// Price table that replaces the built-in one.
     pub(crate) prices_file: Sourced<Option<PathBuf>>,
-    /// When ledger rows are safe.
+    /// Durability of ledger entries.
     pub(crate) durability: Sourced<Durability>,
-    /// How much `serve` logs.
+    /// Log level of `serve`.
     pub(crate) log: Sourced<LogLevel>,
-    /// The model of `ask`, `check` and `connect` where none is named.
+    /// Model of `ask`, `check` and `connect` if none is named.
     pub(crate) default_model: Sourced<Option<String>>,
-    /// Lifetimes of caches by globs of models: the file's alone.
+    /// Prompt cache lifetimes by model pattern; set only in the file.
     pub(crate) cache_ttl: Vec<(String, Ttl)>,
 }
 
-/// How much `serve` logs.
+/// Log levels; each includes those above it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LogLevel {
-    /// Only what failed.
+    /// Failures.
     Error,
-    /// And what looks wrong.
+    /// Warnings.
     Warn,
-    /// And one line a request.
+    /// One line for each request.
     Info,
-    /// And how it went inside.
+    /// Internal steps.
     Debug,
-    /// And everything else.
+    /// Everything.
     Trace,
 }
 
@@ -136,7 +139,7 @@ const LOG: Setting = Setting {
     variable: Some(variables::LOG),
     flag: None,
 };
-/// No flag of its own: each command that asks has its `--model`.
+/// No flag: the commands have `--model` instead.
 const DEFAULT_MODEL: Setting = Setting {
     key: "default_model",
     variable: Some(variables::DEFAULT_MODEL),
@@ -144,94 +147,117 @@ const DEFAULT_MODEL: Setting = Setting {
 };
 
 impl Settings {
-    /// Puts the layers together.
+    /// Merges the layers.
     ///
     /// # Errors
     /// Every problem found.
     pub(crate) fn resolve(
         flags: &Flags,
         environment: &Environment,
-        file: &File,
+        file: &ConfigFile,
     ) -> Result<Self, Vec<Problem>> {
         let mut layers = Layers::default();
         let settings = Self::read(flags, environment, file, &mut layers);
-        layers.add(passing_for_others(&settings));
+        layers.add(pass_through_beyond_loopback(&settings));
         layers.into_problems().map_or(Ok(settings), Err)
     }
 
-    fn read(flags: &Flags, environment: &Environment, file: &File, layers: &mut Layers) -> Self {
-        let said = |setting, flags: &[String], file| spoken(environment, setting, flags, file);
-        let one = |setting, file| said(setting, &[], file);
-        let File { serve, .. } = file;
+    fn read(
+        flags: &Flags,
+        environment: &Environment,
+        file: &ConfigFile,
+        layers: &mut Layers,
+    ) -> Self {
+        let value = |setting, file| raw_value(environment, setting, &[], file);
+        let ConfigFile {
+            serve, upstream, ..
+        } = file;
+        let (listen, pass_through) = Self::read_with_flags(flags, environment, file, layers);
         Self {
-            listen: layers.one(
-                said(LISTEN, &flags.listen, word(serve.listen.as_ref())),
-                place,
-                Listen::Loopback { port: USUAL_PORT },
-            ),
+            listen,
             allowed_hosts: layers.list(
-                one(ALLOWED_HOSTS, serve.allowed_hosts.clone()),
-                host,
+                value(ALLOWED_HOSTS, serve.allowed_hosts.clone()),
+                parse_host,
                 Vec::new(),
             ),
             body_budget: layers.one(
-                one(BODY_BUDGET, word(serve.body_budget_mib)),
-                budget,
+                value(BODY_BUDGET, single(serve.body_budget_mib)),
+                parse_body_budget,
                 256 * MIB,
             ),
             throttle_wait: layers.one(
-                one(THROTTLE_WAIT, word(serve.throttle_wait_seconds)),
-                throttle_wait,
-                USUAL_THROTTLE_WAIT,
+                value(THROTTLE_WAIT, single(serve.throttle_wait_seconds)),
+                parse_throttle_wait,
+                DEFAULT_THROTTLE_WAIT,
             ),
-            pass_through: layers.one(
-                said(PASS_THROUGH, &flags.pass_through, word(serve.pass_through)),
-                passing,
-                Passing::Off,
-            ),
+            pass_through,
             ca_file: layers.one(
-                one(CA_FILE, word(file.upstream.ca_file.as_ref())),
-                path,
+                value(CA_FILE, single(upstream.ca_file.as_ref())),
+                parse_path,
                 None,
             ),
             prices_file: layers.one(
-                one(PRICES_FILE, word(file.prices.file.as_ref())),
-                path,
+                value(PRICES_FILE, single(file.prices.file.as_ref())),
+                parse_path,
                 None,
             ),
             durability: layers.one(
-                one(DURABILITY, word(file.ledger.durability.as_ref())),
-                durability,
+                value(DURABILITY, single(file.ledger.durability.as_ref())),
+                parse_durability,
                 Durability::Process,
             ),
             log: layers.one(
-                one(LOG, word(file.log.level.as_ref())),
-                log_level,
+                value(LOG, single(file.log.level.as_ref())),
+                parse_log_level,
                 LogLevel::Info,
             ),
             default_model: layers.one(
-                one(DEFAULT_MODEL, word(file.default_model.as_ref())),
-                models::default_model,
+                value(DEFAULT_MODEL, single(file.default_model.as_ref())),
+                models::parse_default_model,
                 None,
             ),
             cache_ttl: models::cache_ttls(&file.models, layers),
         }
     }
+
+    /// Reads the settings that also have a flag.
+    fn read_with_flags(
+        flags: &Flags,
+        environment: &Environment,
+        file: &ConfigFile,
+        layers: &mut Layers,
+    ) -> (Sourced<Listen>, Sourced<PassThroughMode>) {
+        let value = |setting, flags: &[String], file| raw_value(environment, setting, flags, file);
+        let in_file = single(file.serve.listen.as_ref());
+        let listen = layers.one(
+            value(LISTEN, &flags.listen, in_file),
+            parse_listen,
+            Listen::Loopback { port: DEFAULT_PORT },
+        );
+        let in_file = single(file.serve.pass_through);
+        let pass_through = layers.one(
+            value(PASS_THROUGH, &flags.pass_through, in_file),
+            parse_pass_through,
+            PassThroughMode::Off,
+        );
+        (listen, pass_through)
+    }
 }
 
-/// Names beyond loopback are for clients elsewhere; whoever signs in for themselves does so on this machine.
-fn passing_for_others(settings: &Settings) -> Option<Problem> {
-    let others = settings.allowed_hosts.value.first()?;
-    (settings.pass_through.value == Passing::On).then(|| {
+/// Returns the problem of pass-through combined with names beyond loopback: those are for clients of other machines, but a
+/// login may only pass through on its owner's machine.
+fn pass_through_beyond_loopback(settings: &Settings) -> Option<Problem> {
+    let host = settings.allowed_hosts.value.first()?;
+    (settings.pass_through.value == PassThroughMode::On).then(|| {
         let text = format!(
-            "a client's own login passes through on this machine alone, and serve.allowed_hosts lets `{others}` in: take one of the two out"
+            "cannot be combined with `serve.allowed_hosts` (`{host}`): a client's own login may only pass through on this machine. Remove one of the two."
         );
-        Problem::of_layer(settings.pass_through.from, PASS_THROUGH.key, text)
+        Problem::layer(settings.pass_through.from, PASS_THROUGH.key, text)
     })
 }
 
 impl LogLevel {
-    /// Its name in settings.
+    /// Returns the name used in settings.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -245,7 +271,7 @@ impl LogLevel {
 
 #[cfg(test)]
 mod tests {
-    use super::values::place_name;
+    use super::values::listen_name;
     use super::*;
 
     fn resolve(
@@ -267,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_layer_wins() {
+    fn nearest_layer_wins() {
         let file = "[serve]\nlisten = '127.0.0.1:3'";
         let variable = ("KEYREEVE_LISTEN", "127.0.0.1:2");
         for (flags, variables, file, expected, from) in [
@@ -290,7 +316,7 @@ mod tests {
         ] {
             let listen = resolve(flags, variables, file).unwrap().listen;
             assert_eq!(
-                (place_name(listen.value), listen.from),
+                (listen_name(listen.value), listen.from),
                 (expected.to_owned(), from)
             );
         }
@@ -307,36 +333,36 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "--listen: `0.0.0.0:1` is not a loopback address: serving beyond this machine is refused for now",
-                "`serve.allowed_hosts`: `*` is not a host name; there is no wildcard",
-                "KEYREEVE_BODY_BUDGET_MIB: `1` must be a number of MiB from 32 to 65536",
-                "`upstream.ca_file`: `roots.pem` must be an absolute path",
-                "`ledger.durability`: `maybe` must be process or strict",
-                "KEYREEVE_LOG: `loud` must be error, warn, info, debug or trace",
+                "`--listen` must be a loopback address, not `0.0.0.0:1`",
+                "`serve.allowed_hosts` must be host names without wildcards, not `*`",
+                "KEYREEVE_BODY_BUDGET_MIB must be a number of MiB from 32 to 65536, not `1`",
+                "`upstream.ca_file` must be an absolute path, not `roots.pem`",
+                "`ledger.durability` must be process or strict, not `maybe`",
+                "KEYREEVE_LOG must be error, warn, info, debug or trace, not `loud`",
             ]
         );
     }
 
     #[test]
-    fn a_login_passes_through_for_nobody_elsewhere() {
+    fn pass_through_conflicts_with_names_beyond_loopback() {
         let names = "[serve]\nallowed_hosts = ['gateway.internal']\n";
         assert!(resolve(&[], &[], names).is_ok());
         let problems = resolve(&[], &[], &format!("{names}pass_through = true")).unwrap_err();
         assert_eq!(
             problems,
             [
-                "`serve.pass_through`: a client's own login passes through on this machine alone, and serve.allowed_hosts lets `gateway.internal` in: take one of the two out"
+                "`serve.pass_through` cannot be combined with `serve.allowed_hosts` (`gateway.internal`): a client's own login may only pass through on this machine. Remove one of the two."
             ]
         );
     }
 
     #[test]
-    fn the_schema_and_the_settings_name_the_same_things() {
+    fn schema_and_settings_have_the_same_keys() {
         let schema = crate::config::schema();
         let mut published = Vec::new();
         for (section, shape) in schema.as_value()["properties"].as_object().unwrap() {
-            let of_any_key = &shape["additionalProperties"]["properties"];
-            match (shape["properties"].as_object(), of_any_key.as_object()) {
+            let any_key = &shape["additionalProperties"]["properties"];
+            match (shape["properties"].as_object(), any_key.as_object()) {
                 (Some(keys), _) => {
                     published.extend(keys.keys().map(|key| format!("{section}.{key}")));
                 }
@@ -347,8 +373,8 @@ mod tests {
             }
         }
         let file = "[models.'*']\ncache_ttl = '1h'";
-        let shown = resolve(&[], &[], file).unwrap().shown();
-        let mut resolved: Vec<_> = shown.iter().map(|it| it.key.to_string()).collect();
+        let values = resolve(&[], &[], file).unwrap().values();
+        let mut resolved: Vec<_> = values.iter().map(|it| it.key.to_string()).collect();
         published.sort();
         resolved.sort();
         assert_eq!(published, resolved);

@@ -1,59 +1,62 @@
-//! What the configuration says of models: which one is asked where none is named, and what holds for each.
+//! Model settings: the default model, and the settings of each model.
 //!
-//! Invariant: the default model's name can stand in a shell line, within quotes, and in JSON as it is.
+//! Invariant: the default model's name needs no escaping in a quoted shell word or in JSON.
 
 use std::collections::BTreeMap;
 
 use keyreeve_core::cache_ttl::Ttl;
 
 use super::layers::Layers;
-use super::{Problem, without_keys};
-use crate::config::{Model, dotted};
+use super::{Problem, redact_keys};
+use crate::config::{ModelSection, dotted_key};
 
-/// Lifetimes of caches by globs of models, in the order of the alphabet.
+/// Parses the cache lifetimes by model pattern, in alphabetical order.
 pub(super) fn cache_ttls(
-    models: &BTreeMap<String, Model>,
+    models: &BTreeMap<String, ModelSection>,
     layers: &mut Layers,
 ) -> Vec<(String, Ttl)> {
     let mut ttls = Vec::new();
     for (glob, model) in models {
         if !is_glob(glob) {
-            let place = without_keys(dotted(&["models", glob]));
-            layers.add(Problem::of_key(&place, "is not a model's name with * or ?"));
+            let key = redact_keys(dotted_key(&["models", glob]));
+            layers.add(Problem::key(
+                &key,
+                "is not a model name or a pattern with * and ?",
+            ));
             continue;
         }
         let Some(word) = &model.cache_ttl else {
             continue;
         };
-        if let Some(ttl) = Ttl::of(word) {
+        if let Some(ttl) = Ttl::parse(word) {
             ttls.push((glob.clone(), ttl));
         } else {
-            let text = without_keys(format!("`{word}` must be 5m or 1h"));
-            layers.add(Problem::of_key(&cache_ttl_of(glob), text));
+            let text = redact_keys(format!("must be 5m or 1h, not `{word}`"));
+            layers.add(Problem::key(&cache_ttl_key(glob), text));
         }
     }
     ttls
 }
 
-/// The setting's key in the file.
-pub(super) fn cache_ttl_of(glob: &str) -> String {
-    dotted(&["models", glob, "cache_ttl"])
+/// Returns the key of a model's cache lifetime in the file.
+pub(super) fn cache_ttl_key(glob: &str) -> String {
+    dotted_key(&["models", glob, "cache_ttl"])
 }
 
-/// The model that is asked where none is named.
-pub(super) fn default_model(word: &str) -> Result<Option<String>, String> {
+/// Parses the model to use if none is named.
+pub(super) fn parse_default_model(word: &str) -> Result<Option<String>, String> {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._:@/[]".contains(&c);
     if word.len() <= 128 && word.bytes().all(fits) && is_glob(word) {
         Ok(Some(word.to_owned()))
     } else {
-        Err("is no model's name".to_owned())
+        Err("a model name".to_owned())
     }
 }
 
-/// Whether a word can be the name of a model, or a glob of such names. A key is none.
+/// Returns `true` if a word can be a model name or a pattern of model names. A key cannot.
 pub(super) fn is_glob(word: &str) -> bool {
     let fits = !word.is_empty() && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_graphic());
-    fits && !keyreeve_core::token::looks_like_a_key(word)
+    fits && !keyreeve_core::token::contains_token(word)
 }
 
 #[cfg(test)]
@@ -71,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_models_is_judged() {
+    fn model_settings_are_validated() {
         let key = ["sk-ant-", "api03-", &"A".repeat(93), "AA"].concat();
         let file = format!(
             "default_model = \"it's\"\n[models.'claude-*']\ncache_ttl = '2h'\n[models.'a b']\ncache_ttl = '1h'\n\
@@ -80,11 +83,11 @@ mod tests {
         assert_eq!(
             resolve(&file).unwrap_err(),
             [
-                "`default_model`: `it's` is no model's name",
-                "`models.\"a b\"`: is not a model's name with * or ?",
-                "`models.\"claude-*\".cache_ttl`: `2h` must be 5m or 1h",
-                "`models.\"claude-opus-4.5\".cache_ttl`: something that looks like a key stands where it cannot",
-                "`something that looks like a key stands where it cannot`: is not a model's name with * or ?",
+                "`default_model` must be a model name, not `it's`",
+                "`models.\"a b\"` is not a model name or a pattern with * and ?",
+                "`models.\"claude-*\".cache_ttl` must be 5m or 1h, not `2h`",
+                "`models.\"claude-opus-4.5\".cache_ttl`: (hidden, because it looks like a key)",
+                "`(hidden, because it looks like a key)` is not a model name or a pattern with * and ?",
             ]
         );
         let file = "default_model = 'claude-haiku-5-5'\n[models.'*']\ncache_ttl = '5m'\n[models.'claude-opus-?']\ncache_ttl = '1h'";

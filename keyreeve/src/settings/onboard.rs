@@ -1,4 +1,4 @@
-//! `onboard`: what was typed, parsed once, ready to use.
+//! Settings of `onboard`.
 
 use jiff::Timestamp;
 use keyreeve_core::api::Api;
@@ -6,94 +6,100 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Name;
 
 use crate::args;
-use crate::settings::command::given;
-use crate::settings::profile::api;
-use crate::settings::{Given, PlanToken, Problem};
+use crate::settings::command::secret_input;
+use crate::settings::profile::{api, origin_problem};
+use crate::settings::{Problem, SecretInput, SetupTokenOptions};
 
-/// `onboard`
+/// Settings of `onboard`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Onboard {
-    /// What shall pay; none: the person is asked.
-    pub(crate) way: Option<Way>,
-    /// What to call the profile; none: something that is free.
+    /// Credential to set up, or `None` to ask.
+    pub(crate) method: Option<OnboardMethod>,
+    /// Profile name, or `None` for a free one.
     pub(crate) name: Option<Name>,
-    /// A virtual key to make.
+    /// Virtual key to create as well.
     pub(crate) key: Option<Name>,
-    /// Whether it is tried in the end.
-    pub(crate) trial: Trial,
+    /// The test request at the end.
+    pub(crate) test_request: TestRequest,
 }
 
-/// What shall pay.
+/// Credential to set up.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Way {
-    /// An API key of the Console.
-    ApiKey(Given),
+pub(crate) enum OnboardMethod {
+    /// An API key from the Console.
+    ApiKey(SecretInput),
     /// Claude Code's own login.
     ClaudeLogin,
-    /// A setup-token, kept.
-    SetupToken { from: Given, plan: PlanToken },
+    /// A setup-token to save.
+    SetupToken {
+        input: SecretInput,
+        plan: SetupTokenOptions,
+    },
     /// Another gateway.
     Gateway {
         base_url: BaseUrl,
         api: Api,
-        from: Given,
+        input: SecretInput,
     },
-    /// What the environment has.
+    /// The key in the environment.
     Environment,
-    /// A profile that is there already.
+    /// An existing profile.
     Profile(Name),
 }
 
-/// Whether a profile is tried.
+/// The test request for the new profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Trial {
-    /// One token is asked for.
-    Ask,
-    /// Nothing is sent.
+pub(crate) enum TestRequest {
+    /// Sends a one-token request.
+    Send,
+    /// Sends nothing.
     Skip,
 }
 
 impl Onboard {
-    /// Makes sense of what was typed.
+    /// Validates the arguments.
     ///
     /// # Errors
-    /// Every argument that makes none.
-    pub(super) fn of(typed: args::Onboard, now: Timestamp) -> Result<Self, Vec<Problem>> {
-        let plan = PlanToken::of(&typed.plan, now)?;
-        if !typed.setup_token && plan != PlanToken::default() {
+    /// Every invalid argument.
+    pub(super) fn from_args(
+        typed: args::OnboardArgs,
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
+        let plan = SetupTokenOptions::from_args(&typed.plan, now)?;
+        if !typed.setup_token && plan != SetupTokenOptions::default() {
             return Err(vec![plan.misplaced()]);
         }
         let way = match (typed.login, typed.gateway) {
-            (Some(args::LoginThere::ClaudeLogin), _) => Some(Way::ClaudeLogin),
+            (Some(args::ExistingLogin::ClaudeLogin), _) => Some(OnboardMethod::ClaudeLogin),
             (None, Some(url)) => {
                 let plain = if typed.insecure_loopback {
                     PlainHttp::LoopbackOnly
                 } else {
-                    PlainHttp::Refused
+                    PlainHttp::Forbidden
                 };
                 let base_url = BaseUrl::parse(&url, plain)
-                    .map_err(|refused| vec![Problem::of_flag("--gateway", refused.to_string())])?;
-                Some(Way::Gateway {
+                    .map_err(|error| vec![origin_problem("--gateway", &error, plain)])?;
+                Some(OnboardMethod::Gateway {
                     api: api(&base_url, typed.simulated)?,
                     base_url,
-                    from: Given::Stdin,
+                    input: SecretInput::Stdin,
                 })
             }
-            (None, None) if typed.api_key_stdin => Some(Way::ApiKey(Given::Stdin)),
-            (None, None) if typed.setup_token => Some(Way::SetupToken {
-                from: given(typed.stdin),
+            (None, None) if typed.api_key_stdin => Some(OnboardMethod::ApiKey(SecretInput::Stdin)),
+            (None, None) if typed.setup_token => Some(OnboardMethod::SetupToken {
+                input: secret_input(typed.stdin),
                 plan,
             }),
-            (None, None) => typed.from_env.then_some(Way::Environment),
+            (None, None) => typed.from_env.then_some(OnboardMethod::Environment),
         };
         Ok(Self {
-            way,
+            method: way,
             name: typed.name,
             key: typed.key,
-            trial: if typed.no_check {
-                Trial::Skip
+            test_request: if typed.no_check {
+                TestRequest::Skip
             } else {
-                Trial::Ask
+                TestRequest::Send
             },
         })
     }

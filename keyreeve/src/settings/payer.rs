@@ -1,66 +1,66 @@
-//! The commands about who pays: what was typed, parsed once, ready to use.
+//! Settings of the commands about who pays: `status`, `guard`, `bind`, `advise`.
 
 use std::path::PathBuf;
 
-use keyreeve_core::advise::Use;
+use keyreeve_core::advise::UseCase;
 use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{Client, Expected};
+use keyreeve_core::resolve::{ClientProgram, Expected};
 
 use crate::args;
 
 pub(crate) use crate::args::HookShell;
 
-/// `status`
+/// Settings of `status`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Status {
-    pub(crate) started: Started,
-    /// How much to say.
-    pub(crate) detail: Detail,
-    /// What the exit code is for.
-    pub(crate) exit: ExitTells,
+    pub(crate) started: ClientStart,
+    /// Level of detail.
+    pub(crate) detail: StatusDetail,
+    /// Meaning of the exit code.
+    pub(crate) exit: StatusExit,
 }
 
-/// How much `status` says.
+/// Level of detail of `status`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Detail {
-    /// The first line.
+pub(crate) enum StatusDetail {
+    /// Only the first line.
     Line,
-    /// `keyreeve` alone.
+    /// For `keyreeve` without a command.
     Short,
-    /// `keyreeve status`.
+    /// For `keyreeve status`.
     Full,
-    /// Also the places in which nothing is set.
+    /// Includes the steps in which nothing is set.
     All,
 }
 
-/// What the exit code of `status` tells.
+/// Meaning of the exit code of `status`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum ExitTells {
-    /// That it could be said.
-    Said,
-    /// Whether the next request can be paid, and by whom is meant; none: whom the directory is bound to.
+pub(crate) enum StatusExit {
+    /// 0 if the status could be determined.
+    Reported,
+    /// 0 if the expected payer would pay the next request. `None`: the payer of the directory's binding.
     Payable(Option<Expected>),
 }
 
 /// A client, and how it is started.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Started {
-    /// Whose chain to follow.
-    pub(crate) client: Client,
-    /// How the client would be started.
+pub(crate) struct ClientStart {
+    /// Client whose chain is followed.
+    pub(crate) client: ClientProgram,
+    /// Arguments the client would be started with.
     pub(crate) arguments: Arguments,
 }
 
-/// `guard`
+/// Settings of `guard`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Guard {
-    pub(crate) started: Started,
-    /// None: whom the directory is bound to.
+    pub(crate) started: ClientStart,
+    /// `None`: that of the directory's binding.
     pub(crate) expect: Option<Expected>,
 }
 
-/// `bind`
+/// Settings of `bind`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Bind {
     pub(crate) directory: PathBuf,
@@ -69,63 +69,63 @@ pub(crate) struct Bind {
 }
 
 impl Status {
-    /// What `keyreeve` alone says.
+    /// Returns the settings of `keyreeve` without a command.
     pub(super) fn short() -> Self {
         Self {
-            started: Started {
-                client: Client::CLAUDE_CODE,
+            started: ClientStart {
+                client: ClientProgram::CLAUDE_CODE,
                 arguments: Arguments::default(),
             },
-            detail: Detail::Short,
-            exit: ExitTells::Said,
+            detail: StatusDetail::Short,
+            exit: StatusExit::Reported,
         }
     }
 
-    pub(super) fn of(typed: args::Status) -> Self {
+    pub(super) fn from_args(typed: args::StatusArgs) -> Self {
         Self {
-            started: Started::of(&typed.started),
+            started: ClientStart::from_args(&typed.client),
             detail: match (typed.brief, typed.all) {
-                (true, _) => Detail::Line,
-                (false, true) => Detail::All,
-                (false, false) => Detail::Full,
+                (true, _) => StatusDetail::Line,
+                (false, true) => StatusDetail::All,
+                (false, false) => StatusDetail::Full,
             },
             exit: if typed.check {
-                ExitTells::Payable(typed.expect)
+                StatusExit::Payable(typed.expect)
             } else {
-                ExitTells::Said
+                StatusExit::Reported
             },
         }
     }
 }
 
-impl Started {
-    /// Arguments count only where some were given: without, a client is one that a script starts.
-    fn of(typed: &args::Started) -> Self {
+impl ClientStart {
+    /// Converts the arguments. Without arguments for it, the client counts as started by a script.
+    fn from_args(typed: &args::ClientArgs) -> Self {
         if typed.arguments.is_empty() {
             return Self {
                 client: typed.client,
                 arguments: Arguments::default(),
             };
         }
-        let arguments = Arguments::read(typed.arguments.iter().map(String::as_str));
+        let arguments = Arguments::parse(typed.arguments.iter().map(String::as_str));
         Self {
-            client: typed.client.started_with(&arguments),
+            client: typed.client.with_arguments(&arguments),
             arguments,
         }
     }
 }
 
 impl Guard {
-    pub(super) fn of(typed: args::Guard) -> Self {
+    pub(super) fn from_args(typed: args::GuardArgs) -> Self {
         Self {
-            started: Started::of(&typed.started),
+            started: ClientStart::from_args(&typed.client),
             expect: typed.expect,
         }
     }
 }
 
 impl Bind {
-    pub(super) fn of(typed: args::Bind) -> Self {
+    pub(super) fn from_args(typed: args::BindArgs) -> Self {
         Self {
             directory: typed.directory,
             profile: typed.profile,
@@ -134,14 +134,14 @@ impl Bind {
     }
 }
 
-/// What the credential is wanted for.
-pub(super) fn wanted(typed: args::Wanted) -> Use {
+/// Converts the use case of `advise`.
+pub(super) fn use_case(typed: args::UseCaseArg) -> UseCase {
     match typed {
-        args::Wanted::Interactive => Use::Interactive,
-        args::Wanted::Ci => Use::Ci,
-        args::Wanted::Bare => Use::Bare,
-        args::Wanted::Gateway => Use::Gateway,
-        args::Wanted::Rotating => Use::Rotating,
-        args::Wanted::Shared => Use::Shared,
+        args::UseCaseArg::Interactive => UseCase::Interactive,
+        args::UseCaseArg::Ci => UseCase::Ci,
+        args::UseCaseArg::Bare => UseCase::Bare,
+        args::UseCaseArg::Gateway => UseCase::Gateway,
+        args::UseCaseArg::Rotating => UseCase::Rotating,
+        args::UseCaseArg::Shared => UseCase::Shared,
     }
 }

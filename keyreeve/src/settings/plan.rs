@@ -1,75 +1,78 @@
-//! What comes with a setup-token: its owner's consent, and the day it was made.
+//! Options for a setup-token: its owner's consent, and its creation date.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use keyreeve_core::token::SETUP_TOKEN_LIFE;
+use keyreeve_core::token::SETUP_TOKEN_LIFETIME;
 
 use crate::args;
 use crate::settings::Problem;
 
-/// What its owner says about a setup-token.
+/// Options for a setup-token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct PlanToken {
-    /// Whether it may be kept.
+pub(crate) struct SetupTokenOptions {
+    /// Consent to save it.
     pub(crate) consent: Consent,
-    /// When it was made; none: just now.
+    /// Creation time, or `None` for now.
     pub(crate) made_at: Option<Timestamp>,
 }
 
-/// Whether a person's plan token may be kept.
+/// Consent to save a plan token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Consent {
-    /// It was said with the command.
+    /// Given as an option.
     Given,
-    /// The person is to be asked.
+    /// To be asked for.
     #[default]
-    Asked,
+    Required,
 }
 
-impl PlanToken {
-    /// Makes sense of what was typed.
+impl SetupTokenOptions {
+    /// Validates the arguments.
     ///
     /// # Errors
-    /// A day that is none, or on which no token was made that still lasts.
-    pub(super) fn of(typed: &args::PlanToken, now: Timestamp) -> Result<Self, Vec<Problem>> {
-        let made_at = typed.made.as_deref().map(|text| made(text, now));
+    /// An invalid creation date, or one whose token has expired.
+    pub(super) fn from_args(
+        typed: &args::SetupTokenArgs,
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
+        let made_at = typed.made.as_deref().map(|text| creation_time(text, now));
         Ok(Self {
             consent: if typed.consent {
                 Consent::Given
             } else {
-                Consent::Asked
+                Consent::Required
             },
             made_at: made_at
                 .transpose()
-                .map_err(|text| vec![Problem::of_flag("--made", text)])?,
+                .map_err(|text| vec![Problem::flag("--made", text)])?,
         })
     }
 
-    /// Says that it was given where no setup-token is.
+    /// Returns the problem of options without `--setup-token`.
     pub(super) fn misplaced(self) -> Problem {
         let flag = match self.consent {
             Consent::Given => "--consent",
-            Consent::Asked => "--made",
+            Consent::Required => "--made",
         };
-        Problem::of_flag(flag, "belongs to --setup-token")
+        Problem::flag(flag, "needs `--setup-token`")
     }
 }
 
-fn made(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+fn creation_time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let date = text.parse::<Date>();
-    let moment = date
+    let created_at = date
         .and_then(|date| date.to_zoned(TimeZone::UTC))
-        .map(|moment| moment.timestamp())
-        .map_err(|_| format!("`{text}` is no day such as 2026-05-01"))?;
-    if moment > now {
-        Err(format!("`{text}` is still to come"))
-    } else if now.duration_since(moment) >= SETUP_TOKEN_LIFE {
+        .map(|start| start.timestamp())
+        .map_err(|_| format!("must be a date such as 2026-05-01, not `{text}`"))?;
+    if created_at > now {
+        Err(format!("must not be in the future: `{text}`"))
+    } else if now.duration_since(created_at) >= SETUP_TOKEN_LIFETIME {
         Err(format!(
-            "a token that was made on {text} has ended: it lasts a year"
+            "must be within the last year: a setup-token created on {text} has expired"
         ))
     } else {
-        Ok(moment)
+        Ok(created_at)
     }
 }
 
@@ -78,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_was_made_within_the_last_year() {
+    fn creation_date_is_within_the_last_year() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         assert_eq!(
-            made("2026-05-01", now),
+            creation_time("2026-05-01", now),
             Ok("2026-05-01T00:00:00Z".parse().unwrap())
         );
         for text in ["2025-11-21", "2026-11-22", "yesterday", "", "2026-13-01"] {
-            assert!(made(text, now).is_err(), "{text}");
+            assert!(creation_time(text, now).is_err(), "{text}");
         }
     }
 }

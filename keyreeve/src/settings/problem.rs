@@ -1,105 +1,110 @@
-//! A problem with a setting: where it stands and what is wrong, in one line.
+//! A problem with an argument or a setting, in one line.
 
 use std::fmt;
 
-use keyreeve_core::token::looks_like_a_key;
+use keyreeve_core::token::contains_token;
 
 use crate::error::{CommandError, Exit};
 use crate::settings::Layer;
 
-/// What is wrong with one setting.
+/// A problem with one argument or setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Problem {
-    place: Place,
+    location: ProblemLocation,
     text: String,
 }
 
+/// Verbs that make a problem's text a predicate of its location.
+const VERBS: [&str; 6] = ["is ", "must ", "cannot ", "needs ", "takes ", "names "];
+
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Place {
-    /// An argument: the person who typed it sees it.
+enum ProblemLocation {
+    /// An argument.
     Flag(&'static str),
-    /// A variable, and a sentence about it.
+    /// An environment variable.
     Variable(&'static str),
     /// A key of the configuration file.
     Key(String),
 }
 
 impl Problem {
-    /// A problem with an argument.
-    pub(crate) fn of_flag(flag: &'static str, text: impl Into<String>) -> Self {
+    /// Creates a problem with an argument; `text` is a predicate ("must be …") or a text after a colon.
+    pub(crate) fn flag(flag: &'static str, text: impl Into<String>) -> Self {
         Self {
-            place: Place::Flag(flag),
+            location: ProblemLocation::Flag(flag),
             text: text.into(),
         }
     }
 
-    /// A problem with an environment variable; `text` may start with a verb.
-    pub(crate) fn of_variable(variable: &'static str, text: impl Into<String>) -> Self {
+    /// Creates a problem with an environment variable.
+    pub(crate) fn variable(variable: &'static str, text: impl Into<String>) -> Self {
         Self {
-            place: Place::Variable(variable),
+            location: ProblemLocation::Variable(variable),
             text: text.into(),
         }
     }
 
-    /// A problem with the configuration file.
-    pub(crate) fn of_key(key: &str, text: impl Into<String>) -> Self {
+    /// Creates a problem with a key of the configuration file.
+    pub(crate) fn key(key: &str, text: impl Into<String>) -> Self {
         Self {
-            place: Place::Key(key.to_owned()),
+            location: ProblemLocation::Key(key.to_owned()),
             text: text.into(),
         }
     }
 
-    /// A problem with the value of the layer that won; `key` names the setting in the file.
-    pub(crate) fn of_layer(layer: Layer, key: &str, text: impl Into<String>) -> Self {
+    /// Creates a problem with the value of the layer that wins; `key` is the setting's name in the file.
+    pub(crate) fn layer(layer: Layer, key: &str, text: impl Into<String>) -> Self {
         match layer {
-            Layer::Flag(flag) => Self::of_flag(flag, text),
-            Layer::Variable(variable) => Self::of_variable(variable, text),
-            Layer::File(_) | Layer::Default => Self::of_key(key, text),
+            Layer::Flag(flag) => Self::flag(flag, text),
+            Layer::Variable(variable) => Self::variable(variable, text),
+            Layer::File(_) | Layer::Default => Self::key(key, text),
         }
     }
 
-    fn is_typed(&self) -> bool {
-        matches!(self.place, Place::Flag(_))
+    fn is_argument(&self) -> bool {
+        matches!(self.location, ProblemLocation::Flag(_))
     }
 
-    fn is_in_the_file(&self) -> bool {
-        matches!(self.place, Place::Key(_))
+    fn is_in_file(&self) -> bool {
+        matches!(self.location, ProblemLocation::Key(_))
     }
 }
 
-/// A text about something that was written where no key belongs; none of it is repeated where one seems to be in it.
-pub(crate) fn without_keys(text: String) -> String {
-    if looks_like_a_key(&text) {
-        return "something that looks like a key stands where it cannot".to_owned();
+/// Replaces a text that seems to contain a key.
+pub(crate) fn redact_keys(text: String) -> String {
+    if contains_token(&text) {
+        return "(hidden, because it looks like a key)".to_owned();
     }
     text
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, text } = self;
-        match place {
-            Place::Flag(flag) => write!(f, "{flag}: {text}"),
-            Place::Variable(name) if text.starts_with("is ") || text.starts_with("must ") => {
-                write!(f, "{name} {text}")
-            }
-            Place::Variable(name) => write!(f, "{name}: {text}"),
-            Place::Key(key) => write!(f, "`{key}`: {text}"),
+        let Self { location, text } = self;
+        match location {
+            ProblemLocation::Flag(name) => write!(f, "`{name}`")?,
+            ProblemLocation::Variable(name) => f.write_str(name)?,
+            ProblemLocation::Key(key) => write!(f, "`{key}`")?,
         }
+        let is_predicate = VERBS.iter().any(|verb| text.starts_with(verb));
+        let separator = if is_predicate { " " } else { ": " };
+        write!(f, "{separator}{text}")
     }
 }
 
 impl From<Vec<Problem>> for CommandError {
-    /// Exit 2 where only arguments are wrong, else 3.
+    /// Exit 2 if only arguments are invalid, else 3.
     fn from(problems: Vec<Problem>) -> Self {
-        let (exit, message) = if problems.iter().all(Problem::is_typed) {
-            (Exit::Usage, "the command line is wrong")
+        let texts = problems.iter().map(ToString::to_string);
+        let error = if !problems.iter().all(Problem::is_argument) {
+            Self::new(Exit::Configuration, "invalid configuration").with_causes(texts)
+        } else if let [problem] = problems.as_slice() {
+            Self::new(Exit::Usage, problem.to_string())
         } else {
-            (Exit::Configuration, "the configuration is invalid")
+            Self::new(Exit::Usage, "invalid arguments").with_causes(texts)
         };
-        let error = Self::new(exit, message).because(problems.iter().map(ToString::to_string));
-        if problems.iter().any(Problem::is_in_the_file) {
-            error.hint("keyreeve config path")
+        if problems.iter().any(Problem::is_in_file) {
+            error.hint("`keyreeve config path` prints the path of the file")
         } else {
             error
         }

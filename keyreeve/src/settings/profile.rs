@@ -1,21 +1,21 @@
-//! `profile …`: what was typed, parsed once, ready to use.
+//! Settings of `profile`.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use keyreeve_core::api::Api;
-use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, Handing, Name};
-use keyreeve_core::standing::{Act, Schedule};
+use keyreeve_core::health::{BackoffSchedule, ManualAction};
+use keyreeve_core::origin::{BaseUrl, OriginError, PlainHttp};
+use keyreeve_core::profile::{Auth, Name, SecretExposure};
 
 use crate::args;
-use crate::settings::command::{Given, given};
-use crate::settings::when::span;
-use crate::settings::{PlanToken, Problem};
+use crate::settings::command::{SecretInput, secret_input};
+use crate::settings::when::parse_duration;
+use crate::settings::{Problem, SetupTokenOptions};
 
-/// `profile …`
+/// Actions of `profile`.
 #[derive(Debug)]
-pub(crate) enum Profile {
+pub(crate) enum ProfileAction {
     Add(AddProfile),
     List,
     Show(Name),
@@ -26,46 +26,46 @@ pub(crate) enum Profile {
     },
     Rotate {
         name: Name,
-        from: Given,
-        plan: PlanToken,
+        input: SecretInput,
+        plan: SetupTokenOptions,
     },
     Link {
         name: Name,
         key: Option<Name>,
     },
     Unlink(Name),
-    Hand {
+    SetExposure {
         name: Name,
-        handing: Handing,
+        exposure: SecretExposure,
     },
     Remove(Name),
-    Act {
+    SetHealth {
         name: Name,
-        act: Act,
+        action: ManualAction,
     },
 }
 
-/// `profile add`
+/// Settings of `profile add`.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct AddProfile {
     pub(crate) name: Name,
     pub(crate) base_url: BaseUrl,
     pub(crate) api: Api,
     pub(crate) auth: Auth,
-    pub(crate) handing: Handing,
-    pub(crate) secret: SecretFrom,
+    pub(crate) exposure: SecretExposure,
+    pub(crate) secret: SecretOrigin,
 }
 
-/// Where a new profile's secret comes from.
+/// Origin of a new profile's secret.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum SecretFrom {
-    /// A person, now.
-    Given(Given),
-    /// An environment variable, at lease time.
+pub(crate) enum SecretOrigin {
+    /// The user, now.
+    Given(SecretInput),
+    /// An environment variable, whenever it is used.
     Environment { variable: String },
-    /// A file, at lease time.
+    /// A file, whenever it is used.
     File { path: String },
-    /// A program, at lease time.
+    /// A program, whenever it is used.
     Command { argv: Vec<String> },
     /// A profile of the official SDKs.
     SdkProfile {
@@ -75,28 +75,36 @@ pub(crate) enum SecretFrom {
     /// The login of Anthropic's `ant`.
     Ant { profile: Option<Name> },
     /// A setup-token, from its owner, now.
-    SetupToken { from: Given, plan: PlanToken },
+    SetupToken {
+        input: SecretInput,
+        plan: SetupTokenOptions,
+    },
     /// Claude Code's own login, by reference.
     ClaudeLogin { config_dir: Option<String> },
 }
 
 impl AddProfile {
-    /// A profile as it is usually made; whoever asks for it names it.
-    pub(crate) fn usual(name: Name, base_url: BaseUrl, api: Api, secret: SecretFrom) -> Self {
+    /// Creates settings with the defaults for an API.
+    pub(crate) fn with_defaults(
+        name: Name,
+        base_url: BaseUrl,
+        api: Api,
+        secret: SecretOrigin,
+    ) -> Self {
         Self {
             name,
             base_url,
             api,
-            auth: secret.usual_auth(api),
-            handing: Handing::Leased,
+            auth: secret.default_auth(api),
+            exposure: SecretExposure::RequestsOnly,
             secret,
         }
     }
 }
 
-impl SecretFrom {
-    /// How such a credential is sent, where the person did not say: a login always as a bearer token.
-    fn usual_auth(&self, api: Api) -> Auth {
+impl SecretOrigin {
+    /// Returns the header for such a credential if none is given; a login is always a bearer token.
+    fn default_auth(&self, api: Api) -> Auth {
         match self {
             Self::SdkProfile { .. }
             | Self::Ant { .. }
@@ -105,98 +113,99 @@ impl SecretFrom {
             Self::Given(_)
             | Self::Environment { .. }
             | Self::File { .. }
-            | Self::Command { .. } => api.usual_auth(),
+            | Self::Command { .. } => api.default_auth(),
         }
     }
 }
 
-impl Profile {
-    /// Makes sense of what was typed.
+impl ProfileAction {
+    /// Validates the arguments.
     ///
     /// # Errors
-    /// Every argument that makes none.
-    pub(super) fn of(typed: args::Profile, now: Timestamp) -> Result<Self, Vec<Problem>> {
+    /// Every invalid argument.
+    pub(super) fn from_args(
+        typed: args::ProfileCommand,
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
         Ok(match typed {
-            args::Profile::Add(typed) => Self::Add(add_profile(typed, now)?),
-            args::Profile::List => Self::List,
-            args::Profile::Show { name } => Self::Show(name),
-            args::Profile::Use { name } => Self::Use(name),
-            args::Profile::Rename { name, new_name } => Self::Rename { name, new_name },
-            args::Profile::Rotate(typed) => Self::Rotate {
+            args::ProfileCommand::Add(typed) => Self::Add(add_profile(typed, now)?),
+            args::ProfileCommand::List => Self::List,
+            args::ProfileCommand::Show { name } => Self::Show(name),
+            args::ProfileCommand::Use { name } => Self::Use(name),
+            args::ProfileCommand::Rename { name, new_name } => Self::Rename { name, new_name },
+            args::ProfileCommand::Rotate(typed) => Self::Rotate {
                 name: typed.name,
-                from: given(typed.stdin),
-                plan: PlanToken::of(&typed.plan, now)?,
+                input: secret_input(typed.stdin),
+                plan: SetupTokenOptions::from_args(&typed.plan, now)?,
             },
-            args::Profile::Link(typed) => Self::Link {
+            args::ProfileCommand::Link(typed) => Self::Link {
                 name: typed.name,
                 key: typed.key,
             },
-            args::Profile::Unlink { name } => Self::Unlink(name),
-            args::Profile::Direct { name, undo } => Self::Hand {
+            args::ProfileCommand::Unlink { name } => Self::Unlink(name),
+            args::ProfileCommand::Direct { name, undo } => Self::SetExposure {
                 name,
-                handing: if undo {
-                    Handing::Leased
+                exposure: if undo {
+                    SecretExposure::RequestsOnly
                 } else {
-                    Handing::Direct
+                    SecretExposure::Programs
                 },
             },
-            args::Profile::Remove { name } => Self::Remove(name),
-            args::Profile::Wake { name } => Self::Act {
+            args::ProfileCommand::Remove { name } => Self::Remove(name),
+            args::ProfileCommand::Resume { name } => Self::SetHealth {
                 name,
-                act: Act::Wake,
+                action: ManualAction::Resume,
             },
-            args::Profile::Rest { name, span } => Self::Act {
+            args::ProfileCommand::Pause { name, duration } => Self::SetHealth {
                 name,
-                act: rest(&span, now)?,
+                action: pause(&duration, now)?,
             },
-            args::Profile::Drain { name } => Self::Act {
+            args::ProfileCommand::Drain { name } => Self::SetHealth {
                 name,
-                act: Act::Drain,
-            },
-            args::Profile::Enable { name } => Self::Act {
-                name,
-                act: Act::Enable,
+                action: ManualAction::Drain,
             },
         })
     }
 }
 
-fn rest(typed: &str, now: Timestamp) -> Result<Act, Vec<Problem>> {
-    let wrong = |text: String| vec![Problem::of_flag("--for", text)];
-    let span = span(typed).map_err(wrong)?;
-    if span > Schedule::Person.longest() {
-        let text = "a profile rests for 32 days at the most: `keyreeve profile drain NAME` leaves it out for good";
-        return Err(wrong(text.to_owned()));
+fn pause(duration: &str, now: Timestamp) -> Result<ManualAction, Vec<Problem>> {
+    let invalid = |text: String| vec![Problem::flag("--for", text)];
+    let length = parse_duration(duration).map_err(invalid)?;
+    if length > BackoffSchedule::Manual.max_delay() {
+        let text = "must be at most 32 days. To stop using a profile for longer, run `keyreeve profile drain NAME`.";
+        return Err(invalid(text.to_owned()));
     }
-    if span.is_zero() {
-        let text =
-            "a profile rests for a second at the least: `keyreeve profile wake NAME` ends its rest";
-        return Err(wrong(text.to_owned()));
+    if length.is_zero() {
+        let text = "must be at least 1s. To end a pause, run `keyreeve profile resume NAME`.";
+        return Err(invalid(text.to_owned()));
     }
-    let until = now.checked_add(span);
-    let until = until.map_err(|_| wrong(format!("`{typed}` is too far away")))?;
-    Ok(Act::Rest { until })
+    let until = now.checked_add(length);
+    let until = until.map_err(|_| invalid(format!("is out of range: `{duration}`")))?;
+    Ok(ManualAction::Pause { until })
 }
 
-fn add_profile(mut typed: args::AddProfile, now: Timestamp) -> Result<AddProfile, Vec<Problem>> {
+fn add_profile(
+    mut typed: args::AddProfileArgs,
+    now: Timestamp,
+) -> Result<AddProfile, Vec<Problem>> {
     let mut problems = Vec::new();
     let plain = if typed.insecure_loopback {
         PlainHttp::LoopbackOnly
     } else {
-        PlainHttp::Refused
+        PlainHttp::Forbidden
     };
     let base_url = match BaseUrl::parse(&typed.origin, plain) {
         Ok(base_url) => Some(base_url),
-        Err(refused) => {
-            problems.push(Problem::of_flag("--origin", refused.to_string()));
+        Err(error) => {
+            problems.push(origin_problem("--origin", &error, plain));
             None
         }
     };
-    let plan = PlanToken::of(&typed.plan, now).unwrap_or_else(|more| {
+    let plan = SetupTokenOptions::from_args(&typed.plan, now).unwrap_or_else(|more| {
         problems.extend(more);
-        PlanToken::default()
+        SetupTokenOptions::default()
     });
-    if !typed.setup_token && plan != PlanToken::default() {
+    if !typed.setup_token && plan != SetupTokenOptions::default() {
         problems.push(plan.misplaced());
     }
     let secret = secret_from(&mut typed, plan, &mut problems);
@@ -205,96 +214,122 @@ fn add_profile(mut typed: args::AddProfile, now: Timestamp) -> Result<AddProfile
     };
     let api = api(&base_url, typed.simulated)?;
     let auth = match typed.auth {
-        Some(args::Auth::ApiKey) => Auth::ApiKey,
-        Some(args::Auth::Bearer) => Auth::Bearer,
-        None => secret.usual_auth(api),
+        Some(args::AuthArg::ApiKey) => Auth::ApiKey,
+        Some(args::AuthArg::Bearer) => Auth::Bearer,
+        None => secret.default_auth(api),
     };
-    let handing = if typed.direct {
-        Handing::Direct
+    let exposure = if typed.direct {
+        SecretExposure::Programs
     } else {
-        Handing::Leased
+        SecretExposure::RequestsOnly
     };
     Ok(AddProfile {
         name: typed.name,
         base_url,
         api,
         auth,
-        handing,
+        exposure,
         secret,
     })
 }
 
 fn secret_from(
-    typed: &mut args::AddProfile,
-    plan: PlanToken,
+    typed: &mut args::AddProfileArgs,
+    plan: SetupTokenOptions,
     problems: &mut Vec<Problem>,
-) -> SecretFrom {
+) -> SecretOrigin {
     if let Some(variable) = typed.env.take() {
         if !is_variable(&variable) {
-            let what = "takes the name of a variable, such as ANTHROPIC_API_KEY";
-            problems.push(Problem::of_flag("--env", what));
+            let text = "must be the name of a variable, such as ANTHROPIC_API_KEY";
+            problems.push(Problem::flag("--env", text));
         }
-        SecretFrom::Environment { variable }
+        SecretOrigin::Environment { variable }
     } else if let Some(path) = typed.from_file.take() {
-        let path = whole_path("--from-file", &path, problems);
-        SecretFrom::File { path }
+        let path = absolute_path("--from-file", &path, problems);
+        SecretOrigin::File { path }
     } else if let Some(name) = typed.sdk_profile.take() {
         let directory = typed.sdk_dir.take();
-        SecretFrom::SdkProfile {
-            directory: directory.map(|path| whole_path("--sdk-dir", &path, problems)),
+        SecretOrigin::SdkProfile {
+            directory: directory.map(|path| absolute_path("--sdk-dir", &path, problems)),
             name,
         }
     } else if let Some(profile) = typed.ant.take() {
-        SecretFrom::Ant {
+        SecretOrigin::Ant {
             profile: profile.into_iter().next(),
         }
     } else if typed.claude_login {
         let directory = typed.config_dir.take();
-        SecretFrom::ClaudeLogin {
-            config_dir: directory.map(|path| whole_path("--config-dir", &path, problems)),
+        SecretOrigin::ClaudeLogin {
+            config_dir: directory.map(|path| absolute_path("--config-dir", &path, problems)),
         }
     } else if typed.setup_token {
-        SecretFrom::SetupToken {
-            from: given(typed.stdin),
+        SecretOrigin::SetupToken {
+            input: secret_input(typed.stdin),
             plan,
         }
     } else if typed.command {
-        SecretFrom::Command {
+        SecretOrigin::Command {
             argv: std::mem::take(&mut typed.argv),
         }
     } else {
-        SecretFrom::Given(given(typed.stdin))
+        SecretOrigin::Given(secret_input(typed.stdin))
     }
 }
 
-/// A path that means the same wherever keyreeve is started later.
-fn whole_path(flag: &'static str, path: &Path, problems: &mut Vec<Problem>) -> String {
+/// Returns an absolute path, which means the same wherever keyreeve is started later.
+fn absolute_path(flag: &'static str, path: &Path, problems: &mut Vec<Problem>) -> String {
     match path.to_str() {
         Some(text) if path.is_absolute() => text.to_owned(),
         Some(_) => {
-            let what = "takes a whole path, from / on: it is looked up later, from elsewhere";
-            problems.push(Problem::of_flag(flag, what));
+            let text = "must be an absolute path: it is read later, from another directory";
+            problems.push(Problem::flag(flag, text));
             String::new()
         }
         None => {
-            problems.push(Problem::of_flag(flag, "takes a path in UTF-8"));
+            problems.push(Problem::flag(flag, "must be a path in UTF-8"));
             String::new()
         }
     }
 }
 
+/// Returns the problem of an unusable origin.
+pub(super) fn origin_problem(flag: &'static str, error: &OriginError, plain: PlainHttp) -> Problem {
+    match (error, plain) {
+        (OriginError::PlainHttp, PlainHttp::Forbidden) => Problem::flag(
+            flag,
+            "must be https. For a server on this machine, add `--insecure-loopback`.",
+        ),
+        (OriginError::PlainHttp, PlainHttp::LoopbackOnly) => Problem::flag(
+            flag,
+            "must be https, or http to a loopback IP address such as http://127.0.0.1:8080",
+        ),
+        (
+            OriginError::NotAUrl
+            | OriginError::Scheme
+            | OriginError::UserInfo
+            | OriginError::QueryOrFragment
+            | OriginError::Unspecified,
+            _,
+        ) => Problem::flag(flag, error.to_string()),
+    }
+}
+
+/// Returns the API at an origin.
+///
+/// # Errors
+/// `--simulated` with an origin that is no loopback address.
 pub(super) fn api(base_url: &BaseUrl, simulated: bool) -> Result<Api, Vec<Problem>> {
-    match (Api::at(base_url), simulated) {
+    match (Api::from_base_url(base_url), simulated) {
         (api, false) => Ok(api),
         (Api::Gateway, true) if base_url.origin().is_loopback() => Ok(Api::Sandbox),
-        (_, true) => Err(vec![Problem::of_flag(
+        (_, true) => Err(vec![Problem::flag(
             "--simulated",
-            "a sandbox stands on a loopback address of this machine",
+            "needs an origin on a loopback address of this machine",
         )]),
     }
 }
 
-/// Whether a word can be the name of an environment variable, as POSIX has it.
+/// Returns `true` if a word can be the name of an environment variable by POSIX.
 fn is_variable(word: &str) -> bool {
     let first = word
         .bytes()

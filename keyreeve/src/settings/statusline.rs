@@ -1,31 +1,32 @@
-//! `statusline`: what was typed, parsed once, ready to use.
+//! Settings of `statusline`.
 
 use crate::args;
 
-/// `statusline`
+/// Actions of `statusline`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Statusline {
-    /// Print the settings.
+    /// Print the settings for Claude Code.
     Settings,
-    /// Print the line.
-    Line(Trouble),
+    /// Print the status line.
+    Line(Diagnostics),
 }
 
-/// What is done with what goes wrong.
+/// Reporting of problems.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Trouble {
-    /// The line says what it can, and that is all.
-    Passed,
-    /// It is told, beside the line.
-    Told,
+pub(crate) enum Diagnostics {
+    /// Not reported; the line shows what is known.
+    Hidden,
+    /// Reported on standard error.
+    Shown,
 }
 
 impl Statusline {
-    pub(super) fn of(typed: &args::Statusline) -> Self {
+    /// Converts the arguments.
+    pub(super) fn from_args(typed: &args::StatuslineArgs) -> Self {
         match (typed.print_settings, typed.verbose) {
             (true, _) => Self::Settings,
-            (false, true) => Self::Line(Trouble::Told),
-            (false, false) => Self::Line(Trouble::Passed),
+            (false, true) => Self::Line(Diagnostics::Shown),
+            (false, false) => Self::Line(Diagnostics::Hidden),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Values of settings as they are written: how each is read, and named again.
+//! Parsing and formatting of setting values. A parser's error completes "must be …".
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use keyreeve_store::Durability;
 
 use super::{LogLevel, MIB};
 
-/// `localhost:PORT` for both families, or one loopback address.
-pub(super) fn place(word: &str) -> Result<Listen, String> {
+/// Parses `localhost:PORT`, which means both address families, or one loopback address.
+pub(super) fn parse_listen(word: &str) -> Result<Listen, String> {
     if let Some(port) = word
         .strip_prefix("localhost:")
         .and_then(|port| port.parse().ok())
@@ -18,62 +18,61 @@ pub(super) fn place(word: &str) -> Result<Listen, String> {
         return Ok(Listen::Loopback { port });
     }
     let address: SocketAddr = word.parse().map_err(|_| {
-        "is not an address and a port, such as localhost:8484, 127.0.0.1:8484 or [::1]:8484"
-            .to_owned()
+        "an address and a port, such as localhost:8484, 127.0.0.1:8484 or [::1]:8484".to_owned()
     })?;
     if address.ip().to_canonical().is_loopback() {
-        Ok(Listen::At(address))
+        Ok(Listen::Address(address))
     } else {
-        Err("is not a loopback address: serving beyond this machine is refused for now".to_owned())
+        Err("a loopback address".to_owned())
     }
 }
 
-pub(super) fn place_name(listen: Listen) -> String {
+pub(super) fn listen_name(listen: Listen) -> String {
     match listen {
         Listen::Loopback { port } => format!("localhost:{port}"),
-        Listen::At(address) => address.to_string(),
+        Listen::Address(address) => address.to_string(),
     }
 }
 
-/// A host name or address as a `Host` header has it, without a port.
-pub(super) fn host(word: &str) -> Result<String, String> {
+/// Parses a host name or address as in a `Host` header, without a port.
+pub(super) fn parse_host(word: &str) -> Result<String, String> {
     let name = word.to_ascii_lowercase();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     if !name.is_empty() && name.len() <= 253 && name.chars().all(fits) {
         Ok(name)
     } else {
-        Err("is not a host name; there is no wildcard".to_owned())
+        Err("host names without wildcards".to_owned())
     }
 }
 
-pub(super) fn budget(word: &str) -> Result<usize, String> {
+pub(super) fn parse_body_budget(word: &str) -> Result<usize, String> {
     match word.parse::<usize>() {
         Ok(mib @ 32..=65536) => Ok(mib * MIB),
-        Ok(_) | Err(_) => Err("must be a number of MiB from 32 to 65536".to_owned()),
+        Ok(_) | Err(_) => Err("a number of MiB from 32 to 65536".to_owned()),
     }
 }
 
-pub(super) fn throttle_wait(word: &str) -> Result<Duration, String> {
+pub(super) fn parse_throttle_wait(word: &str) -> Result<Duration, String> {
     match word.parse() {
         Ok(seconds @ 0..=60) => Ok(Duration::from_secs(seconds)),
-        Ok(_) | Err(_) => Err("must be a number of seconds from 0 to 60".to_owned()),
+        Ok(_) | Err(_) => Err("a number of seconds from 0 to 60".to_owned()),
     }
 }
 
-pub(super) fn path(word: &str) -> Result<Option<PathBuf>, String> {
+pub(super) fn parse_path(word: &str) -> Result<Option<PathBuf>, String> {
     let path = PathBuf::from(word);
     if path.is_absolute() {
         Ok(Some(path))
     } else {
-        Err("must be an absolute path".to_owned())
+        Err("an absolute path".to_owned())
     }
 }
 
-pub(super) fn durability(word: &str) -> Result<Durability, String> {
+pub(super) fn parse_durability(word: &str) -> Result<Durability, String> {
     match word {
         "process" => Ok(Durability::Process),
         "strict" => Ok(Durability::Strict),
-        _ => Err("must be process or strict".to_owned()),
+        _ => Err("process or strict".to_owned()),
     }
 }
 
@@ -84,10 +83,10 @@ pub(super) fn durability_name(durability: Durability) -> &'static str {
     }
 }
 
-pub(super) fn log_level(word: &str) -> Result<LogLevel, String> {
+pub(super) fn parse_log_level(word: &str) -> Result<LogLevel, String> {
     use LogLevel::{Debug, Error, Info, Trace, Warn};
     [Error, Warn, Info, Debug, Trace]
         .into_iter()
         .find(|level| level.name() == word)
-        .ok_or_else(|| "must be error, warn, info, debug or trace".to_owned())
+        .ok_or_else(|| "error, warn, info, debug or trace".to_owned())
 }

@@ -1,6 +1,6 @@
-//! The lifetime of prompt caches, from the configuration and a key's own word to what arrives upstream and is told of it.
+//! Prompt cache lifetimes, from the configuration and a key to the request upstream and the ledger.
 
-use keyreeve_testkit::upstream::{Scripted, reply};
+use keyreeve_testkit::upstream::{Scripted, responses};
 use serde_json::{Value, json};
 
 use crate::case::Case;
@@ -15,15 +15,15 @@ fn request(model: &str) -> Value {
 }
 
 #[test]
-fn what_is_configured_and_what_a_key_says_arrives_and_is_told() {
+fn configured_and_key_lifetimes_reach_the_upstream() {
     let case = Case::new();
-    let upstream = Scripted::start(|_| reply::json(200, MESSAGE));
+    let upstream = Scripted::start(|_| responses::json(200, MESSAGE));
     add_profile(&case, "work", &upstream.base_url(), &[]);
     configure(&case, "[models.'claude-opus-*']\ncache_ttl = '1h'\n");
     let key = |name: &str, more: &[&str]| {
         let add = ["key", "add", name, "--profile", "work"];
-        let made = case.run(&[&add[..], more].concat()).expect_code(0);
-        made.stdout.trim().to_owned()
+        let added = case.run(&[&add[..], more].concat()).expect_code(0);
+        added.stdout.trim().to_owned()
     };
     let (plain, brief) = (key("plain", &[]), key("brief", &["--cache-ttl", "5m"]));
     let serving = Serving::start(&case);
@@ -45,20 +45,21 @@ fn what_is_configured_and_what_a_key_says_arrives_and_is_told() {
     let unset = json!({ "type": "ephemeral" });
     let hour = json!({ "type": "ephemeral", "ttl": "1h" });
     assert_eq!(arrived, [hour, unset.clone(), unset]);
-    let told = case.run(&["attempts", "--json"]).expect_code(0).json();
-    let told: Vec<_> = told["attempts"]
+    let requests = case.run(&["requests", "--attempts", "--json"]);
+    let requests = requests.expect_code(0).json();
+    let edits: Vec<_> = requests["attempts"]
         .as_array()
         .unwrap()
         .iter()
         .map(|row| &row["cache_edit"])
         .collect();
-    assert_eq!(told, [&json!("5m:0"), &Value::Null, &json!("1h:1")]);
+    assert_eq!(edits, [&json!("5m:0"), &Value::Null, &json!("1h:1")]);
 }
 
 #[test]
-fn a_lifetime_that_is_none_is_refused() {
+fn unknown_lifetime_is_refused() {
     let (case, _) = Case::with_profile();
     let add = ["key", "add", "x", "--profile", "work", "--cache-ttl", "2h"];
-    let told = case.run(&add).expect_code(2);
-    assert!(told.stderr.contains("5m, 1h"), "{}", told.stderr);
+    let stderr = case.run(&add).expect_code(2).stderr;
+    assert!(stderr.contains("Use 5m or 1h"), "{stderr}");
 }

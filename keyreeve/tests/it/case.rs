@@ -1,26 +1,25 @@
-//! Runs `keyreeve` in a home of its own and writes down what it did: exit code, data, talk.
+//! Runs `keyreeve` in a temporary home and captures the result: exit code, standard output, standard error.
 //!
-//! Invariant: what differs from run to run (paths, times, ids, keys, ports) is filtered, so that a snapshot is the whole
-//! of what a person sees.
+//! Invariant: what differs between runs (paths, times, ids, keys, ports) is filtered, so that a snapshot is all the user sees.
 
 use std::process::Command;
 
-use keyreeve_store::{Durability, Places, Store};
+use keyreeve_store::{Durability, Store, StorePaths};
 use keyreeve_testkit::home::Home;
-use keyreeve_testkit::process::Output;
+use keyreeve_testkit::process::ProcessOutput;
 
-/// A home and the way to run commands in it.
+/// A temporary home in which commands run.
 pub(crate) struct Case {
     pub(crate) home: Home,
 }
 
 impl Case {
-    /// An empty machine.
+    /// Creates an empty machine.
     pub(crate) fn new() -> Self {
         Self { home: Home::new() }
     }
 
-    /// A machine with a profile `work`, whose secret is planted, and nothing else.
+    /// Creates a machine with a profile `work`, whose secret is planted, and nothing else.
     pub(crate) fn with_profile() -> (Self, keyreeve_testkit::canary::Canary) {
         let (case, canary) = (
             Self::new(),
@@ -32,47 +31,47 @@ impl Case {
         (case, canary)
     }
 
-    /// The command, not run yet.
+    /// Returns the command without running it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.command(env!("CARGO_BIN_EXE_keyreeve"));
         command.args(arguments);
         command
     }
 
-    /// The machine's store, as another process opens it.
+    /// Opens the machine's store as another process would.
     pub(crate) fn store(&self) -> Store {
         let home = self.home.keyreeve_home();
-        let places = Places {
+        let paths = StorePaths {
             data: home.join("data"),
             keys: home.join("config"),
         };
-        Store::open(&places, Durability::Process).unwrap()
+        Store::open(&paths, Durability::Process).unwrap()
     }
 
-    /// Runs a command that has nothing to read.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+    /// Runs a command without input.
+    pub(crate) fn run(&self, arguments: &[&str]) -> ProcessOutput {
         self.home.run(&mut self.command(arguments))
     }
 
-    /// Runs a command that reads `input`.
-    pub(crate) fn feed(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
+    /// Runs a command with `input` on its standard input.
+    pub(crate) fn feed(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> ProcessOutput {
         self.home
             .run_with_input(&mut self.command(arguments), input.as_ref())
     }
 }
 
-/// Fails the test unless a command ended with this exit code; what it said does not matter.
+/// Fails the test unless a command ended with this exit code.
 #[track_caller]
-pub(crate) fn ends(output: Output, code: i32) {
-    let _said = output.expect_code(code);
+pub(crate) fn assert_exit(output: ProcessOutput, code: i32) {
+    let _output = output.expect_code(code);
 }
 
-/// Compares a command's output with what is written down under this name.
+/// Compares a command's output with the snapshot of this name.
 #[track_caller]
-pub(crate) fn check(name: &str, case: &Case, output: &Output) {
+pub(crate) fn check(name: &str, case: &Case, output: &ProcessOutput) {
     let path = case.home.path().display().to_string();
     let text = format!(
-        "exit {}\n--- data\n{}--- talk\n{}",
+        "exit {}\n--- stdout\n{}--- stderr\n{}",
         output.code, output.stdout, output.stderr
     )
     .replace(&path, "[HOME]");
@@ -84,11 +83,11 @@ pub(crate) fn check(name: &str, case: &Case, output: &Output) {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC", "[MOMENT]"),
             (r"(([A-Z][a-z]{2}) (\d+ )?)?\d\d:\d\d \((in )?\d+ (s|min|h|days)( ago)?\)", "[WHEN]"),
-            (r"ends on \d{4}-\d\d-\d\d", "ends on [DAY]"),
+            (r"(expires|expired) on \d{4}-\d\d-\d\d", "$1 on [DATE]"),
             (r"\b[0-9a-f]{32}\b", "[ID]"),
             (r"127\.0\.0\.1:\d{5}", "127.0.0.1:[PORT]"),
             (r"process \d+", "process [PID]"),
-            (r" a minute \(([a-z0-9-]+)\): .*", " a minute ($1): [LIMIT]"),
+            (r"(limits| {6}) {7}[\d,].*?((input |output )?(tokens|requests)/min).*", "$1       [LIMIT] $2"),
         ],
     }, {
         insta::assert_snapshot!(name, text);

@@ -1,4 +1,4 @@
-//! `check`: every main answer in its words, few at a time, and nothing to anybody else.
+//! `check`: the main responses are explained, few requests run at a time, and nothing else is contacted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,30 +6,32 @@ use std::time::Duration;
 
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::sandbox::Sandbox;
-use keyreeve_testkit::upstream::{Decoy, Scripted, Step, reply};
+use keyreeve_testkit::upstream::{Decoy, Scripted, Step, responses};
 use serde_json::{Value, json};
 
 use crate::case::{Case, check};
 
 const MESSAGE: &str = r#"{"type":"message","model":"claude-haiku-5-5","content":[{"type":"text","text":"hi"}],"usage":{"input_tokens":8,"output_tokens":1}}"#;
 
-/// Adds a profile that leads to `origin`, and plants its key.
+/// Adds a profile for `origin`, and plants its key.
 pub(crate) fn add_profile(case: &Case, name: &str, origin: &str, more: &[&str]) -> Canary {
     let canary = Canary::api_key(name);
     case.home.plant(&canary);
     let add = ["profile", "add", name, "--origin", origin, "--stdin"];
     let add = [&add[..], &["--insecure-loopback"], more].concat();
-    let _said = case.feed(&add, canary.value()).expect_code(0);
+    let _output = case.feed(&add, canary.value()).expect_code(0);
     canary
 }
 
 fn newest(case: &Case) -> Value {
-    let attempts = case.run(&["attempts", "--json", "--limit", "1"]).json();
+    let attempts = case
+        .run(&["requests", "--attempts", "--json", "--limit", "1"])
+        .json();
     attempts["attempts"][0].clone()
 }
 
-/// Name of the answer, words, code of the verdict, exit code.
-const ANSWERS: [(&str, &str, &str, i32); 16] = [
+/// Name of the response, part of the summary, code of the verdict, exit code.
+const RESPONSES: [(&str, &str, &str, i32); 16] = [
     ("invalid_x_api_key", "revoked or mistyped", "invalid_key", 4),
     (
         "oauth_token_revoked_403",
@@ -89,98 +91,104 @@ const ANSWERS: [(&str, &str, &str, i32); 16] = [
     ),
     (
         "forbidden_cloudflare",
-        "upstream trouble",
+        "upstream error",
         "foreign_answer",
         6,
     ),
-    ("overloaded_529", "upstream trouble", "overloaded", 6),
-    ("bad_gateway_html", "upstream trouble", "foreign_answer", 6),
-    ("api_error_500", "upstream trouble", "upstream", 6),
+    ("overloaded_529", "upstream error", "overloaded", 6),
+    ("bad_gateway_html", "upstream error", "foreign_answer", 6),
+    ("api_error_500", "upstream error", "upstream", 6),
 ];
 
 #[test]
-fn each_answer_is_told_in_words_and_recorded() {
+fn each_response_is_explained_and_recorded() {
     let (case, sandbox) = (Case::new(), Sandbox::start());
     let key = add_profile(&case, "work", &sandbox.base_url(), &["--simulated"]);
-    for (answer, words, verdict, code) in ANSWERS {
-        sandbox.script(&key, &json!([{ "error": answer }]));
-        let told = case.run(&["check", "--json"]).expect_code(code);
-        let checked = &told.json()["profiles"][0];
-        assert_eq!(checked["verdict"], verdict, "{answer}");
+    for (response, words, verdict, code) in RESPONSES {
+        sandbox.script(&key, &json!([{ "error": response }]));
+        let output = case.run(&["check", "--json"]).expect_code(code);
+        let checked = &output.json()["profiles"][0];
+        assert_eq!(checked["verdict"], verdict, "{response}");
         assert!(
-            checked["words"].as_str().unwrap().contains(words),
-            "{answer}: {checked}"
+            checked["summary"].as_str().unwrap().contains(words),
+            "{response}: {checked}"
         );
-        assert!(!checked["remedy"].as_str().unwrap().is_empty(), "{answer}");
-        let page = format!("docs/answers/{verdict}.md");
         assert!(
-            checked["page"].as_str().unwrap().ends_with(&page),
-            "{answer}: {checked}"
+            !checked["remedy"].as_str().unwrap().is_empty(),
+            "{response}"
         );
-        let row = newest(&case);
+        let page = format!("docs/responses/{verdict}.md");
+        assert!(
+            checked["docs"].as_str().unwrap().ends_with(&page),
+            "{response}: {checked}"
+        );
+        let entry = newest(&case);
         assert_eq!(
-            (&row["attempt"], &row["verdict"], &row["key"]),
+            (&entry["attempt"], &entry["verdict"], &entry["key"]),
             (&checked["attempt"], &json!(verdict), &json!("(keyreeve)"))
         );
     }
 }
 
 #[test]
-fn what_works_and_what_does_not_are_shown() {
+fn working_and_failing_credentials_are_shown() {
     let (case, sandbox) = (Case::new(), Sandbox::start());
     let key = add_profile(&case, "work", &sandbox.base_url(), &["--simulated"]);
     check("check_works", &case, &case.run(&["check"]));
     sandbox.script(&key, &json!([{ "error": "credit" }]));
     check("check_credit", &case, &case.run(&["check", "work"]));
-    let asked = newest(&case);
-    assert_eq!(asked["model_asked"], "claude-haiku-5-5", "the cheapest");
+    let requested = newest(&case);
+    assert_eq!(
+        requested["model_requested"], "claude-haiku-5-5",
+        "the cheapest"
+    );
     assert_eq!(sandbox.requests()["data"].as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn the_highest_exit_code_is_given() {
+fn highest_exit_code_wins() {
     let case = Case::new();
-    let good = Scripted::start(|_| reply::json(200, MESSAGE));
-    let gone = Scripted::start(|_| vec![Step::Reset]);
+    let good = Scripted::start(|_| responses::json(200, MESSAGE));
+    let unreachable = Scripted::start(|_| vec![Step::Reset]);
     add_profile(&case, "a-good", &good.base_url(), &[]);
-    add_profile(&case, "b-gone", &gone.base_url(), &[]);
+    add_profile(&case, "b-gone", &unreachable.base_url(), &[]);
     let _good = case.run(&["check", "a-good"]).expect_code(0);
     let all = case.run(&["check", "--all", "--json"]).expect_code(6);
     let health: Vec<Value> = all.json()["profiles"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| one["health"].clone())
+        .map(|one| one["credential_status"].clone())
         .collect();
     assert_eq!(health, ["works", "upstream_trouble"]);
 }
 
 #[test]
-fn two_are_asked_at_a_time() {
+fn at_most_two_requests_run_at_a_time() {
     let case = Case::new();
-    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (running, seen) = (Arc::clone(&now), Arc::clone(&most));
+    let (now, maximum) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (running, seen) = (Arc::clone(&now), Arc::clone(&maximum));
     let slow = Scripted::start(move |_| {
         let count = running.fetch_add(1, Ordering::SeqCst) + 1;
         seen.fetch_max(count, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(300));
         running.fetch_sub(1, Ordering::SeqCst);
-        reply::json(200, MESSAGE)
+        responses::json(200, MESSAGE)
     });
     for name in ["a", "b", "c", "d", "e"] {
         add_profile(&case, name, &slow.base_url(), &[]);
     }
     let _all = case.run(&["check", "--all"]).expect_code(0);
     assert_eq!(slow.requests().len(), 5);
-    assert_eq!(most.load(Ordering::SeqCst), 2);
+    assert_eq!(maximum.load(Ordering::SeqCst), 2);
 }
 
 #[test]
-fn nobody_else_is_talked_to() {
+fn redirects_and_proxies_are_not_followed() {
     let (case, decoy) = (Case::new(), Decoy::start());
-    let elsewhere = decoy.base_url();
+    let other_url = decoy.base_url();
     let upstream =
-        Scripted::start(move |_| reply::redirect(307, &format!("{elsewhere}/v1/messages")));
+        Scripted::start(move |_| responses::redirect(307, &format!("{other_url}/v1/messages")));
     add_profile(&case, "work", &upstream.base_url(), &[]);
     let mut command = case.command(&["check", "--json"]);
     for variable in [
@@ -192,39 +200,39 @@ fn nobody_else_is_talked_to() {
     ] {
         command.env(variable, decoy.base_url());
     }
-    let told = case.home.run(&mut command).expect_code(6);
-    let said = told.json()["profiles"][0]["said"].clone();
-    assert!(said.as_str().unwrap().contains("never followed"), "{said}");
+    let output = case.home.run(&mut command).expect_code(6);
+    let text = output.json()["profiles"][0]["message"].clone();
+    assert!(text.as_str().unwrap().contains("never followed"), "{text}");
     decoy.assert_untouched();
 }
 
 #[test]
-fn an_upstream_that_echoes_the_key_is_not_quoted() {
+fn echoed_key_is_not_quoted() {
     let case = Case::new();
-    let echo = Scripted::start(|request| reply::echo(400, request));
+    let echo = Scripted::start(|request| responses::echo_credentials(400, request));
     add_profile(&case, "work", &echo.base_url(), &[]);
-    let told = case.run(&["check", "--json"]).expect_code(5);
-    assert_eq!(told.json()["profiles"][0]["said"], Value::Null);
+    let output = case.run(&["check", "--json"]).expect_code(5);
+    assert_eq!(output.json()["profiles"][0]["message"], Value::Null);
     assert_eq!(echo.requests().len(), 1);
 }
 
 #[test]
-fn it_is_said_which_profile_is_meant() {
+fn missing_or_ambiguous_profile_is_an_error() {
     let case = Case::new();
     check("check_no_profile", &case, &case.run(&["check"]));
-    let upstream = Scripted::start(|_| reply::json(200, MESSAGE));
+    let upstream = Scripted::start(|_| responses::json(200, MESSAGE));
     for name in ["one", "two", "three"] {
         add_profile(&case, name, &upstream.base_url(), &[]);
     }
     let _gone = case.run(&["profile", "remove", "one"]).expect_code(0);
     check("check_which_profile", &case, &case.run(&["check"]));
-    check("check_missing", &case, &case.run(&["check", "nobody"]));
+    check("check_missing", &case, &case.run(&["check", "missing"]));
     let _named = case.run(&["check", "two"]).expect_code(0);
     assert_eq!(upstream.requests().len(), 1);
 }
 
 #[test]
-fn a_plan_login_is_asked_by_the_genuine_claude_alone() {
+fn plan_login_is_checked_only_by_claude_itself() {
     let case = Case::new();
     let add = [
         "profile",
@@ -234,14 +242,14 @@ fn a_plan_login_is_asked_by_the_genuine_claude_alone() {
         "--config-dir",
         "/somewhere",
     ];
-    let _said = case.run(&add).expect_code(0);
+    let _output = case.run(&add).expect_code(0);
     let mut without = case.command(&["check"]);
     without.env("PATH", "/nowhere");
     check("check_no_claude", &case, &case.home.run(&mut without));
 
-    let folder = case.home.path().join("bin");
-    std::fs::create_dir(&folder).unwrap();
-    let program = folder.join("claude");
+    let bin = case.home.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let program = bin.join("claude");
     let script = "#!/bin/sh\n[ \"$CLAUDE_CONFIG_DIR\" = /somewhere ] && [ -z \"$ANTHROPIC_API_KEY\" ] || exit 9\n\
         echo '{\"type\":\"result\",\"is_error\":false,\"result\":\"hi\"}'\n";
     std::fs::write(&program, script).unwrap();
@@ -250,14 +258,21 @@ fn a_plan_login_is_asked_by_the_genuine_claude_alone() {
         std::os::unix::fs::PermissionsExt::from_mode(0o700),
     )
     .unwrap();
-    let rival = Canary::api_key("rival");
-    case.home.plant(&rival);
+    let conflicting = Canary::api_key("conflicting");
+    case.home.plant(&conflicting);
     let mut with = case.command(&["check", "--json"]);
-    with.env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
-        .env("ANTHROPIC_API_KEY", rival.value());
+    with.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("ANTHROPIC_API_KEY", conflicting.value());
     let checked = case.home.run(&mut with).expect_code(0).json();
-    assert_eq!(checked["profiles"][0]["health"], "works", "{checked}");
+    assert_eq!(
+        checked["profiles"][0]["credential_status"], "works",
+        "{checked}"
+    );
     check("ask_plan", &case, &case.run(&["ask", "hi"]));
-    let attempts = case.run(&["attempts", "--json"]).json();
-    assert_eq!(attempts["attempts"], json!([]), "we sent nothing");
+    let attempts = case.run(&["requests", "--attempts", "--json"]).json();
+    assert_eq!(
+        attempts["attempts"],
+        json!([]),
+        "keyreeve sent nothing itself"
+    );
 }

@@ -1,18 +1,18 @@
-//! `doctor`: what it finds, says and mends, on machines as people have them.
+//! `doctor`: its findings and fixes on realistic machines.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::process::Output;
+use keyreeve_testkit::process::ProcessOutput;
 use keyreeve_testkit::skip;
-use keyreeve_testkit::terminal::Typed;
+use keyreeve_testkit::terminal::TerminalInput;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 use crate::strace::Strace;
 
-/// A machine where the next terminal has an API key, and Claude Code a login.
+/// A machine where new terminals get an API key, and Claude Code has a login.
 fn with_export() -> (Case, Canary, PathBuf) {
     let (case, canary) = (Case::new(), Canary::api_key("zshrc"));
     write(
@@ -29,14 +29,14 @@ fn with_export() -> (Case, Canary, PathBuf) {
     (case, canary, zshrc)
 }
 
-/// The command, with a `PATH` about which there is nothing to say.
+/// Returns the command with a `PATH` that causes no finding.
 fn command(case: &Case, arguments: &[&str]) -> std::process::Command {
     let mut command = case.command(arguments);
     command.env("PATH", "/usr/bin:/bin");
     command
 }
 
-fn run(case: &Case, arguments: &[&str]) -> Output {
+fn run(case: &Case, arguments: &[&str]) -> ProcessOutput {
     case.home.run(&mut command(case, arguments))
 }
 
@@ -47,14 +47,14 @@ fn write(path: &Path, mode: u32, text: &str) {
 }
 
 #[track_caller]
-fn says_nothing_of(canary: &Canary, output: &Output) {
+fn assert_not_printed(canary: &Canary, output: &ProcessOutput) {
     let middle = &canary.value()[20..60];
     for text in [&output.stdout, &output.stderr] {
         assert!(!text.contains(middle), "{text}");
     }
 }
 
-fn copies_of(path: &Path) -> Vec<PathBuf> {
+fn backups_of(path: &Path) -> Vec<PathBuf> {
     let name = format!("{}.keyreeve-", path.file_name().unwrap().to_str().unwrap());
     fs::read_dir(path.parent().unwrap())
         .unwrap()
@@ -70,99 +70,99 @@ fn copies_of(path: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_store_that_cannot_be_looked_for_is_not_passed_over() {
+fn unreadable_store_directory_is_a_finding() {
     let case = Case::new();
     let home = case.home.keyreeve_home();
     fs::create_dir_all(&home).unwrap();
     symlink("data", home.join("data")).unwrap();
-    let told = run(&case, &["doctor"]);
-    assert!(told.stdout.contains("KR507"), "{}", told.stdout);
+    let result = run(&case, &["doctor"]);
+    assert!(result.stdout.contains("KR507"), "{}", result.stdout);
 }
 
 #[test]
-fn a_project_that_leads_connections_elsewhere_is_found() {
+fn project_that_redirects_connections_is_found() {
     let case = Case::new();
-    let folder = case.home.work().join(".claude");
-    fs::create_dir(&folder).unwrap();
+    let directory = case.home.work().join(".claude");
+    fs::create_dir(&directory).unwrap();
     for name in ["NODE_EXTRA_CA_CERTS", "ALL_PROXY", "ANTHROPIC_UNIX_SOCKET"] {
         let text = format!(r#"{{"env": {{"{name}": "x"}}}}"#);
-        fs::write(folder.join("settings.json"), text).unwrap();
-        let told = case.run(&["doctor"]).expect_code(1);
-        assert!(told.stdout.contains("KR302"), "{name}: {}", told.stdout);
-        assert!(told.stdout.contains(name), "{}", told.stdout);
+        fs::write(directory.join("settings.json"), text).unwrap();
+        let result = case.run(&["doctor"]).expect_code(1);
+        assert!(result.stdout.contains("KR302"), "{name}: {}", result.stdout);
+        assert!(result.stdout.contains(name), "{}", result.stdout);
     }
 }
 
 #[test]
-fn an_export_that_outranks_the_login_is_named_with_its_line() {
+fn export_that_overrides_the_login_is_located() {
     let (case, canary, _) = with_export();
-    let told = run(&case, &["doctor"]);
-    says_nothing_of(&canary, &told);
-    check("doctor_export", &case, &told);
-    let told = case
+    let result = run(&case, &["doctor"]);
+    assert_not_printed(&canary, &result);
+    check("doctor_export", &case, &result);
+    let result = case
         .home
         .run(command(&case, &["doctor"]).env("ANTHROPIC_API_KEY", canary.value()));
-    says_nothing_of(&canary, &told);
-    check("doctor_export_in_use", &case, &told);
-    let told = run(&case, &["doctor", "--json"]);
-    says_nothing_of(&canary, &told);
-    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
-    let finding = &told["findings"][0];
+    assert_not_printed(&canary, &result);
+    check("doctor_export_in_use", &case, &result);
+    let result = run(&case, &["doctor", "--json"]);
+    assert_not_printed(&canary, &result);
+    let result: serde_json::Value = serde_json::from_str(&result.stdout).unwrap();
+    let finding = &result["findings"][0];
     assert_eq!(
         (&finding["code"], &finding["line"], &finding["fixable"]),
         (&"KR201".into(), &3.into(), &true.into()),
-        "{told}"
+        "{result}"
     );
 }
 
 #[test]
-fn a_clean_machine_is_told_so_and_left_as_it_is() {
+fn clean_machine_has_no_findings_and_is_unchanged() {
     let case = Case::new();
     check("doctor_clean", &case, &run(&case, &["doctor"]));
     assert!(!case.home.keyreeve_home().exists());
-    ends(run(&case, &["doctor", "--for", "nothing"]), 2);
-    ends(run(&case, &["doctor", "--password-changed", "soon"]), 2);
+    assert_exit(run(&case, &["doctor", "--for", "nothing"]), 2);
+    assert_exit(run(&case, &["doctor", "--password-changed", "soon"]), 2);
 }
 
 #[test]
-fn a_line_is_commented_out_after_a_yes_and_a_copy_is_kept() {
+fn line_is_commented_out_after_a_yes_with_a_backup() {
     let (case, canary, zshrc) = with_export();
     let before = fs::read_to_string(&zshrc).unwrap();
-    ends(run(&case, &["doctor", "--fix", "--no-input"]), 2);
-    let answered = |keys| {
-        let typed = Typed {
+    assert_exit(run(&case, &["doctor", "--fix", "--no-input"]), 2);
+    let fix_answering = |keys| {
+        let typed = TerminalInput {
             prompt: "Comment out this line?",
             keys,
         };
         case.home
             .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), &[typed])
     };
-    let refused = answered(b"n\r");
-    says_nothing_of(&canary, &refused);
-    assert_eq!((refused.code, copies_of(&zshrc).len()), (1, 0));
+    let refused = fix_answering(b"n\r");
+    assert_not_printed(&canary, &refused);
+    assert_eq!((refused.code, backups_of(&zshrc).len()), (1, 0));
     assert_eq!(fs::read_to_string(&zshrc).unwrap(), before);
 
-    let mended = answered(b"y\r");
-    says_nothing_of(&canary, &mended);
-    assert_eq!(mended.code, 0, "{}", mended.stdout);
+    let fixed = fix_answering(b"y\r");
+    assert_not_printed(&canary, &fixed);
+    assert_eq!(fixed.code, 0, "{}", fixed.stdout);
     let after = before.replace("export ANTHROPIC", "# export ANTHROPIC");
     assert_eq!(fs::read_to_string(&zshrc).unwrap(), after);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let copies = copies_of(&zshrc);
+    let copies = backups_of(&zshrc);
     let [copy] = copies.as_slice() else {
         panic!("{copies:?}");
     };
     assert_eq!((mode(&zshrc), mode(copy)), (0o640, 0o600));
     assert_eq!(fs::read_to_string(copy).unwrap(), before);
 
-    let again = answered(b"y\r");
+    let again = fix_answering(b"y\r");
     assert_eq!(again.code, 0, "{}", again.stdout);
-    assert_eq!(copies_of(&zshrc).len(), 1);
+    assert_eq!(backups_of(&zshrc).len(), 1);
     assert_eq!(fs::read_to_string(&zshrc).unwrap(), after);
 }
 
 #[test]
-fn a_link_is_followed_and_stays_a_link_and_a_block_stays_whole() {
+fn linked_file_is_edited_in_place() {
     let (case, canary, zshrc) = with_export();
     let real = case.home.path().join("dotfiles/zshrc");
     let text = format!(
@@ -172,18 +172,18 @@ fn a_link_is_followed_and_stays_a_link_and_a_block_stays_whole() {
     write(&real, 0o644, &text);
     fs::remove_file(&zshrc).unwrap();
     symlink(&real, &zshrc).unwrap();
-    let typed = Typed {
+    let typed = TerminalInput {
         prompt: "Comment out this line?",
         keys: b"y\r",
     };
-    let told = case
+    let result = case
         .home
         .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), &[typed]);
-    says_nothing_of(&canary, &told);
+    assert_not_printed(&canary, &result);
     assert!(
-        told.stdout.contains("outside of your home directory"),
+        result.stdout.contains("outside your home directory"),
         "{}",
-        told.stdout
+        result.stdout
     );
     assert!(fs::symlink_metadata(&zshrc).unwrap().is_symlink());
     let expected = text.replace("\texport", "\t: # export");
@@ -196,7 +196,7 @@ fn a_link_is_followed_and_stays_a_link_and_a_block_stays_whole() {
 }
 
 #[test]
-fn hostile_files_are_survived() {
+fn hostile_files_are_handled() {
     let (case, canary) = (Case::new(), Canary::api_key("history"));
     let home = case.home.user_home();
     let fifo = std::process::Command::new("mkfifo")
@@ -223,17 +223,17 @@ fn hostile_files_are_survived() {
         "{\"env\": \u{1b}[2J",
     );
     write(&case.home.work().join(".env"), 0o644, "ANTHROPIC_API_KEY='");
-    let told = run(&case, &["doctor"]);
-    says_nothing_of(&canary, &told);
-    for text in [&told.stdout, &told.stderr] {
+    let result = run(&case, &["doctor"]);
+    assert_not_printed(&canary, &result);
+    for text in [&result.stdout, &result.stderr] {
         let hostile = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!text.contains(hostile), "{text:?}");
     }
-    check("doctor_hostile", &case, &told);
+    check("doctor_hostile", &case, &result);
 }
 
 #[test]
-fn a_helper_runs_only_when_asked_and_never_one_of_a_project() {
+fn helpers_run_only_on_request_and_never_a_projects() {
     let case = Case::new();
     let ran = |name: &str| case.home.path().join("tmp").join(name);
     let settings = |name: &str| {
@@ -257,9 +257,9 @@ fn a_helper_runs_only_when_asked_and_never_one_of_a_project() {
 }
 
 #[test]
-fn what_keyreeve_keeps_is_judged_and_a_closed_store_is_a_finding() {
+fn own_state_is_checked() {
     let (case, _) = Case::with_profile();
-    ends(run(&case, &["doctor"]), 0);
+    assert_exit(run(&case, &["doctor"]), 0);
     let state = case.home.keyreeve_home().join("state/serve.json");
     write(
         &state,
@@ -267,18 +267,18 @@ fn what_keyreeve_keeps_is_judged_and_a_closed_store_is_a_finding() {
         r#"{"process": 1, "address": "http://127.0.0.1:9"}"#,
     );
     fs::set_permissions(state.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
-    let told = run(&case, &["doctor", "--json"]);
-    assert!(told.stdout.contains("\"KR504\""), "{}", told.stdout);
+    let result = run(&case, &["doctor", "--json"]);
+    assert!(result.stdout.contains("\"KR504\""), "{}", result.stdout);
     let data = case.home.keyreeve_home().join("data");
     fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
-    let told = run(&case, &["doctor", "--json"]);
+    let result = run(&case, &["doctor", "--json"]);
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
-    assert!(told.stdout.contains("\"KR507\""), "{}", told.stdout);
-    assert_eq!(told.code, 1);
+    assert!(result.stdout.contains("\"KR507\""), "{}", result.stdout);
+    assert_eq!(result.code, 1);
 }
 
 #[test]
-fn doctor_asks_nobody_starts_nothing_and_writes_nothing() {
+fn doctor_has_no_side_effects() {
     let strace =
         match Strace::of("socket,connect,execve,openat,open,creat,rename,renameat,unlink,unlinkat")
         {
@@ -292,7 +292,7 @@ fn doctor_asks_nobody_starts_nothing_and_writes_nothing() {
         0o600,
         helper,
     );
-    ends(case.home.run(&mut strace.command(&case, &["doctor"])), 1);
+    assert_exit(case.home.run(&mut strace.command(&case, &["doctor"])), 1);
     let traces = strace.traces();
     let [trace] = traces.as_slice() else {
         panic!("{traces:?}");

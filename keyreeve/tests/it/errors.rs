@@ -1,11 +1,11 @@
-//! One snapshot for each way to fail: the exit code, what is said and what to run.
+//! Errors of the command line and the configuration: exit code, message and fix.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
-/// Writes a configuration file, as a person would.
+/// Writes a configuration file, as a user would.
 pub(crate) fn configure(case: &Case, text: &str) {
     let folder = case.home.keyreeve_home().join("config");
     fs::DirBuilder::new()
@@ -22,7 +22,7 @@ pub(crate) fn configure(case: &Case, text: &str) {
 }
 
 #[test]
-fn the_command_line_is_wrong() {
+fn command_line_errors_name_the_argument() {
     let case = Case::new();
     check("usage_unknown_command", &case, &case.run(&["prfile"]));
     check(
@@ -31,7 +31,7 @@ fn the_command_line_is_wrong() {
         &case.run(&["profile", "show", "a=b"]),
     );
     check(
-        "usage_nobody_to_ask",
+        "usage_no_terminal",
         &case,
         &case.run(&["profile", "add", "x"]),
     );
@@ -40,25 +40,67 @@ fn the_command_line_is_wrong() {
         &case,
         &case.run(&["serve", "--listen", "0.0.0.0:1"]),
     );
-    let payer = [
+    let billing = [
         "key",
         "add",
         "x",
         "--profile",
         "work",
-        "--may-spend",
+        "--allow-billing",
         "cash",
     ];
-    check("usage_nobody_to_bill", &case, &case.run(&payer));
-    let choosing = ["key", "add", "x", "--pass-through", "--strategy", "spread"];
-    check("usage_no_profile_to_choose", &case, &case.run(&choosing));
-    check("usage_no_name", &case, &case.run(&["profile", "wake"]));
-    let rest = ["profile", "rest", "work", "--for", "0s"];
-    check("usage_no_rest", &case, &case.run(&rest));
+    check("usage_unknown_billing", &case, &case.run(&billing));
+    let strategy = ["key", "add", "x", "--pass-through", "--strategy", "spread"];
+    check("usage_conflict", &case, &case.run(&strategy));
+    check("usage_no_name", &case, &case.run(&["profile", "resume"]));
+    let pause = ["profile", "pause", "work", "--for", "0s"];
+    check("usage_no_duration", &case, &case.run(&pause));
+    let plain = ["profile", "add", "x", "--origin", "http://127.0.0.1:8080"];
+    check("usage_plain_http", &case, &case.run(&plain));
 }
 
 #[test]
-fn the_configuration_is_wrong_and_all_of_it_is_said() {
+fn errors_are_json_on_standard_error_under_json() {
+    let (case, _) = Case::with_profile();
+    for (arguments, exit, code, message, fix) in [
+        (
+            &["profile", "show", "other", "--json"][..],
+            1,
+            "failed",
+            "profile `other` does not exist",
+            "keyreeve profile list",
+        ),
+        (
+            &["prfile", "--json"],
+            2,
+            "usage",
+            "unknown command `prfile`. Did you mean `profile`?",
+            "`keyreeve help` lists the commands",
+        ),
+        (
+            &["config", "show", "--json"],
+            3,
+            "configuration",
+            "invalid configuration: KEYREEVE_LOG must be error, warn, info, debug or trace, not `loud`",
+            "",
+        ),
+    ] {
+        let mut command = case.command(arguments);
+        command.env("KEYREEVE_LOG", if exit == 3 { "loud" } else { "info" });
+        let output = case.home.run(&mut command).expect_code(exit);
+        assert_eq!(output.stdout, "");
+        let document: serde_json::Value = serde_json::from_str(&output.stderr).unwrap();
+        assert_eq!(document["schema_version"], 2);
+        let error = &document["error"];
+        assert_eq!(error["code"], code);
+        assert_eq!(error["message"], message);
+        assert_eq!(error["fix"].as_str().unwrap_or_default(), fix);
+        assert_eq!(error["docs"], serde_json::Value::Null);
+    }
+}
+
+#[test]
+fn all_configuration_problems_are_reported() {
     let case = Case::new();
     configure(
         &case,
@@ -71,7 +113,7 @@ fn the_configuration_is_wrong_and_all_of_it_is_said() {
 }
 
 #[test]
-fn there_is_no_place_to_keep_anything() {
+fn missing_home_is_reported() {
     let case = Case::new();
     let mut command = case.command(&["profile", "list"]);
     command.env_remove("HOME").env_remove("KEYREEVE_HOME");
@@ -79,7 +121,7 @@ fn there_is_no_place_to_keep_anything() {
 }
 
 #[test]
-fn config_show_names_the_layer() {
+fn config_show_names_the_source() {
     let case = Case::new();
     configure(
         &case,
@@ -93,7 +135,7 @@ fn config_show_names_the_layer() {
 }
 
 #[test]
-fn names_are_taken_or_missing() {
+fn names_in_use_and_unknown_names_are_refused() {
     let (case, canary) = Case::with_profile();
     check(
         "name_taken",
@@ -103,21 +145,21 @@ fn names_are_taken_or_missing() {
     check(
         "name_missing",
         &case,
-        &case.run(&["profile", "remove", "nobody"]),
+        &case.run(&["profile", "remove", "other"]),
     );
 }
 
 #[test]
-fn nothing_is_read_from_the_working_directory() {
+fn working_directory_is_not_read() {
     let case = Case::new();
     for name in ["config.toml", ".keyreeve.toml", "keyreeve.toml", ".env"] {
-        fs::write(case.home.work().join(name), "this is no configuration").unwrap();
+        fs::write(case.home.work().join(name), "not a configuration").unwrap();
     }
-    ends(case.run(&["config", "show"]), 0);
+    assert_exit(case.run(&["config", "show"]), 0);
 }
 
 #[test]
-fn a_reader_that_stops_reading_is_no_failure() {
+fn closed_pipe_is_not_an_error() {
     let case = Case::new();
     let mut command = case.command(&["completions", "zsh"]);
     let mut child = command

@@ -1,9 +1,9 @@
-//! What a test measured, for whoever reads its output (`cargo nextest run --success-output immediate`).
+//! Prints measurements of a test (`cargo nextest run --success-output immediate`).
 
 use std::io::Write as _;
 
-/// Writes a line where a test's own talk goes.
-pub(crate) fn tell(line: &str) {
+/// Writes a line to the test's standard error.
+pub(crate) fn print_figure(line: &str) {
     let line = format!("{line}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

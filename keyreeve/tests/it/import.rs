@@ -1,4 +1,4 @@
-//! `import`: planned, done, done again, and in somebody's way. Nothing over there changes.
+//! `import`: planned, applied, repeated, and in conflict. The other program's files never change.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,39 +6,39 @@ use std::path::Path;
 
 use keyreeve_testkit::canary::Canary;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
-/// The home directory of the person whose commands these are.
-fn persons(case: &Case) -> std::path::PathBuf {
+/// Returns the user's home directory.
+fn user_home(case: &Case) -> std::path::PathBuf {
     case.home.user_home()
 }
 
-/// Takes the other program's files away, where secrets may be: everywhere else they are looked for.
-fn clear(folder: &Path) {
-    fs::remove_dir_all(folder).unwrap();
+/// Removes the other program's files, which contain the secrets; the rest of the home is scanned for them.
+fn remove_all(dir: &Path) {
+    fs::remove_dir_all(dir).unwrap();
 }
 
-/// Puts a file of another program, `{}` in it standing for the canaries in their order.
-fn put(case: &Case, path: &str, text: &str, canaries: &[&Canary]) {
-    let mut whole = text.to_owned();
+/// Writes a file of another program, with each `{}` replaced by the next canary.
+fn plant_file(case: &Case, path: &str, text: &str, canaries: &[&Canary]) {
+    let mut content = text.to_owned();
     for canary in canaries {
         case.home.plant(canary);
-        whole = whole.replacen("{}", canary.value(), 1);
+        content = content.replacen("{}", canary.value(), 1);
     }
-    let file = persons(case).join(path);
+    let file = user_home(case).join(path);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, whole).unwrap();
+    fs::write(&file, content).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn clawdbot(case: &Case) {
-    put(
+    plant_file(
         case,
         ".clawdbot/clawdbot.json",
         "// by hand\n{ auth: { profiles: { 'anthropic:claude-cli': { provider: 'anthropic', mode: 'token' }, }, order: { anthropic: ['anthropic:work'] } } }",
         &[],
     );
-    put(
+    plant_file(
         case,
         ".clawdbot/agents/main/agent/auth-profiles.json",
         r#"{"version":1,"profiles":{
@@ -53,10 +53,10 @@ fn clawdbot(case: &Case) {
     );
 }
 
-/// Every file over there with what is in it.
-fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+/// Returns all files of a directory with their contents.
+fn contents(dir: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(contents(&path));
@@ -70,11 +70,11 @@ fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn a_dry_run_writes_nothing_a_real_one_adds_and_a_second_adds_nothing() {
+fn import_is_idempotent_and_a_dry_run_writes_nothing() {
     let case = Case::new();
     clawdbot(&case);
-    let there = persons(&case).join(".clawdbot");
-    let before = contents(&there);
+    let directory = user_home(&case).join(".clawdbot");
+    let before = contents(&directory);
     check(
         "import_dry",
         &case,
@@ -85,75 +85,75 @@ fn a_dry_run_writes_nothing_a_real_one_adds_and_a_second_adds_nothing() {
     check("import", &case, &case.run(&["import", "clawdbot"]));
     check("import_twice", &case, &case.run(&["import", "clawdbot"]));
     check("import_list", &case, &case.run(&["profile", "list"]));
-    assert_eq!(contents(&there), before);
-    // What a second run does not add, a plan does not promise either.
+    assert_eq!(contents(&directory), before);
+    // A plan announces only what a second run would add.
     let planned = case.run(&["import", "clawdbot", "--dry-run", "--json"]);
     let planned = planned.expect_code(0).json();
     assert_eq!(planned["stage"], "planned");
-    assert_eq!(planned["schema_version"], 1);
-    assert_eq!(planned["entries"][0]["outcome"], "leave");
+    assert_eq!(planned["schema_version"], 2);
+    assert_eq!(planned["entries"][0]["outcome"], "skip");
     assert_eq!(planned["entries"][1]["profile"], "clawdbot-work");
-    assert_eq!(planned["entries"][1]["outcome"], "same");
-    clear(&there);
+    assert_eq!(planned["entries"][1]["outcome"], "reuse");
+    remove_all(&directory);
 }
 
 #[test]
-fn a_name_with_another_secret_is_a_conflict_and_stays_as_it_is() {
+fn name_with_another_secret_is_a_conflict() {
     let case = Case::new();
     clawdbot(&case);
     let own = Canary::api_key("own");
     case.home.plant(&own);
-    ends(
+    assert_exit(
         case.feed(&["profile", "add", "clawdbot-work", "--stdin"], own.value()),
         0,
     );
     check("import_conflict", &case, &case.run(&["import", "clawdbot"]));
-    clear(&persons(&case).join(".clawdbot"));
+    remove_all(&user_home(&case).join(".clawdbot"));
 }
 
 #[test]
-fn loose_modes_are_told_and_what_cannot_be_read_is_too() {
+fn exposed_and_unreadable_files_are_reported() {
     let case = Case::new();
     clawdbot(&case);
-    let there = persons(&case).join(".clawdbot");
-    let file = there.join("agents/main/agent/auth-profiles.json");
+    let directory = user_home(&case).join(".clawdbot");
+    let file = directory.join("agents/main/agent/auth-profiles.json");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    put(
+    plant_file(
         &case,
         ".clawdbot/credentials/oauth.json",
         &" ".repeat(1024 * 1024 + 1),
         &[],
     );
-    put(
+    plant_file(
         &case,
         ".clawdbot/agents/odd/agent/auth-profiles.json",
         "",
         &[],
     );
     fs::write(
-        there.join("agents/odd/agent/auth-profiles.json"),
+        directory.join("agents/odd/agent/auth-profiles.json"),
         b"{\"\xff\": 1}",
     )
     .unwrap();
     check(
-        "import_loose",
+        "import_exposed",
         &case,
         &case.run(&["import", "clawdbot", "--dry-run"]),
     );
     check("import_missing", &case, &case.run(&["import", "openclaw"]));
-    clear(&there);
+    remove_all(&directory);
 }
 
 #[test]
-fn claude_codes_helper_settings_and_login_move_in_and_nothing_of_the_login_is_read() {
+fn claude_code_login_is_imported_by_reference() {
     let case = Case::new();
-    put(
+    plant_file(
         &case,
         ".claude/settings.json",
         r#"{"apiKeyHelper":"cat ~/.key | tr -d '\n'","env":{"ANTHROPIC_API_KEY":"{}"}}"#,
         &[&Canary::api_key("settings")],
     );
-    put(
+    plant_file(
         &case,
         ".claude/.credentials.json",
         r#"{"claudeAiOauth":{"accessToken":"{}"}}"#,
@@ -166,20 +166,20 @@ fn claude_codes_helper_settings_and_login_move_in_and_nothing_of_the_login_is_re
     );
     let login = case.run(&["profile", "show", "claude-code-login", "--json"]);
     assert_eq!(login.expect_code(0).json()["billing"], "plan");
-    clear(&persons(&case).join(".claude"));
+    remove_all(&user_home(&case).join(".claude"));
 }
 
 #[test]
-fn the_sdks_profiles_are_referred_to_where_they_lie() {
+fn sdk_profiles_are_imported_by_reference() {
     let case = Case::new();
-    put(
+    plant_file(
         &case,
         "elsewhere/configs/default.json",
         r#"{"version":"1.0","authentication":{"type":"user_oauth","client_id":"made-up"}}"#,
         &[],
     );
-    put(&case, "elsewhere/active_config", "default\n", &[]);
-    let path = persons(&case).join("elsewhere");
+    plant_file(&case, "elsewhere/active_config", "default\n", &[]);
+    let path = user_home(&case).join("elsewhere");
     let path = path.to_str().unwrap();
     check(
         "import_sdk",

@@ -1,11 +1,11 @@
-//! `inspect`: told from outside, without the token.
+//! `inspect`: the report never contains the token.
 
 use keyreeve_testkit::canary::Canary;
 
 use crate::case::{Case, check};
 
 #[test]
-fn a_good_key_is_described() {
+fn valid_key_is_described() {
     let (case, canary) = (Case::new(), Canary::api_key("inspect"));
     case.home.plant(&canary);
     check(
@@ -16,7 +16,7 @@ fn a_good_key_is_described() {
 }
 
 #[test]
-fn a_repaired_key_says_what_was_repaired() {
+fn repairs_are_listed() {
     let (case, canary) = (Case::new(), Canary::api_key("repaired"));
     case.home.plant(&canary);
     let pasted = format!("  export ANTHROPIC_API_KEY=\"{}\"\r\n", canary.value());
@@ -24,7 +24,7 @@ fn a_repaired_key_says_what_was_repaired() {
 }
 
 #[test]
-fn what_is_none_is_refused() {
+fn other_text_is_refused() {
     let case = Case::new();
     check("inspect_nothing", &case, &case.feed(&["inspect"], ""));
     check("inspect_junk", &case, &case.feed(&["inspect"], "not a key"));
@@ -35,16 +35,19 @@ fn what_is_none_is_refused() {
 }
 
 #[test]
-fn it_needs_neither_a_store_nor_a_home() {
+fn inspect_needs_no_store_and_no_home() {
     let (case, canary) = (Case::new(), Canary::api_key("bare"));
     let mut command = case.command(&["inspect", "--json"]);
     command.env_remove("HOME").env_remove("KEYREEVE_HOME");
-    let told = case
+    let report = case
         .home
         .run_with_input(&mut command, canary.value().as_bytes())
         .expect_code(0)
         .json();
-    assert_eq!(told["family"], "api_key");
-    assert_eq!(told["header"], "x-api-key");
-    assert!(!case.home.keyreeve_home().exists(), "inspect made a store");
+    assert_eq!(report["family"], "api_key");
+    assert_eq!(report["header"], "x-api-key");
+    assert!(
+        !case.home.keyreeve_home().exists(),
+        "inspect created a store"
+    );
 }

@@ -1,11 +1,11 @@
-//! `key` and `connect`: a key is shown once, and never again.
+//! `key` and `connect`: a key is shown only once.
 
 use keyreeve_testkit::canary::Canary;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
 #[test]
-fn a_key_lives_and_dies() {
+fn key_is_added_rotated_and_revoked() {
     let (case, _) = Case::with_profile();
     check(
         "key_add",
@@ -33,7 +33,7 @@ fn a_key_lives_and_dies() {
 }
 
 #[test]
-fn a_key_for_pass_through_alone_leads_there() {
+fn pass_through_key_has_no_profiles() {
     let case = Case::new();
     for (name, arguments) in [
         (
@@ -58,7 +58,7 @@ fn with_two_profiles() -> Case {
     let (case, _) = Case::with_profile();
     let spare = Canary::api_key("spare");
     let added = case.feed(&["profile", "add", "spare", "--stdin"], spare.value());
-    ends(added, 0);
+    assert_exit(added, 0);
     let laptop = [
         "key",
         "add",
@@ -71,35 +71,35 @@ fn with_two_profiles() -> Case {
         "claude-*",
         "--strategy",
         "spread",
-        "--may-spend",
+        "--allow-billing",
         "gateway",
         "--expires",
         "30d",
     ];
-    ends(case.run(&laptop), 0);
+    assert_exit(case.run(&laptop), 0);
     case
 }
 
 #[test]
-fn a_key_like_another_has_its_fields_but_for_those_given() {
+fn key_copies_the_settings_of_another() {
     let case = with_two_profiles();
-    let made = |arguments: &[&str]| {
+    let add = |arguments: &[&str]| {
         let all = [&["key", "add"], arguments, &["--json"]].concat();
         case.run(&all).expect_code(0).json()
     };
-    let like = made(&["agent", "--like", "laptop"]);
+    let like = add(&["agent", "--like", "laptop"]);
     assert_eq!(like["profiles"], serde_json::json!(["work", "spare"]));
     assert_eq!(like["models"], serde_json::json!(["claude-*"]));
     assert_eq!(
-        (&like["strategy"], &like["may_spend"][0]),
+        (&like["strategy"], &like["allow_billing"][0]),
         (&"spread".into(), &"gateway".into())
     );
     assert_eq!(
         like["expires_at"],
         serde_json::Value::Null,
-        "an end is given, never taken over"
+        "the expiry is never copied"
     );
-    let own = made(&[
+    let own = add(&[
         "ci",
         "--like",
         "laptop",
@@ -107,18 +107,22 @@ fn a_key_like_another_has_its_fields_but_for_those_given() {
         "spare",
         "--strategy",
         "ordered",
-        "--may-spend",
+        "--allow-billing",
         "cloud",
     ]);
     assert_eq!(own["profiles"], serde_json::json!(["spare"]));
     assert_eq!(own["models"], serde_json::json!(["claude-*"]));
     assert_eq!(
-        (&own["strategy"], &own["may_spend"]),
+        (&own["strategy"], &own["allow_billing"]),
         (&"ordered".into(), &serde_json::json!(["cloud"]))
     );
-    let plain = made(&["plain", "--profile", "work"]);
+    let plain = add(&["plain", "--profile", "work"]);
     assert_eq!(
-        (&plain["strategy"], &plain["billing"], &plain["may_spend"]),
+        (
+            &plain["strategy"],
+            &plain["billing"],
+            &plain["allow_billing"]
+        ),
         (&"ordered".into(), &"metered".into(), &serde_json::json!([]))
     );
     check(
@@ -128,13 +132,13 @@ fn a_key_like_another_has_its_fields_but_for_those_given() {
     );
 }
 
-/// The owner of what is left has never said that the key, or one like it, may spend their money.
+/// The owner of the remaining profile never allowed the key to use its billing class.
 #[test]
-fn a_removed_profile_leaves_no_key_to_another_payer() {
+fn removed_profile_does_not_change_the_payer() {
     let (case, _) = Case::with_profile();
     let other = "https://gateway.example";
     let add = ["profile", "add", "other", "--stdin", "--origin", other];
-    ends(case.feed(&add, "team-token-of-26-characters"), 0);
+    assert_exit(case.feed(&add, "team-token-of-26-characters"), 0);
     let key = [
         "key",
         "add",
@@ -144,40 +148,41 @@ fn a_removed_profile_leaves_no_key_to_another_payer() {
         "--profile",
         "work",
     ];
-    ends(case.run(&key), 0);
+    assert_exit(case.run(&key), 0);
     let removed = case.run(&["profile", "remove", "other"]);
-    let said = &removed.stderr;
-    assert!(said.contains("`keyreeve key spend tool metered`"), "{said}");
-    ends(removed, 0);
+    let stderr = &removed.stderr;
+    let fix = "`keyreeve key allow-billing tool metered`";
+    assert!(stderr.contains(fix), "{stderr}");
+    assert_exit(removed, 0);
 }
 
 #[test]
-fn a_key_cannot_be_like_one_that_is_gone_nor_spend_a_plan() {
+fn billing_classes_are_allowed_except_plan() {
     let case = with_two_profiles();
-    let spends = |classes: &[&str]| {
-        let all = [&["key", "spend", "laptop", "--json"], classes].concat();
-        case.run(&all).expect_code(0).json()["may_spend"].clone()
+    let allow = |classes: &[&str]| {
+        let all = [&["key", "allow-billing", "laptop", "--json"], classes].concat();
+        case.run(&all).expect_code(0).json()["allow_billing"].clone()
     };
     assert_eq!(
-        spends(&["cloud", "metered"]),
+        allow(&["cloud", "metered"]),
         serde_json::json!(["cloud", "metered"])
     );
-    assert_eq!(spends(&[]), serde_json::json!([]));
+    assert_eq!(allow(&[]), serde_json::json!([]));
     check(
-        "key_spend",
+        "key_allow_billing",
         &case,
-        &case.run(&["key", "spend", "laptop", "gateway"]),
+        &case.run(&["key", "allow-billing", "laptop", "gateway"]),
     );
     check(
-        "key_spend_a_plan",
+        "key_allow_billing_plan",
         &case,
-        &case.run(&["key", "spend", "laptop", "plan"]),
+        &case.run(&["key", "allow-billing", "laptop", "plan"]),
     );
-    ends(case.run(&["key", "revoke", "laptop"]), 0);
+    assert_exit(case.run(&["key", "revoke", "laptop"]), 0);
     check(
-        "key_spend_revoked",
+        "key_allow_billing_revoked",
         &case,
-        &case.run(&["key", "spend", "laptop", "cloud"]),
+        &case.run(&["key", "allow-billing", "laptop", "cloud"]),
     );
     check(
         "key_add_like_revoked",
@@ -185,12 +190,12 @@ fn a_key_cannot_be_like_one_that_is_gone_nor_spend_a_plan() {
         &case.run(&["key", "add", "x", "--like", "laptop"]),
     );
     check(
-        "key_add_like_nobody",
+        "key_add_like_unknown",
         &case,
-        &case.run(&["key", "add", "x", "--like", "nobody"]),
+        &case.run(&["key", "add", "x", "--like", "other"]),
     );
     check(
-        "key_add_spending_a_plan",
+        "key_add_allow_billing_plan",
         &case,
         &case.run(&[
             "key",
@@ -198,14 +203,14 @@ fn a_key_cannot_be_like_one_that_is_gone_nor_spend_a_plan() {
             "x",
             "--profile",
             "work",
-            "--may-spend",
+            "--allow-billing",
             "plan",
         ]),
     );
 }
 
 #[test]
-fn json_has_the_key_once() {
+fn json_contains_the_key_only_when_created() {
     let (case, _) = Case::with_profile();
     let arguments = [
         "key",
@@ -221,15 +226,15 @@ fn json_has_the_key_once() {
         "1h",
         "--json",
     ];
-    let made = case.run(&arguments).expect_code(0).json();
+    let added = case.run(&arguments).expect_code(0).json();
     assert!(
-        made["key"]
+        added["key"]
             .as_str()
             .is_some_and(|key| key.starts_with("krv_")),
-        "{made}"
+        "{added}"
     );
-    assert_eq!(made["models"][0], "claude-*");
-    assert_eq!(made["state"], "active");
+    assert_eq!(added["models"][0], "claude-*");
+    assert_eq!(added["state"], "active");
     let shown = case
         .run(&["key", "show", "ci", "--json"])
         .expect_code(0)
@@ -239,12 +244,12 @@ fn json_has_the_key_once() {
     assert_eq!(shown["cache_ttl"], "1h");
     let listed = case.run(&["key", "list", "--json"]).expect_code(0).json();
     assert_eq!(listed["keys"][0]["cache_ttl"], "1h");
-    let told = case.run(&["key", "show", "ci"]).expect_code(0);
-    assert!(told.stdout.contains("cache ttl    1h"), "{}", told.stdout);
+    let shown = case.run(&["key", "show", "ci"]).expect_code(0).stdout;
+    assert!(shown.contains("cache ttl    1h"), "{shown}");
 }
 
 #[test]
-fn a_key_needs_its_profiles() {
+fn key_needs_existing_profiles() {
     let (case, _) = Case::with_profile();
     check(
         "key_add_without_profile",
@@ -254,7 +259,7 @@ fn a_key_needs_its_profiles() {
     check(
         "key_add_unknown_profile",
         &case,
-        &case.run(&["key", "add", "x", "--profile", "nobody"]),
+        &case.run(&["key", "add", "x", "--profile", "other"]),
     );
     check(
         "key_add_all_wrong",
@@ -276,9 +281,9 @@ fn a_key_needs_its_profiles() {
 }
 
 #[test]
-fn settings_are_ready_to_paste() {
+fn settings_are_printed_for_each_client() {
     let (case, _) = Case::with_profile();
-    ends(case.run(&["key", "add", "laptop", "--profile", "work"]), 0);
+    assert_exit(case.run(&["key", "add", "laptop", "--profile", "work"]), 0);
     for client in [
         "curl",
         "python",
@@ -295,12 +300,12 @@ fn settings_are_ready_to_paste() {
     check(
         "connect_unknown",
         &case,
-        &case.run(&["connect", "curl", "--key", "nobody"]),
+        &case.run(&["connect", "curl", "--key", "other"]),
     );
 }
 
 #[test]
-fn the_curl_line_asks_for_a_model_that_the_key_may_have() {
+fn curl_settings_name_an_allowed_model() {
     let (case, _) = Case::with_profile();
     for (name, models, expected) in [
         ("any", &[][..], "claude-haiku-5-5"),
@@ -309,50 +314,52 @@ fn the_curl_line_asks_for_a_model_that_the_key_may_have() {
         ("new", &["--model", "?-*", "--model", "my-own"], "my-own"),
     ] {
         let add = ["key", "add", name, "--profile", "work"];
-        ends(case.run(&[&add[..], models].concat()), 0);
-        let told = case.run(&["connect", "curl", "--key", name]).expect_code(0);
-        let asked = format!("\"model\":\"{expected}\"");
-        assert!(told.stdout.contains(&asked), "{name}: {}", told.stdout);
+        assert_exit(case.run(&[&add[..], models].concat()), 0);
+        let settings = case.run(&["connect", "curl", "--key", name]);
+        let settings = settings.expect_code(0).stdout;
+        let model = format!("\"model\":\"{expected}\"");
+        assert!(settings.contains(&model), "{name}: {settings}");
     }
 }
 
 #[test]
-fn settings_name_the_default_model_where_the_key_may_have_it() {
+fn settings_name_the_default_model_if_allowed() {
     let (case, _) = Case::with_profile();
     for (name, models, expected) in [
         ("any", &[][..], "claude-opus-5"),
         ("haiku", &["--model", "claude-haiku-*"], "claude-haiku-5-5"),
     ] {
         let add = ["key", "add", name, "--profile", "work"];
-        ends(case.run(&[&add[..], models].concat()), 0);
+        assert_exit(case.run(&[&add[..], models].concat()), 0);
         let connect = |client| {
             let mut connect = case.command(&["connect", client, "--key", name]);
             connect.env("KEYREEVE_DEFAULT_MODEL", "claude-opus-5");
             case.home.run(&mut connect).expect_code(0).stdout
         };
         let (curl, claude) = (connect("curl"), connect("claude-code"));
-        let asked = format!("\"model\":\"{expected}\"");
-        assert!(curl.contains(&asked), "{name}: {curl}");
-        let may_have_it = expected == "claude-opus-5";
+        let model = format!("\"model\":\"{expected}\"");
+        assert!(curl.contains(&model), "{name}: {curl}");
+        let is_allowed = expected == "claude-opus-5";
         assert_eq!(
             claude.contains(" ANTHROPIC_MODEL=\"claude-opus-5\" "),
-            may_have_it,
+            is_allowed,
             "{claude}"
         );
     }
 }
 
 #[test]
-fn a_key_handed_in_is_written_into_the_settings() {
+fn key_from_standard_input_is_in_the_settings() {
     let (case, _) = Case::with_profile();
-    let made = case
+    let added = case
         .run(&["key", "add", "laptop", "--profile", "work"])
         .expect_code(0);
-    let told = case.feed(
+    let settings = case.feed(
         &["connect", "python", "--key", "laptop", "--key-stdin"],
-        &made.stdout,
+        &added.stdout,
     );
-    assert!(told.stdout.contains(made.stdout.trim()), "{}", told.stdout);
+    let settings = settings.stdout;
+    assert!(settings.contains(added.stdout.trim()), "{settings}");
     let wrong = Canary::wrong_virtual_key("connect");
     case.home.plant(&wrong);
     check(

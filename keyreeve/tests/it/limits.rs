@@ -1,22 +1,22 @@
-//! Limits, from the answer that told them to the person who reads them.
+//! Rate limits, from response headers to `limits`, `status` and `profile show`.
 
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::process::Output;
-use keyreeve_testkit::upstream::{Scripted, reply};
+use keyreeve_testkit::process::ProcessOutput;
+use keyreeve_testkit::upstream::{Scripted, responses};
 use serde_json::{Value, json};
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 use crate::serving::{Serving, message};
 
 const MESSAGE: &str = r#"{"type":"message","model":"claude-haiku-5-5","usage":{"input_tokens":1,"output_tokens":1},"content":[]}"#;
 
-/// A machine with a profile that leads to an upstream whose answers have these headers, and a key for it.
+/// A machine with a profile for an upstream whose responses have these headers, and a key for it.
 fn machine(headers: Vec<(&'static str, String)>) -> (Case, Scripted, String) {
     let upstream = Scripted::start(move |_| {
         let mut all = vec![("content-type", "application/json")];
         all.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
-        reply::with_headers(200, &all, MESSAGE.as_bytes())
+        responses::with_headers(200, &all, MESSAGE.as_bytes())
     });
     let case = Case::new();
     let secret = Canary::api_key("limits");
@@ -24,7 +24,7 @@ fn machine(headers: Vec<(&'static str, String)>) -> (Case, Scripted, String) {
     let origin = upstream.base_url();
     let add = ["profile", "add", "work", "--stdin", "--insecure-loopback"];
     let add = [add.as_slice(), &["--origin", &origin]].concat();
-    ends(case.feed(&add, secret.value()), 0);
+    assert_exit(case.feed(&add, secret.value()), 0);
     let key = ["key", "add", "laptop", "--profile", "work", "--json"];
     let key = case.run(&key).expect_code(0).json();
     let key = key["key"].as_str().unwrap().to_owned();
@@ -32,30 +32,30 @@ fn machine(headers: Vec<(&'static str, String)>) -> (Case, Scripted, String) {
 }
 
 fn in_minutes(minutes: i64) -> Timestamp {
-    keyreeve_os::world::now() + SignedDuration::from_mins(minutes)
+    keyreeve_os::system::now() + SignedDuration::from_mins(minutes)
 }
 
-/// Has one request answered, and stops.
-fn after_one_answer(case: &Case, key: &str) {
+/// Sends one request through `serve`, and stops it.
+fn send_one_request(case: &Case, key: &str) {
     let serving = Serving::start(case);
     assert_eq!(serving.ask(key, &message("hi")).status(), 200);
-    ends(serving.end(), 0);
+    assert_exit(serving.end(), 0);
 }
 
-fn here(case: &Case, arguments: &[&str]) -> Output {
+fn run_in_utc(case: &Case, arguments: &[&str]) -> ProcessOutput {
     let mut command = case.command(arguments);
     command.env("TZ", "UTC");
     case.home.run(&mut command).expect_code(0)
 }
 
 #[test]
-fn what_was_not_seen_is_not_empty() {
+fn limits_are_not_seen_before_any_response() {
     let case = Case::new();
-    check("limits_nobody", &case, &case.run(&["limits"]));
+    check("limits_no_profile", &case, &case.run(&["limits"]));
     let (case, _canary) = Case::with_profile();
     check("limits_not_seen", &case, &case.run(&["limits"]));
     let limits = case.run(&["limits", "--json"]).expect_code(0).json();
-    assert_eq!(limits["schema_version"], 1);
+    assert_eq!(limits["schema_version"], 2);
     let work = &limits["subjects"][0];
     assert_eq!(
         (&work["name"], &work["billing"]),
@@ -73,24 +73,19 @@ fn what_was_not_seen_is_not_empty() {
 }
 
 #[test]
-fn what_an_answer_told_is_shown_with_its_end_and_when_it_was_seen() {
+fn limits_are_shown_with_reset_time_and_age() {
     let reset = in_minutes(12).to_string();
+    let past = in_minutes(-1).to_string();
     let headers = [
-        ("limit", "1000"),
-        ("remaining", "250"),
-        ("reset", reset.as_str()),
+        ("anthropic-ratelimit-requests-limit", "1000"),
+        ("anthropic-ratelimit-requests-remaining", "250"),
+        ("anthropic-ratelimit-requests-reset", &reset),
+        ("anthropic-ratelimit-tokens-remaining", "9"),
+        ("anthropic-ratelimit-tokens-reset", &past),
     ];
-    let headers = headers.map(|(part, value)| match part {
-        "limit" => ("anthropic-ratelimit-requests-limit", value.to_owned()),
-        "remaining" => ("anthropic-ratelimit-requests-remaining", value.to_owned()),
-        _ => ("anthropic-ratelimit-requests-reset", value.to_owned()),
-    });
-    let mut headers = headers.to_vec();
-    headers.push(("anthropic-ratelimit-tokens-remaining", "9".to_owned()));
-    let over = in_minutes(-1).to_string();
-    headers.push(("anthropic-ratelimit-tokens-reset", over));
-    let (case, _upstream, key) = machine(headers);
-    after_one_answer(&case, &key);
+    let headers = headers.map(|(name, value)| (name, value.to_owned()));
+    let (case, _upstream, key) = machine(headers.to_vec());
+    send_one_request(&case, &key);
 
     let limits = case.run(&["limits", "--json"]).expect_code(0).json();
     let work = &limits["subjects"][0];
@@ -115,29 +110,30 @@ fn what_an_answer_told_is_shown_with_its_end_and_when_it_was_seen() {
         (&json!(true), &Value::Null)
     );
 
-    let table = here(&case, &["limits"]).stdout;
+    let table = run_in_utc(&case, &["limits"]).stdout;
     let lines: Vec<&str> = table.lines().collect();
     assert!(
-        lines[1].contains("250 of 1000 left") && lines[1].contains("(in 11 min)"),
+        lines[1].contains("250 of 1,000 left") && lines[1].contains("(in 11 min)"),
         "{table}"
     );
     assert!(
-        lines[2].contains("reset since") && lines[2].contains(" ago)"),
+        lines[2].contains("has reset") && lines[2].contains(" ago)"),
         "{table}"
     );
-    let clause = "requests a minute (haiku-4): 250 of 1000 left, resets ";
+    let limit = "250 of 1,000 requests/min left on haiku-4, resets ";
     for arguments in [&["status"][..], &["profile", "show", "work"]] {
-        let said = here(&case, arguments).stdout;
-        assert!(said.contains(clause), "{said}");
+        let output = run_in_utc(&case, arguments).stdout;
+        assert!(output.contains(limit), "{output}");
     }
-    let status = here(&case, &["status", "--json"]).json();
+    let status = run_in_utc(&case, &["status", "--json"]).json();
     assert_eq!(status["limits"][0]["limits"][0]["remaining"], 250);
-    let shown = here(&case, &["profile", "show", "work", "--json"]).json();
+    let shown = run_in_utc(&case, &["profile", "show", "work", "--json"]).json();
     assert_eq!(shown["limits"][0]["remaining"], 250);
 }
 
+/// SU-01: a plan behind a virtual key stays blocked after a restart, with its remedy.
 #[test]
-fn su_01_a_plan_behind_a_key_is_told_with_its_remedy_after_a_restart() {
+fn plan_behind_a_key_stays_blocked_after_a_restart() {
     let unified = |field: &str| match field {
         "status" => "anthropic-ratelimit-unified-5h-status",
         "reset" => "anthropic-ratelimit-unified-5h-reset",
@@ -151,42 +147,42 @@ fn su_01_a_plan_behind_a_key_is_told_with_its_remedy_after_a_restart() {
     ];
     let headers = headers.map(|(field, value)| (unified(field), value.to_owned()));
     let (case, upstream, key) = machine(headers.to_vec());
-    after_one_answer(&case, &key);
+    send_one_request(&case, &key);
 
     let serving = Serving::start(&case);
     let refused = serving.ask(&key, &message("hi"));
     assert_eq!(refused.status(), 403);
-    ends(serving.end(), 0);
+    assert_exit(serving.end(), 0);
     assert_eq!(upstream.requests().len(), 1);
 
-    let status = here(&case, &["status"]).stdout;
+    let status = run_in_utc(&case, &["status"]).stdout;
     assert!(status.contains("blocked (plan_behind_key)"), "{status}");
     assert!(
         status.contains("work: plan, 5 hours: 28% used, resets "),
         "{status}"
     );
-    let status = here(&case, &["status", "--json"]).json();
+    let status = run_in_utc(&case, &["status", "--json"]).json();
     let unusable = &status["unusable_profiles"][0];
     assert_eq!(
         (&unusable["name"], &unusable["kind"]),
         (&json!("work"), &json!("blocked"))
     );
-    let shown = here(&case, &["profile", "show", "work"]).stdout;
+    let shown = run_in_utc(&case, &["profile", "show", "work"]).stdout;
     assert!(
         shown.contains("keyreeve exec --native -- claude"),
         "{shown}"
     );
-    // Nor does its owner send it, or hand it to a program.
-    ends(case.run(&["profile", "direct", "work"]), 0);
+    // Neither the owner's own commands nor programs may use it.
+    assert_exit(case.run(&["profile", "direct", "work"]), 0);
     for (arguments, code) in [
         (&["ask", "hi", "--profile", "work"][..], 8),
         (&["exec", "--profile", "work", "--", "true"], 8),
         (&["check", "work"], 4),
     ] {
         let refused = case.run(arguments);
-        let said = format!("{}{}", refused.stdout, refused.stderr);
-        assert_eq!(refused.code, code, "{said}");
-        assert!(said.contains("keyreeve profile show work"), "{said}");
+        let output = format!("{}{}", refused.stdout, refused.stderr);
+        assert_eq!(refused.code, code, "{output}");
+        assert!(output.contains("keyreeve profile show work"), "{output}");
     }
     assert_eq!(upstream.requests().len(), 1);
 }

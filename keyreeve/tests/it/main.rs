@@ -1,59 +1,59 @@
-//! The command line from outside: whole commands in a home of their own, with all they say written down.
+//! Tests of whole commands, each in a temporary home, with all output captured.
 
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a set-up that fails is a failed test, and tests write files as a person would"
+    reason = "a failed setup is a failed test, and tests write files as a user would"
 )]
 
 mod ask;
-mod bi_01;
-mod bi_02;
 mod cache_ttl;
 mod case;
 mod check;
-mod co_01;
-mod day;
+mod client_keys;
+mod crashes;
 mod doctor;
 mod errors;
 mod exec;
+mod exec_gateway;
 mod figures;
-mod handed;
+mod first_request;
+mod full_session;
 mod help;
+mod hostile_names;
 mod import;
 mod inspect;
+mod key_redaction;
 mod keys;
-mod la_01;
-mod la_03;
-mod la_05;
-mod la_06;
-mod la_09;
-mod la_10;
+mod kills;
+mod leak_scan;
 mod limits;
 mod link;
-mod logins;
-mod lying;
-mod main_job;
 mod onboard;
 mod outside;
 mod pass_through;
-mod pr_01;
-mod pr_06;
+mod pasted_keys;
+mod plan_logins;
+mod planted_secrets;
+mod profile_health;
 mod profiles;
+mod redirecting_project;
 mod reports;
 mod schema;
+mod sdk_profiles;
+mod secret_arguments;
 mod serve;
 mod serving;
 mod setup_token;
-mod silent_resolver;
-mod st_01;
-mod st_10;
-mod standings;
 mod statusline;
 mod store;
+mod store_claim;
 mod storm;
 mod strace;
-mod su_01;
-mod supervised;
-mod unit;
-mod who;
+mod systemd_unit;
+mod umask;
+mod unresponsive_dns;
+mod unsafe_files;
+mod who_pays;
+mod working_directory;
+mod wrong_clock;

@@ -1,14 +1,15 @@
-//! What comes from outside: text that is shown, origins that are typed, a key among the arguments.
+//! Foreign input: text in output, origins, a key as an argument.
 
 use keyreeve_testkit::canary::Canary;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
+/// BI-08: foreign text cannot control the terminal.
 #[test]
-fn bi_08_text_from_outside_is_inert() {
+fn foreign_text_is_sanitized() {
     let case = Case::new();
     let nasty = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}<script>";
-    ends(
+    assert_exit(
         case.run(&["profile", "add", "odd", "--command", "--", "echo", nasty]),
         0,
     );
@@ -17,20 +18,21 @@ fn bi_08_text_from_outside_is_inert() {
         &["profile", "show", "odd"],
         &["profile", "list", "--json"],
     ] {
-        let told = case.run(arguments).expect_code(0);
-        let live = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        let output = case.run(arguments).expect_code(0);
+        let is_control = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(
-            !told.stdout.contains(live),
+            !output.stdout.contains(is_control),
             "{arguments:?}: {:?}",
-            told.stdout
+            output.stdout
         );
     }
     let argv = &case.run(&["profile", "show", "odd", "--json"]).json()["source"]["argv"];
     assert_eq!(argv[1], nasty);
 }
 
+/// BI-09: an origin is what it looks like, or it is refused.
 #[test]
-fn bi_09_an_origin_is_what_it_looks_like() {
+fn misleading_origins_are_refused() {
     let (case, canary) = (Case::new(), Canary::api_key("origin"));
     case.home.plant(&canary);
     for origin in [
@@ -52,9 +54,9 @@ fn bi_09_an_origin_is_what_it_looks_like() {
             "--insecure-loopback",
             "--stdin",
         ];
-        ends(case.feed(&arguments, canary.value()), 2);
+        assert_exit(case.feed(&arguments, canary.value()), 2);
     }
-    ends(
+    assert_exit(
         case.feed(
             &[
                 "profile",
@@ -70,8 +72,9 @@ fn bi_09_an_origin_is_what_it_looks_like() {
     );
 }
 
+/// LA-06: a key as an argument is refused, and must be rotated.
 #[test]
-fn la_06_a_key_among_the_arguments_is_told_to_be_rotated() {
+fn key_as_an_argument_is_refused() {
     let (case, canary) = (Case::new(), Canary::api_key("argument"));
     case.home.plant(&canary);
     check(

@@ -1,12 +1,12 @@
-//! Pass-through from outside: turned on, used by a client with a login of its own, and told in the reports.
+//! Pass-through: enabled, used by a client with its own login, and shown in the reports.
 
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::wire::{self, Answer};
+use keyreeve_testkit::wire::{self, WireResponse};
 
-use crate::case::{Case, ends};
+use crate::case::{Case, assert_exit};
 use crate::serving::{SERVE, SERVE_SANDBOX, Serving, message};
 
-/// A case with a key that has no profile, and a login of a client's own that nothing may keep.
+/// A case with a key that has no profile, and a client's own login, which must not be stored.
 fn prepared() -> (Case, String, Canary) {
     let case = Case::new();
     let login = Canary::plan_login("client");
@@ -18,11 +18,11 @@ fn prepared() -> (Case, String, Canary) {
 
 fn serving(case: &Case, base: &[&str]) -> Serving {
     let arguments = [base, &["--pass-through"]].concat();
-    Serving::of(case.home.start(&mut case.command(&arguments)))
+    Serving::new(case.home.start(&mut case.command(&arguments)))
 }
 
 #[track_caller]
-fn ask(serving: &Serving, line: &str, (key, login): (&str, &Canary)) -> Answer {
+fn ask(serving: &Serving, line: &str, (key, login): (&str, &Canary)) -> WireResponse {
     let bearer = format!("Bearer {}", login.value());
     let body = if line.starts_with("POST") {
         message("Hello").to_string()
@@ -38,88 +38,96 @@ fn ask(serving: &Serving, line: &str, (key, login): (&str, &Canary)) -> Answer {
         ("connection", "close"),
     ];
     let request = wire::request(serving.address(), line, &headers, body.as_bytes());
-    wire::ask(serving.address(), &request)
+    wire::send_request(serving.address(), &request)
 }
 
 #[test]
-fn a_clients_own_login_passes_through_and_is_no_money() {
+fn clients_own_login_passes_through_at_no_cost() {
     let (case, key, login) = prepared();
     let serving = serving(&case, &SERVE_SANDBOX);
     let base_url = format!("http://{}/passthrough", serving.address());
     let through = &serving.ready()["pass_through"];
     assert_eq!(through["base_url"], base_url.as_str());
-    assert_eq!(through["leads_to"], serving.ready()["sandbox"]);
+    assert_eq!(through["upstream"], serving.ready()["sandbox"]);
 
     for line in [
         "POST /passthrough/v1/messages",
         "GET /passthrough/api/oauth/usage",
         "GET /passthrough/api/oauth/profile",
     ] {
-        let answer = ask(&serving, line, (&key, &login));
-        assert_eq!(answer.status(), 200, "{line}: {}", answer.text());
+        let response = ask(&serving, line, (&key, &login));
+        assert_eq!(response.status(), 200, "{line}: {}", response.text());
     }
-    // Without profiles the key opens nothing else.
+    // Without profiles the key allows nothing else.
     let refused = serving.ask(&key, &message("Hello"));
     assert_eq!(refused.status(), 403, "{}", refused.text());
     let stopped = serving.end();
     assert!(stopped.stderr.contains(&base_url), "{}", stopped.stderr);
 
-    let attempts = case.run(&["attempts", "--json"]).expect_code(0).json();
-    let rows = attempts["attempts"].as_array().unwrap();
-    let operations: Vec<_> = rows.iter().map(|row| row["operation"].as_str()).collect();
+    let attempts = case
+        .run(&["requests", "--attempts", "--json"])
+        .expect_code(0)
+        .json();
+    let entries = attempts["attempts"].as_array().unwrap();
+    let operations: Vec<_> = entries
+        .iter()
+        .map(|entry| entry["operation"].as_str())
+        .collect();
     assert_eq!(
         operations,
         [Some("account"), Some("account"), Some("messages")]
     );
-    for row in rows {
-        assert_eq!(row["profile"], "(pass-through)", "{row}");
-        assert_eq!(row["key"], "own-login", "{row}");
-        assert_eq!(row["cost_usd"], 0.0, "{row}");
-        assert_eq!(row["cost_is_at_most"], false, "{row}");
+    for entry in entries {
+        assert_eq!(entry["profile"], "(pass-through)", "{entry}");
+        assert_eq!(entry["key"], "own-login", "{entry}");
+        assert_eq!(entry["cost_usd"], 0.0, "{entry}");
+        assert_eq!(entry["cost_is_at_most"], false, "{entry}");
     }
-    let worth = rows[2]["equivalent_usd"].as_f64().unwrap();
-    assert!(worth > 0.0, "{}", rows[2]);
+    let worth = entries[2]["equivalent_usd"].as_f64().unwrap();
+    assert!(worth > 0.0, "{}", entries[2]);
 
     let usage = case.run(&["usage", "--by", "profile", "--json"]);
     let usage = usage.expect_code(0).json();
-    let row = &usage["rows"][0];
-    assert_eq!(row["name"], "(pass-through)", "{usage}");
-    for row in [row, &usage["total"]] {
-        assert_eq!(row["cost_usd"], 0.0, "{usage}");
-        assert_eq!(row["equivalent_usd"].as_f64(), Some(worth), "{usage}");
+    let entry = &usage["rows"][0];
+    assert_eq!(entry["name"], "(pass-through)", "{usage}");
+    for entry in [entry, &usage["total"]] {
+        assert_eq!(entry["cost_usd"], 0.0, "{usage}");
+        assert_eq!(entry["equivalent_usd"].as_f64(), Some(worth), "{usage}");
     }
-    for command in [&["usage"][..], &["attempts"]] {
-        let told = case.run(command).expect_code(0).stdout;
-        let worth = format!("a plan paid, worth about {worth:.6}");
-        assert!(told.contains(&worth), "{told}");
+    for command in [&["usage"][..], &["requests", "--attempts"]] {
+        let output = case.run(command).expect_code(0).stdout;
+        let worth = format!("plan, ≈ {worth:.6} at API prices");
+        assert!(output.contains(&worth), "{output}");
     }
 }
 
+/// SU-01: without its flag nothing passes through, whatever the environment sets.
 #[test]
-fn su_01_without_its_flag_nothing_passes_through_whatever_the_environment_says() {
+fn environment_cannot_enable_pass_through() {
     let (case, key, login) = prepared();
     let mut command = case.command(&SERVE);
     command.env("KEYREEVE_PASS_THROUGH", "true");
-    let serving = Serving::of(case.home.start(&mut command));
+    let serving = Serving::new(case.home.start(&mut command));
     assert!(serving.ready().get("pass_through").is_none());
-    let answer = ask(&serving, "POST /passthrough/v1/messages", (&key, &login));
-    assert_eq!(answer.status(), 404, "{}", answer.text());
+    let response = ask(&serving, "POST /passthrough/v1/messages", (&key, &login));
+    assert_eq!(response.status(), 404, "{}", response.text());
     assert!(
-        answer.text().contains("--pass-through"),
+        response.text().contains("--pass-through"),
         "{}",
-        answer.text()
+        response.text()
     );
     let _ended = serving.end();
 }
 
+/// SU-01: pass-through goes to Anthropic and listens only on loopback.
 #[test]
-fn su_01_it_leads_to_the_vendor_and_listens_on_loopback_alone() {
+fn pass_through_goes_to_anthropic_on_loopback_only() {
     let (case, _, _) = prepared();
     let serving = serving(&case, &SERVE);
     let through = &serving.ready()["pass_through"];
-    assert_eq!(through["leads_to"], "https://api.anthropic.com");
+    assert_eq!(through["upstream"], "https://api.anthropic.com");
     let _ended = serving.end();
-    ends(
+    assert_exit(
         case.run(&["serve", "--pass-through", "--listen", "0.0.0.0:0"]),
         2,
     );

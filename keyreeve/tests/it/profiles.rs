@@ -1,11 +1,11 @@
-//! `profile`: from adding to removing.
+//! `profile`: add, show, change, remove.
 
 use keyreeve_testkit::canary::Canary;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
 #[test]
-fn a_profile_lives_and_dies() {
+fn profile_is_added_changed_and_removed() {
     let (case, _) = Case::with_profile();
     check("profile_list", &case, &case.run(&["profile", "list"]));
     check(
@@ -30,7 +30,7 @@ fn a_profile_lives_and_dies() {
         &case,
         &case.run(&["profile", "use", "office"]),
     );
-    ends(
+    assert_exit(
         case.run(&["key", "add", "laptop", "--profile", "office"]),
         0,
     );
@@ -43,7 +43,7 @@ fn a_profile_lives_and_dies() {
 }
 
 #[test]
-fn a_secret_can_stay_where_it_is() {
+fn secret_can_come_from_a_variable_or_command() {
     let case = Case::new();
     check(
         "profile_env",
@@ -60,7 +60,7 @@ fn a_secret_can_stay_where_it_is() {
             "--command",
             "--",
             "/bin/cat",
-            "key of mine",
+            "my key",
         ]),
     );
     check(
@@ -81,7 +81,7 @@ fn a_secret_can_stay_where_it_is() {
 }
 
 #[test]
-fn a_secret_can_come_from_other_programs_and_files() {
+fn secret_can_come_from_files_and_logins() {
     let case = Case::new();
     for (name, arguments) in [
         ("box", &["--from-file", "/run/secrets/key", "--direct"][..]),
@@ -99,7 +99,7 @@ fn a_secret_can_come_from_other_programs_and_files() {
         ),
     ] {
         let added = case.run(&[&["profile", "add", name], arguments].concat());
-        ends(added, 0);
+        assert_exit(added, 0);
     }
     check(
         "profile_list_programs",
@@ -120,7 +120,7 @@ fn a_secret_can_come_from_other_programs_and_files() {
     let shown = shown.expect_code(0).json();
     assert_eq!(shown["source"]["kind"], "sdk-profile");
     assert_eq!(shown["source"]["directory"], "/srv/anthropic");
-    assert_eq!(shown["handing"], "leased");
+    assert_eq!(shown["secret_exposure"], "requests_only");
     for wrong in [
         &["--from-file", "secrets/key"][..],
         &["--claude-login", "--direct"],
@@ -129,12 +129,13 @@ fn a_secret_can_come_from_other_programs_and_files() {
         &["--sdk-dir", "/srv/anthropic"],
     ] {
         let added = case.run(&[&["profile", "add", "wrong"], wrong].concat());
-        ends(added, 2);
+        assert_exit(added, 2);
     }
 }
 
+/// SU-01: no virtual key uses a plan login.
 #[test]
-fn su_01_a_plan_login_stands_behind_no_key() {
+fn plan_login_gets_no_virtual_key() {
     let case = Case::new();
     check(
         "profile_login",
@@ -149,7 +150,7 @@ fn su_01_a_plan_login_stands_behind_no_key() {
 }
 
 #[test]
-fn another_gateway_takes_any_printable_token() {
+fn gateway_profile_accepts_any_printable_token() {
     let case = Case::new();
     let origin = [
         "--origin",
@@ -165,11 +166,11 @@ fn another_gateway_takes_any_printable_token() {
     assert_eq!(added["base_url"], "https://gateway.example/anthropic");
     assert_eq!(added["auth"], "bearer");
     assert_eq!(added["billing"], "gateway");
-    assert_eq!(added["schema_version"], 1);
+    assert_eq!(added["schema_version"], 2);
 }
 
 #[test]
-fn a_plan_login_and_its_like_are_refused() {
+fn unusable_token_families_are_refused() {
     let case = Case::new();
     let oauth = Canary::oauth("plan");
     case.home.plant(&oauth);
@@ -180,14 +181,14 @@ fn a_plan_login_and_its_like_are_refused() {
     );
     for family in ["admin01", "ort01", "sid01"] {
         let pasted = ["sk-", "ant-", family, "-", &"x".repeat(93), "AA"].concat();
-        ends(
+        assert_exit(
             case.feed(&["profile", "add", "wrong", "--stdin"], pasted),
             4,
         );
     }
     let wrong = Canary::wrong_virtual_key("own");
     case.home.plant(&wrong);
-    ends(
+    assert_exit(
         case.feed(&["profile", "add", "own", "--stdin"], wrong.value()),
         4,
     );

@@ -1,4 +1,4 @@
-//! `usage` and `attempts` after real requests through the gateway to the sandbox.
+//! `usage` and `requests` after real requests through the gateway to the sandbox.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 
-/// Serves, has two requests answered, one streamed, and stops.
+/// Runs `serve`, sends two requests, one of them streamed, and stops.
 fn after_two_requests() -> Case {
     let case = Case::new();
     let running = case.home.start(&mut case.command(&[
@@ -44,22 +44,22 @@ fn after_two_requests() -> Case {
             &headers,
             body.to_string().as_bytes(),
         );
-        assert_eq!(wire::ask(address, &request).status(), 200);
+        assert_eq!(wire::send_request(address, &request).status(), 200);
     }
     running.terminate();
-    let _said = running.wait(Duration::from_secs(10)).expect_code(0);
+    let _output = running.wait(Duration::from_secs(10)).expect_code(0);
     case
 }
 
 #[test]
-fn usage_has_five_token_classes_and_a_cost() {
+fn usage_has_token_classes_and_cost() {
     let case = after_two_requests();
     for by in ["key", "profile", "model", "day", "session"] {
         let usage = case
             .run(&["usage", "--by", by, "--since", "1h", "--json"])
             .expect_code(0)
             .json();
-        assert_eq!(usage["schema_version"], 1);
+        assert_eq!(usage["schema_version"], 2);
         assert_eq!(usage["by"], by);
         let row = &usage["rows"][0];
         assert_eq!(
@@ -94,12 +94,42 @@ fn usage_has_five_token_classes_and_a_cost() {
 }
 
 #[test]
-fn attempts_have_the_hashes_of_what_passed() {
+fn requests_list_each_client_request() {
     let case = after_two_requests();
-    let attempts = case
-        .run(&["attempts", "--json", "--limit", "1"])
-        .expect_code(0)
-        .json();
+    let requests = case.run(&["requests", "--json", "--limit", "1"]);
+    let requests = requests.expect_code(0).json();
+    let rows = requests["requests"].as_array().unwrap();
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!(
+        (&row["stream"], &row["ending"], &row["status"]),
+        (&json!(false), &json!("done"), &json!(200))
+    );
+    assert_eq!(
+        (&row["attempts"], &row["session"]),
+        (&json!(1), &json!("session-1"))
+    );
+    assert!(
+        row["output_tokens"]
+            .as_u64()
+            .is_some_and(|tokens| tokens > 0),
+        "{row}"
+    );
+    for command in ["requests", "log"] {
+        let table = case.run(&[command]).expect_code(0).stdout;
+        assert_eq!(table.lines().count(), 3, "{table}");
+        assert!(
+            table.contains("claude-haiku-5-5") && table.contains(" 200 ") && table.contains('*'),
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn attempts_have_the_hashes_of_both_bodies() {
+    let case = after_two_requests();
+    let attempts = ["requests", "--attempts", "--json", "--limit", "1"];
+    let attempts = case.run(&attempts).expect_code(0).json();
     let rows = attempts["attempts"].as_array().unwrap();
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
@@ -108,15 +138,15 @@ fn attempts_have_the_hashes_of_what_passed() {
         (&json!(false), &json!("done"), &json!(200))
     );
     assert_eq!(row["session"], "session-1");
-    for hash in ["request_hash", "answer_hash"] {
+    for hash in ["request_hash", "response_hash"] {
         assert_eq!(row[hash].as_str().map(str::len), Some(64), "{row}");
     }
-    let table = case.run(&["attempts"]).expect_code(0).stdout;
+    let table = case.run(&["requests", "--attempts"]).expect_code(0).stdout;
     assert_eq!(table.lines().count(), 3, "{table}");
 }
 
 #[test]
-fn the_line_for_curl_is_answered_when_pasted() {
+fn curl_settings_work_when_pasted() {
     if std::process::Command::new("curl")
         .arg("--version")
         .output()
@@ -138,11 +168,11 @@ fn the_line_for_curl_is_answered_when_pasted() {
     let line = case.home.run(&mut connect).expect_code(0).stdout;
     let mut paste = case.home.command("sh");
     paste.args(["-c", line.trim()]).env("KEYREEVE_KEY", &key);
-    let answer = case.home.run(&mut paste).expect_code(0).stdout;
-    assert!(answer.contains("event: message_start"), "{answer}");
-    assert!(answer.contains("event: message_stop"), "{answer}");
+    let response = case.home.run(&mut paste).expect_code(0).stdout;
+    assert!(response.contains("event: message_start"), "{response}");
+    assert!(response.contains("event: message_stop"), "{response}");
     running.terminate();
-    let _said = running.wait(Duration::from_secs(10)).expect_code(0);
+    let _output = running.wait(Duration::from_secs(10)).expect_code(0);
     let usage: Value = case.run(&["usage", "--json"]).json();
     assert_eq!(usage["rows"][0]["requests"], 1);
 }

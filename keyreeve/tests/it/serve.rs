@@ -1,28 +1,28 @@
-//! `serve`: ready, alone on its store, and gone when asked.
+//! `serve`: its start, its claim of the store, and its end.
 
 use std::time::Duration;
 
-use keyreeve_testkit::process::Running;
+use keyreeve_testkit::process::Daemon;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
 const READY: [&str; 5] = ["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"];
 
-fn serve(case: &Case) -> Running {
+fn serve(case: &Case) -> Daemon {
     case.home.start(&mut case.command(&READY))
 }
 
-fn end(running: Running) {
+fn end(running: Daemon) {
     running.terminate();
     let _ended = running.wait(Duration::from_secs(10)).expect_code(0);
 }
 
 #[test]
-fn an_empty_machine_serves_with_two_words() {
+fn serve_sandbox_works_on_an_empty_machine() {
     let case = Case::new();
     let running = serve(&case);
     let ready = running.ready();
-    assert_eq!(ready["schema_version"], 1);
+    assert_eq!(ready["schema_version"], 2);
     for place in ["address", "sandbox", "dashboard"] {
         assert!(
             ready[place]
@@ -45,32 +45,32 @@ fn an_empty_machine_serves_with_two_words() {
 }
 
 #[test]
-fn connect_names_the_address_that_is_served_now() {
+fn connect_prints_the_current_address() {
     let case = Case::new();
     let connect = || {
-        let told = case.run(&["connect", "curl", "--key", "sandbox", "--json"]);
-        let told = told.expect_code(0);
-        let alone = told.stderr.contains("no `keyreeve serve` runs");
-        (told.json()["base_url"].clone(), alone)
+        let output = case.run(&["connect", "curl", "--key", "sandbox", "--json"]);
+        let output = output.expect_code(0);
+        let is_configured = output.stderr.contains("this is its configured address");
+        (output.json()["base_url"].clone(), is_configured)
     };
     let file = case.home.keyreeve_home().join("state/serve.json");
     let running = serve(&case);
     let address = running.ready()["address"].clone();
     assert_eq!(connect(), (address, false));
     let configured = (serde_json::json!("http://127.0.0.1:8484"), true);
-    let left = std::fs::read(&file).unwrap();
+    let content = std::fs::read(&file).unwrap();
     std::fs::write(&file, "{}").unwrap();
     assert_eq!(connect(), configured, "a file without an address");
-    std::fs::write(&file, &left).unwrap();
+    std::fs::write(&file, &content).unwrap();
     let _killed = running.kill();
-    assert_eq!(std::fs::read(&file).unwrap(), left);
-    assert_eq!(connect(), configured, "what a killed serve left");
+    assert_eq!(std::fs::read(&file).unwrap(), content);
+    assert_eq!(connect(), configured, "after a kill");
     end(serve(&case));
-    assert_eq!(connect(), configured, "ended in good order");
+    assert_eq!(connect(), configured, "after a clean exit");
 }
 
 #[test]
-fn a_later_start_keeps_the_profile_and_makes_a_new_key() {
+fn restart_keeps_the_profile_and_creates_a_new_key() {
     let case = Case::new();
     let first = serve(&case);
     let (old_key, old_sandbox) = (
@@ -99,7 +99,7 @@ fn a_later_start_keeps_the_profile_and_makes_a_new_key() {
 }
 
 #[test]
-fn serve_without_anything_says_what_to_do_next() {
+fn serve_runs_without_any_setup() {
     let case = Case::new();
     let running =
         case.home
@@ -109,21 +109,25 @@ fn serve_without_anything_says_what_to_do_next() {
 }
 
 #[test]
-fn a_name_of_ones_own_is_not_taken_over() {
+fn users_own_sandbox_profile_is_not_replaced() {
     let case = Case::new();
-    ends(case.run(&["profile", "add", "sandbox", "--env", "X"]), 0);
+    assert_exit(case.run(&["profile", "add", "sandbox", "--env", "X"]), 0);
     check("serve_name_taken", &case, &case.run(&READY));
 }
 
 #[test]
-fn a_taken_port_names_its_holder() {
+fn taken_port_error_names_the_process() {
     let case = Case::new();
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap().to_string();
     let refused = case.run(&["serve", "--listen", &address]).expect_code(1);
-    assert!(refused.stderr.contains("is taken"), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("listens there"),
+        refused.stderr.contains("already in use"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("listens on this port"),
         "{}",
         refused.stderr
     );

@@ -1,56 +1,56 @@
-//! A running `serve`, and the requests that tests send it.
+//! A running `serve`, and requests to it.
 //!
-//! Invariant: every request has a connection of its own, so that nothing a test holds keeps the gateway from ending.
+//! Invariant: every request has a connection of its own, so that no open connection delays the shutdown.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use keyreeve_testkit::process::{Output, Running, Signal};
-use keyreeve_testkit::wire::{self, Answer};
+use keyreeve_testkit::process::{Daemon, ProcessOutput, Signal};
+use keyreeve_testkit::wire::{self, WireResponse};
 use serde_json::{Value, json};
 
 use crate::case::Case;
 
-/// The arguments of a gateway on a free port.
+/// Arguments of a gateway on a free port.
 pub(crate) const SERVE: [&str; 4] = ["serve", "--json", "--listen", "127.0.0.1:0"];
 
-/// The same with the simulated API beside it.
+/// Arguments of a gateway on a free port, with the simulated API.
 pub(crate) const SERVE_SANDBOX: [&str; 5] =
     ["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"];
 
-/// `serve` may take this long to end when it is asked to.
-const END_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit for a shutdown of `serve`.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A gateway that is ready.
 pub(crate) struct Serving {
-    running: Running,
+    running: Daemon,
     address: SocketAddr,
 }
 
 impl Serving {
     /// Starts `serve` on the case's store.
     pub(crate) fn start(case: &Case) -> Self {
-        Self::of(case.home.start(&mut case.command(&SERVE)))
+        Self::new(case.home.start(&mut case.command(&SERVE)))
     }
 
     /// Starts `serve --sandbox` on the case's store.
     pub(crate) fn with_sandbox(case: &Case) -> Self {
-        Self::of(case.home.start(&mut case.command(&SERVE_SANDBOX)))
+        Self::new(case.home.start(&mut case.command(&SERVE_SANDBOX)))
     }
 
-    /// Takes a `serve` that was started in another way.
-    pub(crate) fn of(running: Running) -> Self {
+    /// Wraps a `serve` that was started in another way.
+    pub(crate) fn new(running: Daemon) -> Self {
         let address = running.ready()["address"].as_str().unwrap();
         let address = address.trim_start_matches("http://").parse().unwrap();
         Self { running, address }
     }
 
-    /// What it announced.
+    /// Returns the document it printed when it was ready.
     pub(crate) fn ready(&self) -> &Value {
         self.running.ready()
     }
 
-    /// The key it announced, where it did.
+    /// Returns the key in that document.
     pub(crate) fn key(&self) -> String {
         self.ready()["key"].as_str().unwrap().to_owned()
     }
@@ -63,35 +63,35 @@ impl Serving {
         self.running.pid()
     }
 
-    /// Sends a body to `/v1/messages` with a key and reads the whole answer.
+    /// Sends a body to `/v1/messages` with a key and reads the whole response.
     #[track_caller]
-    pub(crate) fn ask(&self, key: &str, body: &Value) -> Answer {
-        wire::ask(self.address, &request(self.address, key, body))
+    pub(crate) fn ask(&self, key: &str, body: &Value) -> WireResponse {
+        wire::send_request(self.address, &request(self.address, key, body))
     }
 
-    /// Asks it to end, and expects that it does so in good order.
+    /// Stops it, and expects a clean shutdown.
     #[track_caller]
-    pub(crate) fn end(self) -> Output {
+    pub(crate) fn end(self) -> ProcessOutput {
         self.running.terminate();
-        self.running.wait(END_LIMIT).expect_code(0)
+        self.running.wait(SHUTDOWN_TIMEOUT).expect_code(0)
     }
 
-    /// Sends it a signal of which it dies, and gives what it left. Rust's own handler of SIGSEGV and SIGBUS lets the
-    /// first one pass that no instruction caused, and is gone for the second.
-    pub(crate) fn crash(self, signal: Signal) -> Output {
+    /// Kills it with a signal and returns its output. Sends the signal twice: Rust's handler of SIGSEGV and SIGBUS ignores the
+    /// first one that no instruction caused, and uninstalls itself.
+    pub(crate) fn crash(self, signal: Signal) -> ProcessOutput {
         self.running.signal(signal);
         std::thread::sleep(Duration::from_millis(100));
         self.running.signal(signal);
-        self.running.wait(END_LIMIT)
+        self.running.wait(SHUTDOWN_TIMEOUT)
     }
 
-    /// Ends it with SIGKILL.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(self) {
         let _killed = self.running.kill();
     }
 }
 
-/// A request to `/v1/messages`.
+/// Returns a request to `/v1/messages`.
 pub(crate) fn request(address: SocketAddr, key: &str, body: &Value) -> Vec<u8> {
     let headers = [
         ("x-api-key", key),
@@ -107,7 +107,7 @@ pub(crate) fn request(address: SocketAddr, key: &str, body: &Value) -> Vec<u8> {
     )
 }
 
-/// A body that asks for a whole answer.
+/// Returns a body that requests a whole response.
 pub(crate) fn message(text: &str) -> Value {
     json!({
         "model": "claude-haiku-4-5",
@@ -116,7 +116,7 @@ pub(crate) fn message(text: &str) -> Value {
     })
 }
 
-/// A body that asks for a stream.
+/// Returns a body that requests a stream.
 pub(crate) fn streamed(text: &str) -> Value {
     let mut body = message(text);
     body["stream"] = json!(true);

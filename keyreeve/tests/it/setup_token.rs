@@ -1,5 +1,4 @@
-//! `profile add --setup-token`: with its owner's yes alone, off the genuine program's screen or pasted, for nothing but
-//! `claude`.
+//! `profile add --setup-token`: only with its owner's consent, from `claude setup-token` or a paste, and only for `claude`.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,17 +6,17 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::home::TIME_LIMIT;
+use keyreeve_testkit::home::COMMAND_TIMEOUT;
 use keyreeve_testkit::leakscan::{self, LeakScan};
-use keyreeve_testkit::process::Output;
-use keyreeve_testkit::terminal::Typed;
+use keyreeve_testkit::process::ProcessOutput;
+use keyreeve_testkit::terminal::TerminalInput;
 use serde_json::json;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
 const ADD: [&str; 4] = ["profile", "add", "plan", "--setup-token"];
 
-/// Puts a `claude` of our own first on the path of a command.
+/// Puts a fake `claude` first on the PATH of a command.
 pub(crate) fn with_claude(case: &Case, command: &mut Command, script: &str) {
     let folder = case.home.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
@@ -27,22 +26,22 @@ pub(crate) fn with_claude(case: &Case, command: &mut Command, script: &str) {
     command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
 }
 
-/// A token that passes over a screen, which the home keeps: it may be nowhere else.
+/// Asserts that a token is nowhere in plain text.
 fn assert_sealed(case: &Case, token: &Canary) {
     let homes = [case.home.keyreeve_home(), case.home.user_home()];
     for home in homes {
-        leakscan::assert_none(&LeakScan::of(std::slice::from_ref(token)).path(&home));
+        leakscan::assert_no_leaks(&LeakScan::new(std::slice::from_ref(token)).path(&home));
     }
 }
 
-fn typed<'a>(prompt: &'a str, keys: &'a str) -> Typed<'a> {
-    Typed {
+fn typed<'a>(prompt: &'a str, keys: &'a str) -> TerminalInput<'a> {
+    TerminalInput {
         prompt,
         keys: keys.as_bytes(),
     }
 }
 
-/// What the genuine program does, as far as it matters: it asks for a code and shows the token, wrapped and in colour.
+/// A script like `claude setup-token`: asks for a code and shows the token, wrapped and in color.
 fn genuine(token: &Canary) -> String {
     let (first, second) = token.value().split_at(80);
     format!(
@@ -56,7 +55,7 @@ fn genuine(token: &Canary) -> String {
 }
 
 #[test]
-fn the_token_is_taken_off_the_genuine_programs_screen() {
+fn token_is_read_from_the_output_of_claude() {
     let (case, token, rival) = (
         Case::new(),
         Canary::oauth("screen"),
@@ -69,7 +68,7 @@ fn the_token_is_taken_off_the_genuine_programs_screen() {
         .env("CLAUDE_CONFIG_DIR", "/srv/claude");
     let answers = [
         typed("your own plan", "y\r"),
-        typed("Start that here", "\r"),
+        typed("Run it now", "\r"),
         typed("Paste code here", "the-code#of-the-page\r"),
     ];
     let seen = case
@@ -81,8 +80,8 @@ fn the_token_is_taken_off_the_genuine_programs_screen() {
         "size 24 80 in /srv/claude",
         "got the-code#of-the-page",
         "Store this token securely.",
-        "took the token from its screen",
-        "joined the lines",
+        "Read the token from its output",
+        "Joined the wrapped lines",
         "no virtual key can use it",
     ] {
         assert!(seen.stdout.contains(part), "{part}: {}", seen.stdout);
@@ -96,22 +95,19 @@ fn the_token_is_taken_off_the_genuine_programs_screen() {
     assert_eq!(shown["auth"], "bearer");
     assert_eq!(shown["family"], "oauth_access");
     let key = case.run(&["key", "add", "laptop", "--profile", "plan"]);
-    ends(key, 8);
+    assert_exit(key, 8);
 }
 
 #[test]
-fn a_screen_without_a_token_keeps_nothing() {
+fn output_without_a_token_saves_nothing() {
     for (script, code, part) in [
-        ("echo no browser; exit 3", 1, "ended without a token"),
-        ("echo nothing to see", 4, "no setup-token is in it"),
+        ("echo no browser; exit 3", 1, "printed no token"),
+        ("echo nothing to see", 4, "no setup-token found"),
     ] {
         let case = Case::new();
         let mut command = case.command(&ADD);
         with_claude(&case, &mut command, script);
-        let answers = [
-            typed("your own plan", "y\r"),
-            typed("Start that here", "\r"),
-        ];
+        let answers = [typed("your own plan", "y\r"), typed("Run it now", "\r")];
         let seen = case.home.run_at_terminal(&mut command, &answers);
         let seen = seen.expect_code(code);
         assert!(seen.stdout.contains(part), "{}", seen.stdout);
@@ -124,8 +120,13 @@ fn assert_no_profile(case: &Case) {
     assert_eq!(listed["profiles"], json!([]));
 }
 
-/// Runs a shell at a terminal, which runs the command in the background of it.
-fn at_a_shell(case: &Case, script: &str, claude: &str, answers: &[Typed<'_>]) -> Output {
+/// Runs a shell at a terminal, which runs the command.
+fn at_a_shell(
+    case: &Case,
+    script: &str,
+    claude: &str,
+    answers: &[TerminalInput<'_>],
+) -> ProcessOutput {
     let mut shell = case.home.command("sh");
     with_claude(case, &mut shell, claude);
     shell
@@ -135,11 +136,8 @@ fn at_a_shell(case: &Case, script: &str, claude: &str, answers: &[Typed<'_>]) ->
 }
 
 #[test]
-fn the_terminal_gets_its_modes_back_however_it_ends() {
-    let answers = [
-        typed("your own plan", "y\r"),
-        typed("Start that here", "\r"),
-    ];
+fn terminal_modes_are_always_restored() {
+    let answers = [typed("your own plan", "y\r"), typed("Run it now", "\r")];
     let modes = |screen: &str, mark: &str| {
         let (_, modes) = screen.split_once(mark).unwrap();
         let modes: Vec<&str> = modes.split_whitespace().collect();
@@ -168,12 +166,15 @@ fn the_terminal_gets_its_modes_back_however_it_ends() {
     let begun = std::time::Instant::now();
     let seen = at_a_shell(&case, &script, &claude, &answers);
     modes(&seen.stdout, "ended 130");
-    assert!(begun.elapsed() < TIME_LIMIT, "and the program is gone");
+    assert!(
+        begun.elapsed() < COMMAND_TIMEOUT,
+        "the program must be gone"
+    );
     assert_no_profile(&case);
 }
 
 #[test]
-fn what_is_pasted_is_joined_and_judged() {
+fn pasted_lines_are_joined() {
     let case = Case::new();
     let token = Canary::oauth("pasted");
     case.home.plant(&token);
@@ -181,7 +182,7 @@ fn what_is_pasted_is_joined_and_judged() {
     let pasted = format!("{first}\r{second}\r");
     let answers = [
         typed("your own plan", "y\r"),
-        typed("Start that here", "n"),
+        typed("Run it now", "n"),
         typed("(No: paste one)", "\r"),
         typed("Setup-token", &pasted),
     ];
@@ -191,11 +192,15 @@ fn what_is_pasted_is_joined_and_judged() {
         .home
         .run_at_terminal(&mut command, &answers)
         .expect_code(0);
-    assert!(seen.stdout.contains("joined the lines"), "{}", seen.stdout);
+    assert!(
+        seen.stdout.contains("Joined the wrapped lines"),
+        "{}",
+        seen.stdout
+    );
 }
 
 #[test]
-fn without_a_yes_nothing_is_taken() {
+fn nothing_is_saved_without_consent() {
     let case = Case::new();
     let token = Canary::oauth("unasked");
     case.home.plant(&token);
@@ -214,24 +219,32 @@ fn without_a_yes_nothing_is_taken() {
         .home
         .run_at_terminal(&mut case.command(&ADD), &no)
         .expect_code(1);
-    assert!(seen.stdout.contains("nothing was kept"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("nothing was saved"), "{}", seen.stdout);
     assert_no_profile(&case);
 }
 
 #[test]
-fn a_paste_without_a_terminal_is_judged_too() {
+fn token_from_standard_input_is_validated() {
     let case = Case::new();
     let token = Canary::oauth("stdin");
     case.home.plant(&token);
     let add = [&ADD[..], &["--stdin", "--consent"]].concat();
-    let of = |family: &str| ["sk-", "ant-", family, "-", &"x".repeat(93), "AA"].concat();
+    let token_of = |family: &str| ["sk-", "ant-", family, "-", &"x".repeat(93), "AA"].concat();
     check(
         "setup_token_cut",
         &case,
         &case.feed(&add, &token.value()[..80]),
     );
-    check("setup_token_api_key", &case, &case.feed(&add, of("api03")));
-    check("setup_token_refresh", &case, &case.feed(&add, of("ort01")));
+    check(
+        "setup_token_api_key",
+        &case,
+        &case.feed(&add, token_of("api03")),
+    );
+    check(
+        "setup_token_refresh",
+        &case,
+        &case.feed(&add, token_of("ort01")),
+    );
     check(
         "setup_token_code",
         &case,
@@ -248,78 +261,83 @@ fn a_paste_without_a_terminal_is_judged_too() {
     check("setup_token_list", &case, &case.run(&["profile", "list"]));
 }
 
-/// The day so many days ago.
+/// Returns the date that many days ago.
 fn ago(days: i64) -> String {
-    let day = keyreeve_os::world::now().checked_sub(jiff::SignedDuration::from_hours(24 * days));
+    let day = keyreeve_os::system::now().checked_sub(jiff::SignedDuration::from_hours(24 * days));
     day.unwrap().to_string()[..10].to_owned()
 }
 
 #[test]
-fn its_end_is_told_a_month_ahead_and_it_is_renewed() {
+fn expiry_is_reported_and_token_is_replaced() {
     let case = Case::new();
     let (token, new) = (Canary::oauth("old"), Canary::oauth("new"));
     case.home.plant(&token);
     case.home.plant(&new);
     let made = ago(345);
     let add = [&ADD[..], &["--stdin", "--consent", "--made", &made]].concat();
-    ends(case.feed(&add, token.value()), 0);
+    assert_exit(case.feed(&add, token.value()), 0);
     for command in [
         &["profile", "list"][..],
         &["profile", "show", "plan"],
         &["status"],
         &[],
     ] {
-        let told = case.run(command).expect_code(0).stderr;
+        let stderr = case.run(command).expect_code(0).stderr;
         assert!(
-            told.contains("the secret of profile `plan` ends on 2"),
-            "{command:?}: {told}"
+            stderr.contains("the secret of profile `plan` expires on 2"),
+            "{command:?}: {stderr}"
         );
         assert!(
-            told.contains("hint: keyreeve profile rotate plan"),
-            "{told}"
+            stderr.contains("fix: keyreeve profile rotate plan"),
+            "{stderr}"
         );
     }
     let rotate = ["profile", "rotate", "plan", "--stdin"];
-    ends(case.feed(&rotate, new.value()), 2);
+    assert_exit(case.feed(&rotate, new.value()), 2);
     let rotated = case.feed(&[&rotate[..], &["--consent"]].concat(), new.value());
     let rotated = rotated.expect_code(0).stderr;
     assert!(rotated.contains("the terms: https://"), "{rotated}");
-    let told = case.run(&["profile", "list"]).expect_code(0).stderr;
-    assert_eq!(told, "");
+    let stderr = case.run(&["profile", "list"]).expect_code(0).stderr;
+    assert_eq!(stderr, "");
     for wrong in [&ago(365), &ago(-2), "someday"] {
         let add = ["profile", "add", "other", "--setup-token", "--made", wrong];
-        ends(case.run(&add), 2);
+        assert_exit(case.run(&add), 2);
     }
     let misplaced = case.run(&["profile", "add", "other", "--consent"]);
     check("setup_token_misplaced", &case, &misplaced);
 }
 
+/// SU-01: a setup-token is sent only by the real `claude`.
 #[test]
-fn su_01_a_setup_token_is_asked_by_the_genuine_claude_alone() {
+fn setup_token_is_tested_only_through_claude() {
     let case = Case::new();
     let token = Canary::oauth("su01");
     let add = [&ADD[..], &["--stdin", "--consent"]].concat();
-    ends(case.feed(&add, token.value()), 0);
+    assert_exit(case.feed(&add, token.value()), 0);
     case.home.plant(&token);
     let mut command = case.command(&["check", "plan", "--json"]);
     let script = "[ ${#CLAUDE_CODE_OAUTH_TOKEN} = 108 ] || exit 9\n\
         echo '{\"type\":\"result\",\"is_error\":false,\"result\":\"hi\"}'\n";
     with_claude(&case, &mut command, script);
     let checked = case.home.run(&mut command).expect_code(0).json();
-    assert_eq!(checked["profiles"][0]["health"], "works", "{checked}");
-    ends(case.run(&["ask", "--profile", "plan", "hi"]), 8);
-    ends(case.run(&["key", "add", "laptop", "--profile", "plan"]), 8);
-    let attempts = case.run(&["attempts", "--json"]).json();
-    assert_eq!(attempts["attempts"], json!([]), "we sent nothing");
+    assert_eq!(
+        checked["profiles"][0]["credential_status"], "works",
+        "{checked}"
+    );
+    assert_exit(case.run(&["ask", "--profile", "plan", "hi"]), 8);
+    assert_exit(case.run(&["key", "add", "laptop", "--profile", "plan"]), 8);
+    let requests = case.run(&["requests", "--json"]).json();
+    assert_eq!(requests["requests"], json!([]), "keyreeve sent nothing");
 }
 
+/// SU-01: `exec` gives a setup-token to the real `claude` only.
 #[test]
-fn su_01_exec_hands_a_setup_token_to_the_genuine_claude_and_to_nothing_else() {
+fn exec_gives_the_setup_token_to_claude_only() {
     let case = Case::new();
     let (token, rival) = (Canary::oauth("exec"), Canary::api_key("exec-rival"));
     case.home.plant(&rival);
     let add = [&ADD[..], &["--stdin", "--consent"]].concat();
-    ends(case.feed(&add, token.value()), 0);
+    assert_exit(case.feed(&add, token.value()), 0);
     case.home.plant(&token);
     let mut command = case.command(&["exec", "--profile", "plan", "--", "claude"]);
     let script = "echo token ${#CLAUDE_CODE_OAUTH_TOKEN} key ${#ANTHROPIC_API_KEY}";
@@ -327,5 +345,5 @@ fn su_01_exec_hands_a_setup_token_to_the_genuine_claude_and_to_nothing_else() {
     command.env("ANTHROPIC_API_KEY", rival.value());
     let seen = case.home.run(&mut command).expect_code(0);
     assert_eq!(seen.stdout, "token 108 key 0\n", "{}", seen.stderr);
-    ends(case.run(&["exec", "--profile", "plan", "--", "env"]), 8);
+    assert_exit(case.run(&["exec", "--profile", "plan", "--", "env"]), 8);
 }

@@ -1,11 +1,11 @@
-//! `store`: made, described, saved, made whole again.
+//! `store`: create, describe, back up, restore.
 
 use keyreeve_testkit::canary::Canary;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
 #[test]
-fn a_store_is_described() {
+fn store_is_created_and_described() {
     let case = Case::new();
     check("store_init", &case, &case.run(&["store", "init"]));
     let info = case.run(&["store", "info", "--json"]).expect_code(0).json();
@@ -14,10 +14,10 @@ fn a_store_is_described() {
 }
 
 #[test]
-fn a_backup_makes_another_machine_the_same() {
+fn backup_is_restored_on_another_machine() {
     let (case, _) = Case::with_profile();
     let file = case.home.path().join("backup").display().to_string();
-    let passphrase = Canary::made("passphrase", "a-passphrase-nobody-guesses-so-soon");
+    let passphrase = Canary::generated("passphrase", "a-passphrase-nobody-guesses-so-soon");
     case.home.plant(&passphrase);
     check(
         "store_backup_short",
@@ -44,7 +44,7 @@ fn a_backup_makes_another_machine_the_same() {
             "another passphrase",
         ),
     );
-    ends(
+    assert_exit(
         other.feed(&["store", "restore", &file, "--stdin"], passphrase.value()),
         0,
     );

@@ -1,7 +1,7 @@
-//! Watches the system calls of commands, where the machine lets us.
+//! Traces the system calls of commands, if the machine allows it.
 //!
-//! Invariants: the watched program is the direct child of the test, so that its exit code and its signals are its own;
-//! traces lie outside of the home, whose files the tests look at; one is read only once the program's end stands in it.
+//! Invariants: the traced program is the direct child of the test, so that its exit code and signals are its own; traces are
+//! outside of the home, whose files the tests scan; a trace is read only once it contains the program's exit.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use crate::case::Case;
 
-/// How long `strace` may take to write down the end of a program that is gone.
-const END_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit for `strace` to record the exit of a program that has ended.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Puts `strace` before commands and keeps what it wrote.
+/// Runs commands under `strace` and collects the traces.
 pub(crate) struct Strace {
     calls: &'static str,
     traces: TempDir,
@@ -23,11 +23,14 @@ pub(crate) struct Strace {
 }
 
 impl Strace {
-    /// Watches these system calls, or says why this machine cannot.
+    /// Prepares to trace these system calls.
+    ///
+    /// # Errors
+    /// If the machine does not allow it, with the reason.
     pub(crate) fn of(calls: &'static str) -> Result<Self, String> {
-        // A hardened process shows its memory, and so the paths it opens, to the superuser only.
+        // Only root can read the memory of a hardened process, and so the paths it opens.
         if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-            return Err("strace sees into a hardened process only as root".to_owned());
+            return Err("strace can trace a hardened process only as root".to_owned());
         }
         let tried = Command::new("strace")
             .args(["-D", "-f", "-o", "/dev/null", "true"])
@@ -35,8 +38,8 @@ impl Strace {
             .stderr(Stdio::null())
             .status();
         match tried {
-            Err(error) => Err(format!("strace cannot be started: {error}")),
-            Ok(status) if !status.success() => Err("strace may not watch here".to_owned()),
+            Err(error) => Err(format!("cannot start strace: {error}")),
+            Ok(status) if !status.success() => Err("strace is not allowed here".to_owned()),
             Ok(_) => Ok(Self {
                 calls,
                 traces: TempDir::new().unwrap(),
@@ -45,7 +48,7 @@ impl Strace {
         }
     }
 
-    /// `keyreeve` with these arguments, watched from its first instant, started under a umask that closes nothing.
+    /// Returns `keyreeve` with these arguments, traced from its start, under a umask of 0.
     pub(crate) fn command(&self, case: &Case, arguments: &[&str]) -> Command {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let mut command = case.home.command("sh");
@@ -60,7 +63,7 @@ impl Strace {
         command
     }
 
-    /// What was written down, one trace a command.
+    /// Returns the traces, one per command.
     pub(crate) fn traces(&self) -> Vec<String> {
         let count = self.commands.load(Ordering::Relaxed);
         (0..count).map(|number| self.trace(number)).collect()
@@ -69,12 +72,12 @@ impl Strace {
     fn trace(&self, number: u32) -> String {
         let (file, until) = (
             self.traces.path().join(format!("{number:04}")),
-            Instant::now() + END_LIMIT,
+            Instant::now() + EXIT_TIMEOUT,
         );
         loop {
             let bytes = std::fs::read(&file).unwrap();
             let text = String::from_utf8_lossy(&bytes);
-            if text.trim_end().ends_with("+++") && is_over(&text) {
+            if text.trim_end().ends_with("+++") && has_exited(&text) {
                 return text.into_owned();
             }
             assert!(Instant::now() < until, "trace {number} has no end: {text}");
@@ -83,8 +86,8 @@ impl Strace {
     }
 }
 
-/// Whether the process that was started, whose id stands at the beginning of the trace, has ended.
-fn is_over(trace: &str) -> bool {
+/// Returns `true` if the traced process, whose id is at the start of the trace, has exited.
+fn has_exited(trace: &str) -> bool {
     let first = trace.split_whitespace().next().unwrap_or_default();
     trace
         .lines()

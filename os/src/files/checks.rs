@@ -1,6 +1,6 @@
-//! What must be true of an open file or directory before it is used.
+//! Checks of an open file or directory before it is used: type, owner, mode and hard links.
 //!
-//! Invariant: it is the open descriptor that is asked, never the path again, so nobody can swap it in between.
+//! Invariant: only the open descriptor is checked, never the path again, so the file cannot be swapped in between.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -10,10 +10,10 @@ use rustix::process::geteuid;
 
 use super::FileError;
 
-/// Takes a regular file that is ours, closed to others and has one name.
+/// Accepts a regular file of this user that is closed to others and has one hard link.
 pub(super) fn file(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
     let stat = regular(open, path)?;
-    ours(&stat, path)?;
+    owned_by_user(&stat, path)?;
     let mode = permissions(&stat);
     if mode & 0o077 != 0 {
         return Err(FileError::FileOpenToOthers {
@@ -35,10 +35,10 @@ pub(super) fn file(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
     Ok(stat)
 }
 
-/// Takes a regular file that is ours and that nobody else can write, though others may read it: one without secrets.
+/// Accepts a regular file of this user that others cannot write but may read: one without secrets.
 pub(super) fn unwritable(open: impl AsFd, path: &Path) -> Result<(), FileError> {
     let stat = regular(open, path)?;
-    ours(&stat, path)?;
+    owned_by_user(&stat, path)?;
     let mode = permissions(&stat);
     if mode & 0o022 == 0 {
         Ok(())
@@ -50,9 +50,9 @@ pub(super) fn unwritable(open: impl AsFd, path: &Path) -> Result<(), FileError> 
     }
 }
 
-/// Takes a regular file, whoever owns it.
+/// Accepts a regular file of any owner.
 pub(super) fn regular(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
-    let stat = fstat(open).map_err(FileError::system("look at", path))?;
+    let stat = fstat(open).map_err(FileError::system("inspect", path))?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(stat),
         FileType::Symlink => Err(FileError::Symlink {
@@ -60,24 +60,24 @@ pub(super) fn regular(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
         }),
         other => Err(FileError::NotAFile {
             path: path.to_owned(),
-            found: kind(other),
+            kind: kind(other),
         }),
     }
 }
 
-/// Takes a file that nobody but us and the system can have put there, and returns its permission bits.
-pub(super) fn ours_or_the_systems(open: impl AsFd, path: &Path) -> Result<u32, FileError> {
+/// Accepts a file owned by this user or by root, and returns its permission bits.
+pub(super) fn owned_by_user_or_root(open: impl AsFd, path: &Path) -> Result<u32, FileError> {
     let stat = regular(open, path)?;
     if stat.st_uid != 0 {
-        ours(&stat, path)?;
+        owned_by_user(&stat, path)?;
     }
     Ok(permissions(&stat))
 }
 
-/// Takes a directory that is ours and into which nobody else can write.
+/// Accepts a directory of this user that others cannot write to.
 pub(super) fn directory(open: impl AsFd, path: &Path) -> Result<(), FileError> {
-    let stat = fstat(open).map_err(FileError::system("look at", path))?;
-    ours(&stat, path)?;
+    let stat = fstat(open).map_err(FileError::system("inspect", path))?;
+    owned_by_user(&stat, path)?;
     let mode = permissions(&stat);
     if mode & 0o022 != 0 {
         return Err(FileError::DirectoryOpenToOthers {
@@ -88,15 +88,15 @@ pub(super) fn directory(open: impl AsFd, path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-fn ours(stat: &Stat, path: &Path) -> Result<(), FileError> {
-    let us = geteuid().as_raw();
-    if stat.st_uid == us {
+fn owned_by_user(stat: &Stat, path: &Path) -> Result<(), FileError> {
+    let user = geteuid().as_raw();
+    if stat.st_uid == user {
         Ok(())
     } else {
         Err(FileError::OtherOwner {
             path: path.to_owned(),
             owner: stat.st_uid,
-            us,
+            user,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A directory whose files are opened strictly.
+//! A directory whose files are opened with strict checks.
 
 use std::fs::{DirBuilder, File};
 use std::io::Read as _;
@@ -12,43 +12,43 @@ use zeroize::Zeroizing;
 
 use super::{FileError, NewFile, checks, replace};
 
-/// An open directory that is ours and into which nobody else can write.
+/// An open directory of this user that others cannot write to.
 #[derive(Debug)]
 pub struct SafeDir {
     fd: OwnedFd,
     path: PathBuf,
 }
 
-/// Whether a missing directory is made.
+/// The handling of a missing directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Make {
-    /// It is, with the missing ones above it, each 0700.
-    IfAbsent,
-    /// It is not: a missing one is an error.
+pub enum CreateDir {
+    /// Creates it and its missing parents, each with mode 0700.
+    IfMissing,
+    /// Returns an error.
     Never,
 }
 
 impl SafeDir {
-    /// Opens a directory. What lies above it may hold symbolic links (ordinary homes do); it is resolved once, here.
+    /// Opens a directory. Its parents may contain symbolic links, as ordinary homes do; they are resolved once, here.
     ///
     /// # Errors
-    /// It is missing and may not be made, no directory, somebody else's, or others can write into it.
-    pub fn open(path: &Path, make: Make) -> Result<Self, FileError> {
-        if make == Make::IfAbsent {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-            made.map_err(|source| wrong_directory("make", path, source))?;
+    /// If it is missing and is not to be created, is not a directory, is owned by another user, or is writable by others.
+    pub fn open(path: &Path, make: CreateDir) -> Result<Self, FileError> {
+        if make == CreateDir::IfMissing {
+            let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+            created.map_err(|source| directory_error("create", path, source))?;
         }
         let path = path
             .canonicalize()
-            .map_err(|source| wrong_directory("open", path, source))?;
+            .map_err(|source| directory_error("open", path, source))?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         let fd = open(&path, flags, Mode::empty())
-            .map_err(|errno| wrong_directory("open", &path, errno.into()))?;
+            .map_err(|errno| directory_error("open", &path, errno.into()))?;
         checks::directory(&fd, &path)?;
         Ok(Self { fd, path })
     }
 
-    /// The directory's path, without symbolic links.
+    /// Returns the directory's path with symbolic links resolved.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -56,35 +56,40 @@ impl SafeDir {
     /// Reads a whole file into memory that is overwritten when dropped.
     ///
     /// # Errors
-    /// As [`SafeDir::open_strict`], and when it is longer than `limit` bytes.
+    /// As [`SafeDir::open_strict`], and if it is larger than `limit` bytes.
     pub fn read(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-        self.whole(self.open_strict(name)?, name, limit)
+        self.read_whole(self.open_strict(name)?, name, limit)
     }
 
-    /// Reads a whole file without secrets in it: others may read it, too, and nobody else may write it.
+    /// Reads a whole file that contains no secrets: others may read it, but not write it.
     ///
     /// # Errors
-    /// It is missing, a link, not ours, writable by others, or longer than `limit` bytes.
+    /// If it is missing, a symbolic link, owned by another user, writable by others, or larger than `limit` bytes.
     pub fn read_public(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let file = self.open_with(name, OFlags::RDONLY, Mode::empty())?;
         checks::unwritable(&file, &self.path.join(name))?;
-        self.whole(file.into(), name, limit)
+        self.read_whole(file.into(), name, limit)
     }
 
-    fn whole(&self, file: File, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    fn read_whole(
+        &self,
+        file: File,
+        name: &str,
+        limit: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let path = self.path.join(name);
-        // One byte more than allowed, so that too long is told from just long enough; the buffer never moves.
+        // One byte more than allowed, to detect a file that is too large; the buffer is never reallocated.
         let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(most)
+        let max_read = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        file.take(max_read)
             .read_to_end(&mut bytes)
             .map_err(|source| FileError::System {
-                doing: "read",
+                action: "read",
                 path: path.clone(),
                 source,
             })?;
         if bytes.len() > limit {
-            Err(FileError::TooLong { path, limit })
+            Err(FileError::TooLarge { path, limit })
         } else {
             Ok(bytes)
         }
@@ -93,88 +98,92 @@ impl SafeDir {
     /// Opens a file for reading.
     ///
     /// # Errors
-    /// It is missing, or not strictly ours.
+    /// If it is missing or fails the strict checks.
     pub fn open_strict(&self, name: &str) -> Result<File, FileError> {
         let file = self.open_with(name, OFlags::RDONLY, Mode::empty())?;
         checks::file(&file, &self.path.join(name))?;
         Ok(file.into())
     }
 
-    /// Checks a file that somebody else is about to open, such as a database, and returns its length in bytes.
+    /// Checks a file that other code is about to open, such as a database, and returns its size in bytes.
     ///
-    /// It is looked at without being opened: closing an ordinary descriptor would give up every POSIX lock this
-    /// process holds on the file, and with them the database's.
+    /// It is inspected without being opened: closing an ordinary descriptor would release every POSIX lock that this
+    /// process has on the file, the database's included.
     ///
     /// # Errors
-    /// It is missing, or not strictly ours.
+    /// If it is missing or fails the strict checks.
     pub fn check(&self, name: &str) -> Result<u64, FileError> {
         let file = self.open_with(name, OFlags::PATH, Mode::empty())?;
         let stat = checks::file(&file, &self.path.join(name))?;
         Ok(stat.st_size.unsigned_abs())
     }
 
-    /// Says whether the name is taken, by whatever it is.
+    /// Returns `true` if the name is taken by a file of any kind.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// If the system cannot tell.
     pub fn contains(&self, name: &str) -> Result<bool, FileError> {
         let path = self.child(name)?;
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(FileError::system("look at", &path)(errno)),
+            Err(errno) => Err(FileError::system("inspect", &path)(errno)),
         }
     }
 
-    /// Makes a file, whole or not at all, and synced.
+    /// Creates a file atomically and syncs it.
     ///
     /// # Errors
-    /// [`FileError::Exists`] when the name is taken; otherwise when the system refuses.
+    /// [`FileError::Exists`] if the name is taken; otherwise if the system refuses.
     pub fn create_new(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         let mut file = self.start(name)?;
         file.write_all(bytes)?;
         file.finish()
     }
 
-    /// Starts a file that is written piece by piece; it gets its name when it is finished.
+    /// Starts a file that is written in parts; it gets its name when it is finished.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn start(&self, name: &str) -> Result<NewFile, FileError> {
         NewFile::start(
-            self.own_fd()?,
+            self.clone_fd()?,
             &self.child(name)?,
-            replace::Old::MustNotExist,
+            replace::ExistingFile::MustNotExist,
         )
     }
 
-    /// Replaces a file, or makes it: at every moment, crash included, it is whole, the old or the new.
+    /// Replaces or creates a file atomically: even after a crash it is complete, either the old or the new version.
     ///
     /// # Errors
-    /// When the file there is not strictly ours, or the system refuses; the old file then stays.
+    /// If the existing file fails the strict checks, or the system refuses; the old file then remains.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         match self.check(name) {
             Ok(_) | Err(FileError::Missing { .. }) => {}
             Err(error) => return Err(error),
         }
-        let mut file = NewFile::start(self.own_fd()?, &self.child(name)?, replace::Old::GoesAway)?;
+        let mut file = NewFile::start(
+            self.clone_fd()?,
+            &self.child(name)?,
+            replace::ExistingFile::Replace,
+        )?;
         file.write_all(bytes)?;
         file.finish()
     }
 
-    /// Gives a file the name of another one in this directory that must not exist yet, and syncs the directory.
+    /// Renames a file in this directory to a name that must not exist yet, and syncs the directory.
     ///
     /// # Errors
-    /// [`FileError::Exists`] when the name is taken; otherwise when the system refuses.
-    pub fn settle(&self, from: &str, to: &str) -> Result<(), FileError> {
+    /// [`FileError::Exists`] if the name is taken; otherwise if the system refuses.
+    pub fn rename_new(&self, from: &str, to: &str) -> Result<(), FileError> {
         let (from, to) = (self.child(from)?, self.child(to)?);
-        replace::settle(&self.fd, &from, &to, replace::Old::MustNotExist)
+        replace::settle(&self.fd, &from, &to, replace::ExistingFile::MustNotExist)
     }
 
-    /// Removes a file; that there is none is well.
+    /// Removes a file. A missing file is not an error.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn remove(&self, name: &str) -> Result<(), FileError> {
         let path = self.child(name)?;
         match unlinkat(&self.fd, name, AtFlags::empty()) {
@@ -183,7 +192,7 @@ impl SafeDir {
         }
     }
 
-    /// Opens a file for reading and writing, making an empty one where there is none.
+    /// Opens a file for reading and writing, creating an empty one if it is missing.
     pub(crate) fn open_or_create(&self, name: &str) -> Result<File, FileError> {
         let mode = Mode::RUSR | Mode::WUSR;
         let file = self.open_with(name, OFlags::RDWR | OFlags::CREATE, mode)?;
@@ -191,24 +200,24 @@ impl SafeDir {
         Ok(file.into())
     }
 
-    /// Opens without following links, without waiting for the other end of a pipe, and closed to children.
+    /// Opens without following links, without blocking on a pipe, and not inherited by child processes.
     fn open_with(&self, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd, FileError> {
         let path = self.child(name)?;
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        // O_PATH knows only some flags, and openat2 refuses the others.
+        // O_PATH allows only some flags, and openat2 refuses the others.
         let flags = if flags.contains(OFlags::PATH) {
             flags - OFlags::NONBLOCK
         } else {
             flags
         };
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        // With O_PATH a link is opened itself and found out by the check; a kernel before 5.6 has no openat2.
+        // With O_PATH a link itself is opened, which the check then refuses; kernels before 5.6 have no openat2.
         let opened = if flags.contains(OFlags::PATH) {
             openat(&self.fd, name, flags, mode)
         } else {
             match openat2(&self.fd, name, flags, mode, resolve) {
                 Err(Errno::NOSYS) => openat(&self.fd, name, flags, mode),
-                answer => answer,
+                result => result,
             }
         };
         opened.map_err(|errno| match errno {
@@ -216,19 +225,19 @@ impl SafeDir {
             Errno::LOOP => FileError::Symlink { path },
             Errno::ISDIR => FileError::NotAFile {
                 path,
-                found: "a directory",
+                kind: "a directory",
             },
             Errno::NXIO => FileError::NotAFile {
                 path,
-                found: "a pipe or socket",
+                kind: "a pipe or a socket",
             },
             errno => FileError::system("open", &path)(errno),
         })
     }
 
-    fn own_fd(&self) -> Result<OwnedFd, FileError> {
+    fn clone_fd(&self) -> Result<OwnedFd, FileError> {
         self.fd.try_clone().map_err(|source| FileError::System {
-            doing: "open",
+            action: "open",
             path: self.path.clone(),
             source,
         })
@@ -236,7 +245,7 @@ impl SafeDir {
 
     fn child(&self, name: &str) -> Result<PathBuf, FileError> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(FileError::BadName {
+            return Err(FileError::InvalidName {
                 name: name.to_owned(),
             });
         }
@@ -244,10 +253,10 @@ impl SafeDir {
     }
 }
 
-/// Opens a regular file anywhere for reading, whoever owns it: only for what is checked by other means.
+/// Opens a regular file of any owner, anywhere, for reading: only for content that is verified by other means.
 ///
 /// # Errors
-/// It is missing, no regular file, or the system refuses.
+/// If it is missing, is not a regular file, or the system refuses.
 pub fn open_anywhere(path: &Path) -> Result<File, FileError> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let fd = open(path, flags, Mode::empty()).map_err(|errno| match errno {
@@ -260,7 +269,7 @@ pub fn open_anywhere(path: &Path) -> Result<File, FileError> {
     Ok(fd.into())
 }
 
-fn wrong_directory(doing: &'static str, path: &Path, source: std::io::Error) -> FileError {
+fn directory_error(doing: &'static str, path: &Path, source: std::io::Error) -> FileError {
     let path = path.to_owned();
     match source.kind() {
         std::io::ErrorKind::NotFound => FileError::Missing { path },
@@ -268,7 +277,7 @@ fn wrong_directory(doing: &'static str, path: &Path, source: std::io::Error) -> 
             FileError::NotADirectory { path }
         }
         _ => FileError::System {
-            doing,
+            action: doing,
             path,
             source,
         },

@@ -1,140 +1,146 @@
-//! Why a file or directory was not taken, and the command that mends it.
+//! The errors of file access, and the commands that fix them.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a file or directory was not taken.
+/// A file or directory that was refused or could not be used.
 ///
-/// Each text names the path; [`FileError::hint`] gives the command that mends it, where one does.
+/// Each text names the path; [`FileError::fix_command`] returns the command that fixes it, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// There is none.
+    /// It does not exist.
     #[error("{} does not exist", path.display())]
     Missing {
-        /// What was looked for.
+        /// The missing path.
         path: PathBuf,
     },
-    /// There is one already.
-    #[error("{} exists already", path.display())]
+    /// It already exists.
+    #[error("{} already exists", path.display())]
     Exists {
-        /// What was to be made.
+        /// The existing path.
         path: PathBuf,
     },
-    /// It belongs to somebody else, who could change it at any time.
-    #[error("{} belongs to user {owner}, not to user {us} who runs this", path.display())]
+    /// It is owned by another user, who could change it at any time.
+    #[error("{} is owned by user {owner}, but keyreeve runs as user {user}", path.display())]
     OtherOwner {
-        /// Whose it is not.
+        /// The file or directory.
         path: PathBuf,
-        /// The user id it belongs to.
+        /// The user id of its owner.
         owner: u32,
         /// The effective user id of this process.
-        us: u32,
+        user: u32,
     },
-    /// Others can open the file.
-    #[error("{} can be opened by other users (mode {mode:04o})", path.display())]
+    /// The file is accessible to others.
+    #[error("{} is accessible to other users (mode {mode:04o})", path.display())]
     FileOpenToOthers {
         /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// Others can change the file.
-    #[error("{} can be written to by other users (mode {mode:04o})", path.display())]
+    /// The file is writable by others.
+    #[error("{} is writable by other users (mode {mode:04o})", path.display())]
     FileWritableByOthers {
         /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// Others can put files into the directory.
-    #[error("{} can be written to by other users (mode {mode:04o})", path.display())]
+    /// Others can create files in the directory.
+    #[error("{} is writable by other users (mode {mode:04o})", path.display())]
     DirectoryOpenToOthers {
         /// The directory.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// It leads somewhere else.
+    /// It is a symbolic link.
     #[error("{} is a symbolic link", path.display())]
     Symlink {
         /// The link.
         path: PathBuf,
     },
-    /// The same file has another name, perhaps where others can reach it.
-    #[error("{} has {links} names (hard links)", path.display())]
+    /// The same file has other names, perhaps in a directory that others can reach.
+    #[error("{} has {links} hard links", path.display())]
     HardLinked {
         /// One of the names.
         path: PathBuf,
-        /// How many there are.
+        /// The number of hard links.
         links: u64,
     },
-    /// A directory, pipe, socket or device lies in its place.
-    #[error("{} is {found}, not a regular file", path.display())]
+    /// It is a directory, pipe, socket or device.
+    #[error("{} is {kind}, not a regular file", path.display())]
     NotAFile {
-        /// What was opened.
+        /// The path that was opened.
         path: PathBuf,
-        /// What it is.
-        found: &'static str,
+        /// Its kind, with an article.
+        kind: &'static str,
     },
-    /// Something else than a directory lies in its place.
+    /// It is not a directory.
     #[error("{} is not a directory", path.display())]
     NotADirectory {
-        /// What was opened.
+        /// The path that was opened.
         path: PathBuf,
     },
-    /// It is longer than such a file can be.
-    #[error("{} is longer than {limit} bytes", path.display())]
-    TooLong {
+    /// It is larger than allowed.
+    #[error("{} is larger than {}", path.display(), size(*limit))]
+    TooLarge {
         /// The file.
         path: PathBuf,
-        /// How long it may be.
+        /// The maximum size in bytes.
         limit: usize,
     },
-    /// Somebody wrote to it since it was read.
-    #[error("{} changed while it was looked at", path.display())]
-    Changed {
+    /// It was modified after it was read.
+    #[error("{} was modified by another program in the meantime", path.display())]
+    ModifiedMeanwhile {
         /// The file.
         path: PathBuf,
     },
-    /// A name with a separator or nothing in it: a mistake of the caller.
-    #[error("{name:?} is not the name of a file in a directory")]
-    BadName {
+    /// The name is empty or contains a separator: a programming error of the caller.
+    #[error("{name:?} is not a valid file name")]
+    InvalidName {
         /// The name.
         name: String,
     },
-    /// The system said no.
-    #[error("cannot {doing} {}", path.display())]
+    /// A system call failed.
+    #[error("cannot {action} {}", path.display())]
     System {
-        /// What was tried, as a verb.
-        doing: &'static str,
-        /// With what.
+        /// The attempted action, as a verb.
+        action: &'static str,
+        /// The path it was attempted on.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
 }
 
 impl FileError {
-    /// Gives the command that mends it, ready to paste, where one does.
-    pub fn hint(&self) -> Option<String> {
+    /// Returns the shell command that fixes it, ready to paste, if there is one.
+    pub fn fix_command(&self) -> Option<String> {
         match self {
-            Self::OtherOwner { path, us, .. } => Some(format!("chown {us} {}", quoted(path))),
-            Self::FileOpenToOthers { path, .. } => Some(format!("chmod 600 {}", quoted(path))),
-            Self::FileWritableByOthers { path, .. } => Some(format!("chmod go-w {}", quoted(path))),
-            Self::DirectoryOpenToOthers { path, .. } => Some(format!("chmod 700 {}", quoted(path))),
-            // A copy, since what the other name or the link leads to may be all there is of it.
+            Self::OtherOwner { path, user, .. } => {
+                Some(format!("chown {user} {}", shell_quote(path)))
+            }
+            Self::FileOpenToOthers { path, .. } => Some(format!("chmod 600 {}", shell_quote(path))),
+            Self::FileWritableByOthers { path, .. } => {
+                Some(format!("chmod go-w {}", shell_quote(path)))
+            }
+            Self::DirectoryOpenToOthers { path, .. } => {
+                Some(format!("chmod 700 {}", shell_quote(path)))
+            }
+            // Copies, since the link's target or the other name may be the only copy of the data.
             Self::Symlink { path } | Self::HardLinked { path, .. } => {
-                let path = quoted(path);
+                let path = shell_quote(path);
                 Some(format!("cp -p {path} {path}.one && mv {path}.one {path}"))
             }
             Self::Missing { .. }
             | Self::Exists { .. }
             | Self::NotAFile { .. }
             | Self::NotADirectory { .. }
-            | Self::TooLong { .. }
-            | Self::Changed { .. }
-            | Self::BadName { .. }
+            | Self::TooLarge { .. }
+            | Self::ModifiedMeanwhile { .. }
+            | Self::InvalidName { .. }
             | Self::System { .. } => None,
         }
     }
@@ -145,15 +151,15 @@ impl FileError {
     ) -> impl FnOnce(rustix::io::Errno) -> Self {
         let path = path.to_owned();
         move |errno| Self::System {
-            doing,
+            action: doing,
             path,
             source: errno.into(),
         }
     }
 }
 
-/// Quotes a path for a shell where it holds more than plain characters.
-fn quoted(path: &Path) -> String {
+/// Quotes a path for a shell if it contains special characters.
+fn shell_quote(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+');
     if text.chars().all(plain) {
@@ -163,13 +169,25 @@ fn quoted(path: &Path) -> String {
     }
 }
 
+/// Formats a size in bytes as people read it: in MiB or KiB if it is a whole number of them.
+fn size(bytes: usize) -> String {
+    const KIB: usize = 1024;
+    const MIB: usize = 1024 * KIB;
+    match bytes {
+        0 => "0 bytes".to_owned(),
+        _ if bytes.is_multiple_of(MIB) => format!("{} MiB", bytes / MIB),
+        _ if bytes.is_multiple_of(KIB) => format!("{} KiB", bytes / KIB),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn hints_can_be_pasted() {
-        for (path, hint) in [
+    fn fix_commands_can_be_pasted() {
+        for (path, command) in [
             ("/home/me/key", "chmod 600 /home/me/key"),
             ("/home/my name/key", "chmod 600 '/home/my name/key'"),
             ("/home/o'neil/key", r"chmod 600 '/home/o'\''neil/key'"),
@@ -178,7 +196,7 @@ mod tests {
                 path: path.into(),
                 mode: 0o644,
             };
-            assert_eq!(error.hint().as_deref(), Some(hint));
+            assert_eq!(error.fix_command().as_deref(), Some(command));
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Opens and replaces files that matter: nobody else can read them, and a crash leaves the old or the new.
+//! Opens and replaces private files safely: other users cannot read them, and a crash leaves the old or the new version.
 //!
-//! Invariants: the base directory is canonicalised once; below it a file is taken only when it is a regular file, ours,
-//! closed to everybody else (mode & 077 == 0), with one name, and no symbolic link. What is weaker is refused
-//! with the command that mends it; nothing is ever mended silently. What is made carries 0600 or 0700 from the first
-//! instant, whatever the umask.
+//! Invariants: the base directory is canonicalised once; below it a file is accepted only if it is a regular file owned by
+//! this user, closed to others (mode & 077 == 0), with one hard link, and not a symbolic link. Anything weaker is refused
+//! with the command that fixes it; nothing is ever fixed silently. New files and directories have mode 0600 or 0700 from the
+//! start, whatever the umask.
 
-mod amend;
 mod checks;
 mod directory;
+mod edit;
 mod error;
 mod foreign;
 mod replace;
 
-pub use amend::Amendment;
-pub use directory::{Make, SafeDir, open_anywhere};
+pub use directory::{CreateDir, SafeDir, open_anywhere};
+pub use edit::FileEdit;
 pub use error::FileError;
-pub use foreign::{Foreign, look_at_foreign, names_in, read_foreign};
+pub use foreign::{ForeignFile, check_foreign, list_names, read_foreign};
 pub use replace::NewFile;

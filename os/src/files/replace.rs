@@ -1,7 +1,7 @@
-//! Writes a file whole or not at all: a temporary one beside it, synced, then given its name.
+//! Writes files atomically: to a temporary file in the same directory, which is synced and then renamed.
 //!
-//! Invariant: a file that is not finished leaves nothing behind but in a crash, and what lay under the name before
-//! still lies there.
+//! Invariant: an unfinished file leaves nothing behind except after a crash, and the file that had the name before is
+//! still there.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,36 +16,36 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::FileError;
-use crate::world;
+use crate::system;
 
-/// A file being written: 0600, under a temporary name. Dropping it removes it; finishing gives it its name.
+/// A file that is being written: mode 0600, under a temporary name. Dropping it removes it; finishing renames it.
 #[derive(Debug)]
 pub struct NewFile {
     dir: OwnedFd,
     file: File,
     temporary: PathBuf,
     path: PathBuf,
-    old: Old,
-    finished: bool,
+    existing: ExistingFile,
+    is_finished: bool,
 }
 
-/// What becomes of a file that has the name already.
+/// The handling of an existing file with the same name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Old {
-    /// It is replaced.
-    GoesAway,
-    /// It is kept, and the writing refused.
+pub(super) enum ExistingFile {
+    /// Replaces it.
+    Replace,
+    /// Refuses to write, and leaves it as it is.
     MustNotExist,
 }
 
 impl NewFile {
-    /// Starts a file in any directory, also one where others can write: only for content that is sealed.
+    /// Starts a file in any directory, including one that others can write to: only for encrypted content.
     ///
     /// # Errors
-    /// [`FileError::Exists`] when there is one already; otherwise when the system refuses.
-    pub fn anywhere(path: &Path) -> Result<Self, FileError> {
+    /// [`FileError::Exists`] if the file already exists; otherwise if the system refuses.
+    pub fn create_anywhere(path: &Path) -> Result<Self, FileError> {
         if path.file_name().is_none() {
-            return Err(FileError::BadName {
+            return Err(FileError::InvalidName {
                 name: path.display().to_string(),
             });
         }
@@ -60,15 +60,19 @@ impl NewFile {
         };
         let dir = open(parent, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(FileError::system("open", parent))?;
-        Self::start(dir, path, Old::MustNotExist)
+        Self::start(dir, path, ExistingFile::MustNotExist)
     }
 
-    /// Starts the file that will get the last component of `path`, which lies in `dir`.
-    pub(super) fn start(dir: OwnedFd, path: &Path, old: Old) -> Result<Self, FileError> {
-        let temporary = temporary_beside(path)?;
+    /// Starts the file that will be named by the last component of `path`, in `dir`.
+    pub(super) fn start(
+        dir: OwnedFd,
+        path: &Path,
+        existing: ExistingFile,
+    ) -> Result<Self, FileError> {
+        let temporary = temporary_path(path)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fd = openat(&dir, last(&temporary), flags, Mode::RUSR | Mode::WUSR)
+        let fd = openat(&dir, file_name(&temporary), flags, Mode::RUSR | Mode::WUSR)
             .map_err(FileError::system("write", path))?;
         let path = path.to_owned();
         Ok(Self {
@@ -76,42 +80,44 @@ impl NewFile {
             file: fd.into(),
             temporary,
             path,
-            old,
-            finished: false,
+            existing,
+            is_finished: false,
         })
     }
 
-    /// Appends to it.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.file.write_all(bytes);
-        written.map_err(|source| self.failed(source))
+        written.map_err(|source| self.write_error(source))
     }
 
-    /// Syncs it, gives it its name and syncs the directory, so that a power cut leaves the old or the new.
+    /// Syncs and renames the file, then syncs the directory, so that a power loss leaves the old or the new version.
     ///
     /// # Errors
-    /// [`FileError::Exists`] when somebody took the name; otherwise when the system refuses.
+    /// [`FileError::Exists`] if the name was taken meanwhile; otherwise if the system refuses.
     pub fn finish(mut self) -> Result<(), FileError> {
-        self.file.sync_all().map_err(|source| self.failed(source))?;
-        settle(&self.dir, &self.temporary, &self.path, self.old)?;
-        self.finished = true;
+        self.file
+            .sync_all()
+            .map_err(|source| self.write_error(source))?;
+        settle(&self.dir, &self.temporary, &self.path, self.existing)?;
+        self.is_finished = true;
         Ok(())
     }
 
-    /// Gives it the group and the permission bits of the file that it replaces.
-    pub(super) fn take_after(&self, group: u32, mode: u32) -> Result<(), FileError> {
+    /// Sets the group and the permission bits, to those of the file that it replaces.
+    pub(super) fn set_group_and_mode(&self, group: u32, mode: u32) -> Result<(), FileError> {
         let mode = Mode::from_bits_truncate(mode);
         fchown(&self.file, None, Some(Gid::from_raw(group)))
             .and_then(|()| fchmod(&self.file, mode))
             .map_err(FileError::system("write", &self.path))
     }
 
-    fn failed(&self, source: std::io::Error) -> FileError {
+    fn write_error(&self, source: std::io::Error) -> FileError {
         FileError::System {
-            doing: "write",
+            action: "write",
             path: self.path.clone(),
             source,
         }
@@ -120,27 +126,32 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if !self.finished {
-            // What cannot be removed is 0600 and never read.
-            unlinkat(&self.dir, last(&self.temporary), AtFlags::empty()).ok();
+        if !self.is_finished {
+            // A file that cannot be removed has mode 0600 and is never read.
+            unlinkat(&self.dir, file_name(&self.temporary), AtFlags::empty()).ok();
         }
     }
 }
 
-/// Renames within `dir` and syncs it, so that the new name survives a power cut.
-pub(super) fn settle(dir: impl AsFd, from: &Path, to: &Path, old: Old) -> Result<(), FileError> {
+/// Renames within `dir` and syncs it, so that the new name survives a power loss.
+pub(super) fn settle(
+    dir: impl AsFd,
+    from: &Path,
+    to: &Path,
+    existing: ExistingFile,
+) -> Result<(), FileError> {
     let dir = dir.as_fd();
-    let (source, target) = (last(from), last(to));
-    let renamed = match old {
-        Old::GoesAway => renameat(dir, source, dir, target),
-        Old::MustNotExist => {
+    let (source, target) = (file_name(from), file_name(to));
+    let renamed = match existing {
+        ExistingFile::Replace => renameat(dir, source, dir, target),
+        ExistingFile::MustNotExist => {
             match renameat_with(dir, source, dir, target, RenameFlags::NOREPLACE) {
-                // Some network file systems cannot; a link that must not exist and an unlink are as good.
+                // Some network file systems do not support this; link and unlink have the same effect.
                 Err(Errno::INVAL | Errno::NOSYS) => {
                     linkat(dir, source, dir, target, AtFlags::empty())
                         .and_then(|()| unlinkat(dir, source, AtFlags::empty()))
                 }
-                answer => answer,
+                result => result,
             }
         }
     };
@@ -153,19 +164,19 @@ pub(super) fn settle(dir: impl AsFd, from: &Path, to: &Path, old: Old) -> Result
     fsync(dir).map_err(FileError::system("sync the directory of", to))
 }
 
-fn temporary_beside(path: &Path) -> Result<PathBuf, FileError> {
-    let random = world::random::<8>().map_err(|error| FileError::System {
-        doing: "find a temporary name for",
+fn temporary_path(path: &Path) -> Result<PathBuf, FileError> {
+    let random = system::random::<8>().map_err(|error| FileError::System {
+        action: "choose a temporary name for",
         path: path.to_owned(),
         source: std::io::Error::other(error),
     })?;
     let mut name = OsString::from(".");
-    name.push(last(path));
+    name.push(file_name(path));
     name.push(format!(".{:016x}.tmp", u64::from_ne_bytes(random)));
     Ok(path.with_file_name(name))
 }
 
-/// The name within the directory; the constructors see to it that there is one.
-fn last(path: &Path) -> &OsStr {
+/// Returns the name within the directory; the constructors ensure that there is one.
+fn file_name(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
 }

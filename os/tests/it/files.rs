@@ -1,12 +1,12 @@
-//! LA-01: weak files are refused with the mending command. LA-03: what is made is closed from the first instant.
-//! A replacement that breaks off leaves the old file.
+//! Unsafe files are refused with the command that fixes them, new files are private, and interrupted replacements leave the
+//! old file.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use keyreeve_os::files::{FileError, Make, SafeDir};
+use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 
 use crate::child;
 
@@ -25,10 +25,10 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Weakens a good file, then expects each way of using it to be refused, with the hint, and the file to stay as it is.
-fn check(weaken: impl FnOnce(&Path), refused: fn(&FileError) -> bool, hint: Option<&str>) {
+/// Makes a safe file unsafe, then expects every use to be refused with the fix command, and the file to be unchanged.
+fn check(weaken: impl FnOnce(&Path), is_expected: fn(&FileError) -> bool, fix: Option<&str>) {
     let home = directory();
-    let dir = SafeDir::open(home.path(), Make::Never).unwrap();
+    let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
     let path = dir.path().join("secret");
     dir.create_new("secret", b"old").unwrap();
     weaken(&path);
@@ -41,9 +41,9 @@ fn check(weaken: impl FnOnce(&Path), refused: fn(&FileError) -> bool, hint: Opti
         dir.replace("secret", b"new").unwrap_err(),
     ];
     for error in errors {
-        assert!(refused(&error), "{error:?}");
-        let hint = hint.map(|text| text.replace("PATH", path.to_str().unwrap()));
-        assert_eq!(error.hint(), hint);
+        assert!(is_expected(&error), "{error:?}");
+        let fix = fix.map(|text| text.replace("PATH", path.to_str().unwrap()));
+        assert_eq!(error.fix_command(), fix);
         assert!(
             error.to_string().contains(path.to_str().unwrap()),
             "{error}"
@@ -52,12 +52,13 @@ fn check(weaken: impl FnOnce(&Path), refused: fn(&FileError) -> bool, hint: Opti
     assert_eq!(
         fs::symlink_metadata(&path).unwrap().mode(),
         before,
-        "mended silently"
+        "fixed silently"
     );
 }
 
+/// LA-01: a file that others can open is refused with the command that fixes it.
 #[test]
-fn la_01_a_file_others_can_open_is_refused() {
+fn file_open_to_others_is_refused() {
     for mode in [0o644, 0o660, 0o604, 0o601, 0o777] {
         check(
             |path| chmod(path, mode),
@@ -67,19 +68,20 @@ fn la_01_a_file_others_can_open_is_refused() {
     }
 }
 
+/// LA-01: a file without secrets may be readable by others, but not writable.
 #[test]
-fn la_01_a_file_without_secrets_may_be_read_by_others_and_not_written() {
+fn public_file_may_be_readable_but_not_writable() {
     let home = directory();
-    let dir = SafeDir::open(home.path(), Make::Never).unwrap();
+    let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
     let path = dir.path().join("config");
     dir.create_new("config", b"text").unwrap();
-    for (mode, taken) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
+    for (mode, is_accepted) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
         chmod(&path, mode);
         let read = dir.read_public("config", 64);
-        assert_eq!(read.is_ok(), taken, "{mode:o}");
+        assert_eq!(read.is_ok(), is_accepted, "{mode:o}");
         if let Err(error) = read {
-            let hint = format!("chmod go-w {}", path.display());
-            assert_eq!(error.hint(), Some(hint));
+            let fix = format!("chmod go-w {}", path.display());
+            assert_eq!(error.fix_command(), Some(fix));
         }
     }
     symlink("config", dir.path().join("link")).unwrap();
@@ -87,20 +89,22 @@ fn la_01_a_file_without_secrets_may_be_read_by_others_and_not_written() {
     assert!(matches!(link, Err(FileError::Symlink { .. })));
 }
 
+/// LA-01: a symbolic link in place of the file is refused.
 #[test]
-fn la_01_a_link_in_place_of_the_file_is_refused() {
+fn symlink_is_refused() {
     check(
         |path| {
-            fs::rename(path, path.with_file_name("elsewhere")).unwrap();
-            symlink("elsewhere", path).unwrap();
+            fs::rename(path, path.with_file_name("target")).unwrap();
+            symlink("target", path).unwrap();
         },
         |error| matches!(error, FileError::Symlink { .. }),
         Some("cp -p PATH PATH.one && mv PATH.one PATH"),
     );
 }
 
+/// LA-01: a file with a second hard link is refused.
 #[test]
-fn la_01_a_second_name_is_refused() {
+fn hard_link_is_refused() {
     check(
         |path| fs::hard_link(path, path.with_file_name("second")).unwrap(),
         |error| matches!(error, FileError::HardLinked { links: 2, .. }),
@@ -108,8 +112,9 @@ fn la_01_a_second_name_is_refused() {
     );
 }
 
+/// LA-01: a pipe is refused without waiting for its other end.
 #[test]
-fn la_01_a_pipe_is_refused_without_waiting_for_its_other_end() {
+fn pipe_is_refused_without_blocking() {
     check(
         |path| {
             fs::remove_file(path).unwrap();
@@ -122,21 +127,14 @@ fn la_01_a_pipe_is_refused_without_waiting_for_its_other_end() {
                     .success()
             );
         },
-        |error| {
-            matches!(
-                error,
-                FileError::NotAFile {
-                    found: "a pipe",
-                    ..
-                }
-            )
-        },
+        |error| matches!(error, FileError::NotAFile { kind: "a pipe", .. }),
         None,
     );
 }
 
+/// LA-01: a directory in place of the file is refused.
 #[test]
-fn la_01_a_directory_in_place_of_the_file_is_refused() {
+fn directory_in_place_of_the_file_is_refused() {
     check(
         |path| {
             fs::remove_file(path).unwrap();
@@ -146,7 +144,7 @@ fn la_01_a_directory_in_place_of_the_file_is_refused() {
             matches!(
                 error,
                 FileError::NotAFile {
-                    found: "a directory",
+                    kind: "a directory",
                     ..
                 }
             )
@@ -155,8 +153,9 @@ fn la_01_a_directory_in_place_of_the_file_is_refused() {
     );
 }
 
+/// LA-01: a socket in place of the file is refused.
 #[test]
-fn la_01_a_socket_is_refused() {
+fn socket_is_refused() {
     check(
         |path| {
             fs::remove_file(path).unwrap();
@@ -167,8 +166,9 @@ fn la_01_a_socket_is_refused() {
     );
 }
 
+/// LA-01: a file of another user is refused.
 #[test]
-fn la_01_a_file_of_somebody_else_is_refused() {
+fn file_of_another_user_is_refused() {
     if !is_root() {
         eprintln!("skipped: only root can give a file away");
         return;
@@ -180,78 +180,83 @@ fn la_01_a_file_of_somebody_else_is_refused() {
     );
 }
 
+/// LA-01: a directory that others can write to is refused.
 #[test]
-fn la_01_a_directory_others_can_write_to_is_refused() {
-    for (mode, taken) in [(0o700, true), (0o755, true), (0o775, false), (0o777, false)] {
+fn directory_writable_by_others_is_refused() {
+    for (mode, is_accepted) in [(0o700, true), (0o755, true), (0o775, false), (0o777, false)] {
         let home = directory();
         chmod(home.path(), mode);
-        match SafeDir::open(home.path(), Make::IfAbsent) {
-            Ok(_) => assert!(taken, "{mode:o}"),
+        match SafeDir::open(home.path(), CreateDir::IfMissing) {
+            Ok(_) => assert!(is_accepted, "{mode:o}"),
             Err(error) => {
-                assert!(!taken, "{mode:o}");
+                assert!(!is_accepted, "{mode:o}");
                 assert!(
                     matches!(error, FileError::DirectoryOpenToOthers { .. }),
                     "{error:?}"
                 );
-                assert!(error.hint().unwrap().starts_with("chmod 700 "), "{error:?}");
+                assert!(
+                    error.fix_command().unwrap().starts_with("chmod 700 "),
+                    "{error:?}"
+                );
             }
         }
     }
 }
 
+/// LA-01: a directory of another user is refused.
 #[test]
-fn la_01_a_directory_of_somebody_else_is_refused() {
+fn directory_of_another_user_is_refused() {
     if !is_root() {
         eprintln!("skipped: only root can give a directory away");
         return;
     }
     let home = directory();
     chown(home.path(), Some(65534), None).unwrap();
-    let error = SafeDir::open(home.path(), Make::Never).unwrap_err();
+    let error = SafeDir::open(home.path(), CreateDir::Never).unwrap_err();
     assert!(matches!(error, FileError::OtherOwner { .. }), "{error:?}");
 }
 
 #[test]
-fn links_above_the_directory_are_ordinary() {
+fn links_above_the_directory_are_followed() {
     let home = directory();
     fs::create_dir(home.path().join("disk")).unwrap();
     symlink("disk", home.path().join("home")).unwrap();
-    let dir = SafeDir::open(&home.path().join("home/keyreeve"), Make::IfAbsent).unwrap();
+    let dir = SafeDir::open(&home.path().join("home/keyreeve"), CreateDir::IfMissing).unwrap();
     assert!(dir.path().ends_with("disk/keyreeve"), "{:?}", dir.path());
 }
 
 #[test]
-fn what_is_no_directory_is_said_so() {
+fn non_directory_is_refused() {
     let home = directory();
     fs::write(home.path().join("file"), "").unwrap();
-    for make in [Make::IfAbsent, Make::Never] {
+    for make in [CreateDir::IfMissing, CreateDir::Never] {
         let error = SafeDir::open(&home.path().join("file"), make).unwrap_err();
         assert!(
             matches!(error, FileError::NotADirectory { .. }),
             "{error:?}"
         );
     }
-    let error = SafeDir::open(&home.path().join("none"), Make::Never).unwrap_err();
+    let error = SafeDir::open(&home.path().join("none"), CreateDir::Never).unwrap_err();
     assert!(matches!(error, FileError::Missing { .. }), "{error:?}");
 }
 
 #[test]
-fn a_name_is_one_component() {
+fn name_must_be_one_component() {
     let home = directory();
-    let dir = SafeDir::open(home.path(), Make::Never).unwrap();
+    let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
     for name in ["", ".", "..", "a/b", "/etc/passwd", "a\0b"] {
         let error = dir.read(name, 1).unwrap_err();
         assert!(
-            matches!(error, FileError::BadName { .. }),
+            matches!(error, FileError::InvalidName { .. }),
             "{name:?}: {error:?}"
         );
     }
 }
 
 #[test]
-fn a_file_is_made_once_and_read_up_to_its_limit() {
+fn file_is_created_once_and_read_up_to_its_limit() {
     let home = directory();
-    let dir = SafeDir::open(home.path(), Make::Never).unwrap();
+    let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
     dir.create_new("file", b"four").unwrap();
     assert!(matches!(
         dir.create_new("file", b"more").unwrap_err(),
@@ -260,7 +265,7 @@ fn a_file_is_made_once_and_read_up_to_its_limit() {
     assert_eq!(dir.read("file", 4).unwrap().as_slice(), b"four");
     assert!(matches!(
         dir.read("file", 3).unwrap_err(),
-        FileError::TooLong { limit: 3, .. }
+        FileError::TooLarge { limit: 3, .. }
     ));
     dir.replace("file", b"other").unwrap();
     assert_eq!(dir.read("file", 64).unwrap().as_slice(), b"other");
@@ -270,12 +275,13 @@ fn a_file_is_made_once_and_read_up_to_its_limit() {
     assert_eq!(
         fs::read_dir(dir.path()).unwrap().count(),
         0,
-        "something was left behind"
+        "a file was left behind"
     );
 }
 
+/// LA-03: new files and directories are private from the start, whatever the umask.
 #[test]
-fn la_03_what_is_made_is_closed_whatever_the_umask() {
+fn new_files_are_private_under_any_umask() {
     let home = directory();
     assert!(child::run("files::in_child_make_files", "umask 000", home.path()).success());
     for (path, mode) in [
@@ -290,29 +296,33 @@ fn la_03_what_is_made_is_closed_whatever_the_umask() {
 }
 
 #[test]
-#[ignore = "run by la_03 in a process of its own"]
+#[ignore = "run by new_files_are_private_under_any_umask in a child process"]
 fn in_child_make_files() {
     let Some(home) = child::directory() else {
         return;
     };
-    let dir = SafeDir::open(&home.join("a/b"), Make::IfAbsent).unwrap();
+    let dir = SafeDir::open(&home.join("a/b"), CreateDir::IfMissing).unwrap();
     dir.create_new("new", b"1").unwrap();
     dir.replace("replaced", b"2").unwrap();
 }
 
-/// A limit on file size ends the writing in the middle: with the signal, as a crash; without it, as a full disk.
+/// A file size limit interrupts the write: with the signal, like a crash; without it, like a full disk.
 #[test]
-fn a_replacement_that_breaks_off_leaves_the_old_file() {
+fn interrupted_replacement_leaves_the_old_file() {
     for (setup, crashed) in [("ulimit -f 8", true), ("trap '' XFSZ; ulimit -f 8", false)] {
         let home = directory();
-        let dir = SafeDir::open(home.path(), Make::Never).unwrap();
+        let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
         dir.create_new("file", b"old").unwrap();
-        let status = child::run("files::in_child_replace_with_much", setup, home.path());
+        let status = child::run(
+            "files::in_child_replace_with_a_large_file",
+            setup,
+            home.path(),
+        );
         assert_eq!(status.code().is_none(), crashed, "{status:?}");
         assert_eq!(dir.read("file", 64).unwrap().as_slice(), b"old");
-        let left = fs::read_dir(dir.path()).unwrap().count() - 1;
+        let leftovers = fs::read_dir(dir.path()).unwrap().count() - 1;
         assert_eq!(
-            left,
+            leftovers,
             usize::from(crashed),
             "an error cleans up; a crash cannot"
         );
@@ -320,12 +330,12 @@ fn a_replacement_that_breaks_off_leaves_the_old_file() {
 }
 
 #[test]
-#[ignore = "run by a_replacement_that_breaks_off in a process of its own"]
-fn in_child_replace_with_much() {
+#[ignore = "run by interrupted_replacement_leaves_the_old_file in a child process"]
+fn in_child_replace_with_a_large_file() {
     let Some(home) = child::directory() else {
         return;
     };
-    let dir = SafeDir::open(&home, Make::Never).unwrap();
+    let dir = SafeDir::open(&home, CreateDir::Never).unwrap();
     let error = dir.replace("file", &vec![b'n'; 1 << 20]).unwrap_err();
     assert!(matches!(error, FileError::System { .. }), "{error:?}");
 }

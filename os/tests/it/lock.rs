@@ -1,9 +1,9 @@
-//! A lock is held once, says by whom, and dies with its holder.
+//! A lock has one exclusive holder, names it, and is released when the holder exits.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use keyreeve_os::files::{FileError, Make, SafeDir};
+use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use keyreeve_os::lock::{Lock, LockError};
 
 fn directory() -> (tempfile::TempDir, SafeDir) {
@@ -11,12 +11,12 @@ fn directory() -> (tempfile::TempDir, SafeDir) {
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .unwrap();
-    let dir = SafeDir::open(home.path(), Make::Never).unwrap();
+    let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
     (home, dir)
 }
 
 #[test]
-fn the_second_is_told_who_holds_it() {
+fn error_names_the_lock_holder() {
     let (_home, dir) = directory();
     let first = Lock::acquire(&dir, "serve.lock", "pid 41, http://127.0.0.1:8484").unwrap();
     match Lock::acquire(&dir, "serve.lock", "pid 42") {
@@ -28,18 +28,18 @@ fn the_second_is_told_who_holds_it() {
 }
 
 #[test]
-fn a_file_left_behind_does_not_block() {
+fn stale_lock_file_does_not_block() {
     let (_home, dir) = directory();
-    dir.create_new("serve.lock", b"pid 1 of long ago, with a longer note")
+    dir.create_new("serve.lock", b"pid 1 from before, with a longer note")
         .unwrap();
-    let _held = Lock::acquire(&dir, "serve.lock", "pid 2").unwrap();
+    let _lock = Lock::acquire(&dir, "serve.lock", "pid 2").unwrap();
     assert_eq!(dir.read("serve.lock", 64).unwrap().as_slice(), b"pid 2");
 }
 
 #[test]
-fn a_note_is_harmless_on_a_terminal() {
+fn lock_note_is_sanitized() {
     let (_home, dir) = directory();
-    let _held = Lock::acquire(&dir, "serve.lock", "\u{1b}]52;evil\u{7}\n").unwrap();
+    let _lock = Lock::acquire(&dir, "serve.lock", "\u{1b}]52;evil\u{7}\n").unwrap();
     match Lock::acquire(&dir, "serve.lock", "") {
         Err(LockError::Held { holder }) => assert_eq!(holder, "]52;evil"),
         other => panic!("{other:?}"),
@@ -47,7 +47,7 @@ fn a_note_is_harmless_on_a_terminal() {
 }
 
 #[test]
-fn a_lock_file_others_can_open_is_refused() {
+fn lock_file_open_to_others_is_refused() {
     let (_home, dir) = directory();
     dir.create_new("serve.lock", b"").unwrap();
     fs::set_permissions(dir.path().join("serve.lock"), Permissions::from_mode(0o666)).unwrap();

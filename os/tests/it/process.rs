@@ -1,4 +1,4 @@
-//! Hardening is seen by the kernel.
+//! Process hardening takes effect in the kernel, and executed programs get the original limits.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -7,47 +7,47 @@ use rustix::process::{DumpableBehavior, dumpable_behavior};
 
 use crate::child;
 
-const MADE: &str = "made by ordinary means";
+const CREATED: &str = "created by the child";
 
 #[test]
-fn a_hardened_process_leaves_no_core_and_makes_closed_files() {
+fn hardened_process_dumps_no_core_and_creates_private_files() {
     let home = tempfile::tempdir().unwrap();
     let setup = "umask 000; ulimit -S -c \"$(ulimit -H -c)\"";
     assert!(child::run("process::in_child_harden", setup, home.path()).success());
-    assert!(home.path().join(MADE).exists(), "the child did not run");
+    assert!(home.path().join(CREATED).exists(), "the child did not run");
 }
 
 #[test]
-fn a_program_that_takes_over_has_the_persons_own_limits() {
+fn executed_program_gets_the_original_limits() {
     let home = tempfile::tempdir().unwrap();
     let setup = "umask 027; ulimit -S -c 2; ulimit -H -c 4; export GONE=1";
     assert!(child::run("process::in_child_become", setup, home.path()).success());
-    let told = std::fs::read_to_string(home.path().join(MADE)).unwrap();
-    assert_eq!(told, "0027 2 4 a b come\n");
+    let output = std::fs::read_to_string(home.path().join(CREATED)).unwrap();
+    assert_eq!(output, "0027 2 4 a b set\n");
 }
 
 #[test]
-#[ignore = "run by a_program_that_takes_over in a process of its own"]
+#[ignore = "run by executed_program_gets_the_original_limits in a child process"]
 fn in_child_become() {
     let Some(home) = child::directory() else {
         return;
     };
-    let (before, _) = process::harden();
-    let script = r#"echo "$(umask) $(ulimit -S -c) $(ulimit -H -c) $1 $GONE$CAME" > "$2""#;
-    let made = home.join(MADE);
+    let (original, _) = process::harden();
+    let script = r#"echo "$(umask) $(ulimit -S -c) $(ulimit -H -c) $1 $GONE$ADDED" > "$2""#;
+    let created = home.join(CREATED);
     let argv = ["sh", "-c", script, "sh", "a b"].map(std::ffi::OsString::from);
-    let argv: Vec<_> = argv.into_iter().chain([made.into()]).collect();
-    let failed = before.become_program(&process::Start {
+    let argv: Vec<_> = argv.into_iter().chain([created.into()]).collect();
+    let error = original.exec_program(&process::ProgramSpec {
         file: std::path::Path::new("/bin/sh"),
         argv: &argv,
         remove: &["GONE".to_owned()],
-        set: &[("CAME", "come")],
+        set: &[("ADDED", "set")],
     });
-    panic!("{failed}");
+    panic!("{error}");
 }
 
 #[test]
-#[ignore = "run by a_hardened_process in a process of its own"]
+#[ignore = "run by hardened_process_dumps_no_core_and_creates_private_files in a child process"]
 fn in_child_harden() {
     let Some(home) = child::directory() else {
         return;
@@ -60,7 +60,7 @@ fn in_child_harden() {
         .unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
 
-    let file = home.join(MADE);
+    let file = home.join(CREATED);
     std::fs::write(&file, "").unwrap();
     assert_eq!(
         std::fs::metadata(&file).unwrap().permissions().mode() & 0o077,

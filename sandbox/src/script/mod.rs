@@ -1,9 +1,9 @@
-//! Scripts: what makes a key misbehave, step by step, one step per request, then back to normal.
+//! Scripts: make a key misbehave, one step per request; after the last step, responses are normal again.
 //!
-//! `docs/sandbox.md` has the table of what a step may say. A step with an unknown word in it is refused by name: a
-//! script that silently does nothing would prove nothing.
+//! `docs/sandbox.md` lists the fields of a step. A step with an unknown field is rejected: a script that is silently ignored
+//! would prove nothing.
 
-mod written;
+mod parse;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,95 +12,95 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use keyreeve_core::secret::Fingerprint;
 
-use crate::delivery::{Delivery, How};
-use crate::errors::Case;
+use crate::delivery::{CloseMode, Delivery};
+use crate::errors::ErrorCase;
 
-pub use written::read_script;
+pub use parse::read_script;
 
-/// One step of a script: what one request, or several in a row, get.
+/// One step of a script: the response to one request, or to several in a row.
 #[derive(Clone, Debug)]
-pub struct Step {
-    pub(crate) effect: Effect,
+pub struct ScriptStep {
+    pub(crate) effect: StepEffect,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) delivery: Delivery,
     times: u32,
 }
 
-/// What a step answers.
+/// The response of a step.
 #[derive(Clone, Debug)]
-pub(crate) enum Effect {
-    /// What would be answered without a script.
+pub(crate) enum StepEffect {
+    /// The default response.
     Normal,
-    /// A named case of `errors.json`; one of the inside of a stream comes after so many events.
-    Case(&'static Case, usize),
-    /// Any status, with its body; the API's envelope where none was given.
+    /// A named case of `errors.json`; a stream event comes after this many events.
+    Case(&'static ErrorCase, usize),
+    /// A status with a body, or with the API's envelope if none is given.
     Status(StatusCode, Option<Bytes>),
-    /// The normal stream, which ends with an `error` event of this type after so many events.
+    /// The default stream, ended by an `error` event of this type after this many events.
     StreamError(String, usize),
-    /// Nothing: the connection is broken off before the head.
-    NoAnswer(How),
+    /// No response: the connection is closed before the head.
+    NoResponse(CloseMode),
 }
 
-/// A script that cannot be followed.
+/// An invalid script.
 #[derive(Debug, thiserror::Error)]
-pub enum BadScript {
-    /// The text is no JSON array.
-    #[error("a script is a JSON array of steps")]
-    NotAList(#[source] serde_json::Error),
-    /// A step has a word or a value that steps do not have.
-    #[error("step {number} cannot be read")]
-    Unreadable {
-        /// Which step, counted from 1.
+pub enum ScriptError {
+    /// The text is not a JSON array.
+    #[error("a script must be a JSON array of steps")]
+    NotAnArray(#[source] serde_json::Error),
+    /// A step has an unknown field or an invalid value.
+    #[error("step {number} is invalid")]
+    InvalidStep {
+        /// Number of the step, from 1.
         number: usize,
-        /// What is wrong with it.
+        /// The parse error.
         #[source]
         source: serde_json::Error,
     },
-    /// A step names an error that is not known.
-    #[error("step {number} names an error that errors.json does not have")]
+    /// A step names an unknown error.
+    #[error("step {number} names an unknown error: GET /_sandbox lists the known ones")]
     UnknownError {
-        /// Which step, counted from 1.
+        /// Number of the step, from 1.
         number: usize,
     },
-    /// A step says nothing, or two things of which a request can get only one.
+    /// A step defines no response, or more than one.
     #[error(
-        "step {number} must say one of ok, error, status, stream_error and no_answer, or change the delivery"
+        "step {number} must have exactly one of ok, error, status, stream_error and no_answer, or change the delivery"
     )]
-    NotOneEffect {
-        /// Which step, counted from 1.
+    AmbiguousEffect {
+        /// Number of the step, from 1.
         number: usize,
     },
-    /// A step has a status or a header that HTTP does not have.
-    #[error("step {number} has a status or header that HTTP does not have")]
-    NotHttp {
-        /// Which step, counted from 1.
+    /// A step has a status or a header that is invalid in HTTP.
+    #[error("step {number} has an invalid status or header")]
+    InvalidHttp {
+        /// Number of the step, from 1.
         number: usize,
     },
-    /// A step has a word that changes nothing beside its other words.
-    #[error("step {number} says `{word}`, which does nothing there")]
-    Idle {
-        /// Which step, counted from 1.
+    /// A step has a field without effect in combination with its other fields.
+    #[error("step {number} has `{field}`, which has no effect there")]
+    UnusedField {
+        /// Number of the step, from 1.
         number: usize,
-        /// The word.
-        word: &'static str,
+        /// The field.
+        field: &'static str,
     },
-    /// There are too many steps.
-    #[error("a script has {MOST_STEPS} steps at most")]
-    TooLong,
+    /// The script has too many steps.
+    #[error("a script can have at most {MAX_STEPS} steps")]
+    TooManySteps,
 }
 
-/// The most steps of one script.
-const MOST_STEPS: usize = 1_000;
-/// The most keys that have a script at one time.
-const MOST_KEYS: usize = 10_000;
+/// Maximum number of steps of a script.
+const MAX_STEPS: usize = 1_000;
+/// Maximum number of keys with a script.
+const MAX_KEYS: usize = 10_000;
 
-/// The scripts of all keys.
+/// Scripts of all keys.
 #[derive(Default)]
-pub(crate) struct Scripts(HashMap<String, VecDeque<Step>>);
+pub(crate) struct Scripts(HashMap<String, VecDeque<ScriptStep>>);
 
 impl Scripts {
-    /// Sets a key's script in place of the one it had; no steps take it away.
-    pub(crate) fn set(&mut self, fingerprint: &str, steps: Vec<Step>) {
+    /// Sets a key's script, replacing its previous one. An empty list removes it.
+    pub(crate) fn set(&mut self, fingerprint: &str, steps: Vec<ScriptStep>) {
         if steps.is_empty() {
             self.0.remove(fingerprint);
         } else {
@@ -108,27 +108,27 @@ impl Scripts {
         }
     }
 
-    /// Says whether so many keys have a script that no other one should get one.
+    /// Returns `true` if the maximum number of keys have a script.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= MOST_KEYS
+        self.0.len() >= MAX_KEYS
     }
 
     /// Takes the step for a key's next request.
-    pub(crate) fn next(&mut self, fingerprint: &Fingerprint) -> Option<Step> {
+    pub(crate) fn take_step(&mut self, fingerprint: &Fingerprint) -> Option<ScriptStep> {
         let steps = self.0.get_mut(fingerprint.as_str())?;
         let step = steps.front_mut()?;
         step.times = step.times.saturating_sub(1);
-        let taken = step.clone();
-        if taken.times == 0 {
+        let current = step.clone();
+        if current.times == 0 {
             steps.pop_front();
         }
         if steps.is_empty() {
             self.0.remove(fingerprint.as_str());
         }
-        Some(taken)
+        Some(current)
     }
 
-    /// Takes all scripts away.
+    /// Removes all scripts.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

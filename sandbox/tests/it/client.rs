@@ -1,4 +1,4 @@
-//! A sandbox on a port of its own, and an HTTP/1.1 client of a few lines: one connection per request.
+//! A sandbox on a free port, and a minimal HTTP/1.1 client: one connection per request.
 
 use std::fmt::Write as _;
 use std::io;
@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyreeve_sandbox::{Control, Sandbox, Settings};
+use keyreeve_sandbox::{Control, Sandbox, SandboxSettings};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,11 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Longer than any answer takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum wait for a response.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running sandbox, and a client of it.
-pub(crate) struct Running {
+pub(crate) struct TestSandbox {
     client: Client,
     pub(crate) control: Control,
     stop: CancellationToken,
@@ -32,7 +32,7 @@ pub(crate) struct Client {
     pub(crate) addr: SocketAddr,
 }
 
-impl Deref for Running {
+impl Deref for TestSandbox {
     type Target = Client;
 
     fn deref(&self) -> &Client {
@@ -40,29 +40,29 @@ impl Deref for Running {
     }
 }
 
-/// What came back.
+/// A response as the client received it.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
-    /// The body, without its chunks' frames.
+    /// The body without chunked framing.
     pub(crate) body: Vec<u8>,
-    /// How the connection ended, when it was not well.
-    pub(crate) broken: Option<io::ErrorKind>,
+    /// Error with which the connection ended, if any.
+    pub(crate) connection_error: Option<io::ErrorKind>,
 }
 
-/// An API key that is none, made of parts.
+/// Returns a fake API key, assembled from parts.
 pub(crate) fn api_key(word: &str) -> String {
     format!("sk-ant-{}-{word}{}AA", "api03", "x".repeat(93 - word.len()))
 }
 
-/// An OAuth token that is none, made of parts.
+/// Returns a fake OAuth token, assembled from parts.
 pub(crate) fn oauth_token(word: &str) -> String {
     format!("sk-ant-{}-{word}{}AA", "oat01", "x".repeat(93 - word.len()))
 }
 
-/// The smallest request, with more fields over it.
-pub(crate) fn ask(more: &Value) -> Value {
+/// Returns a minimal request body, with `more` fields added or replaced.
+pub(crate) fn message_body(more: &Value) -> Value {
     let mut body = json!({
         "model": "claude-haiku-5-5",
         "max_tokens": 1024,
@@ -74,10 +74,10 @@ pub(crate) fn ask(more: &Value) -> Value {
     body
 }
 
-impl Running {
+impl TestSandbox {
     pub(crate) async fn start() -> Self {
         let now = || Timestamp::from_second(1_795_176_000).unwrap();
-        let sandbox = Sandbox::bind(([127, 0, 0, 1], 0).into(), Settings { now })
+        let sandbox = Sandbox::bind(([127, 0, 0, 1], 0).into(), SandboxSettings { now })
             .await
             .unwrap();
         let (addr, control, stop) = (sandbox.addr(), sandbox.control(), CancellationToken::new());
@@ -92,30 +92,26 @@ impl Running {
         }
     }
 
-    /// A client that outlives it.
+    /// Returns a client that outlives it.
     pub(crate) fn client(&self) -> Client {
         self.client
     }
 
-    /// Stops it and waits until it has.
+    /// Stops it and waits for its end.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        timeout(PATIENCE, self.task)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        timeout(TIMEOUT, self.task).await.unwrap().unwrap().unwrap();
     }
 }
 
 impl Client {
-    /// Sends a request as given; `host`, `content-length` and `connection` are added.
+    /// Sends a request as given, with `host`, `content-length` and `connection` added.
     pub(crate) async fn send(
         &self,
         line: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Result<Reply, io::ErrorKind> {
+    ) -> Result<TestResponse, io::ErrorKind> {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         let mut head = format!(
             "{line} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
@@ -128,14 +124,14 @@ impl Client {
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         let mut raw = Vec::new();
-        let read = timeout(PATIENCE, stream.read_to_end(&mut raw))
+        let read = timeout(TIMEOUT, stream.read_to_end(&mut raw))
             .await
             .unwrap();
-        Reply::parse(&raw, read.err().map(|error| error.kind()))
+        TestResponse::parse(&raw, read.err().map(|error| error.kind()))
     }
 
-    /// Sends a request with the API key of this word and the current version.
-    pub(crate) async fn call(&self, word: &str, line: &str, body: &[u8]) -> Reply {
+    /// Sends a request with the API key `api_key(word)` and a supported version.
+    pub(crate) async fn send_with_key(&self, word: &str, line: &str, body: &[u8]) -> TestResponse {
         let key = api_key(word);
         let headers = [
             ("x-api-key", key.as_str()),
@@ -144,20 +140,24 @@ impl Client {
         self.send(line, &headers, body).await.unwrap()
     }
 
-    /// Posts a message.
-    pub(crate) async fn post(&self, word: &str, more: &Value) -> Reply {
-        self.call(word, "POST /v1/messages", ask(more).to_string().as_bytes())
-            .await
+    /// Posts a messages request.
+    pub(crate) async fn post(&self, word: &str, more: &Value) -> TestResponse {
+        self.send_with_key(
+            word,
+            "POST /v1/messages",
+            message_body(more).to_string().as_bytes(),
+        )
+        .await
     }
 }
 
-impl Reply {
-    fn parse(raw: &[u8], broken: Option<io::ErrorKind>) -> Result<Self, io::ErrorKind> {
-        let nothing = broken.unwrap_or(io::ErrorKind::UnexpectedEof);
+impl TestResponse {
+    fn parse(raw: &[u8], connection_error: Option<io::ErrorKind>) -> Result<Self, io::ErrorKind> {
+        let no_head = connection_error.unwrap_or(io::ErrorKind::UnexpectedEof);
         let end = raw
             .windows(4)
             .position(|four| four == b"\r\n\r\n")
-            .ok_or(nothing)?;
+            .ok_or(no_head)?;
         let head = std::str::from_utf8(&raw[..end]).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines
@@ -172,24 +172,26 @@ impl Reply {
             .map(|line| line.split_once(": ").unwrap())
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let mut reply = Self {
+        let mut response = Self {
             status,
             headers,
             body: raw[end + 4..].to_vec(),
-            broken,
+            connection_error,
         };
-        let is_short = match reply.header("content-length") {
-            Some(length) => reply.body.len() < length.parse().unwrap(),
-            None => reply.unchunk(),
+        let is_short = match response.header("content-length") {
+            Some(length) => response.body.len() < length.parse().unwrap(),
+            None => response.decode_chunks(),
         };
         if is_short {
-            reply.broken.get_or_insert(io::ErrorKind::UnexpectedEof);
+            response
+                .connection_error
+                .get_or_insert(io::ErrorKind::UnexpectedEof);
         }
-        Ok(reply)
+        Ok(response)
     }
 
-    /// Takes the chunks' frames away; says whether the last one is missing.
-    fn unchunk(&mut self) -> bool {
+    /// Decodes the chunked body; returns `true` if the last chunk is missing.
+    fn decode_chunks(&mut self) -> bool {
         let raw = std::mem::take(&mut self.body);
         let mut rest = raw.as_slice();
         loop {
@@ -223,7 +225,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The error's type and message.
+    /// Returns the error's type and message.
     pub(crate) fn error(&self) -> (String, String) {
         let json = self.json();
         assert_eq!(json["type"], "error", "{json}");
@@ -232,7 +234,7 @@ impl Reply {
         (text("type"), text("message"))
     }
 
-    /// The events of a stream: name and data.
+    /// Returns the events of a stream: name and data.
     pub(crate) fn events(&self) -> Vec<(String, Value)> {
         assert_eq!(
             self.header("content-type"),

@@ -1,26 +1,26 @@
-//! Who is let in: each family in each header, and the real refusals.
+//! Authentication: each token family in each header, and the API's real errors.
 
 use serde_json::json;
 
-use crate::client::{Running, api_key, ask, oauth_token};
+use crate::client::{TestSandbox, api_key, message_body, oauth_token};
 
-/// Sends the smallest request with these headers and compares the error's message; none where it is let in.
-async fn check(sandbox: &Running, headers: &[(&str, &str)], expected: Option<(u16, &str)>) {
+/// Sends a minimal request with these headers and compares the error; `None` means the request is accepted.
+async fn check(sandbox: &TestSandbox, headers: &[(&str, &str)], expected: Option<(u16, &str)>) {
     let mut headers = headers.to_vec();
     if headers.iter().all(|(name, _)| *name != "anthropic-version") {
         headers.push(("anthropic-version", "2023-06-01"));
     }
-    let body = ask(&json!({})).to_string();
-    let reply = sandbox
+    let body = message_body(&json!({})).to_string();
+    let response = sandbox
         .send("POST /v1/messages", &headers, body.as_bytes())
         .await
         .unwrap();
     match expected {
-        None => assert_eq!(reply.status, 200, "{headers:?}: {}", reply.text()),
+        None => assert_eq!(response.status, 200, "{headers:?}: {}", response.text()),
         Some((status, message)) => {
-            let (_, found) = reply.error();
+            let (_, found) = response.error();
             assert_eq!(
-                (reply.status, found.as_str()),
+                (response.status, found.as_str()),
                 (status, message),
                 "{headers:?}"
             );
@@ -28,15 +28,15 @@ async fn check(sandbox: &Running, headers: &[(&str, &str)], expected: Option<(u1
     }
 }
 
-const NO_KEY: Option<(u16, &str)> = Some((401, "invalid x-api-key"));
-const NO_BEARER: Option<(u16, &str)> = Some((401, "Invalid bearer token"));
-const NOTHING: Option<(u16, &str)> = Some((401, "x-api-key header is required"));
-const NO_OAUTH: Option<(u16, &str)> =
+const INVALID_KEY: Option<(u16, &str)> = Some((401, "invalid x-api-key"));
+const INVALID_BEARER: Option<(u16, &str)> = Some((401, "Invalid bearer token"));
+const NO_CREDENTIAL: Option<(u16, &str)> = Some((401, "x-api-key header is required"));
+const OAUTH_NOT_SUPPORTED: Option<(u16, &str)> =
     Some((401, "OAuth authentication is currently not supported."));
 
 #[tokio::test]
-async fn each_family_is_let_in_by_its_own_header() {
-    let sandbox = Running::start().await;
+async fn each_token_family_is_accepted_in_its_own_header() {
+    let sandbox = TestSandbox::start().await;
     let (key, other, token) = (api_key("a"), api_key("b"), oauth_token("a"));
     let (as_bearer, token_as_bearer) = (format!("Bearer {key}"), format!("bearer {token}"));
     let (key, other, token) = (key.as_str(), other.as_str(), token.as_str());
@@ -58,25 +58,28 @@ async fn each_family_is_let_in_by_its_own_header() {
             ],
             None,
         ),
-        (vec![("authorization", &token_as_bearer)], NO_OAUTH),
+        (
+            vec![("authorization", &token_as_bearer)],
+            OAUTH_NOT_SUPPORTED,
+        ),
         (
             vec![
                 ("authorization", &token_as_bearer),
                 ("anthropic-beta", "x-oauth-2025-04-20"),
             ],
-            NO_OAUTH,
+            OAUTH_NOT_SUPPORTED,
         ),
         (
             vec![("x-api-key", other), ("authorization", &as_bearer)],
-            NO_KEY,
+            INVALID_KEY,
         ),
-        (vec![("x-api-key", key), ("x-api-key", other)], NO_KEY),
-        (vec![("x-api-key", token), beta], NO_KEY),
-        (vec![], NOTHING),
-        (vec![("x-api-key", " ")], NOTHING),
-        (vec![("authorization", "Bearer ")], NOTHING),
-        (vec![("authorization", "Basic dTpw")], NO_BEARER),
-        (vec![("authorization", key)], NO_BEARER),
+        (vec![("x-api-key", key), ("x-api-key", other)], INVALID_KEY),
+        (vec![("x-api-key", token), beta], INVALID_KEY),
+        (vec![], NO_CREDENTIAL),
+        (vec![("x-api-key", " ")], NO_CREDENTIAL),
+        (vec![("authorization", "Bearer ")], NO_CREDENTIAL),
+        (vec![("authorization", "Basic dTpw")], INVALID_BEARER),
+        (vec![("authorization", key)], INVALID_BEARER),
     ] {
         check(&sandbox, &headers, expected).await;
     }
@@ -84,8 +87,8 @@ async fn each_family_is_let_in_by_its_own_header() {
 }
 
 #[tokio::test]
-async fn what_is_no_credential_of_the_api_is_refused() {
-    let sandbox = Running::start().await;
+async fn tokens_that_are_not_api_credentials_are_refused() {
+    let sandbox = TestSandbox::start().await;
     let beta = ("anthropic-beta", "oauth-2025-04-20");
     let anthropic = |kind: &str| format!("sk-ant-{kind}-{}AA", "x".repeat(93));
     for token in [
@@ -101,15 +104,20 @@ async fn what_is_no_credential_of_the_api_is_refused() {
         String::from("hello"),
     ] {
         let bearer = format!("Bearer {token}");
-        check(&sandbox, &[("x-api-key", &token), beta], NO_KEY).await;
-        check(&sandbox, &[("authorization", &bearer), beta], NO_BEARER).await;
+        check(&sandbox, &[("x-api-key", &token), beta], INVALID_KEY).await;
+        check(
+            &sandbox,
+            &[("authorization", &bearer), beta],
+            INVALID_BEARER,
+        )
+        .await;
     }
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn versions_betas_and_origins_are_judged_as_the_api_does() {
-    let sandbox = Running::start().await;
+async fn versions_betas_and_origins_are_checked() {
+    let sandbox = TestSandbox::start().await;
     let key = api_key("a");
     let (key, version) = (("x-api-key", key.as_str()), "anthropic-version");
     let cors = "CORS requests are not allowed for this Organization because of its settings";
@@ -118,7 +126,7 @@ async fn versions_betas_and_origins_are_judged_as_the_api_does() {
         (vec![key, (version, "2026-10-21")], None),
         (vec![key, (version, "2025-01-01")], Some((400, unknown))),
         (
-            vec![key, ("anthropic-beta", "never-heard-of-2030-01-01")],
+            vec![key, ("anthropic-beta", "unknown-beta-2030-01-01")],
             None,
         ),
         (
@@ -128,12 +136,12 @@ async fn versions_betas_and_origins_are_judged_as_the_api_does() {
     ] {
         check(&sandbox, &headers, expected).await;
     }
-    let body = ask(&json!({})).to_string();
-    let reply = sandbox
+    let body = message_body(&json!({})).to_string();
+    let response = sandbox
         .send("POST /v1/messages", &[key], body.as_bytes())
         .await
         .unwrap();
-    assert_eq!(reply.status, 400);
-    assert_eq!(reply.error().1, "anthropic-version: header is required");
+    assert_eq!(response.status, 400);
+    assert_eq!(response.error().1, "anthropic-version: header is required");
     sandbox.stop().await;
 }

@@ -1,43 +1,46 @@
-//! The other endpoints, the limits, and where the sandbox may listen.
+//! The other endpoints, size limits, and the loopback rule.
 
 use std::io;
 
-use keyreeve_sandbox::{Sandbox, Settings};
+use keyreeve_sandbox::{Sandbox, SandboxSettings};
 use serde_json::{Value, json};
 
-use crate::client::{Running, api_key};
+use crate::client::{TestSandbox, api_key};
 
 fn fixture(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
 #[tokio::test]
-async fn tokens_are_counted_as_recorded() {
-    let sandbox = Running::start().await;
+async fn token_count_matches_the_recorded_one() {
+    let sandbox = TestSandbox::start().await;
     let fixture = fixture(include_str!("../fixtures/count_tokens.json"));
     let body = fixture["request"].to_string();
-    let reply = sandbox
-        .call(
+    let response = sandbox
+        .send_with_key(
             "a",
             "POST /v1/messages/count_tokens?beta=true",
             body.as_bytes(),
         )
         .await;
-    assert_eq!((reply.status, reply.json()), (200, fixture["body"].clone()));
+    assert_eq!(
+        (response.status, response.json()),
+        (200, fixture["body"].clone())
+    );
     sandbox.stop().await;
 }
 
-async fn page(sandbox: &Running, query: &str) -> Value {
-    let reply = sandbox
-        .call("a", &format!("GET /v1/models{query}"), b"")
+async fn page(sandbox: &TestSandbox, query: &str) -> Value {
+    let response = sandbox
+        .send_with_key("a", &format!("GET /v1/models{query}"), b"")
         .await;
-    assert_eq!(reply.status, 200, "{query}");
-    reply.json()
+    assert_eq!(response.status, 200, "{query}");
+    response.json()
 }
 
 #[tokio::test]
-async fn models_come_in_pages_of_the_recorded_shape() {
-    let sandbox = Running::start().await;
+async fn model_pages_have_the_recorded_shape() {
+    let sandbox = TestSandbox::start().await;
     let all = page(&sandbox, "?limit=1000").await;
     let models = all["data"].as_array().unwrap();
     let recorded = fixture(include_str!("../fixtures/models.json"));
@@ -88,11 +91,11 @@ async fn models_come_in_pages_of_the_recorded_shape() {
         (&json!([]), &Value::Null)
     );
     for query in ["?limit=0", "?limit=1001", "?limit=x", "?after_id=none-such"] {
-        let reply = sandbox
-            .call("a", &format!("GET /v1/models{query}"), b"")
+        let response = sandbox
+            .send_with_key("a", &format!("GET /v1/models{query}"), b"")
             .await;
         assert_eq!(
-            (reply.status, reply.error().0.as_str()),
+            (response.status, response.error().0.as_str()),
             (400, "invalid_request_error")
         );
     }
@@ -100,19 +103,22 @@ async fn models_come_in_pages_of_the_recorded_shape() {
 }
 
 #[tokio::test]
-async fn a_model_is_found_by_its_id_with_or_without_the_date() {
-    let sandbox = Running::start().await;
-    for (asked, found) in [
+async fn model_id_is_accepted_with_or_without_its_date() {
+    let sandbox = TestSandbox::start().await;
+    for (requested, found) in [
         ("claude-haiku-5-5", "claude-haiku-5-5"),
         ("claude-haiku-5-5-20261007", "claude-haiku-5-5"),
         ("claude-haiku-4-5", "claude-haiku-4-5-20251001"),
     ] {
-        let reply = sandbox
-            .call("a", &format!("GET /v1/models/{asked}"), b"")
+        let response = sandbox
+            .send_with_key("a", &format!("GET /v1/models/{requested}"), b"")
             .await;
-        assert_eq!((reply.status, &reply.json()["id"]), (200, &json!(found)));
         assert_eq!(
-            sandbox.post("a", &json!({"model": asked})).await.status,
+            (response.status, &response.json()["id"]),
+            (200, &json!(found))
+        );
+        assert_eq!(
+            sandbox.post("a", &json!({"model": requested})).await.status,
             200
         );
     }
@@ -120,20 +126,20 @@ async fn a_model_is_found_by_its_id_with_or_without_the_date() {
         .post("a", &json!({"model": "claude-haiku-4-5-20240101"}))
         .await;
     assert_eq!(other_date.status, 404);
-    let reply = sandbox
-        .call("a", "GET /v1/models/claude-nonesuch-9", b"")
+    let response = sandbox
+        .send_with_key("a", "GET /v1/models/claude-nonesuch-9", b"")
         .await;
     let error = (
         String::from("not_found_error"),
         String::from("model: claude-nonesuch-9"),
     );
-    assert_eq!((reply.status, reply.error()), (404, error));
+    assert_eq!((response.status, response.error()), (404, error));
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn greetings_need_no_credential_and_other_paths_are_not_found() {
-    let sandbox = Running::start().await;
+async fn hello_needs_no_credential_and_other_paths_are_not_found() {
+    let sandbox = TestSandbox::start().await;
     for (line, status) in [
         ("HEAD /", 200),
         ("HEAD /api/hello", 200),
@@ -142,54 +148,56 @@ async fn greetings_need_no_credential_and_other_paths_are_not_found() {
         ("POST /v1/messages/batches", 404),
         ("GET /v1/messages", 405),
     ] {
-        let reply = sandbox.send(line, &[], b"").await;
-        // A HEAD has no body, whatever its length says.
-        assert_eq!(reply.unwrap().status, status, "{line}");
+        let response = sandbox.send(line, &[], b"").await;
+        // A response to HEAD has no body, whatever its `content-length`.
+        assert_eq!(response.unwrap().status, status, "{line}");
     }
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn encoded_and_too_large_bodies_are_refused() {
-    let sandbox = Running::start().await;
+async fn encoded_and_oversized_bodies_are_refused() {
+    let sandbox = TestSandbox::start().await;
     let key = api_key("a");
     let headers = [
         ("x-api-key", key.as_str()),
         ("anthropic-version", "2023-06-01"),
         ("content-encoding", "gzip"),
     ];
-    let reply = sandbox
+    let response = sandbox
         .send("POST /v1/messages", &headers, b"{}")
         .await
         .unwrap();
-    let code = &reply.json()["error"]["details"]["error_code"];
+    let code = &response.json()["error"]["details"]["error_code"];
     assert_eq!(
-        (reply.status, code),
+        (response.status, code),
         (400, &json!("request_body_encoding_unsupported"))
     );
     let large = vec![b' '; 32 * 1024 * 1024 + 1];
-    let reply = sandbox.call("a", "POST /v1/messages", &large).await;
+    let response = sandbox
+        .send_with_key("a", "POST /v1/messages", &large)
+        .await;
     assert_eq!(
-        (reply.status, reply.error().0.as_str()),
+        (response.status, response.error().0.as_str()),
         (413, "request_too_large")
     );
-    let seen = sandbox.control.requests();
+    let requests = sandbox.control.requests();
     assert_eq!(
-        seen.last().map(|seen| seen.body_bytes),
+        requests.last().map(|request| request.body_bytes),
         Some(large.len() as u64)
     );
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn it_listens_on_loopback_addresses_only() {
+async fn only_loopback_addresses_can_be_bound() {
     let now = || jiff::Timestamp::UNIX_EPOCH;
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:192.0.2.1]:0"] {
-        let refused = Sandbox::bind(address.parse().unwrap(), Settings { now })
+        let error = Sandbox::bind(address.parse().unwrap(), SandboxSettings { now })
             .await
             .err()
             .unwrap();
-        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{address}");
-        assert!(refused.to_string().contains("loopback"), "{refused}");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{address}");
+        assert!(error.to_string().contains("loopback"), "{error}");
     }
 }

@@ -1,9 +1,9 @@
-//! The sandbox from outside: real sockets, a client of a few lines, and nothing shared with the code under test.
+//! Tests of the sandbox from outside: real sockets, a minimal client, and no code shared with the code under test.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "the helpers of tests fail as tests do"
+    reason = "test helpers fail as tests do"
 )]
 
 mod client;
@@ -12,6 +12,6 @@ mod endpoints;
 mod messages;
 mod oauth;
 mod plan;
+mod recorded_requests;
 mod scripts;
-mod seen;
 mod streams;

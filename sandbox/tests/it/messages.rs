@@ -1,15 +1,15 @@
-//! Whole answers: text, counters, thinking, tools, caching, mistakes.
+//! JSON responses: text, counters, thinking, tools, caching, invalid requests.
 
 use serde_json::{Value, json};
 
-use crate::client::{Running, ask};
+use crate::client::{TestSandbox, message_body};
 
 #[tokio::test]
-async fn a_message_is_answered_with_the_headers_and_counters_of_the_api() {
-    let sandbox = Running::start().await;
-    let reply = sandbox.post("a", &json!({})).await;
-    assert_eq!(reply.status, 200);
-    let json = reply.json();
+async fn message_has_the_headers_and_counters_of_the_api() {
+    let sandbox = TestSandbox::start().await;
+    let response = sandbox.post("a", &json!({})).await;
+    assert_eq!(response.status, 200);
+    let json = response.json();
     assert_eq!(
         (&json["type"], &json["role"]),
         (&json!("message"), &json!("assistant"))
@@ -41,18 +41,26 @@ async fn a_message_is_answered_with_the_headers_and_counters_of_the_api() {
         ),
         ("date", "Fri, 20 Nov 2026 12:00:00 GMT"),
     ] {
-        assert_eq!(reply.header(name), Some(value), "{name}");
+        assert_eq!(response.header(name), Some(value), "{name}");
     }
-    assert!(reply.header("request-id").unwrap().starts_with("req_011C"));
-    assert_eq!(reply.header("anthropic-organization-id").unwrap().len(), 36);
+    assert!(
+        response
+            .header("request-id")
+            .unwrap()
+            .starts_with("req_011C")
+    );
+    assert_eq!(
+        response.header("anthropic-organization-id").unwrap().len(),
+        36
+    );
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn the_same_requests_in_the_same_order_get_the_same_bytes() {
+async fn same_requests_in_the_same_order_get_the_same_bytes() {
     let mut runs = Vec::new();
     for _ in 0..2 {
-        let sandbox = Running::start().await;
+        let sandbox = TestSandbox::start().await;
         let first = sandbox.post("a", &json!({})).await;
         let second = sandbox.post("a", &json!({})).await;
         assert_ne!(first.json()["id"], second.json()["id"]);
@@ -63,8 +71,8 @@ async fn the_same_requests_in_the_same_order_get_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_prompt_is_written_to_the_cache_and_then_read() {
-    let sandbox = Running::start().await;
+async fn prompt_is_written_to_the_cache_and_then_read() {
+    let sandbox = TestSandbox::start().await;
     let marked = |ttl: &str| json!({"type": "ephemeral", "ttl": ttl});
     let request = json!({"system": [
         {"type": "text", "text": "a".repeat(400), "cache_control": marked("1h")},
@@ -93,8 +101,8 @@ async fn a_prompt_is_written_to_the_cache_and_then_read() {
 }
 
 #[tokio::test]
-async fn thinking_comes_first_and_is_counted() {
-    let sandbox = Running::start().await;
+async fn thinking_block_is_first_and_counted() {
+    let sandbox = TestSandbox::start().await;
     for kind in ["enabled", "adaptive"] {
         let json = sandbox
             .post("a", &json!({"thinking": {"type": kind}}))
@@ -111,8 +119,8 @@ async fn thinking_comes_first_and_is_counted() {
     sandbox.stop().await;
 }
 
-/// Asks with two tools and compares the call; `null` where there is none.
-async fn check_tool(sandbox: &Running, more: Value, expected: Value) {
+/// Sends a request with two tools and compares the call; `null` means no call.
+async fn check_tool(sandbox: &TestSandbox, more: Value, expected: Value) {
     let schema = json!({"type": "object", "required": ["city", "days", "unit"], "properties": {
         "city": {"type": "string"}, "days": {"type": "integer"}, "unit": {"enum": ["c", "f"]}, "other": {}}});
     let mut request =
@@ -137,19 +145,19 @@ async fn check_tool(sandbox: &Running, more: Value, expected: Value) {
 }
 
 #[tokio::test]
-async fn a_tool_is_called_when_asked_for() {
-    let sandbox = Running::start().await;
-    let says = |text: &str| json!({"messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]});
+async fn tool_is_called_on_request() {
+    let sandbox = TestSandbox::start().await;
+    let user_text = |text: &str| json!({"messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]});
     let example = json!({"city": "Zürich", "days": 7, "unit": "c"});
     for (more, expected) in [
         (json!({}), Value::Null),
         (
-            says("Use the tool, please"),
+            user_text("Use the tool, please"),
             json!(["get_weather", example]),
         ),
-        (says("use the tool Bash"), json!(["Bash", {}])),
+        (user_text("use the tool Bash"), json!(["Bash", {}])),
         (
-            says("use the tool Bash {\"command\": \"echo ✓\"} now"),
+            user_text("use the tool Bash {\"command\": \"echo ✓\"} now"),
             json!(["Bash", {"command": "echo ✓"}]),
         ),
         (
@@ -167,11 +175,11 @@ async fn a_tool_is_called_when_asked_for() {
     ] {
         check_tool(&sandbox, more, expected).await;
     }
-    let mut reminded = says("use the tool Bash");
+    let mut reminded = user_text("use the tool Bash");
     let reminder = json!({"role": "system", "content": "# Environment"});
     reminded["messages"].as_array_mut().unwrap().push(reminder);
     check_tool(&sandbox, reminded, json!(["Bash", {}])).await;
-    let mut never = says("use the tool");
+    let mut never = user_text("use the tool");
     never["tool_choice"] = json!({"type": "none"});
     check_tool(&sandbox, never, Value::Null).await;
     let result = json!([{"type": "tool_result", "tool_use_id": "toolu_1", "content": "12"}, {"type": "text", "text": "use the tool"}]);
@@ -185,8 +193,8 @@ async fn a_tool_is_called_when_asked_for() {
 }
 
 #[tokio::test]
-async fn an_answer_has_the_length_asked_for_and_no_more_than_allowed() {
-    let sandbox = Running::start().await;
+async fn requested_length_and_max_tokens_are_respected() {
+    let sandbox = TestSandbox::start().await;
     let long = json!({"messages": [{"role": "user", "content": "Please write 500 words."}]});
     let json = sandbox.post("a", &long).await.json();
     let text = json["content"][0]["text"].as_str().unwrap();
@@ -207,18 +215,18 @@ async fn an_answer_has_the_length_asked_for_and_no_more_than_allowed() {
     sandbox.stop().await;
 }
 
-async fn check_refused(sandbox: &Running, body: &str, status: u16, expected: (&str, &str)) {
-    let reply = sandbox
-        .call("a", "POST /v1/messages?beta=true", body.as_bytes())
+async fn check_error(sandbox: &TestSandbox, body: &str, status: u16, expected: (&str, &str)) {
+    let response = sandbox
+        .send_with_key("a", "POST /v1/messages?beta=true", body.as_bytes())
         .await;
-    assert_eq!(reply.status, status, "{body}");
-    let (kind, message) = reply.error();
+    assert_eq!(response.status, status, "{body}");
+    let (kind, message) = response.error();
     assert_eq!((kind.as_str(), message.as_str()), expected, "{body}");
 }
 
 #[tokio::test]
-async fn mistakes_are_refused_in_the_envelope() {
-    let sandbox = Running::start().await;
+async fn invalid_requests_get_the_error_envelope() {
+    let sandbox = TestSandbox::start().await;
     let invalid = "invalid_request_error";
     for (body, message) in [
         ("{", "The request body is not valid JSON: line 1 column 1"),
@@ -234,18 +242,18 @@ async fn mistakes_are_refused_in_the_envelope() {
             "messages: Field required",
         ),
     ] {
-        check_refused(&sandbox, body, 400, (invalid, message)).await;
+        check_error(&sandbox, body, 400, (invalid, message)).await;
     }
-    let none = ask(&json!({"messages": []})).to_string();
-    check_refused(
+    let none = message_body(&json!({"messages": []})).to_string();
+    check_error(
         &sandbox,
         &none,
         400,
         (invalid, "messages: at least one message is required"),
     )
     .await;
-    let unknown = ask(&json!({"model": "claude-nonesuch-9"})).to_string();
-    check_refused(
+    let unknown = message_body(&json!({"model": "claude-nonesuch-9"})).to_string();
+    check_error(
         &sandbox,
         &unknown,
         404,

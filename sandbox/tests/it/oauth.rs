@@ -1,13 +1,13 @@
-//! The token endpoint: both grants, single-use refresh tokens, errors as RFC 6749 has them.
+//! The token endpoint: both grants, single-use refresh tokens, errors of RFC 6749.
 
 use serde_json::{Value, json};
 
-use crate::client::{Reply, Running};
+use crate::client::{TestResponse, TestSandbox};
 
 const OAUTH: &str = "oauth-2025-04-20";
 const FEDERATION: &str = "oauth-2025-04-20,oidc-federation-2026-04-01";
 
-async fn ask(sandbox: &Running, beta: &str, body: &Value) -> Reply {
+async fn request_token(sandbox: &TestSandbox, beta: &str, body: &Value) -> TestResponse {
     let headers = [
         ("anthropic-beta", beta),
         ("content-type", "application/json"),
@@ -35,18 +35,18 @@ fn refresh_token() -> String {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_taken_once_and_its_successor_after_it() {
-    let sandbox = Running::start().await;
-    let first = ask(&sandbox, OAUTH, &refresh(&refresh_token())).await;
+async fn refresh_token_works_once_and_its_successor_afterwards() {
+    let sandbox = TestSandbox::start().await;
+    let first = request_token(&sandbox, OAUTH, &refresh(&refresh_token())).await;
     assert_eq!(first.status, 200, "{}", first.text());
     assert_eq!(first.json()["token_type"], "Bearer");
-    let again = ask(&sandbox, OAUTH, &refresh(&refresh_token())).await;
+    let again = request_token(&sandbox, OAUTH, &refresh(&refresh_token())).await;
     assert_eq!(
         (again.status, &again.json()["error"]),
         (400, &json!("invalid_grant"))
     );
     let successor = first.json()["refresh_token"].as_str().unwrap().to_owned();
-    let second = ask(&sandbox, OAUTH, &refresh(&successor)).await;
+    let second = request_token(&sandbox, OAUTH, &refresh(&successor)).await;
     assert_eq!(second.status, 200, "{}", second.text());
     assert_ne!(first.json()["access_token"], second.json()["access_token"]);
     let bearer = format!("Bearer {}", second.json()["access_token"].as_str().unwrap());
@@ -56,13 +56,13 @@ async fn a_refresh_token_is_taken_once_and_its_successor_after_it() {
         ("anthropic-version", "2023-06-01"),
     ];
     let models = sandbox.send("GET /v1/models", &headers, b"").await.unwrap();
-    assert_eq!(models.status, 200, "what it gives, it lets in");
+    assert_eq!(models.status, 200, "an issued token is accepted");
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn each_grant_has_its_own_beta_and_its_own_refusals() {
-    let sandbox = Running::start().await;
+async fn each_grant_has_its_own_beta_and_errors() {
+    let sandbox = TestSandbox::start().await;
     for (beta, body, status, error) in [
         (FEDERATION, federation("a.b.c"), 200, Value::Null),
         (FEDERATION, federation("abc"), 401, json!("invalid_grant")),
@@ -94,9 +94,9 @@ async fn each_grant_has_its_own_beta_and_its_own_refusals() {
         ),
         (OAUTH, json!([]), 400, json!("invalid_request")),
     ] {
-        let reply = ask(&sandbox, beta, &body).await;
+        let response = request_token(&sandbox, beta, &body).await;
         assert_eq!(
-            (reply.status, &reply.json()["error"]),
+            (response.status, &response.json()["error"]),
             (status, &error),
             "{body}"
         );
@@ -105,16 +105,19 @@ async fn each_grant_has_its_own_beta_and_its_own_refusals() {
 }
 
 #[tokio::test]
-async fn a_script_is_named_by_the_token_that_is_brought() {
-    let sandbox = Running::start().await;
+async fn script_is_selected_by_the_token_in_the_request() {
+    let sandbox = TestSandbox::start().await;
     let steps = r#"[{"status": 429, "body": {"error": "rate_limited"}}]"#;
     let fingerprint = keyreeve_core::secret::Fingerprint::of(&refresh_token());
     sandbox
         .control
         .script(&fingerprint, keyreeve_sandbox::read_script(steps).unwrap());
-    let limited = ask(&sandbox, OAUTH, &refresh(&refresh_token())).await;
+    let limited = request_token(&sandbox, OAUTH, &refresh(&refresh_token())).await;
     assert_eq!(limited.status, 429);
-    let taken = ask(&sandbox, OAUTH, &refresh(&refresh_token())).await;
-    assert_eq!(taken.status, 200, "the token was not used by the first");
+    let accepted = request_token(&sandbox, OAUTH, &refresh(&refresh_token())).await;
+    assert_eq!(
+        accepted.status, 200,
+        "the first request did not use the token"
+    );
     sandbox.stop().await;
 }

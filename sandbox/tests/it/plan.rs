@@ -1,12 +1,12 @@
-//! A plan login: its headers, what it is told of itself, and who is not.
+//! A plan login: its headers, its endpoints, and the credentials that cannot use these.
 
 use serde_json::{Value, json};
 
-use crate::client::{Reply, Running, api_key, ask, oauth_token};
+use crate::client::{TestResponse, TestSandbox, api_key, message_body, oauth_token};
 
 const BETA: (&str, &str) = ("anthropic-beta", "oauth-2025-04-20");
 
-async fn send(sandbox: &Running, token: &str, line: &str, body: &Value) -> Reply {
+async fn send(sandbox: &TestSandbox, token: &str, line: &str, body: &Value) -> TestResponse {
     let bearer = format!("Bearer {token}");
     let headers = [
         ("authorization", bearer.as_str()),
@@ -21,11 +21,17 @@ async fn send(sandbox: &Running, token: &str, line: &str, body: &Value) -> Reply
 }
 
 #[tokio::test]
-async fn its_messages_tell_windows_instead_of_minute_limits() {
-    let sandbox = Running::start().await;
-    for (token, of_plan) in [(oauth_token("plan-a"), true), (oauth_token("a"), false)] {
-        let reply = send(&sandbox, &token, "POST /v1/messages", &ask(&json!({}))).await;
-        assert_eq!(reply.status, 200);
+async fn plan_responses_report_windows_instead_of_minute_limits() {
+    let sandbox = TestSandbox::start().await;
+    for (token, is_plan) in [(oauth_token("plan-a"), true), (oauth_token("a"), false)] {
+        let response = send(
+            &sandbox,
+            &token,
+            "POST /v1/messages",
+            &message_body(&json!({})),
+        )
+        .await;
+        assert_eq!(response.status, 200);
         for (name, value) in [
             ("anthropic-ratelimit-unified-status", "allowed"),
             ("anthropic-ratelimit-unified-5h-utilization", "0.12"),
@@ -36,17 +42,17 @@ async fn its_messages_tell_windows_instead_of_minute_limits() {
                 "five_hour",
             ),
         ] {
-            assert_eq!(reply.header(name), of_plan.then_some(value), "{name}");
+            assert_eq!(response.header(name), is_plan.then_some(value), "{name}");
         }
-        let minute = reply.header("anthropic-ratelimit-requests-limit");
-        assert_eq!(minute.is_none(), of_plan);
+        let minute = response.header("anthropic-ratelimit-requests-limit");
+        assert_eq!(minute.is_none(), is_plan);
     }
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn it_is_told_its_windows_and_its_account() {
-    let sandbox = Running::start().await;
+async fn plan_login_can_read_its_windows_and_account() {
+    let sandbox = TestSandbox::start().await;
     let token = oauth_token("plan-b");
     let usage = send(&sandbox, &token, "GET /api/oauth/usage", &Value::Null).await;
     assert_eq!(
@@ -66,21 +72,25 @@ async fn it_is_told_its_windows_and_its_account() {
 }
 
 #[tokio::test]
-async fn others_are_told_nothing() {
-    let sandbox = Running::start().await;
+async fn other_credentials_cannot_read_plan_endpoints() {
+    let sandbox = TestSandbox::start().await;
     for token in [oauth_token("c"), api_key("plan")] {
         for line in ["GET /api/oauth/usage", "GET /api/oauth/profile"] {
-            let reply = send(&sandbox, &token, line, &Value::Null).await;
-            assert_eq!(reply.status, 403, "{}", reply.text());
-            assert!(reply.text().contains("user:profile"), "{}", reply.text());
+            let response = send(&sandbox, &token, line, &Value::Null).await;
+            assert_eq!(response.status, 403, "{}", response.text());
+            assert!(
+                response.text().contains("user:profile"),
+                "{}",
+                response.text()
+            );
         }
     }
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn its_pages_follow_scripts_too() {
-    let sandbox = Running::start().await;
+async fn plan_endpoints_follow_scripts() {
+    let sandbox = TestSandbox::start().await;
     let token = oauth_token("plan-d");
     let steps = r#"[{"status": 429, "headers": {"retry-after": 2895}}]"#;
     let fingerprint = keyreeve_core::secret::Fingerprint::of(&token);

@@ -1,4 +1,4 @@
-//! Scripts: every named error, byte for byte; cuts, delays, counts; and what is no script.
+//! Scripts: every named error, byte for byte; cuts, delays, counts; and invalid scripts.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -9,36 +9,36 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::client::{Running, api_key, ask};
+use crate::client::{TestSandbox, api_key, message_body};
 
-fn script(sandbox: &Running, word: &str, steps: &Value) {
+fn script(sandbox: &TestSandbox, word: &str, steps: &Value) {
     let steps = read_script(&steps.to_string()).unwrap();
     sandbox
         .control
         .script(&Fingerprint::of(&api_key(word)), steps);
 }
 
-/// A case as the data file writes it, read without the sandbox's own code.
+/// A case of the data file, parsed without the sandbox's own code.
 #[derive(serde::Deserialize)]
-struct Case {
+struct RecordedCase {
     name: String,
     status: Value,
     headers: std::collections::BTreeMap<String, String>,
     body: Box<RawValue>,
 }
 
-fn cases() -> Vec<Case> {
+fn cases() -> Vec<RecordedCase> {
     serde_json::from_str(include_str!("../../data/errors.json")).unwrap()
 }
 
 #[tokio::test]
-async fn every_named_error_is_answered_byte_for_byte() {
-    let sandbox = Running::start().await;
+async fn every_named_error_is_returned_byte_for_byte() {
+    let sandbox = TestSandbox::start().await;
     let cases = cases();
     assert_eq!(cases.len(), 67);
     for case in cases {
         script(&sandbox, "a", &json!([{"error": case.name}]));
-        let reply = sandbox.post("a", &json!({})).await;
+        let response = sandbox.post("a", &json!({})).await;
         let status = match case.name.as_str() {
             "stream_error_overloaded" => 529,
             "stream_error_rate_limit" => 429,
@@ -46,17 +46,17 @@ async fn every_named_error_is_answered_byte_for_byte() {
             "legacy_usage_limit_epoch" => 200,
             _ => u16::try_from(case.status.as_u64().unwrap()).unwrap(),
         };
-        assert_eq!(reply.status, status, "{}", case.name);
+        assert_eq!(response.status, status, "{}", case.name);
         let body = serde_json::from_str::<String>(case.body.get());
         assert_eq!(
-            reply.text(),
+            response.text(),
             body.as_deref().unwrap_or_else(|_| case.body.get()),
             "{}",
             case.name
         );
         for (name, value) in &case.headers {
             assert_eq!(
-                reply.header(name),
+                response.header(name),
                 Some(value.as_str()),
                 "{} {name}",
                 case.name
@@ -73,8 +73,8 @@ async fn every_named_error_is_answered_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn steps_are_taken_one_per_request_and_only_by_their_key() {
-    let sandbox = Running::start().await;
+async fn each_request_of_the_key_takes_one_step() {
+    let sandbox = TestSandbox::start().await;
     script(
         &sandbox,
         "a",
@@ -93,7 +93,7 @@ async fn steps_are_taken_one_per_request_and_only_by_their_key() {
         assert_eq!(sandbox.post("b", &json!({})).await.status, 200);
         statuses.push(sandbox.post("a", &json!({})).await);
     }
-    let found: Vec<u16> = statuses.iter().map(|reply| reply.status).collect();
+    let found: Vec<u16> = statuses.iter().map(|response| response.status).collect();
     assert_eq!(found, [529, 529, 200, 429, 418, 302, 200, 429, 200]);
     assert_eq!(statuses[3].error().0, "rate_limit_error");
     assert_eq!(statuses[3].header("retry-after"), Some("7"));
@@ -112,10 +112,10 @@ async fn steps_are_taken_one_per_request_and_only_by_their_key() {
 }
 
 #[tokio::test]
-async fn an_answer_is_cut_where_the_script_says() {
-    let sandbox = Running::start().await;
+async fn response_is_cut_where_the_script_says() {
+    let sandbox = TestSandbox::start().await;
     for stream in [false, true] {
-        for (how, ends) in [
+        for (how, error) in [
             ("fin", ErrorKind::UnexpectedEof),
             ("rst", ErrorKind::ConnectionReset),
         ] {
@@ -125,12 +125,12 @@ async fn an_answer_is_cut_where_the_script_says() {
                     "a",
                     &json!([{"cut_after_bytes": bytes, "how": how}]),
                 );
-                let reply = sandbox.post("a", &json!({"stream": stream})).await;
-                assert_eq!(reply.status, 200);
-                let found = (reply.body.len(), reply.broken);
+                let response = sandbox.post("a", &json!({"stream": stream})).await;
+                assert_eq!(response.status, 200);
+                let found = (response.body.len(), response.connection_error);
                 assert_eq!(
                     found,
-                    (bytes, Some(ends)),
+                    (bytes, Some(error)),
                     "stream: {stream}, {how}, {bytes}"
                 );
             }
@@ -139,33 +139,33 @@ async fn an_answer_is_cut_where_the_script_says() {
     script(&sandbox, "a", &json!([{"cut_after_bytes": 1_000_000}]));
     let whole = sandbox.post("a", &json!({})).await;
     assert_eq!(
-        (whole.broken, &whole.json()["type"]),
+        (whole.connection_error, &whole.json()["type"]),
         (None, &json!("message"))
     );
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn an_answer_may_not_come_at_all() {
-    let sandbox = Running::start().await;
-    for (how, ends) in [
+async fn script_can_close_before_the_response() {
+    let sandbox = TestSandbox::start().await;
+    for (how, error) in [
         ("fin", ErrorKind::UnexpectedEof),
         ("rst", ErrorKind::ConnectionReset),
     ] {
         script(&sandbox, "a", &json!([{"no_answer": true, "how": how}]));
         let key = api_key("a");
-        let reply = sandbox
+        let response = sandbox
             .send("GET /v1/models", &[("x-api-key", &key)], b"")
             .await;
-        assert_eq!(reply.err(), Some(ends));
+        assert_eq!(response.err(), Some(error));
         assert_eq!(sandbox.control.requests().last().unwrap().status, None);
     }
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn a_stream_breaks_with_an_error_event() {
-    let sandbox = Running::start().await;
+async fn script_ends_a_stream_with_an_error_event() {
+    let sandbox = TestSandbox::start().await;
     for (step, count) in [
         (
             json!({"stream_error": "overloaded_error", "after_events": 3}),
@@ -179,10 +179,10 @@ async fn a_stream_breaks_with_an_error_event() {
         ),
     ] {
         script(&sandbox, "a", &json!([step, step]));
-        let reply = sandbox.post("a", &json!({"stream": true})).await;
-        let events = reply.events();
+        let response = sandbox.post("a", &json!({"stream": true})).await;
+        let events = response.events();
         assert_eq!(
-            (reply.status, reply.broken, events.len()),
+            (response.status, response.connection_error, events.len()),
             (200, None, count),
             "{step}"
         );
@@ -199,19 +199,19 @@ async fn a_stream_breaks_with_an_error_event() {
         );
     }
     script(&sandbox, "a", &json!([{"error": "plan_warning"}]));
-    let reply = sandbox.post("a", &json!({"stream": true})).await;
-    assert_eq!(reply.events().last().unwrap().0, "message_stop");
+    let response = sandbox.post("a", &json!({"stream": true})).await;
+    assert_eq!(response.events().last().unwrap().0, "message_stop");
     assert_eq!(
-        reply.header("anthropic-ratelimit-unified-status"),
+        response.header("anthropic-ratelimit-unified-status"),
         Some("allowed_warning")
     );
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn delays_silences_and_pace_take_their_time() {
-    let sandbox = Running::start().await;
-    for (step, stream, least) in [
+async fn delays_stalls_and_pace_are_applied() {
+    let sandbox = TestSandbox::start().await;
+    for (step, stream, min_ms) in [
         (json!({"delay_ms": 120, "error": "overloaded"}), false, 120),
         (json!({"silent_ms": 120}), false, 120),
         (json!({"silent_ms": 120, "after_events": 4}), true, 120),
@@ -220,55 +220,64 @@ async fn delays_silences_and_pace_take_their_time() {
         script(&sandbox, "a", &json!([step]));
         let start = Instant::now();
         sandbox.post("a", &json!({"stream": stream})).await;
-        assert!(start.elapsed() >= Duration::from_millis(least), "{step}");
+        assert!(start.elapsed() >= Duration::from_millis(min_ms), "{step}");
     }
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn what_is_no_script_is_refused_by_name() {
-    let sandbox = Running::start().await;
+async fn invalid_script_error_names_the_step() {
+    let sandbox = TestSandbox::start().await;
     let line = format!(
         "PUT /_sandbox/keys/{}/script",
         Fingerprint::of(&api_key("a"))
     );
-    for (script, words) in [
-        ("{}", "a script is a JSON array of steps"),
+    for (script, start) in [
+        ("{}", "a script must be a JSON array of steps"),
         (
             "[{\"ok\":true},{\"wait\":3}]",
-            "step 2 cannot be read: unknown field `wait`",
+            "step 2 is invalid: unknown field `wait`",
         ),
-        ("[{\"ok\":false}]", "step 1 cannot be read: only true"),
+        ("[{\"ok\":false}]", "step 1 is invalid: only true"),
         (
             "[{\"ok\":true,\"body\":1}]",
-            "step 1 says `body`, which does nothing there",
+            "step 1 has `body`, which has no effect there",
         ),
         (
             "[{\"error\":\"credit\",\"after_events\":1}]",
-            "step 1 says `after_events`",
+            "step 1 has `after_events`",
         ),
-        ("[{\"delay_ms\":1,\"how\":\"rst\"}]", "step 1 says `how`"),
-        ("[{\"error\":\"none_such\"}]", "step 1 names an error"),
+        ("[{\"delay_ms\":1,\"how\":\"rst\"}]", "step 1 has `how`"),
+        (
+            "[{\"error\":\"none_such\"}]",
+            "step 1 names an unknown error",
+        ),
         (
             "[{\"ok\":true,\"times\":0}]",
-            "step 1 cannot be read: invalid value",
+            "step 1 is invalid: invalid value",
         ),
-        ("[{}]", "step 1 must say one of"),
-        ("[{\"ok\":true,\"status\":500}]", "step 1 must say one of"),
-        ("[{\"status\":99}]", "step 1 has a status or header"),
+        ("[{}]", "step 1 must have exactly one of"),
+        (
+            "[{\"ok\":true,\"status\":500}]",
+            "step 1 must have exactly one of",
+        ),
+        (
+            "[{\"status\":99}]",
+            "step 1 has an invalid status or header",
+        ),
         (
             "[{\"ok\":true,\"headers\":{\"a b\":\"c\"}}]",
-            "step 1 has a status or header",
+            "step 1 has an invalid status or header",
         ),
         (
             "[{\"cut_after_bytes\":1,\"how\":\"hard\"}]",
-            "step 1 cannot be read: unknown variant `hard`",
+            "step 1 is invalid: unknown variant `hard`",
         ),
     ] {
-        let reply = sandbox.send(&line, &[], script.as_bytes()).await.unwrap();
-        assert_eq!(reply.status, 400, "{script}");
-        let (_, message) = reply.error();
-        assert!(message.starts_with(words), "{script}: {message}");
+        let response = sandbox.send(&line, &[], script.as_bytes()).await.unwrap();
+        assert_eq!(response.status, 400, "{script}");
+        let (_, message) = response.error();
+        assert!(message.starts_with(start), "{script}: {message}");
     }
     let bad_key = "PUT /_sandbox/keys/not-a-fingerprint/script";
     assert_eq!(sandbox.send(bad_key, &[], b"[]").await.unwrap().status, 400);
@@ -276,8 +285,8 @@ async fn what_is_no_script_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_script_is_set_and_taken_away_over_http() {
-    let sandbox = Running::start().await;
+async fn script_is_set_and_removed_over_http() {
+    let sandbox = TestSandbox::start().await;
     let path = format!("/_sandbox/keys/{}/script", Fingerprint::of(&api_key("a")));
     let put = format!("PUT {path}");
     let steps = b"[{\"error\":\"credit\",\"times\":9}]";
@@ -296,14 +305,14 @@ async fn a_script_is_set_and_taken_away_over_http() {
 }
 
 #[tokio::test]
-async fn a_step_decides_before_any_check() {
-    let sandbox = Running::start().await;
+async fn step_applies_before_any_check() {
+    let sandbox = TestSandbox::start().await;
     script(&sandbox, "a", &json!([{"error": "internal"}]));
-    let body = ask(&json!({"model": "claude-nonesuch-9"})).to_string();
+    let body = message_body(&json!({"model": "claude-nonesuch-9"})).to_string();
     let key = api_key("a");
-    let reply = sandbox
+    let response = sandbox
         .send("POST /v1/messages", &[("x-api-key", &key)], body.as_bytes())
         .await;
-    assert_eq!(reply.unwrap().status, 500);
+    assert_eq!(response.unwrap().status, 500);
     sandbox.stop().await;
 }

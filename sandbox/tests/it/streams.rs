@@ -1,20 +1,20 @@
-//! Streams: the grammar of events, what adds up, and how they break.
+//! Streams: the order of events, their sums, and how they end.
 
 use std::time::Duration;
 
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_core::usage::{Meter, of_body};
+use keyreeve_core::usage::{Meter, meter_body};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::client::{Reply, Running, api_key, ask};
+use crate::client::{TestResponse, TestSandbox, api_key, message_body};
 
-/// Puts a stream together again as a client does.
-fn gathered(reply: &Reply) -> Value {
+/// Assembles a message from a stream, as a client does.
+fn assemble(response: &TestResponse) -> Value {
     let mut message = Value::Null;
     let mut input = String::new();
-    for (name, data) in reply.events() {
+    for (name, data) in response.events() {
         assert_eq!(data["type"], name.as_str());
         let index = data["index"]
             .as_u64()
@@ -59,7 +59,7 @@ fn gathered(reply: &Reply) -> Value {
 }
 
 #[tokio::test]
-async fn a_stream_tells_what_the_whole_answer_tells() {
+async fn stream_has_the_same_content_as_the_json_response() {
     for more in [
         json!({}),
         json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}),
@@ -70,15 +70,15 @@ async fn a_stream_tells_what_the_whole_answer_tells() {
     ] {
         let mut both = Vec::new();
         for stream in [false, true] {
-            let sandbox = Running::start().await;
+            let sandbox = TestSandbox::start().await;
             let mut more = more.clone();
             more["stream"] = json!(stream);
-            let reply = sandbox.post("a", &more).await;
-            assert_eq!((reply.status, reply.broken), (200, None));
+            let response = sandbox.post("a", &more).await;
+            assert_eq!((response.status, response.connection_error), (200, None));
             let mut message = if stream {
-                gathered(&reply)
+                assemble(&response)
             } else {
-                reply.json()
+                response.json()
             };
             // Ids come from the body's hash, and the two bodies differ.
             message["id"] = Value::Null;
@@ -95,11 +95,11 @@ async fn a_stream_tells_what_the_whole_answer_tells() {
 }
 
 #[tokio::test]
-async fn a_stream_is_metered_like_the_whole_answer() {
-    let sandbox = Running::start().await;
+async fn stream_is_metered_like_the_json_response() {
+    let sandbox = TestSandbox::start().await;
     let marked = json!({"type": "text", "text": "a".repeat(90), "cache_control": {"type": "ephemeral", "ttl": "1h"}});
     let mut more = json!({"system": [marked], "thinking": {"type": "adaptive"}});
-    let whole = of_body(&sandbox.post("a", &more).await.body);
+    let whole = meter_body(&sandbox.post("a", &more).await.body);
     more["stream"] = json!(true);
     let stream = sandbox.post("b", &more).await;
     let mut meter = Meter::new();
@@ -108,26 +108,30 @@ async fn a_stream_is_metered_like_the_whole_answer() {
     assert_eq!(metered, whole);
     let tokens = metered.usage.totals();
     assert_eq!(
-        (tokens.input, tokens.write_1h, metered.complete),
+        (tokens.input, tokens.write_1h, metered.is_complete),
         (10, 23, true)
     );
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn events_come_in_the_order_of_the_grammar() {
-    let sandbox = Running::start().await;
+async fn events_follow_the_stream_grammar() {
+    let sandbox = TestSandbox::start().await;
     let more = json!({"stream": true, "thinking": {"type": "adaptive"},
         "tools": [{"name": "t", "input_schema": {"required": ["q"]}}], "tool_choice": {"type": "any"}});
-    let reply = sandbox.post("a", &more).await;
-    let names: Vec<String> = reply.events().into_iter().map(|(name, _)| name).collect();
+    let response = sandbox.post("a", &more).await;
+    let names: Vec<String> = response
+        .events()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(names[..3], ["message_start", "content_block_start", "ping"]);
     assert_eq!(
         names[names.len() - 3..],
         ["content_block_stop", "message_delta", "message_stop"]
     );
     let kinds = |kind: &str| {
-        let deltas = reply
+        let deltas = response
             .events()
             .into_iter()
             .filter(|(_, data)| data["delta"]["type"] == kind);
@@ -141,15 +145,15 @@ async fn events_come_in_the_order_of_the_grammar() {
         .collect();
     assert_eq!(parts, ["", "{\"q\":\"Zü", "rich\"}"]);
     assert_eq!(
-        reply.header("anthropic-ratelimit-requests-limit"),
+        response.header("anthropic-ratelimit-requests-limit"),
         Some("1000")
     );
     sandbox.stop().await;
 }
 
 #[tokio::test]
-async fn a_running_stream_is_finished_before_the_sandbox_stops() {
-    let sandbox = Running::start().await;
+async fn running_stream_completes_before_the_sandbox_stops() {
+    let sandbox = TestSandbox::start().await;
     let steps = keyreeve_sandbox::read_script("[{\"pace_ms\": 10}]").unwrap();
     sandbox
         .control
@@ -162,18 +166,18 @@ async fn a_running_stream_is_finished_before_the_sandbox_stops() {
         }
         sandbox.stop().await;
     };
-    let (reply, ()) = tokio::join!(streaming, stopping);
-    assert_eq!(reply.events().last().unwrap().0, "message_stop");
+    let (response, ()) = tokio::join!(streaming, stopping);
+    assert_eq!(response.events().last().unwrap().0, "message_stop");
 }
 
 #[tokio::test]
-async fn each_event_leaves_before_the_next_is_due() {
-    let sandbox = Running::start().await;
+async fn each_event_is_flushed_before_the_next() {
+    let sandbox = TestSandbox::start().await;
     let script =
         keyreeve_sandbox::read_script("[{\"silent_ms\": 60000, \"after_events\": 2}]").unwrap();
     let key = api_key("a");
     sandbox.control.script(&Fingerprint::of(&key), script);
-    let body = ask(&json!({"stream": true})).to_string();
+    let body = message_body(&json!({"stream": true})).to_string();
     let head = format!(
         "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\nanthropic-version: 2026-10-21\r\ncontent-length: {}\r\n\r\n",
         body.len()

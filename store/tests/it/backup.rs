@@ -1,23 +1,25 @@
-//! A backup holds nothing in the clear, comes back whole, and is refused when anything about it changed.
+//! Backup and restore: a backup is encrypted, restores completely, and is refused if anything in it was changed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use keyreeve_os::files::FileError;
-use keyreeve_store::{Error, restore};
+use keyreeve_store::{StoreError, restore};
 
-use crate::bed::{Bed, begin, intent, key, key_secret, outcome, profile, secret, shown};
+use crate::fixture::{
+    TestHome, exposed, intent, key, key_secret, outcome, profile, record_intent, secret,
+};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
-/// Bytes of a backup's header and of each of its chunks but the last.
+/// Sizes in bytes of a backup's header and of each chunk except the last.
 const HEADER: usize = 64;
 const CHUNK: usize = 65_536 + 16;
 
-/// A store with some things in it, and its backup of a few chunks.
-fn backed_up() -> (Bed, Vec<u8>) {
-    let bed = Bed::new();
-    let store = bed.open();
+/// Returns a store with some content, and its backup of a few chunks.
+fn backed_up() -> (TestHome, Vec<u8>) {
+    let home = TestHome::new();
+    let store = home.open();
     store
         .add_profile(&profile(1, "work"), Some(&secret("a secret")))
         .unwrap();
@@ -25,39 +27,39 @@ fn backed_up() -> (Bed, Vec<u8>) {
         .add_key(&key(1, "tool", &[]), key_secret(1).0, key_secret(1).1)
         .unwrap();
     for number in 1..=100 {
-        begin(&store, intent(number)).unwrap();
-        store.finish(outcome(number));
+        record_intent(&store, intent(number)).unwrap();
+        store.record_outcome(outcome(number));
     }
     store
-        .backup(&bed.path("backup"), &secret(PASSPHRASE))
+        .backup(&home.path("backup"), &secret(PASSPHRASE))
         .unwrap();
-    let bytes = fs::read(bed.path("backup")).unwrap();
-    (bed, bytes)
+    let bytes = fs::read(home.path("backup")).unwrap();
+    (home, bytes)
 }
 
-/// Tries to restore the bytes into an empty place.
-fn restored(bytes: &[u8], passphrase: &str) -> (Bed, Result<(), Error>) {
-    let bed = Bed::new();
-    fs::write(bed.path("backup"), bytes).unwrap();
-    let answer = restore(&bed.path("backup"), &secret(passphrase), &bed.places);
-    (bed, answer)
+/// Tries to restore the bytes into an empty directory.
+fn restored(bytes: &[u8], passphrase: &str) -> (TestHome, Result<(), StoreError>) {
+    let home = TestHome::new();
+    fs::write(home.path("backup"), bytes).unwrap();
+    let result = restore(&home.path("backup"), &secret(passphrase), &home.paths);
+    (home, result)
 }
 
 #[test]
-fn a_backup_comes_back_whole() {
-    let (bed, bytes) = backed_up();
-    let mode = fs::metadata(bed.path("backup"))
+fn backup_restores_completely() {
+    let (home, bytes) = backed_up();
+    let mode = fs::metadata(home.path("backup"))
         .unwrap()
         .permissions()
         .mode()
         & 0o7777;
     assert_eq!(mode, 0o600);
-    let before = bed.open();
-    assert!(!bed.places.data.join("keyreeve.db.backup").exists());
+    let before = home.open();
+    assert!(!home.paths.data.join("keyreeve.db.backup").exists());
 
-    let (bed, answer) = restored(&bytes, PASSPHRASE);
-    answer.unwrap();
-    let after = bed.open();
+    let (home, result) = restored(&bytes, PASSPHRASE);
+    result.unwrap();
+    let after = home.open();
     after.verify().unwrap();
     assert_eq!(
         after.policy().unwrap().profiles(),
@@ -68,36 +70,39 @@ fn a_backup_comes_back_whole() {
         before.policy().unwrap().keys()
     );
     assert_eq!(
-        after.attempts(1000).unwrap(),
-        before.attempts(1000).unwrap()
+        after.ledger_entries(1000).unwrap(),
+        before.ledger_entries(1000).unwrap()
     );
     assert_eq!(
-        shown(&after.unseal(&profile(1, "work")).unwrap()),
+        exposed(&after.unseal(&profile(1, "work")).unwrap()),
         "a secret"
     );
-    begin(&after, intent(500)).unwrap();
+    record_intent(&after, intent(500)).unwrap();
 }
 
 #[test]
-fn the_wrong_passphrase_is_refused_and_leaves_nothing() {
+fn wrong_passphrase_is_refused_and_restores_nothing() {
     let (_, bytes) = backed_up();
-    let (bed, answer) = restored(&bytes, "wrong");
-    assert!(matches!(answer, Err(Error::WrongPassphrase)), "{answer:?}");
-    assert!(!bed.database().exists() && !bed.master_key().exists());
-    restore(&bed.path("backup"), &secret(PASSPHRASE), &bed.places).unwrap();
+    let (home, result) = restored(&bytes, "wrong");
+    assert!(
+        matches!(result, Err(StoreError::WrongPassphrase)),
+        "{result:?}"
+    );
+    assert!(!home.database().exists() && !home.master_key().exists());
+    restore(&home.path("backup"), &secret(PASSPHRASE), &home.paths).unwrap();
 }
 
 #[test]
-fn a_changed_or_cut_backup_is_refused_and_leaves_nothing() {
+fn changed_or_truncated_backup_is_refused() {
     let (_, good) = backed_up();
     assert!(
         good.len() > HEADER + CHUNK,
         "the cases below need two chunks: {}",
         good.len()
     );
-    let flipped = |place: usize| {
+    let flipped = |offset: usize| {
         let mut bytes = good.clone();
-        bytes[place] ^= 1;
+        bytes[offset] ^= 1;
         bytes
     };
     let without_first = [&good[..HEADER], &good[HEADER + CHUNK..]].concat();
@@ -110,55 +115,58 @@ fn a_changed_or_cut_backup_is_refused_and_leaves_nothing() {
         ("last byte", flipped(good.len() - 1)),
         ("no header", good[..HEADER - 1].to_vec()),
         ("header alone", good[..HEADER].to_vec()),
-        ("cut between chunks", good[..HEADER + CHUNK].to_vec()),
-        ("cut within a chunk", good[..good.len() - 1].to_vec()),
-        ("more at the end", [&good[..], b"x"].concat()),
-        ("a chunk left out", without_first),
+        ("truncated between chunks", good[..HEADER + CHUNK].to_vec()),
+        ("truncated within a chunk", good[..good.len() - 1].to_vec()),
+        ("extra byte at the end", [&good[..], b"x"].concat()),
+        ("missing chunk", without_first),
         ("empty", Vec::new()),
     ];
     for (case, bytes) in cases {
-        let (bed, answer) = restored(&bytes, PASSPHRASE);
+        let (home, result) = restored(&bytes, PASSPHRASE);
         let refused = matches!(
-            answer,
-            Err(Error::BadBackup { .. } | Error::WrongPassphrase)
+            result,
+            Err(StoreError::BadBackup { .. } | StoreError::WrongPassphrase)
         );
-        assert!(refused, "{case}: {answer:?}");
+        assert!(refused, "{case}: {result:?}");
         assert!(
-            !bed.database().exists() && !bed.master_key().exists(),
+            !home.database().exists() && !home.master_key().exists(),
             "{case}"
         );
-        assert!(!bed.places.data.join("keyreeve.db.new").exists(), "{case}");
+        assert!(!home.paths.data.join("keyreeve.db.new").exists(), "{case}");
     }
 }
 
 #[test]
-fn a_header_that_asks_for_the_moon_is_refused_quickly() {
+fn header_with_excessive_cost_is_refused_quickly() {
     let (_, mut bytes) = backed_up();
     bytes[20..24].copy_from_slice(&u32::MAX.to_be_bytes());
-    let (_, answer) = restored(&bytes, PASSPHRASE);
-    assert!(matches!(answer, Err(Error::BadBackup { .. })), "{answer:?}");
+    let (_, result) = restored(&bytes, PASSPHRASE);
+    assert!(
+        matches!(result, Err(StoreError::BadBackup { .. })),
+        "{result:?}"
+    );
 }
 
 #[test]
-fn nothing_is_overwritten() {
-    let (bed, bytes) = backed_up();
-    let store = bed.open();
-    let again = store.backup(&bed.path("backup"), &secret(PASSPHRASE));
+fn backup_and_restore_overwrite_nothing() {
+    let (home, bytes) = backed_up();
+    let store = home.open();
+    let again = store.backup(&home.path("backup"), &secret(PASSPHRASE));
     assert!(
-        matches!(again, Err(Error::Files(FileError::Exists { .. }))),
+        matches!(again, Err(StoreError::File(FileError::Exists { .. }))),
         "{again:?}"
     );
-    assert_eq!(fs::read(bed.path("backup")).unwrap(), bytes);
+    assert_eq!(fs::read(home.path("backup")).unwrap(), bytes);
 
-    let over = restore(&bed.path("backup"), &secret(PASSPHRASE), &bed.places);
-    assert!(matches!(over, Err(Error::NotEmpty { .. })), "{over:?}");
+    let over = restore(&home.path("backup"), &secret(PASSPHRASE), &home.paths);
+    assert!(matches!(over, Err(StoreError::NotEmpty { .. })), "{over:?}");
 
-    let other = Bed::new();
+    let other = TestHome::new();
     drop(other.open());
     fs::remove_file(other.database()).unwrap();
-    let over = restore(&bed.path("backup"), &secret(PASSPHRASE), &other.places);
+    let over = restore(&home.path("backup"), &secret(PASSPHRASE), &other.paths);
     assert!(
-        matches!(over, Err(Error::NotEmpty { .. })),
+        matches!(over, Err(StoreError::NotEmpty { .. })),
         "another master key: {over:?}"
     );
 }

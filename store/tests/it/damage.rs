@@ -1,16 +1,16 @@
-//! What is damaged, missing, weak or newer is refused, and nothing is ever made over it.
+//! A damaged, missing, unsafe or newer file is refused, and never overwritten by a new store.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use keyreeve_os::files::FileError;
-use keyreeve_store::{Durability, Error, Places, Store};
+use keyreeve_store::{Durability, Store, StoreError, StorePaths};
 
-use crate::bed::{Bed, begin, intent, key, key_secret, profile, secret};
+use crate::fixture::{TestHome, intent, key, key_secret, profile, record_intent, secret};
 
-fn filled() -> Bed {
-    let bed = Bed::new();
-    let store = bed.open();
+fn filled() -> TestHome {
+    let home = TestHome::new();
+    let store = home.open();
     for number in 1..=20_u8 {
         let name = format!("p{number}");
         store
@@ -20,28 +20,28 @@ fn filled() -> Bed {
         store
             .add_key(&key(u128::from(number), &name, &[]), public, hash)
             .unwrap();
-        begin(&store, intent(u128::from(number))).unwrap();
+        record_intent(&store, intent(u128::from(number))).unwrap();
     }
     drop(store);
-    bed
+    home
 }
 
-/// Reads everything there is; fails with the first trouble.
-fn read_all(bed: &Bed) -> Result<usize, Error> {
-    let store = bed.try_open()?;
+/// Reads the whole store; returns the first error.
+fn read_all(home: &TestHome) -> Result<usize, StoreError> {
+    let store = home.try_open()?;
     store.verify()?;
     let policy = store.policy()?;
     for profile in policy.profiles() {
         store.unseal(profile)?;
     }
-    Ok(policy.profiles().len() + policy.keys().len() + store.attempts(100)?.len())
+    Ok(policy.profiles().len() + policy.keys().len() + store.ledger_entries(100)?.len())
 }
 
-/// ST-04, small: random flips and cuts are refused or do no harm; never is a fresh store made in their place.
+/// ST-04 (small): random bit flips and truncations are refused or do no harm; they never lead to a new, empty store.
 #[test]
-fn st_04_damage_is_refused_or_harmless() {
-    let bed = filled();
-    let (good, mut harmless) = (fs::read(bed.database()).unwrap(), 0);
+fn random_damage_is_refused_or_harmless() {
+    let home = filled();
+    let (good, mut harmless) = (fs::read(home.database()).unwrap(), 0);
     for seed in 0..50_u64 {
         let mut bytes = good.clone();
         let mut random = Random(seed + 1);
@@ -49,36 +49,33 @@ fn st_04_damage_is_refused_or_harmless() {
             bytes.truncate(random.below(good.len()));
         } else {
             for _ in 0..=random.below(40) {
-                let place = random.below(bytes.len());
-                bytes[place] ^= 1 << random.below(8);
+                let offset = random.below(bytes.len());
+                bytes[offset] ^= 1 << random.below(8);
             }
         }
-        fs::write(bed.database(), &bytes).unwrap();
-        // Refused is well, whatever the words. Read is well, too, where only unused space or a text was hit; which
-        // rows such damage shows differs with the random nonces, but a fresh store would have none at all.
-        if let Ok(rows) = read_all(&bed) {
+        fs::write(home.database(), &bytes).unwrap();
+        // Any error is right. Success is right, too, if the damage hit only unused space or a text; the rows that such
+        // damage changes differ with the random nonces, but a new store would have none at all.
+        if let Ok(rows) = read_all(&home) {
+            assert!(rows > 0, "seed {seed}: a new store replaced a damaged one");
+            // A last page of zeros belongs to an empty table: no data is lost with it.
+            let removed = good.get(bytes.len()..).unwrap_or_default();
             assert!(
-                rows > 0,
-                "seed {seed}: a fresh store was made over a damaged one"
-            );
-            // A last page of zeros belongs to an empty table: nothing is lost with it.
-            let lost = good.get(bytes.len()..).unwrap_or_default();
-            assert!(
-                lost.iter().all(|byte| *byte == 0),
-                "seed {seed}: a cut store was taken"
+                removed.iter().all(|byte| *byte == 0),
+                "seed {seed}: a truncated store was accepted"
             );
             harmless += 1;
         }
-        for left in ["keyreeve.db-wal", "keyreeve.db-shm"] {
-            fs::remove_file(bed.places.data.join(left)).ok();
+        for file in ["keyreeve.db-wal", "keyreeve.db-shm"] {
+            fs::remove_file(home.paths.data.join(file)).ok();
         }
     }
     assert!(harmless < 40, "{harmless} of 50 damages went unnoticed");
-    fs::write(bed.database(), good).unwrap();
-    assert_eq!(read_all(&bed).unwrap(), 60);
+    fs::write(home.database(), good).unwrap();
+    assert_eq!(read_all(&home).unwrap(), 60);
 }
 
-/// A small generator, so that a seed replays.
+/// A small random generator with reproducible seeds.
 struct Random(u64);
 
 impl Random {
@@ -91,61 +88,63 @@ impl Random {
     }
 }
 
+/// ST-04: an empty file or a directory is not replaced by a new database.
 #[test]
-fn st_04_an_empty_file_or_a_directory_in_its_place_is_refused() {
-    let bed = filled();
-    fs::write(bed.database(), "").unwrap();
-    assert!(matches!(bed.try_open(), Err(Error::Corrupt { .. })));
+fn empty_file_or_directory_is_refused() {
+    let home = filled();
+    fs::write(home.database(), "").unwrap();
+    assert!(matches!(home.try_open(), Err(StoreError::Corrupt { .. })));
     assert_eq!(
-        fs::metadata(bed.database()).unwrap().len(),
+        fs::metadata(home.database()).unwrap().len(),
         0,
-        "left as it was"
+        "not changed"
     );
-    fs::remove_file(bed.database()).unwrap();
-    fs::create_dir(bed.database()).unwrap();
+    fs::remove_file(home.database()).unwrap();
+    fs::create_dir(home.database()).unwrap();
     assert!(matches!(
-        bed.try_open(),
-        Err(Error::Files(FileError::NotAFile { .. }))
+        home.try_open(),
+        Err(StoreError::File(FileError::NotAFile { .. }))
     ));
 }
 
+/// ST-04: a database with another application id is not ours.
 #[test]
-fn st_04_another_program_s_database_is_refused() {
-    let bed = filled();
-    bed.meddle("PRAGMA application_id = 7");
-    assert!(matches!(bed.try_open(), Err(Error::Corrupt { .. })));
+fn database_of_another_program_is_refused() {
+    let home = filled();
+    home.run_sql("PRAGMA application_id = 7");
+    assert!(matches!(home.try_open(), Err(StoreError::Corrupt { .. })));
 }
 
 #[test]
-fn a_log_without_its_database_is_refused() {
-    let bed = filled();
-    fs::rename(bed.database(), bed.places.data.join("keyreeve.db-wal")).unwrap();
-    assert!(matches!(bed.try_open(), Err(Error::Corrupt { .. })));
+fn orphaned_wal_is_refused() {
+    let home = filled();
+    fs::rename(home.database(), home.paths.data.join("keyreeve.db-wal")).unwrap();
+    assert!(matches!(home.try_open(), Err(StoreError::Corrupt { .. })));
 }
 
 #[test]
-fn a_newer_database_is_left_as_it_is() {
-    let bed = filled();
-    bed.meddle("PRAGMA user_version = 999; PRAGMA journal_mode = WAL;");
-    let before = fs::read(bed.database()).unwrap();
+fn newer_database_is_refused_and_unchanged() {
+    let home = filled();
+    home.run_sql("PRAGMA user_version = 999; PRAGMA journal_mode = WAL;");
+    let before = fs::read(home.database()).unwrap();
     assert!(matches!(
-        bed.try_open(),
-        Err(Error::NewerSchema { found: 999, .. })
+        home.try_open(),
+        Err(StoreError::NewerSchema { found: 999, .. })
     ));
-    assert_eq!(fs::read(bed.database()).unwrap(), before);
+    assert_eq!(fs::read(home.database()).unwrap(), before);
 }
 
 #[test]
-fn without_its_master_key_the_store_stays_shut() {
-    let bed = filled();
-    let good = fs::read(bed.master_key()).unwrap();
+fn missing_damaged_or_wrong_master_key_is_refused() {
+    let home = filled();
+    let good = fs::read(home.master_key()).unwrap();
 
-    fs::remove_file(bed.master_key()).unwrap();
+    fs::remove_file(home.master_key()).unwrap();
     assert!(matches!(
-        bed.try_open(),
-        Err(Error::MasterKeyMissing { .. })
+        home.try_open(),
+        Err(StoreError::MasterKeyMissing { .. })
     ));
-    assert!(!bed.master_key().exists(), "no new one is made");
+    assert!(!home.master_key().exists(), "no new one is created");
 
     for damaged in [
         &good[..good.len() - 1],
@@ -153,57 +152,60 @@ fn without_its_master_key_the_store_stays_shut() {
         &good[1..],
         b"",
     ] {
-        fs::write(bed.master_key(), damaged).unwrap();
-        fs::set_permissions(bed.master_key(), Permissions::from_mode(0o600)).unwrap();
+        fs::write(home.master_key(), damaged).unwrap();
+        fs::set_permissions(home.master_key(), Permissions::from_mode(0o600)).unwrap();
         assert!(matches!(
-            bed.try_open(),
-            Err(Error::MasterKeyDamaged { .. })
+            home.try_open(),
+            Err(StoreError::MasterKeyDamaged { .. })
         ));
     }
 
     let mut wrong = good.clone();
     wrong[30] ^= 1;
-    fs::write(bed.master_key(), wrong).unwrap();
-    assert!(matches!(bed.try_open(), Err(Error::MasterKeyWrong { .. })));
+    fs::write(home.master_key(), wrong).unwrap();
+    assert!(matches!(
+        home.try_open(),
+        Err(StoreError::MasterKeyWrong { .. })
+    ));
 
-    fs::write(bed.master_key(), good).unwrap();
-    assert_eq!(read_all(&bed).unwrap(), 60);
+    fs::write(home.master_key(), good).unwrap();
+    assert_eq!(read_all(&home).unwrap(), 60);
 }
 
-/// LA-01: each weak file is refused with the command that mends it.
+/// LA-01: each file or directory with unsafe permissions is refused with the command that fixes it.
 #[test]
-fn la_01_weak_files_are_refused_with_a_hint() {
+fn unsafe_permissions_are_refused_with_a_fix() {
     for name in ["data/keyreeve.db", "config/master.key"] {
         for mode in [0o644, 0o660] {
-            let bed = filled();
-            fs::set_permissions(bed.path(name), Permissions::from_mode(mode)).unwrap();
-            let error = bed.try_open().map(|_| ()).unwrap_err();
+            let home = filled();
+            fs::set_permissions(home.path(name), Permissions::from_mode(mode)).unwrap();
+            let error = home.try_open().map(|_| ()).unwrap_err();
             assert_eq!(
-                error.hint().unwrap(),
-                format!("chmod 600 {}", bed.path(name).display())
+                error.fix_command().unwrap(),
+                format!("chmod 600 {}", home.path(name).display())
             );
         }
     }
     for name in ["data", "config"] {
-        let bed = filled();
-        fs::set_permissions(bed.path(name), Permissions::from_mode(0o777)).unwrap();
-        let error = bed.try_open().map(|_| ()).unwrap_err();
+        let home = filled();
+        fs::set_permissions(home.path(name), Permissions::from_mode(0o777)).unwrap();
+        let error = home.try_open().map(|_| ()).unwrap_err();
         assert_eq!(
-            error.hint().unwrap(),
-            format!("chmod 700 {}", bed.path(name).display())
+            error.fix_command().unwrap(),
+            format!("chmod 700 {}", home.path(name).display())
         );
     }
 }
 
-/// LA-03: everything the store makes is closed to others, its log included.
+/// LA-03: all files and directories of the store are private to the user, including the write-ahead log.
 #[test]
-fn la_03_what_is_made_is_closed_to_others() {
-    let bed = filled();
-    let store = bed.open();
-    begin(&store, intent(99)).unwrap();
-    let _claim = store.claim("x").unwrap();
+fn created_files_are_private() {
+    let home = filled();
+    let store = home.open();
+    record_intent(&store, intent(99)).unwrap();
+    let _claim = store.acquire_serve_lock("x").unwrap();
     let mut seen = 0;
-    for dir in [&bed.places.data, &bed.places.keys] {
+    for dir in [&home.paths.data, &home.paths.keys] {
         assert_eq!(
             fs::metadata(dir).unwrap().permissions().mode() & 0o7777,
             0o700
@@ -217,47 +219,44 @@ fn la_03_what_is_made_is_closed_to_others() {
     }
     assert!(
         seen >= 6,
-        "database, log, index, two locks and the master key: {seen}"
+        "expected database, log, index, two locks and the master key: {seen}"
     );
 }
 
 #[test]
-fn both_halves_in_one_place_are_refused() {
-    let bed = Bed::new();
-    let places = Places {
-        data: bed.path("one"),
-        keys: bed.path("one"),
+fn same_directory_for_both_is_refused() {
+    let home = TestHome::new();
+    let paths = StorePaths {
+        data: home.path("one"),
+        keys: home.path("one"),
     };
-    let opened = Store::open(&places, Durability::Process);
-    assert!(matches!(opened, Err(Error::SamePlace { .. })));
+    let opened = Store::open(&paths, Durability::Process);
+    assert!(matches!(opened, Err(StoreError::SameDirectory { .. })));
 }
 
 #[test]
-fn a_store_whose_making_was_cut_short_is_made_again() {
-    let bed = filled();
-    let half = fs::read(bed.database()).unwrap();
-    fs::remove_file(bed.database()).unwrap();
+fn interrupted_creation_is_repeated() {
+    let home = filled();
+    let database = fs::read(home.database()).unwrap();
+    fs::remove_file(home.database()).unwrap();
     fs::write(
-        bed.places.data.join("keyreeve.db.new"),
-        &half[..half.len() / 2],
+        home.paths.data.join("keyreeve.db.new"),
+        &database[..database.len() / 2],
     )
     .unwrap();
-    let store = bed.open();
+    let store = home.open();
     store.verify().unwrap();
-    assert!(!bed.places.data.join("keyreeve.db.new").exists());
+    assert!(!home.paths.data.join("keyreeve.db.new").exists());
 }
 
 #[test]
-fn a_store_that_cannot_be_looked_for_is_not_taken_for_none() {
+fn unreadable_path_counts_as_existing_store() {
     let folder = tempfile::tempdir().unwrap();
-    let places = Places {
+    let paths = StorePaths {
         data: folder.path().join("data"),
         keys: folder.path().join("keys"),
     };
-    assert!(!Store::is_made(&places), "there is nothing");
-    symlink("data", &places.data).unwrap();
-    assert!(
-        Store::is_made(&places),
-        "a link to itself hides what is there"
-    );
+    assert!(!Store::exists(&paths), "nothing exists");
+    symlink("data", &paths.data).unwrap();
+    assert!(Store::exists(&paths), "a link to itself cannot be checked");
 }

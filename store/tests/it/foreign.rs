@@ -1,19 +1,19 @@
-//! Another program's database is read and left exactly as it was.
+//! Another program's database is read without changing it.
 
 use std::fs;
 use std::path::Path;
 
-use keyreeve_store::{Cell, ForeignError, read_foreign_text};
+use keyreeve_store::{ForeignCell, ForeignError, read_foreign_text};
 
-const CELL: Cell<'_> = Cell {
+const CELL: ForeignCell<'_> = ForeignCell {
     table: "auth_profile_store",
     key: "store_key",
     row: "primary",
     value: "store_json",
 };
 
-/// A database in WAL mode, as its program leaves it when it ends.
-fn put(path: &Path, statements: &str) {
+/// Creates a database in WAL mode, as a program that exited normally leaves it.
+fn create_database(path: &Path, statements: &str) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection
         .execute_batch(&format!("PRAGMA journal_mode = WAL; {statements}"))
@@ -25,19 +25,19 @@ const TABLE: &str = "CREATE TABLE auth_profile_store (store_key TEXT NOT NULL PR
     INSERT INTO auth_profile_store VALUES ('primary', '{\"version\":1}', 1);";
 
 #[test]
-fn a_text_is_read_and_nothing_beside_the_file_is_made() {
+fn text_is_read_and_no_file_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("open claw%20?.sqlite");
-    put(&path, TABLE);
+    create_database(&path, TABLE);
     let before = fs::read(&path).unwrap();
     let text = read_foreign_text(&path, CELL, 100).unwrap();
     assert_eq!(text.as_deref().map(String::as_str), Some("{\"version\":1}"));
-    let other = Cell {
+    let other = ForeignCell {
         row: "other",
         ..CELL
     };
     assert!(read_foreign_text(&path, other, 100).unwrap().is_none());
-    let other = Cell {
+    let other = ForeignCell {
         table: "other",
         ..CELL
     };
@@ -49,10 +49,10 @@ fn a_text_is_read_and_nothing_beside_the_file_is_made() {
 }
 
 #[test]
-fn what_is_still_being_written_is_not_guessed_at() {
+fn database_in_use_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
-    put(&path, TABLE);
+    create_database(&path, TABLE);
     let running = rusqlite::Connection::open(&path).unwrap();
     running
         .execute_batch("UPDATE auth_profile_store SET updated_at = 2")
@@ -66,10 +66,10 @@ fn what_is_still_being_written_is_not_guessed_at() {
 }
 
 #[test]
-fn nothing_of_a_hostile_file_is_run() {
+fn hostile_view_is_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
-    put(
+    create_database(
         &path,
         "CREATE VIEW auth_profile_store AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n)
          SELECT 'primary' AS store_key, x AS store_json FROM n;",

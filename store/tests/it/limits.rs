@@ -1,67 +1,71 @@
-//! Limits are kept as they were told last, within bounds, and go with their profile.
+//! Limits: the latest observation is saved, within maximums, and deleted with its profile.
 
-use keyreeve_core::limits::{Amount, Limit, Seen, Share, State, Subject};
+use keyreeve_core::health::RequestClass;
+use keyreeve_core::limits::{
+    Fraction, Limit, LimitObservation, LimitOwner, LimitState, LimitUsage,
+};
 use keyreeve_core::profile::ProfileId;
-use keyreeve_core::standing::RequestClass;
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_store::Store;
 
-use crate::bed::{Bed, at, begin, id, intent, profile, secret};
+use crate::fixture::{TestHome, at, id, intent, profile, record_intent, secret};
 
-fn left(remaining: u64, limit: Option<u64>) -> Amount {
-    Amount::Left { remaining, limit }
+fn remaining_usage(remaining: u64, limit: Option<u64>) -> LimitUsage {
+    LimitUsage::Remaining { remaining, limit }
 }
 
-fn seen(subject: Subject, which: &str, second: i64) -> Seen {
-    Seen {
-        subject,
+fn seen(subject: LimitOwner, which: &str, second: i64) -> LimitObservation {
+    LimitObservation {
+        owner: subject,
         class: None,
         limit: Limit {
-            which: which.parse().unwrap(),
-            amount: None,
+            kind: which.parse().unwrap(),
+            usage: None,
             state: None,
             resets_at: None,
-            seen_at: at(second),
+            observed_at: at(second),
         },
     }
 }
 
-fn usual() -> Subject {
-    Subject::ClaudeCode { config_dir: None }
+fn default_login() -> LimitOwner {
+    LimitOwner::ClaudeCode { config_dir: None }
 }
 
-/// A store with the profile that limits are told of.
-fn stage(bed: &Bed) -> (Store, Subject) {
-    let store = bed.open();
-    let kept = profile(1, "work");
-    store.add_profile(&kept, Some(&secret("x"))).unwrap();
-    (store, Subject::Profile(kept.id))
+/// Returns a store with a profile, and the subject of its limits.
+fn store_with_profile(home: &TestHome) -> (Store, LimitOwner) {
+    let store = home.open();
+    let work_profile = profile(1, "work");
+    store
+        .add_profile(&work_profile, Some(&secret("x")))
+        .unwrap();
+    (store, LimitOwner::Profile(work_profile.id))
 }
 
 #[test]
-fn everything_reads_back_after_a_restart() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
-    let elsewhere = Subject::ClaudeCode {
+fn limits_survive_a_restart() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
+    let other_login = LimitOwner::ClaudeCode {
         config_dir: Some("/home/a b/.claude".to_owned()),
     };
     let mut all = vec![
         seen(work.clone(), "requests", 1),
         seen(work, "plan 9w", 2),
-        seen(usual(), "plan five_hour", 3),
-        seen(elsewhere, "plan seven_day", 4),
-        seen(Subject::PassThrough(KeyId(id(7))), "plan overage", 5),
+        seen(default_login(), "plan five_hour", 3),
+        seen(other_login, "plan seven_day", 4),
+        seen(LimitOwner::PassThrough(KeyId(id(7))), "plan overage", 5),
     ];
-    all[0].class = RequestClass::of_model("claude-opus-5-5");
-    all[0].limit.amount = Some(left(7, Some(50)));
+    all[0].class = RequestClass::from_model("claude-opus-5-5");
+    all[0].limit.usage = Some(remaining_usage(7, Some(50)));
     all[0].limit.resets_at = Some(at(60));
-    all[1].limit.amount = Some(left(0, None));
-    all[2].limit.amount = Share::of_fraction(1.04).map(Amount::Used);
-    all[2].limit.state = Some(State::Rejected);
-    all[4].limit.state = Some(State::of("softly").unwrap());
-    store.keep_limits(all.clone()).unwrap();
+    all[1].limit.usage = Some(remaining_usage(0, None));
+    all[2].limit.usage = Fraction::from_ratio(1.04).map(LimitUsage::Used);
+    all[2].limit.state = Some(LimitState::Rejected);
+    all[4].limit.state = Some(LimitState::parse("softly").unwrap());
+    store.save_limits(all.clone()).unwrap();
     drop(store);
-    let mut found = bed.open().limits().unwrap();
+    let mut found = home.open().limits().unwrap();
     for one in all {
         let place = found.iter().position(|found| *found == one);
         found.remove(place.unwrap_or_else(|| panic!("{one:?} is missing in {found:?}")));
@@ -70,126 +74,134 @@ fn everything_reads_back_after_a_restart() {
 }
 
 #[test]
-fn what_was_told_later_stands_in_whatever_order_it_is_written() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
-    let told = |second, remaining| {
-        let mut told = seen(work.clone(), "requests", second);
-        told.limit.amount = Some(left(remaining, None));
-        told
+fn later_observation_wins_in_any_write_order() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
+    let observed = |second, remaining| {
+        let mut observation = seen(work.clone(), "requests", second);
+        observation.limit.usage = Some(remaining_usage(remaining, None));
+        observation
     };
-    let of_class = Seen {
-        class: RequestClass::of_model("claude-haiku-5"),
-        ..told(1, 99)
+    let of_class = LimitObservation {
+        class: RequestClass::from_model("claude-haiku-5"),
+        ..observed(1, 99)
     };
     store
-        .keep_limits(vec![told(5, 5), of_class.clone()])
+        .save_limits(vec![observed(5, 5), of_class.clone()])
         .unwrap();
     for (second, remaining, expected) in [(4, 4, 5), (6, 6, 6), (6, 7, 7), (0, 0, 7)] {
-        store.queue_limits(vec![told(second, remaining)]);
+        store.queue_limits(vec![observed(second, remaining)]);
         store.flush().unwrap();
         let found = store.limits().unwrap();
         let whole = found.iter().find(|seen| seen.class.is_none()).unwrap();
-        assert_eq!(whole.limit.amount, Some(left(expected, None)));
+        assert_eq!(whole.limit.usage, Some(remaining_usage(expected, None)));
         assert!(found.contains(&of_class), "another class is another limit");
     }
 }
 
 #[test]
-fn what_a_clock_that_was_ahead_has_told_gives_way() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
-    let told = |second| vec![seen(work.clone(), "requests", second)];
+fn observation_from_a_clock_ahead_is_replaced() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
+    let observed = |second| vec![seen(work.clone(), "requests", second)];
     for (second, expected) in [
         (100_000, 100_000),
         (96_400, 100_000),
         (96_399, 96_399),
         (7, 7),
     ] {
-        store.keep_limits(told(second)).unwrap();
-        assert_eq!(store.limits().unwrap(), told(expected), "{second}");
+        store.save_limits(observed(second)).unwrap();
+        assert_eq!(store.limits().unwrap(), observed(expected), "{second}");
     }
 }
 
 #[test]
-fn what_is_queued_is_there_after_the_store_was_closed() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
+fn queued_limits_are_committed_on_close() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
     store.queue_limits(vec![seen(work, "requests", 1)]);
     drop(store);
-    assert_eq!(bed.open().limits().unwrap().len(), 1);
+    assert_eq!(home.open().limits().unwrap().len(), 1);
 }
 
 #[test]
-fn limits_ride_along_while_attempts_are_open() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
-    begin(&store, intent(1)).unwrap();
+fn limits_are_flushed_while_attempts_are_open() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
+    record_intent(&store, intent(1)).unwrap();
     store.queue_limits(vec![seen(work, "requests", 1)]);
     store.flush().unwrap();
-    assert_eq!(bed.open().limits().unwrap().len(), 1);
+    assert_eq!(home.open().limits().unwrap().len(), 1);
 }
 
 #[test]
-fn names_from_outside_do_not_fill_the_store() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
+fn number_of_limits_has_a_maximum() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
     let name = |number: i64| format!("plan w{number}");
     let many = (0..200).map(|number| seen(work.clone(), &name(number), number));
-    store.keep_limits(many.collect()).unwrap();
+    store.save_limits(many.collect()).unwrap();
     let found = store.limits().unwrap();
     assert_eq!(found.len(), 64);
-    assert!(found.iter().all(|seen| seen.limit.seen_at >= at(200 - 64)));
+    assert!(
+        found
+            .iter()
+            .all(|seen| seen.limit.observed_at >= at(200 - 64))
+    );
 
     let directories = (0..5000).map(|number| {
         let config_dir = Some(format!("/d{number}"));
-        seen(Subject::ClaudeCode { config_dir }, "plan five_hour", number)
+        seen(
+            LimitOwner::ClaudeCode { config_dir },
+            "plan five_hour",
+            number,
+        )
     });
-    store.keep_limits(directories.collect()).unwrap();
+    store.save_limits(directories.collect()).unwrap();
     assert_eq!(store.limits().unwrap().len(), 4096);
 }
 
 #[test]
-fn limits_go_with_their_profile_and_with_its_secret() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
-    let told = || {
+fn limits_are_deleted_with_their_profile_or_its_secret() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
+    let observed = || {
         vec![
             seen(work.clone(), "requests", 1),
-            seen(usual(), "plan overage", 1),
+            seen(default_login(), "plan overage", 1),
         ]
     };
-    let left = |store: &Store| {
+    let count = |store: &Store| {
         let found = store.limits().unwrap();
-        found.iter().filter(|seen| seen.subject == work).count()
+        found.iter().filter(|seen| seen.owner == work).count()
     };
-    let kept = profile(1, "work");
-    store.keep_limits(told()).unwrap();
-    assert_eq!(left(&store), 1);
-    store.rotate_profile(&kept, &secret("y")).unwrap();
-    assert_eq!(left(&store), 0);
+    let work_profile = profile(1, "work");
+    store.save_limits(observed()).unwrap();
+    assert_eq!(count(&store), 1);
+    store.rotate_profile(&work_profile, &secret("y")).unwrap();
+    assert_eq!(count(&store), 0);
 
-    store.keep_limits(told()).unwrap();
-    store.remove_profile(kept.id).unwrap();
-    // An answer that was on its way.
-    store.keep_limits(told()).unwrap();
+    store.save_limits(observed()).unwrap();
+    store.remove_profile(work_profile.id).unwrap();
+    // A response that was in flight.
+    store.save_limits(observed()).unwrap();
     store
-        .keep_limits(vec![seen(
-            Subject::Profile(ProfileId(id(9))),
+        .save_limits(vec![seen(
+            LimitOwner::Profile(ProfileId(id(9))),
             "requests",
             1,
         )])
         .unwrap();
     let found = store.limits().unwrap();
-    let subjects: Vec<_> = found.iter().map(|seen| &seen.subject).collect();
-    assert_eq!(subjects, [&usual()]);
+    let subjects: Vec<_> = found.iter().map(|seen| &seen.owner).collect();
+    assert_eq!(subjects, [&default_login()]);
 }
 
 #[test]
-fn a_row_that_keyreeve_never_wrote_is_an_error() {
-    let bed = Bed::new();
-    let (store, work) = stage(&bed);
-    store.keep_limits(vec![seen(work, "requests", 1)]).unwrap();
-    bed.meddle("UPDATE limits SET which = 'nonsense'");
+fn invalid_row_is_an_error() {
+    let home = TestHome::new();
+    let (store, work) = store_with_profile(&home);
+    store.save_limits(vec![seen(work, "requests", 1)]).unwrap();
+    home.run_sql("UPDATE limits SET which = 'nonsense'");
     assert!(store.limits().is_err());
 }

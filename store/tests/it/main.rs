@@ -1,22 +1,22 @@
-//! What the store promises, tried on real files, with several stores and processes on one database.
+//! Integration tests of the store on real files, with several stores and processes on one database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "these tests damage files, with plain calls, as nobody should"
+    reason = "these tests damage files on purpose, with plain calls"
 )]
 
 mod backup;
-mod bed;
 mod concurrency;
+mod crash_recovery;
 mod damage;
+mod fixture;
 mod foreign;
-mod glance;
+mod health;
 mod key_secrets;
-mod kills;
 mod ledger;
 mod limits;
 mod migration;
 mod policy;
+mod quick_reader;
 mod secrets;
-mod standings;
 mod usage;

@@ -1,18 +1,20 @@
-//! A store that an older keyreeve left is brought up to date, and has all that was in it.
+//! Migration: a store of an older keyreeve is migrated without losing data.
 
 use std::fs;
 use std::path::Path;
 
 use keyreeve_core::binding::Binding;
+use keyreeve_core::health::{Health, HealthScope, ManualAction, apply_action};
 use keyreeve_core::select::Reason;
-use keyreeve_core::standing::{Act, Scope, Standing, act};
 use keyreeve_core::virtual_key::{Strategy, VirtualKey};
-use keyreeve_store::{Error, Glance, Intent, Store};
+use keyreeve_store::{Intent, QuickReader, Store, StoreError};
 use rusqlite::Connection;
 
-use crate::bed::{Bed, at, begin, intent, key, key_secret, outcome, profile, secret, shown};
+use crate::fixture::{
+    TestHome, at, exposed, intent, key, key_secret, outcome, profile, record_intent, secret,
+};
 
-/// The schema of the first release that others may have stores of.
+/// The schema of the first public release.
 const SCHEMA_4: [&str; 4] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_sources.sql"),
@@ -20,11 +22,11 @@ const SCHEMA_4: [&str; 4] = [
     include_str!("../../migrations/0004_bindings.sql"),
 ];
 
-/// What a store of that schema could hold of a key.
+/// Adds a key with only what schema 4 can store.
 fn plain_key(store: &Store) -> VirtualKey {
     let tool = VirtualKey {
         strategy: Strategy::Ordered,
-        may_spend: Vec::new(),
+        allow_billing: Vec::new(),
         cache_ttl: None,
         ..key(2, "tool", &[&profile(1, "work")])
     };
@@ -33,10 +35,10 @@ fn plain_key(store: &Store) -> VirtualKey {
     tool
 }
 
-/// Fills a store with what schema 4 had room for.
+/// Fills a store with data that schema 4 can store.
 fn fill(store: &Store) {
     let work = profile(1, "work");
-    store.add_profile(&work, Some(&secret("kept"))).unwrap();
+    store.add_profile(&work, Some(&secret("secret"))).unwrap();
     store.use_profile(work.id).unwrap();
     plain_key(store);
     let binding = Binding {
@@ -45,9 +47,9 @@ fn fill(store: &Store) {
         expect: Some("metered".parse().unwrap()),
     };
     store.bind(&binding).unwrap();
-    let rested = |state| act(state, Act::Rest { until: at(90) }, at(5));
+    let pause = |state| apply_action(state, ManualAction::Pause { until: at(90) }, at(5));
     store
-        .update_standing(&Scope::Credential(work.id), rested)
+        .update_health(&HealthScope::Credential(work.id), pause)
         .unwrap();
     for number in [1, 2] {
         let first = Intent {
@@ -55,15 +57,15 @@ fn fill(store: &Store) {
             reason: Reason::First,
             ..intent(number)
         };
-        begin(store, first).unwrap();
+        record_intent(store, first).unwrap();
     }
     let mut ended = outcome(1);
     ended.cache_edit = None;
-    store.finish(ended);
+    store.record_outcome(ended);
 }
 
-/// Puts a database of schema 4 with the same rows in the place of this one.
-fn take_back(database: &Path) {
+/// Replaces the database by one of schema 4 with the same rows.
+fn downgrade(database: &Path) {
     let older = database.with_extension("older");
     let connection = Connection::open(&older).unwrap();
     let schema = SCHEMA_4.concat();
@@ -99,33 +101,36 @@ fn take_back(database: &Path) {
 }
 
 #[test]
-fn a_store_of_schema_4_keeps_all_that_it_holds() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn schema_4_store_keeps_its_data() {
+    let home = TestHome::new();
+    let store = home.open();
     fill(&store);
     drop(store);
-    let store = bed.open();
-    let (before, attempts) = (store.known().unwrap(), store.attempts(10).unwrap());
+    let store = home.open();
+    let (before, attempts) = (
+        store.lease_snapshot().unwrap(),
+        store.ledger_entries(10).unwrap(),
+    );
     drop(store);
-    take_back(&bed.database());
-    let glance = Glance::at(&bed.places);
-    assert!(matches!(glance, Err(Error::OlderSchema { .. })));
+    downgrade(&home.database());
+    let reader = QuickReader::open(&home.paths);
+    assert!(matches!(reader, Err(StoreError::OlderSchema { .. })));
 
-    let store = bed.open();
-    let after = store.known().unwrap();
-    let (policy, had) = (&after.policy, &before.policy);
-    assert_eq!(policy.profiles(), had.profiles());
-    assert_eq!(policy.keys(), had.keys());
-    assert_eq!(policy.bindings(), had.bindings());
-    assert_eq!(policy.default_profile(), had.default_profile());
+    let store = home.open();
+    let after = store.lease_snapshot().unwrap();
+    let (policy, old_policy) = (&after.policy, &before.policy);
+    assert_eq!(policy.profiles(), old_policy.profiles());
+    assert_eq!(policy.keys(), old_policy.keys());
+    assert_eq!(policy.bindings(), old_policy.bindings());
+    assert_eq!(policy.default_profile(), old_policy.default_profile());
     assert!(policy.key(key_secret(1).0).is_some());
     let work = &policy.profiles()[0];
-    assert_eq!(shown(&store.unseal(work).unwrap()), "kept");
-    let credential = Scope::Credential(work.id);
-    let standing = after.standings.of(&credential);
-    assert_eq!(standing, before.standings.of(&credential));
-    assert_ne!(standing, Standing::Ready);
-    assert_eq!(store.attempts(10).unwrap(), attempts);
+    assert_eq!(exposed(&store.unseal(work).unwrap()), "secret");
+    let credential = HealthScope::Credential(work.id);
+    let health = after.health.get(&credential);
+    assert_eq!(health, before.health.get(&credential));
+    assert_ne!(health, Health::Ready);
+    assert_eq!(store.ledger_entries(10).unwrap(), attempts);
     assert_eq!(store.limits().unwrap(), []);
-    assert!(Glance::at(&bed.places).unwrap().is_some());
+    assert!(QuickReader::open(&home.paths).unwrap().is_some());
 }

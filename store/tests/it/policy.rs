@@ -1,13 +1,13 @@
-//! Profiles and keys come back as they were put in, and every store on the database sees a change at once.
+//! Policy: profiles, keys and bindings are read back as written, and every open store sees a change at once.
 
 use std::sync::Arc;
 
 use keyreeve_core::binding::Binding;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, Source};
-use keyreeve_store::Error;
+use keyreeve_core::profile::{Auth, BillingClass, Profile, SecretExposure, Source};
+use keyreeve_store::StoreError;
 
-use crate::bed::{Bed, at, id, key, key_secret, profile, secret};
+use crate::fixture::{TestHome, at, id, key, key_secret, profile, secret};
 
 fn from(number: u128, name: &str, source: Source) -> Profile {
     Profile {
@@ -24,8 +24,8 @@ fn sdk_profile(directory: Option<String>) -> Source {
 }
 
 #[test]
-fn profiles_come_back_as_they_were_put_in() {
-    let bed = Bed::new();
+fn profiles_are_read_back_as_written() {
+    let home = TestHome::new();
     let url = |text| BaseUrl::parse(text, PlainHttp::LoopbackOnly).unwrap();
     let cases = [
         profile(1, "a-sealed"),
@@ -50,7 +50,7 @@ fn profiles_come_back_as_they_were_put_in() {
             source: Source::File {
                 path: "/run/secrets/an ant's key".to_owned(),
             },
-            handing: Handing::Direct,
+            secret_exposure: SecretExposure::Programs,
             expires_at: Some(at(9)),
             ..profile(4, "d-file")
         },
@@ -76,46 +76,46 @@ fn profiles_come_back_as_they_were_put_in() {
             },
         ),
     ];
-    let store = bed.open();
+    let store = home.open();
     for case in &cases {
         store.add_profile(case, Some(&secret("example"))).unwrap();
     }
     drop(store);
-    assert_eq!(bed.open().policy().unwrap().profiles(), cases);
+    assert_eq!(home.open().policy().unwrap().profiles(), cases);
 }
 
 #[test]
-fn keys_come_back_as_they_were_put_in() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn keys_are_read_back_as_written() {
+    let home = TestHome::new();
+    let store = home.open();
     let (one, two) = (profile(1, "one"), profile(2, "two"));
     store.add_profile(&one, Some(&secret("1"))).unwrap();
     store.add_profile(&two, Some(&secret("2"))).unwrap();
-    let kept = key(10, "kept", &[&two, &one]);
+    let tool = key(10, "kept", &[&two, &one]);
     let (public, hash) = key_secret(1);
-    store.add_key(&kept, public, hash).unwrap();
+    store.add_key(&tool, public, hash).unwrap();
 
     let policy = store.policy().unwrap();
-    assert_eq!(policy.keys(), std::slice::from_ref(&kept));
+    assert_eq!(policy.keys(), std::slice::from_ref(&tool));
     let found = policy.key(public).unwrap();
     assert_eq!(
         (found.key, found.hash, found.valid_until),
-        (&kept, hash, None)
+        (&tool, hash, None)
     );
     assert!(policy.key(key_secret(2).0).is_none());
     assert_eq!(policy.profile(one.id), Some(&one));
 
-    store.set_may_spend(kept.id, &[]).unwrap();
-    assert!(store.policy().unwrap().keys()[0].may_spend.is_empty());
-    store.revoke_key(kept.id, at(0)).unwrap();
-    let refused = store.set_may_spend(kept.id, &[BillingClass::Cloud]);
-    assert!(matches!(refused, Err(Error::NotFound { what: "key" })));
+    store.set_allow_billing(tool.id, &[]).unwrap();
+    assert!(store.policy().unwrap().keys()[0].allow_billing.is_empty());
+    store.revoke_key(tool.id, at(0)).unwrap();
+    let refused = store.set_allow_billing(tool.id, &[BillingClass::Cloud]);
+    assert!(matches!(refused, Err(StoreError::NotFound { what: "key" })));
 }
 
 #[test]
-fn bindings_come_back_and_follow_a_profile_that_is_renamed() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn bindings_are_read_back_with_renamed_profiles() {
+    let home = TestHome::new();
+    let store = home.open();
     let work = profile(1, "work");
     store.add_profile(&work, Some(&secret("1"))).unwrap();
     let bound = |directory: &str, profile, expect: Option<&str>| Binding {
@@ -135,7 +135,7 @@ fn bindings_come_back_and_follow_a_profile_that_is_renamed() {
         .unwrap();
     store.unbind("cloud").unwrap();
     assert_eq!(
-        bed.open().policy().unwrap().bindings(),
+        home.open().policy().unwrap().bindings(),
         [
             bound("/w", Some(work.id), Some("office")),
             bound("gateway", None, Some("gateway")),
@@ -146,9 +146,9 @@ fn bindings_come_back_and_follow_a_profile_that_is_renamed() {
 }
 
 #[test]
-fn what_is_bound_to_a_removed_profile_stays_bound() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn binding_to_a_removed_profile_stays() {
+    let home = TestHome::new();
+    let store = home.open();
     let work = profile(1, "work");
     store.add_profile(&work, Some(&secret("1"))).unwrap();
     let binding = Binding {
@@ -162,28 +162,31 @@ fn what_is_bound_to_a_removed_profile_stays_bound() {
         store.policy().unwrap().bindings(),
         std::slice::from_ref(&binding)
     );
-    for none in [
+    for result in [
         store.bind(&binding),
         store.bind(&Binding {
             profile: None,
             ..binding.clone()
         }),
-        store.unbind("/elsewhere"),
+        store.unbind("/other"),
     ] {
-        assert!(matches!(none, Err(Error::NotFound { .. })), "{none:?}");
+        assert!(
+            matches!(result, Err(StoreError::NotFound { .. })),
+            "{result:?}"
+        );
     }
 }
 
 #[test]
-fn a_taken_name_is_refused_until_it_is_free() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn taken_name_is_refused_until_it_is_free() {
+    let home = TestHome::new();
+    let store = home.open();
     let add = |number, name| store.add_profile(&profile(number, name), Some(&secret("x")));
     add(1, "work").unwrap();
     add(2, "home").unwrap();
-    assert!(matches!(add(3, "work"), Err(Error::NameTaken { name }) if name == "work"));
+    assert!(matches!(add(3, "work"), Err(StoreError::NameTaken { name }) if name == "work"));
     let rename = store.rename_profile(profile(2, "home").id, &"work".parse().unwrap());
-    assert!(matches!(rename, Err(Error::NameTaken { .. })));
+    assert!(matches!(rename, Err(StoreError::NameTaken { .. })));
     store.remove_profile(profile(1, "work").id).unwrap();
     add(3, "work").unwrap();
 
@@ -192,7 +195,7 @@ fn a_taken_name_is_refused_until_it_is_free() {
         store.add_key(&key(number, "tool", &[]), public, hash)
     };
     add(10, 1).unwrap();
-    assert!(matches!(add(11, 2), Err(Error::NameTaken { .. })));
+    assert!(matches!(add(11, 2), Err(StoreError::NameTaken { .. })));
     store.revoke_key(key(10, "tool", &[]).id, at(5)).unwrap();
     add(11, 2).unwrap();
     let revoked: Vec<_> = store
@@ -202,15 +205,15 @@ fn a_taken_name_is_refused_until_it_is_free() {
         .iter()
         .map(|key| key.revoked_at)
         .collect();
-    assert_eq!(revoked, [None, Some(at(5))], "the living one comes first");
+    assert_eq!(revoked, [None, Some(at(5))], "the active one comes first");
 }
 
 #[test]
-fn what_is_not_there_is_said_so() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn missing_record_is_an_error() {
+    let home = TestHome::new();
+    let store = home.open();
     let (none, no_key) = (profile(9, "none"), key(9, "none", &[]));
-    for answer in [
+    for result in [
         store.rename_profile(none.id, &none.name),
         store.rotate_profile(&none, &secret("x")),
         store.remove_profile(none.id),
@@ -220,38 +223,48 @@ fn what_is_not_there_is_said_so() {
         store.add_key(&key(1, "k", &[&none]), key_secret(1).0, key_secret(1).1),
         store.add_profile(&none, None),
     ] {
-        assert!(matches!(answer, Err(Error::NotFound { .. })), "{answer:?}");
+        assert!(
+            matches!(result, Err(StoreError::NotFound { .. })),
+            "{result:?}"
+        );
     }
     assert!(
         store.policy().unwrap().keys().is_empty(),
-        "a refused key leaves nothing behind"
+        "a refused key is not stored"
     );
 }
 
 #[test]
-fn a_removed_profile_is_gone_from_keys_and_default() {
-    let bed = Bed::new();
-    let store = bed.open();
-    let gone = profile(1, "gone");
-    store.add_profile(&gone, Some(&secret("x"))).unwrap();
+fn removed_profile_is_removed_from_keys_and_default() {
+    let home = TestHome::new();
+    let store = home.open();
+    let removed = profile(1, "old");
+    store.add_profile(&removed, Some(&secret("x"))).unwrap();
     store
-        .add_key(&key(2, "tool", &[&gone]), key_secret(1).0, key_secret(1).1)
+        .add_key(
+            &key(2, "tool", &[&removed]),
+            key_secret(1).0,
+            key_secret(1).1,
+        )
         .unwrap();
-    store.use_profile(gone.id).unwrap();
-    assert_eq!(store.policy().unwrap().default_profile(), Some(gone.id));
+    store.use_profile(removed.id).unwrap();
+    assert_eq!(store.policy().unwrap().default_profile(), Some(removed.id));
 
-    store.remove_profile(gone.id).unwrap();
+    store.remove_profile(removed.id).unwrap();
     let policy = store.policy().unwrap();
     assert_eq!(policy.default_profile(), None);
-    assert_eq!(policy.profile(gone.id), None);
+    assert_eq!(policy.profile(removed.id), None);
     assert!(policy.keys()[0].profiles.is_empty());
-    assert!(matches!(store.unseal(&gone), Err(Error::NotFound { .. })));
+    assert!(matches!(
+        store.unseal(&removed),
+        Err(StoreError::NotFound { .. })
+    ));
 }
 
 #[test]
-fn whom_a_key_bills_outlasts_the_profile_that_said_so() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn billing_of_a_key_outlives_its_first_profile() {
+    let home = TestHome::new();
+    let store = home.open();
     let first = Profile {
         billing: BillingClass::Gateway,
         ..profile(1, "first")
@@ -268,7 +281,7 @@ fn whom_a_key_bills_outlasts_the_profile_that_said_so() {
         .add_key(&key(3, "tool", &[&first, &then]), public, hash)
         .unwrap();
     store.remove_profile(first.id).unwrap();
-    // Another of its name is another.
+    // A new profile with the same name is another profile.
     let again = profile(4, "first");
     store.add_profile(&again, Some(&secret("x"))).unwrap();
     let policy = store.policy().unwrap();
@@ -277,40 +290,43 @@ fn whom_a_key_bills_outlasts_the_profile_that_said_so() {
     assert_eq!(tool.profiles, [then.id]);
 }
 
-/// CO-03, the store's half: what one store revokes, another sees the next time it asks.
+/// CO-03 (the store's part): a revocation in one store is visible in another at its next read.
 #[test]
-fn co_03_a_revocation_elsewhere_holds_at_once() {
-    let bed = Bed::new();
-    let (here, there) = (bed.open(), bed.open());
+fn revocation_by_another_process_is_seen_at_once() {
+    let home = TestHome::new();
+    let (first, second) = (home.open(), home.open());
     let tool = key(1, "tool", &[]);
-    here.add_key(&tool, key_secret(1).0, key_secret(1).1)
+    first
+        .add_key(&tool, key_secret(1).0, key_secret(1).1)
         .unwrap();
     for round in 0..50 {
         assert_eq!(
-            there.policy().unwrap().keys()[0].revoked_at,
+            second.policy().unwrap().keys()[0].revoked_at,
             None,
             "round {round}"
         );
         let (public, hash) = key_secret(u8::try_from(round + 2).unwrap());
-        here.rotate_key(tool.id, (public, hash), at(round)).unwrap();
+        first
+            .rotate_key(tool.id, (public, hash), at(round))
+            .unwrap();
         assert!(
-            there.policy().unwrap().key(public).is_some(),
+            second.policy().unwrap().key(public).is_some(),
             "round {round}"
         );
     }
-    here.revoke_key(tool.id, at(100)).unwrap();
-    assert_eq!(there.policy().unwrap().keys()[0].revoked_at, Some(at(100)));
+    first.revoke_key(tool.id, at(100)).unwrap();
+    assert_eq!(second.policy().unwrap().keys()[0].revoked_at, Some(at(100)));
 }
 
 #[test]
-fn policy_is_read_again_only_when_it_changed() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn policy_is_reread_only_after_a_change() {
+    let home = TestHome::new();
+    let store = home.open();
     let before = store.policy().unwrap();
-    crate::bed::begin(&store, crate::bed::intent(1)).unwrap();
+    crate::fixture::record_intent(&store, crate::fixture::intent(1)).unwrap();
     assert!(
         Arc::ptr_eq(&before, &store.policy().unwrap()),
-        "a ledger row is no policy"
+        "a ledger entry does not change the policy"
     );
     store
         .add_profile(&profile(1, "new"), Some(&secret("x")))

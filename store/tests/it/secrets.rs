@@ -1,18 +1,18 @@
-//! Sealed secrets: they come back, nothing else opens them, and nothing lies open on the disk.
+//! Encryption at rest: sealed secrets can be decrypted in their own context only, and no file contains them in plaintext.
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Profile;
-use keyreeve_store::{Error, MasterKeyHome};
+use keyreeve_store::{MasterKeyHome, StoreError};
 
-use crate::bed::{Bed, profile, secret, shown};
+use crate::fixture::{TestHome, exposed, profile, secret};
 
 #[test]
-fn a_secret_comes_back_and_a_rotated_one_replaces_it() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn secret_is_unsealed_and_rotation_replaces_it() {
+    let home = TestHome::new();
+    let store = home.open();
     let work = profile(1, "work");
     store.add_profile(&work, Some(&secret("first"))).unwrap();
-    assert_eq!(shown(&store.unseal(&work).unwrap()), "first");
+    assert_eq!(exposed(&store.unseal(&work).unwrap()), "first");
     let rotated = Profile {
         hint: Some("…cond".to_owned()),
         ..work.clone()
@@ -20,8 +20,8 @@ fn a_secret_comes_back_and_a_rotated_one_replaces_it() {
     store.rotate_profile(&rotated, &secret("second")).unwrap();
     drop(store);
 
-    let store = bed.open();
-    assert_eq!(shown(&store.unseal(&work).unwrap()), "second");
+    let store = home.open();
+    assert_eq!(exposed(&store.unseal(&work).unwrap()), "second");
     assert_eq!(
         store
             .policy()
@@ -35,9 +35,9 @@ fn a_secret_comes_back_and_a_rotated_one_replaces_it() {
     assert_eq!(store.master_key_home(), MasterKeyHome::KeyFile);
 }
 
-/// ST-05: what somebody changes in the database does not open, and the record is named.
+/// ST-05: a record changed in the database does not decrypt, and the error names it.
 #[test]
-fn st_05_a_meddled_record_is_refused_by_name() {
+fn tampered_record_is_refused_by_name() {
     let cases = [
         "UPDATE sealed SET generation = 2 WHERE generation = 1",
         "UPDATE sealed SET sealed = x'01'",
@@ -47,71 +47,75 @@ fn st_05_a_meddled_record_is_refused_by_name() {
          UPDATE sealed SET sealed = (SELECT sealed FROM copy WHERE copy.profile <> sealed.profile)",
     ];
     for sql in cases {
-        let bed = Bed::new();
-        let store = bed.open();
+        let home = TestHome::new();
+        let store = home.open();
         for (number, name) in [(1, "one"), (2, "two")] {
             store
                 .add_profile(&profile(number, name), Some(&secret(name)))
                 .unwrap();
         }
         drop(store);
-        bed.meddle(sql);
-        let store = bed.open();
+        home.run_sql(sql);
+        let store = home.open();
         for found in store.policy().unwrap().profiles() {
             match store.unseal(found) {
-                Err(Error::Tampered { record }) => assert_eq!(record, found.id.to_string()),
-                other => panic!("{sql}: {:?}", other.map(|_| "opened")),
+                Err(StoreError::Tampered { record }) => assert_eq!(record, found.id.to_string()),
+                other => panic!("{sql}: {:?}", other.map(|_| "decrypted")),
             }
         }
     }
 }
 
+/// ST-05: a record copied from another store does not decrypt.
 #[test]
-fn st_05_a_record_of_another_store_is_refused() {
-    let (bed, other) = (Bed::new(), Bed::new());
-    for bed in [&bed, &other] {
-        bed.open()
+fn record_of_another_store_is_refused() {
+    let (home, other) = (TestHome::new(), TestHome::new());
+    for home in [&home, &other] {
+        home.open()
             .add_profile(&profile(1, "one"), Some(&secret("x")))
             .unwrap();
     }
     let attach = format!("ATTACH '{}' AS other;", other.database().display());
-    bed.meddle(&format!(
+    home.run_sql(&format!(
         "{attach} UPDATE sealed SET sealed = (SELECT sealed FROM other.sealed)"
     ));
     assert!(matches!(
-        bed.open().unseal(&profile(1, "one")),
-        Err(Error::Tampered { .. })
+        home.open().unseal(&profile(1, "one")),
+        Err(StoreError::Tampered { .. })
     ));
 }
 
 #[test]
-fn a_secret_opens_only_for_the_place_it_was_sealed_for() {
-    let bed = Bed::new();
-    let store = bed.open();
+fn secret_is_unsealed_only_for_its_own_base_url() {
+    let home = TestHome::new();
+    let store = home.open();
     store
         .add_profile(&profile(1, "one"), Some(&secret("x")))
         .unwrap();
-    let base_url = BaseUrl::parse("https://evil.test", PlainHttp::Refused).unwrap();
-    let bent = Profile {
+    let base_url = BaseUrl::parse("https://evil.test", PlainHttp::Forbidden).unwrap();
+    let redirected = Profile {
         base_url,
         ..profile(1, "one")
     };
-    assert!(matches!(store.unseal(&bent), Err(Error::Tampered { .. })));
+    assert!(matches!(
+        store.unseal(&redirected),
+        Err(StoreError::Tampered { .. })
+    ));
 }
 
 #[test]
-fn no_file_holds_a_secret_in_the_clear() {
-    let bed = Bed::new();
+fn no_file_contains_a_plaintext_secret() {
+    let home = TestHome::new();
     let canary = "CANARY-0123456789abcdefghijklmnopqrstuvwxyz";
-    let store = bed.open();
+    let store = home.open();
     store
         .add_profile(&profile(1, "one"), Some(&secret(canary)))
         .unwrap();
     store
-        .backup(&bed.path("backup"), &secret("pass phrase"))
+        .backup(&home.path("backup"), &secret("pass phrase"))
         .unwrap();
-    let mut files = vec![bed.path("backup")];
-    for dir in [&bed.places.data, &bed.places.keys] {
+    let mut files = vec![home.path("backup")];
+    for dir in [&home.paths.data, &home.paths.keys] {
         files.extend(
             std::fs::read_dir(dir)
                 .unwrap()

@@ -1,21 +1,23 @@
-//! Sums by key, profile, model, day and session.
+//! Usage summed by key, profile, model, day and session.
 
 use keyreeve_core::money::NanoDollars;
-use keyreeve_core::price::Basis;
+use keyreeve_core::price::CostBasis;
 use keyreeve_core::profile::ProfileId;
-use keyreeve_core::usage::Tokens;
+use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_store::{
     Certainty, Ending, Grouping, Intent, Outcome, RequestId, Store, UsageQuery, UsageRow,
 };
 
-use crate::bed::{Bed, at, begin, id, intent, key, key_secret, outcome, profile, secret};
+use crate::fixture::{
+    TestHome, at, id, intent, key, key_secret, outcome, profile, record_intent, secret,
+};
 
 const DAY: u128 = 86_400;
 
-/// Four attempts: two of one request, one in the sandbox the day after, one still open.
-fn filled(bed: &Bed) -> Store {
-    let store = bed.open();
+/// Fills a store with four attempts: two of one request, one in the sandbox on the next day, one still open.
+fn filled(home: &TestHome) -> Store {
+    let store = home.open();
     for (number, name) in [(1, "work"), (2, "home")] {
         store
             .add_profile(&profile(number, name), Some(&secret("x")))
@@ -37,28 +39,28 @@ fn filled(bed: &Bed) -> Store {
         ..intent(DAY)
     };
     let open = Intent {
-        model_asked: None,
+        model_requested: None,
         key: KeyId(id(77)),
         ..intent(DAY + 1)
     };
     for intent in [intent(1), retry, other, open] {
-        begin(&store, intent).unwrap();
+        record_intent(&store, intent).unwrap();
     }
     let failed = Outcome {
         ending: Ending::Failed,
         status: None,
         model_served: None,
-        tokens: Tokens::default(),
+        tokens: TokenCounts::default(),
         web_searches: 0,
         cost: NanoDollars::ZERO,
         ..outcome(1)
     };
     let at_most = Outcome {
-        basis: Basis::AtMost,
+        basis: CostBasis::AtMost,
         ..outcome(DAY)
     };
     for outcome in [failed, outcome(2), at_most] {
-        store.finish(outcome);
+        store.record_outcome(outcome);
     }
     store.flush().unwrap();
     store
@@ -76,8 +78,8 @@ fn usage(store: &Store, by: Grouping) -> Vec<UsageRow> {
 
 #[test]
 fn groups_are_named_and_summed() {
-    let bed = Bed::new();
-    let store = filled(&bed);
+    let home = TestHome::new();
+    let store = filled(&home);
     for (by, groups) in [
         (
             Grouping::Key,
@@ -91,7 +93,7 @@ fn groups_are_named_and_summed() {
             Grouping::Model,
             &[
                 (None, 1000),
-                (Some("claude-asked"), 0),
+                (Some("claude-requested"), 0),
                 (Some("claude-served"), 140),
             ],
         ),
@@ -111,9 +113,9 @@ fn groups_are_named_and_summed() {
 }
 
 #[test]
-fn a_group_counts_what_happened() {
-    let bed = Bed::new();
-    let rows = usage(&filled(&bed), Grouping::Profile);
+fn group_counts_requests_attempts_and_failures() {
+    let home = TestHome::new();
+    let rows = usage(&filled(&home), Grouping::Profile);
     let [home, work] = rows.as_slice() else {
         panic!("{rows:?}")
     };
@@ -135,33 +137,33 @@ fn a_group_counts_what_happened() {
         }
     );
     assert_eq!((home.simulated, home.certainty), (1, Certainty::AtMost));
-    let by_key = usage(&filled(&Bed::new()), Grouping::Key);
+    let by_key = usage(&filled(&TestHome::new()), Grouping::Key);
     assert_eq!(by_key[2].certainty, Certainty::Exact);
 }
 
 #[test]
-fn what_a_plan_paid_for_is_no_money() {
-    let bed = Bed::new();
-    let store = filled(&bed);
+fn usage_paid_by_a_plan_is_no_cost() {
+    let home = TestHome::new();
+    let store = filled(&home);
     for number in [DAY + 10, DAY + 11] {
         let through = Intent {
             profile: ProfileId::PASS_THROUGH,
             reserved: NanoDollars::ZERO,
             ..intent(number)
         };
-        begin(&store, through).unwrap();
-        store.finish(Outcome {
-            basis: Basis::Equivalent,
+        record_intent(&store, through).unwrap();
+        store.record_outcome(Outcome {
+            basis: CostBasis::Equivalent,
             cost: NanoDollars::new(500),
             ..outcome(number)
         });
     }
-    let cut_off = Intent {
+    let unfinished = Intent {
         profile: ProfileId::PASS_THROUGH,
         reserved: NanoDollars::ZERO,
         ..intent(DAY + 12)
     };
-    begin(&store, cut_off).unwrap();
+    record_intent(&store, unfinished).unwrap();
     store.flush().unwrap();
     let rows = usage(&store, Grouping::Profile);
     let of = |name: &str| {
@@ -176,14 +178,14 @@ fn what_a_plan_paid_for_is_no_money() {
         .map(|row| (row.cost.get(), row.equivalent.get()))
         .collect();
     assert_eq!(sums, [(70, 0), (1070, 1000)]);
-    let newest = store.attempts(1).unwrap().remove(0);
+    let newest = store.ledger_entries(1).unwrap().remove(0);
     assert_eq!(newest.profile_name.as_deref(), Some("(pass-through)"));
 }
 
 #[test]
-fn a_span_takes_its_beginning_and_leaves_its_end() {
-    let bed = Bed::new();
-    let store = filled(&bed);
+fn period_includes_its_start_and_excludes_its_end() {
+    let home = TestHome::new();
+    let store = filled(&home);
     for (since, until, attempts) in [
         (Some(at(1)), Some(at(2)), 1),
         (Some(at(2)), None, 3),
@@ -206,13 +208,13 @@ fn a_span_takes_its_beginning_and_leaves_its_end() {
 }
 
 #[test]
-fn a_sum_beyond_all_sense_stays_at_the_top() {
-    let bed = Bed::new();
-    let store = bed.open();
-    let absurd = u64::MAX;
-    for (number, count) in [(1, absurd), (2, absurd), (3, absurd), (DAY, (1 << 40) + 3)] {
+fn sums_saturate() {
+    let home = TestHome::new();
+    let store = home.open();
+    let huge = u64::MAX;
+    for (number, count) in [(1, huge), (2, huge), (3, huge), (DAY, (1 << 40) + 3)] {
         let reserved = NanoDollars::new(count);
-        begin(
+        record_intent(
             &store,
             Intent {
                 reserved,
@@ -220,8 +222,8 @@ fn a_sum_beyond_all_sense_stays_at_the_top() {
             },
         )
         .unwrap();
-        store.finish(Outcome {
-            tokens: Tokens {
+        store.record_outcome(Outcome {
+            tokens: TokenCounts {
                 input: count,
                 ..outcome(number).tokens
             },
@@ -231,7 +233,7 @@ fn a_sum_beyond_all_sense_stays_at_the_top() {
         });
     }
     let reserved = NanoDollars::new((1 << 40) + 4);
-    begin(
+    record_intent(
         &store,
         Intent {
             reserved,
@@ -241,7 +243,7 @@ fn a_sum_beyond_all_sense_stays_at_the_top() {
     .unwrap();
     store.flush().unwrap();
     drop(store);
-    let rows = usage(&bed.open(), Grouping::Day);
+    let rows = usage(&home.open(), Grouping::Day);
     let sums: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -250,39 +252,39 @@ fn a_sum_beyond_all_sense_stays_at_the_top() {
             (tokens.input, tokens.output, searches, cost)
         })
         .collect();
-    let top = i64::MAX.unsigned_abs();
+    let max = i64::MAX.unsigned_abs();
     let exact = (1 << 40) + 3;
-    assert_eq!(sums, [(top, 6, top, top), (exact, 2, exact, (1 << 41) + 7)]);
+    assert_eq!(sums, [(max, 6, max, max), (exact, 2, exact, (1 << 41) + 7)]);
 }
 
 #[test]
-fn what_is_no_whole_good_answer_failed() {
-    let good = outcome(1);
+fn incomplete_or_failed_responses_count_as_failed() {
+    let complete = outcome(1);
     for (what, outcome, failed, certainty) in [
-        ("good", good.clone(), 0, Certainty::Exact),
+        ("complete", complete.clone(), 0, Certainty::Exact),
         (
-            "cut",
+            "cut off",
             Outcome {
                 ending: Ending::Incomplete,
-                ..good.clone()
+                ..complete.clone()
             },
             1,
             Certainty::AtMost,
         ),
         (
-            "without an answer",
+            "without a response",
             Outcome {
                 ending: Ending::Failed,
-                ..good.clone()
+                ..complete.clone()
             },
             1,
             Certainty::Exact,
         ),
         (
-            "refused",
+            "error status",
             Outcome {
                 status: Some(429),
-                ..good.clone()
+                ..complete.clone()
             },
             1,
             Certainty::Exact,
@@ -291,7 +293,7 @@ fn what_is_no_whole_good_answer_failed() {
             "an error in the stream",
             Outcome {
                 verdict: "overloaded",
-                ..good.clone()
+                ..complete.clone()
             },
             1,
             Certainty::Exact,
@@ -299,30 +301,30 @@ fn what_is_no_whole_good_answer_failed() {
         (
             "bounded",
             Outcome {
-                basis: Basis::AtMost,
-                ..good
+                basis: CostBasis::AtMost,
+                ..complete
             },
             0,
             Certainty::AtMost,
         ),
     ] {
-        let bed = Bed::new();
-        let store = bed.open();
-        begin(&store, intent(1)).unwrap();
-        store.finish(outcome);
+        let home = TestHome::new();
+        let store = home.open();
+        record_intent(&store, intent(1)).unwrap();
+        store.record_outcome(outcome);
         store.flush().unwrap();
         check(&store, what, failed, certainty);
     }
 }
 
 #[test]
-fn an_open_attempt_has_not_failed_before_it_is_closed_as_unknown() {
-    let bed = Bed::new();
-    let store = bed.open();
-    begin(&store, intent(1)).unwrap();
+fn open_attempt_counts_as_failed_only_once_closed() {
+    let home = TestHome::new();
+    let store = home.open();
+    record_intent(&store, intent(1)).unwrap();
     check(&store, "open", 0, Certainty::AtMost);
     drop(store);
-    let store = bed.open();
+    let store = home.open();
     assert_eq!(store.close_open_intents(at(2)).unwrap(), 1);
     check(&store, "unknown", 1, Certainty::AtMost);
 }

@@ -1,7 +1,7 @@
-//! Looks for planted secrets in bytes, files and processes, in every form they may have taken.
+//! Leak scan: searches bytes, files and processes for planted secrets, in plain and encoded forms.
 //!
-//! Invariants: a hit says which secret, where and in what form, never the value; what cannot be read fails the test, so
-//! that a clean scan means that all was looked at; names of files are looked at as well as their contents.
+//! Invariants: a hit names the secret, the location and the encoding, never the value; unreadable input fails the test, so
+//! that a clean scan covers everything; file names are scanned as well as contents.
 
 mod decode;
 mod needles;
@@ -15,24 +15,24 @@ use aho_corasick::AhoCorasick;
 
 use crate::canary::Canary;
 
-/// Gzip inside gzip is followed this deep.
-const DEEPEST: usize = 3;
+/// Maximum depth of nested gzip.
+const MAX_GZIP_DEPTH: usize = 3;
 
-/// `ESRCH`: what a file under `/proc` answers once its process has ended.
-const NO_SUCH_PROCESS: i32 = 3;
+/// `ESRCH`: result of reading a file under `/proc` after its process has ended.
+const ESRCH: i32 = 3;
 
 /// A scan for a set of planted secrets.
 pub struct LeakScan {
     search: AhoCorasick,
     needles: Vec<Needle>,
-    /// What a place's own name must not show.
-    veiled: Vec<String>,
+    /// Secrets to redact from the names of locations.
+    hidden_texts: Vec<String>,
 }
 
-/// The form in which a secret was found.
+/// The encoding in which a secret was found.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Encoding {
-    /// As it is.
+    /// Not encoded.
     Plain,
     /// Base64, either alphabet, at any of the three alignments.
     Base64,
@@ -40,24 +40,24 @@ pub enum Encoding {
     Hex,
     /// UTF-16 in either byte order.
     Utf16,
-    /// A list of decimal numbers, as a debug print of bytes.
+    /// A list of decimal numbers, as in debug output of bytes.
     Numbers,
-    /// With some characters percent-encoded.
+    /// Some characters percent-encoded.
     Percent,
-    /// With some characters escaped as in JSON.
+    /// Some characters escaped as in JSON.
     Escaped,
 }
 
-/// A planted secret found where it may not be.
+/// A planted secret found by a scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hit {
-    /// The place the secret was planted in: [`Canary::sink`].
+    /// Name of the place where the secret is planted: [`Canary::label`].
     pub canary: String,
-    /// The file, or whatever the caller called the bytes; a gzip member is named behind its file.
-    pub place: String,
-    /// Where its first sighting begins, in bytes. Further ones of the same form in the same place are not told.
+    /// The file, or the caller's name for the bytes; a gzip member is named after its file.
+    pub location: String,
+    /// Byte offset of the first match. Further matches of the same encoding in the same location are not reported.
     pub offset: usize,
-    /// How it was written.
+    /// Its encoding.
     pub encoding: Encoding,
 }
 
@@ -68,13 +68,13 @@ struct Needle {
 }
 
 impl LeakScan {
-    /// Prepares a scan for these secrets.
-    pub fn of<'a>(canaries: impl IntoIterator<Item = &'a Canary>) -> Self {
-        let (mut needles, mut patterns, mut veiled) = (Vec::new(), Vec::new(), Vec::new());
+    /// Builds a scan for these secrets.
+    pub fn new<'a>(canaries: impl IntoIterator<Item = &'a Canary>) -> Self {
+        let (mut needles, mut patterns, mut hidden_texts) = (Vec::new(), Vec::new(), Vec::new());
         for canary in canaries {
-            veiled.extend([canary.value().to_owned(), canary.mark().to_owned()]);
-            for (encoding, bytes) in needles::forms(canary.mark().as_bytes()) {
-                let canary = canary.sink().to_owned();
+            hidden_texts.extend([canary.value().to_owned(), canary.marker().to_owned()]);
+            for (encoding, bytes) in needles::encodings(canary.marker().as_bytes()) {
+                let canary = canary.label().to_owned();
                 needles.push(Needle {
                     canary,
                     encoding,
@@ -83,33 +83,33 @@ impl LeakScan {
                 patterns.push(bytes);
             }
         }
-        let search = AhoCorasick::new(patterns).expect("the needles fit an automaton");
+        let search = AhoCorasick::new(patterns).expect("the needles fit into an automaton");
         Self {
             search,
             needles,
-            veiled,
+            hidden_texts,
         }
     }
 
-    /// Scans bytes that the caller names.
-    pub fn bytes(&self, place: &str, data: &[u8]) -> Vec<Hit> {
-        self.nested(place, data, DEEPEST)
+    /// Scans bytes under a name given by the caller.
+    pub fn bytes(&self, location: &str, data: &[u8]) -> Vec<Hit> {
+        self.scan_nested(location, data, MAX_GZIP_DEPTH)
     }
 
-    /// Scans a file, or all files under a directory and their names. Links are named, not followed; sockets and FIFOs
-    /// hold nothing.
+    /// Scans a file, or all files under a directory, and their names. Links are not followed; sockets and FIFOs have no
+    /// contents.
     pub fn path(&self, path: &Path) -> Vec<Hit> {
-        let place = path.to_string_lossy();
+        let location = path.to_string_lossy();
         let name = path.file_name().unwrap_or_default();
-        let mut hits = self.bytes(&format!("the name of {place}"), name.as_encoded_bytes());
-        let Some(meta) = still_there(path.symlink_metadata(), path) else {
+        let mut hits = self.bytes(&format!("the name of {location}"), name.as_encoded_bytes());
+        let Some(meta) = unless_removed(path.symlink_metadata(), path) else {
             return hits;
         };
         if meta.is_file() {
-            let data = still_there(std::fs::read(path), path).unwrap_or_default();
-            hits.extend(self.bytes(&place, &data));
+            let data = unless_removed(std::fs::read(path), path).unwrap_or_default();
+            hits.extend(self.bytes(&location, &data));
         } else if meta.is_dir() {
-            let entries = still_there(std::fs::read_dir(path), path)
+            let entries = unless_removed(std::fs::read_dir(path), path)
                 .into_iter()
                 .flatten();
             for entry in entries {
@@ -119,34 +119,34 @@ impl LeakScan {
         hits
     }
 
-    /// Scans what the same user may read of a running process: its arguments and its environment. A process that hides
-    /// them from us has shown nothing.
+    /// Scans the arguments and the environment of a running process of the same user. They may be unreadable, which counts
+    /// as no leak.
     pub fn process(&self, pid: u32) -> Vec<Hit> {
         let mut hits = Vec::new();
         for file in ["cmdline", "environ"] {
             let path = Path::new("/proc").join(pid.to_string()).join(file);
-            let hidden = std::fs::read(&path).map_err(|error| error.kind());
-            if hidden != Err(ErrorKind::PermissionDenied) {
+            let result = std::fs::read(&path).map_err(|error| error.kind());
+            if result != Err(ErrorKind::PermissionDenied) {
                 hits.extend(self.path(&path));
             }
         }
         hits
     }
 
-    fn nested(&self, place: &str, data: &[u8], depth: usize) -> Vec<Hit> {
-        let mut hits = self.views(place, data);
+    fn scan_nested(&self, location: &str, data: &[u8], depth: usize) -> Vec<Hit> {
+        let mut hits = self.scan_encodings(location, data);
         if depth > 0 {
             for (at, inflated) in decode::gzip_members(data) {
-                let place = format!("{place}, gzip member at {at}");
-                hits.extend(self.nested(&place, &inflated, depth - 1));
+                let location = format!("{location}, gzip member at {at}");
+                hits.extend(self.scan_nested(&location, &inflated, depth - 1));
             }
         }
         hits
     }
 
-    fn views(&self, place: &str, data: &[u8]) -> Vec<Hit> {
+    fn scan_encodings(&self, location: &str, data: &[u8]) -> Vec<Hit> {
         let mut found = BTreeMap::new();
-        for (needle, at) in self.sightings(data) {
+        for (needle, at) in self.matches(data) {
             found.entry((&needle.canary, needle.encoding)).or_insert(at);
         }
         let decoded = [
@@ -155,14 +155,14 @@ impl LeakScan {
         ];
         for (encoding, view) in decoded {
             let Some(view) = view else { continue };
-            for (needle, at) in self.sightings(&view.bytes) {
+            for (needle, at) in self.matches(&view.bytes) {
                 let first = view.offsets[at];
                 let end = view
                     .offsets
                     .get(at + needle.length)
                     .copied()
                     .unwrap_or(data.len());
-                // As long as it was: nothing in it was wrapped, and it has been seen already.
+                // The same length: nothing in it was encoded, and it has been found already.
                 if end - first > needle.length {
                     found.entry((&needle.canary, encoding)).or_insert(first);
                 }
@@ -170,34 +170,36 @@ impl LeakScan {
         }
         let hit = |((canary, encoding), offset): ((&String, Encoding), usize)| Hit {
             canary: canary.clone(),
-            place: self.veil(place),
+            location: self.redact(location),
             offset,
             encoding,
         };
         found.into_iter().map(hit).collect()
     }
 
-    /// The name of a place, itself without the secrets.
-    fn veil(&self, place: &str) -> String {
-        self.veiled.iter().fold(place.to_owned(), |place, part| {
-            place.replace(part, "[secret]")
-        })
+    /// Redacts secrets from the name of a location.
+    fn redact(&self, location: &str) -> String {
+        self.hidden_texts
+            .iter()
+            .fold(location.to_owned(), |location, part| {
+                location.replace(part, "[secret]")
+            })
     }
 
-    fn sightings<'a>(&'a self, data: &[u8]) -> impl Iterator<Item = (&'a Needle, usize)> {
+    fn matches<'a>(&'a self, data: &[u8]) -> impl Iterator<Item = (&'a Needle, usize)> {
         self.search
             .find_overlapping_iter(data)
             .map(|found| (&self.needles[found.pattern().as_usize()], found.start()))
     }
 }
 
-/// Fails the test if anything was found, naming every hit.
+/// Fails the test if there are hits, and lists them.
 #[track_caller]
-pub fn assert_none(hits: &[Hit]) {
+pub fn assert_no_leaks(hits: &[Hit]) {
     let lines: Vec<_> = hits.iter().map(ToString::to_string).collect();
     assert!(
         hits.is_empty(),
-        "planted secrets got out:\n{}",
+        "planted secrets leaked:\n{}",
         lines.join("\n")
     );
 }
@@ -206,23 +208,23 @@ impl fmt::Display for Hit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             canary,
-            place,
+            location,
             offset,
             encoding,
         } = self;
         write!(
             f,
-            "the secret of {canary} is in {place} at byte {offset} ({encoding:?})"
+            "the secret of {canary} is in {location} at byte {offset} ({encoding:?})"
         )
     }
 }
 
-/// What was read, or none if it vanished while it was looked at.
-fn still_there<T>(result: std::io::Result<T>, path: &Path) -> Option<T> {
+/// Returns the result, or `None` if the file was removed during the scan.
+fn unless_removed<T>(result: std::io::Result<T>, path: &Path) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) if error.raw_os_error() == Some(NO_SUCH_PROCESS) => None,
+        Err(error) if error.raw_os_error() == Some(ESRCH) => None,
         Err(error) => panic!("{}: {error}", path.display()),
     }
 }

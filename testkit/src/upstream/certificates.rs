@@ -1,25 +1,25 @@
-//! Certificates made for one test: good ones, and ones that must be refused.
+//! Certificates generated for one test: valid ones, and ones that clients must reject.
 //!
-//! Invariant: keys live in memory and no longer than the test.
+//! Invariant: keys exist only in memory, and only during the test.
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Who issues certificates. It is known to nobody but the test.
-pub struct Authority {
+/// A certificate authority known only to the test.
+pub struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     certificate: Certificate,
 }
 
-/// When a certificate is good.
+/// Validity period of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Validity {
-    /// Now.
-    Now,
-    /// It was once.
-    Over,
-    /// It will be one day.
-    ToCome,
+    /// Valid now.
+    Valid,
+    /// Ended in the past.
+    Expired,
+    /// Starts in the future.
+    NotYetValid,
 }
 
 /// A certificate and its key.
@@ -28,47 +28,48 @@ pub struct Identity {
     pub(super) key: PrivateKeyDer<'static>,
 }
 
-impl Authority {
-    /// Makes one up.
+impl CertificateAuthority {
+    /// Generates an authority.
     pub fn new() -> Self {
-        let key = made(KeyPair::generate());
+        let key = expect_generated(KeyPair::generate());
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = made(parameters.self_signed(&key));
+        let certificate = expect_generated(parameters.self_signed(&key));
         Self {
             issuer: Issuer::new(parameters, key),
             certificate,
         }
     }
 
-    /// What a client must have to trust it, in PEM.
+    /// Returns its root certificate in PEM, for clients that trust it.
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 
     /// Issues a certificate for a name.
     pub fn issue(&self, name: &str, validity: Validity) -> Identity {
-        let key = made(KeyPair::generate());
-        let certificate = made(parameters(name, validity).signed_by(&key, &self.issuer));
-        Identity::of(&certificate, &key)
+        let key = expect_generated(KeyPair::generate());
+        let certificate =
+            expect_generated(parameters(name, validity).signed_by(&key, &self.issuer));
+        Identity::from_rcgen(&certificate, &key)
     }
 }
 
-impl Default for Authority {
+impl Default for CertificateAuthority {
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl Identity {
-    /// A certificate that speaks for itself.
+    /// Generates a self-signed certificate.
     pub fn self_signed(name: &str) -> Self {
-        let key = made(KeyPair::generate());
-        let certificate = made(parameters(name, Validity::Now).self_signed(&key));
-        Self::of(&certificate, &key)
+        let key = expect_generated(KeyPair::generate());
+        let certificate = expect_generated(parameters(name, Validity::Valid).self_signed(&key));
+        Self::from_rcgen(&certificate, &key)
     }
 
-    fn of(certificate: &Certificate, key: &KeyPair) -> Self {
+    fn from_rcgen(certificate: &Certificate, key: &KeyPair) -> Self {
         Self {
             certificate: certificate.der().clone(),
             key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
@@ -77,15 +78,15 @@ impl Identity {
 }
 
 fn parameters(name: &str, validity: Validity) -> CertificateParams {
-    let mut parameters = made(CertificateParams::new([name.to_owned()]));
+    let mut parameters = expect_generated(CertificateParams::new([name.to_owned()]));
     match validity {
-        Validity::Now => {}
-        Validity::Over => parameters.not_after = rcgen::date_time_ymd(2020, 1, 1),
-        Validity::ToCome => parameters.not_before = rcgen::date_time_ymd(2999, 1, 1),
+        Validity::Valid => {}
+        Validity::Expired => parameters.not_after = rcgen::date_time_ymd(2020, 1, 1),
+        Validity::NotYetValid => parameters.not_before = rcgen::date_time_ymd(2999, 1, 1),
     }
     parameters
 }
 
-fn made<T>(result: Result<T, rcgen::Error>) -> T {
-    result.expect("a certificate can be made up")
+fn expect_generated<T>(result: Result<T, rcgen::Error>) -> T {
+    result.expect("a certificate can be generated")
 }

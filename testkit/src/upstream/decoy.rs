@@ -1,4 +1,4 @@
-//! A listener that nobody may ever talk to.
+//! Decoy: a listener to which nothing must ever connect.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
@@ -8,94 +8,96 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 
 use super::scripted::Scripted;
-use crate::home::TIME_LIMIT;
+use crate::home::COMMAND_TIMEOUT;
 
-/// Begins what a decoy says to itself.
-const KNOCK: &str = "a decoy's own knock ";
+/// Start of the data that a decoy sends to itself.
+const MARKER: &str = "a decoy's own marker ";
 
-/// Records every connection and byte, and answers nothing.
+/// A listener that records every connection and byte, and sends nothing.
 pub struct Decoy {
-    listening: Scripted,
+    upstream: Scripted,
     port: Port,
-    knocks: AtomicUsize,
+    markers_sent: AtomicUsize,
 }
 
-/// Who else may take a connection to its port.
+/// Use of the port: exclusive, or shared with other listeners.
 #[derive(Clone, Copy)]
 enum Port {
-    Own,
+    Exclusive,
     Shared,
 }
 
 impl Decoy {
-    /// Starts to listen.
+    /// Starts a decoy.
     pub fn start() -> Self {
-        Self::on(Scripted::start(|_| Vec::new()), Port::Own)
+        Self::on(Scripted::start(|_| Vec::new()), Port::Exclusive)
     }
 
-    /// Starts to listen on a port that it lets others share, as one does who waits for part of their connections.
-    pub fn sharing() -> Self {
-        let listening = Scripted::listening(shared_port(), |_| Vec::new());
-        Self::on(listening, Port::Shared)
+    /// Starts a decoy on a port that others can share, like an attacker that intercepts part of their connections.
+    pub fn with_shared_port() -> Self {
+        let upstream = Scripted::on_listener(shared_port(), |_| Vec::new());
+        Self::on(upstream, Port::Shared)
     }
 
-    fn on(listening: Scripted, port: Port) -> Self {
+    fn on(upstream: Scripted, port: Port) -> Self {
         Self {
-            listening,
+            upstream,
             port,
-            knocks: AtomicUsize::new(0),
+            markers_sent: AtomicUsize::new(0),
         }
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.listening.address()
+        self.upstream.address()
     }
 
-    /// Its address as a base URL.
+    /// Returns its base URL.
     pub fn base_url(&self) -> String {
-        self.listening.base_url()
+        self.upstream.base_url()
     }
 
-    /// Every byte it got, connection by connection; a connection without a byte counts, and so does one that has just been
-    /// made.
+    /// Returns the received bytes of each connection, including connections without any byte and ones made just now.
     ///
     /// # Panics
-    /// When it does not take its own connection in.
+    /// If it does not accept its own marker connection.
     pub fn received(&self) -> Vec<Vec<u8>> {
         self.settle();
-        let mut received = self.listening.bytes();
-        received.retain(|bytes| !bytes.starts_with(KNOCK.as_bytes()));
+        let mut received = self.upstream.bytes();
+        received.retain(|bytes| !bytes.starts_with(MARKER.as_bytes()));
         received
     }
 
-    /// Waits until whoever came before has been taken in: connections are taken in their order, and a last one is our own.
-    /// On a shared port that one could be taken by another.
+    /// Waits until all earlier connections have been accepted. Connections are accepted in order, so the last one is a marker
+    /// of our own. On a shared port another listener could accept that, so there is no wait.
     fn settle(&self) {
         match self.port {
-            Port::Own => {}
+            Port::Exclusive => {}
             Port::Shared => return,
         }
-        let knock = format!("{KNOCK}{}", self.knocks.fetch_add(1, Ordering::Relaxed));
+        let marker = format!(
+            "{MARKER}{}",
+            self.markers_sent.fetch_add(1, Ordering::Relaxed)
+        );
         let mut stream = TcpStream::connect(self.address()).expect("a decoy listens");
         stream
-            .write_all(knock.as_bytes())
-            .expect("a decoy takes what it is sent");
-        let until = Instant::now() + TIME_LIMIT;
-        while !self.listening.bytes().contains(&knock.clone().into_bytes()) {
-            assert!(Instant::now() < until, "the decoy takes nobody in");
+            .write_all(marker.as_bytes())
+            .expect("a decoy accepts data");
+        let deadline = Instant::now() + COMMAND_TIMEOUT;
+        while !self.upstream.bytes().contains(&marker.clone().into_bytes()) {
+            assert!(Instant::now() < deadline, "the decoy accepts no connection");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Fails the test if anyone has connected.
+    /// Fails the test if anything has connected.
     #[track_caller]
     pub fn assert_untouched(&self) {
         let received = self.received();
         let sizes: Vec<_> = received.iter().map(Vec::len).collect();
         assert!(
             received.is_empty(),
-            "the decoy was talked to; bytes by connection: {sizes:?}"
+            "the decoy received connections; bytes by connection: {sizes:?}"
         );
     }
 }

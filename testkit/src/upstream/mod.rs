@@ -1,18 +1,18 @@
-//! Upstreams that misbehave on purpose, down to the byte, and record all that reaches them.
+//! Upstreams that misbehave on purpose, down to the byte, and record everything they receive.
 //!
-//! Invariants: every byte is recorded before anything is made of it, also of what is no request; connections are told
-//! apart by number; all of it stops when its value goes.
+//! Invariants: every byte is recorded before it is parsed, even if it is not a request; connections are numbered; dropping
+//! an upstream stops it.
 
 mod certificates;
 mod decoy;
-mod listening;
-pub mod reply;
+mod full_backlog;
+pub mod responses;
 mod scripted;
+mod threaded_listener;
 mod tls;
-mod unaccepting;
 
-pub use certificates::{Authority, Identity, Validity};
+pub use certificates::{CertificateAuthority, Identity, Validity};
 pub use decoy::Decoy;
-pub use scripted::{Received, Scripted, Step};
-pub use tls::{Handshake, Tls};
-pub use unaccepting::Unaccepting;
+pub use full_backlog::FullBacklog;
+pub use scripted::{ReceivedRequest, Scripted, Step};
+pub use tls::{Handshake, TlsUpstream};

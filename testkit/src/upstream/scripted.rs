@@ -1,109 +1,111 @@
-//! A raw TCP upstream on loopback whose answers are written by the test.
+//! A raw TCP upstream on loopback whose responses are scripted by the test.
 //!
-//! Invariant: a request is answered only when its head and body are whole by its own framing; what cannot be framed is
-//! recorded and never answered.
+//! Invariant: a response is sent only after the request's head and body are complete by its own framing; bytes without
+//! valid framing are recorded and get no response.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::listening::{Listening, Record, is_waiting, lock, own_port};
-use crate::wire::{Body, Framing, Head};
+use super::threaded_listener::{ConnectionLog, ThreadedListener, free_port, is_timeout, lock};
+use crate::wire::{Framing, Head, MessageBody};
 
-/// How often a waiting connection looks whether the upstream has been stopped.
-const LOOK: Duration = Duration::from_millis(20);
+/// Interval at which a waiting connection checks whether the upstream has been stopped.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The running upstream; it stops when it goes.
+/// A running upstream; dropping it stops it.
 pub struct Scripted {
-    listening: Listening,
+    listener: ThreadedListener,
     shared: Arc<Shared>,
 }
 
-/// One request as it came.
+/// One request as received.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Received {
-    /// Counts all requests of this upstream, from 0.
+pub struct ReceivedRequest {
+    /// Number of the request on this upstream, from 0.
     pub number: usize,
-    /// Counts connections, from 0.
+    /// Number of the connection, from 0.
     pub connection: usize,
     /// Request line and headers.
     pub head: Head,
     /// The body without its framing.
     pub body: Vec<u8>,
-    /// When it was whole, since the upstream was started.
+    /// Time at which it was complete, since the start of the upstream.
     pub at: Duration,
 }
 
-/// What an upstream does next on a connection. After the last step of an answer it waits for the next request.
+/// A step of a response. After its last step, the connection waits for the next request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Sends bytes, in one write.
     Send(Vec<u8>),
-    /// Does nothing for a while.
+    /// Pauses.
     Pause(Duration),
-    /// Closes in good order.
+    /// Closes the connection normally.
     Close,
     /// Resets the connection.
     Reset,
-    /// Says nothing more, and keeps the connection open until the other side or the test ends.
-    Silence,
+    /// Sends nothing more, and keeps the connection open until the client or the test ends.
+    Hang,
 }
 
-type Script = dyn Fn(&Received) -> Vec<Step> + Send + Sync;
+type Script = dyn Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync;
 
 struct Shared {
     script: Box<Script>,
-    begun: Instant,
-    requests: Mutex<Vec<Received>>,
+    started: Instant,
+    requests: Mutex<Vec<ReceivedRequest>>,
 }
 
 impl Scripted {
-    /// Starts an upstream that answers each request with what `script` says; [`super::reply`] has the usual answers.
-    pub fn start(script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        Self::listening(own_port(), script)
+    /// Starts an upstream that responds to each request with the steps that `script` returns; [`super::responses`] has common
+    /// ones.
+    pub fn start(script: impl Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::on_listener(free_port(), script)
     }
 
-    /// As [`Scripted::start`], on a socket that listens already.
-    pub(super) fn listening(
+    /// As [`Scripted::start`], on a listening socket.
+    pub(super) fn on_listener(
         listener: TcpListener,
-        script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static,
+        script: impl Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
         let shared = Arc::new(Shared {
             script: Box::new(script),
-            begun: Instant::now(),
+            started: Instant::now(),
             requests: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
-        let listening = Listening::start(listener, LOOK, move |stream, number, record| {
-            serve(stream, number, (&serving, record));
-        });
-        Self { listening, shared }
+        let listener =
+            ThreadedListener::start(listener, POLL_INTERVAL, move |stream, number, log| {
+                serve(stream, number, (&serving, log));
+            });
+        Self { listener, shared }
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.listening.address()
+        self.listener.address()
     }
 
-    /// Its address as a base URL, `http://127.0.0.1:PORT`.
+    /// Returns its base URL, `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// All whole requests so far, in the order in which they became whole.
-    pub fn requests(&self) -> Vec<Received> {
+    /// Returns all complete requests, in the order of completion.
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
         lock(&self.shared.requests).clone()
     }
 
-    /// Every byte so far, connection by connection.
+    /// Returns the received bytes of each connection.
     pub fn bytes(&self) -> Vec<Vec<u8>> {
-        self.listening.bytes()
+        self.listener.bytes()
     }
 }
 
-impl Received {
-    /// The credential headers it came with, `x-api-key` and `authorization`, names in lower case.
+impl ReceivedRequest {
+    /// Returns its credential headers, `x-api-key` and `authorization`, with names in lower case.
     pub fn credentials(&self) -> Vec<(String, String)> {
         let lower = self
             .head
@@ -116,16 +118,14 @@ impl Received {
     }
 }
 
-/// Reads requests and plays their answers, one after the other, until either side ends the connection.
-fn serve(mut stream: TcpStream, connection: usize, (shared, record): (&Shared, &Record)) {
-    stream
-        .set_nodelay(true)
-        .expect("a socket need not wait for more");
-    let (mut arrived, mut reading) = (Vec::new(), None);
-    while read(&mut stream, connection, record, &mut arrived) {
-        while let Some((head, body)) = whole_request(&mut reading, &mut arrived) {
-            let received = shared.take_in(connection, head, body);
-            for step in (shared.script)(&received) {
+/// Reads requests and plays their responses, one after the other, until either side ends the connection.
+fn serve(mut stream: TcpStream, connection: usize, (shared, log): (&Shared, &ConnectionLog)) {
+    stream.set_nodelay(true).expect("TCP_NODELAY can be set");
+    let (mut received_bytes, mut partial) = (Vec::new(), None);
+    while read(&mut stream, connection, log, &mut received_bytes) {
+        while let Some((head, body)) = take_request(&mut partial, &mut received_bytes) {
+            let request = shared.record_request(connection, head, body);
+            for step in (shared.script)(&request) {
                 match step {
                     Step::Send(bytes) => {
                         if stream.write_all(&bytes).is_err() {
@@ -135,8 +135,8 @@ fn serve(mut stream: TcpStream, connection: usize, (shared, record): (&Shared, &
                     Step::Pause(time) => std::thread::sleep(time),
                     Step::Close => return,
                     Step::Reset => return crate::wire::reset(stream),
-                    Step::Silence => {
-                        while read(&mut stream, connection, record, &mut arrived) {}
+                    Step::Hang => {
+                        while read(&mut stream, connection, log, &mut received_bytes) {}
                         return;
                     }
                 }
@@ -145,52 +145,57 @@ fn serve(mut stream: TcpStream, connection: usize, (shared, record): (&Shared, &
     }
 }
 
-/// Reads and records once; false when the connection or the upstream has ended.
-fn read(stream: &mut TcpStream, connection: usize, record: &Record, arrived: &mut Vec<u8>) -> bool {
-    let mut piece = [0; 16 << 10];
-    match stream.read(&mut piece) {
+/// Reads and records once; returns `false` after the end of the connection or of the upstream.
+fn read(
+    stream: &mut TcpStream,
+    connection: usize,
+    log: &ConnectionLog,
+    received_bytes: &mut Vec<u8>,
+) -> bool {
+    let mut buffer = [0; 16 << 10];
+    match stream.read(&mut buffer) {
         Ok(0) => return false,
         Ok(count) => {
-            record.came(connection, &piece[..count]);
-            arrived.extend_from_slice(&piece[..count]);
+            log.append(connection, &buffer[..count]);
+            received_bytes.extend_from_slice(&buffer[..count]);
         }
-        Err(error) if is_waiting(&error) => {}
+        Err(error) if is_timeout(&error) => {}
         Err(_) => return false,
     }
-    !record.is_over()
+    !log.is_stopped()
 }
 
-/// Takes the next whole request off the front of `arrived`; none as long as something is missing or broken.
-fn whole_request(
-    reading: &mut Option<(Head, Body)>,
-    arrived: &mut Vec<u8>,
+/// Takes the next complete request off the front of `received_bytes`; `None` if it is incomplete or invalid.
+fn take_request(
+    partial: &mut Option<(Head, MessageBody)>,
+    received_bytes: &mut Vec<u8>,
 ) -> Option<(Head, Vec<u8>)> {
-    if reading.is_none() {
-        let head = Head::take(arrived)?;
+    if partial.is_none() {
+        let head = Head::take(received_bytes)?;
         let framing = head
             .framing(Framing::Sized(0))
             .unwrap_or(Framing::UntilClose);
-        *reading = Some((head, Body::new(framing)));
+        *partial = Some((head, MessageBody::new(framing)));
     }
-    let (_, body) = reading.as_mut()?;
-    body.feed(arrived).ok()?;
-    if !body.is_whole() {
+    let (_, body) = partial.as_mut()?;
+    body.feed(received_bytes).ok()?;
+    if !body.is_complete() {
         return None;
     }
-    reading.take().map(|(head, body)| (head, body.bytes))
+    partial.take().map(|(head, body)| (head, body.bytes))
 }
 
 impl Shared {
-    fn take_in(&self, connection: usize, head: Head, body: Vec<u8>) -> Received {
+    fn record_request(&self, connection: usize, head: Head, body: Vec<u8>) -> ReceivedRequest {
         let mut requests = lock(&self.requests);
-        let received = Received {
+        let request = ReceivedRequest {
             number: requests.len(),
             connection,
             head,
             body,
-            at: self.begun.elapsed(),
+            at: self.started.elapsed(),
         };
-        requests.push(received.clone());
-        received
+        requests.push(request.clone());
+        request
     }
 }

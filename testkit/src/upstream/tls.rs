@@ -1,7 +1,7 @@
-//! TLS in front of a scripted upstream, and handshakes that go wrong on purpose.
+//! TLS in front of a scripted upstream, with optional broken handshakes.
 //!
-//! Invariants: every byte that comes over the wire is recorded before anything is made of it; only what was decrypted
-//! after a whole handshake reaches the upstream behind.
+//! Invariants: every byte on the wire is recorded before it is parsed; only data decrypted after a complete handshake
+//! reaches the upstream.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,108 +11,106 @@ use std::time::Duration;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::certificates::Identity;
-use super::listening::{Listening, Record, is_waiting, own_port};
-use super::scripted::{Received, Scripted, Step};
+use super::scripted::{ReceivedRequest, Scripted, Step};
+use super::threaded_listener::{ConnectionLog, ThreadedListener, free_port, is_timeout};
 
-/// How often a waiting connection looks whether the front has been stopped, and whether the other side has spoken.
-const LOOK: Duration = Duration::from_millis(5);
+/// Interval at which a waiting connection checks for a stop and for data from the other side.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What is made of a client's first words.
+/// Behavior in the TLS handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Handshake {
-    /// All that TLS asks for.
-    Whole,
-    /// The server's part is cut off after so many bytes, and the connection closed in good order.
-    CutAfter(usize),
-    /// Only TLS 1.1 is spoken here.
+    /// A complete handshake.
+    Complete,
+    /// Sends this many bytes of the server's first flight, then closes the connection normally.
+    TruncatedAfter(usize),
+    /// Offers only TLS 1.1.
     Tls11,
-    /// No TLS is spoken here, but HTTP.
-    Plain,
-    /// Nothing is said, and the connection stays open.
-    Silent,
+    /// Responds with HTTP instead of TLS.
+    PlainHttp,
+    /// Sends nothing, and keeps the connection open.
+    NoResponse,
 }
 
-/// A running front; it stops when it goes.
-pub struct Tls {
-    listening: Listening,
+/// A running TLS upstream; dropping it stops it.
+pub struct TlsUpstream {
+    listener: ThreadedListener,
     upstream: Scripted,
 }
 
-struct Front {
-    configuration: Arc<ServerConfig>,
+struct TlsConfig {
+    server_config: Arc<ServerConfig>,
     handshake: Handshake,
-    behind: SocketAddr,
+    upstream: SocketAddr,
 }
 
-impl Tls {
-    /// Starts a front with this certificate before an upstream that answers with what `script` says.
+impl TlsUpstream {
+    /// Starts it with this certificate, in front of an upstream that responds with the steps that `script` returns.
     pub fn start(
         identity: Identity,
         handshake: Handshake,
-        script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static,
+        script: impl Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
         let upstream = Scripted::start(script);
-        let front = Front {
-            configuration: Arc::new(configuration(identity)),
+        let config = TlsConfig {
+            server_config: Arc::new(server_config(identity)),
             handshake,
-            behind: upstream.address(),
+            upstream: upstream.address(),
         };
-        let listening = Listening::start(own_port(), LOOK, move |stream, number, record| {
-            let wire = Wire {
-                stream,
-                number,
-                record,
-            };
-            serve(wire, &front);
-        });
-        Self {
-            listening,
-            upstream,
-        }
+        let listener =
+            ThreadedListener::start(free_port(), POLL_INTERVAL, move |stream, number, log| {
+                let stream = LoggedStream {
+                    stream,
+                    number,
+                    log,
+                };
+                serve(stream, &config);
+            });
+        Self { listener, upstream }
     }
 
-    /// Its address under the name `localhost`, as a base URL.
+    /// Returns its base URL with the host name `localhost`.
     pub fn base_url(&self) -> String {
-        format!("https://localhost:{}", self.listening.address().port())
+        format!("https://localhost:{}", self.listener.address().port())
     }
 
-    /// The upstream behind: all that was decrypted has come to it.
+    /// Returns the upstream that receives the decrypted requests.
     pub fn upstream(&self) -> &Scripted {
         &self.upstream
     }
 
-    /// Every byte that came over the wire so far, connection by connection.
-    pub fn wire(&self) -> Vec<Vec<u8>> {
-        self.listening.bytes()
+    /// Returns the received bytes of each connection, encrypted as on the wire.
+    pub fn wire_bytes(&self) -> Vec<Vec<u8>> {
+        self.listener.bytes()
     }
 }
 
-fn configuration(identity: Identity) -> ServerConfig {
+fn server_config(identity: Identity) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("the provider has its usual versions")
+        .expect("the provider supports the default versions")
         .with_no_client_auth()
         .with_single_cert(vec![identity.certificate], identity.key)
-        .expect("the key is the certificate's")
+        .expect("the key belongs to the certificate")
 }
 
-/// A connection that records what is read from it.
-struct Wire<'a> {
+/// A connection that records all bytes read from it.
+struct LoggedStream<'a> {
     stream: TcpStream,
     number: usize,
-    record: &'a Record,
+    log: &'a ConnectionLog,
 }
 
-impl Read for Wire<'_> {
+impl Read for LoggedStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.stream.read(buffer)?;
-        self.record.came(self.number, &buffer[..count]);
+        self.log.append(self.number, &buffer[..count]);
         Ok(count)
     }
 }
 
-impl Write for Wire<'_> {
+impl Write for LoggedStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.stream.write(bytes)
     }
@@ -122,85 +120,85 @@ impl Write for Wire<'_> {
     }
 }
 
-fn serve(mut wire: Wire<'_>, front: &Front) {
-    let answer = match front.handshake {
-        Handshake::Whole => return relay(wire, front),
-        Handshake::Silent => return listen_on(&mut wire),
-        Handshake::CutAfter(length) => {
-            let mut flight = first_flight(&mut wire, front);
+fn serve(mut stream: LoggedStream<'_>, config: &TlsConfig) {
+    let response = match config.handshake {
+        Handshake::Complete => return relay(stream, config),
+        Handshake::NoResponse => return record_until_end(&mut stream),
+        Handshake::TruncatedAfter(length) => {
+            let mut flight = first_flight(&mut stream, config);
             flight.truncate(length);
             flight
         }
         Handshake::Tls11 => {
-            wait_for_words(&mut wire);
+            wait_for_bytes(&mut stream);
             server_hello_of_tls_11()
         }
-        Handshake::Plain => {
-            wait_for_words(&mut wire);
+        Handshake::PlainHttp => {
+            wait_for_bytes(&mut stream);
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n".to_vec()
         }
     };
-    let _its_client_is_gone = wire.write_all(&answer);
-    if let Handshake::CutAfter(_) = front.handshake {
-        let _closed_already = wire.stream.shutdown(std::net::Shutdown::Write);
+    let _client_disconnected = stream.write_all(&response);
+    if let Handshake::TruncatedAfter(_) = config.handshake {
+        let _closed_already = stream.stream.shutdown(std::net::Shutdown::Write);
     }
-    // What a client still says to an answer that it must refuse is what the tests look at.
-    listen_on(&mut wire);
+    // Tests check what a client still sends after a response that it must reject.
+    record_until_end(&mut stream);
 }
 
-/// Speaks TLS, and passes what it decrypts on to the upstream behind, and back.
-fn relay(wire: Wire<'_>, front: &Front) {
-    let record = wire.record;
-    let connection = ServerConnection::new(Arc::clone(&front.configuration))
-        .expect("the configuration is whole");
-    let mut stream = StreamOwned::new(connection, wire);
+/// Terminates TLS and relays decrypted data to the upstream and back.
+fn relay(stream: LoggedStream<'_>, config: &TlsConfig) {
+    let log = stream.log;
+    let connection = ServerConnection::new(Arc::clone(&config.server_config))
+        .expect("the configuration is valid");
+    let mut stream = StreamOwned::new(connection, stream);
     while stream.conn.is_handshaking() {
         match stream.conn.complete_io(&mut stream.sock) {
             Ok(_) => {}
-            Err(error) if is_waiting(&error) && !record.is_over() => {}
+            Err(error) if is_timeout(&error) && !log.is_stopped() => {}
             Err(_) => return,
         }
     }
-    let Ok(mut behind) = TcpStream::connect(front.behind) else {
+    let Ok(mut upstream) = TcpStream::connect(config.upstream) else {
         return;
     };
-    behind
-        .set_read_timeout(Some(LOOK))
-        .expect("a time-out above zero can be set");
-    while passes(&mut stream, &mut behind) && passes(&mut behind, &mut stream) {
-        if record.is_over() {
+    upstream
+        .set_read_timeout(Some(POLL_INTERVAL))
+        .expect("a nonzero timeout can be set");
+    while forward(&mut stream, &mut upstream) && forward(&mut upstream, &mut stream) {
+        if log.is_stopped() {
             return;
         }
     }
     stream.conn.send_close_notify();
-    let _its_client_is_gone = stream.flush();
+    let _client_disconnected = stream.flush();
 }
 
-/// Passes on what has come; false when either side has ended.
-fn passes(from: &mut impl Read, to: &mut impl Write) -> bool {
-    let mut piece = [0; 16 << 10];
-    match from.read(&mut piece) {
+/// Forwards available data; returns `false` after the end of either side.
+fn forward(from: &mut impl Read, to: &mut impl Write) -> bool {
+    let mut buffer = [0; 16 << 10];
+    match from.read(&mut buffer) {
         Ok(0) => false,
         Ok(count) => to
-            .write_all(&piece[..count])
+            .write_all(&buffer[..count])
             .and_then(|()| to.flush())
             .is_ok(),
-        Err(error) => is_waiting(&error),
+        Err(error) => is_timeout(&error),
     }
 }
 
-/// What a server says first to this client: its hello, its certificate and its proof.
-fn first_flight(wire: &mut Wire<'_>, front: &Front) -> Vec<u8> {
-    let mut connection = ServerConnection::new(Arc::clone(&front.configuration))
-        .expect("the configuration is whole");
+/// Returns the server's first flight for this client: its hello, its certificate and its proof.
+fn first_flight(stream: &mut LoggedStream<'_>, config: &TlsConfig) -> Vec<u8> {
+    let mut connection = ServerConnection::new(Arc::clone(&config.server_config))
+        .expect("the configuration is valid");
     let mut flight = Vec::new();
-    while !connection.wants_write() && !wire.record.is_over() {
-        match connection.read_tls(wire) {
+    while !connection.wants_write() && !stream.log.is_stopped() {
+        match connection.read_tls(stream) {
             Ok(0) => break,
-            Err(error) if !is_waiting(&error) => break,
+            Err(error) if !is_timeout(&error) => break,
             Ok(_) | Err(_) => {}
         }
-        let _refused = connection.process_new_packets();
+        let _error = connection.process_new_packets();
     }
     while connection.wants_write() && connection.write_tls(&mut flight).is_ok() {}
     flight
@@ -223,26 +221,26 @@ fn server_hello_of_tls_11() -> Vec<u8> {
     [&[22], TLS_11.as_slice(), &[0, length(&message)], &message].concat()
 }
 
-/// Waits for the first bytes of a client.
-fn wait_for_words(wire: &mut Wire<'_>) {
-    let mut piece = [0; 16 << 10];
-    while let Err(error) = wire.read(&mut piece) {
-        if !is_waiting(&error) || wire.record.is_over() {
+/// Waits for the first bytes from a client.
+fn wait_for_bytes(stream: &mut LoggedStream<'_>) {
+    let mut buffer = [0; 16 << 10];
+    while let Err(error) = stream.read(&mut buffer) {
+        if !is_timeout(&error) || stream.log.is_stopped() {
             return;
         }
     }
 }
 
-/// Records what comes until the client is gone or the front has been stopped.
-fn listen_on(wire: &mut Wire<'_>) {
-    let mut piece = [0; 16 << 10];
+/// Records received bytes until the client disconnects or the listener is stopped.
+fn record_until_end(stream: &mut LoggedStream<'_>) {
+    let mut buffer = [0; 16 << 10];
     loop {
-        match wire.read(&mut piece) {
+        match stream.read(&mut buffer) {
             Ok(0) => return,
-            Err(error) if !is_waiting(&error) => return,
+            Err(error) if !is_timeout(&error) => return,
             Ok(_) | Err(_) => {}
         }
-        if wire.record.is_over() {
+        if stream.log.is_stopped() {
             return;
         }
     }

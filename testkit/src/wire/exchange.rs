@@ -1,165 +1,172 @@
-//! One connection on which a test writes what it likes and reads what comes.
+//! One connection, on which a test writes arbitrary bytes and reads responses.
 //!
-//! Invariants: answers are read one after the other, and bytes behind an answer stay for the next; a connection that
-//! the other side has closed can still be written to, since that is what some tests are about.
+//! Invariants: responses are read one after the other, and bytes after a response stay for the next; a connection that the
+//! other side has closed can still be written to, because some tests check that.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
-use super::answer::{Answer, Ended, Frame, Incoming, frame, frame_length};
+use super::READ_TIMEOUT;
 use super::message::Head;
+use super::response::{
+    IncomingResponse, ResponseEnd, TimedEvent, WireResponse, event_at, event_length,
+};
 
 /// An open connection.
 #[derive(Debug)]
 pub struct Exchange {
     stream: TcpStream,
-    begun: Instant,
-    arrived: Vec<u8>,
-    incoming: Incoming,
-    frames_end: usize,
-    ended: Option<Ended>,
+    started: Instant,
+    received: Vec<u8>,
+    incoming: IncomingResponse,
+    events_end: usize,
+    end: Option<ResponseEnd>,
 }
 
-/// A connection ended before the head of an answer was whole.
+/// The end of a connection before a complete response head.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NoAnswer {
-    /// How it ended.
-    pub ended: Ended,
-    /// What had come.
+pub struct ResponseHeadError {
+    /// The way it ended.
+    pub end: ResponseEnd,
+    /// Bytes received until then.
     pub bytes: Vec<u8>,
 }
 
 impl Exchange {
-    /// Connects; a silence is over after [`PATIENCE`].
+    /// Connects, with a timeout of [`READ_TIMEOUT`].
     pub fn open(address: SocketAddr) -> Self {
-        Self::open_with(address, PATIENCE)
+        Self::open_with(address, READ_TIMEOUT)
     }
 
-    /// Connects; a silence is over after `patience`.
-    pub fn open_with(address: SocketAddr, patience: Duration) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)
+    /// Connects, with this timeout for each read and write.
+    pub fn open_with(address: SocketAddr, timeout: Duration) -> Self {
+        let stream = TcpStream::connect_timeout(&address, READ_TIMEOUT)
             .unwrap_or_else(|error| panic!("no connection to {address}: {error}"));
         stream
-            .set_read_timeout(Some(patience))
-            .expect("a time-out above zero can be set");
+            .set_read_timeout(Some(timeout))
+            .expect("a nonzero timeout can be set");
         stream
-            .set_write_timeout(Some(patience))
-            .expect("a time-out above zero can be set");
-        stream
-            .set_nodelay(true)
-            .expect("a socket need not wait for more");
+            .set_write_timeout(Some(timeout))
+            .expect("a nonzero timeout can be set");
+        stream.set_nodelay(true).expect("TCP_NODELAY can be set");
         Self {
             stream,
-            begun: Instant::now(),
-            arrived: Vec::new(),
-            incoming: Incoming::default(),
-            frames_end: 0,
-            ended: None,
+            started: Instant::now(),
+            received: Vec::new(),
+            incoming: IncomingResponse::default(),
+            events_end: 0,
+            end: None,
         }
     }
 
-    /// Writes bytes as they are; from here times are counted. Says whether the other side still took them.
+    /// Writes bytes as given and restarts the clock of arrival times. Returns `false` if the write fails.
     pub fn write(&mut self, bytes: &[u8]) -> bool {
         if bytes.starts_with(b"HEAD ") {
-            self.incoming.bodiless = true;
+            self.incoming.is_head_request = true;
         }
-        self.begun = Instant::now();
+        self.started = Instant::now();
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Ends the sending half, as a client does that has gone away but still listens.
+    /// Closes the sending half, as a client that sends nothing more but still reads.
     pub fn finish_writing(&self) {
         let _closed_already = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Resets the connection, as a client does that was killed.
+    /// Resets the connection, as a client that was killed.
     pub fn reset(self) {
         reset(self.stream);
     }
 
-    /// Waits for the head of the next answer, and no longer.
+    /// Waits for the head of the next response.
     ///
     /// # Errors
-    /// When the connection ends or falls silent before.
-    pub fn head(&mut self) -> Result<Head, NoAnswer> {
+    /// If the connection ends or times out before.
+    pub fn head(&mut self) -> Result<Head, ResponseHeadError> {
         loop {
             if let Some(head) = &self.incoming.head {
                 return Ok(head.clone());
             }
-            if let Some(ended) = self.ended {
-                return Err(NoAnswer {
-                    ended,
-                    bytes: self.arrived.clone(),
+            if let Some(end) = self.end {
+                return Err(ResponseHeadError {
+                    end,
+                    bytes: self.received.clone(),
                 });
             }
             self.receive();
         }
     }
 
-    /// Waits for the next server-sent event of the answer; none once it has ended.
-    pub fn frame(&mut self) -> Option<Frame> {
+    /// Waits for the next server-sent event of the response; returns `None` after its end.
+    pub fn next_event(&mut self) -> Option<TimedEvent> {
         loop {
-            let (body, start) = (self.incoming.body(), self.frames_end);
-            if let Some(length) = frame_length(&body[start..]) {
-                self.frames_end += length;
-                return Some(frame(body, start..start + length, &self.incoming.arrivals));
+            let (body, start) = (self.incoming.body(), self.events_end);
+            if let Some(length) = event_length(&body[start..]) {
+                self.events_end += length;
+                return Some(event_at(
+                    body,
+                    start..start + length,
+                    &self.incoming.arrivals,
+                ));
             }
-            if self.ended.is_some() {
+            if self.end.is_some() {
                 return None;
             }
             self.receive();
         }
     }
 
-    /// Reads the next answer to its end, however it ends.
+    /// Reads the next response to its end, even if it is incomplete.
     ///
     /// # Errors
-    /// When the connection ends or falls silent before its head is whole.
-    pub fn answer(&mut self) -> Result<Answer, NoAnswer> {
+    /// If the connection ends or times out before its head is complete.
+    pub fn response(&mut self) -> Result<WireResponse, ResponseHeadError> {
         self.head()?;
-        let ended = loop {
-            match self.ended {
-                Some(ended) => break ended,
+        let end = loop {
+            match self.end {
+                Some(end) => break end,
                 None => self.receive(),
             }
         };
-        let answer = std::mem::take(&mut self.incoming).into_answer(ended);
-        self.frames_end = 0;
-        if ended == Ended::Whole {
-            self.ended = self.incoming.feed(&mut self.arrived, self.begun.elapsed());
+        let response = std::mem::take(&mut self.incoming).into_response(end);
+        self.events_end = 0;
+        if end == ResponseEnd::Complete {
+            self.end = self
+                .incoming
+                .feed(&mut self.received, self.started.elapsed());
         }
-        Ok(answer.expect("its head has been read"))
+        Ok(response.expect("the head has been read"))
     }
 
-    /// Gives back all that comes until the connection ends or falls silent, unread answers included.
+    /// Returns all bytes until the connection ends or times out, including unread responses.
     pub fn drain(mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.arrived);
-        let _closed_or_silent = self.stream.read_to_end(&mut bytes);
+        let mut bytes = std::mem::take(&mut self.received);
+        let _closed_or_timed_out = self.stream.read_to_end(&mut bytes);
         bytes
     }
 
     fn receive(&mut self) {
-        let mut piece = [0; 16 << 10];
-        self.ended = match self.stream.read(&mut piece) {
-            Ok(0) => Some(self.incoming.cut(Ended::Early)),
+        let mut buffer = [0; 16 << 10];
+        self.end = match self.stream.read(&mut buffer) {
+            Ok(0) => Some(self.incoming.end_at_disconnect(ResponseEnd::ClosedEarly)),
             Ok(count) => {
-                self.arrived.extend_from_slice(&piece[..count]);
-                self.incoming.feed(&mut self.arrived, self.begun.elapsed())
+                self.received.extend_from_slice(&buffer[..count]);
+                self.incoming
+                    .feed(&mut self.received, self.started.elapsed())
             }
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => Some(Ended::Silent),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => Some(ResponseEnd::TimedOut),
                 ErrorKind::Interrupted => None,
-                _ => Some(Ended::Reset),
+                _ => Some(ResponseEnd::Reset),
             },
         };
     }
 }
 
-/// Closes a connection so that the other side sees a reset: it lingers for no time at all.
+/// Closes a connection with a zero linger time, so that the other side sees a reset.
 pub(crate) fn reset(stream: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))
-        .expect("a socket can be told not to linger");
+        .expect("SO_LINGER can be set");
     drop(stream);
 }

@@ -1,49 +1,49 @@
-//! The parts that requests and answers share: a head, and the framing of a body.
+//! Head and body framing, shared by requests and responses.
 //!
-//! Invariant: strict on purpose. A chunk size or a length that is not plain is [`Malformed`], never guessed at.
+//! Invariant: parsing is strict on purpose. An invalid chunk size or length is a [`FramingError`].
 
 /// The start line and the headers of a message, in order; bytes beyond ASCII are read as Latin-1.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
-    /// The request or status line, without its line end.
+    /// Request or status line, without the line end.
     pub line: String,
-    /// Names as they were written, and values without the spaces around them.
+    /// Names as received, and values without surrounding spaces.
     pub headers: Vec<(String, String)>,
 }
 
-/// How the end of a body is known, and how much of it is still to come.
+/// Framing of a body, with the state of the remaining part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
-    /// So many bytes are missing.
+    /// This many bytes remain.
     Sized(usize),
-    /// A chunk's size line comes next.
+    /// A chunk size line is next.
     ChunkSize,
-    /// So many bytes of a chunk are missing.
+    /// This many bytes of a chunk remain.
     ChunkData(usize),
-    /// The line end behind a chunk comes next.
+    /// The line end after a chunk is next.
     ChunkEnd,
-    /// The last empty line comes next: nobody here sends trailers.
+    /// The final empty line is next. Trailers are not supported.
     LastLine,
-    /// It ends with the connection.
+    /// The body ends with the connection.
     UntilClose,
 }
 
-/// A body as far as it has arrived, without its framing.
+/// The received part of a body, without framing.
 #[derive(Clone, Debug)]
-pub(crate) struct Body {
+pub(crate) struct MessageBody {
     pub(crate) bytes: Vec<u8>,
     framing: Framing,
 }
 
-/// The framing of a body cannot be followed.
+/// Invalid framing of a body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Malformed;
+pub(crate) struct FramingError;
 
 impl Head {
-    /// Takes a whole head off the front of `arrived`; none as long as its empty line is missing.
-    pub(crate) fn take(arrived: &mut Vec<u8>) -> Option<Self> {
-        let end = arrived.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-        let text: String = arrived.drain(..end + 4).map(char::from).collect();
+    /// Takes a complete head off the front of `received`; `None` while its empty line is missing.
+    pub(crate) fn take(received: &mut Vec<u8>) -> Option<Self> {
+        let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+        let text: String = received.drain(..end + 4).map(char::from).collect();
         let mut lines = text.split("\r\n").filter(|line| !line.is_empty());
         let line = lines.next().unwrap_or_default().to_owned();
         let headers = lines.map(|line| {
@@ -56,7 +56,7 @@ impl Head {
         })
     }
 
-    /// The status code of an answer; 0 where the line has none.
+    /// Returns the status code of a response, or 0 if the line has none.
     pub fn status(&self) -> u16 {
         self.line
             .split(' ')
@@ -65,37 +65,37 @@ impl Head {
             .unwrap_or(0)
     }
 
-    /// The first value of a header, whatever the case of its name.
+    /// Returns the first value of a header; the name is case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.header_values(name).next()
     }
 
-    /// Every value of a header.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    /// Returns all values of a header.
+    pub fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers
             .iter()
-            .filter(move |(given, _)| given.eq_ignore_ascii_case(name))
+            .filter(move |(header, _)| header.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 
-    /// How the body is framed, or `otherwise` where no header says.
-    pub(crate) fn framing(&self, otherwise: Framing) -> Result<Framing, Malformed> {
+    /// Returns the framing of the body, or `default` if no header defines it.
+    pub(crate) fn framing(&self, default: Framing) -> Result<Framing, FramingError> {
         if let Some(coding) = self.header("transfer-encoding") {
             return if coding.eq_ignore_ascii_case("chunked") {
                 Ok(Framing::ChunkSize)
             } else {
-                Err(Malformed)
+                Err(FramingError)
             };
         }
         match self.header("content-length") {
-            Some(length) => length.parse().map(Framing::Sized).map_err(|_| Malformed),
-            None => Ok(otherwise),
+            Some(length) => length.parse().map(Framing::Sized).map_err(|_| FramingError),
+            None => Ok(default),
         }
     }
 }
 
-impl Body {
-    /// An empty body of which all is to come.
+impl MessageBody {
+    /// Returns an empty body.
     pub(crate) fn new(framing: Framing) -> Self {
         Self {
             bytes: Vec::new(),
@@ -103,57 +103,59 @@ impl Body {
         }
     }
 
-    /// Takes off the front of `arrived` what belongs to this body.
-    pub(crate) fn feed(&mut self, arrived: &mut Vec<u8>) -> Result<(), Malformed> {
-        while !self.is_whole() {
+    /// Takes this body's bytes off the front of `received`.
+    pub(crate) fn feed(&mut self, received: &mut Vec<u8>) -> Result<(), FramingError> {
+        while !self.is_complete() {
             let next = match self.framing {
-                Framing::Sized(missing) => Framing::Sized(missing - self.take(arrived, missing)),
+                Framing::Sized(remaining) => {
+                    Framing::Sized(remaining - self.take(received, remaining))
+                }
                 Framing::UntilClose => {
-                    self.bytes.append(arrived);
+                    self.bytes.append(received);
                     return Ok(());
                 }
-                Framing::ChunkData(missing) => match missing - self.take(arrived, missing) {
+                Framing::ChunkData(remaining) => match remaining - self.take(received, remaining) {
                     0 => Framing::ChunkEnd,
-                    missing => Framing::ChunkData(missing),
+                    remaining => Framing::ChunkData(remaining),
                 },
                 Framing::ChunkSize | Framing::ChunkEnd | Framing::LastLine => {
-                    let Some(line) = take_line(arrived) else {
+                    let Some(line) = take_line(received) else {
                         return Ok(());
                     };
                     after_line(self.framing, &line)?
                 }
             };
             if next == self.framing {
-                return Ok(()); // nothing of it has arrived
+                return Ok(()); // no more bytes have arrived
             }
             self.framing = next;
         }
         Ok(())
     }
 
-    /// Whether nothing more is to come. A body that ends with its connection never is.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Returns `true` if the body is complete, which one that ends with its connection never is.
+    pub(crate) fn is_complete(&self) -> bool {
         self.framing == Framing::Sized(0)
     }
 
-    /// Whether the end of the connection is its end.
+    /// Returns `true` if the body ends with the connection.
     pub(crate) fn ends_with_connection(&self) -> bool {
         self.framing == Framing::UntilClose
     }
 
-    fn take(&mut self, arrived: &mut Vec<u8>, missing: usize) -> usize {
-        let count = missing.min(arrived.len());
-        self.bytes.extend(arrived.drain(..count));
+    fn take(&mut self, received: &mut Vec<u8>, remaining: usize) -> usize {
+        let count = remaining.min(received.len());
+        self.bytes.extend(received.drain(..count));
         count
     }
 }
 
-/// What comes behind a line of chunked framing.
-fn after_line(framing: Framing, line: &str) -> Result<Framing, Malformed> {
+/// Returns the state after a line of chunked framing.
+fn after_line(framing: Framing, line: &str) -> Result<Framing, FramingError> {
     match framing {
         Framing::ChunkSize => {
             let digits = line.split(';').next().unwrap_or_default();
-            match usize::from_str_radix(digits, 16).map_err(|_| Malformed)? {
+            match usize::from_str_radix(digits, 16).map_err(|_| FramingError)? {
                 0 => Ok(Framing::LastLine),
                 size => Ok(Framing::ChunkData(size)),
             }
@@ -161,16 +163,16 @@ fn after_line(framing: Framing, line: &str) -> Result<Framing, Malformed> {
         Framing::ChunkEnd => line
             .is_empty()
             .then_some(Framing::ChunkSize)
-            .ok_or(Malformed),
+            .ok_or(FramingError),
         Framing::LastLine if line.is_empty() => Ok(Framing::Sized(0)),
         Framing::LastLine | Framing::Sized(_) | Framing::ChunkData(_) | Framing::UntilClose => {
-            Err(Malformed)
+            Err(FramingError)
         }
     }
 }
 
-fn take_line(arrived: &mut Vec<u8>) -> Option<String> {
-    let end = arrived.windows(2).position(|bytes| bytes == b"\r\n")?;
-    let line: Vec<u8> = arrived.drain(..end + 2).collect();
+fn take_line(received: &mut Vec<u8>) -> Option<String> {
+    let end = received.windows(2).position(|bytes| bytes == b"\r\n")?;
+    let line: Vec<u8> = received.drain(..end + 2).collect();
     Some(line[..end].iter().copied().map(char::from).collect())
 }

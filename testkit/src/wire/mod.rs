@@ -1,57 +1,57 @@
-//! HTTP/1.1 by hand, over a blocking socket: what a client library would refuse to send, or would hide.
+//! Raw HTTP/1.1 over a blocking socket, including messages that a client library would refuse to send or would hide.
 //!
-//! Invariants: bytes are sent as given; what comes back is kept as it came, with the time of each piece and how it
-//! ended; nothing waits longer than its patience.
+//! Invariants: bytes are sent as given; a response is stored as received, with arrival times and the way it ended; nothing
+//! waits longer than its timeout.
 
-mod answer;
 mod exchange;
 mod message;
+mod response;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use answer::{Answer, Arrival, Ended, Frame, answers};
 pub(crate) use exchange::reset;
-pub use exchange::{Exchange, NoAnswer};
+pub use exchange::{Exchange, ResponseHeadError};
 pub use message::Head;
-pub(crate) use message::{Body, Framing};
+pub(crate) use message::{Framing, MessageBody};
+pub use response::{Arrival, ResponseEnd, TimedEvent, WireResponse, split_responses};
 
-/// How long a silent connection is listened to unless the test says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Default timeout of a connection without data.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends bytes and gives back all that comes until the other side closes or is silent for [`PATIENCE`].
-pub fn send(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+/// Sends bytes and returns everything received until the other side closes or [`READ_TIMEOUT`] passes without data.
+pub fn send_raw(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut exchange = Exchange::open(address);
     exchange.write(bytes);
     exchange.drain()
 }
 
-/// Sends one request on its own connection and reads its answer.
+/// Sends one request on its own connection and reads its response.
 ///
 /// # Panics
-/// When the connection ends before a whole head.
+/// If the connection ends before a complete head.
 #[track_caller]
-pub fn ask(address: SocketAddr, request: &[u8]) -> Answer {
+pub fn send_request(address: SocketAddr, request: &[u8]) -> WireResponse {
     let mut exchange = Exchange::open(address);
     exchange.write(request);
     exchange
-        .answer()
-        .unwrap_or_else(|none| panic!("no answer: {none:?}"))
+        .response()
+        .unwrap_or_else(|error| panic!("no response: {error:?}"))
 }
 
-/// Writes a well-formed request: `line` is method and target, `POST /v1/messages`. `host` is added unless it is among
-/// the headers, `content-length` unless the body is empty or one of the headers frames it.
+/// Builds a well-formed request. `line` is method and target, such as `POST /v1/messages`. `host` is added unless it is among
+/// the headers, `content-length` unless the body is empty or a header defines the framing.
 pub fn request(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let given = |name: &str| {
+    let has_header = |name: &str| {
         headers
             .iter()
-            .any(|(given, _)| given.eq_ignore_ascii_case(name))
+            .any(|(header, _)| header.eq_ignore_ascii_case(name))
     };
     let mut lines = vec![format!("{line} HTTP/1.1")];
-    if !given("host") {
+    if !has_header("host") {
         lines.push(format!("host: {address}"));
     }
-    if !body.is_empty() && !given("content-length") && !given("transfer-encoding") {
+    if !body.is_empty() && !has_header("content-length") && !has_header("transfer-encoding") {
         lines.push(format!("content-length: {}", body.len()));
     }
     lines.extend(

@@ -1,28 +1,31 @@
-//! Canaries have the shapes that the product takes for real, and never print themselves.
+//! Canaries have shapes that the product accepts, and never print themselves.
 
 use keyreeve_testkit::canary::Canary;
 
-fn canonical(value: &str, family: &str) -> bool {
+fn is_canonical(value: &str, family: &str) -> bool {
     let body = value
         .strip_prefix("sk-ant-")
         .and_then(|rest| rest.strip_prefix(family));
     body.is_some_and(|body| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        body.len() == 96 && body.starts_with('-') && body.ends_with("AA") && body.chars().all(plain)
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        body.len() == 96
+            && body.starts_with('-')
+            && body.ends_with("AA")
+            && body.chars().all(is_plain)
     })
 }
 
 #[test]
-fn each_family_has_its_canonical_shape() {
-    assert!(canonical(Canary::api_key("stdin").value(), "api03"));
-    assert!(canonical(Canary::oauth("environment").value(), "oat01"));
+fn canaries_have_the_canonical_shape_of_their_family() {
+    assert!(is_canonical(Canary::api_key("stdin").value(), "api03"));
+    assert!(is_canonical(Canary::oauth("environment").value(), "oat01"));
     let wrong = Canary::wrong_virtual_key("header");
     let lengths: Vec<_> = wrong.value().split('_').map(str::len).collect();
     assert_eq!(lengths, [3, 8, 32, 6]);
 }
 
 #[test]
-fn each_place_has_its_own() {
+fn each_place_has_its_own_canary() {
     let planted = [
         Canary::api_key("stdin"),
         Canary::api_key("std"),
@@ -37,9 +40,9 @@ fn each_place_has_its_own() {
 }
 
 #[test]
-fn a_canary_does_not_print_itself() {
+fn canary_does_not_print_itself() {
     assert_eq!(
         format!("{:?}", Canary::api_key("stdin")),
-        r#"Canary { sink: "stdin", .. }"#
+        r#"Canary { label: "stdin", .. }"#
     );
 }

@@ -1,4 +1,4 @@
-//! A home is empty, its commands see nothing else, and a planted secret cannot leave unseen.
+//! Homes: they start empty, commands see nothing else, and a leaked canary fails the test.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::home::Home;
-use keyreeve_testkit::terminal::Typed;
+use keyreeve_testkit::terminal::TerminalInput;
 
 fn shell(home: &Home, script: &str) -> Command {
     let mut command = home.command("/bin/sh");
@@ -15,7 +15,7 @@ fn shell(home: &Home, script: &str) -> Command {
 }
 
 #[test]
-fn a_command_sees_only_its_home() {
+fn command_sees_only_its_home() {
     let home = Home::new();
     let output = home.run(&mut home.command("env")).expect_code(0);
     let mut names: Vec<_> = output
@@ -29,21 +29,21 @@ fn a_command_sees_only_its_home() {
 }
 
 #[test]
-fn a_person_types_when_asked() {
+fn inputs_are_typed_after_their_prompts() {
     let home = Home::new();
     let script = "test -t 0 && test -t 2 && stty -echo && printf 'Name: ' && read -r name && printf 'Age: ' && \
         read -r age && echo \"$age, $name\" && exit 5";
-    let typed = |prompt, keys| Typed { prompt, keys };
-    let answers = [typed("Name: ", &b"Ada\r"[..]), typed("Age: ", b"36\r")];
-    let seen = home.run_at_terminal(&mut shell(&home, script), &answers);
+    let input = |prompt, keys| TerminalInput { prompt, keys };
+    let inputs = [input("Name: ", &b"Ada\r"[..]), input("Age: ", b"36\r")];
+    let output = home.run_at_terminal(&mut shell(&home, script), &inputs);
     assert_eq!(
-        (seen.code, seen.stdout.as_str()),
+        (output.code, output.stdout.as_str()),
         (5, "Name: Age: 36, Ada\r\n")
     );
 }
 
 #[test]
-fn output_and_code_are_taken() {
+fn output_and_exit_code_are_returned() {
     let home = Home::new();
     let output = home.run_with_input(
         &mut shell(&home, "cat; echo talk >&2; exit 3"),
@@ -55,7 +55,7 @@ fn output_and_code_are_taken() {
 }
 
 #[test]
-fn a_daemon_is_ready_when_it_says_so() {
+fn daemon_is_ready_after_its_first_line() {
     let home = Home::new();
     let script = r#"trap 'echo bye; exit 0' TERM; echo '{"port":1}'; while :; do sleep 0.01; done"#;
     let daemon = home.start(&mut shell(&home, script));
@@ -68,7 +68,7 @@ fn a_daemon_is_ready_when_it_says_so() {
 }
 
 #[test]
-fn a_forgotten_daemon_is_gone() {
+fn dropped_daemon_is_killed() {
     let home = Home::new();
     let daemon = home.start(&mut shell(&home, "echo '{}'; exec sleep 60"));
     let pid = daemon.pid();
@@ -77,7 +77,7 @@ fn a_forgotten_daemon_is_gone() {
 }
 
 #[test]
-fn a_daemon_that_ends_early_fails_the_test_with_what_it_said() {
+fn daemon_that_ends_early_fails_the_test_with_its_output() {
     let home = Home::new();
     let mut command = shell(&home, "echo no store >&2; exit 7");
     let failed = catch_unwind(AssertUnwindSafe(|| home.start(&mut command))).unwrap_err();
@@ -89,7 +89,7 @@ fn a_daemon_that_ends_early_fails_the_test_with_what_it_said() {
 }
 
 #[test]
-fn a_planted_secret_is_found_in_files_and_in_output() {
+fn planted_secret_is_found_in_files_and_in_output() {
     let planted = Canary::api_key("stdin");
     for script in [
         "cat > $HOME/.history",

@@ -1,4 +1,4 @@
-//! Each form a secret can take is found, and named without being shown.
+//! Leak scan: each encoding of a secret is found, and hits never contain the value.
 
 use std::io::{BufRead as _, Write as _};
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::leakscan::{Encoding, Hit, LeakScan, assert_none};
+use keyreeve_testkit::leakscan::{Encoding, Hit, LeakScan, assert_no_leaks};
 
 fn scan(data: &[u8]) -> Vec<Hit> {
     let planted = [
@@ -15,10 +15,10 @@ fn scan(data: &[u8]) -> Vec<Hit> {
         Canary::oauth("stdin"),
         Canary::wrong_virtual_key("url"),
     ];
-    LeakScan::of(&planted).bytes("here", data)
+    LeakScan::new(&planted).bytes("here", data)
 }
 
-/// Exactly one hit is expected, of the API key, in this form.
+/// Expects exactly one hit, of the API key, in this encoding.
 #[track_caller]
 fn check(data: &[u8], encoding: Encoding, offset: impl Fn(usize) -> bool) {
     let hits = scan(data);
@@ -44,16 +44,16 @@ fn gzip(data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_is_found_where_nothing_is() {
-    assert_none(&scan(b""));
-    assert_none(&scan(
+fn clean_input_has_no_hits() {
+    assert_no_leaks(&scan(b""));
+    assert_no_leaks(&scan(
         b"sk-ant-api03-...AA CANARY % %2 %zz \\ \\u \\u00 \\x \x1f\x8b\x08",
     ));
-    assert_none(&scan(Canary::api_key("other").value().as_bytes()));
+    assert_no_leaks(&scan(Canary::api_key("other").value().as_bytes()));
 }
 
 #[test]
-fn plain_and_by_the_piece() {
+fn plain_secret_and_parts_of_it_are_found() {
     check(
         format!("key={}!", secret()).as_bytes(),
         Encoding::Plain,
@@ -69,7 +69,7 @@ fn plain_and_by_the_piece() {
 }
 
 #[test]
-fn base64_at_each_alignment_in_both_alphabets() {
+fn base64_is_found_at_each_alignment_in_both_alphabets() {
     for alignment in 0..3 {
         let data = [&b"???"[..alignment], secret().as_bytes(), b"?>?"].concat();
         check(STANDARD.encode(&data).as_bytes(), Encoding::Base64, |at| {
@@ -82,7 +82,7 @@ fn base64_at_each_alignment_in_both_alphabets() {
 }
 
 #[test]
-fn hex_in_both_cases() {
+fn hex_is_found_in_both_cases() {
     check(hex::encode(secret()).as_bytes(), Encoding::Hex, |at| {
         at == 26
     });
@@ -94,7 +94,7 @@ fn hex_in_both_cases() {
 }
 
 #[test]
-fn percent_encoded_in_part_and_in_whole() {
+fn percent_encoding_is_found_in_part_and_in_full() {
     let whole = each_byte(|byte| format!("%{byte:02x}"));
     check(whole.as_bytes(), Encoding::Percent, |at| at == 39);
     check(
@@ -102,14 +102,14 @@ fn percent_encoded_in_part_and_in_whole() {
         Encoding::Percent,
         |at| at == 19,
     );
-    let last_of_the_mark = secret()[..32].replace("stdin-", "stdin%2d");
-    check(last_of_the_mark.as_bytes(), Encoding::Percent, |at| {
+    let last_of_the_marker = secret()[..32].replace("stdin-", "stdin%2d");
+    check(last_of_the_marker.as_bytes(), Encoding::Percent, |at| {
         at == 13
     });
 }
 
 #[test]
-fn escaped_in_part_and_in_whole() {
+fn escapes_are_found_in_part_and_in_full() {
     let whole = each_byte(|byte| format!("\\u{byte:04X}"));
     check(
         format!("{{\"key\":\"{whole}\"}}").as_bytes(),
@@ -129,7 +129,7 @@ fn escaped_in_part_and_in_whole() {
 }
 
 #[test]
-fn utf_16_in_both_orders() {
+fn utf_16_is_found_in_both_byte_orders() {
     let units = || secret().encode_utf16().collect::<Vec<_>>().into_iter();
     let little: Vec<_> = units().flat_map(u16::to_le_bytes).collect();
     let big: Vec<_> = units().flat_map(u16::to_be_bytes).collect();
@@ -138,7 +138,7 @@ fn utf_16_in_both_orders() {
 }
 
 #[test]
-fn as_a_list_of_numbers() {
+fn list_of_numbers_is_found() {
     check(
         format!("{:?}", secret().as_bytes()).as_bytes(),
         Encoding::Numbers,
@@ -152,43 +152,43 @@ fn as_a_list_of_numbers() {
 }
 
 #[test]
-fn inside_gzip_whole_torn_and_nested() {
+fn gzip_is_searched_if_complete_truncated_or_nested() {
     let noise: Vec<u8> = (0..20_000_u32)
         .flat_map(|n| (n * n).to_le_bytes())
         .collect();
     let member = gzip(&[secret().as_bytes(), &noise].concat());
-    let torn = &member[..member.len() / 2];
+    let truncated = &member[..member.len() / 2];
     let nested = gzip(&[b"tar", member.as_slice()].concat());
     for (data, place) in [
         (
             [b"log", member.as_slice()].concat(),
             "here, gzip member at 3",
         ),
-        ([b"log", torn].concat(), "here, gzip member at 3"),
+        ([b"log", truncated].concat(), "here, gzip member at 3"),
         (nested, "here, gzip member at 0, gzip member at 3"),
     ] {
         let hits = scan(&data);
         assert!(
             hits.iter()
-                .any(|hit| hit.place == place && hit.offset == 13),
+                .any(|hit| hit.location == place && hit.offset == 13),
             "{hits:?}"
         );
     }
 }
 
 #[test]
-fn a_secret_that_the_product_made_is_known_by_its_middle() {
-    let made = Canary::made(
+fn generated_secret_is_recognized_by_its_middle() {
+    let generated = Canary::generated(
         "key add",
         &["krv_", "0a1B2c3D", "_", &"xY9z".repeat(8), "_", "abcdef"].concat(),
     );
-    let scan = LeakScan::of([&made]);
-    assert_eq!(scan.bytes("here", made.value().as_bytes()).len(), 1);
-    assert_none(&scan.bytes("here", b"krv_0a1B2c3D, expires never"));
+    let scan = LeakScan::new([&generated]);
+    assert_eq!(scan.bytes("here", generated.value().as_bytes()).len(), 1);
+    assert_no_leaks(&scan.bytes("here", b"krv_0a1B2c3D, expires never"));
 }
 
 #[test]
-fn files_names_and_processes_are_looked_at() {
+fn files_names_and_processes_are_scanned() {
     let folder = tempfile::tempdir().unwrap();
     let planted = Canary::api_key("stdin");
     let below = folder.path().join("a/b");
@@ -199,22 +199,22 @@ fn files_names_and_processes_are_looked_at() {
         [b"\0\x01", planted.value().as_bytes()].concat(),
     )
     .unwrap();
-    let scan = LeakScan::of([&planted]);
+    let scan = LeakScan::new([&planted]);
     let hits = scan.path(folder.path());
     assert_eq!(hits.len(), 1, "{hits:?}");
     assert!(
-        hits[0].place.ends_with("a/b/store.db-wal") && hits[0].offset == 15,
+        hits[0].location.ends_with("a/b/store.db-wal") && hits[0].offset == 15,
         "{hits:?}"
     );
     std::fs::rename(below.join("store.db-wal"), below.join(planted.value())).unwrap();
     let hits = scan.path(folder.path());
     assert_eq!(hits.len(), 2, "{hits:?}");
     assert!(!format!("{hits:?}").contains("CANARY"), "{hits:?}");
-    assert_none(&scan.process(std::process::id()));
+    assert_no_leaks(&scan.process(std::process::id()));
 }
 
 #[test]
-fn arguments_of_a_process_are_seen() {
+fn arguments_of_a_process_are_scanned() {
     let planted = Canary::api_key("argv");
     let mut child = std::process::Command::new("/bin/sh")
         .args(["-c", "echo ready; read line", planted.value()])
@@ -222,16 +222,16 @@ fn arguments_of_a_process_are_seen() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    // A process that is only just being started has no arguments to show yet.
+    // Waits until the process has started: before that it has no arguments to read.
     let stdout = child.stdout.take().unwrap();
     let mut ready = String::new();
     std::io::BufReader::new(stdout)
         .read_line(&mut ready)
         .unwrap();
     assert_eq!(ready, "ready\n");
-    let hits = LeakScan::of([&planted]).process(child.id());
+    let hits = LeakScan::new([&planted]).process(child.id());
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(hits.len(), 1, "{hits:?}");
-    assert_none(&LeakScan::of([&planted]).process(child.id()));
+    assert_no_leaks(&LeakScan::new([&planted]).process(child.id()));
 }

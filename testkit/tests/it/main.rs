@@ -1,4 +1,4 @@
-//! The kit's own tests: what finds leaks, cuts streams and counts skips must itself be beyond doubt.
+//! Tests of the test harness itself: its leak scan, upstreams, sockets and skips.
 #![expect(
     clippy::disallowed_methods,
     clippy::panic,

@@ -1,139 +1,152 @@
-//! What comes back is told as it came: whole, cut, reset, silent or garbled, and when.
+//! Responses are recorded as they arrive: whole, cut, reset, silent or garbled, and with their times.
 
 use std::time::Duration;
 
-use keyreeve_testkit::upstream::{Scripted, Step, reply};
-use keyreeve_testkit::wire::{self, Ended, Exchange, ask, request};
+use keyreeve_testkit::upstream::{Scripted, Step, responses};
+use keyreeve_testkit::wire::{self, Exchange, ResponseEnd, request, send_request};
 
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT_TIMEOUT: Duration = Duration::from_millis(200);
 
 fn get(upstream: &Scripted) -> Vec<u8> {
     request(upstream.address(), "GET /", &[], b"")
 }
 
 #[track_caller]
-fn check(steps: Vec<Step>, ended: Ended, body: &str) {
+fn check(steps: Vec<Step>, end: ResponseEnd, body: &str) {
     let upstream = Scripted::start(move |_| steps.clone());
-    let mut exchange = Exchange::open_with(upstream.address(), SHORT);
+    let mut exchange = Exchange::open_with(upstream.address(), SHORT_TIMEOUT);
     exchange.write(&get(&upstream));
-    let answer = exchange.answer().unwrap();
-    assert_eq!((answer.ended, answer.text().as_str()), (ended, body));
+    let response = exchange.response().unwrap();
+    assert_eq!((response.end, response.text().as_str()), (end, body));
 }
 
 #[test]
-fn how_a_sized_answer_ended_is_told() {
-    let whole = reply::json(200, "{\"a\":1}");
-    let all_but_two = reply::length(&whole) - 2;
-    check(whole.clone(), Ended::Whole, "{\"a\":1}");
+fn end_of_a_sized_response_is_reported() {
+    let complete = responses::json(200, "{\"a\":1}");
+    let all_but_two = responses::length(&complete) - 2;
+    check(complete.clone(), ResponseEnd::Complete, "{\"a\":1}");
     check(
-        reply::cut(whole.clone(), all_but_two, Step::Close),
-        Ended::Early,
+        responses::cut(complete.clone(), all_but_two, Step::Close),
+        ResponseEnd::ClosedEarly,
         "{\"a\":",
     );
     check(
-        reply::cut(whole.clone(), all_but_two, Step::Reset),
-        Ended::Reset,
+        responses::cut(complete.clone(), all_but_two, Step::Reset),
+        ResponseEnd::Reset,
         "{\"a\":",
     );
     check(
-        reply::cut(whole, all_but_two, Step::Silence),
-        Ended::Silent,
+        responses::cut(complete, all_but_two, Step::Hang),
+        ResponseEnd::TimedOut,
         "{\"a\":",
     );
 }
 
 #[test]
-fn how_a_chunked_answer_ended_is_told() {
-    let whole = || reply::stream([b"ab".as_slice(), b"cd"]);
-    let length = reply::length(&whole());
-    check(whole(), Ended::Whole, "abcd");
+fn end_of_a_chunked_response_is_reported() {
+    let complete = || responses::stream([b"ab".as_slice(), b"cd"]);
+    let length = responses::length(&complete());
+    check(complete(), ResponseEnd::Complete, "abcd");
     check(
-        reply::cut(whole(), length - 1, Step::Close),
-        Ended::Early,
+        responses::cut(complete(), length - 1, Step::Close),
+        ResponseEnd::ClosedEarly,
         "abcd",
     );
     check(
-        reply::cut(whole(), length - 1, Step::Reset),
-        Ended::Reset,
+        responses::cut(complete(), length - 1, Step::Reset),
+        ResponseEnd::Reset,
         "abcd",
     );
     check(
         vec![
-            Step::Send(reply::stream_head()),
+            Step::Send(responses::stream_head()),
             Step::Send(b"x\r\n".to_vec()),
         ],
-        Ended::Garbled,
+        ResponseEnd::Malformed,
         "",
     );
 }
 
 #[test]
-fn a_body_without_framing_ends_with_its_connection() {
+fn body_without_framing_ends_with_its_connection() {
     let steps = || vec![Step::Send(b"HTTP/1.1 200 OK\r\n\r\nall".to_vec())];
-    check([steps(), vec![Step::Close]].concat(), Ended::Whole, "all");
-    check([steps(), vec![Step::Reset]].concat(), Ended::Reset, "all");
+    check(
+        [steps(), vec![Step::Close]].concat(),
+        ResponseEnd::Complete,
+        "all",
+    );
+    check(
+        [steps(), vec![Step::Reset]].concat(),
+        ResponseEnd::Reset,
+        "all",
+    );
 }
 
 #[test]
-fn answers_without_a_body_end_with_their_head() {
-    let answer = |text: &str| vec![Step::Send(text.as_bytes().to_vec())];
-    check(answer("HTTP/1.1 204 No Content\r\n\r\n"), Ended::Whole, "");
+fn responses_without_a_body_end_with_their_head() {
+    let response = |text: &str| vec![Step::Send(text.as_bytes().to_vec())];
+    check(
+        response("HTTP/1.1 204 No Content\r\n\r\n"),
+        ResponseEnd::Complete,
+        "",
+    );
     let early =
         "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-    check(answer(early), Ended::Whole, "");
-    let upstream = Scripted::start(move |_| answer("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n"));
-    let answer = ask(
+    check(response(early), ResponseEnd::Complete, "");
+    let upstream =
+        Scripted::start(move |_| response("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n"));
+    let response = send_request(
         upstream.address(),
         &request(upstream.address(), "HEAD /", &[], b""),
     );
     assert_eq!(
-        (answer.ended, answer.head.header("Content-Length")),
-        (Ended::Whole, Some("7"))
+        (response.end, response.head.header("Content-Length")),
+        (ResponseEnd::Complete, Some("7"))
     );
 }
 
 #[test]
-fn no_answer_is_told_from_a_short_one() {
-    for (step, ended) in [
-        (Step::Close, Ended::Early),
-        (Step::Reset, Ended::Reset),
-        (Step::Silence, Ended::Silent),
+fn missing_response_differs_from_a_short_one() {
+    for (step, end) in [
+        (Step::Close, ResponseEnd::ClosedEarly),
+        (Step::Reset, ResponseEnd::Reset),
+        (Step::Hang, ResponseEnd::TimedOut),
     ] {
         let steps = vec![Step::Send(b"HTTP/1.1 2".to_vec()), step];
         let upstream = Scripted::start(move |_| steps.clone());
-        let mut exchange = Exchange::open_with(upstream.address(), SHORT);
+        let mut exchange = Exchange::open_with(upstream.address(), SHORT_TIMEOUT);
         exchange.write(&get(&upstream));
-        let none = exchange.answer().unwrap_err();
+        let error = exchange.response().unwrap_err();
         assert_eq!(
-            (none.ended, none.bytes.as_slice()),
-            (ended, b"HTTP/1.1 2".as_slice())
+            (error.end, error.bytes.as_slice()),
+            (end, b"HTTP/1.1 2".as_slice())
         );
     }
 }
 
 #[test]
-fn a_connection_carries_one_exchange_after_another() {
-    let upstream = Scripted::start(|request| reply::json(200, &request.number.to_string()));
+fn connection_carries_several_exchanges() {
+    let upstream = Scripted::start(|request| responses::json(200, &request.number.to_string()));
     let mut exchange = Exchange::open(upstream.address());
     for number in ["0", "1"] {
         exchange.write(&get(&upstream));
-        assert_eq!(exchange.answer().unwrap().text(), number);
+        assert_eq!(exchange.response().unwrap().text(), number);
     }
     exchange.write(&[get(&upstream), get(&upstream)].concat());
-    assert_eq!(exchange.answer().unwrap().text(), "2");
-    assert_eq!(exchange.answer().unwrap().text(), "3");
+    assert_eq!(exchange.response().unwrap().text(), "2");
+    assert_eq!(exchange.response().unwrap().text(), "3");
     assert_eq!(upstream.bytes().len(), 1);
 }
 
 #[test]
-fn everything_sent_back_can_be_split_into_answers() {
+fn received_bytes_can_be_split_into_responses() {
     let upstream = Scripted::start(|request| match request.number {
-        0 => reply::json(200, "{}"),
-        _ => [reply::json(400, "no"), vec![Step::Close]].concat(),
+        0 => responses::json(200, "{}"),
+        _ => [responses::json(400, "no"), vec![Step::Close]].concat(),
     });
     let both = [get(&upstream), get(&upstream)].concat();
-    let answers = wire::answers(&wire::send(upstream.address(), &both));
-    let statuses: Vec<_> = answers.iter().map(wire::Answer::status).collect();
+    let responses = wire::split_responses(&wire::send_raw(upstream.address(), &both));
+    let statuses: Vec<_> = responses.iter().map(wire::WireResponse::status).collect();
     assert_eq!(statuses, [200, 400]);
 }
 
@@ -141,22 +154,22 @@ fn everything_sent_back_can_be_split_into_answers() {
 fn events_are_split_and_timed() {
     let pause = Duration::from_millis(60);
     let pieces: [&[u8]; 3] = [b"event: a\ndata: 1\n", b"\nevent: b\r\n\r", b"\nrest"];
-    let steps = reply::paced(reply::stream(pieces), pause);
+    let steps = responses::paced(responses::stream(pieces), pause);
     let upstream = Scripted::start(move |_| steps.clone());
-    let answer = ask(upstream.address(), &get(&upstream));
-    let frames = answer.frames();
-    let texts: Vec<_> = frames.iter().map(|frame| frame.text.as_str()).collect();
+    let response = send_request(upstream.address(), &get(&upstream));
+    let events = response.events();
+    let texts: Vec<_> = events.iter().map(|event| event.text.as_str()).collect();
     assert_eq!(texts, ["event: a\ndata: 1\n\n", "event: b\r\n\r\n"]);
     assert!(
-        frames[0].at >= pause * 3 && frames[1].at >= pause * 4,
-        "{frames:?}"
+        events[0].at >= pause * 3 && events[1].at >= pause * 4,
+        "{events:?}"
     );
 
     let mut exchange = Exchange::open(upstream.address());
     exchange.write(&get(&upstream));
     assert_eq!(exchange.head().unwrap().status(), 200);
-    assert_eq!(exchange.frame().unwrap().text, texts[0]);
-    assert_eq!(exchange.frame().unwrap().text, texts[1]);
-    assert_eq!(exchange.frame(), None);
-    assert_eq!(exchange.answer().unwrap().body, answer.body);
+    assert_eq!(exchange.next_event().unwrap().text, texts[0]);
+    assert_eq!(exchange.next_event().unwrap().text, texts[1]);
+    assert_eq!(exchange.next_event(), None);
+    assert_eq!(exchange.response().unwrap().body, response.body);
 }

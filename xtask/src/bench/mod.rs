@@ -1,14 +1,14 @@
-//! `cargo xtask bench`: what the gateway costs, as a ratio to nginx in the same run, and how long short commands take.
+//! `cargo xtask bench`: cost of the gateway, as a ratio to nginx in the same run, and latency of short commands.
 //!
-//! The machine may be shared and noisy, so no figure here is a test. One core serves and one makes the load; both proxies
-//! have the same upstream, the same load and the same core, one after the other.
+//! The machine may be shared and noisy, so no figure here is asserted. One core runs the proxy and one the load and the
+//! upstream; both proxies are measured one after the other with the same upstream, load and core.
 
 mod commands;
-mod handed;
+mod keyreeve_helper;
 mod load;
 mod nginx;
 mod process;
-mod stage;
+mod setup;
 mod statusline;
 
 use std::path::Path;
@@ -17,76 +17,77 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::environment;
-use crate::say;
-use load::{Measured, measure};
-use stage::Stage;
+use crate::output;
+use load::{Measurement, measure};
+use setup::Setup;
 
-/// Connections held open by the load.
+/// Concurrent connections of the load.
 const CONNECTIONS: u32 = 64;
-/// How long each proxy is loaded.
-const SECONDS: u32 = 10;
+/// Measured time per proxy, in seconds.
+const LOAD_SECONDS: u32 = 10;
 /// Size of each request body in bytes.
-const BODY: usize = 1024;
+const BODY_BYTES: usize = 1024;
 
-/// Measures and prints.
+/// Runs all benchmarks and prints the results.
 pub(crate) fn run(root: &Path) -> Result<()> {
     for program in ["nginx", "wrk", "taskset"] {
         ensure!(
-            environment::find(program).is_some() || Path::new("/usr/sbin").join(program).is_file(),
-            "{program} is wanted: apt-get install nginx-light wrk util-linux"
+            environment::find_program(program).is_some()
+                || Path::new("/usr/sbin").join(program).is_file(),
+            "{program} is not installed; run: apt-get install nginx-light wrk util-linux"
         );
     }
     build(root)?;
-    let stage = Stage::set(root)?;
-    say::line(format_args!(
-        "{CONNECTIONS} connections, bodies of {BODY} bytes, {SECONDS} s each, one core for the proxy, one for load and upstream"
+    let setup = Setup::start(root)?;
+    output::print_line(format_args!(
+        "{CONNECTIONS} connections, {BODY_BYTES}-byte bodies, {LOAD_SECONDS} s each, one core for the proxy, one for load and upstream"
     ));
-    let beside = measure("nginx", &stage.nginx_target()?)?;
-    let ours = measure("keyreeve", &stage.keyreeve_target()?)?;
-    print(&beside, &ours);
-    say::line(format_args!(
+    let nginx = measure("nginx", &setup.nginx_target()?)?;
+    let keyreeve = measure("keyreeve", &setup.keyreeve_target()?)?;
+    print(&nginx, &keyreeve);
+    output::print_line(format_args!(
         "keyreeve idle, before the load: {} MiB resident",
-        stage.idle_mib
+        setup.idle_mib
     ));
-    commands::run(&stage)?;
-    handed::run(root)?;
+    commands::run(&setup)?;
+    keyreeve_helper::run(root)?;
     statusline::run(root)
 }
 
-/// Measures `keyreeve helper` alone, for which nothing else is wanted.
-pub(crate) fn run_helpers(root: &Path) -> Result<()> {
+/// Measures only `keyreeve helper`, which needs no other program.
+pub(crate) fn run_helper(root: &Path) -> Result<()> {
     build(root)?;
-    handed::run(root)
+    keyreeve_helper::run(root)
 }
 
-/// Measures `keyreeve statusline` alone, for which nothing else is wanted either.
+/// Measures only `keyreeve statusline`, which needs no other program.
 pub(crate) fn run_statusline(root: &Path) -> Result<()> {
     build(root)?;
     statusline::run(root)
 }
 
-/// Makes the release build of the program.
+/// Builds the program in release mode.
 pub(crate) fn build(root: &Path) -> Result<()> {
     let status = Command::new("cargo")
         .args(["build", "--release", "--locked", "--package", "keyreeve"])
         .current_dir(root)
         .status()
-        .context("run cargo build")?;
+        .context("cannot run cargo build")?;
     ensure!(status.success(), "the release build failed");
     Ok(())
 }
 
-fn print(beside: &Measured, ours: &Measured) {
-    say::line("proxy     requests/s   CPU us/request   errors");
-    for measured in [beside, ours] {
-        say::line(format_args!(
+fn print(nginx: &Measurement, keyreeve: &Measurement) {
+    output::print_line("proxy     requests/s   CPU us/request   errors");
+    for measurement in [nginx, keyreeve] {
+        output::print_line(format_args!(
             "{:<9} {:>10.0} {:>16.1} {:>8}",
-            measured.name, measured.per_second, measured.cpu_micros, measured.errors
+            measurement.name, measurement.per_second, measurement.cpu_micros, measurement.errors
         ));
     }
-    say::line(format_args!(
+    output::print_line(format_args!(
         "keyreeve / nginx: {:.2} of the requests, {:.1} times the CPU",
-        ours.per_second / beside.per_second,
-        ours.cpu_micros / beside.cpu_micros
+        keyreeve.per_second / nginx.per_second,
+        keyreeve.cpu_micros / nginx.cpu_micros
     ));
 }

@@ -1,6 +1,7 @@
-//! How long `keyreeve statusline` takes from nothing to its line, beside `keyreeve version` and `true`.
+//! Wall-clock time of `keyreeve statusline`, compared with `keyreeve version` and `true`.
 //!
-//! Claude Code runs it at most every 300 milliseconds. All are run in turn, so that what else the machine does meets each.
+//! Claude Code runs it at most every 300 ms. The runs are interleaved, so that other load on the machine affects all
+//! alike.
 
 use std::fs;
 use std::path::Path;
@@ -9,52 +10,52 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::commands::timed;
-use super::handed::percentile;
-use super::stage::command;
+use super::commands::time_command;
+use super::keyreeve_helper::percentile;
+use super::setup::command;
 use crate::scratch::Scratch;
-use crate::{environment, say};
+use crate::{environment, output};
 
-/// How often each is run.
+/// Runs per command.
 const RUNS: usize = 200;
 
-/// One of what is timed.
-struct Timed<'a> {
+/// A command and its measured times.
+struct TimedCommand<'a> {
     name: &'static str,
-    make: &'a dyn Fn() -> Result<Command>,
-    /// What is piped, by the number of the run.
+    new_command: &'a dyn Fn() -> Result<Command>,
+    /// Returns the standard input of a run, by its number.
     input: fn(usize) -> String,
     times: Vec<Duration>,
 }
 
-impl<'a> Timed<'a> {
-    fn of(
+impl<'a> TimedCommand<'a> {
+    fn new(
         name: &'static str,
-        make: &'a dyn Fn() -> Result<Command>,
+        new_command: &'a dyn Fn() -> Result<Command>,
         input: fn(usize) -> String,
     ) -> Self {
         Self {
             name,
-            make,
+            new_command,
             input,
             times: Vec::with_capacity(RUNS),
         }
     }
 }
 
-/// Times them. The release build is there already.
+/// Times the commands, with the existing release build.
 pub(super) fn run(root: &Path) -> Result<()> {
-    let target = environment::target(root);
+    let target = environment::target_dir(root);
     let binary = target.join("release/keyreeve");
-    let (without, with) = (
-        home(&target, "bench-statusline", &binary)?,
-        home(&target, "bench-statusline-kept", &binary)?,
+    let (no_store, with_store) = (
+        new_home(&target, "bench-statusline", &binary)?,
+        new_home(&target, "bench-statusline-store", &binary)?,
     );
-    let made = command(&with, &binary)?
+    let output = command(&with_store, &binary)?
         .args(["bind", "/", "--expect", "plan"])
         .output()?;
-    ensure!(made.status.success(), "keyreeve bind failed");
-    let ours = |scratch, name: &'static str| {
+    ensure!(output.status.success(), "keyreeve bind failed");
+    let keyreeve = |scratch, name: &'static str| {
         let binary = &binary;
         move || -> Result<Command> {
             let mut command = command(scratch, binary)?;
@@ -62,60 +63,69 @@ pub(super) fn run(root: &Path) -> Result<()> {
             Ok(command)
         }
     };
-    let (nothing, version) = (|| Ok(Command::new("true")), ours(&without, "version"));
-    let (unkept, kept) = (ours(&without, "statusline"), ours(&with, "statusline"));
-    let same: fn(usize) -> String = |_| session(42);
+    let (baseline, version) = (|| Ok(Command::new("true")), keyreeve(&no_store, "version"));
+    let (not_stored, stored) = (
+        keyreeve(&no_store, "statusline"),
+        keyreeve(&with_store, "statusline"),
+    );
+    let same: fn(usize) -> String = |_| session_input(42);
     let mut all = [
-        Timed::of("true", &nothing, same),
-        Timed::of("keyreeve version", &version, same),
-        Timed::of("statusline, no store", &unkept, same),
-        Timed::of("statusline, nothing new", &kept, same),
-        Timed::of("statusline, kept", &kept, |run| session(run % 100)),
+        TimedCommand::new("true", &baseline, same),
+        TimedCommand::new("keyreeve version", &version, same),
+        TimedCommand::new("statusline, no store", &not_stored, same),
+        TimedCommand::new("statusline, no change", &stored, same),
+        TimedCommand::new("statusline, new limits", &stored, |run| {
+            session_input(run % 100)
+        }),
     ];
     for run in 0..RUNS {
-        for one in &mut all {
-            let time = timed(&mut (one.make)()?, (one.input)(run).as_bytes())?;
-            one.times.push(time);
+        for timed in &mut all {
+            let time = time_command(&mut (timed.new_command)()?, (timed.input)(run).as_bytes())?;
+            timed.times.push(time);
         }
     }
     print(&mut all);
     Ok(())
 }
 
-fn print(all: &mut [Timed<'_>]) {
-    for one in &mut *all {
-        one.times.sort_unstable();
+fn print(all: &mut [TimedCommand<'_>]) {
+    for timed in &mut *all {
+        timed.times.sort_unstable();
     }
-    let middle = |at: usize| all.get(at).map_or(0.0, |one| percentile(&one.times, 50));
-    let (nothing, version) = (middle(0), middle(1));
-    for one in &*all {
-        let (middle, late) = (percentile(&one.times, 50), percentile(&one.times, 95));
-        say::line(format_args!(
-            "{:<24} p50 {middle:>5.1} ms, p95 {late:>5.1} ms; {:.1} times `true`, {:.1} times `keyreeve version`",
-            one.name,
-            middle / nothing,
-            middle / version,
+    let median = |index: usize| {
+        all.get(index)
+            .map_or(0.0, |timed| percentile(&timed.times, 50))
+    };
+    let (baseline, version) = (median(0), median(1));
+    for timed in &*all {
+        let (p50, p95) = (percentile(&timed.times, 50), percentile(&timed.times, 95));
+        output::print_line(format_args!(
+            "{:<24} p50 {p50:>5.1} ms, p95 {p95:>5.1} ms; {:.1} times `true`, {:.1} times `keyreeve version`",
+            timed.name,
+            p50 / baseline,
+            p50 / version,
         ));
     }
 }
 
-/// A home with a login and settings of Claude Code, as most have them.
-fn home(target: &Path, name: &str, binary: &Path) -> Result<Scratch> {
+/// Creates a home directory with a typical login and settings of Claude Code.
+fn new_home(target: &Path, name: &str, binary: &Path) -> Result<Scratch> {
     let scratch = Scratch::new(target, name)?;
     let folder = scratch.folder("home/.claude")?;
     let login = r#"{"claudeAiOauth": {"accessToken": "made-up", "refreshToken": "made-up", "scopes": ["user:inference"]}}"#;
-    fs::write(folder.join(".credentials.json"), login).context("write a login")?;
-    fs::write(folder.join("settings.json"), r#"{"theme": "dark"}"#).context("write settings")?;
-    // A memory as long as it is on a machine that is used.
-    let memory = format!(r#"{{"projects": ["{}"]}}"#, "x".repeat(100_000));
-    let beside = scratch.folder("home")?.join(".claude.json");
-    fs::write(beside, memory).context("write a memory")?;
-    ensure!(binary.is_file(), "there is no release build");
+    fs::write(folder.join(".credentials.json"), login).context("cannot write the login")?;
+    fs::write(folder.join("settings.json"), r#"{"theme": "dark"}"#)
+        .context("cannot write the settings")?;
+    // As long as on a machine in everyday use.
+    let state = format!(r#"{{"projects": ["{}"]}}"#, "x".repeat(100_000));
+    let state_file = scratch.folder("home")?.join(".claude.json");
+    fs::write(state_file, state).context("cannot write .claude.json")?;
+    ensure!(binary.is_file(), "the release build is missing");
     Ok(scratch)
 }
 
-/// What a session pipes.
-fn session(used: usize) -> String {
+/// Returns the JSON that a Claude Code session pipes to the status line.
+fn session_input(used: usize) -> String {
     format!(
         r#"{{"version": "2.1.329", "cwd": "/", "workspace": {{"project_dir": "/"}}, "cost": {{"total_cost_usd": 0.42}},
             "rate_limits": {{"five_hour": {{"used_percentage": {used}}}, "seven_day": {{"used_percentage": 12.3}}}}}}"#

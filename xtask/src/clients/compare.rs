@@ -1,12 +1,12 @@
-//! Compares what a client sent with what arrived behind the gateway, and both with the ledger.
+//! Comparison of the request a client sent with the request that reached the sandbox, and of both with the ledger.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::http::Request;
 
-/// Headers of the connection and of the client's credential: the gateway's business, not the upstream's.
-const OWN_OF_A_HOP: [&str; 9] = [
+/// Headers of the connection and of the client's credential, which the gateway replaces.
+const HOP_HEADERS: [&str; 9] = [
     "host",
     "connection",
     "content-length",
@@ -18,57 +18,61 @@ const OWN_OF_A_HOP: [&str; 9] = [
     "authorization",
 ];
 
-/// Checks that method, target, body and every header passed unchanged, and that none came on top.
-pub(super) fn passed_unchanged(sent: &Request, seen: &Value) -> Result<()> {
+/// Checks that method, target, body and every header were forwarded unchanged, and that no header was added.
+pub(super) fn check_unchanged(sent: &Request, received: &Value) -> Result<()> {
     ensure!(
-        seen["method"] == sent.method.as_str(),
-        "method: sent {}, seen {}",
+        received["method"] == sent.method.as_str(),
+        "method: sent {}, received {}",
         sent.method,
-        seen["method"]
+        received["method"]
     );
-    let path = seen["path"].as_str().context("no path")?;
-    let target = seen["query"]
+    let path = received["path"].as_str().context("no path")?;
+    let target = received["query"]
         .as_str()
         .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     ensure!(
         target == sent.target,
-        "target: sent {}, seen {target}",
+        "target: sent {}, received {target}",
         sent.target
     );
     let hash = blake3::hash(&sent.body).to_hex().to_string();
     ensure!(
-        seen["body_blake3"] == hash.as_str(),
-        "the body changed: {} bytes sent, {} seen",
+        received["body_blake3"] == hash.as_str(),
+        "the body changed: {} bytes sent, {} received",
         sent.body.len(),
-        seen["body_bytes"]
+        received["body_bytes"]
     );
-    let passing = |name: &str| !OWN_OF_A_HOP.contains(&name);
-    let mut was: Vec<(&str, &str)> = Vec::new();
-    for (name, value) in sent.headers.iter().filter(|(name, _)| passing(name)) {
-        was.push((name, value));
+    let is_forwarded = |name: &str| !HOP_HEADERS.contains(&name);
+    let mut sent_headers: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in sent.headers.iter().filter(|(name, _)| is_forwarded(name)) {
+        sent_headers.push((name, value));
     }
-    let mut is: Vec<(&str, &str)> = Vec::new();
-    for header in headers(seen).filter(|header| header[0].as_str().is_some_and(passing)) {
-        is.push((
+    let mut received_headers: Vec<(&str, &str)> = Vec::new();
+    for header in headers(received).filter(|header| header[0].as_str().is_some_and(is_forwarded)) {
+        received_headers.push((
             header[0].as_str().unwrap_or_default(),
             header[1].as_str().unwrap_or("a credential"),
         ));
     }
-    was.sort_unstable();
-    is.sort_unstable();
-    ensure!(was == is, "headers changed: sent {was:?}, seen {is:?}");
+    sent_headers.sort_unstable();
+    received_headers.sort_unstable();
+    ensure!(
+        sent_headers == received_headers,
+        "headers changed: sent {sent_headers:?}, received {received_headers:?}"
+    );
     Ok(())
 }
 
-/// Checks that one API key arrived, that it is not the client's, and that nothing of the client's came with it.
-/// Gives the credential's fingerprint.
-pub(super) fn credential_was_exchanged(key: &str, seen: &Value) -> Result<String> {
-    let credentials: Vec<&Value> = headers(seen)
+/// Checks that the upstream received exactly one API key and no part of the client's key.
+///
+/// Returns the fingerprint of the received credential.
+pub(super) fn check_credential_replaced(key: &str, received: &Value) -> Result<String> {
+    let credentials: Vec<&Value> = headers(received)
         .filter(|header| header[1]["fingerprint"].is_string())
         .collect();
     ensure!(
         credentials.len() == 1,
-        "{} credentials arrived: {credentials:?}",
+        "{} credentials were received: {credentials:?}",
         credentials.len()
     );
     let [name, value] = [&credentials[0][0], &credentials[0][1]];
@@ -77,74 +81,87 @@ pub(super) fn credential_was_exchanged(key: &str, seen: &Value) -> Result<String
         "not an API key: {name} {value}"
     );
     let fingerprint = value["fingerprint"].as_str().unwrap_or_default();
-    let own = &blake3::hash(key.as_bytes()).to_hex()[..16];
-    ensure!(fingerprint != own, "the client's own key went upstream");
-    let text = seen.to_string();
+    let client_fingerprint = &blake3::hash(key.as_bytes()).to_hex()[..16];
     ensure!(
-        !text.contains(key) && !text.contains(own),
-        "something of the client's key went upstream: {text}"
+        fingerprint != client_fingerprint,
+        "the client's own key was sent upstream"
+    );
+    let text = received.to_string();
+    ensure!(
+        !text.contains(key) && !text.contains(client_fingerprint),
+        "part of the client's key was sent upstream: {text}"
     );
     Ok(fingerprint.to_owned())
 }
 
-fn headers(seen: &Value) -> impl Iterator<Item = &Value> {
-    seen["headers"].as_array().into_iter().flatten()
+fn headers(received: &Value) -> impl Iterator<Item = &Value> {
+    received["headers"].as_array().into_iter().flatten()
 }
 
-/// Checks the ledger's row of a request against what was sent and what came back.
-pub(super) fn ledger_is_right(
-    row: &Value,
+/// Checks the ledger entry of a request against the request and its response.
+pub(super) fn check_ledger(
+    entry: &Value,
     sent: &Request,
     expected: (u64, &str, bool),
 ) -> Result<()> {
     let (status, operation, streams) = expected;
-    ensure!(row["ending"] == "done", "the row is not done: {row}");
     ensure!(
-        row["status"] == status && row["operation"] == operation,
-        "another row: {row}"
+        entry["ending"] == "done",
+        "the attempt is not done: {entry}"
     );
     ensure!(
-        row["key"] == "sandbox" && row["profile"] == "sandbox",
-        "another key or profile: {row}"
+        entry["status"] == status && entry["operation"] == operation,
+        "wrong status or operation: {entry}"
     );
-    ensure!(row["simulated"] == true, "not marked simulated: {row}");
+    ensure!(
+        entry["key"] == "sandbox" && entry["profile"] == "sandbox",
+        "wrong key or profile: {entry}"
+    );
+    ensure!(entry["simulated"] == true, "not marked simulated: {entry}");
     let hash = blake3::hash(&sent.body).to_hex().to_string();
-    ensure!(row["request_hash"] == hash.as_str(), "another body: {row}");
     ensure!(
-        row["request_bytes"] == sent.body.len(),
-        "another length: {row}"
+        entry["request_hash"] == hash.as_str(),
+        "wrong request hash: {entry}"
+    );
+    ensure!(
+        entry["request_bytes"] == sent.body.len(),
+        "wrong request length: {entry}"
     );
     if operation != "messages" {
-        return ensure_free(row);
+        return ensure_no_cost(entry);
     }
-    ensure!(row["stream"] == streams, "stream: {row}");
-    let asked: Value = serde_json::from_slice(&sent.body).context("the client's body is JSON")?;
-    ensure!(row["model_asked"] == asked["model"], "model: {row}");
+    ensure!(entry["stream"] == streams, "wrong stream flag: {entry}");
+    let body: Value =
+        serde_json::from_slice(&sent.body).context("the client's body is not JSON")?;
+    ensure!(
+        entry["model_requested"] == body["model"],
+        "wrong model: {entry}"
+    );
     let session = sent
         .headers
         .iter()
         .find(|(name, _)| name == "x-claude-code-session-id");
     let session = session.map_or(Value::Null, |(_, value)| Value::from(value.as_str()));
-    ensure!(row["session"] == session, "session: {row}");
+    ensure!(entry["session"] == session, "wrong session: {entry}");
     if status != 200 {
-        return ensure_free(row);
+        return ensure_no_cost(entry);
     }
-    let positive = |name: &str| row[name].as_f64().is_some_and(|number| number > 0.0);
+    let positive = |name: &str| entry[name].as_f64().is_some_and(|number| number > 0.0);
     ensure!(
         positive("output_tokens") && positive("cost_usd"),
-        "nothing counted: {row}"
+        "no tokens or no cost: {entry}"
     );
     ensure!(
-        row["cost_is_at_most"] == false,
-        "the price is not known: {row}"
+        entry["cost_is_at_most"] == false,
+        "the model has no price: {entry}"
     );
     Ok(())
 }
 
-fn ensure_free(row: &Value) -> Result<()> {
+fn ensure_no_cost(entry: &Value) -> Result<()> {
     ensure!(
-        row["cost_usd"].as_f64() == Some(0.0),
-        "this costs nothing: {row}"
+        entry["cost_usd"].as_f64() == Some(0.0),
+        "the request should be free: {entry}"
     );
     Ok(())
 }
@@ -153,7 +170,7 @@ fn ensure_free(row: &Value) -> Result<()> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Request, credential_was_exchanged, ledger_is_right, passed_unchanged};
+    use super::{Request, check_credential_replaced, check_ledger, check_unchanged};
 
     fn sent() -> Request {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -169,7 +186,7 @@ mod tests {
         }
     }
 
-    fn seen() -> Value {
+    fn received() -> Value {
         json!({
             "method": "POST", "path": "/v1/messages", "query": "beta=true",
             "body_blake3": blake3::hash(&sent().body).to_hex().to_string(), "body_bytes": 13,
@@ -180,18 +197,18 @@ mod tests {
         })
     }
 
-    fn row() -> Value {
+    fn entry() -> Value {
         json!({
             "ending": "done", "status": 200, "operation": "messages", "key": "sandbox", "profile": "sandbox",
             "simulated": true, "request_hash": blake3::hash(&sent().body).to_hex().to_string(),
-            "request_bytes": 13, "stream": false, "model_asked": "m", "session": null,
+            "request_bytes": 13, "stream": false, "model_requested": "m", "session": null,
             "output_tokens": 3, "cost_usd": 0.01, "cost_is_at_most": false,
         })
     }
 
     #[test]
-    fn each_change_on_the_way_is_found() {
-        passed_unchanged(&sent(), &seen()).expect("nothing changed");
+    fn each_change_of_a_request_is_found() {
+        check_unchanged(&sent(), &received()).expect("unchanged");
         let changes = [
             ("method", json!("PUT")),
             ("query", json!(null)),
@@ -203,48 +220,48 @@ mod tests {
             ),
         ];
         for (field, value) in changes {
-            let mut seen = seen();
-            seen[field] = value;
-            passed_unchanged(&sent(), &seen).expect_err(field);
+            let mut received = received();
+            received[field] = value;
+            check_unchanged(&sent(), &received).expect_err(field);
         }
     }
 
     #[test]
-    fn a_credential_of_the_client_is_found() {
-        credential_was_exchanged("krv_1", &seen()).expect("exchanged");
-        let own = &blake3::hash(b"krv_1").to_hex()[..16];
+    fn client_credential_upstream_is_found() {
+        check_credential_replaced("krv_1", &received()).expect("replaced");
+        let client_fingerprint = &blake3::hash(b"krv_1").to_hex()[..16];
         let wrong = [
-            json!([["x-api-key", { "fingerprint": own, "family": "api_key" }]]),
+            json!([["x-api-key", { "fingerprint": client_fingerprint, "family": "api_key" }]]),
             json!([["x-api-key", { "fingerprint": "0123456789abcdef", "family": "opaque" }]]),
             json!([
                 ["x-api-key", { "fingerprint": "0123456789abcdef", "family": "api_key" }],
-                ["authorization", { "fingerprint": own, "family": "virtual_key" }],
+                ["authorization", { "fingerprint": client_fingerprint, "family": "virtual_key" }],
             ]),
             json!([]),
         ];
         for headers in wrong {
-            let mut seen = seen();
-            seen["headers"] = headers;
-            credential_was_exchanged("krv_1", &seen).expect_err("not exchanged");
+            let mut received = received();
+            received["headers"] = headers;
+            check_credential_replaced("krv_1", &received).expect_err("not replaced");
         }
     }
 
     #[test]
-    fn a_wrong_row_is_found() {
+    fn wrong_ledger_entry_is_found() {
         let expected = (200, "messages", false);
-        ledger_is_right(&row(), &sent(), expected).expect("right");
+        check_ledger(&entry(), &sent(), expected).expect("correct");
         let changes = [
             ("ending", json!("open")),
             ("request_hash", json!("00")),
-            ("model_asked", json!("n")),
+            ("model_requested", json!("n")),
             ("stream", json!(true)),
             ("cost_usd", json!(0.0)),
             ("session", json!("x")),
         ];
         for (field, value) in changes {
-            let mut row = row();
-            row[field] = value;
-            ledger_is_right(&row, &sent(), expected).expect_err(field);
+            let mut entry = entry();
+            entry[field] = value;
+            check_ledger(&entry, &sent(), expected).expect_err(field);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! As much HTTP as the comparison needs: asks the simulated API what it saw, and reads requests back from recorded bytes.
+//! Minimal HTTP: gets the sandbox's record of received requests, and parses requests from recorded bytes.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,36 +7,36 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-/// A request as a client sent it.
+/// A request as sent by a client.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
-    /// Names in lower case, in the order in which they came.
+    /// Names in lower case, in the order received.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    /// The path without the query.
+    /// Returns the path without the query.
     pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 }
 
-/// Reads the requests that one connection carried. A last one that was cut is left out.
-pub(super) fn requests(mut bytes: &[u8]) -> Vec<Request> {
+/// Parses the requests of one connection, without an incomplete last one.
+pub(super) fn parse_requests(mut bytes: &[u8]) -> Vec<Request> {
     let mut requests = Vec::new();
-    while let Some((request, rest)) = request(bytes) {
+    while let Some((request, rest)) = parse_request(bytes) {
         requests.push(request);
         bytes = rest;
     }
     requests
 }
 
-/// Reads the first request and gives what is behind it; none while it is not whole.
-pub(crate) fn request(bytes: &[u8]) -> Option<(Request, &[u8])> {
+/// Parses the first request and returns it with the remaining bytes, or `None` if it is incomplete.
+pub(crate) fn parse_request(bytes: &[u8]) -> Option<(Request, &[u8])> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
@@ -62,31 +62,32 @@ pub(crate) fn request(bytes: &[u8]) -> Option<(Request, &[u8])> {
     ))
 }
 
-/// Asks an address on loopback for JSON.
+/// Gets a JSON document from a loopback address.
 pub(super) fn get(authority: &str, path: &str) -> Result<Value> {
-    let mut stream = TcpStream::connect(authority).with_context(|| format!("reach {authority}"))?;
+    let mut stream =
+        TcpStream::connect(authority).with_context(|| format!("cannot connect to {authority}"))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {authority}\r\n\r\n")?;
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     stream
-        .read_to_end(&mut answer)
-        .with_context(|| format!("read {path}"))?;
-    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-        bail!("{authority}{path} answered no HTTP");
+        .read_to_end(&mut response)
+        .with_context(|| format!("cannot read {path}"))?;
+    let Some(end) = response.windows(4).position(|four| four == b"\r\n\r\n") else {
+        bail!("{authority}{path} sent an invalid HTTP response");
     };
-    serde_json::from_slice(&answer[end + 4..]).with_context(|| format!("{path} is no JSON"))
+    serde_json::from_slice(&response[end + 4..]).with_context(|| format!("{path} is not JSON"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::requests;
+    use super::parse_requests;
 
     #[test]
-    fn several_requests_of_a_connection_are_read() {
+    fn several_requests_of_a_connection_are_parsed() {
         let bytes = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n\
             POST /v1/messages?beta=true HTTP/1.1\r\nContent-Length: 2\r\nX-App: cli\r\n\r\n{}\
             POST /cut HTTP/1.1\r\nContent-Length: 9\r\n\r\n{";
-        let found = requests(bytes);
+        let found = parse_requests(bytes);
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].method.as_str(), found[0].path()), ("HEAD", "/"));
         assert_eq!(

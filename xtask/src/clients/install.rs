@@ -1,4 +1,4 @@
-//! Fetches the pinned clients under `target/clients`, once, with the ordinary package clients and the caller's settings.
+//! Installation of the pinned clients in `target/clients`, with pip and npm and the caller's settings.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,29 +7,30 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::inside::finish;
 use super::program::Program;
-use crate::{environment, say};
+use super::runner::run_with_timeout;
+use crate::{environment, output};
 
-/// A registry that answers nothing must not hold everything up.
-const STEP_LIMIT: Duration = Duration::from_mins(3);
+/// Time limit for one installation step, so that an unresponsive registry does not block the run.
+const STEP_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// Fetches each of these clients that is absent. One that cannot be had is left absent; its scenarios say so.
-pub(crate) fn all(root: &Path, programs: &[Program]) -> Result<()> {
+/// Installs the missing clients. If an installation fails, the scenarios of that client are skipped with the reason.
+pub(crate) fn install_missing(root: &Path, programs: &[Program]) -> Result<()> {
     for &program in programs {
         if program_path(root, program).is_err() {
-            say::line(format_args!("installing {program}"));
+            output::print_line(format_args!("installing {program}"));
             fetch(root, program)?;
         }
     }
     Ok(())
 }
 
-/// The program that a scenario starts, or why it is not there.
+/// Returns the path of a client's program, or the reason it is missing.
 pub(crate) fn program_path(root: &Path, program: Program) -> Result<PathBuf, String> {
     let file = match program {
         Program::Curl => {
-            return environment::find("curl").ok_or_else(|| "curl is not installed".to_owned());
+            return environment::find_program("curl")
+                .ok_or_else(|| "curl is not installed".to_owned());
         }
         Program::Python(_) | Program::Httpx(_) | Program::LangChain(_) => {
             folder(root, program).join("bin/python")
@@ -38,7 +39,8 @@ pub(crate) fn program_path(root: &Path, program: Program) -> Result<PathBuf, Str
             return node(root, program);
         }
         Program::ClaudeCode(_) => {
-            let package = claude_package().ok_or("there is no Claude Code for this machine")?;
+            let package =
+                claude_package().ok_or("Claude Code is not available for this platform")?;
             folder(root, program)
                 .join("node_modules")
                 .join(package)
@@ -53,17 +55,17 @@ pub(crate) fn program_path(root: &Path, program: Program) -> Result<PathBuf, Str
     }
 }
 
-/// The program that runs the TypeScript SDK.
+/// Returns the path of Node, which runs the TypeScript SDK.
 fn node(root: &Path, program: Program) -> Result<PathBuf, String> {
     if !folder(root, program).join("complete").is_file() {
         return Err(format!("{program} could not be installed"));
     }
-    environment::find("node").ok_or_else(|| "node is not installed".to_owned())
+    environment::find_program("node").ok_or_else(|| "node is not installed".to_owned())
 }
 
-/// Where a client is installed.
+/// Returns the installation directory of a client.
 pub(crate) fn folder(root: &Path, program: Program) -> PathBuf {
-    let clients = environment::target(root).join("clients");
+    let clients = environment::target_dir(root).join("clients");
     match program {
         Program::Curl => clients,
         Program::Python(version) => clients.join(format!("anthropic-{version}")),
@@ -74,7 +76,7 @@ pub(crate) fn folder(root: &Path, program: Program) -> PathBuf {
     }
 }
 
-/// Installs into a clean folder and marks it complete only when every step went well.
+/// Installs a client in an empty directory and marks it complete if every step succeeds.
 fn fetch(root: &Path, program: Program) -> Result<()> {
     let folder = folder(root, program);
     let steps = match program {
@@ -92,23 +94,24 @@ fn fetch(root: &Path, program: Program) -> Result<()> {
         }
     };
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot clear {}", folder.display()))?;
     }
-    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let went_well = |mut step: Command| {
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let succeeds = |mut step: Command| {
         step.stdin(Stdio::null());
-        let output = finish(step, STEP_LIMIT);
+        let output = run_with_timeout(step, STEP_TIMEOUT);
         if let Err(error) = &output {
-            say::line(format_args!("{program}: {error:#}"));
+            output::print_line(format_args!("{program}: {error:#}"));
         }
         output.is_ok_and(|output| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            said.lines().for_each(say::line);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            stderr.lines().for_each(output::print_line);
             output.status.success()
         })
     };
-    if steps.into_iter().all(went_well) {
-        fs::write(folder.join("complete"), "").context("mark the client complete")?;
+    if steps.into_iter().all(succeeds) {
+        fs::write(folder.join("complete"), "").context("cannot mark the client complete")?;
     }
     Ok(())
 }
@@ -130,7 +133,7 @@ fn python_steps(folder: &Path, packages: &[&str]) -> Vec<Command> {
     vec![venv, pip]
 }
 
-/// Claude Code's package of the platform holds the binary, which needs no Node and no install script.
+/// Returns the npm steps. Claude Code's platform package contains a binary that needs neither Node nor install scripts.
 fn npm_steps(folder: &Path, package: &str) -> Vec<Command> {
     let mut npm = Command::new("npm");
     npm.args([

@@ -1,20 +1,20 @@
-//! `cargo xtask clients`: the programs people really use, pinned, against the gateway and the simulated API.
+//! `cargo xtask clients`: real client programs, pinned, against the gateway and the sandbox.
 //!
-//! They run in a network namespace of their own that has loopback only, with a scrubbed environment and a home made
-//! for each scenario. What they sent is recorded on its way to the gateway, and compared with what the simulated API
-//! saw behind it and with the ledger.
+//! They run in a network namespace that has only loopback, with a scrubbed environment and a new home for each
+//! scenario. A relay records their requests on the way to the gateway; they are compared with the requests that the
+//! sandbox received and with the ledger.
 //!
-//! Invariant: a scenario whose client cannot be had on this machine is skipped by name, never passed over.
+//! Invariant: a scenario whose client cannot be installed on this machine is reported as skipped, by name.
 
 mod compare;
-mod handed;
 pub(crate) mod http;
-mod inside;
 pub(crate) mod install;
+mod issued_key;
 pub(crate) mod namespace;
 mod own_login;
 pub(crate) mod program;
 mod relay;
+mod runner;
 mod scenario;
 mod stage;
 
@@ -26,58 +26,58 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::suite::Tally;
-use crate::{environment, say};
-pub(crate) use inside::{finish, run as run_inside};
+use crate::{environment, output};
+pub(crate) use runner::{run as run_inside, run_with_timeout};
 
-/// What became of a scenario.
+/// Outcome of a scenario.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Passed { name: String },
-    Failed { name: String, why: String },
-    Skipped { name: String, why: String },
+    Failed { name: String, reason: String },
+    Skipped { name: String, reason: String },
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Passed { name } => write!(f, "PASSED {name}"),
-            Self::Failed { name, why } => write!(f, "FAILED {name}: {why}"),
-            Self::Skipped { name, why } => write!(f, "SKIPPED {name}: {why}"),
+            Self::Failed { name, reason } => write!(f, "FAILED {name}: {reason}"),
+            Self::Skipped { name, reason } => write!(f, "SKIPPED {name}: {reason}"),
         }
     }
 }
 
 impl Outcome {
-    /// Reads one back from the line it prints as. Names hold no `": "`.
-    fn read(line: &str) -> Option<Self> {
+    /// Parses a printed outcome. Names do not contain `": "`.
+    fn parse(line: &str) -> Option<Self> {
         if let Some(name) = line.strip_prefix("PASSED ") {
             return Some(Self::Passed {
                 name: name.to_owned(),
             });
         }
         let (word, rest) = line.split_once(' ')?;
-        let (name, why) = rest.split_once(": ")?;
-        let (name, why) = (name.to_owned(), why.to_owned());
+        let (name, reason) = rest.split_once(": ")?;
+        let (name, reason) = (name.to_owned(), reason.to_owned());
         match word {
-            "FAILED" => Some(Self::Failed { name, why }),
-            "SKIPPED" => Some(Self::Skipped { name, why }),
+            "FAILED" => Some(Self::Failed { name, reason }),
+            "SKIPPED" => Some(Self::Skipped { name, reason }),
             _ => None,
         }
     }
 }
 
-/// Runs every scenario and prints the count.
+/// Runs every scenario and prints the summary.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    Ok(count(outcomes(root)?))
+    Ok(print_summary(outcomes(root)?))
 }
 
-/// Prints how many passed, and says whether all did.
-pub(crate) fn count(outcomes: Vec<Outcome>) -> ExitCode {
+/// Prints the numbers of passed, failed and skipped scenarios; fails if one failed.
+pub(crate) fn print_summary(outcomes: Vec<Outcome>) -> ExitCode {
     let mut tally = Tally::default();
     for outcome in outcomes {
         tally.add(outcome);
     }
-    say::line(&tally);
+    output::print_line(&tally);
     if tally.failed() == 0 {
         ExitCode::SUCCESS
     } else {
@@ -85,21 +85,21 @@ pub(crate) fn count(outcomes: Vec<Outcome>) -> ExitCode {
     }
 }
 
-/// Installs what is absent, runs every scenario in the namespace and tells what became of each.
+/// Installs missing clients, runs every scenario in the namespace, and returns the outcomes.
 pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
-    say::line("\n== real clients");
-    install::all(root, &scenario::PROGRAMS)?;
+    output::print_line("\n== real clients");
+    install::install_missing(root, &scenario::PROGRAMS)?;
     build(root)?;
     let Some(outcomes) = in_namespace(root, &["clients-inside"])? else {
         let skipped = |scenario: &scenario::Scenario| Outcome::Skipped {
             name: scenario.name(),
-            why: NO_NAMESPACE.to_owned(),
+            reason: NO_NAMESPACE_REASON.to_owned(),
         };
         return Ok(scenario::all().iter().map(skipped).collect());
     };
     if outcomes.len() != scenario::all().len() {
         bail!(
-            "{} of {} scenarios came to an end",
+            "only {} of {} scenarios finished",
             outcomes.len(),
             scenario::all().len()
         );
@@ -107,14 +107,14 @@ pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-/// Why what needs the namespace does not run.
-pub(crate) const NO_NAMESPACE: &str =
-    "this machine lets nobody make a network namespace (unshare -n, unshare -rn)";
+/// Skip reason of everything that needs a network namespace.
+pub(crate) const NO_NAMESPACE_REASON: &str =
+    "network namespaces are not permitted on this machine (unshare -n, unshare -rn)";
 
-/// Runs one of our own commands in a new namespace, shows what it prints, and gives the outcomes among it; none where
-/// no namespace can be made.
+/// Runs an xtask command in a new namespace, prints its output and returns the outcomes in it, or `None` if
+/// namespaces are not permitted.
 pub(crate) fn in_namespace(root: &Path, arguments: &[&str]) -> Result<Option<Vec<Outcome>>> {
-    let Some(namespace) = namespace::kind() else {
+    let Some(namespace) = namespace::detect() else {
         return Ok(None);
     };
     let mut command = namespace.command(&std::env::current_exe()?);
@@ -123,34 +123,36 @@ pub(crate) fn in_namespace(root: &Path, arguments: &[&str]) -> Result<Option<Vec
         .current_dir(root)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut child = command.spawn().context("enter the network namespace")?;
+    let mut child = command
+        .spawn()
+        .context("cannot enter the network namespace")?;
     let mut outcomes = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
             let line = line?;
-            say::line(&line);
-            outcomes.extend(Outcome::read(&line));
+            output::print_line(&line);
+            outcomes.extend(Outcome::parse(&line));
         }
     }
     let status = child.wait()?;
-    ensure!(status.success(), "{} came to no end", arguments.join(" "));
+    ensure!(status.success(), "{} failed", arguments.join(" "));
     Ok(Some(outcomes))
 }
 
-/// Builds the program under test with what has been fetched already.
+/// Builds the program under test.
 pub(crate) fn build(root: &Path) -> Result<()> {
     let mut command = Command::new("cargo");
     command
         .args(["build", "--locked", "--quiet", "--package", "keyreeve"])
         .current_dir(root);
-    let status = command.status().context("build keyreeve")?;
-    ensure!(status.success(), "keyreeve does not build");
+    let status = command.status().context("cannot run cargo build")?;
+    ensure!(status.success(), "keyreeve failed to build");
     Ok(())
 }
 
-/// The program under test.
+/// Returns the path of the program under test.
 pub(crate) fn keyreeve(root: &Path) -> std::path::PathBuf {
-    environment::target(root).join("debug").join("keyreeve")
+    environment::target_dir(root).join("debug").join("keyreeve")
 }
 
 #[cfg(test)]
@@ -158,23 +160,23 @@ mod tests {
     use super::Outcome;
 
     #[test]
-    fn outcomes_are_read_back_from_what_they_print() {
+    fn printed_outcomes_parse_back() {
         let name = || "curl streams".to_owned();
-        let why = || "expected a: found b".to_owned();
+        let reason = || "expected a: found b".to_owned();
         let outcomes = [
             Outcome::Passed { name: name() },
             Outcome::Failed {
                 name: name(),
-                why: why(),
+                reason: reason(),
             },
             Outcome::Skipped {
                 name: name(),
-                why: why(),
+                reason: reason(),
             },
         ];
         for outcome in outcomes {
-            assert_eq!(Outcome::read(&outcome.to_string()), Some(outcome));
+            assert_eq!(Outcome::parse(&outcome.to_string()), Some(outcome));
         }
-        assert_eq!(Outcome::read("a line of somebody's"), None);
+        assert_eq!(Outcome::parse("any other line"), None);
     }
 }

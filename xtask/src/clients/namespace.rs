@@ -1,4 +1,4 @@
-//! Makes the network namespace: as root directly, as another user inside a user namespace, where the kernel allows it.
+//! Network namespaces: created directly as root, or within a user namespace if the kernel permits it.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::environment;
 
-/// How this machine lets us make one.
+/// Method to create a network namespace.
 #[derive(Clone, Copy)]
 pub(crate) enum Namespace {
     /// `unshare -n`
@@ -18,12 +18,12 @@ pub(crate) enum Namespace {
     AsUser,
 }
 
-/// Tries which way works; none where neither does.
-pub(crate) fn kind() -> Option<Namespace> {
+/// Returns the first method that works, or `None` if none does.
+pub(crate) fn detect() -> Option<Namespace> {
     [Namespace::AsRoot, Namespace::AsUser]
         .into_iter()
-        .find(|kind| {
-            let mut command = kind.command(Path::new("true"));
+        .find(|namespace| {
+            let mut command = namespace.command(Path::new("true"));
             command
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -33,7 +33,7 @@ pub(crate) fn kind() -> Option<Namespace> {
 }
 
 impl Namespace {
-    /// The command that runs a program inside a new one.
+    /// Returns a command that runs a program in a new namespace.
     pub(crate) fn command(self, program: &Path) -> Command {
         let mut command = Command::new("unshare");
         match self {
@@ -45,9 +45,9 @@ impl Namespace {
     }
 }
 
-/// Inside: brings loopback up, and makes sure that there is nothing else.
+/// Prepares the current namespace: enables loopback and checks that there is no other network.
 pub(crate) fn prepare(root: &Path) -> Result<()> {
-    let mut up = if let Some(ip) = environment::find("ip") {
+    let mut up = if let Some(ip) = environment::find_program("ip") {
         let mut command = Command::new(ip);
         command.args(["link", "set", "lo", "up"]);
         command
@@ -57,25 +57,26 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
         command
     };
     ensure!(
-        up.status().context("bring loopback up")?.success(),
-        "loopback does not come up"
+        up.status().context("cannot enable loopback")?.success(),
+        "cannot enable loopback"
     );
-    let interfaces = fs::read_to_string("/proc/net/dev").context("list the interfaces")?;
+    let interfaces =
+        fs::read_to_string("/proc/net/dev").context("cannot list the network interfaces")?;
     let names: Vec<&str> = interfaces
         .lines()
         .filter_map(|line| Some(line.split_once(':')?.0.trim()))
         .collect();
     ensure!(
         names.contains(&"lo") && routes()? == 0,
-        "not alone here: {names:?}"
+        "the namespace has other networks: {names:?}"
     );
-    let listener = TcpListener::bind("127.0.0.1:0").context("listen on loopback")?;
-    TcpStream::connect(listener.local_addr()?).context("reach loopback")?;
+    let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on loopback")?;
+    TcpStream::connect(listener.local_addr()?).context("cannot connect to loopback")?;
     Ok(())
 }
 
-/// How many routes lead out: the lines of the table below its heading.
+/// Returns the number of routes: the lines of the routing table without its heading.
 fn routes() -> Result<usize> {
-    let table = fs::read_to_string("/proc/net/route").context("list the routes")?;
+    let table = fs::read_to_string("/proc/net/route").context("cannot read the routing table")?;
     Ok(table.lines().skip(1).count())
 }

@@ -1,5 +1,5 @@
-//! Scenarios in which the client carries a login of its own through `/passthrough`: what it sent arrived as it was, and
-//! nothing of the login stayed behind.
+//! Scenarios in which the client sends its own login through `/passthrough`: the request must be forwarded unchanged,
+//! and no part of the login may be stored.
 
 use std::fs;
 use std::path::Path;
@@ -11,20 +11,20 @@ use serde_json::Value;
 use super::compare;
 use super::http::Request;
 use super::program::Program;
-use super::scenario::{Act, Scenario};
+use super::scenario::{Action, Scenario};
 use super::stage::Stage;
 use crate::environment;
 
-/// What stands before the paths of requests that pass through.
+/// Path prefix of pass-through requests.
 const PREFIX: &str = "/passthrough";
 
-/// A login that nobody has, in the look that the sandbox takes for a plan's.
+/// Returns a made-up login; the sandbox takes a token that starts with `plan` for a plan's.
 fn login() -> String {
-    let own = ["plan-of-nobody-"; 6].concat();
-    ["sk-", "ant-", "oat01-", &own, "AA"].concat()
+    let body = ["plan-made-up-xx"; 6].concat();
+    ["sk-", "ant-", "oat01-", &body, "AA"].concat()
 }
 
-/// Sets up a client that signs in for itself.
+/// Sets up a client with its own login.
 pub(super) fn client(stage: &Stage, scenario: &Scenario, program: &Path) -> Result<Command> {
     let home = stage.client_home()?;
     let mut command = Command::new(program);
@@ -47,9 +47,9 @@ pub(super) fn client(stage: &Stage, scenario: &Scenario, program: &Path) -> Resu
         Program::LangChain(_) => "own_login_langchain.py",
         _ => "own_login_httpx.py",
     };
-    let what = match scenario.act {
-        Act::OwnStream => "stream",
-        Act::OwnUsage => "usage",
+    let mode = match scenario.action {
+        Action::OwnLoginStream => "stream",
+        Action::OwnLoginUsage => "usage",
         _ => "message",
     };
     command
@@ -57,45 +57,45 @@ pub(super) fn client(stage: &Stage, scenario: &Scenario, program: &Path) -> Resu
         .env("OWN_LOGIN", login())
         .env("KEYREEVE_KEY", &stage.key)
         .arg(stage.root().join("xtask/clients").join(script))
-        .arg(what);
+        .arg(mode);
     Ok(command)
 }
 
-/// Checks that a request arrived as it was sent, with the client's own login and nothing of keyreeve's.
-pub(super) fn passed_untouched(stage: &Stage, sent: &Request, seen: &Value) -> Result<()> {
+/// Checks that a request was forwarded unchanged, with only the client's own login as its credential.
+pub(super) fn check_passed_through(stage: &Stage, sent: &Request, received: &Value) -> Result<()> {
     let key = sent
         .headers
         .iter()
         .find(|(name, _)| name == "x-keyreeve-key");
     ensure!(
         key.is_some_and(|(_, value)| *value == stage.key),
-        "the client sent no key of keyreeve's"
+        "the client did not send its virtual key"
     );
-    compare::passed_unchanged(&without_ours(sent)?, seen)?;
+    compare::check_unchanged(&as_forwarded(sent)?, received)?;
     let login = login();
     let fingerprint = &blake3::hash(login.as_bytes()).to_hex()[..16];
-    let carried: Vec<&Value> = seen["headers"]
+    let credentials: Vec<&Value> = received["headers"]
         .as_array()
         .into_iter()
         .flatten()
         .filter(|header| header[1]["fingerprint"].is_string())
         .collect();
     ensure!(
-        carried.len() == 1
-            && carried[0][0] == "authorization"
-            && carried[0][1]["fingerprint"] == fingerprint
-            && carried[0][1]["family"] == "oauth_access",
-        "not the client's own login alone: {carried:?}"
+        credentials.len() == 1
+            && credentials[0][0] == "authorization"
+            && credentials[0][1]["fingerprint"] == fingerprint
+            && credentials[0][1]["family"] == "oauth_access",
+        "not exactly the client's own login: {credentials:?}"
     );
-    nothing_is_kept(&stage.keyreeve_home()?, &login)
+    check_not_stored(&stage.keyreeve_home()?, &login)
 }
 
-/// The request as the vendor is to see it: without the prefix of the path and the key.
-fn without_ours(sent: &Request) -> Result<Request> {
+/// Returns the request as it should be forwarded: without the path prefix and the virtual key.
+fn as_forwarded(sent: &Request) -> Result<Request> {
     let target = sent
         .target
         .strip_prefix(PREFIX)
-        .with_context(|| format!("{} is no path of pass-through", sent.target))?;
+        .with_context(|| format!("{} is not a pass-through path", sent.target))?;
     let headers = sent.headers.iter();
     let headers = headers
         .filter(|(name, _)| name != "x-keyreeve-key")
@@ -108,8 +108,8 @@ fn without_ours(sent: &Request) -> Result<Request> {
     })
 }
 
-/// Checks that neither the login nor its fingerprint is in any file of keyreeve's.
-fn nothing_is_kept(folder: &Path, login: &str) -> Result<()> {
+/// Checks that none of keyreeve's files contains the login or its fingerprint.
+fn check_not_stored(folder: &Path, login: &str) -> Result<()> {
     let fingerprint = blake3::hash(login.as_bytes());
     let hex = fingerprint.to_hex();
     let needles = [
@@ -118,49 +118,61 @@ fn nothing_is_kept(folder: &Path, login: &str) -> Result<()> {
         fingerprint.as_bytes(),
         &hex.as_bytes()[..16],
     ];
-    for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
         let path = entry?.path();
         if path.is_dir() {
-            nothing_is_kept(&path, login)?;
+            check_not_stored(&path, login)?;
             continue;
         }
-        let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let found = needles
             .iter()
             .any(|needle| bytes.windows(needle.len()).any(|part| part == *needle));
-        ensure!(!found, "something of the login is in {}", path.display());
+        ensure!(!found, "{} contains part of the login", path.display());
     }
     Ok(())
 }
 
-/// Checks that the row is the client's own affair: under the key, through no profile, and no money.
-pub(super) fn ledger_is_right(row: &Value, sent: &Request, act: Act) -> Result<()> {
+/// Checks the ledger entry: charged to the key, without a profile and at no cost.
+pub(super) fn check_ledger(entry: &Value, sent: &Request, act: Action) -> Result<()> {
     ensure!(
-        row["ending"] == "done" && row["status"] == 200,
-        "not a finished row: {row}"
+        entry["ending"] == "done" && entry["status"] == 200,
+        "not a completed attempt: {entry}"
     );
     ensure!(
-        row["key"] == "sandbox" && row["profile"] == "(pass-through)" && row["simulated"] == true,
-        "another key or profile: {row}"
+        entry["key"] == "sandbox"
+            && entry["profile"] == "(pass-through)"
+            && entry["simulated"] == true,
+        "wrong key or profile: {entry}"
     );
     let hash = blake3::hash(&sent.body).to_hex().to_string();
-    ensure!(row["request_hash"] == hash.as_str(), "another body: {row}");
-    ensure!(row["cost_usd"] == 0.0, "a plan bills no request: {row}");
-    let worth = row["equivalent_usd"].as_f64().context("no estimate")?;
-    let (operation, is_worth) = match act {
-        Act::OwnUsage => ("account", worth == 0.0),
-        _ => ("messages", worth > 0.0),
+    ensure!(
+        entry["request_hash"] == hash.as_str(),
+        "wrong request hash: {entry}"
+    );
+    ensure!(
+        entry["cost_usd"] == 0.0,
+        "a plan's request should be free: {entry}"
+    );
+    let estimate = entry["equivalent_usd"]
+        .as_f64()
+        .context("the attempt has no estimate")?;
+    let (operation, is_plausible) = match act {
+        Action::OwnLoginUsage => ("account", estimate == 0.0),
+        _ => ("messages", estimate > 0.0),
     };
     ensure!(
-        row["operation"] == operation && is_worth,
-        "another estimate: {row}"
+        entry["operation"] == operation && is_plausible,
+        "wrong operation or estimate: {entry}"
     );
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, nothing_is_kept, without_ours};
+    use super::{Request, as_forwarded, check_not_stored};
     use crate::scratch::Scratch;
 
     fn sent(target: &str) -> Request {
@@ -174,22 +186,25 @@ mod tests {
     }
 
     #[test]
-    fn the_vendor_is_to_see_neither_prefix_nor_key() {
-        let seen = without_ours(&sent("/passthrough/v1/models?a=1")).expect("passes");
-        assert_eq!(seen.target, "/v1/models?a=1");
-        assert_eq!(seen.headers, [("x-app".to_owned(), "x".to_owned())]);
-        without_ours(&sent("/v1/models")).expect_err("does not pass through");
+    fn prefix_and_key_are_not_forwarded() {
+        let forwarded = as_forwarded(&sent("/passthrough/v1/models?a=1")).expect("passes");
+        assert_eq!(forwarded.target, "/v1/models?a=1");
+        assert_eq!(forwarded.headers, [("x-app".to_owned(), "x".to_owned())]);
+        as_forwarded(&sent("/v1/models")).expect_err("does not pass through");
     }
 
     #[test]
-    fn a_login_that_stayed_behind_is_found() {
-        let scratch = Scratch::new(&std::env::temp_dir(), "own-login").expect("a folder");
-        let folder = scratch.folder("kept").expect("a folder in it");
+    fn stored_login_is_found() {
+        let scratch = Scratch::new(&std::env::temp_dir(), "own-login").expect("a directory");
+        let folder = scratch.folder("files").expect("a subdirectory");
         let login = super::login();
-        let file = scratch.folder("kept/in").expect("one below").join("file");
+        let file = scratch
+            .folder("files/in")
+            .expect("a nested directory")
+            .join("file");
         std::fs::write(&file, "nothing").expect("a file");
-        nothing_is_kept(&folder, &login).expect("nothing is kept");
+        check_not_stored(&folder, &login).expect("not stored");
         std::fs::write(&file, format!("x{}y", &login[20..60])).expect("a file");
-        nothing_is_kept(&folder, &login).expect_err("a part is kept");
+        check_not_stored(&folder, &login).expect_err("partly stored");
     }
 }

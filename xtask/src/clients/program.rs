@@ -1,8 +1,8 @@
-//! The programs that people use, each pinned.
+//! The client programs, each with a pinned version.
 
 use std::fmt;
 
-/// A program that people use.
+/// A client program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Program {
     Curl,
@@ -10,9 +10,9 @@ pub(crate) enum Program {
     Python(&'static str),
     /// The official TypeScript SDK of this version, run by Node.
     Typescript(&'static str),
-    /// The HTTP client of this version, in a script of a person's own.
+    /// A user's own script with httpx of this version.
     Httpx(&'static str),
-    /// `langchain-core` of this version, with a chat model of a person's own.
+    /// `langchain-core` of this version, with a user's own chat model.
     LangChain(&'static str),
     /// Claude Code of this version.
     ClaudeCode(&'static str),

@@ -1,7 +1,7 @@
-//! Stands between a client and the gateway and writes down every byte the client sends.
+//! A relay between a client and the gateway that records every byte the client sends.
 //!
-//! Invariant: the bytes go on as they came, but for the port in `Host`, which must be the gateway's for the gateway to
-//! answer; both ports have five digits, so no length changes.
+//! Invariant: bytes are forwarded unchanged except for the port in `Host`, which the gateway requires to be its own;
+//! both ports have five digits, so no length changes.
 
 use std::io::{Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,97 +10,100 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
-use super::http::{Request, requests};
+use super::http::{Request, parse_requests};
 
 type Recording = Arc<Mutex<Vec<Vec<u8>>>>;
 
-/// The relay; it listens until the program ends.
+/// A relay that listens until the process ends.
 pub(super) struct Relay {
     address: SocketAddr,
     recording: Recording,
 }
 
 impl Relay {
-    /// Starts to listen in front of a gateway.
+    /// Starts a relay for a gateway.
     pub(super) fn start(gateway: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").context("listen for the client")?;
+        let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen for the client")?;
         let address = listener.local_addr()?;
         let recording = Recording::default();
         let shared = Arc::clone(&recording);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (number, shared) = (begin(&shared), Arc::clone(&shared));
-                let keep = move |bytes: &[u8]| record(&shared, number, bytes);
-                thread::spawn(move || carry(client, gateway, address, &keep));
+                let (number, shared) = (add_connection(&shared), Arc::clone(&shared));
+                let record = move |bytes: &[u8]| append(&shared, number, bytes);
+                thread::spawn(move || forward(client, gateway, address, &record));
             }
         });
         Ok(Self { address, recording })
     }
 
-    /// The address for the client, as a base URL.
+    /// Returns the base URL for the client.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The requests so far, by connection.
+    /// Returns the requests so far, ordered by connection.
     pub(super) fn requests(&self) -> Vec<Request> {
         let recording = self
             .recording
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        recording.iter().flat_map(|bytes| requests(bytes)).collect()
+        recording
+            .iter()
+            .flat_map(|bytes| parse_requests(bytes))
+            .collect()
     }
 }
 
-fn begin(recording: &Recording) -> usize {
+fn add_connection(recording: &Recording) -> usize {
     let mut recording = recording.lock().unwrap_or_else(PoisonError::into_inner);
     recording.push(Vec::new());
     recording.len() - 1
 }
 
-fn record(recording: &Recording, connection: usize, bytes: &[u8]) {
+fn append(recording: &Recording, connection: usize, bytes: &[u8]) {
     recording.lock().unwrap_or_else(PoisonError::into_inner)[connection].extend_from_slice(bytes);
 }
 
-/// Carries one connection both ways until either side ends it.
-fn carry(client: TcpStream, gateway: SocketAddr, here: SocketAddr, record: &dyn Fn(&[u8])) {
+/// Forwards one connection in both directions until either side closes it.
+fn forward(client: TcpStream, gateway: SocketAddr, relay: SocketAddr, record: &dyn Fn(&[u8])) {
     let Ok(upstream) = TcpStream::connect(gateway) else {
         return;
     };
-    let (Ok(back_from), Ok(back_to)) = (upstream.try_clone(), client.try_clone()) else {
+    let (Ok(response_from), Ok(response_to)) = (upstream.try_clone(), client.try_clone()) else {
         return;
     };
-    let answers = thread::spawn(move || pump(back_from, back_to, |_| {}));
+    let responses = thread::spawn(move || copy(response_from, response_to, |_| {}));
     let (from, to) = (
-        here.to_string().into_bytes(),
+        relay.to_string().into_bytes(),
         gateway.to_string().into_bytes(),
     );
-    pump(client, upstream, |bytes| {
+    copy(client, upstream, |bytes| {
         record(bytes);
         replace(bytes, &from, &to);
     });
-    let _ended = answers.join();
+    let _ended = responses.join();
 }
 
-/// Copies until the end, then says so to the reader.
-fn pump(mut from: impl Read, mut to: TcpStream, mut each: impl FnMut(&mut [u8])) {
+/// Copies until the end of the input, then shuts down the output.
+fn copy(mut from: impl Read, mut to: TcpStream, mut edit: impl FnMut(&mut [u8])) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        each(&mut buffer[..length]);
+        edit(&mut buffer[..length]);
         if to.write_all(&buffer[..length]).is_err() {
             break;
         }
     }
-    let _closed_already = to.shutdown(Shutdown::Write);
+    let _already_closed = to.shutdown(Shutdown::Write);
 }
 
-/// Puts the gateway's address where the relay's own stands.
+/// Replaces the relay's address with the gateway's.
 fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     if from.len() != to.len() {
         return;
     }
-    while let Some(at) = bytes.windows(from.len()).position(|window| window == from) {
-        bytes[at..at + from.len()].copy_from_slice(to);
+    while let Some(index) = bytes.windows(from.len()).position(|window| window == from) {
+        bytes[index..index + from.len()].copy_from_slice(to);
     }
 }
 
@@ -112,19 +115,19 @@ mod tests {
     use super::{Relay, replace};
 
     #[test]
-    fn bytes_are_recorded_as_sent_and_carried_with_the_other_port() {
+    fn recorded_as_sent_and_forwarded_with_the_gateway_port() {
         let gateway = TcpListener::bind("127.0.0.1:0").expect("listen");
         let relay = Relay::start(gateway.local_addr().expect("address")).expect("start");
         let sent = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", relay.address);
         let mut client = TcpStream::connect(relay.address).expect("connect");
         client.write_all(sent.as_bytes()).expect("send");
-        let (mut carried, _) = gateway.accept().expect("accept");
-        let mut seen = vec![0; sent.len()];
-        carried.read_exact(&mut seen).expect("read");
-        let seen = String::from_utf8(seen).expect("text");
+        let (mut forwarded, _) = gateway.accept().expect("accept");
+        let mut received = vec![0; sent.len()];
+        forwarded.read_exact(&mut received).expect("read");
+        let received = String::from_utf8(received).expect("text");
         assert!(
-            seen.contains(&gateway.local_addr().expect("address").to_string()),
-            "{seen}"
+            received.contains(&gateway.local_addr().expect("address").to_string()),
+            "{received}"
         );
         assert_eq!(relay.requests()[0].headers[0].1, relay.address.to_string());
     }

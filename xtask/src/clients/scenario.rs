@@ -1,8 +1,8 @@
-//! The scenarios, as data: which program does what, and what must have been seen behind the gateway.
+//! The scenarios as data: a program, its action, and the expected result.
 
 use super::program::Program;
 
-/// The programs of the scenarios.
+/// The programs of all scenarios.
 pub(super) const PROGRAMS: [Program; 7] = [
     Program::Curl,
     Program::Python("2.11.0"),
@@ -13,16 +13,16 @@ pub(super) const PROGRAMS: [Program; 7] = [
     Program::ClaudeCode("2.1.329"),
 ];
 
-/// What the program is asked to do.
+/// Action of the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Act {
-    /// A message, whole.
+pub(super) enum Action {
+    /// A message, not streamed.
     Plain,
-    /// A message, streamed.
+    /// A streamed message.
     Stream,
     /// A message that calls a tool, with two made-up betas.
     Tool,
-    /// A model that nobody has.
+    /// A message with an unknown model.
     Error,
     /// `count_tokens`.
     Count,
@@ -32,143 +32,154 @@ pub(super) enum Act {
     AuthToken,
     /// `claude -p hi` with an `apiKeyHelper` that prints the key.
     Helper,
-    /// `claude -p hi` with a key that nobody made.
+    /// `claude -p hi` with an unknown key.
     WrongKey,
     /// `claude -p hi` with `keyreeve helper` as its `apiKeyHelper`.
-    OwnHelper,
-    /// The example of `examples/`, whose credential provider asks `keyreeve credential`.
+    KeyreeveHelper,
+    /// The example of `examples/`, whose credential provider runs `keyreeve credential`.
     Provider,
-    /// A message, by the profile that `keyreeve profile link` wrote.
-    Linked,
-    /// A message, through `/passthrough` with a login of its own.
+    /// A message, with the profile written by `keyreeve profile link`.
+    LinkedProfile,
+    /// A message through `/passthrough`, with the client's own login.
     OwnLogin,
-    /// The same, streamed.
-    OwnStream,
-    /// How far the login's windows are used up.
-    OwnUsage,
+    /// A streamed message through `/passthrough`, with the client's own login.
+    OwnLoginStream,
+    /// The usage of the login's plan windows, through `/passthrough`.
+    OwnLoginUsage,
 }
 
-/// What must have happened.
+/// Expected result of a scenario.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Expected {
-    /// The upstream answered with this status, and the ledger has a row of this operation.
-    Answered {
+    /// A response from the upstream with this status, and a ledger entry with this operation.
+    Forwarded {
         status: u64,
         operation: &'static str,
     },
-    /// The upstream answered a client that got its key from keyreeve.
-    Handed,
-    /// The upstream answered a client's own login.
+    /// A response from the upstream to a client with a key issued by keyreeve.
+    IssuedKey,
+    /// A response from the upstream to the client's own login.
     PassedThrough,
-    /// The gateway refused and the client took no for an answer: it asked once, and nothing went upstream.
-    RefusedOnce,
+    /// A rejection by the gateway that the client does not retry; nothing is sent upstream.
+    RejectedOnce,
 }
 
 /// One scenario.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
     pub(super) program: Program,
-    pub(super) act: Act,
+    pub(super) action: Action,
 }
 
 impl Scenario {
-    /// Its name, under which its outcome is printed.
+    /// Returns the name, as printed with the outcome.
     pub(super) fn name(&self) -> String {
-        let act = match self.act {
-            Act::Plain => "gets a message",
-            Act::Stream => "gets a streamed message",
-            Act::Tool => "gets a tool call",
-            Act::Error => "gets the upstream's error",
-            Act::Count => "counts tokens",
-            Act::Models => "lists models",
-            Act::AuthToken => "answers by ANTHROPIC_AUTH_TOKEN",
-            Act::Helper => "answers by apiKeyHelper",
-            Act::WrongKey => "asks once with a wrong key",
-            Act::OwnHelper => "answers by keyreeve helper",
-            Act::Provider => "answers by keyreeve credential",
-            Act::Linked => "answers by a linked profile",
-            Act::OwnLogin => "passes through with a login of its own",
-            Act::OwnStream => "passes through streamed with a login of its own",
-            Act::OwnUsage => "reads the windows of a login of its own",
+        let action = match self.action {
+            Action::Plain => "gets a message",
+            Action::Stream => "gets a streamed message",
+            Action::Tool => "gets a tool call",
+            Action::Error => "gets the upstream's error",
+            Action::Count => "counts tokens",
+            Action::Models => "lists models",
+            Action::AuthToken => "gets a message with ANTHROPIC_AUTH_TOKEN",
+            Action::Helper => "gets a message with apiKeyHelper",
+            Action::WrongKey => "does not retry with a wrong key",
+            Action::KeyreeveHelper => "gets a message with keyreeve helper",
+            Action::Provider => "gets a message with keyreeve credential",
+            Action::LinkedProfile => "gets a message with a linked profile",
+            Action::OwnLogin => "passes through with its own login",
+            Action::OwnLoginStream => "passes through streamed with its own login",
+            Action::OwnLoginUsage => "reads the plan windows of its own login",
         };
-        format!("{} {act}", self.program)
+        format!("{} {action}", self.program)
     }
 
-    /// The path on which the client asks.
+    /// Returns the path of the client's request.
     pub(super) fn path(&self) -> &'static str {
-        match self.act {
-            Act::Count => "/v1/messages/count_tokens",
-            Act::Models => "/v1/models",
-            Act::OwnLogin | Act::OwnStream => "/passthrough/v1/messages",
-            Act::OwnUsage => "/passthrough/api/oauth/usage",
+        match self.action {
+            Action::Count => "/v1/messages/count_tokens",
+            Action::Models => "/v1/models",
+            Action::OwnLogin | Action::OwnLoginStream => "/passthrough/v1/messages",
+            Action::OwnLoginUsage => "/passthrough/api/oauth/usage",
             _ => "/v1/messages",
         }
     }
 
-    /// What must have happened.
+    /// Returns the expected result.
     pub(super) fn expected(&self) -> Expected {
-        match self.act {
-            Act::WrongKey => Expected::RefusedOnce,
-            Act::OwnHelper | Act::Provider | Act::Linked => Expected::Handed,
-            Act::OwnLogin | Act::OwnStream | Act::OwnUsage => Expected::PassedThrough,
-            Act::Error => Expected::Answered {
+        match self.action {
+            Action::WrongKey => Expected::RejectedOnce,
+            Action::KeyreeveHelper | Action::Provider | Action::LinkedProfile => {
+                Expected::IssuedKey
+            }
+            Action::OwnLogin | Action::OwnLoginStream | Action::OwnLoginUsage => {
+                Expected::PassedThrough
+            }
+            Action::Error => Expected::Forwarded {
                 status: 404,
                 operation: "messages",
             },
-            Act::Count => Expected::Answered {
+            Action::Count => Expected::Forwarded {
                 status: 200,
                 operation: "count_tokens",
             },
-            Act::Models => Expected::Answered {
+            Action::Models => Expected::Forwarded {
                 status: 200,
                 operation: "models",
             },
-            _ => Expected::Answered {
+            _ => Expected::Forwarded {
                 status: 200,
                 operation: "messages",
             },
         }
     }
 
-    /// Whether the client asks for a stream.
+    /// Returns `true` if the client requests a stream.
     pub(super) fn streams(&self) -> bool {
-        matches!(self.act, Act::Stream | Act::AuthToken | Act::Helper)
+        matches!(
+            self.action,
+            Action::Stream | Action::AuthToken | Action::Helper
+        )
     }
 }
 
-/// Every scenario.
+/// Returns every scenario.
 pub(super) fn all() -> Vec<Scenario> {
-    const PYTHON: [Act; 8] = [
-        Act::Plain,
-        Act::Stream,
-        Act::Tool,
-        Act::Error,
-        Act::Count,
-        Act::Models,
-        Act::Provider,
-        Act::Linked,
+    const PYTHON: [Action; 8] = [
+        Action::Plain,
+        Action::Stream,
+        Action::Tool,
+        Action::Error,
+        Action::Count,
+        Action::Models,
+        Action::Provider,
+        Action::LinkedProfile,
     ];
-    let acts = |program| match program {
+    let actions = |program| match program {
         Program::Curl => &PYTHON[..4],
-        // Profiles and providers came with 1.0.
+        // Profiles and credential providers exist since 1.0.
         Program::Python("0.125.0") => &PYTHON[..6],
         Program::Python(_) => &PYTHON[..],
-        Program::Typescript(_) => &[Act::Provider],
-        Program::Httpx(_) => &[Act::OwnLogin, Act::OwnStream, Act::OwnUsage],
-        Program::LangChain(_) => &[Act::OwnLogin, Act::OwnStream],
+        Program::Typescript(_) => &[Action::Provider],
+        Program::Httpx(_) => &[
+            Action::OwnLogin,
+            Action::OwnLoginStream,
+            Action::OwnLoginUsage,
+        ],
+        Program::LangChain(_) => &[Action::OwnLogin, Action::OwnLoginStream],
         Program::ClaudeCode(_) => &[
-            Act::AuthToken,
-            Act::Helper,
-            Act::WrongKey,
-            Act::OwnHelper,
-            Act::Linked,
-            Act::OwnLogin,
+            Action::AuthToken,
+            Action::Helper,
+            Action::WrongKey,
+            Action::KeyreeveHelper,
+            Action::LinkedProfile,
+            Action::OwnLogin,
         ],
     };
-    let of = |program| {
-        acts(program)
+    let scenarios = |program| {
+        actions(program)
             .iter()
-            .map(move |&act| Scenario { program, act })
+            .map(move |&action| Scenario { program, action })
     };
-    PROGRAMS.into_iter().flat_map(of).collect()
+    PROGRAMS.into_iter().flat_map(scenarios).collect()
 }

@@ -1,4 +1,4 @@
-//! What one scenario plays on: a home of its own, `keyreeve serve --sandbox` started in it, the relay, and the client's command.
+//! The stage of one scenario: new home directories, `keyreeve serve --sandbox`, the relay, and the client's command.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -14,51 +14,51 @@ use serde_json::Value;
 
 use super::program::Program;
 use super::relay::Relay;
-use super::scenario::{Act, Expected, Scenario};
-use super::{handed, own_login};
+use super::scenario::{Action, Expected, Scenario};
+use super::{issued_key, own_login};
 use crate::environment;
 use crate::scratch::Scratch;
 
-/// The gateway may take this long until it has said where it listens.
-const READY_LIMIT: Duration = Duration::from_secs(20);
+/// Time limit for the gateway to report its address.
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where the gateway's standard error goes.
-const LOG: &str = "serve.log";
+/// File for the gateway's standard error.
+const LOG_FILE: &str = "serve.log";
 
-/// The stage; the gateway ends with it.
+/// The stage of one scenario; the gateway is stopped on drop.
 pub(super) struct Stage {
     root: PathBuf,
     scratch: Scratch,
     gateway: Child,
-    /// The virtual key that `serve --sandbox` made.
+    /// The virtual key created by `serve --sandbox`.
     pub(super) key: String,
-    /// Host and port of the simulated API.
+    /// Host and port of the sandbox.
     pub(super) sandbox: String,
     pub(super) relay: Relay,
-    /// The gateway's own base URL.
+    /// The gateway's base URL, without the relay.
     pub(super) gateway_url: String,
 }
 
 impl Stage {
-    /// Starts the gateway with the simulated API behind it and the relay in front.
+    /// Starts the gateway with the sandbox as its upstream, and the relay in front of it.
     pub(super) fn start(root: &Path, number: usize, scenario: &Scenario) -> Result<Self> {
-        let scratch = Scratch::new(&environment::target(root), &format!("clients-{number}"))?;
-        let mut gateway = serve(root, &scratch, (number, scenario))?;
-        let ready = ready(&mut gateway).map_err(|error| {
-            let _ended_already = gateway.kill();
-            let log = fs::read_to_string(scratch.file(LOG)).unwrap_or_default();
-            error.context(format!("keyreeve serve said: {}", log.trim()))
+        let scratch = Scratch::new(&environment::target_dir(root), &format!("clients-{number}"))?;
+        let mut gateway = start_gateway(root, &scratch, (number, scenario))?;
+        let ready = wait_until_ready(&mut gateway).map_err(|error| {
+            let _already_ended = gateway.kill();
+            let log = fs::read_to_string(scratch.file(LOG_FILE)).unwrap_or_default();
+            error.context(format!("standard error of keyreeve serve: {}", log.trim()))
         })?;
         let [address, sandbox] =
             ["address", "sandbox"].map(|name| ready[name].as_str().map(authority));
         let (Some(address), Some(sandbox), Some(key)) = (address, sandbox, ready["key"].as_str())
         else {
-            bail!("address, sandbox and key are wanted: {ready}");
+            bail!("the ready notice lacks address, sandbox or key: {ready}");
         };
         let relay = Relay::start(
             address
                 .parse()
-                .with_context(|| format!("{address} is no address"))?,
+                .with_context(|| format!("{address} is not an address"))?,
         )?;
         let (key, sandbox) = (key.to_owned(), sandbox.to_owned());
         let gateway_url = format!("http://{address}");
@@ -73,10 +73,10 @@ impl Stage {
         })
     }
 
-    /// The client's command, with nothing in its environment but what the scenario is about.
+    /// Returns the client's command, with only the scenario's variables in its environment.
     pub(super) fn client(&self, scenario: &Scenario, program: &Path) -> Result<Command> {
-        if scenario.expected() == Expected::Handed {
-            return handed::client(self, scenario.program, scenario.act, program);
+        if scenario.expected() == Expected::IssuedKey {
+            return issued_key::client(self, scenario.program, scenario.action, program);
         }
         if scenario.expected() == Expected::PassedThrough {
             return own_login::client(self, scenario, program);
@@ -92,31 +92,31 @@ impl Stage {
                     .env("ANTHROPIC_BASE_URL", self.relay.url())
                     .env("ANTHROPIC_API_KEY", &self.key);
                 command.arg(self.root.join("xtask/clients/python_sdk.py"));
-                command.arg(format!("{:?}", scenario.act).to_lowercase());
+                command.arg(format!("{:?}", scenario.action).to_lowercase());
             }
-            // They are handed keys, or have logins of their own, above.
+            // Handled above: they get an issued key or send their own login.
             Program::Typescript(_) | Program::Httpx(_) | Program::LangChain(_) => {}
             Program::ClaudeCode(_) => self.claude(scenario, &home, &mut command)?,
         }
         Ok(command)
     }
 
-    /// The client's home.
+    /// Returns the client's home directory.
     pub(super) fn client_home(&self) -> Result<PathBuf> {
         self.scratch.folder("client")
     }
 
-    /// The home of who runs the gateway.
+    /// Returns the home directory of the gateway's user.
     pub(super) fn keyreeve_home(&self) -> Result<PathBuf> {
         self.scratch.folder("home")
     }
 
-    /// The repository.
+    /// Returns the root of the repository.
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The key goes by a file, as one would do it where others can list processes.
+    /// Sets up curl with the key in a file, because other users can list its arguments.
     fn curl(&self, scenario: &Scenario, command: &mut Command) -> Result<()> {
         let headers = self.scratch.file("headers");
         let body = self.scratch.file("body");
@@ -127,7 +127,7 @@ impl Stage {
                 self.key
             ),
         )?;
-        fs::write(&body, curl_body(scenario.act))?;
+        fs::write(&body, curl_request(scenario.action))?;
         command
             .args(["-sS", "-N", "--max-time", "20", "--header"])
             .arg(at_file(&headers));
@@ -141,8 +141,8 @@ impl Stage {
         command
             .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
             .args(["-p", "hi"]);
-        match scenario.act {
-            Act::Helper => {
+        match scenario.action {
+            Action::Helper => {
                 let helper = home.join("helper.sh");
                 fs::write(
                     &helper,
@@ -153,8 +153,8 @@ impl Stage {
                 let settings = serde_json::json!({ "apiKeyHelper": helper });
                 fs::write(home.join(".claude/settings.json"), settings.to_string())?;
             }
-            Act::WrongKey => {
-                command.env("ANTHROPIC_AUTH_TOKEN", another(&self.key));
+            Action::WrongKey => {
+                command.env("ANTHROPIC_AUTH_TOKEN", altered_key(&self.key));
             }
             _ => {
                 command.env("ANTHROPIC_AUTH_TOKEN", &self.key);
@@ -163,7 +163,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Runs one of keyreeve's own commands in the gateway's home and reads its JSON.
+    /// Runs a keyreeve command in the gateway's home and parses its JSON.
     pub(super) fn keyreeve(&self, arguments: &[&str]) -> Result<Value> {
         let mut command = Command::new(super::keyreeve(&self.root));
         environment::scrub(&mut command, &self.scratch.folder("home")?);
@@ -172,31 +172,35 @@ impl Stage {
             .args(["--json", "--no-input"])
             .stdin(Stdio::null())
             .output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
             "keyreeve {} failed: {}",
             arguments.join(" "),
-            said.trim()
+            stderr.trim()
         );
         serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("keyreeve {}", arguments.join(" ")))
+            .with_context(|| format!("keyreeve {} printed no JSON", arguments.join(" ")))
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        let _ended_already = self.gateway.kill();
-        let _waited_already = self.gateway.wait();
+        let _already_ended = self.gateway.kill();
+        let _already_reaped = self.gateway.wait();
     }
 }
 
-/// Starts the gateway and the simulated API in the scenario's home.
-fn serve(root: &Path, scratch: &Scratch, (number, scenario): (usize, &Scenario)) -> Result<Child> {
+/// Starts the gateway and the sandbox in the scenario's home.
+fn start_gateway(
+    root: &Path,
+    scratch: &Scratch,
+    (number, scenario): (usize, &Scenario),
+) -> Result<Child> {
     let home = scratch.folder("home")?;
     let mut command = Command::new(super::keyreeve(root));
     environment::scrub(&mut command, &home);
-    // A port of five digits, like those the system gives out: the relay puts it in place of its own.
+    // Five digits, like an ephemeral port: the relay replaces its own port with this one.
     let listen = format!("127.0.0.1:{}", 18_000 + number);
     command.args([
         "serve",
@@ -209,17 +213,18 @@ fn serve(root: &Path, scratch: &Scratch, (number, scenario): (usize, &Scenario))
     if scenario.expected() == Expected::PassedThrough {
         command.arg("--pass-through");
     }
-    let log = fs::File::create(scratch.file(LOG)).context("make the gateway's log")?;
+    let log =
+        fs::File::create(scratch.file(LOG_FILE)).context("cannot create the gateway's log")?;
     command
         .current_dir(&home)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log);
-    command.spawn().context("start keyreeve serve")
+    command.spawn().context("cannot start keyreeve serve")
 }
 
-/// Waits for the first line on standard output, which is JSON.
-fn ready(gateway: &mut Child) -> Result<Value> {
+/// Waits for the gateway's ready notice, its first line on standard output.
+fn wait_until_ready(gateway: &mut Child) -> Result<Value> {
     let stdout = gateway
         .stdout
         .take()
@@ -230,13 +235,13 @@ fn ready(gateway: &mut Child) -> Result<Value> {
         let read = BufReader::new(stdout).read_line(&mut line);
         sender.send(read.map(|_| line))
     });
-    let Ok(line) = receiver.recv_timeout(READY_LIMIT) else {
-        bail!("the gateway was not ready in {READY_LIMIT:?}");
+    let Ok(line) = receiver.recv_timeout(READY_TIMEOUT) else {
+        bail!("the gateway was not ready after {READY_TIMEOUT:?}");
     };
     let line = line?;
-    ensure!(!line.is_empty(), "the gateway ended before it was ready");
+    ensure!(!line.is_empty(), "the gateway exited before it was ready");
     serde_json::from_str(&line)
-        .with_context(|| format!("the gateway's first line is no JSON: {line}"))
+        .with_context(|| format!("the gateway's first line is not JSON: {line}"))
 }
 
 fn authority(url: &str) -> &str {
@@ -247,32 +252,31 @@ fn at_file(path: &Path) -> String {
     format!("@{}", path.display())
 }
 
-fn curl_body(act: Act) -> String {
-    let model = if act == Act::Error {
-        "claude-of-nobody"
+fn curl_request(act: Action) -> String {
+    let model = if act == Action::Error {
+        "claude-unknown"
     } else {
         "claude-opus-5-5"
     };
     let mut body = serde_json::json!({
         "model": model,
         "max_tokens": 64,
-        "stream": act == Act::Stream,
+        "stream": act == Action::Stream,
         "system": [{ "type": "text", "text": "You are terse.  Two spaces stay two." }],
-        "messages": [{ "role": "user", "content": "Use the tool where there is one; else say h\u{00e9}llo." }],
+        "messages": [{ "role": "user", "content": "Use the tool if there is one, otherwise say h\u{00e9}llo." }],
     });
-    if act == Act::Tool {
+    if act == Action::Tool {
         let schema = serde_json::json!({ "type": "object", "properties": {}, "required": [] });
-        body["tools"] = serde_json::json!([{ "name": "look", "input_schema": schema }]);
-        body["tool_choice"] = serde_json::json!({ "type": "tool", "name": "look" });
+        body["tools"] = serde_json::json!([{ "name": "lookup", "input_schema": schema }]);
+        body["tool_choice"] = serde_json::json!({ "type": "tool", "name": "lookup" });
     }
     format!("{body:#}\n")
 }
 
-/// A key of the same look that nobody made: two characters of its random part have changed places with others.
-fn another(key: &str) -> String {
+/// Returns a key of the same form that does not exist: one character is changed.
+fn altered_key(key: &str) -> String {
     let swap = |c: char| if c == 'a' { 'b' } else { 'a' };
-    let at = key.len() / 2;
-    let (before, after) = key.split_at(at);
+    let (before, after) = key.split_at(key.len() / 2);
     let mut rest = after.chars();
     let changed = rest.next().map(swap);
     before.chars().chain(changed).chain(rest).collect()
@@ -280,17 +284,17 @@ fn another(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{another, authority};
+    use super::{altered_key, authority};
 
     #[test]
-    fn another_key_has_the_same_length_and_differs() {
+    fn altered_key_differs_in_content_only() {
         let key = format!("krv_{}_{}_{}", "k".repeat(8), "a".repeat(32), "c".repeat(6));
-        assert_eq!(another(&key).len(), key.len());
-        assert_ne!(another(&key), key);
+        assert_eq!(altered_key(&key).len(), key.len());
+        assert_ne!(altered_key(&key), key);
     }
 
     #[test]
-    fn a_base_url_gives_host_and_port() {
+    fn base_url_is_reduced_to_host_and_port() {
         assert_eq!(authority("http://127.0.0.1:8484/"), "127.0.0.1:8484");
     }
 }

@@ -1,11 +1,11 @@
-//! A combination: a client and what is set up for it.
+//! A combination of a client and its configuration.
 
 use std::fmt;
 
 use super::ingredient::Ingredient;
 use crate::clients::program::Program;
 
-/// One combination.
+/// A combination of a client and its configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Case {
     pub(super) program: Program,
@@ -13,7 +13,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// How `keyreeve status --for` names the client.
+    /// Returns the client's name for `keyreeve status --for`.
     pub(super) fn client(&self) -> String {
         match self.program {
             Program::Curl => "curl".to_owned(),

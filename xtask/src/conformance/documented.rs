@@ -1,19 +1,18 @@
-//! The combinations that are in every run: each row of what is known about each client (docs/facts.md#claude-code,
-//! docs/facts.md#sdk-chain).
+//! The fixed combinations: every documented rule of every client (docs/facts.md#claude-code, docs/facts.md#sdk-chain).
 
 use super::case::Case;
 use super::ingredient::Ingredient::{
-    Arguments, Entry, Environment, Federation, Helper, Login, Profile, Setting, Variable,
-    VendorAnswers,
+    Arguments, Entry, Environment, Federation, Helper, Login, NoBaseUrl, Profile, Setting, Variable,
 };
 use super::ingredient::Layer::{ConfigDir, Flag, Local, Project, User};
-use super::ingredient::Shape::{Blank, Broken, Empty, OtherFamily, Padded, Prefixed, Quoted, Set};
+use super::ingredient::Shape::{
+    Blank, Empty, Multiline, OtherFamily, Padded, Prefixed, Quoted, Set,
+};
 use super::ingredient::Slot::{
     ApiKey, AuthToken, BedrockBearer, CustomHeader, FoundryKey, OauthToken,
 };
-use super::ingredient::{self, Ingredient};
+use super::ingredient::{FederationSetup, HelperScript, Ingredient, LoginFile, SdkProfileSetup};
 use crate::clients::program::Program;
-use ingredient::{Federation as Fed, Helper as Script, Login as File, Profile as Kept};
 
 /// Both versions of Claude Code.
 pub(super) const CLAUDE_CODE: [Program; 2] = [
@@ -21,7 +20,7 @@ pub(super) const CLAUDE_CODE: [Program; 2] = [
     Program::ClaudeCode("2.1.197"),
 ];
 
-/// The SDKs, each major version of Python's.
+/// The SDKs, with each major version of the Python SDK.
 pub(super) const SDKS: [Program; 4] = [
     Program::Python("0.125.0"),
     Program::Python("1.17.0"),
@@ -32,22 +31,22 @@ pub(super) const SDKS: [Program; 4] = [
 const MANAGED: Ingredient = Environment("CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1");
 const BARE: Ingredient = Arguments(&["--bare"]);
 const NO_SOURCES: Ingredient = Arguments(&["--setting-sources", ""]);
-const FRESH: Ingredient = Environment("CLAUDE_CONFIG_DIR", "{home}/elsewhere");
+const OTHER_CONFIG_DIR: Ingredient = Environment("CLAUDE_CONFIG_DIR", "{home}/elsewhere");
 const KEY: Ingredient = Variable(ApiKey, Set);
 const TOKEN: Ingredient = Variable(AuthToken, Set);
 const OAUTH: Ingredient = Variable(OauthToken, Set);
-const HELPER: Ingredient = Helper(User, Script::Prints);
-const LOGIN: Ingredient = Login(File::Present);
-const WORK: Ingredient = Profile(Kept::Named);
-const ACTIVE: Ingredient = Profile(Kept::Active);
+const HELPER: Ingredient = Helper(User, HelperScript::Prints);
+const LOGIN: Ingredient = Login(LoginFile::Present);
+const WORK: Ingredient = Profile(SdkProfileSetup::Named);
+const ACTIVE: Ingredient = Profile(SdkProfileSetup::Active);
 const BEDROCK: Ingredient = Environment("CLAUDE_CODE_USE_BEDROCK", "1");
 const REGION: Ingredient = Environment("AWS_REGION", "us-east-1");
 const BEDROCK_URL: Ingredient = Environment("ANTHROPIC_BEDROCK_BASE_URL", "{other}");
 const AWS_ID: Ingredient = Environment("AWS_ACCESS_KEY_ID", "AKIAMADEUP");
 const AWS_SECRET: Ingredient = Environment("AWS_SECRET_ACCESS_KEY", "made-up");
 
-/// One credential, two, or all.
-const SLOTS: &[&[Ingredient]] = &[
+/// One, two, or all credentials.
+const CREDENTIALS: &[&[Ingredient]] = &[
     &[],
     &[KEY],
     &[TOKEN],
@@ -56,9 +55,9 @@ const SLOTS: &[&[Ingredient]] = &[
     &[LOGIN],
     &[WORK],
     &[ACTIVE],
-    &[Federation(Fed::Whole)],
-    &[Federation(Fed::FromFile)],
-    &[Federation(Fed::WithoutServiceAccount)],
+    &[Federation(FederationSetup::Complete)],
+    &[Federation(FederationSetup::FromFile)],
+    &[Federation(FederationSetup::WithoutServiceAccount)],
     &[KEY, TOKEN],
     &[KEY, HELPER],
     &[TOKEN, HELPER],
@@ -75,26 +74,32 @@ const SLOTS: &[&[Ingredient]] = &[
     &[OAUTH, LOGIN],
     &[WORK, LOGIN],
     &[ACTIVE, LOGIN],
-    &[Federation(Fed::Whole), LOGIN],
-    &[Federation(Fed::WithoutOrganization), LOGIN],
-    &[Profile(Kept::Unnamed)],
-    &[Profile(Kept::NamedAbsent), LOGIN],
-    &[Profile(Kept::NamedEmpty), LOGIN],
-    &[Profile(Kept::NamedFederation), LOGIN],
-    &[Profile(Kept::ActiveFederation), LOGIN],
-    &[Profile(Kept::NamedExpired)],
-    &[Profile(Kept::NamedReadable), LOGIN],
-    &[WORK, Federation(Fed::Whole)],
-    &[ACTIVE, Federation(Fed::Whole)],
-    &[Profile(Kept::Unnamed), Federation(Fed::Whole)],
-    &[Profile(Kept::NamedAbsent), Federation(Fed::Whole)],
+    &[Federation(FederationSetup::Complete), LOGIN],
+    &[Federation(FederationSetup::WithoutOrganization), LOGIN],
+    &[Profile(SdkProfileSetup::Unnamed)],
+    &[Profile(SdkProfileSetup::NamedAbsent), LOGIN],
+    &[Profile(SdkProfileSetup::NamedEmpty), LOGIN],
+    &[Profile(SdkProfileSetup::NamedFederation), LOGIN],
+    &[Profile(SdkProfileSetup::ActiveFederation), LOGIN],
+    &[Profile(SdkProfileSetup::NamedExpired)],
+    &[Profile(SdkProfileSetup::NamedReadable), LOGIN],
+    &[WORK, Federation(FederationSetup::Complete)],
+    &[ACTIVE, Federation(FederationSetup::Complete)],
+    &[
+        Profile(SdkProfileSetup::Unnamed),
+        Federation(FederationSetup::Complete),
+    ],
+    &[
+        Profile(SdkProfileSetup::NamedAbsent),
+        Federation(FederationSetup::Complete),
+    ],
     &[Variable(ApiKey, Blank), TOKEN],
     &[Variable(AuthToken, Blank), KEY],
-    &[Helper(User, Script::PrintsTwoLines), KEY],
+    &[Helper(User, HelperScript::PrintsTwoLines), KEY],
 ];
 
-/// Values that are not as they should be, and the login file's states.
-const EDGES: &[&[Ingredient]] = &[
+/// Malformed values, and the states of the login file.
+const EDGE_CASES: &[&[Ingredient]] = &[
     &[Variable(ApiKey, Empty), LOGIN],
     &[Variable(AuthToken, Empty), LOGIN],
     &[Variable(OauthToken, Empty), LOGIN],
@@ -104,9 +109,9 @@ const EDGES: &[&[Ingredient]] = &[
     &[Variable(ApiKey, Padded)],
     &[Variable(AuthToken, Padded)],
     &[Variable(OauthToken, Padded)],
-    &[Variable(ApiKey, Broken)],
-    &[Variable(AuthToken, Broken)],
-    &[Variable(OauthToken, Broken)],
+    &[Variable(ApiKey, Multiline)],
+    &[Variable(AuthToken, Multiline)],
+    &[Variable(OauthToken, Multiline)],
     &[Variable(ApiKey, Quoted)],
     &[Variable(AuthToken, Prefixed)],
     &[Variable(ApiKey, OtherFamily)],
@@ -114,26 +119,26 @@ const EDGES: &[&[Ingredient]] = &[
     &[Variable(OauthToken, OtherFamily)],
     &[KEY, Variable(CustomHeader, Set)],
     &[LOGIN, Variable(CustomHeader, Set)],
-    &[Login(File::Expired)],
-    &[Login(File::ExpiredForGood)],
-    &[Login(File::Damaged)],
-    &[Login(File::Hollow)],
-    &[Login(File::NoInference)],
-    &[Login(File::Damaged), KEY],
-    &[Login(File::Expired), ACTIVE],
-    &[Login(File::Damaged), ACTIVE],
-    &[Helper(User, Script::PrintsPadded)],
-    &[Helper(User, Script::PrintsTwoLines)],
-    &[Helper(User, Script::PrintsNothing)],
-    &[Helper(User, Script::Fails)],
-    &[Helper(User, Script::Missing)],
-    &[Helper(User, Script::Fails), OAUTH],
-    &[Helper(User, Script::Fails), LOGIN],
-    &[Helper(User, Script::Fails), KEY],
-    &[Helper(User, Script::Fails), TOKEN],
+    &[Login(LoginFile::Expired)],
+    &[Login(LoginFile::ExpiredNoRefresh)],
+    &[Login(LoginFile::Damaged)],
+    &[Login(LoginFile::EmptyObject)],
+    &[Login(LoginFile::NoInference)],
+    &[Login(LoginFile::Damaged), KEY],
+    &[Login(LoginFile::Expired), ACTIVE],
+    &[Login(LoginFile::Damaged), ACTIVE],
+    &[Helper(User, HelperScript::PrintsPadded)],
+    &[Helper(User, HelperScript::PrintsTwoLines)],
+    &[Helper(User, HelperScript::PrintsNothing)],
+    &[Helper(User, HelperScript::Fails)],
+    &[Helper(User, HelperScript::Missing)],
+    &[Helper(User, HelperScript::Fails), OAUTH],
+    &[Helper(User, HelperScript::Fails), LOGIN],
+    &[Helper(User, HelperScript::Fails), KEY],
+    &[Helper(User, HelperScript::Fails), TOKEN],
 ];
 
-/// Cloud switches, settings against the environment, and what switches settings off.
+/// Cloud switches, settings that conflict with the environment, and options that disable settings.
 const SETTINGS: &[&[Ingredient]] = &[
     &[Environment("CLAUDE_CODE_USE_BEDROCK", "0"), KEY],
     &[Environment("CLAUDE_CODE_USE_BEDROCK", ""), KEY],
@@ -194,15 +199,15 @@ const SETTINGS: &[&[Ingredient]] = &[
     ],
     &[
         Entry(User, "ANTHROPIC_PROFILE", "work"),
-        Profile(Kept::Named),
+        Profile(SdkProfileSetup::Named),
         LOGIN,
     ],
-    &[Helper(Project, Script::Prints), LOGIN],
-    &[Helper(Local, Script::Prints), HELPER],
-    &[Helper(Flag, Script::Prints), HELPER],
-    &[Helper(Flag, Script::EmptyText), HELPER, LOGIN],
-    &[Helper(Flag, Script::Null), HELPER, LOGIN],
-    &[Helper(Project, Script::EmptyText), HELPER, LOGIN],
+    &[Helper(Project, HelperScript::Prints), LOGIN],
+    &[Helper(Local, HelperScript::Prints), HELPER],
+    &[Helper(Flag, HelperScript::Prints), HELPER],
+    &[Helper(Flag, HelperScript::EmptyText), HELPER, LOGIN],
+    &[Helper(Flag, HelperScript::Null), HELPER, LOGIN],
+    &[Helper(Project, HelperScript::EmptyText), HELPER, LOGIN],
     &[NO_SOURCES, Setting(User, ApiKey, Set), HELPER, LOGIN],
     &[
         NO_SOURCES,
@@ -215,16 +220,20 @@ const SETTINGS: &[&[Ingredient]] = &[
         Setting(Project, ApiKey, Set),
         HELPER,
     ],
-    &[FRESH, HELPER, LOGIN],
+    &[OTHER_CONFIG_DIR, HELPER, LOGIN],
     &[
-        FRESH,
+        OTHER_CONFIG_DIR,
         Setting(ConfigDir, ApiKey, Set),
         Setting(User, ApiKey, Set),
     ],
-    &[FRESH, Login(File::InConfigDir), Setting(User, ApiKey, Set)],
+    &[
+        OTHER_CONFIG_DIR,
+        Login(LoginFile::InConfigDir),
+        Setting(User, ApiKey, Set),
+    ],
 ];
 
-/// The bare mode, and the host's hand on the provider.
+/// Bare mode, and a provider managed by the host.
 const MODES: &[&[Ingredient]] = &[
     &[BARE, KEY],
     &[BARE, TOKEN],
@@ -232,10 +241,10 @@ const MODES: &[&[Ingredient]] = &[
     &[BARE, LOGIN],
     &[BARE, WORK],
     &[BARE, HELPER],
-    &[BARE, Helper(Flag, Script::Prints)],
+    &[BARE, Helper(Flag, HelperScript::Prints)],
     &[BARE, Setting(User, ApiKey, Set)],
     &[BARE, Setting(Project, AuthToken, Set), KEY],
-    &[BARE, Federation(Fed::Whole)],
+    &[BARE, Federation(FederationSetup::Complete)],
     &[Environment("CLAUDE_CODE_SIMPLE", "1"), KEY, LOGIN],
     &[Environment("CLAUDE_CODE_SIMPLE", "1"), LOGIN],
     &[Environment("CLAUDE_CODE_SIMPLE", "0"), LOGIN],
@@ -249,15 +258,20 @@ const MODES: &[&[Ingredient]] = &[
     &[MANAGED, KEY, Entry(User, "CLAUDE_CODE_USE_BEDROCK", "1")],
     &[MANAGED, KEY, Setting(User, CustomHeader, Set)],
     &[MANAGED, TOKEN, HELPER],
-    &[MANAGED, TOKEN, Helper(Flag, Script::Prints)],
+    &[MANAGED, TOKEN, Helper(Flag, HelperScript::Prints)],
     &[MANAGED, KEY, HELPER],
-    &[MANAGED, BARE, Helper(Flag, Script::Prints)],
-    &[MANAGED, TOKEN, HELPER, Helper(Flag, Script::EmptyText)],
-    &[MANAGED, TOKEN, HELPER, FRESH],
+    &[MANAGED, BARE, Helper(Flag, HelperScript::Prints)],
+    &[
+        MANAGED,
+        TOKEN,
+        HELPER,
+        Helper(Flag, HelperScript::EmptyText),
+    ],
+    &[MANAGED, TOKEN, HELPER, OTHER_CONFIG_DIR],
     &[MANAGED, LOGIN],
     &[MANAGED, WORK],
     &[MANAGED, ACTIVE],
-    &[MANAGED, Federation(Fed::Whole)],
+    &[MANAGED, Federation(FederationSetup::Complete)],
     &[MANAGED, OAUTH],
     &[MANAGED, OAUTH, LOGIN],
     &[MANAGED, OAUTH, LOGIN, HELPER],
@@ -267,7 +281,7 @@ const MODES: &[&[Ingredient]] = &[
     &[MANAGED, Setting(User, ApiKey, Set), LOGIN],
 ];
 
-/// What the SDKs read.
+/// Configuration of the SDKs.
 const SDK: &[&[Ingredient]] = &[
     &[],
     &[KEY],
@@ -288,61 +302,67 @@ const SDK: &[&[Ingredient]] = &[
     &[TOKEN, WORK],
     &[WORK],
     &[ACTIVE],
-    &[Profile(Kept::Unnamed)],
-    &[WORK, Federation(Fed::Whole)],
-    &[ACTIVE, Federation(Fed::Whole)],
-    &[Profile(Kept::Unnamed), Federation(Fed::Whole)],
-    &[Profile(Kept::NamedAbsent), Federation(Fed::Whole)],
-    &[Federation(Fed::Whole)],
-    &[Federation(Fed::WithoutOrganization)],
-    &[Federation(Fed::WithoutServiceAccount)],
-    &[Federation(Fed::FromFile), KEY],
-    &[Profile(Kept::NamedAbsent)],
-    &[Profile(Kept::NamedEmpty)],
-    &[Profile(Kept::NamedEmpty), ACTIVE],
-    &[Profile(Kept::NamedFederation)],
-    &[Profile(Kept::NamedExpired)],
-    &[Profile(Kept::NamedReadable)],
-    &[Profile(Kept::NamedElsewhere)],
+    &[Profile(SdkProfileSetup::Unnamed)],
+    &[WORK, Federation(FederationSetup::Complete)],
+    &[ACTIVE, Federation(FederationSetup::Complete)],
+    &[
+        Profile(SdkProfileSetup::Unnamed),
+        Federation(FederationSetup::Complete),
+    ],
+    &[
+        Profile(SdkProfileSetup::NamedAbsent),
+        Federation(FederationSetup::Complete),
+    ],
+    &[Federation(FederationSetup::Complete)],
+    &[Federation(FederationSetup::WithoutOrganization)],
+    &[Federation(FederationSetup::WithoutServiceAccount)],
+    &[Federation(FederationSetup::FromFile), KEY],
+    &[Profile(SdkProfileSetup::NamedAbsent)],
+    &[Profile(SdkProfileSetup::NamedEmpty)],
+    &[Profile(SdkProfileSetup::NamedEmpty), ACTIVE],
+    &[Profile(SdkProfileSetup::NamedFederation)],
+    &[Profile(SdkProfileSetup::NamedExpired)],
+    &[Profile(SdkProfileSetup::NamedReadable)],
+    &[Profile(SdkProfileSetup::NamedBaseUrl)],
     &[KEY, Variable(CustomHeader, Set)],
     &[BEDROCK, KEY],
     &[Setting(User, ApiKey, Set), TOKEN],
 ];
 
-/// Where no base URL is set, and the vendor's own hosts answer.
-const VENDOR: &[&[Ingredient]] = &[
-    &[VendorAnswers, KEY],
-    &[VendorAnswers, TOKEN],
-    &[VendorAnswers, HELPER],
-    &[VendorAnswers, OAUTH],
-    &[VendorAnswers, LOGIN],
-    &[VendorAnswers, Login(File::Expired)],
-    &[VendorAnswers, Login(File::ExpiredForGood)],
-    &[VendorAnswers, Login(File::Expired), ACTIVE],
-    &[VendorAnswers, WORK],
-    &[VendorAnswers, Profile(Kept::NamedElsewhere)],
-    &[VendorAnswers, Profile(Kept::NamedElsewhere), KEY],
-    &[VendorAnswers, Federation(Fed::Whole)],
-    &[VendorAnswers, Environment("ANTHROPIC_BASE_URL", ""), KEY],
+/// No base URL is set: requests go to the simulated Anthropic hosts.
+const NO_BASE_URL: &[&[Ingredient]] = &[
+    &[NoBaseUrl, KEY],
+    &[NoBaseUrl, TOKEN],
+    &[NoBaseUrl, HELPER],
+    &[NoBaseUrl, OAUTH],
+    &[NoBaseUrl, LOGIN],
+    &[NoBaseUrl, Login(LoginFile::Expired)],
+    &[NoBaseUrl, Login(LoginFile::ExpiredNoRefresh)],
+    &[NoBaseUrl, Login(LoginFile::Expired), ACTIVE],
+    &[NoBaseUrl, WORK],
+    &[NoBaseUrl, Profile(SdkProfileSetup::NamedBaseUrl)],
+    &[NoBaseUrl, Profile(SdkProfileSetup::NamedBaseUrl), KEY],
+    &[NoBaseUrl, Federation(FederationSetup::Complete)],
+    &[NoBaseUrl, Environment("ANTHROPIC_BASE_URL", ""), KEY],
     &[
-        VendorAnswers,
+        NoBaseUrl,
         Entry(Project, "ANTHROPIC_BASE_URL", "{other}"),
         LOGIN,
     ],
 ];
 
-/// The same for the SDKs.
-const SDK_VENDOR: &[&[Ingredient]] = &[
-    &[VendorAnswers, KEY],
-    &[VendorAnswers, WORK],
-    &[VendorAnswers, Profile(Kept::NamedElsewhere), KEY],
-    &[VendorAnswers, Federation(Fed::Whole)],
-    &[VendorAnswers, Environment("ANTHROPIC_BASE_URL", ""), KEY],
+/// No base URL, for the SDKs.
+const SDK_NO_BASE_URL: &[&[Ingredient]] = &[
+    &[NoBaseUrl, KEY],
+    &[NoBaseUrl, WORK],
+    &[NoBaseUrl, Profile(SdkProfileSetup::NamedBaseUrl), KEY],
+    &[NoBaseUrl, Federation(FederationSetup::Complete)],
+    &[NoBaseUrl, Environment("ANTHROPIC_BASE_URL", ""), KEY],
 ];
 
-/// Every one of them.
+/// Returns all fixed combinations.
 pub(super) fn cases() -> Vec<Case> {
-    let of = |programs: &'static [Program], rows: &'static [&'static [Ingredient]]| {
+    let cases = |programs: &'static [Program], rows: &'static [&'static [Ingredient]]| {
         rows.iter().flat_map(move |row| {
             programs.iter().map(move |&program| Case {
                 program,
@@ -350,11 +370,11 @@ pub(super) fn cases() -> Vec<Case> {
             })
         })
     };
-    let claude = [SLOTS, EDGES, SETTINGS, MODES, VENDOR];
+    let claude = [CREDENTIALS, EDGE_CASES, SETTINGS, MODES, NO_BASE_URL];
     claude
         .into_iter()
-        .flat_map(|rows| of(&CLAUDE_CODE, rows))
-        .chain(of(&SDKS, SDK))
-        .chain(of(&SDKS, SDK_VENDOR))
+        .flat_map(|rows| cases(&CLAUDE_CODE, rows))
+        .chain(cases(&SDKS, SDK))
+        .chain(cases(&SDKS, SDK_NO_BASE_URL))
         .collect()
 }

@@ -1,5 +1,5 @@
-//! Plays a line of the table of `keyreeve exec`: keeps the intended credential, starts the client through keyreeve, and
-//! compares what arrived with what was meant.
+//! Runs one case of `keyreeve exec`: adds the intended credential, starts the client through keyreeve, and compares the
+//! received requests with the expected one.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -7,103 +7,123 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::exec_case::{ExecCase, Expected, Kind};
-use super::observe::{self, Observed, Sent, label};
-use super::scene::{Planted, Scene};
+use super::exec_case::{ExecCase, Expected, PayerKind};
+use super::observe::{self, ClientRun, SentRequest, label};
+use super::scene::{PlantedCredential, Scene};
 use crate::clients::{install, keyreeve};
 
-/// What keyreeve ends with when it refuses by policy.
-const REFUSED: i32 = 8;
+/// Exit code of keyreeve for a refusal by policy.
+const POLICY_EXIT_CODE: i32 = 8;
 
-/// Keeps the credential and starts the client through keyreeve.
-pub(super) fn play(root: &Path, line: &ExecCase, scene: &Scene) -> Result<Observed> {
-    keep(root, line.kind, scene, &scene.listeners.upstream.url())?;
-    let program = install::program_path(root, line.program).map_err(anyhow::Error::msg)?;
+/// Adds the credential and starts the client through keyreeve.
+pub(super) fn run(root: &Path, case: &ExecCase, scene: &Scene) -> Result<ClientRun> {
+    add_profile(root, case.payer, scene, &scene.listeners.upstream.url())?;
+    let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
     let mut command = scene.command(&keyreeve(root));
     command
-        .args(line.arguments())
+        .args(case.arguments())
         .arg(program)
-        .args(observe::arguments(root, line.program, scene));
+        .args(observe::arguments(root, case.program, scene));
     Ok(observe::run(command, scene))
 }
 
-fn keep(root: &Path, kind: Kind, scene: &Scene, upstream: &str) -> Result<()> {
+fn add_profile(root: &Path, payer: PayerKind, scene: &Scene, upstream: &str) -> Result<()> {
     let mut command = scene.command(&keyreeve(root));
-    command.args(kind.added_by(upstream));
-    if kind.is_typed() {
+    command.args(payer.add_arguments(upstream));
+    if payer.reads_stdin() {
         command.stdin(Stdio::piped());
     }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().context("start keyreeve profile add")?;
+    let mut child = command
+        .spawn()
+        .context("cannot start keyreeve profile add")?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(kind.token().as_bytes())?;
+        stdin.write_all(payer.token().as_bytes())?;
     }
     let output = child.wait_with_output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
         "keyreeve profile add failed: {}",
-        said.trim()
+        stderr.trim()
     );
     Ok(())
 }
 
-/// Everything in which what was meant and what arrived differ.
+/// Returns all differences between the expected and the received requests.
 pub(super) fn differences(
     expected: &Expected,
-    observed: &Observed,
-    planted: &[Planted],
+    observed: &ClientRun,
+    planted: &[PlantedCredential],
 ) -> Vec<String> {
     let mut found = Vec::new();
-    let tell = |sent: &Sent| told(sent, planted);
+    let describe = |sent: &SentRequest| describe(sent, planted);
     match expected {
         Expected::Refused => {
-            if observed.exit != Some(REFUSED) {
-                found.push(format!("exit {:?}, not {REFUSED}", observed.exit));
+            if observed.exit != Some(POLICY_EXIT_CODE) {
+                found.push(format!(
+                    "exit code {:?}, expected {POLICY_EXIT_CODE}",
+                    observed.exit
+                ));
             }
-            let all = observed.sent.iter().chain(&observed.asked);
-            found.extend(all.map(|sent| format!("refused, and yet arrived {}", tell(sent))));
+            let all = observed
+                .paid_requests
+                .iter()
+                .chain(&observed.other_requests);
+            found.extend(
+                all.map(|sent| format!("should be refused, but received {}", describe(sent))),
+            );
         }
-        Expected::Sends(meant) => {
-            if observed.sent.is_empty() {
-                let said = observed.said.lines().last().unwrap_or_default();
-                found.push(format!("nothing arrived: {said}"));
+        Expected::Sends(expected) => {
+            if observed.paid_requests.is_empty() {
+                let last_line = observed.output.lines().last().unwrap_or_default();
+                found.push(format!("no request received: {last_line}"));
             }
-            for sent in &observed.sent {
-                if !is_as_meant(sent, meant) {
-                    found.push(format!("meant {}, arrived {}", tell(meant), tell(sent)));
+            for sent in &observed.paid_requests {
+                if !is_expected(sent, expected) {
+                    found.push(format!(
+                        "expected {}, received {}",
+                        describe(expected),
+                        describe(sent)
+                    ));
                 }
             }
-            let strays = observed.asked.iter().filter(|asked| strays(asked, meant));
-            found.extend(strays.map(|asked| format!("{} carried {}", asked.path, tell(asked))));
+            let leaking = observed
+                .other_requests
+                .iter()
+                .filter(|request| leaks(request, expected));
+            found
+                .extend(leaking.map(|request| {
+                    format!("{} was sent with {}", request.path, describe(request))
+                }));
         }
     }
     found
 }
 
-fn is_as_meant(sent: &Sent, meant: &Sent) -> bool {
+fn is_expected(sent: &SentRequest, expected: &SentRequest) -> bool {
     (
         &sent.to,
         &sent.x_api_key,
         &sent.authorization,
         sent.oauth_beta,
     ) == (
-        &meant.to,
-        &meant.x_api_key,
-        &meant.authorization,
-        meant.oauth_beta,
+        &expected.to,
+        &expected.x_api_key,
+        &expected.authorization,
+        expected.oauth_beta,
     )
 }
 
-/// Whether a request by the way carried another credential, or the right one to another origin.
-fn strays(asked: &Sent, meant: &Sent) -> bool {
-    let nothing = asked.x_api_key.is_none() && asked.authorization.is_empty();
-    let same = (&asked.to, &asked.x_api_key, &asked.authorization)
-        == (&meant.to, &meant.x_api_key, &meant.authorization);
-    !nothing && !same
+/// Returns `true` if another request contains another credential, or sends the intended one to another origin.
+fn leaks(request: &SentRequest, expected: &SentRequest) -> bool {
+    let has_none = request.x_api_key.is_none() && request.authorization.is_empty();
+    let same = (&request.to, &request.x_api_key, &request.authorization)
+        == (&expected.to, &expected.x_api_key, &expected.authorization);
+    !has_none && !same
 }
 
-fn told(sent: &Sent, planted: &[Planted]) -> String {
+fn describe(sent: &SentRequest, planted: &[PlantedCredential]) -> String {
     let label = |value: &String| label(planted, value);
     format!(
         "x-api-key {:?}, authorization {:?}, oauth beta {} at {}",
@@ -116,11 +136,11 @@ fn told(sent: &Sent, planted: &[Planted]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::observe::{Observed, Sent};
+    use super::super::observe::{ClientRun, SentRequest};
     use super::{Expected, differences};
 
-    fn sent(to: &str, key: Option<&str>) -> Sent {
-        Sent {
+    fn sent(to: &str, key: Option<&str>) -> SentRequest {
+        SentRequest {
             to: to.to_owned(),
             path: "/v1/messages".to_owned(),
             x_api_key: key.map(str::to_owned),
@@ -129,33 +149,40 @@ mod tests {
         }
     }
 
-    fn observed(exit: i32, sent: &[Sent], asked: &[Sent]) -> Observed {
-        Observed {
-            sent: sent.to_vec(),
-            asked: asked.to_vec(),
+    fn observed(exit: i32, paid: &[SentRequest], others: &[SentRequest]) -> ClientRun {
+        ClientRun {
+            paid_requests: paid.to_vec(),
+            other_requests: others.to_vec(),
             exit: Some(exit),
-            ..Observed::default()
+            ..ClientRun::default()
         }
     }
 
     #[test]
-    fn only_what_was_meant_may_arrive() {
-        let meant = || sent("a", Some("key"));
-        let expected = Expected::Sends(meant());
-        let count = |observed: &Observed| differences(&expected, observed, &[]).len();
-        assert_eq!(count(&observed(0, &[meant()], &[sent("b", None)])), 0);
+    fn only_the_intended_credential_may_be_sent() {
+        let expected_request = || sent("a", Some("key"));
+        let expected = Expected::Sends(expected_request());
+        let count = |observed: &ClientRun| differences(&expected, observed, &[]).len();
+        assert_eq!(
+            count(&observed(0, &[expected_request()], &[sent("b", None)])),
+            0
+        );
         assert_eq!(count(&observed(0, &[sent("b", Some("key"))], &[])), 1);
         assert_eq!(count(&observed(0, &[sent("a", Some("other"))], &[])), 1);
         assert_eq!(
-            count(&observed(0, &[meant()], &[sent("b", Some("key"))])),
+            count(&observed(
+                0,
+                &[expected_request()],
+                &[sent("b", Some("key"))]
+            )),
             1
         );
         assert_eq!(count(&observed(0, &[], &[])), 1);
     }
 
     #[test]
-    fn a_refusal_starts_nothing() {
-        let count = |observed: &Observed| differences(&Expected::Refused, observed, &[]).len();
+    fn refusal_must_not_start_the_client() {
+        let count = |observed: &ClientRun| differences(&Expected::Refused, observed, &[]).len();
         assert_eq!(count(&observed(8, &[], &[])), 0);
         assert_eq!(count(&observed(0, &[], &[])), 1);
         assert_eq!(count(&observed(8, &[], &[sent("a", None)])), 1);

@@ -1,33 +1,34 @@
-//! The table of `keyreeve exec`: each kind of profile, each set of rivals, each client, and what must arrive.
+//! The cases of `keyreeve exec`: each kind of profile with each set of conflicts and each client, and the expected
+//! request.
 
 use std::fmt;
 
+use super::anthropic_hosts;
 use super::case::Case;
 use super::documented::{CLAUDE_CODE, SDKS};
 use super::ingredient::Ingredient::{
-    Entry, Environment, Federation, Helper, Login, Profile, Setting, Variable, VendorAnswers,
+    Entry, Environment, Federation, Helper, Login, NoBaseUrl, Profile, Setting, Variable,
 };
-use super::ingredient::{Federation as Fed, Helper as Script, Ingredient, Layer, Shape, Slot};
-use super::ingredient::{Login as File, Profile as Kept};
-use super::observe::Sent;
-use super::token::{Family, made_up};
-use super::vendor;
+use super::ingredient::{FederationSetup, HelperScript, Ingredient, Layer, Shape, Slot};
+use super::ingredient::{LoginFile, SdkProfileSetup};
+use super::observe::SentRequest;
+use super::token::{Family, fake_token};
 use crate::clients::program::Program;
 
-/// The name under which the intended credential is kept.
-pub(super) const INTENDED: &str = "intended";
+/// Name of the profile with the intended credential.
+pub(super) const INTENDED_PROFILE: &str = "intended";
 
-/// A line of the table.
+/// One case: a client, the intended payer and the conflicting credentials.
 #[derive(Clone, Debug)]
 pub(super) struct ExecCase {
     pub(super) program: Program,
-    pub(super) kind: Kind,
-    pub(super) rivals: Rivals,
+    pub(super) payer: PayerKind,
+    pub(super) conflicts: Conflicts,
 }
 
-/// What is meant to pay.
+/// Kind of the intended credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum PayerKind {
     SealedKey,
     GatewayBearer,
     SetupToken,
@@ -35,30 +36,30 @@ pub(super) enum Kind {
     SdkProfile,
 }
 
-/// What else is set up.
+/// Conflicting credentials and settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Rivals {
+pub(super) enum Conflicts {
     Variables,
     Logins,
     UserSettings,
     /// All of the above at once.
     All,
-    /// Settings that came with the project.
+    /// Settings of the project.
     Project,
-    /// The same, and the person has said that they may stay.
+    /// Settings of the project, allowed by the user.
     ProjectAllowed,
 }
 
-/// What must become of it.
+/// Expected result of a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Expected {
-    /// One request like this, and no other credential in any.
-    Sends(Sent),
+    /// A request like this one, and no other credential in any request.
+    Sends(SentRequest),
     /// Exit code 8, and the client is not started.
     Refused,
 }
 
-impl Kind {
+impl PayerKind {
     const ALL: [Self; 5] = [
         Self::SealedKey,
         Self::GatewayBearer,
@@ -67,7 +68,7 @@ impl Kind {
         Self::SdkProfile,
     ];
 
-    /// Whether only the vendor's own program may have it.
+    /// Returns `true` if only Anthropic's own program may use the credential.
     fn is_plan(self) -> bool {
         match self {
             Self::SetupToken | Self::ClaudeLogin => true,
@@ -75,48 +76,48 @@ impl Kind {
         }
     }
 
-    /// The value that must arrive.
+    /// Returns the token that must be sent.
     pub(super) fn token(self) -> String {
         match self {
-            Self::SealedKey => made_up(Family::ApiKey, INTENDED),
-            Self::GatewayBearer => made_up(Family::Opaque, INTENDED),
-            Self::SetupToken => made_up(Family::Oauth, INTENDED),
-            Self::ClaudeLogin => made_up(Family::Oauth, "login"),
-            Self::SdkProfile => made_up(Family::Oauth, "profile-work"),
+            Self::SealedKey => fake_token(Family::ApiKey, INTENDED_PROFILE),
+            Self::GatewayBearer => fake_token(Family::Opaque, INTENDED_PROFILE),
+            Self::SetupToken => fake_token(Family::Oauth, INTENDED_PROFILE),
+            Self::ClaudeLogin => fake_token(Family::Oauth, "login"),
+            Self::SdkProfile => fake_token(Family::Oauth, "profile-work"),
         }
     }
 
-    /// Whether it is read from standard input when it is kept.
-    pub(super) fn is_typed(self) -> bool {
+    /// Returns `true` if `profile add` reads the secret from standard input.
+    pub(super) fn reads_stdin(self) -> bool {
         match self {
             Self::SealedKey | Self::GatewayBearer | Self::SetupToken => true,
             Self::ClaudeLogin | Self::SdkProfile => false,
         }
     }
 
-    /// The arguments that keep it.
-    pub(super) fn added_by(self, upstream: &str) -> Vec<&str> {
-        let add = ["profile", "add", INTENDED, "--no-input"];
-        let own: &[&str] = match self {
+    /// Returns the arguments of `profile add`.
+    pub(super) fn add_arguments(self, upstream: &str) -> Vec<&str> {
+        let add = ["profile", "add", INTENDED_PROFILE, "--no-input"];
+        let source: &[&str] = match self {
             Self::SealedKey => &["--direct", "--auth", "api-key", "--stdin"],
             Self::GatewayBearer => &["--direct", "--auth", "bearer", "--stdin"],
             Self::SetupToken => &["--setup-token", "--stdin", "--consent"],
             Self::ClaudeLogin => &["--claude-login"],
             Self::SdkProfile => &["--direct", "--sdk-profile", "work"],
         };
-        let bound = ["--origin", upstream, "--insecure-loopback"];
-        let bound = match self {
-            Self::GatewayBearer => &bound[..],
+        let origin = ["--origin", upstream, "--insecure-loopback"];
+        let origin = match self {
+            Self::GatewayBearer => &origin[..],
             Self::SealedKey | Self::SetupToken | Self::ClaudeLogin | Self::SdkProfile => &[],
         };
-        [&add, own, bound].concat()
+        [&add, source, origin].concat()
     }
 
     fn ingredients(self) -> &'static [Ingredient] {
         match self {
             Self::SealedKey | Self::GatewayBearer | Self::SetupToken => &[],
-            Self::ClaudeLogin => &[Login(File::Present)],
-            Self::SdkProfile => &[Profile(Kept::Named)],
+            Self::ClaudeLogin => &[Login(LoginFile::Present)],
+            Self::SdkProfile => &[Profile(SdkProfileSetup::Named)],
         }
     }
 }
@@ -127,7 +128,7 @@ const OAUTH: Ingredient = Variable(Slot::OauthToken, Shape::Set);
 const HEADER: Ingredient = Variable(Slot::CustomHeader, Shape::Set);
 const BASE_URL: Ingredient = Environment("ANTHROPIC_BASE_URL", "{other}");
 
-impl Rivals {
+impl Conflicts {
     const ALL: [Self; 6] = [
         Self::Variables,
         Self::Logins,
@@ -139,13 +140,20 @@ impl Rivals {
 
     fn ingredients(self) -> Vec<Ingredient> {
         match self {
-            Self::Variables => vec![KEY, TOKEN, OAUTH, HEADER, BASE_URL, Federation(Fed::Whole)],
-            Self::Logins => vec![Login(File::Present), Profile(Kept::Active)],
+            Self::Variables => vec![
+                KEY,
+                TOKEN,
+                OAUTH,
+                HEADER,
+                BASE_URL,
+                Federation(FederationSetup::Complete),
+            ],
+            Self::Logins => vec![Login(LoginFile::Present), Profile(SdkProfileSetup::Active)],
             Self::UserSettings => vec![
                 Setting(Layer::User, Slot::ApiKey, Shape::Set),
                 Setting(Layer::User, Slot::AuthToken, Shape::Set),
                 Entry(Layer::User, "ANTHROPIC_BASE_URL", "{other}"),
-                Helper(Layer::User, Script::Prints),
+                Helper(Layer::User, HelperScript::Prints),
             ],
             Self::All => [Self::Variables, Self::Logins, Self::UserSettings]
                 .into_iter()
@@ -154,13 +162,13 @@ impl Rivals {
             Self::Project | Self::ProjectAllowed => vec![
                 Setting(Layer::Project, Slot::ApiKey, Shape::Set),
                 Entry(Layer::Project, "ANTHROPIC_BASE_URL", "{other}"),
-                Helper(Layer::Local, Script::Prints),
+                Helper(Layer::Local, HelperScript::Prints),
             ],
         }
     }
 
-    /// Whether some of them stand in settings files, which are Claude Code's alone.
-    fn in_settings(self) -> bool {
+    /// Returns `true` if some are in settings files, which only Claude Code reads.
+    fn has_settings(self) -> bool {
         match self {
             Self::Variables | Self::Logins => false,
             Self::UserSettings | Self::All | Self::Project | Self::ProjectAllowed => true,
@@ -169,13 +177,13 @@ impl Rivals {
 }
 
 impl ExecCase {
-    /// The combination that is set up. No base URL is set, so that what strays to the vendor is seen.
+    /// Returns the combination to set up. It has no base URL, so that stray requests to Anthropic are recorded.
     pub(super) fn case(&self) -> Case {
-        let mut ingredients = vec![VendorAnswers];
-        ingredients.extend(self.kind.ingredients());
-        for rival in self.rivals.ingredients() {
-            if !ingredients.contains(&rival) {
-                ingredients.push(rival);
+        let mut ingredients = vec![NoBaseUrl];
+        ingredients.extend(self.payer.ingredients());
+        for ingredient in self.conflicts.ingredients() {
+            if !ingredients.contains(&ingredient) {
+                ingredients.push(ingredient);
             }
         }
         Case {
@@ -184,40 +192,50 @@ impl ExecCase {
         }
     }
 
-    /// The arguments of keyreeve before the client's command.
+    /// Returns the arguments of keyreeve before the client's command.
     pub(super) fn arguments(&self) -> Vec<&'static str> {
         let mut arguments = vec!["exec", "--no-input"];
-        match self.kind {
-            Kind::ClaudeLogin => arguments.push("--native"),
-            Kind::SealedKey | Kind::GatewayBearer | Kind::SetupToken | Kind::SdkProfile => {
-                arguments.extend(["--profile", INTENDED]);
+        match self.payer {
+            PayerKind::ClaudeLogin => arguments.push("--native"),
+            PayerKind::SealedKey
+            | PayerKind::GatewayBearer
+            | PayerKind::SetupToken
+            | PayerKind::SdkProfile => {
+                arguments.extend(["--profile", INTENDED_PROFILE]);
             }
         }
-        if self.rivals == Rivals::ProjectAllowed {
+        if self.conflicts == Conflicts::ProjectAllowed {
             arguments.push("--allow-project-settings");
         }
         arguments.push("--");
         arguments
     }
 
-    /// What must become of it: a login's rival in a file is refused by name, and so are hostile settings of a project.
+    /// Returns the expected result: settings that conflict with a login are refused, and so are settings of a project.
     pub(super) fn expected(&self, upstream: &str) -> Expected {
         let for_claude = matches!(self.program, Program::ClaudeCode(_));
-        let hostile = self.rivals == Rivals::Project;
-        // What pins a key keeps the later release from logins and profiles, too: for those it cannot be used.
-        let is_pinned = matches!(self.kind, Kind::SealedKey | Kind::GatewayBearer);
-        if for_claude && self.rivals.in_settings() && (hostile || !is_pinned) {
+        let has_project_settings = self.conflicts == Conflicts::Project;
+        // `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` makes Claude Code ignore the settings, but also its logins and
+        // profiles in the later release: it is only usable with a key.
+        let can_ignore_settings =
+            matches!(self.payer, PayerKind::SealedKey | PayerKind::GatewayBearer);
+        if for_claude
+            && self.conflicts.has_settings()
+            && (has_project_settings || !can_ignore_settings)
+        {
             return Expected::Refused;
         }
-        let token = self.kind.token();
-        let in_key_header = self.kind == Kind::SealedKey && sends_keys_as_keys(self.program);
-        let to = match self.kind {
-            Kind::GatewayBearer => upstream,
-            Kind::SealedKey | Kind::SetupToken | Kind::ClaudeLogin | Kind::SdkProfile => {
-                vendor::ORIGIN
-            }
+        let token = self.payer.token();
+        let in_key_header =
+            self.payer == PayerKind::SealedKey && sends_api_key_header(self.program);
+        let to = match self.payer {
+            PayerKind::GatewayBearer => upstream,
+            PayerKind::SealedKey
+            | PayerKind::SetupToken
+            | PayerKind::ClaudeLogin
+            | PayerKind::SdkProfile => anthropic_hosts::ORIGIN,
         };
-        Expected::Sends(Sent {
+        Expected::Sends(SentRequest {
             to: to.to_owned(),
             path: "/v1/messages".to_owned(),
             x_api_key: in_key_header.then(|| token.clone()),
@@ -225,16 +243,17 @@ impl ExecCase {
                 .then(|| format!("Bearer {token}"))
                 .into_iter()
                 .collect(),
-            oauth_beta: match self.kind {
-                Kind::SealedKey | Kind::GatewayBearer => false,
-                Kind::SetupToken | Kind::ClaudeLogin | Kind::SdkProfile => true,
+            oauth_beta: match self.payer {
+                PayerKind::SealedKey | PayerKind::GatewayBearer => false,
+                PayerKind::SetupToken | PayerKind::ClaudeLogin | PayerKind::SdkProfile => true,
             },
         })
     }
 }
 
-/// Later SDKs send an API key as a bearer token (docs/facts.md#clients).
-fn sends_keys_as_keys(program: Program) -> bool {
+/// Returns `true` if the client sends an API key in `x-api-key`; later SDKs send it as a bearer token
+/// (docs/facts.md#clients).
+fn sends_api_key_header(program: Program) -> bool {
     match program {
         Program::Curl | Program::Httpx(_) | Program::LangChain(_) | Program::ClaudeCode(_) => true,
         Program::Python(version) => version.starts_with("0.") || version.starts_with("1."),
@@ -248,23 +267,23 @@ impl fmt::Display for ExecCase {
         write!(
             f,
             "exec {client} | {:?} against {:?}",
-            self.kind, self.rivals
+            self.payer, self.conflicts
         )
     }
 }
 
-/// The whole table. A plan is for the vendor's own program alone, and settings files are nothing to the SDKs.
+/// Returns all cases, without plans for other programs than Anthropic's own and without settings files for the SDKs.
 pub(super) fn cases() -> Vec<ExecCase> {
     let mut cases = Vec::new();
     for program in [&CLAUDE_CODE[..], &SDKS[..]].concat() {
         let for_claude = matches!(program, Program::ClaudeCode(_));
-        for kind in Kind::ALL {
-            for rivals in Rivals::ALL {
-                if for_claude || (!kind.is_plan() && !rivals.in_settings()) {
+        for payer in PayerKind::ALL {
+            for conflicts in Conflicts::ALL {
+                if for_claude || (!payer.is_plan() && !conflicts.has_settings()) {
                     cases.push(ExecCase {
                         program,
-                        kind,
-                        rivals,
+                        payer,
+                        conflicts,
                     });
                 }
             }
@@ -275,39 +294,42 @@ pub(super) fn cases() -> Vec<ExecCase> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLAUDE_CODE, ExecCase, Expected, Kind, Rivals, SDKS, cases};
+    use super::{CLAUDE_CODE, Conflicts, ExecCase, Expected, PayerKind, SDKS, cases};
 
-    fn expected(kind: Kind, rivals: Rivals) -> Expected {
+    fn expected(payer: PayerKind, conflicts: Conflicts) -> Expected {
         let program = CLAUDE_CODE[0];
         let case = ExecCase {
             program,
-            kind,
-            rivals,
+            payer,
+            conflicts,
         };
         case.expected("http://127.0.0.1:1")
     }
 
     #[test]
-    fn a_plan_is_refused_beside_a_rival_in_a_file_and_a_key_is_not() {
-        assert_eq!(expected(Kind::ClaudeLogin, Rivals::All), Expected::Refused);
+    fn settings_conflict_with_a_plan_but_not_with_a_key() {
         assert_eq!(
-            expected(Kind::SealedKey, Rivals::Project),
+            expected(PayerKind::ClaudeLogin, Conflicts::All),
             Expected::Refused
         );
-        let sends = |kind, rivals| matches!(expected(kind, rivals), Expected::Sends(_));
-        assert!(sends(Kind::SealedKey, Rivals::All));
-        assert!(sends(Kind::SetupToken, Rivals::Logins));
+        assert_eq!(
+            expected(PayerKind::SealedKey, Conflicts::Project),
+            Expected::Refused
+        );
+        let sends = |payer, conflicts| matches!(expected(payer, conflicts), Expected::Sends(_));
+        assert!(sends(PayerKind::SealedKey, Conflicts::All));
+        assert!(sends(PayerKind::SetupToken, Conflicts::Logins));
     }
 
     #[test]
-    fn every_kind_meets_every_rival_in_both_versions_of_claude_code() {
-        let of = |program| {
+    fn claude_code_runs_every_payer_with_every_conflict() {
+        let count = |program| {
             cases()
                 .iter()
                 .filter(|case| case.program == program)
                 .count()
         };
-        assert_eq!(CLAUDE_CODE.map(of), [30, 30]);
-        assert_eq!(SDKS.map(of), [6, 6, 6, 6]);
+        assert_eq!(CLAUDE_CODE.map(count), [30, 30]);
+        assert_eq!(SDKS.map(count), [6, 6, 6, 6]);
     }
 }

@@ -1,35 +1,35 @@
-//! What a combination is made of: a credential somewhere, a switch, an argument, each as data.
+//! The ingredients of a combination, as data: credentials, variables, settings, arguments.
 
 use std::fmt;
 
-use super::token::{Family, made_up};
+use super::token::{Family, fake_token};
 
-/// One thing that is set up before a client starts.
+/// One item of a client's configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ingredient {
     /// A credential in a variable of the process.
     Variable(Slot, Shape),
-    /// Any other variable; `{upstream}`, `{other}` and `{home}` stand for what is known later.
+    /// Any other variable; `{upstream}`, `{other}` and `{home}` are placeholders.
     Environment(&'static str, &'static str),
     /// A credential under `env` in a settings file.
     Setting(Layer, Slot, Shape),
     /// Any other variable under `env` in a settings file.
     Entry(Layer, &'static str, &'static str),
     /// An `apiKeyHelper` in a settings file.
-    Helper(Layer, Helper),
+    Helper(Layer, HelperScript),
     /// Claude Code's login file.
-    Login(Login),
+    Login(LoginFile),
     /// A profile of the SDKs.
-    Profile(Profile),
-    /// The variables of a federation.
-    Federation(Federation),
-    /// No base URL is set, and the vendor's own hosts answer.
-    VendorAnswers,
+    Profile(SdkProfileSetup),
+    /// The variables of workload identity federation.
+    Federation(FederationSetup),
+    /// No base URL: requests go to the simulated Anthropic hosts.
+    NoBaseUrl,
     /// Arguments of the client, before the prompt.
     Arguments(&'static [&'static str]),
 }
 
-/// A variable that holds a credential.
+/// A variable that contains a credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Slot {
     ApiKey,
@@ -41,24 +41,24 @@ pub(super) enum Slot {
     CustomHeader,
 }
 
-/// How a value is written.
+/// Form of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Shape {
     Set,
     Empty,
     Blank,
-    /// With blanks and a line's end around it.
+    /// With surrounding spaces and a final line break.
     Padded,
-    /// With a line's end inside.
-    Broken,
+    /// With a line break inside.
+    Multiline,
     Quoted,
-    /// With `Bearer ` before it.
+    /// With the prefix `Bearer `.
     Prefixed,
-    /// A token of a family that belongs into another variable.
+    /// A token of a family that belongs in another variable.
     OtherFamily,
 }
 
-/// Where settings stand.
+/// Layer of the settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Layer {
     User,
@@ -69,9 +69,9 @@ pub(super) enum Layer {
     ConfigDir,
 }
 
-/// What the helper does, or what stands in its place.
+/// Behavior of the helper, or the value in its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Helper {
+pub(super) enum HelperScript {
     Prints,
     PrintsPadded,
     PrintsTwoLines,
@@ -84,51 +84,51 @@ pub(super) enum Helper {
     Null,
 }
 
-/// The login file's state.
+/// State of the login file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Login {
+pub(super) enum LoginFile {
     Present,
-    /// With a refresh token.
+    /// Expired, with a refresh token.
     Expired,
-    /// Without one.
-    ExpiredForGood,
-    /// No JSON.
+    /// Expired, without a refresh token.
+    ExpiredNoRefresh,
+    /// Invalid JSON.
     Damaged,
     /// `{}`
-    Hollow,
-    /// Without the scope for inference.
+    EmptyObject,
+    /// Without the inference scope.
     NoInference,
     /// In `CLAUDE_CONFIG_DIR`.
     InConfigDir,
 }
 
-/// A profile of the SDKs, and how it is chosen.
+/// A profile of the SDKs and the way it is selected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Profile {
-    /// `ANTHROPIC_PROFILE=work`, a user's sign-in.
+pub(super) enum SdkProfileSetup {
+    /// `ANTHROPIC_PROFILE=work`, with a user's login.
     Named,
-    /// `active_config` names `default`, a user's sign-in.
+    /// `active_config` names `default`, with a user's login.
     Active,
-    /// `default` is there and nothing names it.
+    /// `default` exists, but nothing selects it.
     Unnamed,
-    /// `ANTHROPIC_PROFILE` names one that is not there.
+    /// `ANTHROPIC_PROFILE` names a missing profile.
     NamedAbsent,
     /// `ANTHROPIC_PROFILE=`
     NamedEmpty,
     NamedFederation,
     ActiveFederation,
-    /// With a refresh token and a client id.
+    /// Expired, with a refresh token and a client id.
     NamedExpired,
-    /// Its credentials file may be read by others.
+    /// The credentials file is readable by other users.
     NamedReadable,
-    /// It holds a base URL of its own.
-    NamedElsewhere,
+    /// With a base URL.
+    NamedBaseUrl,
 }
 
-/// The federation's variables.
+/// Variables of workload identity federation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Federation {
-    Whole,
+pub(super) enum FederationSetup {
+    Complete,
     /// With the identity token in a file.
     FromFile,
     WithoutOrganization,
@@ -136,7 +136,7 @@ pub(super) enum Federation {
 }
 
 impl Slot {
-    /// The variable's name.
+    /// Returns the name of the variable.
     pub(super) fn variable(self) -> &'static str {
         match self {
             Self::ApiKey => "ANTHROPIC_API_KEY",
@@ -148,7 +148,7 @@ impl Slot {
         }
     }
 
-    /// The method's name in `keyreeve status --json`.
+    /// Returns the method's name in `keyreeve status --json`.
     pub(super) fn method(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
@@ -160,27 +160,27 @@ impl Slot {
     }
 
     fn family(self, shape: Shape) -> Family {
-        let own = match self {
+        let default = match self {
             Self::ApiKey => Family::ApiKey,
             Self::OauthToken => Family::Oauth,
             Self::AuthToken | Self::FoundryKey | Self::BedrockBearer | Self::CustomHeader => {
                 Family::Opaque
             }
         };
-        match (shape, own) {
+        match (shape, default) {
             (Shape::OtherFamily, Family::Oauth) => Family::ApiKey,
             (Shape::OtherFamily, _) => Family::Oauth,
-            _ => own,
+            _ => default,
         }
     }
 
-    /// The token that stands in this variable at a place, as the client ought to send it.
+    /// Returns the token of this variable in a scope, as the client should send it.
     pub(super) fn token(self, shape: Shape, scope: &str) -> String {
-        let token = made_up(self.family(shape), &format!("{}-{scope}", self.method()));
+        let token = fake_token(self.family(shape), &format!("{}-{scope}", self.method()));
         match shape {
             Shape::Set | Shape::Padded | Shape::OtherFamily => token,
             Shape::Empty | Shape::Blank => String::new(),
-            Shape::Broken => {
+            Shape::Multiline => {
                 let (before, after) = token.split_at(token.len() / 2);
                 format!("{before}\n{after}")
             }
@@ -189,7 +189,7 @@ impl Slot {
         }
     }
 
-    /// The variable's whole value.
+    /// Returns the complete value of the variable.
     pub(super) fn value(self, shape: Shape, scope: &str) -> String {
         let token = self.token(shape, scope);
         let token = match shape {
@@ -197,7 +197,7 @@ impl Slot {
             Shape::Padded => format!(" {token}\n"),
             Shape::Set
             | Shape::Empty
-            | Shape::Broken
+            | Shape::Multiline
             | Shape::Quoted
             | Shape::Prefixed
             | Shape::OtherFamily => token,
@@ -214,7 +214,7 @@ impl Slot {
 }
 
 impl Layer {
-    /// The scope's name in `keyreeve status --json`.
+    /// Returns the scope's name in `keyreeve status --json`.
     pub(super) fn scope(self) -> &'static str {
         match self {
             Self::User | Self::ConfigDir => "user",
@@ -224,7 +224,7 @@ impl Layer {
         }
     }
 
-    /// The settings file; the flag has none.
+    /// Returns the settings file, or `None` for the flag.
     pub(super) fn file(self) -> Option<&'static str> {
         match self {
             Self::User => Some("home/.claude/settings.json"),
@@ -249,7 +249,7 @@ impl fmt::Display for Ingredient {
             Self::Login(login) => write!(f, "login={login:?}"),
             Self::Profile(profile) => write!(f, "profile={profile:?}"),
             Self::Federation(federation) => write!(f, "federation={federation:?}"),
-            Self::VendorAnswers => f.write_str("no base URL"),
+            Self::NoBaseUrl => f.write_str("no base URL"),
             Self::Arguments(arguments) => write!(f, "{}", arguments.join(" ")),
         }
     }

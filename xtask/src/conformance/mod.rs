@@ -1,28 +1,28 @@
-//! `cargo xtask conformance`: what the real clients send, against what keyreeve says they will.
+//! `cargo xtask conformance`: comparison of the requests of real clients with keyreeve's predictions.
 //!
-//! Each combination has a home of its own in a network namespace that has loopback only. `keyreeve status --for` is asked
-//! first, as a person would; then the real client is started, and the headers that arrive are compared with the answer.
-//! A second table starts the clients by `keyreeve exec`, and compares with what was meant to pay.
+//! Each combination gets a new home in a network namespace that has only loopback. `keyreeve status --for` runs
+//! first; then the real client runs, and the received headers are compared with the prediction. Further cases start
+//! the clients with `keyreeve exec` and compare the received headers with the intended credential.
 //!
-//! Invariants: nothing but the combination is in the client's environment; a combination whose client cannot be had on
-//! this machine is skipped by name; the seed of the drawn ones is printed.
+//! Invariants: the client's environment contains nothing but the combination; a combination whose client cannot be
+//! installed on this machine is reported as skipped, by name; the seed of the random combinations is printed.
 
+mod anthropic_hosts;
 mod case;
 mod documented;
 mod exec;
 mod exec_case;
 mod ingredient;
-mod inside;
+mod jobs;
 mod observe;
 mod predict;
 mod profile_files;
 mod random;
 mod report;
+mod runner;
 mod scene;
-mod stage;
 mod token;
 mod upstream;
-mod vendor;
 
 use std::fmt;
 use std::path::Path;
@@ -31,55 +31,55 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::clients::program::Program;
-use crate::clients::{self, NO_NAMESPACE, Outcome, build, in_namespace, install};
-use crate::say;
-pub(crate) use inside::run as run_inside;
+use crate::clients::{self, NO_NAMESPACE_REASON, Outcome, build, in_namespace, install};
+use crate::output;
+pub(crate) use jobs::run as run_inside;
 
-/// Which of the combinations are run.
+/// Selection of the combinations to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Which {
-    Every,
-    /// Those whose turn it is by the seed: enough for each change, and each combination sooner or later.
+pub(crate) enum CaseFilter {
+    All,
+    /// A part selected by the seed: enough for each change, and every combination in turn.
     Share,
-    /// Those whose names hold these words.
-    Holding(String),
+    /// Those whose names contain this text.
+    Matching(String),
 }
 
-impl Which {
-    /// Reads it from an argument, as it prints.
-    pub(crate) fn read(word: &str) -> Self {
+impl CaseFilter {
+    /// Parses an argument in the form that `Display` prints.
+    pub(crate) fn parse(word: &str) -> Self {
         match word {
-            "every" => Self::Every,
+            "every" => Self::All,
             "share" => Self::Share,
-            words => Self::Holding(words.to_owned()),
+            words => Self::Matching(words.to_owned()),
         }
     }
 }
 
-impl fmt::Display for Which {
+impl fmt::Display for CaseFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Every => "every",
+            Self::All => "every",
             Self::Share => "share",
-            Self::Holding(words) => words,
+            Self::Matching(words) => words,
         })
     }
 }
 
-/// Runs combinations, prints what differs, and counts.
-pub(crate) fn run(root: &Path, which: &Which) -> Result<ExitCode> {
-    Ok(clients::count(outcomes(root, which)?))
+/// Runs combinations, and prints the differences and the summary.
+pub(crate) fn run(root: &Path, filter: &CaseFilter) -> Result<ExitCode> {
+    Ok(clients::print_summary(outcomes(root, filter)?))
 }
 
-/// Installs what is absent, runs the combinations in the namespace and tells what became of each client.
-pub(crate) fn outcomes(root: &Path, which: &Which) -> Result<Vec<Outcome>> {
-    say::line("\n== what real clients send, against what keyreeve says they will");
-    install::all(root, &programs())?;
+/// Installs missing clients, runs the combinations in the namespace, and returns the outcome of each client.
+pub(crate) fn outcomes(root: &Path, filter: &CaseFilter) -> Result<Vec<Outcome>> {
+    output::print_line("\n== requests of real clients, compared with keyreeve's predictions");
+    install::install_missing(root, &programs())?;
     build(root)?;
-    let Some(outcomes) = in_namespace(root, &["conformance-inside", &which.to_string()])? else {
+    let Some(outcomes) = in_namespace(root, &["conformance-inside", &filter.to_string()])? else {
         let skipped = |program: &Program| Outcome::Skipped {
-            name: report::name(report::Table::Status, *program),
-            why: NO_NAMESPACE.to_owned(),
+            name: report::outcome_name(report::CheckKind::Status, *program),
+            reason: NO_NAMESPACE_REASON.to_owned(),
         };
         return Ok(programs().iter().map(skipped).collect());
     };

@@ -1,4 +1,4 @@
-//! Starts the real client on a scene and tells what arrived.
+//! Runs the real client in a scene and records its requests.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,35 +10,35 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::scene::{Planted, Scene};
+use super::scene::{PlantedCredential, Scene};
 use super::upstream::{Listeners, is_message};
 use crate::clients::http::Request;
 use crate::clients::program::Program;
-use crate::clients::{finish, install};
+use crate::clients::{install, run_with_timeout};
 
-/// A client may take this long.
-const CLIENT_LIMIT: Duration = Duration::from_secs(15);
+/// Time limit for a client run.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The beta that goes with an OAuth token.
+/// The beta value sent with an OAuth token.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
-/// What arrived, and what the client said.
+/// One run of a client: the received requests and the client's output.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Observed {
-    /// The requests somebody would pay for; those that are alike, once.
-    pub(super) sent: Vec<Sent>,
+pub(super) struct ClientRun {
+    /// Requests that would be billed, without duplicates.
+    pub(super) paid_requests: Vec<SentRequest>,
     /// All other requests.
-    pub(super) asked: Vec<Sent>,
+    pub(super) other_requests: Vec<SentRequest>,
     pub(super) exit: Option<i32>,
-    pub(super) said: String,
-    /// The helpers that were run, in order.
+    pub(super) output: String,
+    /// The scopes of the helpers that were run, in order.
     pub(super) helper_runs: Vec<String>,
 }
 
-/// The credential headers of one request. A value is there though it may be empty.
+/// The credential headers of one request. A value that is present may be empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Sent {
-    /// The base URL of the listener.
+pub(super) struct SentRequest {
+    /// Base URL of the listener that received it.
     pub(super) to: String,
     pub(super) path: String,
     pub(super) x_api_key: Option<String>,
@@ -46,34 +46,34 @@ pub(super) struct Sent {
     pub(super) oauth_beta: bool,
 }
 
-/// Starts the client and runs it to its end.
-pub(super) fn observe(root: &Path, case: &Case, scene: &Scene) -> Result<Observed> {
+/// Runs the client until it exits or times out.
+pub(super) fn observe(root: &Path, case: &Case, scene: &Scene) -> Result<ClientRun> {
     let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
     let mut command = scene.command(&program);
     command.args(arguments(root, case.program, scene));
     Ok(run(command, scene))
 }
 
-/// Runs a command to its end, or to the limit, and tells what arrived meanwhile.
-pub(super) fn run(command: Command, scene: &Scene) -> Observed {
-    let mut observed = Observed::default();
-    match finish(command, CLIENT_LIMIT) {
+/// Runs a command until it exits or times out, and returns the received requests.
+pub(super) fn run(command: Command, scene: &Scene) -> ClientRun {
+    let mut observed = ClientRun::default();
+    match run_with_timeout(command, CLIENT_TIMEOUT) {
         Ok(output) => {
             observed.exit = output.status.code();
             let text = [output.stdout, output.stderr].concat();
             String::from_utf8_lossy(&text)
                 .trim()
-                .clone_into(&mut observed.said);
+                .clone_into(&mut observed.output);
         }
-        Err(error) => observed.said = format!("{error:#}"),
+        Err(error) => observed.output = format!("{error:#}"),
     }
-    observed.take(&scene.listeners);
+    observed.collect(&scene.listeners);
     let runs = fs::read_to_string(scene.helper_runs()).unwrap_or_default();
     observed.helper_runs = runs.lines().map(str::to_owned).collect();
     observed
 }
 
-/// The client's arguments, with which it asks for one message.
+/// Returns the client's arguments for one message.
 pub(super) fn arguments(root: &Path, program: Program, scene: &Scene) -> Vec<OsString> {
     let script = |name: &str| root.join("xtask/clients").join(name).into_os_string();
     match program {
@@ -94,15 +94,15 @@ pub(super) fn arguments(root: &Path, program: Program, scene: &Scene) -> Vec<OsS
     }
 }
 
-fn sent(request: &Request, to: String) -> Sent {
-    let values = |wanted: &'static str| {
+fn from_request(request: &Request, to: String) -> SentRequest {
+    let values = |header: &'static str| {
         request
             .headers
             .iter()
-            .filter(move |(name, _)| name == wanted)
+            .filter(move |(name, _)| name == header)
             .map(|(_, value)| value.clone())
     };
-    Sent {
+    SentRequest {
         to,
         path: request.path().to_owned(),
         x_api_key: values("x-api-key").next(),
@@ -111,39 +111,39 @@ fn sent(request: &Request, to: String) -> Sent {
     }
 }
 
-/// Says which planted value arrived: `method@scope`, or the value itself where it is none of them.
-pub(super) fn label(planted: &[Planted], value: &str) -> String {
-    // No key begins with this word but one that was planted so, which is then found as it stands.
-    let bare = value.strip_prefix("Bearer").unwrap_or(value).trim();
-    if bare.is_empty() {
+/// Returns the label `method@scope` of a planted value, or a text with the value itself if it was not planted.
+pub(super) fn label(planted: &[PlantedCredential], value: &str) -> String {
+    // Only a value that was planted with this prefix contains it; such a value is found unchanged below.
+    let token = value.strip_prefix("Bearer").unwrap_or(value).trim();
+    if token.is_empty() {
         return "(empty)".to_owned();
     }
     if value.starts_with("AWS4-HMAC-SHA256") {
         return "aws signature".to_owned();
     }
-    let name = |planted: &Planted| format!("{}@{}", planted.method, planted.scope);
-    let there = || planted.iter().filter(|planted| !planted.value.is_empty());
-    let exact = there().find(|planted| [bare, value].contains(&planted.value.trim()));
-    let inside = || there().find(|planted| bare.contains(planted.value.trim()));
+    let name = |planted: &PlantedCredential| format!("{}@{}", planted.method, planted.scope);
+    let candidates = || planted.iter().filter(|planted| !planted.value.is_empty());
+    let exact = candidates().find(|planted| [token, value].contains(&planted.value.trim()));
+    let inside = || candidates().find(|planted| token.contains(planted.value.trim()));
     exact
         .map(name)
         .or_else(|| inside().map(|planted| format!("{}, changed: {value}", name(planted))))
         .unwrap_or_else(|| format!("unknown: {value}"))
 }
 
-impl Observed {
-    fn take(&mut self, listeners: &Listeners) {
+impl ClientRun {
+    fn collect(&mut self, listeners: &Listeners) {
         for (to, request) in listeners.take() {
-            let sent = sent(&request, to);
+            let sent = from_request(&request, to);
             if request.method != "POST" || !is_message(request.path()) {
-                self.asked.push(sent);
-            } else if !self.sent.contains(&sent) {
-                self.sent.push(sent);
+                self.other_requests.push(sent);
+            } else if !self.paid_requests.contains(&sent) {
+                self.paid_requests.push(sent);
             }
         }
     }
 
-    /// For the record, with the labels in place of values.
+    /// Returns the record of the run, with labels in place of values.
     pub(super) fn record(&self, scene: &Scene) -> Value {
         let short = |text: &str| {
             let text = text.replace(&scene.folder.display().to_string(), "{scene}");
@@ -151,7 +151,7 @@ impl Observed {
             text.replace(&scene.url("{other}"), "{other}")
         };
         let label = |value: &String| label(&scene.planted, value);
-        let sent = |sent: &Sent| {
+        let sent = |sent: &SentRequest| {
             json!({
                 "to": short(&sent.to),
                 "path": sent.path,
@@ -161,11 +161,11 @@ impl Observed {
             })
         };
         json!({
-            "sends": if self.sent.is_empty() { "nothing" } else { "request" },
-            "requests": self.sent.iter().map(sent).collect::<Vec<_>>(),
-            "also_asked": self.asked.iter().map(sent).collect::<Vec<_>>(),
+            "sends": if self.paid_requests.is_empty() { "nothing" } else { "request" },
+            "requests": self.paid_requests.iter().map(sent).collect::<Vec<_>>(),
+            "other_requests": self.other_requests.iter().map(sent).collect::<Vec<_>>(),
             "exit": self.exit,
-            "said": short(&self.said),
+            "output": short(&self.output),
             "helper_runs": self.helper_runs,
         })
     }

@@ -1,4 +1,4 @@
-//! Asks keyreeve what a client will send, as a person would, and compares the answer with what arrived.
+//! Gets keyreeve's prediction of a client's request, and compares it with the received requests.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,32 +6,32 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use super::anthropic_hosts;
 use super::case::Case;
-use super::observe::{Observed, Sent, label};
-use super::scene::{Planted, Scene};
-use super::vendor;
+use super::observe::{ClientRun, SentRequest, label};
+use super::scene::{PlantedCredential, Scene};
 use crate::clients::program::Program;
-use crate::clients::{finish, keyreeve};
+use crate::clients::{keyreeve, run_with_timeout};
 
-/// The answer is wanted in much less; this is for a machine that is busy.
-const STATUS_LIMIT: Duration = Duration::from_secs(15);
+/// Time limit for `keyreeve status`; long enough for a busy machine.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A header by the name under which `keyreeve status --json` tells of it.
+/// The credential headers, as named in `keyreeve status --json`.
 const HEADERS: [&str; 2] = ["x_api_key", "authorization"];
 
-/// Asks `keyreeve status` in the client's own home, project and environment. It must start no helper.
+/// Runs `keyreeve status` with the client's home, project and environment. It must not start a helper.
 pub(super) fn predict(root: &Path, case: &Case, scene: &Scene) -> Result<Value> {
     let mut command = scene.command(&keyreeve(root));
     command.args(["status", "--json", "--for", &case.client()]);
     if let Program::ClaudeCode(_) = case.program {
         command.arg("--").args(&scene.arguments).args(["-p", "hi"]);
     }
-    let output = finish(command, STATUS_LIMIT)?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let output = run_with_timeout(command, STATUS_TIMEOUT)?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
         "keyreeve status failed: {}",
-        said.trim()
+        stderr.trim()
     );
     ensure!(
         !scene.helper_runs().exists(),
@@ -40,43 +40,49 @@ pub(super) fn predict(root: &Path, case: &Case, scene: &Scene) -> Result<Value> 
     serde_json::from_slice(&output.stdout).context("keyreeve status printed no JSON")
 }
 
-/// Everything in which the prediction and what arrived differ.
+/// Returns all differences between the prediction and the received requests.
 pub(super) fn differences(
     predicted: &Value,
-    observed: &Observed,
-    planted: &[Planted],
+    observed: &ClientRun,
+    planted: &[PlantedCredential],
 ) -> Vec<String> {
-    match (predicted["sends"].as_str(), observed.sent.as_slice()) {
+    match (
+        predicted["sends"].as_str(),
+        observed.paid_requests.as_slice(),
+    ) {
         (Some("nothing"), []) => Vec::new(),
         (Some("nothing"), [sent, ..]) => {
             vec![format!(
-                "predicted nothing, arrived {}",
-                told(sent, planted)
+                "predicted no request, received {}",
+                describe(sent, planted)
             )]
         }
-        // What a helper gives that cannot be sent shows only when it runs: a release may then send nothing.
+        // Unusable output of a helper is known only when it runs: some releases then send nothing.
         (Some("request"), [])
-            if gives_nothing(predicted, planted) && !observed.helper_runs.is_empty() =>
+            if helper_prints_nothing(predicted, planted) && !observed.helper_runs.is_empty() =>
         {
             Vec::new()
         }
         (Some("request"), []) => {
-            let said = observed.said.lines().last().unwrap_or_default();
-            vec![format!("predicted a request, nothing arrived: {said}")]
+            let last_line = observed.output.lines().last().unwrap_or_default();
+            vec![format!("predicted a request, received none: {last_line}")]
         }
         (Some("request"), sent) => {
             let mut found: Vec<String> = sent
                 .iter()
-                .flat_map(|sent| of_request(predicted, sent, planted))
+                .flat_map(|sent| request_differences(predicted, sent, planted))
                 .collect();
             found.dedup();
             found
         }
-        _ => vec![format!("no prediction: sends is {}", predicted["sends"])],
+        _ => vec![format!(
+            "invalid prediction: `sends` is {}",
+            predicted["sends"]
+        )],
     }
 }
 
-/// Whether a header comes from a helper for which the client does not wait: 2.1.197, once it has a bearer token
+/// Returns `true` if a header comes from a helper that the client does not wait for: 2.1.197, if it has a bearer token
 /// (docs/facts.md#claude-code).
 fn may_be_late(predicted: &Value, header: &str) -> bool {
     let client = predicted["client"].as_str().unwrap_or_default();
@@ -86,11 +92,11 @@ fn may_be_late(predicted: &Value, header: &str) -> bool {
         && predicted["authorization"]["method"] != "helper"
 }
 
-/// Whether a header would come from a helper that gives nothing to send.
-fn gives_nothing(predicted: &Value, planted: &[Planted]) -> bool {
+/// Returns `true` if a header would come from a helper that prints nothing usable.
+fn helper_prints_nothing(predicted: &Value, planted: &[PlantedCredential]) -> bool {
     HEADERS.iter().any(|header| {
         predicted[header]["method"] == "helper"
-            && wanted(predicted, header, planted).is_ok_and(|values| {
+            && predicted_values(predicted, header, planted).is_ok_and(|values| {
                 values
                     .iter()
                     .all(|value| value.is_empty() || value == "Bearer")
@@ -98,74 +104,87 @@ fn gives_nothing(predicted: &Value, planted: &[Planted]) -> bool {
     })
 }
 
-fn of_request(predicted: &Value, sent: &Sent, planted: &[Planted]) -> Vec<String> {
+fn request_differences(
+    predicted: &Value,
+    sent: &SentRequest,
+    planted: &[PlantedCredential],
+) -> Vec<String> {
     let mut found = Vec::new();
     for header in HEADERS {
-        let arrived = arrived(sent, header);
-        if arrived.is_empty() && may_be_late(predicted, header) {
+        let received = sent_values(sent, header);
+        if received.is_empty() && may_be_late(predicted, header) {
             continue;
         }
-        let wanted = match wanted(predicted, header, planted) {
-            Ok(wanted) => wanted,
+        let expected = match predicted_values(predicted, header, planted) {
+            Ok(expected) => expected,
             Err(unknown) => {
-                found.push(format!("{header}: {unknown}, arrived {arrived:?}"));
+                found.push(format!("{header}: {unknown}, received {received:?}"));
                 continue;
             }
         };
-        if arrived != wanted {
-            let tell =
+        if received != expected {
+            let labels =
                 |values: &[String]| values.iter().map(|value| label(planted, value)).collect();
-            let [predicted, arrived]: [Vec<String>; 2] = [tell(&wanted), tell(&arrived)];
+            let [predicted, received]: [Vec<String>; 2] = [labels(&expected), labels(&received)];
             found.push(format!(
-                "{header}: predicted {predicted:?}, arrived {arrived:?}"
+                "{header}: predicted {predicted:?}, received {received:?}"
             ));
         }
     }
     let beta = predicted["oauth_beta"].as_bool();
     if beta != Some(sent.oauth_beta) {
         found.push(format!(
-            "oauth_beta: predicted {beta:?}, arrived {}",
+            "oauth_beta: predicted {beta:?}, received {}",
             sent.oauth_beta
         ));
     }
-    let url = predicted["base_url"].as_str().unwrap_or(vendor::ORIGIN);
+    let url = predicted["base_url"]
+        .as_str()
+        .unwrap_or(anthropic_hosts::ORIGIN);
     if url.trim_end_matches('/') != sent.to {
-        found.push(format!("base_url: predicted {url}, arrived at {}", sent.to));
+        found.push(format!(
+            "base_url: predicted {url}, received at {}",
+            sent.to
+        ));
     }
     found
 }
 
-/// The values of a header, without blanks before a token, which 2.1.197 leaves there. A signature, which is made of no
-/// credential of the header's own, is left out.
-fn arrived(sent: &Sent, header: &str) -> Vec<String> {
+/// Returns the values of a header without spaces before a token, which 2.1.197 does not trim, and without AWS
+/// signatures, which do not contain a credential.
+fn sent_values(sent: &SentRequest, header: &str) -> Vec<String> {
     let values = match header {
         "x_api_key" => sent.x_api_key.iter().cloned().collect(),
         _ => sent.authorization.clone(),
     };
     let is_signature = |value: &String| value.starts_with("AWS4-HMAC-SHA256 ");
-    let without_blanks = |value: String| match value.strip_prefix("Bearer ") {
+    let without_spaces = |value: String| match value.strip_prefix("Bearer ") {
         Some(token) => format!("Bearer {}", token.trim_start()),
         None => value,
     };
     values
         .into_iter()
         .filter(|value| !is_signature(value))
-        .map(without_blanks)
+        .map(without_spaces)
         .collect()
 }
 
-/// The value of a header that the prediction means, by what was planted.
-fn wanted(predicted: &Value, header: &str, planted: &[Planted]) -> Result<Vec<String>, String> {
+/// Returns the predicted values of a header, from the planted credentials.
+fn predicted_values(
+    predicted: &Value,
+    header: &str,
+    planted: &[PlantedCredential],
+) -> Result<Vec<String>, String> {
     let slot = &predicted[header];
     if slot.is_null() {
         return Ok(Vec::new());
     }
     let [method, scope] = ["method", "scope"].map(|name| slot[name].as_str().unwrap_or_default());
-    let of_slot = |planted: &&Planted| (planted.method, planted.scope) == (method, scope);
+    let is_slot = |planted: &&PlantedCredential| (planted.method, planted.scope) == (method, scope);
     let planted = planted
         .iter()
-        .find(of_slot)
-        .ok_or_else(|| format!("predicted {method}@{scope}, which is not planted"))?;
+        .find(is_slot)
+        .ok_or_else(|| format!("predicted {method}@{scope}, which was not planted"))?;
     let value = planted.value.trim();
     Ok(vec![match header {
         "x_api_key" => value.to_owned(),
@@ -173,9 +192,9 @@ fn wanted(predicted: &Value, header: &str, planted: &[Planted]) -> Result<Vec<St
     }])
 }
 
-fn told(sent: &Sent, planted: &[Planted]) -> String {
+fn describe(sent: &SentRequest, planted: &[PlantedCredential]) -> String {
     let headers = HEADERS.map(|header| {
-        let values: Vec<String> = arrived(sent, header)
+        let values: Vec<String> = sent_values(sent, header)
             .iter()
             .map(|value| label(planted, value))
             .collect();
@@ -188,14 +207,14 @@ fn told(sent: &Sent, planted: &[Planted]) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::observe::{Observed, Sent};
-    use super::super::scene::Planted;
+    use super::super::observe::{ClientRun, SentRequest};
+    use super::super::scene::PlantedCredential;
     use super::differences;
 
     const TO: &str = "http://127.0.0.1:1";
 
-    fn planted() -> Vec<Planted> {
-        let planted = |method, scope, value: &str| Planted {
+    fn planted() -> Vec<PlantedCredential> {
+        let planted = |method, scope, value: &str| PlantedCredential {
             method,
             scope,
             value: value.to_owned(),
@@ -217,8 +236,8 @@ mod tests {
         })
     }
 
-    fn arrived(key: Option<&str>, authorization: &[&str]) -> Observed {
-        let sent = Sent {
+    fn client_run(key: Option<&str>, authorization: &[&str]) -> ClientRun {
+        let sent = SentRequest {
             to: TO.to_owned(),
             path: "/v1/messages".to_owned(),
             x_api_key: key.map(str::to_owned),
@@ -228,29 +247,32 @@ mod tests {
                 .collect(),
             oauth_beta: false,
         };
-        Observed {
-            sent: vec![sent],
-            ..Observed::default()
+        ClientRun {
+            paid_requests: vec![sent],
+            ..ClientRun::default()
         }
     }
 
-    fn count(predicted: &Value, observed: &Observed) -> usize {
+    fn count(predicted: &Value, observed: &ClientRun) -> usize {
         differences(predicted, observed, &planted()).len()
     }
 
     #[test]
-    fn what_is_alike_has_no_difference() {
+    fn equal_requests_have_no_difference() {
         let key = || slot("api_key", "environment");
         assert_eq!(
-            count(&request(&key(), &Value::Null), &arrived(Some("key"), &[])),
+            count(
+                &request(&key(), &Value::Null),
+                &client_run(Some("key"), &[])
+            ),
             0
         );
         let helper = request(&key(), &slot("helper", "user"));
-        assert_eq!(count(&helper, &arrived(Some("key"), &["Bearer"])), 0);
-        let signed = arrived(None, &["AWS4-HMAC-SHA256 Credential=made-up"]);
+        assert_eq!(count(&helper, &client_run(Some("key"), &["Bearer"])), 0);
+        let signed = client_run(None, &["AWS4-HMAC-SHA256 Credential=made-up"]);
         assert_eq!(count(&request(&Value::Null, &Value::Null), &signed), 0);
         assert_eq!(
-            count(&json!({ "sends": "nothing" }), &Observed::default()),
+            count(&json!({ "sends": "nothing" }), &ClientRun::default()),
             0
         );
     }
@@ -260,14 +282,14 @@ mod tests {
         let key = || slot("api_key", "environment");
         let predicted = request(&key(), &Value::Null);
         for observed in [
-            arrived(Some("another"), &[]),
-            arrived(None, &[]),
-            arrived(Some("key"), &["Bearer key"]),
-            Observed::default(),
+            client_run(Some("another"), &[]),
+            client_run(None, &[]),
+            client_run(Some("key"), &["Bearer key"]),
+            ClientRun::default(),
         ] {
             assert_eq!(count(&predicted, &observed), 1, "{observed:?}");
         }
-        let right = arrived(Some("key"), &[]);
+        let matching = client_run(Some("key"), &[]);
         for (field, value) in [
             ("oauth_beta", json!(true)),
             ("base_url", Value::Null),
@@ -278,7 +300,7 @@ mod tests {
         ] {
             let mut predicted = predicted.clone();
             predicted[field] = value;
-            assert_eq!(count(&predicted, &right), 1, "{field}");
+            assert_eq!(count(&predicted, &matching), 1, "{field}");
         }
     }
 }

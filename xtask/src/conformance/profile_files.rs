@@ -1,21 +1,23 @@
-//! The files and variables of Claude Code's login, of the SDKs' profiles and of a federation (docs/facts.md#sdk-chain).
+//! Files and variables of Claude Code's login, of SDK profiles and of workload identity federation
+//! (docs/facts.md#sdk-chain).
 
 use serde_json::{Value, json};
 
-use super::ingredient::{Federation, Login, Profile};
+use super::ingredient::{FederationSetup, LoginFile, SdkProfileSetup};
 use super::scene::Scene;
-use super::token::{Family, identity, made_up, minted_for, refresh};
+use super::token::{Family, access_token, fake_token, identity_token, refresh_token};
 
 const ORGANIZATION: &str = "00000000-1111-4222-8333-444444444444";
-/// In seconds: the year 2100, and one that is over.
-const LATER: u64 = 4_102_444_800;
-const OVER: u64 = 1_700_000_000;
+/// A time in the year 2100, in seconds.
+const FUTURE: u64 = 4_102_444_800;
+/// A time in the year 2023, in seconds.
+const PAST: u64 = 1_700_000_000;
 const CONFIG: &str = "home/.config/anthropic";
 
-/// Plans the login file.
-pub(super) fn login(scene: &mut Scene, login: Login) {
-    let access = made_up(Family::Oauth, "login");
-    let whole = |expires: u64, refresh_token: Value, scopes: Value| {
+/// Adds the login file.
+pub(super) fn add_login(scene: &mut Scene, login: LoginFile) {
+    let access = fake_token(Family::Oauth, "login");
+    let login_json = |expires: u64, refresh_token: Value, scopes: Value| {
         json!({ "claudeAiOauth": {
             "accessToken": access,
             "refreshToken": refresh_token,
@@ -26,49 +28,59 @@ pub(super) fn login(scene: &mut Scene, login: Login) {
         }})
     };
     let scopes = || json!(["user:inference", "user:profile"]);
-    let again = || Value::from(refresh("login"));
+    let refresh = || Value::from(refresh_token("login"));
     let text = match login {
-        Login::Present | Login::InConfigDir => whole(LATER, again(), scopes()).to_string(),
-        Login::Expired => whole(OVER, again(), scopes()).to_string(),
-        Login::ExpiredForGood => whole(OVER, Value::Null, scopes()).to_string(),
-        Login::NoInference => whole(LATER, again(), json!(["user:profile"])).to_string(),
-        Login::Damaged => "{\"claudeAiOauth\":{\"accessTok".to_owned(),
-        Login::Hollow => "{}".to_owned(),
+        LoginFile::Present | LoginFile::InConfigDir => {
+            login_json(FUTURE, refresh(), scopes()).to_string()
+        }
+        LoginFile::Expired => login_json(PAST, refresh(), scopes()).to_string(),
+        LoginFile::ExpiredNoRefresh => login_json(PAST, Value::Null, scopes()).to_string(),
+        LoginFile::NoInference => {
+            login_json(FUTURE, refresh(), json!(["user:profile"])).to_string()
+        }
+        LoginFile::Damaged => "{\"claudeAiOauth\":{\"accessTok".to_owned(),
+        LoginFile::EmptyObject => "{}".to_owned(),
     };
     let file = match login {
-        Login::InConfigDir => "home/elsewhere/.credentials.json",
+        LoginFile::InConfigDir => "home/elsewhere/.credentials.json",
         _ => "home/.claude/.credentials.json",
     };
-    scene.file(file, text);
-    if !matches!(login, Login::Damaged | Login::Hollow) {
-        let renewed = login == Login::Expired && scene.vendor_answers;
-        let sent = if renewed { minted_for("login") } else { access };
+    scene.add_file(file, text);
+    if !matches!(login, LoginFile::Damaged | LoginFile::EmptyObject) {
+        let renewed = login == LoginFile::Expired && scene.no_base_url;
+        let sent = if renewed {
+            access_token("login")
+        } else {
+            access
+        };
         scene.plant("login", "login", sent);
     }
 }
 
-/// Plans a profile.
-pub(super) fn profile(scene: &mut Scene, profile: Profile) {
+/// Adds an SDK profile.
+pub(super) fn add_profile(scene: &mut Scene, profile: SdkProfileSetup) {
     let name = match profile {
-        Profile::Named
-        | Profile::NamedFederation
-        | Profile::NamedExpired
-        | Profile::NamedReadable
-        | Profile::NamedElsewhere => "work",
-        Profile::NamedAbsent => return scene.variable("ANTHROPIC_PROFILE", "nothere"),
-        Profile::NamedEmpty => return scene.variable("ANTHROPIC_PROFILE", ""),
-        Profile::Active | Profile::Unnamed | Profile::ActiveFederation => "default",
+        SdkProfileSetup::Named
+        | SdkProfileSetup::NamedFederation
+        | SdkProfileSetup::NamedExpired
+        | SdkProfileSetup::NamedReadable
+        | SdkProfileSetup::NamedBaseUrl => "work",
+        SdkProfileSetup::NamedAbsent => return scene.set_variable("ANTHROPIC_PROFILE", "missing"),
+        SdkProfileSetup::NamedEmpty => return scene.set_variable("ANTHROPIC_PROFILE", ""),
+        SdkProfileSetup::Active | SdkProfileSetup::Unnamed | SdkProfileSetup::ActiveFederation => {
+            "default"
+        }
     };
     if name == "work" {
-        scene.variable("ANTHROPIC_PROFILE", name);
-    } else if profile != Profile::Unnamed {
-        scene.file(&format!("{CONFIG}/active_config"), format!("{name}\n"));
+        scene.set_variable("ANTHROPIC_PROFILE", name);
+    } else if profile != SdkProfileSetup::Unnamed {
+        scene.add_file(&format!("{CONFIG}/active_config"), format!("{name}\n"));
     }
     if matches!(
         profile,
-        Profile::NamedFederation | Profile::ActiveFederation
+        SdkProfileSetup::NamedFederation | SdkProfileSetup::ActiveFederation
     ) {
-        return federation_profile(scene, name);
+        return add_federation_profile(scene, name);
     }
     let mut config = json!({
         "version": "1.0",
@@ -76,40 +88,40 @@ pub(super) fn profile(scene: &mut Scene, profile: Profile) {
         "organization_id": ORGANIZATION,
         "workspace_id": "wrkspc_01MADEUP",
     });
-    let access = made_up(Family::Oauth, &format!("profile-{name}"));
+    let access = fake_token(Family::Oauth, &format!("profile-{name}"));
     let mut credentials = json!({
-        "version": "1.0", "type": "oauth_token", "access_token": access, "expires_at": LATER,
+        "version": "1.0", "type": "oauth_token", "access_token": access, "expires_at": FUTURE,
     });
     let mut sent = access;
     match profile {
-        Profile::NamedExpired => {
+        SdkProfileSetup::NamedExpired => {
             config["authentication"]["client_id"] = "made-up-client".into();
-            credentials["refresh_token"] = refresh("profile").into();
-            credentials["expires_at"] = OVER.into();
-            sent = minted_for("profile");
+            credentials["refresh_token"] = refresh_token("profile").into();
+            credentials["expires_at"] = PAST.into();
+            sent = access_token("profile");
         }
-        Profile::NamedElsewhere => {
+        SdkProfileSetup::NamedBaseUrl => {
             let other = scene.url("{other}");
             config["base_url"] = other.into();
             scene.environment.remove("ANTHROPIC_BASE_URL");
         }
         _ => {}
     }
-    let readable = if profile == Profile::NamedReadable {
+    let readable = if profile == SdkProfileSetup::NamedReadable {
         READABLE
     } else {
         ""
     };
-    scene.file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
+    scene.add_file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
     let file = format!("{CONFIG}/credentials/{name}.json{readable}");
-    scene.file(&file, credentials.to_string());
+    scene.add_file(&file, credentials.to_string());
     scene.plant("sdk_profile", "sdk_profile", sent);
 }
 
-/// Marks a planned file that others may read; it is taken off the name.
+/// Suffix of the name of a file that other users may read; it is removed from the name.
 pub(super) const READABLE: &str = "#readable";
 
-fn federation_profile(scene: &mut Scene, name: &str) {
+fn add_federation_profile(scene: &mut Scene, name: &str) {
     let path = scene.home().join("identity-of-profile");
     let config = json!({
         "version": "1.0",
@@ -122,33 +134,33 @@ fn federation_profile(scene: &mut Scene, name: &str) {
         "organization_id": ORGANIZATION,
         "workspace_id": "wrkspc_01MADEUP",
     });
-    scene.file("home/identity-of-profile", identity("profile"));
-    scene.file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
-    scene.plant("sdk_profile", "sdk_profile", minted_for("profile"));
+    scene.add_file("home/identity-of-profile", identity_token("profile"));
+    scene.add_file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
+    scene.plant("sdk_profile", "sdk_profile", access_token("profile"));
 }
 
-/// Sets a federation's variables.
-pub(super) fn federation(scene: &mut Scene, federation: Federation) {
-    scene.variable("ANTHROPIC_FEDERATION_RULE_ID", "fdrl_01MADEUP");
-    if federation != Federation::WithoutOrganization {
-        scene.variable("ANTHROPIC_ORGANIZATION_ID", ORGANIZATION);
+/// Sets the variables of workload identity federation.
+pub(super) fn add_federation(scene: &mut Scene, federation: FederationSetup) {
+    scene.set_variable("ANTHROPIC_FEDERATION_RULE_ID", "fdrl_01MADEUP");
+    if federation != FederationSetup::WithoutOrganization {
+        scene.set_variable("ANTHROPIC_ORGANIZATION_ID", ORGANIZATION);
     }
-    if federation != Federation::WithoutServiceAccount {
-        scene.variable("ANTHROPIC_SERVICE_ACCOUNT_ID", "svac_01MADEUP");
+    if federation != FederationSetup::WithoutServiceAccount {
+        scene.set_variable("ANTHROPIC_SERVICE_ACCOUNT_ID", "svac_01MADEUP");
     }
-    if federation == Federation::FromFile {
-        scene.file("home/identity", identity("federation"));
-        scene.variable("ANTHROPIC_IDENTITY_TOKEN_FILE", "{home}/identity");
+    if federation == FederationSetup::FromFile {
+        scene.add_file("home/identity", identity_token("federation"));
+        scene.set_variable("ANTHROPIC_IDENTITY_TOKEN_FILE", "{home}/identity");
     } else {
-        scene.variable("ANTHROPIC_IDENTITY_TOKEN", &identity("federation"));
+        scene.set_variable("ANTHROPIC_IDENTITY_TOKEN", &identity_token("federation"));
     }
-    scene.plant("federation", "federation", minted_for("federation"));
+    scene.plant("federation", "federation", access_token("federation"));
 }
 
-/// The mode of a planned file.
+/// Returns the mode of a file.
 pub(super) fn mode(path: &str) -> u32 {
-    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-    match ending {
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
         "sh" => 0o700,
         "json#readable" => 0o644,
         _ => 0o600,

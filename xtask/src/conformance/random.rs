@@ -1,6 +1,6 @@
-//! Further combinations, drawn from a seed: what nobody thought of.
+//! Random combinations, to cover cases that the fixed ones do not.
 //!
-//! Invariant: the same seed gives the same combinations.
+//! Invariant: equal seeds give equal combinations.
 
 use std::time::SystemTime;
 
@@ -9,14 +9,14 @@ use super::documented::{CLAUDE_CODE, SDKS};
 use super::ingredient::Ingredient::{
     Arguments, Entry, Environment, Federation, Helper, Login, Profile, Setting, Variable,
 };
-use super::ingredient::{Federation as Fed, Helper as Script, Ingredient, Layer, Shape, Slot};
-use super::ingredient::{Login as File, Profile as Kept};
+use super::ingredient::{FederationSetup, HelperScript, Ingredient, Layer, Shape, Slot};
+use super::ingredient::{LoginFile, SdkProfileSetup};
 
-/// Replays a run whose seed was printed.
-pub(super) const SEED: &str = "KEYREEVE_TEST_SEED";
+/// Variable with the seed of a run to repeat.
+pub(super) const SEED_VARIABLE: &str = "KEYREEVE_TEST_SEED";
 
-/// How many are drawn for Claude Code, and for the SDKs.
-const DRAWN: [usize; 2] = [60, 20];
+/// Number of combinations for Claude Code and for the SDKs.
+const CASE_COUNTS: [usize; 2] = [60, 20];
 
 const CREDENTIALS: [Slot; 3] = [Slot::ApiKey, Slot::AuthToken, Slot::OauthToken];
 const LAYERS: [Layer; 4] = [Layer::User, Layer::Project, Layer::Local, Layer::Flag];
@@ -27,46 +27,46 @@ const SHAPES: [Shape; 10] = [
     Shape::Empty,
     Shape::Blank,
     Shape::Padded,
-    Shape::Broken,
+    Shape::Multiline,
     Shape::Quoted,
     Shape::Prefixed,
     Shape::OtherFamily,
 ];
-const SCRIPTS: [Script; 8] = [
-    Script::Prints,
-    Script::Prints,
-    Script::PrintsPadded,
-    Script::PrintsTwoLines,
-    Script::PrintsNothing,
-    Script::Fails,
-    Script::Missing,
-    Script::EmptyText,
+const HELPERS: [HelperScript; 8] = [
+    HelperScript::Prints,
+    HelperScript::Prints,
+    HelperScript::PrintsPadded,
+    HelperScript::PrintsTwoLines,
+    HelperScript::PrintsNothing,
+    HelperScript::Fails,
+    HelperScript::Missing,
+    HelperScript::EmptyText,
 ];
-const FILES: [File; 7] = [
-    File::Present,
-    File::Present,
-    File::Expired,
-    File::ExpiredForGood,
-    File::Damaged,
-    File::Hollow,
-    File::NoInference,
+const LOGINS: [LoginFile; 7] = [
+    LoginFile::Present,
+    LoginFile::Present,
+    LoginFile::Expired,
+    LoginFile::ExpiredNoRefresh,
+    LoginFile::Damaged,
+    LoginFile::EmptyObject,
+    LoginFile::NoInference,
 ];
-const KEPT: [Kept; 9] = [
-    Kept::Named,
-    Kept::Active,
-    Kept::Unnamed,
-    Kept::NamedAbsent,
-    Kept::NamedEmpty,
-    Kept::NamedFederation,
-    Kept::ActiveFederation,
-    Kept::NamedExpired,
-    Kept::NamedReadable,
+const PROFILES: [SdkProfileSetup; 9] = [
+    SdkProfileSetup::Named,
+    SdkProfileSetup::Active,
+    SdkProfileSetup::Unnamed,
+    SdkProfileSetup::NamedAbsent,
+    SdkProfileSetup::NamedEmpty,
+    SdkProfileSetup::NamedFederation,
+    SdkProfileSetup::ActiveFederation,
+    SdkProfileSetup::NamedExpired,
+    SdkProfileSetup::NamedReadable,
 ];
-const FEDERATIONS: [Fed; 4] = [
-    Fed::Whole,
-    Fed::FromFile,
-    Fed::WithoutOrganization,
-    Fed::WithoutServiceAccount,
+const FEDERATIONS: [FederationSetup; 4] = [
+    FederationSetup::Complete,
+    FederationSetup::FromFile,
+    FederationSetup::WithoutOrganization,
+    FederationSetup::WithoutServiceAccount,
 ];
 const SWITCHES: [Ingredient; 7] = [
     Environment("CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"),
@@ -78,29 +78,31 @@ const SWITCHES: [Ingredient; 7] = [
     Arguments(&["--setting-sources", "user,local"]),
 ];
 
-/// The seed given, or one from the clock.
+/// Returns the given seed, or one from the clock.
 pub(super) fn seed() -> u64 {
-    let given = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
+    let given = std::env::var(SEED_VARIABLE)
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         now.map_or(0, |now| u64::from(now.subsec_nanos()))
     })
 }
 
-/// The combinations of a seed.
+/// Returns the combinations of a seed.
 pub(super) fn cases(seed: u64) -> Vec<Case> {
     let mut random = Random(seed);
     let mut cases = Vec::new();
-    for number in 0..DRAWN[0] {
+    for number in 0..CASE_COUNTS[0] {
         cases.push(Case {
             program: CLAUDE_CODE[number % CLAUDE_CODE.len()],
             ingredients: random.for_claude_code(),
         });
     }
-    for number in 0..DRAWN[1] {
+    for number in 0..CASE_COUNTS[1] {
         cases.push(Case {
             program: SDKS[number % SDKS.len()],
-            ingredients: random.for_an_sdk(),
+            ingredients: random.for_sdk(),
         });
     }
     cases
@@ -117,59 +119,59 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap_or_default() % bound
     }
 
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
+    fn choose<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())]
     }
 
-    /// Whether something that happens once in so many times happens now.
-    fn once_in(&mut self, times: usize) -> bool {
+    /// Returns `true` with a probability of one in `times`.
+    fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
     fn for_claude_code(&mut self) -> Vec<Ingredient> {
         let mut ingredients = self.credentials();
         for layer in LAYERS {
-            if self.once_in(4) {
-                let (slot, shape) = (self.one(&CREDENTIALS), self.one(&SHAPES));
+            if self.one_in(4) {
+                let (slot, shape) = (self.choose(&CREDENTIALS), self.choose(&SHAPES));
                 ingredients.push(Setting(layer, slot, shape));
             }
-            if self.once_in(6) {
-                ingredients.push(Helper(layer, self.one(&SCRIPTS)));
+            if self.one_in(6) {
+                ingredients.push(Helper(layer, self.choose(&HELPERS)));
             }
-            if self.once_in(8) {
+            if self.one_in(8) {
                 ingredients.push(Entry(layer, "ANTHROPIC_BASE_URL", "{other}"));
             }
         }
-        if self.once_in(2) {
-            ingredients.push(Login(self.one(&FILES)));
+        if self.one_in(2) {
+            ingredients.push(Login(self.choose(&LOGINS)));
         }
-        if self.once_in(3) {
-            ingredients.push(self.one(&SWITCHES));
+        if self.one_in(3) {
+            ingredients.push(self.choose(&SWITCHES));
         }
         ingredients
     }
 
-    fn for_an_sdk(&mut self) -> Vec<Ingredient> {
+    fn for_sdk(&mut self) -> Vec<Ingredient> {
         let mut ingredients = self.credentials();
-        if self.once_in(3) {
+        if self.one_in(3) {
             ingredients.push(Environment("CLAUDE_CODE_USE_BEDROCK", "1"));
         }
         ingredients
     }
 
-    /// What every client looks at.
+    /// Returns credentials that every client reads.
     fn credentials(&mut self) -> Vec<Ingredient> {
         let mut ingredients = Vec::new();
         for slot in CREDENTIALS {
-            if self.once_in(3) {
-                ingredients.push(Variable(slot, self.one(&SHAPES)));
+            if self.one_in(3) {
+                ingredients.push(Variable(slot, self.choose(&SHAPES)));
             }
         }
-        if self.once_in(3) {
-            ingredients.push(Profile(self.one(&KEPT)));
+        if self.one_in(3) {
+            ingredients.push(Profile(self.choose(&PROFILES)));
         }
-        if self.once_in(6) {
-            ingredients.push(Federation(self.one(&FEDERATIONS)));
+        if self.one_in(6) {
+            ingredients.push(Federation(self.choose(&FEDERATIONS)));
         }
         ingredients
     }
@@ -180,7 +182,7 @@ mod tests {
     use super::cases;
 
     #[test]
-    fn the_same_seed_gives_the_same_combinations() {
+    fn equal_seeds_give_equal_combinations() {
         assert_eq!(cases(7), cases(7));
         assert_ne!(cases(7), cases(8));
     }

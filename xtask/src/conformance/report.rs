@@ -1,4 +1,4 @@
-//! Tells what the combinations came to: a line for each difference, an outcome for each client, and the whole record in a
+//! Results of the combinations: a line for each difference, an outcome for each client, and the complete record in a
 //! file.
 
 use std::fs;
@@ -11,78 +11,85 @@ use crate::clients::Outcome;
 use crate::clients::program::Program;
 use crate::environment;
 
-/// How many differences of a client are told in its outcome; the record has them all.
-const TOLD: usize = 3;
+/// Maximum number of differences in a client's outcome; the record has all of them.
+const MAX_LISTED_DIFFERENCES: usize = 3;
 
-/// Which question a combination answers.
+/// The property of keyreeve that a combination checks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Table {
-    /// Whether `keyreeve status` says what the client sends.
+pub(super) enum CheckKind {
+    /// `keyreeve status` predicts the client's request.
     Status,
-    /// Whether `keyreeve exec` makes the intended credential the only one.
+    /// `keyreeve exec` makes the intended credential the only one.
     Exec,
 }
 
-impl Table {
+impl CheckKind {
     pub(super) const ALL: [Self; 2] = [Self::Status, Self::Exec];
 }
 
-/// What a combination came to.
-pub(super) struct Row {
-    pub(super) table: Table,
+/// Result of one combination.
+pub(super) struct CaseResult {
+    pub(super) check: CheckKind,
     pub(super) program: Program,
-    pub(super) case: String,
-    /// In what the prediction and the observation differ, or why there was none.
+    pub(super) name: String,
+    /// Differences between the prediction and the received requests, or the error of the run.
     pub(super) differences: Vec<String>,
-    /// Why the client could not be run here.
+    /// Reason the client could not run on this machine.
     pub(super) skipped: Option<String>,
-    /// All that is known of it.
+    /// The complete record.
     pub(super) record: Value,
 }
 
-impl Row {
-    fn whole(&self) -> Value {
+impl CaseResult {
+    fn to_json(&self) -> Value {
         let mut record = self.record.clone();
-        record["case"] = json!(self.case);
+        record["case"] = json!(self.name);
         record["differences"] = json!(self.differences);
         record
     }
 
-    /// The lines to print for it.
+    /// Returns the lines to print.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         self.differences
             .iter()
-            .map(|difference| format!("DIFFERS {}: {difference}", self.case))
+            .map(|difference| format!("DIFFERS {}: {difference}", self.name))
     }
 }
 
-/// The name of a client's outcome.
-pub(super) fn name(table: Table, program: Program) -> String {
-    match table {
-        Table::Status => format!("{program} sends what keyreeve status says"),
-        Table::Exec => format!("{program} sends what keyreeve exec means it to"),
+/// Returns the name of a client's outcome.
+pub(super) fn outcome_name(check: CheckKind, program: Program) -> String {
+    match check {
+        CheckKind::Status => format!("{program} sends what keyreeve status predicts"),
+        CheckKind::Exec => {
+            format!("{program} sends only the intended credential with keyreeve exec")
+        }
     }
 }
 
-/// What became of a client: an outcome for the combinations that were run, and one for those that were not.
-pub(super) fn outcomes(table: Table, program: Program, rows: &[Row]) -> Vec<Outcome> {
-    let of_client = rows
+/// Returns a client's outcomes: one for the combinations that ran, and one for those that were skipped.
+pub(super) fn outcomes(check: CheckKind, program: Program, results: &[CaseResult]) -> Vec<Outcome> {
+    let of_client = results
         .iter()
-        .filter(|row| (row.table, row.program) == (table, program));
-    let (run, skipped): (Vec<&Row>, Vec<&Row>) = of_client.partition(|row| row.skipped.is_none());
-    let why = skipped.iter().find_map(|row| row.skipped.clone());
-    let skipped = why.map(|why| Outcome::Skipped {
-        name: format!("{}, {} combinations", name(table, program), skipped.len()),
-        why,
+        .filter(|result| (result.check, result.program) == (check, program));
+    let (run, skipped): (Vec<&CaseResult>, Vec<&CaseResult>) =
+        of_client.partition(|result| result.skipped.is_none());
+    let reason = skipped.iter().find_map(|result| result.skipped.clone());
+    let skipped = reason.map(|reason| Outcome::Skipped {
+        name: format!(
+            "{}, {} combinations",
+            outcome_name(check, program),
+            skipped.len()
+        ),
+        reason,
     });
-    let run = (!run.is_empty()).then(|| outcome(name(table, program), &run));
+    let run = (!run.is_empty()).then(|| outcome(outcome_name(check, program), &run));
     run.into_iter().chain(skipped).collect()
 }
 
-fn outcome(name: String, rows: &[&Row]) -> Outcome {
-    let of_client = || rows.iter().copied();
-    let differing: Vec<&Row> = of_client()
-        .filter(|row| !row.differences.is_empty())
+fn outcome(name: String, results: &[&CaseResult]) -> Outcome {
+    let of_client = || results.iter().copied();
+    let differing: Vec<&CaseResult> = of_client()
+        .filter(|result| !result.differences.is_empty())
         .collect();
     if differing.is_empty() {
         let count = of_client().count();
@@ -90,40 +97,47 @@ fn outcome(name: String, rows: &[&Row]) -> Outcome {
             name: format!("{name}, {count} combinations"),
         };
     }
-    let told: Vec<String> = differing
+    let listed: Vec<String> = differing
         .iter()
-        .flat_map(|row| row.lines())
-        .take(TOLD)
+        .flat_map(|result| result.lines())
+        .take(MAX_LISTED_DIFFERENCES)
         .collect();
     let (count, all) = (differing.len(), of_client().count());
     Outcome::Failed {
         name,
-        why: format!("{count} of {all} combinations differ: {}", told.join("; ")),
+        reason: format!(
+            "{count} of {all} combinations differ: {}",
+            listed.join("; ")
+        ),
     }
 }
 
-/// Writes the record: one JSON document a line, and the same in short as text.
-pub(super) fn write(root: &Path, seed: u64, rows: &[Row]) -> Result<()> {
-    let folder = environment::target(root).join("conformance");
-    fs::create_dir_all(&folder).context("make the folder of the record")?;
-    let lines: Vec<String> = rows.iter().map(|row| row.whole().to_string()).collect();
+/// Writes the record as JSON lines, and a summary as text.
+pub(super) fn write(root: &Path, seed: u64, results: &[CaseResult]) -> Result<()> {
+    let folder = environment::target_dir(root).join("conformance");
+    fs::create_dir_all(&folder).context("cannot create the directory of the record")?;
+    let lines: Vec<String> = results
+        .iter()
+        .map(|result| result.to_json().to_string())
+        .collect();
     let mut table = vec![format!("seed {seed}")];
-    for row in rows {
-        let observed = in_short(&row.record["observed"]);
-        table.push(format!("{} => {observed}", row.case));
-        let differences = row.differences.iter();
+    for result in results {
+        let observed = summarize(&result.record["observed"]);
+        table.push(format!("{} => {observed}", result.name));
+        let differences = result.differences.iter();
         table.extend(differences.map(|difference| format!("    DIFFERS {difference}")));
     }
-    fs::write(folder.join("observed.jsonl"), lines.join("\n")).context("write the record")?;
-    fs::write(folder.join("table.txt"), table.join("\n")).context("write the table")
+    fs::write(folder.join("observed.jsonl"), lines.join("\n"))
+        .context("cannot write the record")?;
+    fs::write(folder.join("table.txt"), table.join("\n")).context("cannot write the table")
 }
 
-/// What arrived, on a line.
-fn in_short(observed: &Value) -> String {
+/// Summarizes the received requests on one line.
+fn summarize(observed: &Value) -> String {
     let requests = observed["requests"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
-    let mut told: Vec<String> = requests
+    let mut lines: Vec<String> = requests
         .iter()
         .map(|request| {
             let beta = if request["oauth_beta"] == true {
@@ -139,30 +153,30 @@ fn in_short(observed: &Value) -> String {
             )
         })
         .collect();
-    told.dedup();
-    if told.is_empty() {
-        let said = observed["said"].as_str().unwrap_or_default();
-        let last = said.lines().last().unwrap_or_default();
+    lines.dedup();
+    if lines.is_empty() {
+        let output = observed["output"].as_str().unwrap_or_default();
+        let last = output.lines().last().unwrap_or_default();
         return format!("nothing, exit {}: {last}", observed["exit"]);
     }
-    told.join("; ")
+    lines.join("; ")
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
-    use super::{Row, Table, outcomes};
+    use super::{CaseResult, CheckKind, outcomes};
     use crate::clients::Outcome;
     use crate::clients::program::Program;
 
     const CLIENT: Program = Program::ClaudeCode("2.1.329");
 
-    fn row(differences: &[&str], skipped: Option<&str>) -> Row {
-        Row {
-            table: Table::Status,
+    fn result(differences: &[&str], skipped: Option<&str>) -> CaseResult {
+        CaseResult {
+            check: CheckKind::Status,
             program: CLIENT,
-            case: "a case".to_owned(),
+            name: "a case".to_owned(),
             differences: differences.iter().map(|&text| text.to_owned()).collect(),
             skipped: skipped.map(str::to_owned),
             record: Value::Null,
@@ -170,26 +184,32 @@ mod tests {
     }
 
     #[test]
-    fn a_client_passes_only_where_nothing_differs() {
-        let passed = outcomes(Table::Status, CLIENT, &[row(&[], None), row(&[], None)]);
+    fn client_passes_only_without_differences() {
+        let passed = outcomes(
+            CheckKind::Status,
+            CLIENT,
+            &[result(&[], None), result(&[], None)],
+        );
         assert!(
             matches!(&passed[..], [Outcome::Passed { name }] if name.ends_with("2 combinations"))
         );
         let failed = outcomes(
-            Table::Status,
+            CheckKind::Status,
             CLIENT,
-            &[row(&[], None), row(&["a", "b"], None)],
+            &[result(&[], None), result(&["a", "b"], None)],
         );
-        assert!(matches!(&failed[..], [Outcome::Failed { why, .. }] if why.starts_with("1 of 2 ")));
+        assert!(
+            matches!(&failed[..], [Outcome::Failed { reason, .. }] if reason.starts_with("1 of 2 "))
+        );
         let skipped = outcomes(
-            Table::Status,
+            CheckKind::Status,
             CLIENT,
-            &[row(&[], None), row(&[], Some("no stand-in"))],
+            &[result(&[], None), result(&[], Some("no openssl"))],
         );
         assert!(matches!(
             &skipped[..],
-            [Outcome::Passed { .. }, Outcome::Skipped { why, .. }] if why == "no stand-in"
+            [Outcome::Passed { .. }, Outcome::Skipped { reason, .. }] if reason == "no openssl"
         ));
-        assert_eq!(outcomes(Table::Exec, CLIENT, &[row(&[], None)]), []);
+        assert_eq!(outcomes(CheckKind::Exec, CLIENT, &[result(&[], None)]), []);
     }
 }

@@ -1,7 +1,7 @@
-//! Sets a combination up: a home and a project of its own on disk, the environment, the arguments; and remembers which
-//! value was planted where.
+//! Setup of a combination: a home and a project on disk, the environment, the arguments, and a record of the planted
+//! credentials.
 //!
-//! Invariant: the client's environment holds what is listed here and nothing of the caller's.
+//! Invariant: the client's environment contains only the variables set here, and none of the caller's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,43 +12,47 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
+use super::anthropic_hosts::{self, AnthropicHosts};
 use super::case::Case;
-use super::ingredient::{Helper, Ingredient, Layer, Shape, Slot};
+use super::ingredient::{HelperScript, Ingredient, Layer, Shape, Slot};
 use super::upstream::Listeners;
-use super::vendor::{self, Vendor};
 use super::{profile_files, token};
 
-/// The scene's hosts file.
+/// Name of the scene's hosts file.
 const HOSTS: &str = "hosts";
 
-/// A credential that was planted, by the names that `keyreeve status --json` uses.
+/// A credential in the client's configuration, with the names of `keyreeve status --json`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Planted {
+pub(super) struct PlantedCredential {
     pub(super) method: &'static str,
     pub(super) scope: &'static str,
-    /// What the client ought to send of it.
+    /// The value that the client should send.
     pub(super) value: String,
 }
 
-/// A combination, set up.
+/// The setup of one combination.
 pub(super) struct Scene {
     pub(super) folder: PathBuf,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) arguments: Vec<String>,
     pub(super) files: BTreeMap<String, String>,
-    pub(super) planted: Vec<Planted>,
+    pub(super) planted: Vec<PlantedCredential>,
     settings: BTreeMap<&'static str, Map<String, Value>>,
     flag: Map<String, Value>,
-    /// What the client can reach.
+    /// The servers that the client can reach.
     pub(super) listeners: Listeners,
     has_config_dir: bool,
-    /// Where the vendor's own hosts answer.
-    pub(super) vendor_answers: bool,
+    /// `true` if no base URL is set and the client uses the simulated Anthropic hosts.
+    pub(super) no_base_url: bool,
 }
 
 impl Scene {
-    /// Sets it up in a folder, which is there and empty.
-    pub(super) fn set_up(case: &Case, folder: &Path, vendor: Option<&Vendor>) -> Result<Self> {
+    /// Sets up a combination in an existing, empty directory.
+    pub(super) fn set_up(
+        case: &Case,
+        folder: &Path,
+        anthropic_hosts: Option<&AnthropicHosts>,
+    ) -> Result<Self> {
         let mut scene = Self {
             folder: folder.to_owned(),
             environment: BTreeMap::new(),
@@ -59,22 +63,22 @@ impl Scene {
             flag: Map::new(),
             listeners: Listeners::start()?,
             has_config_dir: case.ingredients.iter().any(is_config_dir),
-            vendor_answers: case.ingredients.contains(&Ingredient::VendorAnswers),
+            no_base_url: case.ingredients.contains(&Ingredient::NoBaseUrl),
         };
-        scene.always();
-        if scene.vendor_answers {
-            let vendor = vendor.context("the vendor's hosts have no stand-in here")?;
-            scene.meet_the_vendor(vendor);
+        scene.set_defaults();
+        if scene.no_base_url {
+            let hosts = anthropic_hosts.context("the simulated Anthropic hosts are not running")?;
+            scene.use_anthropic_hosts(hosts);
         }
         for ingredient in &case.ingredients {
             scene.add(*ingredient);
         }
         scene.finish_settings();
-        scene.write()?;
+        scene.write_files()?;
         Ok(scene)
     }
 
-    fn always(&mut self) {
+    fn set_defaults(&mut self) {
         let home = self.home().display().to_string();
         for (name, value) in [
             ("HOME", home.as_str()),
@@ -84,47 +88,50 @@ impl Scene {
             ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
             ("CLAUDE_CODE_MAX_RETRIES", "0"),
         ] {
-            self.variable(name, value);
+            self.set_variable(name, value);
         }
     }
 
-    fn meet_the_vendor(&mut self, vendor: &Vendor) {
+    fn use_anthropic_hosts(&mut self, hosts: &AnthropicHosts) {
         self.environment.remove("ANTHROPIC_BASE_URL");
-        let certificate = vendor.certificate.display().to_string();
-        self.variable("NODE_EXTRA_CA_CERTS", &certificate);
-        self.variable("SSL_CERT_FILE", &certificate);
-        self.file(HOSTS, vendor::hosts(&self.listeners.vendor));
+        let certificate = hosts.certificate.display().to_string();
+        self.set_variable("NODE_EXTRA_CA_CERTS", &certificate);
+        self.set_variable("SSL_CERT_FILE", &certificate);
+        self.add_file(
+            HOSTS,
+            anthropic_hosts::hosts_file(&self.listeners.anthropic),
+        );
     }
 
-    /// The person's home.
+    /// Returns the user's home directory.
     pub(super) fn home(&self) -> PathBuf {
         self.folder.join("home")
     }
 
-    /// Where the client is started.
+    /// Returns the client's working directory.
     pub(super) fn project(&self) -> PathBuf {
         self.folder.join("project")
     }
 
-    /// The file to which each helper appends when it is run.
+    /// Returns the file to which each helper appends its scope when it runs.
     pub(super) fn helper_runs(&self) -> PathBuf {
         self.folder.join("helper-runs")
     }
 
-    /// Sets a variable of the process.
-    pub(super) fn variable(&mut self, name: &str, value: &str) {
-        let value = self.filled(value);
+    /// Sets an environment variable.
+    pub(super) fn set_variable(&mut self, name: &str, value: &str) {
+        let value = self.expand(value);
         self.environment.insert(name.to_owned(), value);
     }
 
-    /// Plans a file, by its path in the scene's folder.
-    pub(super) fn file(&mut self, path: &str, text: String) {
+    /// Adds a file, by its path in the scene's directory.
+    pub(super) fn add_file(&mut self, path: &str, text: String) {
         self.files.insert(path.to_owned(), text);
     }
 
-    /// Remembers what was planted; an empty value is none.
+    /// Records a planted credential; an empty value means that the client should send none.
     pub(super) fn plant(&mut self, method: &'static str, scope: &'static str, value: String) {
-        self.planted.push(Planted {
+        self.planted.push(PlantedCredential {
             method,
             scope,
             value,
@@ -134,24 +141,24 @@ impl Scene {
     fn add(&mut self, ingredient: Ingredient) {
         match ingredient {
             Ingredient::Variable(slot, shape) => {
-                self.variable(slot.variable(), &slot.value(shape, "environment"));
+                self.set_variable(slot.variable(), &slot.value(shape, "environment"));
                 self.plant_slot(slot, shape, "environment");
             }
-            Ingredient::Environment(name, value) => self.variable(name, value),
+            Ingredient::Environment(name, value) => self.set_variable(name, value),
             Ingredient::Setting(layer, slot, shape) => {
                 let scope = self.scope(layer);
-                self.entry(layer, slot.variable(), &slot.value(shape, scope));
+                self.set_settings_variable(layer, slot.variable(), &slot.value(shape, scope));
                 self.plant_slot(slot, shape, scope);
             }
             Ingredient::Entry(layer, name, value) => {
-                let value = self.filled(value);
-                self.entry(layer, name, &value);
+                let value = self.expand(value);
+                self.set_settings_variable(layer, name, &value);
             }
-            Ingredient::Helper(layer, helper) => self.helper(layer, helper),
-            Ingredient::Login(login) => profile_files::login(self, login),
-            Ingredient::Profile(profile) => profile_files::profile(self, profile),
-            Ingredient::Federation(federation) => profile_files::federation(self, federation),
-            Ingredient::VendorAnswers => {}
+            Ingredient::Helper(layer, helper) => self.add_helper(layer, helper),
+            Ingredient::Login(login) => profile_files::add_login(self, login),
+            Ingredient::Profile(profile) => profile_files::add_profile(self, profile),
+            Ingredient::Federation(federation) => profile_files::add_federation(self, federation),
+            Ingredient::NoBaseUrl => {}
             Ingredient::Arguments(arguments) => {
                 let arguments = arguments.iter().map(|&argument| argument.to_owned());
                 self.arguments.extend(arguments);
@@ -163,7 +170,7 @@ impl Scene {
         self.plant(slot.method(), scope, slot.token(shape, scope));
     }
 
-    /// What is in the user's own folder counts for nothing where the variable names another one.
+    /// Returns the scope of a layer. User settings have none if `CLAUDE_CONFIG_DIR` is set.
     fn scope(&self, layer: Layer) -> &'static str {
         match layer {
             Layer::User if self.has_config_dir => "nowhere",
@@ -173,75 +180,79 @@ impl Scene {
         }
     }
 
-    fn layer(&mut self, layer: Layer) -> &mut Map<String, Value> {
+    fn settings_of(&mut self, layer: Layer) -> &mut Map<String, Value> {
         match layer.file() {
             Some(file) => self.settings.entry(file).or_default(),
             None => &mut self.flag,
         }
     }
 
-    fn entry(&mut self, layer: Layer, name: &str, value: &str) {
-        let environment = self.layer(layer).entry("env").or_insert_with(|| json!({}));
+    fn set_settings_variable(&mut self, layer: Layer, name: &str, value: &str) {
+        let environment = self
+            .settings_of(layer)
+            .entry("env")
+            .or_insert_with(|| json!({}));
         environment[name] = Value::from(value);
     }
 
-    fn helper(&mut self, layer: Layer, helper: Helper) {
+    fn add_helper(&mut self, layer: Layer, helper: HelperScript) {
         let scope = self.scope(layer);
-        let token = token::made_up(token::Family::Opaque, &format!("helper-{scope}"));
+        let token = token::fake_token(token::Family::Opaque, &format!("helper-{scope}"));
         let prints = match helper {
-            Helper::Prints => format!("printf '%s\\n' '{token}'"),
-            Helper::PrintsPadded => format!("printf '  %s \\n\\n' '{token}'"),
-            Helper::PrintsTwoLines => format!("printf '%s\\n%s\\n' '{token}' 'more'"),
-            Helper::PrintsNothing => "true".to_owned(),
-            Helper::Fails => "echo broken >&2; exit 3".to_owned(),
-            Helper::Missing => String::new(),
-            Helper::EmptyText | Helper::Null => {
-                let value = if helper == Helper::Null {
+            HelperScript::Prints => format!("printf '%s\\n' '{token}'"),
+            HelperScript::PrintsPadded => format!("printf '  %s \\n\\n' '{token}'"),
+            HelperScript::PrintsTwoLines => format!("printf '%s\\n%s\\n' '{token}' 'more'"),
+            HelperScript::PrintsNothing => "true".to_owned(),
+            HelperScript::Fails => "echo broken >&2; exit 3".to_owned(),
+            HelperScript::Missing => String::new(),
+            HelperScript::EmptyText | HelperScript::Null => {
+                let value = if helper == HelperScript::Null {
                     Value::Null
                 } else {
                     "".into()
                 };
-                self.layer(layer).insert("apiKeyHelper".to_owned(), value);
+                self.settings_of(layer)
+                    .insert("apiKeyHelper".to_owned(), value);
                 return;
             }
         };
         let name = format!("helper-{scope}.sh");
         let script = self.folder.join(&name).display().to_string();
-        self.layer(layer)
+        self.settings_of(layer)
             .insert("apiKeyHelper".to_owned(), script.into());
-        if helper != Helper::Missing {
+        if helper != HelperScript::Missing {
             let runs = self.helper_runs();
             let text = format!(
                 "#!/bin/sh\necho {scope} >> '{}'\n{prints}\n",
                 runs.display()
             );
-            self.file(&name, text);
+            self.add_file(&name, text);
         }
-        let works = matches!(helper, Helper::Prints | Helper::PrintsPadded);
+        let works = matches!(helper, HelperScript::Prints | HelperScript::PrintsPadded);
         self.plant("helper", scope, if works { token } else { String::new() });
     }
 
     fn finish_settings(&mut self) {
         for (file, settings) in std::mem::take(&mut self.settings) {
-            self.file(file, format!("{:#}\n", Value::Object(settings)));
+            self.add_file(file, format!("{:#}\n", Value::Object(settings)));
         }
         let flag = std::mem::take(&mut self.flag);
         if flag.is_empty() {
             return;
         }
-        let holds_token = flag.contains_key("env");
+        let has_token = flag.contains_key("env");
         let flag = Value::Object(flag).to_string();
-        // Nobody should write a token into an argument, and keyreeve refuses one there; the flag takes a file as well.
-        let given = if holds_token {
-            self.file("flag.json", flag);
+        // keyreeve rejects tokens in arguments; the flag also accepts a file.
+        let value = if has_token {
+            self.add_file("flag.json", flag);
             self.folder.join("flag.json").display().to_string()
         } else {
             flag
         };
-        self.arguments.extend(["--settings".to_owned(), given]);
+        self.arguments.extend(["--settings".to_owned(), value]);
     }
 
-    fn write(&self) -> Result<()> {
+    fn write_files(&self) -> Result<()> {
         fs::create_dir_all(self.home())?;
         fs::create_dir_all(self.project())?;
         for (path, text) in &self.files {
@@ -258,12 +269,12 @@ impl Scene {
         Ok(())
     }
 
-    /// The base URL that a placeholder stands for.
+    /// Returns the base URL of a placeholder.
     pub(super) fn url(&self, placeholder: &str) -> String {
-        self.filled(placeholder)
+        self.expand(placeholder)
     }
 
-    fn filled(&self, value: &str) -> String {
+    fn expand(&self, value: &str) -> String {
         let home = self.home().display().to_string();
         let value = value.replace("{home}", &home);
         value
@@ -271,10 +282,10 @@ impl Scene {
             .replace("{other}", &self.listeners.other.url())
     }
 
-    /// A command with this scene's environment, in this scene's project.
+    /// Returns a command with the scene's environment and working directory.
     pub(super) fn command(&self, program: &Path) -> Command {
-        let mut command = if self.vendor_answers {
-            vendor::with_hosts(&self.folder.join(HOSTS), program)
+        let mut command = if self.no_base_url {
+            anthropic_hosts::with_hosts(&self.folder.join(HOSTS), program)
         } else {
             Command::new(program)
         };

@@ -1,57 +1,57 @@
-//! The made-up tokens: each says in itself where it was planted, so that what arrives tells where it came from.
+//! Fake tokens that contain the place where they are planted, so that a received token identifies its origin.
 
 use serde_json::json;
 
-/// How long the part behind a family's prefix is.
-const BODY: usize = 95;
+/// Length of the part after a family's prefix.
+const BODY_LENGTH: usize = 95;
 
-/// The family a token looks like.
+/// Family of a fake token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Family {
     ApiKey,
     Oauth,
     Refresh,
-    /// A gateway's own kind.
+    /// A gateway's token, in its own format.
     Opaque,
 }
 
-/// The token of a family that was planted at a place.
-pub(super) fn made_up(family: Family, place: &str) -> String {
+/// Returns the token of a family for a place.
+pub(super) fn fake_token(family: Family, place: &str) -> String {
     let prefix = match family {
         Family::ApiKey => "sk-ant-api03-",
         Family::Oauth => "sk-ant-oat01-",
         Family::Refresh => "sk-ant-ort01-",
         Family::Opaque => "gw-",
     };
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let place: String = place.chars().map(plain).collect();
+    let sanitize = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let place: String = place.chars().map(sanitize).collect();
     format!(
         "{prefix}{place}{}",
-        "A".repeat(BODY.saturating_sub(place.len()))
+        "A".repeat(BODY_LENGTH.saturating_sub(place.len()))
     )
 }
 
-/// The identity token that is exchanged for what is planted at a place.
-pub(super) fn identity(place: &str) -> String {
+/// Returns the identity token that is exchanged for the access token of a place.
+pub(super) fn identity_token(place: &str) -> String {
     format!("eyJhbGciOiJub25lIn0.{place}.c2lnbmF0dXJl")
 }
 
-/// The access token minted for a place.
-pub(super) fn minted_for(place: &str) -> String {
-    made_up(Family::Oauth, &format!("minted-{place}"))
+/// Returns the access token that the token endpoint issues for a place.
+pub(super) fn access_token(place: &str) -> String {
+    fake_token(Family::Oauth, &format!("minted-{place}"))
 }
 
-/// The places for which the token endpoint is asked.
+/// The places whose tokens are exchanged at the token endpoint.
 pub(super) const EXCHANGED: [&str; 3] = ["federation", "profile", "login"];
 
-/// What the token endpoint answers to a body that holds an identity or a refresh token of ours.
-pub(super) fn minted(body: &str) -> String {
-    let place = EXCHANGED
-        .into_iter()
-        .find(|place| body.contains(&identity(place)) || body.contains(&refresh(place)));
+/// Returns the token endpoint's response to a body that contains an identity token or a refresh token.
+pub(super) fn token_response(body: &str) -> String {
+    let place = EXCHANGED.into_iter().find(|place| {
+        body.contains(&identity_token(place)) || body.contains(&refresh_token(place))
+    });
     json!({
-        "access_token": minted_for(place.unwrap_or("nothing")),
-        "refresh_token": refresh("again"),
+        "access_token": access_token(place.unwrap_or("nothing")),
+        "refresh_token": refresh_token("again"),
         "token_type": "Bearer",
         "expires_in": 3600,
         "scope": "user:inference user:profile",
@@ -59,26 +59,26 @@ pub(super) fn minted(body: &str) -> String {
     .to_string()
 }
 
-/// The refresh token planted at a place.
-pub(super) fn refresh(place: &str) -> String {
-    made_up(Family::Refresh, place)
+/// Returns the refresh token of a place.
+pub(super) fn refresh_token(place: &str) -> String {
+    fake_token(Family::Refresh, place)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, identity, made_up, minted, minted_for, refresh};
+    use super::{Family, access_token, fake_token, identity_token, refresh_token, token_response};
 
     #[test]
-    fn tokens_of_different_places_differ_and_have_the_length_of_real_ones() {
-        let one = made_up(Family::ApiKey, "api_key@user");
-        assert_eq!(one.len(), "sk-ant-api03-".len() + 95);
-        assert_ne!(one, made_up(Family::ApiKey, "api_key@project"));
+    fn tokens_differ_by_place_and_have_real_length() {
+        let user = fake_token(Family::ApiKey, "api_key@user");
+        assert_eq!(user.len(), "sk-ant-api03-".len() + 95);
+        assert_ne!(user, fake_token(Family::ApiKey, "api_key@project"));
     }
 
     #[test]
-    fn the_endpoint_mints_for_the_place_it_is_asked_for() {
-        assert!(minted(&identity("profile")).contains(&minted_for("profile")));
-        assert!(minted(&refresh("federation")).contains(&minted_for("federation")));
-        assert!(minted("{}").contains(&minted_for("nothing")));
+    fn endpoint_issues_tokens_for_the_requested_place() {
+        assert!(token_response(&identity_token("profile")).contains(&access_token("profile")));
+        assert!(token_response(&refresh_token("federation")).contains(&access_token("federation")));
+        assert!(token_response("{}").contains(&access_token("nothing")));
     }
 }

@@ -1,6 +1,7 @@
-//! The listeners that stand for the API, for another origin and for the vendor's own: they write down what arrives and answer like the API.
+//! Fake upstreams: HTTP listeners for the configured base URL, for another origin and for the simulated Anthropic
+//! hosts. They record requests and send responses like the API's.
 //!
-//! Invariant: a listener ends with its owner. What it keeps are made-up tokens; nothing else can reach it.
+//! Invariant: a listener stops with its owner. It records only fake tokens; nothing outside the namespace can reach it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,37 +11,37 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
-use super::{token, vendor};
-use crate::clients::http::{Request, request};
+use super::{anthropic_hosts, token};
+use crate::clients::http::{Request, parse_request};
 
-/// A listener and what it has seen.
+/// A listener and its recorded requests.
 pub(super) struct Upstream {
     address: SocketAddr,
     url: String,
-    seen: Arc<Mutex<Vec<Request>>>,
-    over: Arc<AtomicBool>,
+    requests: Arc<Mutex<Vec<Request>>>,
+    stopped: Arc<AtomicBool>,
 }
 
 /// The listeners of one combination.
 pub(super) struct Listeners {
     pub(super) upstream: Upstream,
     pub(super) other: Upstream,
-    pub(super) vendor: Upstream,
+    pub(super) anthropic: Upstream,
 }
 
 impl Listeners {
-    /// Starts them.
+    /// Starts all listeners.
     pub(super) fn start() -> Result<Self> {
         Ok(Self {
             upstream: Upstream::start()?,
             other: Upstream::start()?,
-            vendor: Upstream::start_as(vendor::ORIGIN)?,
+            anthropic: Upstream::start_as(anthropic_hosts::ORIGIN)?,
         })
     }
 
-    /// What each has seen, with the URL at which it is.
+    /// Takes the recorded requests, each with the base URL of its listener.
     pub(super) fn take(&self) -> Vec<(String, Request)> {
-        [&self.upstream, &self.other, &self.vendor]
+        [&self.upstream, &self.other, &self.anthropic]
             .into_iter()
             .flat_map(|listener| {
                 listener
@@ -53,109 +54,111 @@ impl Listeners {
 }
 
 impl Upstream {
-    /// Starts to listen on a port of loopback, for clients that are given its address.
+    /// Starts a listener whose address is given to clients as a base URL.
     pub(super) fn start() -> Result<Self> {
         let mut upstream = Self::start_as("")?;
         upstream.url = format!("http://{}", upstream.address);
         Ok(upstream)
     }
 
-    /// Starts to listen for clients that believe to be at this URL.
+    /// Starts a listener for clients that use another URL for it.
     pub(super) fn start_as(url: &str) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").context("listen for the client")?;
+        let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen for the client")?;
         let upstream = Self {
             address: listener.local_addr()?,
             url: url.to_owned(),
-            seen: Arc::default(),
-            over: Arc::default(),
+            requests: Arc::default(),
+            stopped: Arc::default(),
         };
-        let (seen, over) = (Arc::clone(&upstream.seen), Arc::clone(&upstream.over));
+        let requests = Arc::clone(&upstream.requests);
+        let stopped = Arc::clone(&upstream.stopped);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                if over.load(Ordering::SeqCst) {
+                if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                let seen = Arc::clone(&seen);
-                thread::spawn(move || serve(client, &seen));
+                let requests = Arc::clone(&requests);
+                thread::spawn(move || serve(client, &requests));
             }
         });
         Ok(upstream)
     }
 
-    /// Its address, as a base URL.
+    /// Returns the base URL.
     pub(super) fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// The port of loopback.
+    /// Returns the port.
     pub(super) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The requests so far, in the order in which they were whole.
+    /// Takes the requests so far, in order of completion.
     fn take(&self) -> Vec<Request> {
-        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then sees that it is over.
-        let _not_listening = TcpStream::connect(self.address);
+        self.stopped.store(true, Ordering::SeqCst);
+        // Unblocks the listener, so that it checks the flag.
+        let _already_closed = TcpStream::connect(self.address);
     }
 }
 
-/// Answers the requests of one connection until the client ends it.
-fn serve(mut client: TcpStream, seen: &Mutex<Vec<Request>>) {
+/// Responds to the requests of one connection until the client closes it.
+fn serve(mut client: TcpStream, requests: &Mutex<Vec<Request>>) {
     let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         bytes.extend_from_slice(&buffer[..length]);
-        while let Some((request, rest)) = request(&bytes) {
+        while let Some((request, rest)) = parse_request(&bytes) {
             bytes = rest.to_vec();
-            let answer = answer(&request);
-            seen.lock()
+            let response = respond(&request);
+            requests
+                .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(request);
-            if client.write_all(answer.as_bytes()).is_err() {
+            if client.write_all(response.as_bytes()).is_err() {
                 return;
             }
         }
     }
 }
 
-fn answer(request: &Request) -> String {
+fn respond(request: &Request) -> String {
     let body = String::from_utf8_lossy(&request.body);
     match (request.method.as_str(), request.path()) {
         ("HEAD", _) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned(),
-        ("POST", "/v1/oauth/token") => whole("200 OK", JSON, &token::minted(&body)),
+        ("POST", "/v1/oauth/token") => response("200 OK", JSON, &token::token_response(&body)),
         ("POST", path) if is_message(path) => message(&body, path),
-        _ => whole("404 Not Found", JSON, NOT_FOUND),
+        _ => response("404 Not Found", JSON, NOT_FOUND),
     }
 }
 
-/// Whether a path is that of the request somebody pays for: the API's own, or a cloud's.
+/// Returns `true` if requests to a path are billed: the API's path for messages, or that of a cloud.
 pub(super) fn is_message(path: &str) -> bool {
     ["/messages", ":rawPredict", ":streamRawPredict", "/invoke"]
         .iter()
-        .any(|end| path.ends_with(end))
+        .any(|suffix| path.ends_with(suffix))
         || path.ends_with("/invoke-with-response-stream")
 }
 
 fn message(body: &str, path: &str) -> String {
     if path.contains("/invoke") {
-        // Its stream is one of frames, which nothing here needs: the request has been seen.
-        whole("400 Bad Request", JSON, "{\"message\":\"seen\"}")
+        // An event stream is not needed here: the request is recorded.
+        response("400 Bad Request", JSON, "{\"message\":\"recorded\"}")
     } else if body.contains("\"stream\":true") {
-        whole("200 OK", "text/event-stream", STREAM)
+        response("200 OK", "text/event-stream", STREAM)
     } else {
-        whole("200 OK", JSON, MESSAGE)
+        response("200 OK", JSON, MESSAGE)
     }
 }
 
-fn whole(status: &str, kind: &str, body: &str) -> String {
+fn response(status: &str, content_type: &str, body: &str) -> String {
     format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nrequest-id: req_made_up\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nrequest-id: req_made_up\r\n\r\n{body}",
         body.len()
     )
 }

@@ -1,38 +1,38 @@
-//! Puts Debian's packages on the machine that some tests need, where that is allowed: as root, with apt.
+//! Installs the Debian packages that some tests need, if run as root with apt.
 //!
-//! Invariant: nothing fails here. A test that misses its program skips itself by name.
+//! Invariant: nothing fails here. A test whose program is missing is skipped, by name.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::{environment, say};
+use crate::{environment, output};
 
-/// Programs that tests start, and the package each comes in.
-const WANTED: [(&str, &str); 4] = [
+/// Programs that tests start, each with its package.
+const PACKAGES: [(&str, &str); 4] = [
     ("strace", "strace"),
     ("curl", "curl"),
     ("zsh", "zsh"),
     ("fish", "fish"),
 ];
 
-/// Installs what is missing.
-pub(super) fn install_what_is_missing() {
-    let missing: Vec<_> = WANTED
+/// Installs the missing packages.
+pub(super) fn install_missing() {
+    let missing: Vec<_> = PACKAGES
         .iter()
-        .filter(|(program, _)| environment::find(program).is_none())
+        .filter(|(program, _)| environment::find_program(program).is_none())
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
         return;
     }
-    if !is_root() || environment::find("apt-get").is_none() {
-        say::line(format_args!(
-            "missing, and not to be installed from here: {}",
+    if !is_root() || environment::find_program("apt-get").is_none() {
+        output::print_line(format_args!(
+            "missing, cannot be installed without root and apt: {}",
             missing.join(", ")
         ));
         return;
     }
-    say::line(format_args!("installing {}", missing.join(", ")));
+    output::print_line(format_args!("installing {}", missing.join(", ")));
     let installed = apt(
         &["install", "-y", "-qq", "--no-install-recommends"],
         &missing,
@@ -42,13 +42,13 @@ pub(super) fn install_what_is_missing() {
             &missing,
         ));
     if !installed {
-        say::line(format_args!("could not install {}", missing.join(", ")));
+        output::print_line(format_args!("cannot install {}", missing.join(", ")));
     }
 }
 
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    // The owner of a process's folder is the user it runs as.
+    // The owner of the process's directory is its user.
     Path::new("/proc/self")
         .metadata()
         .is_ok_and(|process| process.uid() == 0)

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every test there is, and at the end what did not run, by name.
+//! `cargo xtask test`: all tests, and at the end a list of those that were skipped.
 //!
-//! Invariants: a test that could not run is counted as skipped and never as passed; the last line is the count; nothing
-//! runs with the caller's own home or credentials.
+//! Invariants: a test that cannot run is counted as skipped, never as passed; the last line is the summary; nothing
+//! runs with the caller's home or credentials.
 
 mod debian;
 mod tally;
@@ -14,50 +14,56 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::scratch::Scratch;
-use crate::{clients, conformance, environment, say};
+use crate::{clients, conformance, environment, output};
 pub(crate) use tally::Tally;
 
-/// The variable that names the file to which a test that cannot run appends `SKIPPED name: reason`.
-const SKIPS_FILE: &str = "KEYREEVE_SKIPS_FILE";
+/// Variable with the path of the file to which a test that cannot run appends `SKIPPED name: reason`.
+const SKIPS_FILE_VARIABLE: &str = "KEYREEVE_SKIPS_FILE";
 
-/// Which of a command's two streams is read for counts; the other goes to the terminal untouched.
+/// The output stream of a command that contains the test counts; the other goes to the terminal unchanged.
 #[derive(Clone, Copy)]
-enum Reads {
+enum CountedStream {
     Stdout,
     Stderr,
 }
 
-/// Runs everything and prints the count.
+/// Runs everything and prints the summary.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let nextest = has_nextest();
-    say::line(
-        "1. the tests of every crate, by cargo nextest where it is installed, else by cargo test",
+    output::print_line(
+        "1. the tests of every crate, with cargo nextest if installed, else with cargo test",
     );
-    say::line("2. the examples in the documentation");
-    say::line("3. real clients through the gateway, on a network that has loopback only");
-    say::line("4. what real clients send, against what keyreeve status says they will");
-    debian::install_what_is_missing();
+    output::print_line("2. the examples in the documentation");
+    output::print_line("3. real clients through the gateway, on a network with only loopback");
+    output::print_line(
+        "4. requests of real clients, compared with the predictions of keyreeve status",
+    );
+    debian::install_missing();
     fetch(root)?;
 
-    let scratch = Scratch::new(&environment::target(root), "test")?;
+    let scratch = Scratch::new(&environment::target_dir(root), "test")?;
     let mut suite = Suite {
         root,
         scratch,
         tally: Tally::default(),
     };
     if nextest {
-        suite.count("the tests", nextest_command(), Reads::Stderr)?;
+        suite.run_tests("tests", nextest_command(), CountedStream::Stderr)?;
     } else {
-        suite.count("the tests", cargo_test("--all-targets"), Reads::Stdout)?;
+        suite.run_tests("tests", cargo_test("--all-targets"), CountedStream::Stdout)?;
     }
-    suite.count("the examples", cargo_test("--doc"), Reads::Stdout)?;
-    suite.take_skips();
-    suite.add("the real clients", clients::outcomes(root));
-    suite.add(
-        "the conformance",
-        conformance::outcomes(root, &conformance::Which::Share),
+    suite.run_tests(
+        "documentation examples",
+        cargo_test("--doc"),
+        CountedStream::Stdout,
+    )?;
+    suite.read_skips_file();
+    suite.add_outcomes("real clients", clients::outcomes(root));
+    suite.add_outcomes(
+        "conformance",
+        conformance::outcomes(root, &conformance::CaseFilter::Share),
     );
-    Ok(report(&suite.tally))
+    Ok(print_report(&suite.tally))
 }
 
 fn nextest_command() -> Command {
@@ -97,7 +103,7 @@ fn has_nextest() -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Fetches what the lock file names, with the caller's own settings; from here on nothing asks a registry.
+/// Fetches the dependencies in the lock file with the caller's settings; nothing accesses a registry afterwards.
 fn fetch(root: &Path) -> Result<()> {
     let status = Command::new("cargo")
         .args(["fetch", "--locked", "--quiet"])
@@ -107,7 +113,7 @@ fn fetch(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One run of everything.
+/// One run of all tests.
 struct Suite<'a> {
     root: &'a Path,
     scratch: Scratch,
@@ -115,70 +121,78 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    /// Runs a test command, shows what it prints, and counts.
-    fn count(&mut self, what: &str, mut command: Command, reads: Reads) -> Result<()> {
-        say::line(format_args!("\n== {what}"));
+    /// Runs a test command, prints its output, and counts its tests.
+    fn run_tests(
+        &mut self,
+        name: &str,
+        mut command: Command,
+        counted: CountedStream,
+    ) -> Result<()> {
+        output::print_line(format_args!("\n== {name}"));
         environment::scrub(&mut command, &self.scratch.folder("home")?);
         environment::offline_cargo(&mut command);
         command
             .current_dir(self.root)
-            .env(SKIPS_FILE, self.scratch.file("skips"));
+            .env(SKIPS_FILE_VARIABLE, self.scratch.file("skips"));
         command.stdin(Stdio::null());
-        match reads {
-            Reads::Stdout => command.stdout(Stdio::piped()),
-            Reads::Stderr => command.stderr(Stdio::piped()),
+        match counted {
+            CountedStream::Stdout => command.stdout(Stdio::piped()),
+            CountedStream::Stderr => command.stderr(Stdio::piped()),
         };
-        let mut child = command.spawn().with_context(|| format!("start {what}"))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start the {name}"))?;
         let failed_before = self.tally.failed();
         match (child.stdout.take(), child.stderr.take()) {
-            (Some(stream), _) => self.show_and_read(stream)?,
-            (_, Some(stream)) => self.show_and_read(stream)?,
+            (Some(stream), _) => self.print_and_count(stream)?,
+            (_, Some(stream)) => self.print_and_count(stream)?,
             (None, None) => {}
         }
         let status = child.wait()?;
         if !status.success() && self.tally.failed() == failed_before {
-            self.tally
-                .fail(&format!("{what}: the command failed before it had counted"));
+            self.tally.add_failure(&format!(
+                "{name}: the command failed without reporting a failed test"
+            ));
         }
         Ok(())
     }
 
-    /// Counts what became of something that cargo does not run.
-    fn add(&mut self, what: &str, outcomes: Result<Vec<clients::Outcome>>) {
+    /// Counts outcomes that cargo does not report.
+    fn add_outcomes(&mut self, name: &str, outcomes: Result<Vec<clients::Outcome>>) {
         match outcomes {
             Ok(outcomes) => outcomes
                 .into_iter()
                 .for_each(|outcome| self.tally.add(outcome)),
-            Err(error) => self.tally.fail(&format!("{what}: {error:#}")),
+            Err(error) => self.tally.add_failure(&format!("{name}: {error:#}")),
         }
     }
 
-    fn show_and_read(&mut self, stream: impl Read) -> Result<()> {
+    fn print_and_count(&mut self, stream: impl Read) -> Result<()> {
         for line in BufReader::new(stream).split(b'\n') {
             let line = String::from_utf8_lossy(&line?).into_owned();
-            say::line(&line);
-            self.tally.read(&line);
+            output::print_line(&line);
+            self.tally.read_line(&line);
         }
         Ok(())
     }
 
-    /// Counts the tests that found they could not run.
-    fn take_skips(&mut self) {
+    /// Counts the tests that skipped themselves.
+    fn read_skips_file(&mut self) {
         let lines = fs::read_to_string(self.scratch.file("skips")).unwrap_or_default();
-        self.tally.take_skips(&lines);
+        self.tally.add_skips(&lines);
     }
 }
 
-/// Prints what failed, what did not run, and the count, which is the last line.
-fn report(tally: &Tally) -> ExitCode {
-    say::line("");
+/// Prints failures, skipped tests and, as the last line, the summary.
+fn print_report(tally: &Tally) -> ExitCode {
+    output::print_line("");
     for failure in tally.failures() {
-        say::line(format_args!("FAILED {failure}"));
+        output::print_line(format_args!("FAILED {failure}"));
     }
     for skip in tally.skips() {
-        say::line(format_args!("SKIPPED {skip}"));
+        output::print_line(format_args!("SKIPPED {skip}"));
     }
-    say::line(tally);
+    output::print_line(tally);
     if tally.failed() == 0 {
         ExitCode::SUCCESS
     } else {

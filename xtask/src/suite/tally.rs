@@ -1,13 +1,13 @@
-//! Counts tests from what the runners print.
+//! Counts of passed, failed and skipped tests, from the output of the test runners.
 //!
-//! Invariant: a test that said it could not run is taken out of the passed ones, of which its runner counted it.
+//! Invariant: a test that skipped itself is not counted as passed, although its runner reports it so.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::clients::Outcome;
 
-/// How many passed, which failed, and which did not run.
+/// Counts of passed, failed and skipped tests.
 #[derive(Default)]
 pub(crate) struct Tally {
     passed: usize,
@@ -17,8 +17,8 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Reads one line of cargo nextest or of the standard test harness.
-    pub(crate) fn read(&mut self, line: &str) {
+    /// Counts the tests in one line of output from cargo nextest or the standard test harness.
+    pub(crate) fn read_line(&mut self, line: &str) {
         let line = line.trim();
         if let Some(summary) = line.strip_prefix("Summary [") {
             self.add_nextest(summary);
@@ -28,21 +28,21 @@ impl Tally {
         } else if let Some(name) = line.strip_prefix("SKIP [") {
             let name = name.split_once("] ").map_or(name, |(_, name)| name);
             let name = name.split_once(") ").map_or(name, |(_, name)| name);
-            self.skip(name.trim(), "marked #[ignore]");
+            self.add_skip(name.trim(), "marked #[ignore]");
         } else if let Some((name, reason)) = ignored(line) {
-            self.skip(name, reason);
+            self.add_skip(name, reason);
         }
     }
 
-    /// Notes a skip, unless the name is that of a process which a test starts and judges: that one is no test.
-    fn skip(&mut self, name: &str, reason: &str) {
+    /// Records a skipped test. An ignored function `in_child_…` is a process that a test starts, not a test.
+    fn add_skip(&mut self, name: &str, reason: &str) {
         let last = name.rsplit("::").next().unwrap_or(name);
         if !last.starts_with("in_child_") {
             self.skips.insert(format!("{name}: {reason}"));
         }
     }
 
-    /// nextest's own "skipped" are the ignored tests, which it names on lines of their own.
+    /// Counts a summary of nextest. Its "skipped" tests are the ignored ones, which it lists on separate lines.
     fn add_nextest(&mut self, summary: &str) {
         let failed = ["failed", "timed out", "exec failed"];
         self.passed += number_before(summary, "passed");
@@ -52,8 +52,8 @@ impl Tally {
             .sum::<usize>();
     }
 
-    /// Takes the lines `SKIPPED name: reason` of the tests that found they could not run.
-    pub(crate) fn take_skips(&mut self, lines: &str) {
+    /// Counts the lines `SKIPPED name: reason` of tests that skipped themselves.
+    pub(crate) fn add_skips(&mut self, lines: &str) {
         let skips: BTreeSet<&str> = lines
             .lines()
             .filter_map(|line| line.strip_prefix("SKIPPED "))
@@ -62,34 +62,34 @@ impl Tally {
         self.skips.extend(skips.into_iter().map(str::to_owned));
     }
 
-    /// Counts a client's scenario.
+    /// Counts the outcome of a client scenario.
     pub(crate) fn add(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Passed { .. } => self.passed += 1,
-            Outcome::Failed { name, why } => self.fail(&format!("{name}: {why}")),
-            Outcome::Skipped { name, why } => {
-                self.skips.insert(format!("{name}: {why}"));
+            Outcome::Failed { name, reason } => self.add_failure(&format!("{name}: {reason}")),
+            Outcome::Skipped { name, reason } => {
+                self.skips.insert(format!("{name}: {reason}"));
             }
         }
     }
 
-    /// Counts a failure that no runner has counted.
-    pub(crate) fn fail(&mut self, failure: &str) {
+    /// Counts a failure that no runner has reported.
+    pub(crate) fn add_failure(&mut self, failure: &str) {
         self.failed += 1;
         self.failures.push(failure.to_owned());
     }
 
-    /// How many failed.
+    /// Returns the number of failed tests.
     pub(crate) fn failed(&self) -> usize {
         self.failed
     }
 
-    /// The failures that no runner has printed.
+    /// Returns the failures that no runner has printed.
     pub(crate) fn failures(&self) -> &[String] {
         &self.failures
     }
 
-    /// What did not run, each with its reason.
+    /// Returns the skipped tests with their reasons.
     pub(crate) fn skips(&self) -> impl Iterator<Item = &String> {
         self.skips.iter()
     }
@@ -107,16 +107,16 @@ impl fmt::Display for Tally {
     }
 }
 
-/// The number that stands before a word, as in `3 passed`; 0 where it is not there.
+/// Returns the number before a word, as in `3 passed`, or 0 if there is none.
 fn number_before(text: &str, word: &str) -> usize {
-    let pieces = text.split([',', ';', ':', '(', ')', '.']);
-    let number = pieces.filter_map(|piece| piece.trim().strip_suffix(word));
-    number
+    let parts = text.split([',', ';', ':', '(', ')', '.']);
+    let numbers = parts.filter_map(|part| part.trim().strip_suffix(word));
+    numbers
         .filter_map(|number| number.trim().parse::<usize>().ok())
         .sum()
 }
 
-/// The name and the reason in `test name ... ignored, reason`.
+/// Parses the name and the reason in `test name ... ignored, reason`.
 fn ignored(line: &str) -> Option<(&str, &str)> {
     let (name, rest) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
     let reason = rest.strip_prefix(", ").unwrap_or("marked #[ignore]");
@@ -128,31 +128,31 @@ mod tests {
     use super::Tally;
     use crate::clients::Outcome;
 
-    fn read(lines: &[&str]) -> Tally {
+    fn tally(lines: &[&str]) -> Tally {
         let mut tally = Tally::default();
         for line in lines {
-            tally.read(line);
+            tally.read_line(line);
         }
         tally
     }
 
     #[test]
-    fn nextest_is_read() {
-        let tally = read(&[
-            "        SKIP [         ] (─────) keyreeve-store::it st_06_power_cut",
+    fn nextest_output_is_counted() {
+        let tally = tally(&[
+            "        SKIP [         ] (─────) keyreeve-store::it power_cut",
             "        SKIP [         ] (─────) keyreeve-os::it files::in_child_make_files",
             "     Summary [   0.244s] 33 tests run: 29 passed (2 slow), 1 failed, 3 timed out, 1 skipped",
         ]);
         assert_eq!(tally.to_string(), "29 passed, 4 failed, 1 skipped");
         assert_eq!(
             tally.skips().collect::<Vec<_>>(),
-            ["keyreeve-store::it st_06_power_cut: marked #[ignore]"]
+            ["keyreeve-store::it power_cut: marked #[ignore]"]
         );
     }
 
     #[test]
-    fn the_standard_harness_is_read() {
-        let tally = read(&[
+    fn standard_harness_output_is_counted() {
+        let tally = tally(&[
             "test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.24s",
             "test a::b ... ignored, needs a second user",
             "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out",
@@ -165,27 +165,26 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_could_not_run_has_not_passed() {
-        let mut tally = read(&["Summary [ 1.0s] 5 tests run: 5 passed, 0 skipped"]);
-        tally
-            .take_skips("SKIPPED a: no strace\nSKIPPED a: no strace\nSKIPPED b: not root\nnoise\n");
+    fn skipped_test_is_not_counted_as_passed() {
+        let mut tally = tally(&["Summary [ 1.0s] 5 tests run: 5 passed, 0 skipped"]);
+        tally.add_skips("SKIPPED a: no strace\nSKIPPED a: no strace\nSKIPPED b: not root\nnoise\n");
         assert_eq!(tally.to_string(), "3 passed, 0 failed, 2 skipped");
     }
 
     #[test]
     fn client_scenarios_are_counted() {
         let mut tally = Tally::default();
-        let name = || "curl: streamed".to_owned();
+        let name = || "curl gets a message".to_owned();
         tally.add(Outcome::Passed { name: name() });
         tally.add(Outcome::Failed {
             name: name(),
-            why: "no row".to_owned(),
+            reason: "no attempt".to_owned(),
         });
         tally.add(Outcome::Skipped {
             name: name(),
-            why: "no curl".to_owned(),
+            reason: "no curl".to_owned(),
         });
         assert_eq!(tally.to_string(), "1 passed, 1 failed, 1 skipped");
-        assert_eq!(tally.failures(), ["curl: streamed: no row"]);
+        assert_eq!(tally.failures(), ["curl gets a message: no attempt"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Each `docs/facts.md#anchor` that is cited stands there as a heading.
+//! Each cited `docs/facts.md#anchor` is a heading of that page.
 
 use super::Finding;
 use crate::tree::Tree;
@@ -21,7 +21,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         for (index, line) in file.text.lines().enumerate() {
             for anchor in cited(line).filter(|anchor| !anchors.contains(anchor)) {
                 let advice =
-                    format!("docs/facts.md has no heading `{anchor}`; write it or cite another");
+                    format!("docs/facts.md has no heading `{anchor}`: add it or cite another");
                 findings.push(Finding::new(&file.path, index + 1, advice));
             }
         }

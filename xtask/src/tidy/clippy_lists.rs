@@ -1,4 +1,4 @@
-//! `core/clippy.toml` replaces the root's for that crate, so it repeats every line of it.
+//! `core/clippy.toml` replaces the root's for that crate, so it must repeat every line of it.
 
 use super::Finding;
 use crate::tree::Tree;
@@ -22,7 +22,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// What a line is about: the banned path without the reason, which may be worded for the crate.
+/// Returns the part of a line that must match: the banned path without the reason, which may differ for the crate.
 fn subject(line: &str) -> &str {
     let line = line.trim();
     line.split_once(", reason").map_or(line, |(path, _)| path)

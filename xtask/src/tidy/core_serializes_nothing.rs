@@ -1,4 +1,4 @@
-//! Core serialises nothing: the published shapes live at the edge, so that no secret and no accident gets out with them.
+//! Core serialises nothing: published shapes live in the broker, so that no secret is published by accident.
 
 use super::Finding;
 use super::pure_core::in_core;
@@ -8,7 +8,7 @@ use crate::tree::Tree;
 /// Finds the word `Serialize` in core's shipped code.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     in_core(tree, |line| {
-        let advice = "give the type a shape of its own in keyreeve-broker's `view`";
+        let advice = "give the type its own shape in keyreeve-broker's `view`";
         has_word(line, "Serialize").then(|| advice.to_owned())
     })
 }

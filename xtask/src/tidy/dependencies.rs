@@ -21,14 +21,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         .iter()
         .filter(|name| !rows.iter().any(|(_, row)| row == *name))
     {
-        let advice = format!("say in {ROWS} what `{name}` saves and who keeps it");
+        let advice = format!("add `{name}` to {ROWS}, with its purpose and maintainer");
         findings.push(Finding::new(ROOT, line_of(tree.text(ROOT), name), advice));
     }
     for (number, name) in rows.iter().filter(|(_, name)| !declared.contains(name)) {
         findings.push(Finding::new(
             ROWS,
             *number,
-            format!("`{name}` is no dependency any more"),
+            format!("`{name}` is not a dependency: remove the row"),
         ));
     }
     for name in &declared {
@@ -36,13 +36,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             .iter()
             .any(|manifest| manifest.all().any(|used| used == name))
         {
-            let advice = format!("no crate uses `{name}`; take it out");
+            let advice = format!("no crate uses `{name}`: remove it");
             findings.push(Finding::new(ROOT, line_of(tree.text(ROOT), name), advice));
         }
     }
     for manifest in &manifests {
         for name in manifest.own_versions() {
-            let advice = format!("write `{name}.workspace = true`; the version stands in {ROOT}");
+            let advice =
+                format!("write `{name}.workspace = true`; the version belongs into {ROOT}");
             findings.push(Finding::new(&manifest.path, 1, advice));
         }
     }

@@ -1,4 +1,4 @@
-//! Each `KEYREEVE_*` variable is spelt in one file of the product; everything else uses that constant.
+//! Each `KEYREEVE_*` variable is spelt in one file of the product; all others use that constant.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::tree::Tree;
 
 const PREFIX: &str = "\"KEYREEVE_";
 
-/// Finds names that more than one file spells.
+/// Finds names that are spelt in more than one file.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut spelt: BTreeMap<&str, Vec<(&str, usize)>> = BTreeMap::new();
     for file in tree.rust().filter(|file| is_product(&file.path)) {

@@ -1,19 +1,19 @@
-//! Reads `xtask/tidy-exceptions.txt`: a subject, the lines it may have, and why.
+//! Reads `xtask/tidy-exceptions.txt`: a subject, its allowed lines, and the reason.
 
-/// Where the exceptions stand.
+/// The path of the list.
 pub(super) const LIST: &str = "xtask/tidy-exceptions.txt";
 
-/// One allowed excess.
+/// One exception from a limit.
 pub(super) struct Exception<'a> {
-    /// The line of the list.
+    /// Its line in the list.
     pub(super) line: usize,
     /// A path, or `path::function`.
     pub(super) subject: &'a str,
-    /// How many lines it may have.
+    /// The number of lines it may have.
     pub(super) lines: usize,
 }
 
-/// Reads the list. An entry without a number allows nothing, so that it is found to be of no use.
+/// Reads the list. An entry without a number gets a limit that nothing reaches, so that it is reported as unneeded.
 pub(super) fn read(text: &str) -> Vec<Exception<'_>> {
     let mut exceptions = Vec::new();
     for (index, line) in text.lines().enumerate() {

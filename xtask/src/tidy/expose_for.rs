@@ -17,7 +17,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         };
         opening.push(&file.path);
         if !listed.iter().any(|(_, path, _)| *path == file.path) {
-            let advice = format!("opens a secret; move it to a listed file or say why in {LIST}");
+            let advice = format!(
+                "opens a secret: move it to a listed file, or add the file and the reason to {LIST}"
+            );
             findings.push(Finding::new(&file.path, number, advice));
         }
     }
@@ -26,20 +28,20 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             findings.push(Finding::new(
                 LIST,
                 number,
-                format!("{path} opens no secret; take it out"),
+                format!("{path} opens no secret: remove it"),
             ));
         } else if reason.is_empty() {
             findings.push(Finding::new(
                 LIST,
                 number,
-                format!("say why {path} must open a secret"),
+                format!("add the reason why {path} opens a secret"),
             ));
         }
     }
     findings
 }
 
-/// The line that first opens a secret or names a place for one to go.
+/// The first line that opens a secret or names a sink for one.
 fn opens(text: &str) -> Option<usize> {
     let opening = |line: &str| line.contains("expose_for(") || line.contains("Sink::");
     shipped_lines(text)

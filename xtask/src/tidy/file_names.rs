@@ -1,4 +1,4 @@
-//! A file is named for its subject: never by a name that gathers what belongs elsewhere.
+//! A file is named for its subject, never by a name that fits everything (`utils`, `helpers`, `common`).
 
 use super::Finding;
 use crate::tree::Tree;

@@ -1,9 +1,9 @@
-//! Each Rust file opens with `//!`: what it is for, then its invariants.
+//! Each Rust file opens with `//!`: its purpose, then its invariants.
 
 use super::Finding;
 use crate::tree::Tree;
 
-/// Finds files whose first line says nothing.
+/// Finds files whose first line is not a doc sentence.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let silent = |text: &str| {
         let first = text.lines().next().unwrap_or_default();
@@ -17,7 +17,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             Finding::new(
                 &file.path,
                 1,
-                "open with `//!`: what the file is for, in one sentence",
+                "open with `//!` and the purpose of the file in one sentence",
             )
         })
         .collect()

@@ -1,11 +1,11 @@
-//! The lock file has room for 330 packages and no more: each one is code that somebody must trust.
+//! The lock file has at most 330 packages: each one is code that users must trust.
 
 use super::Finding;
 use crate::tree::Tree;
 
 const LIMIT: usize = 330;
 
-/// Finds a lock file that has grown past its room.
+/// Finds a lock file that is over the limit.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let packages = tree
         .text("Cargo.lock")

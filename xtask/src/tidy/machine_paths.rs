@@ -1,10 +1,10 @@
-//! No file names the machine it was written on, nor the hosts from which packages are fetched.
+//! No file names the machine it was written on, nor a package registry.
 
 use super::Finding;
 use crate::tree::Tree;
 
-/// Hosts that a build reaches by its client's own settings, and the home of the superuser. Put together from parts, so
-/// that this file may pass its own rule.
+/// Package registries, which a build takes from its client's settings, and the home of the superuser. Assembled from
+/// parts, so that this file passes its own rule.
 const BANNED: &[&str] = &[
     concat!("/ro", "ot/"),
     concat!("registry.npm", "js.org"),

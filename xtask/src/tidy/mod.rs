@@ -1,7 +1,7 @@
-//! Holds the rules of the house: what a reader would otherwise have to look for by hand.
+//! The project rules that no compiler or linter checks.
 //!
-//! Invariants: each rule is one function of the file that bears its name, from a [`Tree`] to findings, and has tests
-//! that show it fail. The rules run as `cargo xtask tidy` and as a test of this crate, over the same list.
+//! Invariants: each rule is one function in the file of its name, from a [`Tree`] to findings, with tests that show it
+//! fail. The rules run as `cargo xtask tidy` and as a test of this crate, from the same list.
 
 mod anchors;
 mod clippy_lists;
@@ -28,10 +28,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::say;
+use crate::output;
 use crate::tree::Tree;
 
-/// Something that breaks a rule, with where it stands and what to do.
+/// A violation of a rule: its location and what to do.
 #[derive(Debug)]
 pub(crate) struct Finding {
     path: String,
@@ -83,20 +83,20 @@ const RULES: &[Rule] = &[
     ("unsafe-code", unsafe_code::check),
 ];
 
-/// Runs every rule over the repository at `root` and prints what they find.
+/// Runs every rule over the repository at `root` and prints the findings.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let tree = Tree::read(root)?;
     for (path, lines) in sizes::long_files(&tree) {
-        say::line(format_args!(
+        output::print_line(format_args!(
             "note: {path} has {lines} lines; 400 are wanted"
         ));
     }
     let findings = findings(&tree);
     for finding in &findings {
-        say::line(finding);
+        output::print_line(finding);
     }
     let found = findings.len();
-    say::line(format_args!(
+    output::print_line(format_args!(
         "tidy: {} rules over {} files, {found} findings",
         RULES.len(),
         tree.files.len()
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_reads_as_place_rule_and_advice() {
+    fn a_finding_is_printed_as_location_rule_and_advice() {
         let finding = Finding {
             rule: "headers",
             ..Finding::new("a.rs", 1, "open with //!")
@@ -138,13 +138,13 @@ mod tests {
     }
 }
 
-/// What the tests of the rules share.
+/// The harness of the rules' tests.
 #[cfg(test)]
 mod case {
     use super::{Finding, Tree};
     use crate::tree::tree;
 
-    /// Runs one rule over the files and compares the places it names, written `path:line`.
+    /// Runs one rule over the files and compares the locations it reports, written `path:line`.
     pub(super) fn check(
         rule: fn(&Tree) -> Vec<Finding>,
         files: &[(&str, &str)],

@@ -1,16 +1,18 @@
-//! A promise stands once; one that is said to hold names its tests, and each test it names is there.
+//! A promise is listed once; one that holds names its tests, and each test it names exists.
 //!
-//! `docs/promises.md` writes a test's id as in `NF-03`; the test's own name begins with it, `nf_03_…`.
+//! `docs/promises.md` names a test by its catalogue id (`NF-03`); the test's doc comment contains that id.
 
 use std::collections::HashSet;
 
 use super::Finding;
-use crate::tree::{File, Tree};
+use crate::rust_source::tests;
+use crate::tree::Tree;
 
 const PAGE: &str = "docs/promises.md";
 
-/// Finds promises that stand twice, and ids of tests that nobody has written in rows that say a promise holds.
+/// Finds promises that are listed twice, and ids of tests that no test's doc comment has.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let tested = tested(tree);
     let (mut findings, mut promised) = (Vec::new(), HashSet::new());
     for (index, line) in tree.text(PAGE).lines().enumerate() {
         let Some(row) = line.strip_prefix("| P") else {
@@ -18,28 +20,32 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         };
         let mut cells = row.split('|');
         if !promised.insert(cells.next()) {
-            let advice = "this promise stands here twice: say it once".to_owned();
+            let advice = "this promise is listed twice: keep one row".to_owned();
             findings.push(Finding::new(PAGE, index + 1, advice));
         }
         let holds = cells.nth(1).unwrap_or_default();
-        for id in ids(holds) {
-            let function = format!("fn {}_", id.to_lowercase().replace('-', "_"));
-            let written =
-                |file: &&File| !file.path.starts_with("xtask/") && file.text.contains(&function);
-            if tree.rust().find(written).is_none() {
-                let advice = format!(
-                    "no test `{function}…`: write it, or move {id} to what does not hold yet"
-                );
-                findings.push(Finding::new(PAGE, index + 1, advice));
-            }
+        for id in ids(holds).filter(|id| !tested.contains(id)) {
+            let advice = format!(
+                "no test has {id} in its doc comment: write it, or move {id} to the last column"
+            );
+            findings.push(Finding::new(PAGE, index + 1, advice));
         }
     }
     findings
 }
 
-/// The ids in a cell: two capital letters, a hyphen, two digits.
-fn ids(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+/// The ids in the doc comments of all tests.
+fn tested(tree: &Tree) -> HashSet<&str> {
+    let product = tree.rust().filter(|file| !file.path.starts_with("xtask/"));
+    let docs = product
+        .flat_map(|file| tests(&file.text))
+        .flat_map(|test| test.docs);
+    docs.flat_map(ids).collect()
+}
+
+/// The ids in a text: two capital letters, a hyphen, two digits.
+fn ids(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
         .filter(|word| {
             let (letters, digits) = word.split_once('-').unwrap_or_default();
             let capital =
@@ -53,25 +59,30 @@ mod tests {
     use super::super::case;
     use super::check;
 
+    const HEAD: &str = "| # | promise | holds | not yet |\n|---|---|---|---|\n";
+
     #[test]
     fn a_named_test_must_exist() {
-        let page = "| # | promise | holds | not yet |\n|---|---|---|---|\n| P1 | one place | NF-03, PR-01 | SU-01 |\n";
-        let both = "//! x\nfn nf_03_cut() {}\nasync fn pr_01_scan() {}\n";
+        let page = format!("{HEAD}| P1 | one place | NF-03, PR-01 | SU-01 |\n");
+        let page = ("docs/promises.md", page.as_str());
+        let cut = "//! x\n/// NF-03: cut.\n#[test]\nfn cut() {}\n";
+        let both = format!("{cut}/// PR-01: scan.\n#[tokio::test]\nasync fn scan() {{}}\n");
+        case::check(check, &[page, ("a/tests/it/x.rs", &both)], &[]);
         case::check(
             check,
-            &[("docs/promises.md", page), ("a/tests/it/x.rs", both)],
-            &[],
+            &[page, ("a/tests/it/x.rs", cut)],
+            &["docs/promises.md:3"],
         );
-        let one = "//! x\nfn nf_03_cut() {}\n";
+        let not_a_test = format!("{cut}/// PR-01: scan.\nfn scan() {{}}\n");
         case::check(
             check,
-            &[("docs/promises.md", page), ("a/tests/it/x.rs", one)],
+            &[page, ("a/tests/it/x.rs", &not_a_test)],
             &["docs/promises.md:3"],
         );
     }
 
     #[test]
-    fn a_promise_stands_once() {
+    fn a_promise_is_listed_once() {
         let page = "| P1 | one place | | |\n| P2 | another | | |\n| P1 | one place | | |\n";
         case::check(
             check,

@@ -1,4 +1,4 @@
-//! Core asks nobody: no file, socket, process, thread, environment or clock, not even behind a flag.
+//! Core does no IO: no file, socket, process, thread, environment or clock, not even behind a flag.
 
 use super::Finding;
 use crate::rust_source::shipped_lines;
@@ -29,15 +29,15 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     })
 }
 
-/// Asks about each line of core's shipped code; what is answered is what to do about it.
-pub(super) fn in_core(tree: &Tree, ask: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+/// Applies `check` to each line of core's shipped code; the text it returns is the advice.
+pub(super) fn in_core(tree: &Tree, check: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree
         .rust()
         .filter(|file| file.path.starts_with("core/src/"))
     {
         for (number, line) in shipped_lines(&file.text) {
-            if let Some(advice) = ask(line) {
+            if let Some(advice) = check(line) {
                 findings.push(Finding::new(&file.path, number, advice));
             }
         }

@@ -1,4 +1,4 @@
-//! A file has at most 600 lines and a function at most 60; `xtask/tidy-exceptions.txt` lists what is longer, and may only shrink.
+//! A file has at most 600 lines and a function at most 60; `xtask/tidy-exceptions.txt` lists exceptions, and may only shrink.
 
 use super::Finding;
 use super::exceptions::{Exception, LIST, read};
@@ -9,7 +9,7 @@ const FILE_LINES: usize = 600;
 const FILE_LINES_WANTED: usize = 400;
 const FUNCTION_LINES: usize = 60;
 
-/// Finds files and functions past their limit, and exceptions that allow more than is used.
+/// Finds files and functions over their limit, and exceptions that allow more than is used.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let exceptions = read(tree.text(LIST));
     let mut findings = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Lists the files that are longer than wanted, though not too long.
+/// Lists the files that are longer than wanted, though within the limit.
 pub(super) fn long_files(tree: &Tree) -> Vec<(&str, usize)> {
     let measured = tree
         .rust()
@@ -50,13 +50,13 @@ pub(super) fn long_files(tree: &Tree) -> Vec<(&str, usize)> {
 
 fn shrink(exception: &Exception<'_>, used: usize) -> Finding {
     let advice = format!(
-        "`{}` has {used} lines now: lower the number, or take the line out",
+        "`{}` has {used} lines now: lower the number, or remove the line",
         exception.subject
     );
     Finding::new(LIST, exception.line, advice)
 }
 
-/// Something with a limit: a file by its path, a function as `path::name`.
+/// A file or function with a size limit: a file by its path, a function as `path::name`.
 struct Subject<'a> {
     path: &'a str,
     line: usize,

@@ -1,4 +1,4 @@
-//! Each file under `tests/it/` is named by its `main.rs` (or by the `mod.rs` beside it), so that none is silently left out.
+//! Each file under `tests/it/` is declared by its `main.rs` (or the `mod.rs` next to it), so that none is silently skipped.
 
 use super::Finding;
 use crate::tree::{File, Tree};
@@ -19,14 +19,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             findings.push(Finding::new(
                 &file.path,
                 1,
-                format!("say `{declaration}` in {parent}"),
+                format!("add `{declaration}` to {parent}"),
             ));
         }
     }
     findings
 }
 
-/// The file that must declare this one, and by which name; nothing for files that are no module of a test binary.
+/// The file that must declare this one, and the module name; `None` for files outside a test binary.
 fn parent_and_module(file: &File) -> Option<(String, &str)> {
     let (crate_path, inside) = file.path.split_once("/tests/it/")?;
     let inside = inside.strip_suffix(".rs")?.trim_end_matches("/mod");

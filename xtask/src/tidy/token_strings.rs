@@ -1,4 +1,4 @@
-//! No file holds a string with the whole shape of a token: scanners would stop at it, and one day it would be a real one.
+//! No file contains a string in the full shape of a token: secret scanners would report it, and one day it would be real.
 
 use super::Finding;
 use crate::tree::Tree;
@@ -6,13 +6,14 @@ use crate::tree::Tree;
 const FAMILIES: &[&str] = &["api", "oat", "ort", "admin"];
 const BODY: usize = 60;
 
-/// Finds a family's prefix with 60 or more token characters behind it.
+/// Finds a family's prefix followed by 60 or more token characters.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
         for (index, line) in file.text.lines().enumerate() {
             if holds_token(line) {
-                let advice = "looks like a whole token: put it together from parts, and revoke it if it is real";
+                let advice =
+                    "looks like a whole token: assemble it from parts, and revoke it if it is real";
                 findings.push(Finding::new(&file.path, index + 1, advice));
             }
         }

@@ -1,4 +1,4 @@
-//! Each crate root forbids unsafe code; only keyreeve-os may hold any.
+//! Each crate root forbids unsafe code; only keyreeve-os may contain any.
 
 use super::Finding;
 use crate::tree::Tree;

@@ -1,92 +1,92 @@
-//! What a profile of the official SDKs says: `configs/<name>.json`, its gaps filled by variables
+//! Configuration of an SDK profile: `configs/<name>.json`, with missing fields filled from environment variables
 //! (docs/facts.md#sdk-profiles).
 //!
-//! Invariant: it leads to the base URL the profile is bound to, or it is not used: a file that changes cannot send a
-//! refresh token or an identity token anywhere else.
+//! Invariant: it is used only if its base URL is the one the profile is bound to: a changed file cannot redirect a refresh
+//! token or an identity token.
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::inert::inert_line;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Name, Profile};
+use keyreeve_core::sanitize::sanitize_line;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_os::files::{Make, SafeDir};
+use keyreeve_os::files::{CreateDir, SafeDir};
 use serde::Deserialize;
 
 use super::SdkProfileError;
 
-/// No such file has more bytes.
-pub(super) const LONGEST_FILE: usize = 1024 * 1024;
+/// Maximum size of a configuration or credentials file in bytes.
+pub(super) const MAX_FILE_BYTES: usize = 1024 * 1024;
 
-/// Where a profile without a base URL leads.
-const USUAL: &str = "https://api.anthropic.com";
+/// The base URL of a profile that names none.
+const DEFAULT_BASE_URL: &str = "https://api.anthropic.com";
 
-/// How a profile's tokens come about.
+/// The way a profile's tokens are obtained.
 #[derive(Debug)]
-pub(super) enum Login {
-    /// An identity token is exchanged.
-    Federation(Federation),
+pub(super) enum SdkLogin {
+    /// An identity token is exchanged for an access token.
+    Federation(FederationRule),
     /// A login is renewed with its refresh token.
     User {
         client_id: String,
         credentials: PathBuf,
     },
-    /// Another program keeps the file fresh.
+    /// Another program refreshes the tokens in the file.
     Rotated { credentials: PathBuf },
 }
 
-/// What an exchange needs besides the identity token.
+/// Parameters of an exchange, apart from the identity token.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Federation {
+pub(super) struct FederationRule {
     pub(super) rule: String,
     pub(super) organization: String,
     pub(super) service_account: Option<String>,
     pub(super) workspace: Option<String>,
-    pub(super) identity: Identity,
+    pub(super) identity: IdentitySource,
 }
 
-/// Where the identity token is.
+/// The source of the identity token.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Identity {
-    /// In a file, which somebody rotates.
+pub(super) enum IdentitySource {
+    /// A file that another program rotates.
     File(PathBuf),
-    /// In the variable `ANTHROPIC_IDENTITY_TOKEN`.
+    /// The variable `ANTHROPIC_IDENTITY_TOKEN`.
     Variable,
 }
 
 #[derive(Deserialize)]
-struct Written {
-    authentication: Authentication,
+struct SdkConfigFile {
+    authentication: AuthenticationConfig,
     base_url: Option<String>,
     organization_id: Option<String>,
     workspace_id: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Authentication {
+struct AuthenticationConfig {
     r#type: String,
     federation_rule_id: Option<String>,
     service_account_id: Option<String>,
-    identity_token: Option<IdentityToken>,
+    identity_token: Option<IdentityTokenConfig>,
     client_id: Option<String>,
     credentials_path: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct IdentityToken {
+struct IdentityTokenConfig {
     source: Option<String>,
     path: Option<String>,
 }
 
-/// The directory of `configs/` and `credentials/`.
+/// Returns the directory of `configs/` and `credentials/`.
 pub(super) fn directory(
-    given: Option<&str>,
+    configured: Option<&str>,
     environment: &Environment,
 ) -> Result<PathBuf, SdkProfileError> {
-    let home = filled(environment.get("HOME")).map(|home| format!("{home}/.config/anthropic"));
-    given
+    let home = non_empty(environment.get("HOME")).map(|home| format!("{home}/.config/anthropic"));
+    configured
         .map(ToOwned::to_owned)
-        .or_else(|| filled(environment.get("ANTHROPIC_CONFIG_DIR")).map(ToOwned::to_owned))
+        .or_else(|| non_empty(environment.get("ANTHROPIC_CONFIG_DIR")).map(ToOwned::to_owned))
         .or(home)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
@@ -99,41 +99,45 @@ pub(super) fn read(
     name: &Name,
     profile: &Profile,
     environment: &Environment,
-) -> Result<Login, SdkProfileError> {
-    let folder = SafeDir::open(&directory.join("configs"), Make::Never);
+) -> Result<SdkLogin, SdkProfileError> {
+    let folder = SafeDir::open(&directory.join("configs"), CreateDir::Never);
     let folder = folder.map_err(SdkProfileError::File)?;
     let file = format!("{name}.json");
     let path = folder.path().join(&file);
-    let bytes = folder.read_public(&file, LONGEST_FILE);
+    let bytes = folder.read_public(&file, MAX_FILE_BYTES);
     let bytes = bytes.map_err(SdkProfileError::File)?;
-    let written: Written = serde_json::from_slice(&bytes).map_err(|error| {
+    let config: SdkConfigFile = serde_json::from_slice(&bytes).map_err(|error| {
         let what = format!(
-            "line {} column {}, or a field that is missing or of another type",
+            "line {} column {}: invalid JSON, or a missing or mistyped field",
             error.line(),
             error.column()
         );
-        SdkProfileError::Unreadable {
+        SdkProfileError::InvalidFile {
             path: path.clone(),
             what,
         }
     })?;
-    leads_home(&written, &path, &profile.base_url)?;
-    let place = Place {
+    check_base_url(&config, &path, &profile.base_url)?;
+    let context = ConfigContext {
         path,
         directory,
         name,
         environment,
     };
-    place.login(written)
+    context.login(config)
 }
 
-/// Refuses a profile that leads anywhere but to the one place.
-fn leads_home(written: &Written, path: &Path, own: &BaseUrl) -> Result<(), SdkProfileError> {
-    let text = filled(written.base_url.as_deref()).unwrap_or(USUAL);
-    let theirs = BaseUrl::parse(text, PlainHttp::LoopbackOnly).map_err(|refused| {
-        SdkProfileError::Unreadable {
+/// Rejects a profile whose base URL is not the one it is bound to.
+fn check_base_url(
+    config: &SdkConfigFile,
+    path: &Path,
+    own: &BaseUrl,
+) -> Result<(), SdkProfileError> {
+    let text = non_empty(config.base_url.as_deref()).unwrap_or(DEFAULT_BASE_URL);
+    let theirs = BaseUrl::parse(text, PlainHttp::LoopbackOnly).map_err(|error| {
+        SdkProfileError::InvalidFile {
             path: path.to_owned(),
-            what: format!("`base_url`: {refused}"),
+            what: format!("`base_url`: {error}"),
         }
     })?;
     if theirs == *own {
@@ -147,57 +151,57 @@ fn leads_home(written: &Written, path: &Path, own: &BaseUrl) -> Result<(), SdkPr
     }
 }
 
-/// Where a configuration was found, and what may fill its gaps.
-struct Place<'a> {
+/// The location of a configuration file, and the environment that fills its missing fields.
+struct ConfigContext<'a> {
     path: PathBuf,
     directory: &'a Path,
     name: &'a Name,
     environment: &'a Environment,
 }
 
-impl Place<'_> {
-    fn login(&self, written: Written) -> Result<Login, SdkProfileError> {
-        let authentication = &written.authentication;
+impl ConfigContext<'_> {
+    fn login(&self, config: SdkConfigFile) -> Result<SdkLogin, SdkProfileError> {
+        let authentication = &config.authentication;
         match authentication.r#type.as_str() {
-            "oidc_federation" => Ok(Login::Federation(self.federation(written)?)),
+            "oidc_federation" => Ok(SdkLogin::Federation(self.federation(config)?)),
             "user_oauth" => {
                 let credentials = self.credentials(authentication)?;
-                Ok(match filled(authentication.client_id.as_deref()) {
-                    Some(client_id) => Login::User {
+                Ok(match non_empty(authentication.client_id.as_deref()) {
+                    Some(client_id) => SdkLogin::User {
                         client_id: client_id.to_owned(),
                         credentials,
                     },
-                    None => Login::Rotated { credentials },
+                    None => SdkLogin::Rotated { credentials },
                 })
             }
             other => {
-                let shown = inert_line(other, 40);
-                Err(self.unreadable(format!(
-                    "`authentication.type` is `{shown}`; oidc_federation and user_oauth are known"
+                let shown = sanitize_line(other, 40);
+                Err(self.invalid_file(format!(
+                    "unknown `authentication.type` `{shown}`: expected oidc_federation or user_oauth"
                 )))
             }
         }
     }
 
-    fn federation(&self, written: Written) -> Result<Federation, SdkProfileError> {
-        let Written {
+    fn federation(&self, config: SdkConfigFile) -> Result<FederationRule, SdkProfileError> {
+        let SdkConfigFile {
             authentication,
             organization_id,
             workspace_id,
             ..
-        } = written;
-        let needed = |value: Option<String>, field: &str, variable: &str| {
+        } = config;
+        let required = |value: Option<String>, field: &str, variable: &str| {
             self.or_variable(value, variable).ok_or_else(|| {
-                self.unreadable(format!("neither `{field}` nor {variable} says anything"))
+                self.invalid_file(format!("neither `{field}` nor {variable} is set"))
             })
         };
-        Ok(Federation {
-            rule: needed(
+        Ok(FederationRule {
+            rule: required(
                 authentication.federation_rule_id,
                 "authentication.federation_rule_id",
                 "ANTHROPIC_FEDERATION_RULE_ID",
             )?,
-            organization: needed(
+            organization: required(
                 organization_id,
                 "organization_id",
                 "ANTHROPIC_ORGANIZATION_ID",
@@ -211,66 +215,69 @@ impl Place<'_> {
         })
     }
 
-    /// Where the identity token is. A profile that names a source is not overruled by a variable.
-    fn identity(&self, written: Option<IdentityToken>) -> Result<Identity, SdkProfileError> {
-        let in_file = "ANTHROPIC_IDENTITY_TOKEN_FILE";
-        let path = match written {
-            Some(IdentityToken { source, path }) if source.as_deref() == Some("file") => {
+    /// Returns the source of the identity token. A source in the file takes precedence over variables.
+    fn identity(
+        &self,
+        config: Option<IdentityTokenConfig>,
+    ) -> Result<IdentitySource, SdkProfileError> {
+        let file_variable = "ANTHROPIC_IDENTITY_TOKEN_FILE";
+        let path = match config {
+            Some(IdentityTokenConfig { source, path }) if source.as_deref() == Some("file") => {
                 let path = path.filter(|path| !path.is_empty());
                 Some(path.ok_or_else(|| {
-                    self.unreadable("`authentication.identity_token.path` says nothing".to_owned())
+                    self.invalid_file("`authentication.identity_token.path` is not set".to_owned())
                 })?)
             }
             Some(_) => {
-                return Err(self.unreadable(
+                return Err(self.invalid_file(
                     "`authentication.identity_token.source` is not `file`".to_owned(),
                 ));
             }
-            None => self.or_variable(None, in_file),
+            None => self.or_variable(None, file_variable),
         };
-        let variable = || filled(self.environment.get("ANTHROPIC_IDENTITY_TOKEN"));
+        let variable = || non_empty(self.environment.get("ANTHROPIC_IDENTITY_TOKEN"));
         match path.map(PathBuf::from) {
-            Some(path) if path.is_absolute() => Ok(Identity::File(path)),
+            Some(path) if path.is_absolute() => Ok(IdentitySource::File(path)),
             Some(_) => {
-                Err(self.unreadable("the identity token's path is no whole path".to_owned()))
+                Err(self.invalid_file("the path of the identity token is not absolute".to_owned()))
             }
-            None if variable().is_some() => Ok(Identity::Variable),
-            None => Err(self.unreadable(format!(
-                "neither `authentication.identity_token` nor {in_file} nor ANTHROPIC_IDENTITY_TOKEN says anything"
+            None if variable().is_some() => Ok(IdentitySource::Variable),
+            None => Err(self.invalid_file(format!(
+                "none of `authentication.identity_token`, {file_variable} and ANTHROPIC_IDENTITY_TOKEN is set"
             ))),
         }
     }
 
-    fn credentials(&self, written: &Authentication) -> Result<PathBuf, SdkProfileError> {
-        let Some(given) = filled(written.credentials_path.as_deref()) else {
+    fn credentials(&self, config: &AuthenticationConfig) -> Result<PathBuf, SdkProfileError> {
+        let Some(configured) = non_empty(config.credentials_path.as_deref()) else {
             let file = format!("{}.json", self.name);
             return Ok(self.directory.join("credentials").join(file));
         };
-        let path = match (given.strip_prefix("~/"), self.environment.get("HOME")) {
+        let path = match (configured.strip_prefix("~/"), self.environment.get("HOME")) {
             (Some(rest), Some(home)) => Path::new(home).join(rest),
-            _ => PathBuf::from(given),
+            _ => PathBuf::from(configured),
         };
         if path.is_absolute() {
             Ok(path)
         } else {
-            Err(self.unreadable("`authentication.credentials_path` is no whole path".to_owned()))
+            Err(self.invalid_file("`authentication.credentials_path` is not absolute".to_owned()))
         }
     }
 
     fn or_variable(&self, value: Option<String>, variable: &str) -> Option<String> {
         let value = value.filter(|value| !value.is_empty());
-        value.or_else(|| filled(self.environment.get(variable)).map(ToOwned::to_owned))
+        value.or_else(|| non_empty(self.environment.get(variable)).map(ToOwned::to_owned))
     }
 
-    fn unreadable(&self, what: String) -> SdkProfileError {
-        SdkProfileError::Unreadable {
+    fn invalid_file(&self, what: String) -> SdkProfileError {
+        SdkProfileError::InvalidFile {
             path: self.path.clone(),
             what,
         }
     }
 }
 
-/// Empty counts as absent, as it does for the SDKs.
-fn filled(value: Option<&str>) -> Option<&str> {
+/// Returns the value unless it is empty: an empty value counts as missing, as in the SDKs.
+fn non_empty(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty())
 }

@@ -1,45 +1,45 @@
-//! The file of a login that the SDKs and we share: `credentials/<name>.json` (docs/facts.md#sdk-profiles).
+//! The credentials file of a login, shared with the SDKs: `credentials/<name>.json` (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: it is read strictly and replaced whole, synced, 0600; what we do not know in it stays; a renewed login is in
-//! it before its access token is used, and only whoever holds the lock beside it writes it.
+//! Invariants: it is read only if its permissions are safe, and replaced atomically, synced, 0600; unknown fields are
+//! preserved; a renewed login is written before its access token is used, and only while holding the file's lock.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_os::files::{Make, SafeDir};
+use keyreeve_os::files::{CreateDir, SafeDir};
 use keyreeve_os::lock::{Lock, LockError};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::config::LONGEST_FILE;
-use super::exchange::Granted;
-use super::{Access, SdkProfileError};
+use super::config::MAX_FILE_BYTES;
+use super::exchange::TokenGrant;
+use super::{AccessToken, SdkProfileError};
 
-/// How long another process is waited for: an exchange takes less, or is given up.
-const LOCK_PATIENCE: Duration = Duration::from_secs(40);
-/// How often the lock is asked for.
-const LOCK_PAUSE: Duration = Duration::from_millis(25);
+/// Timeout for the lock: longer than any exchange, which has a timeout, too.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(40);
+/// Time between two tries to acquire the lock.
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(25);
 
-/// The file, in its open directory.
-pub(super) struct CredentialsFile {
+/// The credentials file, in its open directory.
+pub(super) struct SdkCredentialsFile {
     folder: SafeDir,
     name: String,
 }
 
-/// What is in it.
-pub(super) struct Stored {
-    fields: Fields,
-    pub(super) access: Access,
+/// The content of the file.
+pub(super) struct StoredLogin {
+    fields: CredentialFields,
+    pub(super) access: AccessToken,
     pub(super) refresh: Option<Secret>,
 }
 
-/// The JSON object as it was read, overwritten when dropped.
-struct Fields(Map<String, Value>);
+/// The JSON object as it was read, zeroized when dropped.
+struct CredentialFields(Map<String, Value>);
 
-impl Drop for Fields {
+impl Drop for CredentialFields {
     fn drop(&mut self) {
         for value in self.0.values_mut() {
             if let Value::String(text) = value {
@@ -49,14 +49,14 @@ impl Drop for Fields {
     }
 }
 
-impl CredentialsFile {
+impl SdkCredentialsFile {
     pub(super) fn open(path: &Path) -> Result<Self, SdkProfileError> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
         else {
-            return Err(unreadable(path, "it is no path of a file"));
+            return Err(invalid_file(path, "not the path of a file"));
         };
         Ok(Self {
-            folder: SafeDir::open(folder, Make::Never).map_err(SdkProfileError::File)?,
+            folder: SafeDir::open(folder, CreateDir::Never).map_err(SdkProfileError::File)?,
             name: name.to_owned(),
         })
     }
@@ -65,15 +65,15 @@ impl CredentialsFile {
         self.folder.path().join(&self.name)
     }
 
-    pub(super) fn read(&self) -> Result<Stored, SdkProfileError> {
-        let bytes = self.folder.read(&self.name, LONGEST_FILE);
+    pub(super) fn read(&self) -> Result<StoredLogin, SdkProfileError> {
+        let bytes = self.folder.read(&self.name, MAX_FILE_BYTES);
         let bytes = bytes.map_err(SdkProfileError::File)?;
         let path = self.path();
-        // What the parser says of a value could be a piece of it.
+        // The parser's error could contain a part of a value.
         let Ok(fields) = serde_json::from_slice(&bytes) else {
-            return Err(unreadable(&path, "it is no JSON object"));
+            return Err(invalid_file(&path, "not a JSON object"));
         };
-        let fields = Fields(fields);
+        let fields = CredentialFields(fields);
         let text = |field: &str| {
             let text = fields.0.get(field).and_then(Value::as_str);
             text.filter(|text| !text.is_empty()).map(ToOwned::to_owned)
@@ -81,40 +81,44 @@ impl CredentialsFile {
         match fields.0.get("type") {
             None => {}
             Some(kind) if kind == "oauth_token" => {}
-            Some(_) => return Err(unreadable(&path, "its `type` is not `oauth_token`")),
+            Some(_) => return Err(invalid_file(&path, "`type` is not `oauth_token`")),
         }
         let token = text("access_token")
             .map(Zeroizing::new)
-            .ok_or_else(|| unreadable(&path, "it has no `access_token`"))?;
-        Ok(Stored {
-            access: Access {
+            .ok_or_else(|| invalid_file(&path, "`access_token` is missing"))?;
+        Ok(StoredLogin {
+            access: AccessToken {
                 token,
-                expires_at: fields.0.get("expires_at").and_then(moment),
+                expires_at: fields.0.get("expires_at").and_then(parse_timestamp),
             },
             refresh: text("refresh_token").map(Secret::new),
             fields,
         })
     }
 
-    /// Takes the lock that keeps other processes from renewing the same login meanwhile.
+    /// Acquires the lock that prevents other processes from renewing the same login at the same time.
     pub(super) async fn lock(&self) -> Result<Lock, SdkProfileError> {
         let name = format!(".{}.lock", self.name);
         let note = format!("process {} (keyreeve)", std::process::id());
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             match Lock::acquire(&self.folder, &name, &note) {
                 Ok(lock) => return Ok(lock),
-                Err(LockError::Held { holder }) if begun.elapsed() > LOCK_PATIENCE => {
+                Err(LockError::Held { holder }) if started.elapsed() > LOCK_TIMEOUT => {
                     return Err(SdkProfileError::Busy(holder));
                 }
-                Err(LockError::Held { .. }) => sleep(LOCK_PAUSE).await,
+                Err(LockError::Held { .. }) => sleep(LOCK_RETRY_INTERVAL).await,
                 Err(error @ LockError::File(_)) => return Err(SdkProfileError::Lock(error)),
             }
         }
     }
 
-    /// Puts a renewed login in the place of the old one; the caller holds the lock.
-    pub(super) fn store(&self, mut old: Stored, new: &Granted) -> Result<(), SdkProfileError> {
+    /// Replaces the login by the renewed one. The caller holds the lock.
+    pub(super) fn store(
+        &self,
+        mut old: StoredLogin,
+        new: &TokenGrant,
+    ) -> Result<(), SdkProfileError> {
         let mut set = |field: &str, value: Value| {
             if let Some(Value::String(mut text)) = old.fields.0.insert(field.to_owned(), value) {
                 text.zeroize();
@@ -129,24 +133,24 @@ impl CredentialsFile {
         if let Some(expires_at) = new.access.expires_at {
             set("expires_at", expires_at.as_second().into());
         }
-        // The buffer never grows, so that no copy is left behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * LONGEST_FILE));
+        // The buffer never grows, so that no copy remains in memory.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * MAX_FILE_BYTES));
         if serde_json::to_writer_pretty(&mut *bytes, &old.fields.0).is_err() {
-            return Err(unreadable(&self.path(), "it cannot be written again"));
+            return Err(invalid_file(&self.path(), "it cannot be serialized"));
         }
-        let replaced = self.folder.replace(&self.name, &bytes);
-        replaced.map_err(SdkProfileError::File)
+        let result = self.folder.replace(&self.name, &bytes);
+        result.map_err(SdkProfileError::File)
     }
 }
 
-/// Unix seconds, whole or not.
-fn moment(value: &Value) -> Option<Timestamp> {
+/// Parses Unix seconds, with or without a fraction.
+fn parse_timestamp(value: &Value) -> Option<Timestamp> {
     let seconds = SignedDuration::try_from_secs_f64(value.as_f64()?).ok()?;
     Timestamp::from_duration(seconds).ok()
 }
 
-fn unreadable(path: &Path, what: &str) -> SdkProfileError {
-    SdkProfileError::Unreadable {
+fn invalid_file(path: &Path, what: &str) -> SdkProfileError {
+    SdkProfileError::InvalidFile {
         path: path.to_owned(),
         what: what.to_owned(),
     }

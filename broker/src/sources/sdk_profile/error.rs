@@ -1,129 +1,131 @@
-//! Why an SDK profile gives no token. No text holds any part of a secret, nor of an answer but what RFC 6749 lets be shown.
+//! Errors of SDK profiles. No text contains any part of a secret, and of a response only the error fields of RFC 6749.
 
 use std::path::PathBuf;
 
 use keyreeve_os::files::FileError;
 use keyreeve_os::lock::LockError;
 
-use crate::sources::mended_by;
-use crate::upstream::NoAnswer;
+use crate::sources::fix_suffix;
+use crate::upstream::UpstreamError;
 
-/// Why an SDK profile gives no token. Each text says what to do, where something can be done.
+/// An error while getting a token from an SDK profile. Each text includes the fix, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum SdkProfileError {
-    /// It is not known where the SDKs keep their profiles.
+    /// The SDKs' profile directory is unknown.
     #[error(
-        "it is not known where the SDKs keep profiles: neither ANTHROPIC_CONFIG_DIR nor HOME is a whole path; name the directory with --sdk-dir"
+        "cannot find the SDKs' profile directory: neither ANTHROPIC_CONFIG_DIR nor HOME is an absolute path; pass the directory with --sdk-dir"
     )]
     NoDirectory,
-    /// A file is missing, or somebody else could read or change it.
-    #[error("a file of the profile is not taken{}", mended_by(.0))]
+    /// A file is missing, or other users can read or change it.
+    #[error("cannot use a file of the profile{}", fix_suffix(.0))]
     File(#[source] FileError),
-    /// A file is no JSON object of the kind expected.
-    #[error("{} is not the JSON that the SDKs write: {what}", path.display())]
-    Unreadable {
-        /// Which.
+    /// A file is not a JSON object of the expected form.
+    #[error("{} is not a valid file of the SDKs: {what}", path.display())]
+    InvalidFile {
+        /// The file.
         path: PathBuf,
-        /// What is wrong, by place or name and never by value.
+        /// The problem, with its position or field name, never a value.
         what: String,
     },
-    /// The profile leads somewhere else than the one place its secret may go.
+    /// The profile's base URL is not the one that its secret is bound to.
     #[error(
-        "{} leads to {theirs}, and this profile is bound to {own}: add it again with `--origin {theirs}`", path.display()
+        "{} has base URL {theirs}, but this profile is bound to {own}: add it again with `--origin {theirs}`", path.display()
     )]
     OtherOrigin {
-        /// The configuration.
+        /// The configuration file.
         path: PathBuf,
-        /// Where it leads.
+        /// The base URL in the file.
         theirs: String,
-        /// What the profile is bound to.
+        /// The base URL that the profile is bound to.
         own: String,
     },
-    /// The identity token cannot be had.
+    /// The identity token cannot be read or is invalid.
     #[error("the identity token {what}")]
-    Identity {
-        /// What is wrong with it.
+    IdentityToken {
+        /// The problem, as the predicate of a sentence.
         what: String,
-        /// The file's trouble, where it is that.
+        /// The file error, if that is the cause.
         #[source]
         source: Option<FileError>,
     },
-    /// The login ended, and nothing here can renew it.
+    /// The login has expired, and there is no refresh token.
     #[error(
-        "the login has expired, and there is no refresh token to renew it with: log in again with `ant auth login --profile {name}`"
+        "the login has expired and has no refresh token: log in again with `ant auth login --profile {name}`"
     )]
     Expired {
-        /// What the SDKs call the profile.
+        /// The SDKs' name of the profile.
         name: String,
     },
-    /// The token that another program keeps fresh is stale.
+    /// A token that another program refreshes has expired.
     #[error(
-        "the token in {} has expired; the program that puts a fresh one there has not done so (without a `client_id` in the profile nobody else renews it)", path.display()
+        "the token in {} has expired: the program that writes it has not refreshed it (without a `client_id` in the profile, keyreeve cannot)", path.display()
     )]
     NotRotated {
-        /// Where the fresh one is expected.
+        /// The file with the token.
         path: PathBuf,
     },
-    /// The refresh token was used, revoked or has expired: the login is over.
-    #[error("the login is over ({told}): log in again with `ant auth login --profile {name}`")]
-    LoggedOut {
-        /// What the SDKs call the profile.
-        name: String,
-        /// The endpoint's own words.
-        told: String,
-    },
-    /// The token endpoint refused.
-    #[error("the token endpoint refused with status {status} ({told})")]
-    Refused {
-        /// The status.
-        status: u16,
-        /// `error`, `error_description` and `error_uri`, made harmless.
-        told: String,
-    },
-    /// The identity token was refused.
+    /// The refresh token was used, was revoked or has expired: the user must log in again.
     #[error(
-        "the federation rule does not take this identity token, or the rule covers several workspaces and the profile names none ({told})"
+        "the login was revoked or has expired ({message}): log in again with `ant auth login --profile {name}`"
+    )]
+    LoggedOut {
+        /// The SDKs' name of the profile.
+        name: String,
+        /// The endpoint's error message.
+        message: String,
+    },
+    /// The token endpoint returned an error.
+    #[error("the token endpoint returned status {status} ({message})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// `error`, `error_description` and `error_uri`, sanitized.
+        message: String,
+    },
+    /// The federation rule refused the identity token.
+    #[error(
+        "the federation rule refused this identity token, or it covers several workspaces and the profile selects none ({message})"
     )]
     RuleRefused {
-        /// The endpoint's own words.
-        told: String,
+        /// The endpoint's error message.
+        message: String,
     },
-    /// The token endpoint did not answer.
-    #[error("the token endpoint gave no answer")]
-    NoAnswer(#[source] NoAnswer),
-    /// What it answered is no token.
-    #[error("the token endpoint's answer is not taken: {0}")]
-    BadAnswer(&'static str),
-    /// It took too long.
-    #[error("the token endpoint did not answer in full within 30 s")]
+    /// There was no response from the token endpoint.
+    #[error("no response from the token endpoint")]
+    NoResponse(#[source] UpstreamError),
+    /// The response contains no valid token.
+    #[error("invalid response from the token endpoint: {0}")]
+    InvalidResponse(&'static str),
+    /// The response did not arrive within the timeout.
+    #[error("no complete response from the token endpoint within 30 s")]
     TimedOut,
-    /// Another process holds the lock for longer than a renewal takes.
+    /// Another process holds the lock for longer than a renewal takes: the lock timed out.
     #[error("another process has been renewing this login for 40 s: {0}")]
     Busy(String),
-    /// The lock cannot be taken.
-    #[error("the lock beside the credentials cannot be taken")]
+    /// The lock cannot be acquired.
+    #[error("cannot acquire the lock of the credentials file")]
     Lock(#[source] LockError),
-    /// keyreeve is about to stop.
-    #[error("the renewal was stopped")]
+    /// keyreeve is shutting down.
+    #[error("the renewal was canceled")]
     Stopped,
 }
 
 impl SdkProfileError {
-    /// Whether the same may go well a little later, without anybody doing anything.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// Returns `true` if a retry may succeed without any change by the user.
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status == 429 || *status >= 500,
-            Self::NoAnswer(_) | Self::TimedOut | Self::Busy(_) | Self::Stopped => true,
+            Self::NoResponse(_) | Self::TimedOut | Self::Busy(_) | Self::Stopped => true,
             Self::NoDirectory
             | Self::File(_)
-            | Self::Unreadable { .. }
+            | Self::InvalidFile { .. }
             | Self::OtherOrigin { .. }
-            | Self::Identity { .. }
+            | Self::IdentityToken { .. }
             | Self::Expired { .. }
             | Self::NotRotated { .. }
             | Self::LoggedOut { .. }
             | Self::RuleRefused { .. }
-            | Self::BadAnswer(_)
+            | Self::InvalidResponse(_)
             | Self::Lock(_) => false,
         }
     }

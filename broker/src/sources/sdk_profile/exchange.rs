@@ -1,8 +1,8 @@
 //! One request to the token endpoint, `POST {base}/v1/oauth/token` (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: it goes to the base URL the profile is bound to and no further, since no redirect is followed; it says who
-//! we are and pretends to be nobody else; of an answer at most 1 MiB is read, and of one that refuses only the three fields
-//! of RFC 6749 are shown, made inert and without anything that looks like a key.
+//! Invariants: it is sent only to the base URL the profile is bound to, since no redirect is followed; its user agent is
+//! keyreeve's own; at most 1 MiB of a response is read, and of an error only the three fields of RFC 6749 are shown,
+//! sanitized and with keys redacted.
 
 use std::time::Duration;
 
@@ -12,97 +12,97 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use jiff::SignedDuration;
-use keyreeve_core::inert::inert_line;
 use keyreeve_core::inject::OAUTH_BETA;
 use keyreeve_core::origin::BaseUrl;
+use keyreeve_core::sanitize::sanitize_line;
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::token::looks_like_a_key;
-use keyreeve_os::world;
+use keyreeve_core::token::contains_token;
+use keyreeve_os::system;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::config::Federation;
-use super::{Access, SdkProfileError};
+use super::config::FederationRule;
+use super::{AccessToken, SdkProfileError};
 use crate::upstream::Upstream;
 
-/// Who we are.
-const AGENT: &str = concat!("keyreeve/", env!("CARGO_PKG_VERSION"));
-/// What an exchange of an identity token needs and a renewal must not have.
+/// Our user agent.
+const OUR_USER_AGENT: &str = concat!("keyreeve/", env!("CARGO_PKG_VERSION"));
+/// The beta header of an identity token exchange; a refresh must not have it.
 const FEDERATION_BETA: &str = "oauth-2025-04-20,oidc-federation-2026-04-01";
-/// How long the endpoint may take, to the last byte.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// The longest answer.
-const LONGEST_ANSWER: usize = 1024 * 1024;
-/// How much is shown of a field of a refusal, in characters.
-const LONGEST_FIELD: usize = 200;
-/// The longest life believed: no token lives for ten years.
-const LONGEST_LIFE: u64 = 10 * 366 * 24 * 3_600;
+/// Timeout of an exchange, to the last byte.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum size of a response.
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
+/// Maximum characters shown of a field of an error.
+const MAX_FIELD_CHARS: usize = 200;
+/// Maximum lifetime accepted for a token: ten years.
+const MAX_LIFETIME_SECS: u64 = 10 * 366 * 24 * 3_600;
 
-/// What is asked for a token with.
-pub(super) enum Grant<'a> {
+/// The credential that is exchanged for an access token.
+pub(super) enum GrantRequest<'a> {
     /// An identity token.
     Federation {
-        rules: &'a Federation,
+        rule: &'a FederationRule,
         assertion: &'a Secret,
     },
-    /// A refresh token, of the client that the profile names.
+    /// A refresh token, with the profile's client id.
     Refresh {
         token: &'a Secret,
         client_id: &'a str,
     },
 }
 
-/// What was given.
-pub(super) struct Granted {
-    pub(super) access: Access,
-    /// The refresh token that takes the old one's place.
+/// The tokens in a successful response.
+pub(super) struct TokenGrant {
+    pub(super) access: AccessToken,
+    /// The refresh token that replaces the old one.
     pub(super) refresh: Option<Secret>,
 }
 
-/// Why nothing was given, where the endpoint itself says so.
-pub(super) struct Refused {
+/// An error response of the endpoint.
+pub(super) struct TokenRefusal {
     pub(super) status: u16,
     /// RFC 6749's `error`.
     pub(super) error: String,
-    /// All three fields, to be shown.
-    pub(super) told: String,
+    /// All three fields, for display.
+    pub(super) message: String,
 }
 
-/// What the endpoint said.
-pub(super) enum Said {
-    Granted(Granted),
-    Refused(Refused),
+/// The response of the endpoint.
+pub(super) enum TokenResponse {
+    Granted(TokenGrant),
+    Refused(TokenRefusal),
 }
 
-/// Asks for a token.
-pub(super) async fn ask(
+/// Requests a token.
+pub(super) async fn request_token(
     upstream: &Upstream,
     base_url: &BaseUrl,
-    grant: &Grant<'_>,
-) -> Result<Said, SdkProfileError> {
-    let request = request(base_url, grant)?;
+    grant: &GrantRequest<'_>,
+) -> Result<TokenResponse, SdkProfileError> {
+    let request = build_request(base_url, grant)?;
     let exchange = async {
-        let answer = upstream.send(request).await;
-        let (head, body) = answer.map_err(SdkProfileError::NoAnswer)?.into_parts();
-        Ok((head.status, whole(body).await?))
+        let response = upstream.send(request).await;
+        let (head, body) = response.map_err(SdkProfileError::NoResponse)?.into_parts();
+        Ok((head.status, read_body(body).await?))
     };
-    let (status, body) = timeout(TIME_LIMIT, exchange)
+    let (status, body) = timeout(EXCHANGE_TIMEOUT, exchange)
         .await
         .map_err(|_| SdkProfileError::TimedOut)??;
     match status {
-        StatusCode::OK => granted(&body).map(Said::Granted),
-        status if status.is_redirection() => Err(SdkProfileError::BadAnswer(
-            "it is a redirect, and those are not followed",
+        StatusCode::OK => parse_grant(&body).map(TokenResponse::Granted),
+        status if status.is_redirection() => Err(SdkProfileError::InvalidResponse(
+            "a redirect, which keyreeve does not follow",
         )),
-        status => Ok(Said::Refused(refused(status, &body))),
+        status => Ok(TokenResponse::Refused(parse_refusal(status, &body))),
     }
 }
 
-/// What is posted, by its grant.
+/// The body of the request.
 #[derive(Serialize)]
 #[serde(tag = "grant_type")]
-enum Asked<'a> {
+enum TokenRequest<'a> {
     #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
     Federation {
         assertion: &'a str,
@@ -120,18 +120,18 @@ enum Asked<'a> {
     },
 }
 
-impl<'a> Asked<'a> {
-    fn of(grant: &'a Grant<'_>, base_url: &'a BaseUrl) -> Self {
+impl<'a> TokenRequest<'a> {
+    fn new(grant: &'a GrantRequest<'_>, base_url: &'a BaseUrl) -> Self {
         let sink = Sink::Origin(base_url.origin());
         match grant {
-            Grant::Federation { rules, assertion } => Self::Federation {
+            GrantRequest::Federation { rule, assertion } => Self::Federation {
                 assertion: assertion.expose_for(sink),
-                federation_rule_id: &rules.rule,
-                organization_id: &rules.organization,
-                service_account_id: rules.service_account.as_deref(),
-                workspace_id: rules.workspace.as_deref(),
+                federation_rule_id: &rule.rule,
+                organization_id: &rule.organization,
+                service_account_id: rule.service_account.as_deref(),
+                workspace_id: rule.workspace.as_deref(),
             },
-            Grant::Refresh { token, client_id } => Self::Refresh {
+            GrantRequest::Refresh { token, client_id } => Self::Refresh {
                 refresh_token: token.expose_for(sink),
                 client_id,
             },
@@ -139,35 +139,41 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn request(base_url: &BaseUrl, grant: &Grant<'_>) -> Result<Request<Full<Bytes>>, SdkProfileError> {
-    let unsendable = || SdkProfileError::BadAnswer("the request to it cannot be written");
+fn build_request(
+    base_url: &BaseUrl,
+    grant: &GrantRequest<'_>,
+) -> Result<Request<Full<Bytes>>, SdkProfileError> {
+    let build_error = || SdkProfileError::InvalidResponse("the request could not be built");
     let beta = match grant {
-        Grant::Federation { .. } => FEDERATION_BETA,
-        Grant::Refresh { .. } => OAUTH_BETA,
+        GrantRequest::Federation { .. } => FEDERATION_BETA,
+        GrantRequest::Refresh { .. } => OAUTH_BETA,
     };
-    // Large enough for the longest of both, so that it never grows and leaves no copy behind.
+    // Large enough for both kinds of request, so that it never grows and no copy remains in memory.
     let mut body = Zeroizing::new(Vec::with_capacity(128 * 1024));
-    serde_json::to_writer(&mut *body, &Asked::of(grant, base_url)).map_err(|_| unsendable())?;
+    serde_json::to_writer(&mut *body, &TokenRequest::new(grant, base_url))
+        .map_err(|_| build_error())?;
     Request::builder()
         .method(Method::POST)
         .uri(format!("{base_url}/v1/oauth/token"))
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header(ACCEPT, HeaderValue::from_static("application/json"))
-        .header(USER_AGENT, HeaderValue::from_static(AGENT))
+        .header(USER_AGENT, HeaderValue::from_static(OUR_USER_AGENT))
         .header("anthropic-beta", HeaderValue::from_static(beta))
         .body(Full::new(Bytes::from_owner(body)))
-        .map_err(|_| unsendable())
+        .map_err(|_| build_error())
 }
 
-async fn whole(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, SdkProfileError> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+async fn read_body(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, SdkProfileError> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| SdkProfileError::BadAnswer("it broke off"))?;
+        let frame = frame.map_err(|_| {
+            SdkProfileError::InvalidResponse("the connection closed before its end")
+        })?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if bytes.len() + data.len() > LONGEST_ANSWER {
-            return Err(SdkProfileError::BadAnswer("it is longer than 1 MiB"));
+        if bytes.len() + data.len() > MAX_RESPONSE_BYTES {
+            return Err(SdkProfileError::InvalidResponse("it is longer than 1 MiB"));
         }
         bytes.extend_from_slice(&data);
     }
@@ -175,41 +181,45 @@ async fn whole(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, SdkProfileError
 }
 
 #[derive(Deserialize)]
-struct Answered {
-    access_token: Hidden,
+struct TokenResponseBody {
+    access_token: ZeroizedString,
     token_type: Option<String>,
     expires_in: u64,
-    refresh_token: Option<Hidden>,
+    refresh_token: Option<ZeroizedString>,
 }
 
-/// A string that is overwritten when dropped, from the moment it was read.
-struct Hidden(Zeroizing<String>);
+/// A string that is zeroized when dropped, from the moment it was read.
+struct ZeroizedString(Zeroizing<String>);
 
-impl<'de> Deserialize<'de> for Hidden {
+impl<'de> Deserialize<'de> for ZeroizedString {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
     }
 }
 
-fn granted(body: &[u8]) -> Result<Granted, SdkProfileError> {
-    // What the parser says of a value could be a piece of it.
-    let answered: Answered = serde_json::from_slice(body).map_err(|_| {
-        SdkProfileError::BadAnswer("it is no JSON with an `access_token` and its `expires_in`")
+fn parse_grant(body: &[u8]) -> Result<TokenGrant, SdkProfileError> {
+    // The parser's error could contain a part of a value.
+    let body: TokenResponseBody = serde_json::from_slice(body).map_err(|_| {
+        SdkProfileError::InvalidResponse("it is not JSON with `access_token` and `expires_in`")
     })?;
-    let kind = answered.token_type.as_deref().unwrap_or("Bearer");
+    let kind = body.token_type.as_deref().unwrap_or("Bearer");
     if !kind.eq_ignore_ascii_case("bearer") {
-        return Err(SdkProfileError::BadAnswer("its `token_type` is not Bearer"));
+        return Err(SdkProfileError::InvalidResponse(
+            "its `token_type` is not Bearer",
+        ));
     }
-    if answered.access_token.0.is_empty() {
-        return Err(SdkProfileError::BadAnswer("its `access_token` is empty"));
+    if body.access_token.0.is_empty() {
+        return Err(SdkProfileError::InvalidResponse(
+            "its `access_token` is empty",
+        ));
     }
-    let life = i64::try_from(answered.expires_in.min(LONGEST_LIFE)).unwrap_or_default();
-    let refresh = answered.refresh_token.filter(|token| !token.0.is_empty());
-    Ok(Granted {
-        access: Access {
-            token: answered.access_token.0,
-            expires_at: world::now()
-                .checked_add(SignedDuration::from_secs(life))
+    let lifetime = i64::try_from(body.expires_in.min(MAX_LIFETIME_SECS)).unwrap_or_default();
+    let refresh = body.refresh_token.filter(|token| !token.0.is_empty());
+    Ok(TokenGrant {
+        access: AccessToken {
+            token: body.access_token.0,
+            expires_at: system::now()
+                .checked_add(SignedDuration::from_secs(lifetime))
                 .ok(),
         },
         refresh: refresh.map(|mut token| Secret::new(std::mem::take(&mut *token.0))),
@@ -218,35 +228,39 @@ fn granted(body: &[u8]) -> Result<Granted, SdkProfileError> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Told {
+struct TokenErrorBody {
     error: Option<String>,
     error_description: Option<String>,
     error_uri: Option<String>,
 }
 
-fn refused(status: StatusCode, body: &[u8]) -> Refused {
-    let told: Told = serde_json::from_slice(body).unwrap_or_default();
-    let fields = [&told.error, &told.error_description, &told.error_uri];
-    let shown: Vec<_> = fields
+fn parse_refusal(status: StatusCode, body: &[u8]) -> TokenRefusal {
+    let error_body: TokenErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    let fields = [
+        &error_body.error,
+        &error_body.error_description,
+        &error_body.error_uri,
+    ];
+    let displayed: Vec<_> = fields
         .into_iter()
         .flatten()
-        .map(|text| shown(text))
+        .map(|text| display_field(text))
         .collect();
-    Refused {
+    TokenRefusal {
         status: status.as_u16(),
-        told: if shown.is_empty() {
-            "without a reason".to_owned()
+        message: if displayed.is_empty() {
+            "no error details".to_owned()
         } else {
-            shown.join(": ")
+            displayed.join(": ")
         },
-        error: told.error.unwrap_or_default(),
+        error: error_body.error.unwrap_or_default(),
     }
 }
 
-fn shown(field: &str) -> String {
-    if looks_like_a_key(field) {
-        "a text with a key in it, which is not shown".to_owned()
+fn display_field(field: &str) -> String {
+    if contains_token(field) {
+        "a text with a key, not shown".to_owned()
     } else {
-        inert_line(field, LONGEST_FIELD).into_owned()
+        sanitize_line(field, MAX_FIELD_CHARS).into_owned()
     }
 }

@@ -1,8 +1,8 @@
-//! A profile of the official SDKs: a federation rule, a login with its refresh token, or a file that another program keeps
-//! fresh. Tokens are obtained and renewed as the SDKs do it, in the files they use (docs/facts.md#sdk-profiles).
+//! A profile of the official SDKs: a federation rule, a login with its refresh token, or a file that another program
+//! refreshes. Tokens are obtained and renewed as the SDKs do it, in the files they use (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: nothing leaves for another origin than the profile's; a token is renewed by one task at a time; a login that
-//! another process renewed is taken from its file instead of being renewed again.
+//! Invariants: tokens are sent to the profile's origin only; a token is renewed by one task at a time; a login that another
+//! process renewed is read from its file instead of being renewed again.
 
 mod config;
 mod credentials;
@@ -17,49 +17,49 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Provenance};
-use keyreeve_core::renewal::{Due, due};
+use keyreeve_core::renewal::{RenewalNeed, renewal_need};
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::snapshot::Environment;
-use keyreeve_os::world;
+use keyreeve_os::system;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use self::config::{Federation, Login};
-use self::credentials::CredentialsFile;
-use self::renew::{Job, Renewal};
-use super::{SourceError, judged};
+use self::config::{FederationRule, SdkLogin};
+use self::credentials::SdkCredentialsFile;
+use self::renew::{Renewal, RenewalMethod};
+use super::{SourceError, parse_credential};
 use crate::Broker;
 
 pub use self::error::SdkProfileError;
 
-/// How long nobody renews beside use after that failed.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Time without background renewals after one failed.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// The tokens obtained for each profile, and the renewals that run.
+/// The tokens obtained for each profile, and the running renewals.
 #[derive(Default)]
-pub(crate) struct Logins {
-    slots: Mutex<HashMap<ProfileId, Arc<Slot>>>,
+pub(crate) struct SdkTokens {
+    slots: Mutex<HashMap<ProfileId, Arc<TokenSlot>>>,
     renewals: TaskTracker,
 }
 
-/// What is known of one profile's tokens.
+/// The state of one profile's tokens.
 #[derive(Default)]
-struct Slot {
-    minted: Mutex<Option<(Federation, Access)>>,
-    /// Whose turn it is to renew.
-    turn: Arc<tokio::sync::Mutex<()>>,
+struct TokenSlot {
+    exchanged: Mutex<Option<(FederationRule, AccessToken)>>,
+    /// Locked while a renewal runs.
+    renewal_lock: Arc<tokio::sync::Mutex<()>>,
     paused_until: Mutex<Option<Instant>>,
 }
 
-/// An access token and when it ends.
-struct Access {
+/// An access token and its expiry.
+struct AccessToken {
     token: Zeroizing<String>,
     expires_at: Option<Timestamp>,
 }
 
-/// Gives a token of the profile, renewed where that is due.
+/// Returns a token of the profile, renewed if needed.
 pub(super) async fn obtain(
     broker: &Arc<Broker>,
     profile: &Profile,
@@ -73,13 +73,13 @@ pub(super) async fn obtain(
                 name: name.to_string(),
                 source: Box::new(source),
             })?;
-    judged(profile, &access.token, provenance)
+    parse_credential(profile, &access.token, provenance)
 }
 
-/// Says how the tokens of an SDK profile come to be, by its configuration alone: nothing is asked, no secret is read.
+/// Returns the provenance of an SDK profile's tokens from its configuration alone: sends no request and reads no secret.
 ///
 /// # Errors
-/// As a lease would fail before it asks anybody.
+/// The errors that a lease has before its first request.
 pub fn provenance(
     profile: &Profile,
     directory: Option<&str>,
@@ -89,8 +89,8 @@ pub fn provenance(
     let directory = config::directory(directory, environment)?;
     Ok(
         match config::read(&directory, name, profile, environment)? {
-            Login::Federation(_) => Provenance::Federation,
-            Login::User { .. } | Login::Rotated { .. } => Provenance::AntLogin,
+            SdkLogin::Federation(_) => Provenance::Federation,
+            SdkLogin::User { .. } | SdkLogin::Rotated { .. } => Provenance::AntLogin,
         },
     )
 }
@@ -100,30 +100,31 @@ async fn access(
     profile: &Profile,
     directory: Option<&str>,
     name: &Name,
-) -> Result<(Access, Provenance), SdkProfileError> {
+) -> Result<(AccessToken, Provenance), SdkProfileError> {
     let environment = &broker.environment;
     let directory = config::directory(directory, environment)?;
-    let slot = broker.logins.slot(profile.id);
-    let (current, job, provenance) = match config::read(&directory, name, profile, environment)? {
-        Login::Federation(rules) => (
-            slot.minted_by(&rules),
-            Job::Federation(rules),
+    let slot = broker.sdk_tokens.slot(profile.id);
+    let (current, method, provenance) = match config::read(&directory, name, profile, environment)?
+    {
+        SdkLogin::Federation(rule) => (
+            slot.exchanged_with(&rule),
+            RenewalMethod::Federation(rule),
             Provenance::Federation,
         ),
-        Login::User {
+        SdkLogin::User {
             client_id,
             credentials,
         } => (
-            Some(CredentialsFile::open(&credentials)?.read()?.access),
-            Job::Login {
+            Some(SdkCredentialsFile::open(&credentials)?.read()?.access),
+            RenewalMethod::Login {
                 client_id,
                 credentials,
             },
             Provenance::AntLogin,
         ),
-        Login::Rotated { credentials } => {
-            let file = CredentialsFile::open(&credentials)?;
-            return Ok((rotated(&file)?, Provenance::AntLogin));
+        SdkLogin::Rotated { credentials } => {
+            let file = SdkCredentialsFile::open(&credentials)?;
+            return Ok((read_rotated(&file)?, Provenance::AntLogin));
         }
     };
     let renewal = Renewal {
@@ -131,42 +132,42 @@ async fn access(
         slot,
         profile: profile.clone(),
         name: name.clone(),
-        job,
-        instead_of: current.as_ref().map(Access::fingerprint),
+        method,
+        replaces: current.as_ref().map(AccessToken::fingerprint),
     };
-    Ok((kept_or_renewed(current, renewal).await?, provenance))
+    Ok((current_or_renewed(current, renewal).await?, provenance))
 }
 
-/// Whatever is in the file, unless it has ended: renewing it is another program's business.
-fn rotated(file: &CredentialsFile) -> Result<Access, SdkProfileError> {
+/// Reads the token in the file, unless it has expired: another program is responsible for renewing it.
+fn read_rotated(file: &SdkCredentialsFile) -> Result<AccessToken, SdkProfileError> {
     let access = file.read()?.access;
     match access.expires_at {
-        Some(end) if end <= world::now() => Err(SdkProfileError::NotRotated { path: file.path() }),
+        Some(end) if end <= system::now() => Err(SdkProfileError::NotRotated { path: file.path() }),
         Some(_) | None => Ok(access),
     }
 }
 
-/// Uses the token there is, renews it beside that, or renews it first.
-async fn kept_or_renewed(
-    current: Option<Access>,
+/// Returns the current token, possibly with a renewal in the background, or renews it first.
+async fn current_or_renewed(
+    current: Option<AccessToken>,
     renewal: Renewal,
-) -> Result<Access, SdkProfileError> {
+) -> Result<AccessToken, SdkProfileError> {
     let Some(current) = current else {
-        return renewed(renewal).await;
+        return renew_now(renewal).await;
     };
     let (broker, profile) = (Arc::clone(&renewal.broker), renewal.profile.id);
-    if broker.rejected.take(profile, &current.fingerprint()) {
-        return renewed(renewal).await;
+    if broker.rejected.take_mark(profile, &current.fingerprint()) {
+        return renew_now(renewal).await;
     }
-    match due(current.expires_at, world::now()) {
-        Due::No => Ok(current),
-        Due::Soon => {
-            renew_beside(renewal);
+    match renewal_need(current.expires_at, system::now()) {
+        RenewalNeed::NotYet => Ok(current),
+        RenewalNeed::Background => {
+            renew_in_background(renewal);
             Ok(current)
         }
-        Due::Now => match renewed(renewal).await {
-            // What is left of it may do for this request.
-            Err(error) if current.lasts() => {
+        RenewalNeed::Now => match renew_now(renewal).await {
+            // The token is still valid, which may be enough for this request.
+            Err(error) if current.is_valid() => {
                 tracing::warn!(profile = %profile, error = %error, "login not renewed");
                 Ok(current)
             }
@@ -175,87 +176,93 @@ async fn kept_or_renewed(
     }
 }
 
-/// Renews in a task of its own, which outlives whoever waits here.
-async fn renewed(renewal: Renewal) -> Result<Access, SdkProfileError> {
+/// Renews in a separate task, which continues if this caller is canceled.
+async fn renew_now(renewal: Renewal) -> Result<AccessToken, SdkProfileError> {
     let broker = Arc::clone(&renewal.broker);
-    let turn = Arc::clone(&renewal.slot.turn);
-    let task = broker.logins.renewals.spawn(async move {
-        let _turn = turn.lock_owned().await;
+    let renewal_lock = Arc::clone(&renewal.slot.renewal_lock);
+    let task = broker.sdk_tokens.renewals.spawn(async move {
+        let _renewal_lock = renewal_lock.lock_owned().await;
         renewal.run().await
     });
     task.await.map_err(|_| SdkProfileError::Stopped)?
 }
 
-/// Starts a renewal, unless one runs or failed a moment ago.
-fn renew_beside(renewal: Renewal) {
+/// Starts a renewal in the background, unless one is running or failed a moment ago.
+fn renew_in_background(renewal: Renewal) {
     let slot = Arc::clone(&renewal.slot);
-    let Some(turn) = slot.free_turn() else {
+    let Some(renewal_lock) = slot.try_renewal_lock() else {
         return;
     };
     let broker = Arc::clone(&renewal.broker);
-    broker.logins.renewals.spawn(async move {
-        let _turn = turn;
+    broker.sdk_tokens.renewals.spawn(async move {
+        let _renewal_lock = renewal_lock;
         if let Err(error) = renewal.run().await {
-            renewal.slot.pause();
+            renewal.slot.delay_background_renewal();
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(profile = %renewal.profile.name, error = %error, cause, "login not renewed");
         }
     });
 }
 
-impl Logins {
-    fn slot(&self, profile: ProfileId) -> Arc<Slot> {
+impl SdkTokens {
+    fn slot(&self, profile: ProfileId) -> Arc<TokenSlot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(profile).or_default())
     }
 
-    /// Waits until no renewal runs; those that begin meanwhile too.
-    pub(crate) async fn settled(&self) {
+    /// Waits until no renewal runs, including those started meanwhile.
+    pub(crate) async fn finish_renewals(&self) {
         self.renewals.close();
         self.renewals.wait().await;
     }
 }
 
-impl Slot {
-    /// The token that was minted under these rules.
-    fn minted_by(&self, rules: &Federation) -> Option<Access> {
-        let minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
-        minted
+impl TokenSlot {
+    /// Returns the token that was obtained with these rules.
+    fn exchanged_with(&self, rule: &FederationRule) -> Option<AccessToken> {
+        let exchanged = self
+            .exchanged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        exchanged
             .as_ref()
-            .filter(|(under, _)| under == rules)
+            .filter(|(used, _)| used == rule)
             .map(|(_, access)| access.copy())
     }
 
-    fn keep(&self, rules: &Federation, access: Access) {
-        let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
-        *minted = Some((rules.clone(), access));
+    fn set_exchanged(&self, rule: &FederationRule, access: AccessToken) {
+        let mut exchanged = self
+            .exchanged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *exchanged = Some((rule.clone(), access));
     }
 
-    fn free_turn(&self) -> Option<OwnedMutexGuard<()>> {
+    fn try_renewal_lock(&self) -> Option<OwnedMutexGuard<()>> {
         let paused = self.paused_until.lock();
         let until = *paused.unwrap_or_else(PoisonError::into_inner);
         if until.is_some_and(|until| Instant::now() < until) {
             return None;
         }
-        Arc::clone(&self.turn).try_lock_owned().ok()
+        Arc::clone(&self.renewal_lock).try_lock_owned().ok()
     }
 
-    fn pause(&self) {
+    fn delay_background_renewal(&self) {
         let paused = self.paused_until.lock();
-        *paused.unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE);
+        *paused.unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + RETRY_DELAY);
     }
 }
 
-impl Access {
+impl AccessToken {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.token)
     }
 
-    fn lasts(&self) -> bool {
-        self.expires_at.is_some_and(|end| end > world::now())
+    fn is_valid(&self) -> bool {
+        self.expires_at.is_some_and(|end| end > system::now())
     }
 
-    /// Another copy, overwritten like this one: one is kept, one is leased.
+    /// Returns a copy, zeroized like this one: one is cached, one is leased.
     fn copy(&self) -> Self {
         Self {
             token: self.token.clone(),

@@ -1,95 +1,100 @@
-//! Renewing: one at a time in this process and, for a login, on this machine.
+//! Renewal (refresh) of tokens: one at a time in this process and, for a login, on this machine.
 //!
-//! Invariants: a renewal runs to its end whoever stops waiting for it, since a refresh token is good once and its successor
-//! must be kept; before anything is asked it looks whether somebody else has renewed meanwhile.
+//! Invariants: a renewal runs to its end even if its caller is canceled, since a refresh token works once and its successor
+//! must be saved; before it sends a request it checks if another task or process has renewed the token already.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use keyreeve_core::inert::inert_line;
 use keyreeve_core::profile::{Name, Profile};
-use keyreeve_core::renewal::{Due, due};
+use keyreeve_core::renewal::{RenewalNeed, renewal_need};
+use keyreeve_core::sanitize::sanitize_line;
 use keyreeve_core::secret::{Fingerprint, Secret};
 use keyreeve_os::files::{self, FileError};
-use keyreeve_os::world;
+use keyreeve_os::system;
 use zeroize::Zeroizing;
 
-use super::config::{Federation, Identity};
-use super::credentials::{CredentialsFile, Stored};
-use super::exchange::{self, Grant, Granted, Refused, Said};
-use super::{Access, SdkProfileError, Slot};
+use super::config::{FederationRule, IdentitySource};
+use super::credentials::{SdkCredentialsFile, StoredLogin};
+use super::exchange::{self, GrantRequest, TokenGrant, TokenRefusal, TokenResponse};
+use super::{AccessToken, SdkProfileError, TokenSlot};
 use crate::Broker;
 
-/// The longest identity token taken, in bytes (docs/facts.md#sdk-profiles).
-const LONGEST_IDENTITY: usize = 16 * 1024;
+/// Maximum length of an identity token in bytes (docs/facts.md#sdk-profiles).
+const MAX_IDENTITY_TOKEN_BYTES: usize = 16 * 1024;
 
-/// What is to be renewed.
-pub(super) enum Job {
-    /// A token for an identity token.
-    Federation(Federation),
-    /// A login in its file.
+/// The way of a renewal.
+pub(super) enum RenewalMethod {
+    /// Exchange of an identity token.
+    Federation(FederationRule),
+    /// Refresh of a login in its credentials file.
     Login {
         client_id: String,
         credentials: PathBuf,
     },
 }
 
-/// Everything a renewal needs, in its own hands.
+/// A renewal, which owns everything it needs.
 pub(super) struct Renewal {
     pub(super) broker: Arc<Broker>,
-    pub(super) slot: Arc<Slot>,
+    pub(super) slot: Arc<TokenSlot>,
     pub(super) profile: Profile,
     pub(super) name: Name,
-    pub(super) job: Job,
-    /// The token because of which it is done.
-    pub(super) instead_of: Option<Fingerprint>,
+    pub(super) method: RenewalMethod,
+    /// Fingerprint of the token to replace.
+    pub(super) replaces: Option<Fingerprint>,
 }
 
 impl Renewal {
-    /// Renews, unless somebody has meanwhile. The caller holds the slot's turn.
-    pub(super) async fn run(&self) -> Result<Access, SdkProfileError> {
-        match &self.job {
-            Job::Federation(rules) => self.exchange(rules).await,
-            Job::Login {
+    /// Renews, unless another task or process did meanwhile. The caller holds the slot's renewal lock.
+    pub(super) async fn run(&self) -> Result<AccessToken, SdkProfileError> {
+        match &self.method {
+            RenewalMethod::Federation(rule) => self.exchange(rule).await,
+            RenewalMethod::Login {
                 client_id,
                 credentials,
             } => self.refresh(client_id, credentials).await,
         }
     }
 
-    async fn exchange(&self, rules: &Federation) -> Result<Access, SdkProfileError> {
-        let kept = self.slot.minted_by(rules).filter(|kept| self.serves(kept));
-        if let Some(kept) = kept {
-            return Ok(kept);
+    async fn exchange(&self, rule: &FederationRule) -> Result<AccessToken, SdkProfileError> {
+        let current = self
+            .slot
+            .exchanged_with(rule)
+            .filter(|current| self.is_fresh(current));
+        if let Some(current) = current {
+            return Ok(current);
         }
-        let assertion = self.identity(&rules.identity)?;
-        let grant = Grant::Federation {
-            rules,
+        let assertion = self.identity_token(&rule.identity)?;
+        let grant = GrantRequest::Federation {
+            rule,
             assertion: &assertion,
         };
-        match self.ask(&grant).await? {
-            Said::Granted(Granted { access, .. }) => {
-                self.slot.keep(rules, access.copy());
+        match self.request_token(&grant).await? {
+            TokenResponse::Granted(TokenGrant { access, .. }) => {
+                self.slot.set_exchanged(rule, access.copy());
                 Ok(access)
             }
-            Said::Refused(Refused {
-                status: 401, told, ..
-            }) => Err(SdkProfileError::RuleRefused { told }),
-            Said::Refused(Refused { status, told, .. }) => {
-                Err(SdkProfileError::Refused { status, told })
-            }
+            TokenResponse::Refused(TokenRefusal {
+                status: 401,
+                message,
+                ..
+            }) => Err(SdkProfileError::RuleRefused { message }),
+            TokenResponse::Refused(TokenRefusal {
+                status, message, ..
+            }) => Err(SdkProfileError::Refused { status, message }),
         }
     }
 
-    async fn refresh(&self, client_id: &str, path: &Path) -> Result<Access, SdkProfileError> {
-        let file = CredentialsFile::open(path)?;
+    async fn refresh(&self, client_id: &str, path: &Path) -> Result<AccessToken, SdkProfileError> {
+        let file = SdkCredentialsFile::open(path)?;
         let _lock = file.lock().await?;
         let stored = file.read()?;
-        if self.serves(&stored.access) {
+        if self.is_fresh(&stored.access) {
             return Ok(stored.access);
         }
-        let Stored {
+        let StoredLogin {
             refresh: Some(token),
             ..
         } = &stored
@@ -97,99 +102,105 @@ impl Renewal {
             let name = self.name.to_string();
             return Err(SdkProfileError::Expired { name });
         };
-        match self.ask(&Grant::Refresh { token, client_id }).await? {
-            Said::Granted(granted) => {
-                file.store(stored, &granted)?;
-                Ok(granted.access)
+        match self
+            .request_token(&GrantRequest::Refresh { token, client_id })
+            .await?
+        {
+            TokenResponse::Granted(grant) => {
+                file.store(stored, &grant)?;
+                Ok(grant.access)
             }
-            Said::Refused(refused) => self.after_refusal(&file, refused),
+            TokenResponse::Refused(refusal) => self.handle_refusal(&file, refusal),
         }
     }
 
-    /// The SDKs know nothing of our lock: what looks like the end of a login may be that one of them was faster.
-    fn after_refusal(
+    /// Handles an error response. The SDKs do not use our lock: an invalid refresh token may mean that one of them was faster.
+    fn handle_refusal(
         &self,
-        file: &CredentialsFile,
-        refused: Refused,
-    ) -> Result<Access, SdkProfileError> {
-        let Refused {
+        file: &SdkCredentialsFile,
+        refusal: TokenRefusal,
+    ) -> Result<AccessToken, SdkProfileError> {
+        let TokenRefusal {
             status,
             error,
-            told,
-        } = refused;
+            message,
+        } = refusal;
         if error != "invalid_grant" {
-            return Err(SdkProfileError::Refused { status, told });
+            return Err(SdkProfileError::Refused { status, message });
         }
         match file.read() {
-            Ok(stored) if self.serves(&stored.access) => Ok(stored.access),
+            Ok(stored) if self.is_fresh(&stored.access) => Ok(stored.access),
             Ok(_) | Err(_) => Err(SdkProfileError::LoggedOut {
                 name: self.name.to_string(),
-                told,
+                message,
             }),
         }
     }
 
-    async fn ask(&self, grant: &Grant<'_>) -> Result<Said, SdkProfileError> {
-        exchange::ask(&self.broker.upstream, &self.profile.base_url, grant).await
+    async fn request_token(
+        &self,
+        grant: &GrantRequest<'_>,
+    ) -> Result<TokenResponse, SdkProfileError> {
+        exchange::request_token(&self.broker.upstream, &self.profile.base_url, grant).await
     }
 
-    /// Whether this is another token than the one that was not good enough, and good enough itself.
-    fn serves(&self, access: &Access) -> bool {
-        let is_another = self.instead_of != Some(access.fingerprint());
-        is_another && due(access.expires_at, world::now()) != Due::Now
+    /// Returns `true` if this is not the token to replace, and needs no renewal itself.
+    fn is_fresh(&self, access: &AccessToken) -> bool {
+        let is_other = self.replaces != Some(access.fingerprint());
+        is_other && renewal_need(access.expires_at, system::now()) != RenewalNeed::Now
     }
 
-    /// The identity token as it is now: whoever issues it rotates it.
-    fn identity(&self, identity: &Identity) -> Result<Secret, SdkProfileError> {
+    /// Reads the current identity token: its issuer rotates it.
+    fn identity_token(&self, identity: &IdentitySource) -> Result<Secret, SdkProfileError> {
         let text = match identity {
-            Identity::Variable => {
+            IdentitySource::Variable => {
                 let variable = self.broker.environment.get("ANTHROPIC_IDENTITY_TOKEN");
                 Zeroizing::new(variable.unwrap_or_default().to_owned())
             }
-            Identity::File(path) => read_identity(path)?,
+            IdentitySource::File(path) => read_identity(path)?,
         };
         let text = text.trim();
         let what = if text.is_empty() {
             "is empty"
-        } else if text.len() > LONGEST_IDENTITY {
+        } else if text.len() > MAX_IDENTITY_TOKEN_BYTES {
             "is longer than 16 KiB"
         } else if !text.bytes().all(|c| c.is_ascii_graphic()) {
-            "has characters that no JWT has"
+            "contains characters that a JWT cannot have"
         } else {
             return Ok(Secret::new(text.to_owned()));
         };
-        Err(SdkProfileError::Identity {
+        Err(SdkProfileError::IdentityToken {
             what: what.to_owned(),
             source: None,
         })
     }
 }
 
-/// Reads an identity token. Whoever rotates it owns it, and a mounted one is a link.
+/// Reads an identity token. The file may belong to another user, who rotates it, and may be a symbolic link if mounted.
 fn read_identity(path: &Path) -> Result<Zeroizing<String>, SdkProfileError> {
-    let unread = |source: FileError| SdkProfileError::Identity {
+    let read_error = |source: FileError| SdkProfileError::IdentityToken {
         what: format!(
             "cannot be read from {}",
-            inert_line(&path.display().to_string(), 400)
+            sanitize_line(&path.display().to_string(), 400)
         ),
         source: Some(source),
     };
-    let file = files::open_anywhere(path).map_err(unread)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_IDENTITY + 2));
+    let file = files::open_anywhere(path).map_err(read_error)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_IDENTITY_TOKEN_BYTES + 2));
     let read = file
-        .take(LONGEST_IDENTITY as u64 + 2)
+        .take(MAX_IDENTITY_TOKEN_BYTES as u64 + 2)
         .read_to_end(&mut bytes);
     read.map_err(|source| {
-        unread(FileError::System {
-            doing: "read",
+        read_error(FileError::System {
+            action: "read",
             path: path.to_owned(),
             source,
         })
     })?;
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(SdkProfileError::Identity {
-            what: "is no text".to_owned(),
+        Err(_) => Err(SdkProfileError::IdentityToken {
+            what: "is not UTF-8 text".to_owned(),
             source: None,
         }),
     }

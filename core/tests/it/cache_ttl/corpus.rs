@@ -1,28 +1,32 @@
-//! What clients send: there and back again, and nothing else moves.
+//! Recorded client requests: editing to the other lifetime and back changes nothing else.
 
-use keyreeve_core::cache_ttl::{Edit, Ttl, edit};
+use keyreeve_core::cache_ttl::{Ttl, TtlEdit, apply_ttl};
 
-use super::properties::undone;
+use super::properties::count_edits;
 
-/// The request of `claude -p hi`, a line each, with made-up texts and three of its tools: of 2.1.329 with a key, with a key
-/// and `--bare`, and with an OAuth token, and of 2.1.197 with a key (docs/facts.md#claude-code).
+/// The requests of `claude -p hi`, one per line, with fictional texts and three of its tools: of 2.1.329 with a key, with a
+/// key and `--bare`, and with an OAuth token, and of 2.1.197 with a key (docs/facts.md#claude-code).
 const REQUESTS: &str = include_str!("../../fixtures/client-requests.jsonl");
 
 #[test]
-fn what_clients_send_is_edited_there_and_back() {
+fn client_requests_are_edited_and_restored() {
     for (request, is_long) in REQUESTS.lines().zip([false, false, true, false]) {
-        let (has, other) = if is_long {
+        let (original, other) = if is_long {
             (Ttl::OneHour, Ttl::FiveMinutes)
         } else {
             (Ttl::FiveMinutes, Ttl::OneHour)
         };
-        assert_eq!(edit(request.as_bytes(), has), Edit::Nothing, "{request}");
-        let there = edited(request.as_bytes(), other);
-        let back = edited(&there, has);
+        assert_eq!(
+            apply_ttl(request.as_bytes(), original),
+            TtlEdit::Unchanged,
+            "{request}"
+        );
+        let edited = edit(request.as_bytes(), other);
+        let restored = edit(&edited, original);
         if is_long {
-            assert_eq!(back, request.as_bytes());
+            assert_eq!(restored, request.as_bytes());
         } else {
-            let explicit = String::from_utf8(back).unwrap();
+            let explicit = String::from_utf8(restored).unwrap();
             assert_eq!(explicit.replace(r#","ttl":"5m""#, ""), request);
         }
     }
@@ -30,13 +34,13 @@ fn what_clients_send_is_edited_there_and_back() {
 }
 
 #[track_caller]
-fn edited(request: &[u8], ttl: Ttl) -> Vec<u8> {
-    let (body, markers) = match edit(request, ttl) {
-        Edit::Edited { body, markers } => Some((body, markers)),
-        Edit::Nothing | Edit::Left(_) => None,
+fn edit(request: &[u8], ttl: Ttl) -> Vec<u8> {
+    let (body, markers) = match apply_ttl(request, ttl) {
+        TtlEdit::Edited { body, markers } => Some((body, markers)),
+        TtlEdit::Unchanged | TtlEdit::Skipped(_) => None,
     }
     .unwrap();
     assert_eq!(markers, 3);
-    assert_eq!(undone(request, &body, ttl), Some(3));
+    assert_eq!(count_edits(request, &body, ttl), Some(3));
     body
 }

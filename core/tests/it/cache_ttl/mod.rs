@@ -1,44 +1,47 @@
-//! The lifetime of prompt caches: what an edit does to a body, and to how little of it.
+//! The lifetime of prompt caches: edits of request bodies, and bodies that are not edited.
 
 mod corpus;
 mod model;
 mod properties;
 
-use keyreeve_core::cache_ttl::{Applied, Edit, Left, PerModel, Ttl, concerns, edit};
+use keyreeve_core::cache_ttl::{
+    Ttl, TtlByModel, TtlEdit, TtlOutcome, TtlSkipReason, apply_ttl, can_edit,
+};
 use keyreeve_core::token::Family;
 
 use Ttl::{FiveMinutes, OneHour};
 
-/// What became of a body: the edited text, `nothing`, or why it was left.
-fn seen(body: &str, ttl: Ttl) -> String {
-    match edit(body.as_bytes(), ttl) {
-        Edit::Nothing => "nothing".to_owned(),
-        Edit::Edited { body, .. } => String::from_utf8(body).unwrap(),
-        Edit::Left(left) => Applied::Left(left).to_string(),
+/// Returns the edited text, `unchanged`, or the reason that the body was not edited.
+fn result(body: &str, ttl: Ttl) -> String {
+    match apply_ttl(body.as_bytes(), ttl) {
+        TtlEdit::Unchanged => "unchanged".to_owned(),
+        TtlEdit::Edited { body, .. } => String::from_utf8(body).unwrap(),
+        TtlEdit::Skipped(reason) => TtlOutcome::Skipped(reason).to_string(),
     }
 }
 
 fn check(ttl: Ttl, table: &[(&str, &str)]) {
     for (body, expected) in table {
-        assert_eq!(seen(body, ttl), *expected, "{body}");
+        assert_eq!(result(body, ttl), *expected, "{body}");
     }
 }
 
-/// Puts a marker where `@` stands; an edited one where `#` stands.
-fn check_place(place: &str) {
-    let before = place.replace('@', r#""cache_control":{"type":"ephemeral"}"#);
-    let after = place.replace('@', r#""cache_control":{"type":"ephemeral","ttl":"1h"}"#);
+/// Checks that a marker in place of `@` is edited.
+fn check_edited(template: &str) {
+    let before = template.replace('@', r#""cache_control":{"type":"ephemeral"}"#);
+    let after = template.replace('@', r#""cache_control":{"type":"ephemeral","ttl":"1h"}"#);
     check(OneHour, &[(&before, &after)]);
 }
 
-fn check_no_place(place: &str) {
-    let body = place.replace('@', r#""cache_control":{"type":"ephemeral"}"#);
-    check(OneHour, &[(&body, "nothing")]);
+/// Checks that a key like a marker's in place of `@` is not edited.
+fn check_not_edited(template: &str) {
+    let body = template.replace('@', r#""cache_control":{"type":"ephemeral"}"#);
+    check(OneHour, &[(&body, "unchanged")]);
 }
 
-/// Such values pass as they came, and such names leave the whole body alone.
+/// BI-07: values that parsers read differently stay unchanged, and ambiguous names prevent any edit.
 #[test]
-fn bi_07_what_parsers_read_in_several_ways_is_not_rewritten() {
+fn ambiguous_json_is_not_rewritten() {
     for value in [
         "1e999",
         "-0.0",
@@ -46,12 +49,12 @@ fn bi_07_what_parsers_read_in_several_ways_is_not_rewritten() {
         r#""\ud800""#,
         r#""\u0000""#,
     ] {
-        check_place(&format!(
+        check_edited(&format!(
             r#"{{"x":{value},"system":[{{"type":"text","text":{value},@}}]}}"#
         ));
     }
     let marker = r#""cache_control":{"type":"ephemeral"}"#;
-    for odd in [
+    for members in [
         r#""\ud800":1,@"#,
         "@,@",
         r#"@,"cache\u005fcontrol":{"type":"ephemeral"}"#,
@@ -59,20 +62,20 @@ fn bi_07_what_parsers_read_in_several_ways_is_not_rewritten() {
         r#""cache_control":{"type":"ephemeral","ttl":"5m","tt\u006c":"1h"}"#,
         r#"@,"tools":[],"tools":[]"#,
     ] {
-        let body = format!("{{{}}}", odd.replace('@', marker));
-        assert!(seen(&body, OneHour).starts_with("left: "), "{body}");
+        let body = format!("{{{}}}", members.replace('@', marker));
+        assert!(result(&body, OneHour).starts_with("left: "), "{body}");
     }
 }
 
-/// A body of the largest size could hold half a million.
+/// LS-03: a body with more markers than the maximum is not edited; the largest body could contain half a million.
 #[test]
-fn ls_03_more_markers_than_any_request_has_are_left_alone() {
+fn too_many_markers_are_not_edited() {
     let marker = r#"{"cache_control":{"type":"ephemeral"}}"#;
     for (markers, expected) in [(256, 256), (257, 0)] {
         let body = format!("{{\"tools\":[{}]}}", vec![marker; markers].join(","));
-        let edited = match edit(body.as_bytes(), OneHour) {
-            Edit::Edited { markers, .. } => markers,
-            Edit::Left(Left::Shape) => 0,
+        let edited = match apply_ttl(body.as_bytes(), OneHour) {
+            TtlEdit::Edited { markers, .. } => markers,
+            TtlEdit::Skipped(TtlSkipReason::Shape) => 0,
             other => unreachable!("{other:?}"),
         };
         assert_eq!(edited, expected, "{markers}");
@@ -80,8 +83,8 @@ fn ls_03_more_markers_than_any_request_has_are_left_alone() {
 }
 
 #[test]
-fn markers_are_edited_where_the_api_takes_them() {
-    for place in [
+fn markers_are_edited_where_the_api_accepts_them() {
+    for template in [
         "{@}",
         r#"{"tools":[{"name":"a"},{"name":"b",@}]}"#,
         r#"{"tools":[{"type":"web_search_20260318",@,"name":"web_search"}]}"#,
@@ -89,7 +92,7 @@ fn markers_are_edited_where_the_api_takes_them() {
         r#"{"messages":[{"role":"user","content":[{"type":"text","text":"a",@}]}]}"#,
         r#"{"messages":[{"role":"system","content":[{"type":"text","text":"a",@}]}]}"#,
         r#"{"messages":[{"role":"user","content":"a"},{"content":[{@,"type":"image"}]}]}"#,
-        r#"{"messages":[{"content":[{"type":"of_next_year",@}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"future_type",@}]}]}"#,
         r#"{"messages":[{"content":[{"type":"tool_use","input":{},@}]}]}"#,
         r#"{"messages":[{"content":[{"type":"tool_result","content":"a",@}]}]}"#,
         r#"{"messages":[{"content":[{"content":[{"type":"text",@}],"type":"tool_result"}]}]}"#,
@@ -100,13 +103,13 @@ fn markers_are_edited_where_the_api_takes_them() {
         r#"{"messages":[{"content":[{"type":"tool_search_tool_result","content":{"tool_references":[{"type":"tool_reference",@}]}}]}]}"#,
         r#"{"messages":[{"content":[{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"a",@}}}]}]}"#,
     ] {
-        check_place(place);
+        check_edited(template);
     }
 }
 
 #[test]
-fn a_key_of_that_name_elsewhere_is_nobodys_marker() {
-    for place in [
+fn same_key_in_other_positions_is_not_a_marker() {
+    for template in [
         "{}",
         r#"{"metadata":{@}}"#,
         r#"{"container":{@},"thinking":{@},"output_config":{@}}"#,
@@ -114,7 +117,7 @@ fn a_key_of_that_name_elsewhere_is_nobodys_marker() {
         r#"{"tools":[{"type":"advisor_20260301","caching":{"type":"ephemeral"}}]}"#,
         r#"{"messages":[{@,"role":"user","content":"a"}]}"#,
         r#"{"messages":[{"content":[{"type":"tool_use","input":{@,"content":[{"type":"text",@}]}}]}]}"#,
-        r#"{"messages":[{"content":[{"type":"of_next_year","content":[{"type":"text",@}],"source":{@}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"future_type","content":[{"type":"text",@}],"source":{@}}]}]}"#,
         r#"{"messages":[{"content":[{"type":"text","content":[{"type":"text",@}],"citations":[{@}]}]}]}"#,
         r#"{"messages":[{"content":[{"type":"document","source":{@}}]}]}"#,
         r#"{"messages":[{"content":[{"type":"document","source":"text","context":"a"}]}]}"#,
@@ -125,26 +128,26 @@ fn a_key_of_that_name_elsewhere_is_nobodys_marker() {
         r#"{"system":[],"tools":[],"messages":[]}"#,
         r#"{"Cache_Control":{"type":"ephemeral"},"cache_control ":{"type":"ephemeral"}}"#,
     ] {
-        check_no_place(place);
+        check_not_edited(template);
     }
 }
 
 #[test]
-fn what_is_passed_over_may_be_nested_deeper_than_a_stack() {
+fn skipped_values_may_be_nested_deeper_than_the_stack() {
     let deep = ["[".repeat(200_000), "]".repeat(200_000)].concat();
-    for place in [
+    for template in [
         r#"{"metadata":DEEP,@}"#,
         r#"{"tools":[{"input_schema":{"enum":DEEP},@}]}"#,
         r#"{"messages":[{"content":[{"type":"tool_use","input":DEEP,@}]}]}"#,
     ] {
-        check_place(&place.replace("DEEP", &deep));
+        check_edited(&template.replace("DEEP", &deep));
     }
     let system = format!(r#"{{"system":{deep}}}"#);
     check(OneHour, &[(&system, "left: shape")]);
 }
 
 #[test]
-fn only_the_ttl_changes_however_it_is_written() {
+fn only_the_ttl_changes_in_any_spelling() {
     check(
         OneHour,
         &[
@@ -170,17 +173,17 @@ fn only_the_ttl_changes_however_it_is_written() {
             ),
             (
                 r#"{"cache_control":{"type":"ephemeral","ttl":"\u0031h"}}"#,
-                "nothing",
+                "unchanged",
             ),
         ],
     );
     check(
         FiveMinutes,
         &[
-            (r#"{"cache_control":{"type":"ephemeral"}}"#, "nothing"),
+            (r#"{"cache_control":{"type":"ephemeral"}}"#, "unchanged"),
             (
                 r#"{"cache_control":{"type":"ephemeral","ttl":"5m"}}"#,
-                "nothing",
+                "unchanged",
             ),
             (
                 "{\"cache_control\":{\"type\":\"ephemeral\",\n\t\"ttl\":\t\"1h\"}}\n",
@@ -191,10 +194,10 @@ fn only_the_ttl_changes_however_it_is_written() {
 }
 
 #[test]
-fn a_mixture_becomes_one_lifetime() {
+fn mixed_lifetimes_become_one() {
     let mixed = r#"{"tools":[{"cache_control":{"type":"ephemeral"}}],"system":[{"type":"text","cache_control":{"type":"ephemeral","ttl":"1h"}}]}"#;
     for (ttl, expected) in [(OneHour, 1), (FiveMinutes, 1)] {
-        let Edit::Edited { markers, .. } = edit(mixed.as_bytes(), ttl) else {
+        let TtlEdit::Edited { markers, .. } = apply_ttl(mixed.as_bytes(), ttl) else {
             panic!("{mixed}")
         };
         assert_eq!(markers, expected, "{ttl}");
@@ -202,8 +205,8 @@ fn a_mixture_becomes_one_lifetime() {
 }
 
 #[test]
-fn a_body_that_is_not_understood_is_left_alone() {
-    for (marker, why) in [
+fn unparseable_body_is_not_edited() {
+    for (marker, reason) in [
         (r#""ephemeral""#, "left: marker"),
         (r#"[{"type":"ephemeral"}]"#, "left: marker"),
         ("true", "left: marker"),
@@ -221,11 +224,11 @@ fn a_body_that_is_not_understood_is_left_alone() {
         (r#"{"type":"ephemeral","ttl":300}"#, "left: ttl"),
         (r#"{"type":"ephemeral","ttl":null}"#, "left: ttl"),
     ] {
-        // One that is understood beside it changes nothing.
+        // A valid marker next to it makes no difference.
         let body = format!(
             r#"{{"tools":[{{"cache_control":{{"type":"ephemeral"}}}}],"cache_control":{marker}}}"#
         );
-        check(OneHour, &[(&body, why)]);
+        check(OneHour, &[(&body, reason)]);
     }
     let marked = r#"{"type":"text","cache_control":{"type":"ephemeral"}}"#;
     let deep = |levels: usize| {
@@ -255,16 +258,19 @@ fn a_body_that_is_not_understood_is_left_alone() {
     ] {
         check(OneHour, &[(body, "left: shape")]);
     }
-    assert!(seen(&deep(2), OneHour).contains("1h"));
+    assert!(result(&deep(2), OneHour).contains("1h"));
     let not_text = b"{\"cache_control\":{\"type\":\"ephemeral\"},\"x\":\"\xff\"}";
-    assert_eq!(edit(not_text, OneHour), Edit::Left(Left::Shape));
+    assert_eq!(
+        apply_ttl(not_text, OneHour),
+        TtlEdit::Skipped(TtlSkipReason::Shape)
+    );
 }
 
 #[test]
-fn what_goes_back_as_it_was_sent_is_not_edited() {
-    let body = |fast: &str, free: &str| {
+fn content_to_be_returned_unchanged_is_not_edited() {
+    let body = |fixed: &str, editable: &str| {
         format!(
-            r#"{{"messages":[{{"content":[{{"type":"compaction","tool_changes":[{{"type":"tool_removal","cache_control":{{"type":"ephemeral"{fast}}}}}]}},{{"type":"text","cache_control":{{"type":"ephemeral"{free}}}}}]}}]}}"#
+            r#"{{"messages":[{{"content":[{{"type":"compaction","tool_changes":[{{"type":"tool_removal","cache_control":{{"type":"ephemeral"{fixed}}}}}]}},{{"type":"text","cache_control":{{"type":"ephemeral"{editable}}}}}]}}]}}"#
         )
     };
     let hour = r#","ttl":"1h""#;
@@ -273,7 +279,7 @@ fn what_goes_back_as_it_was_sent_is_not_edited() {
         &[
             (&body("", ""), "left: order"),
             (&body(hour, ""), &body(hour, hour)),
-            (&body("", hour), "nothing"),
+            (&body("", hour), "unchanged"),
         ],
     );
     check(
@@ -292,19 +298,19 @@ fn what_goes_back_as_it_was_sent_is_not_edited() {
 }
 
 #[test]
-fn the_ledger_has_it_in_a_word() {
-    for (applied, expected) in [
-        (Applied::Set(OneHour, 3), "1h:3"),
-        (Applied::Set(FiveMinutes, 0), "5m:0"),
-        (Applied::Left(Left::Oauth), "left: oauth"),
+fn outcome_is_formatted_for_the_ledger() {
+    for (outcome, expected) in [
+        (TtlOutcome::Set(OneHour, 3), "1h:3"),
+        (TtlOutcome::Set(FiveMinutes, 0), "5m:0"),
+        (TtlOutcome::Skipped(TtlSkipReason::Oauth), "left: oauth"),
     ] {
-        assert_eq!(applied.to_string(), expected);
+        assert_eq!(outcome.to_string(), expected);
     }
 }
 
 #[test]
-fn the_most_specific_glob_speaks() {
-    let table = PerModel::new(
+fn most_specific_glob_applies() {
+    let table = TtlByModel::new(
         [
             ("*", FiveMinutes),
             ("claude-*", OneHour),
@@ -325,17 +331,17 @@ fn the_most_specific_glob_speaks() {
         ("gpt", FiveMinutes),
         ("", FiveMinutes),
     ] {
-        assert_eq!(table.of(model), Some(expected), "{model}");
+        assert_eq!(table.for_model(model), Some(expected), "{model}");
     }
-    assert_eq!(PerModel::default().of("claude-opus-5-5"), None);
-    let exact = PerModel::new([("claude-opus-5".to_owned(), OneHour)]);
-    assert_eq!(exact.of("claude-opus-5-5"), None);
+    assert_eq!(TtlByModel::default().for_model("claude-opus-5-5"), None);
+    let exact = TtlByModel::new([("claude-opus-5".to_owned(), OneHour)]);
+    assert_eq!(exact.for_model("claude-opus-5-5"), None);
 }
 
 #[test]
-fn oauth_tokens_are_never_concerned() {
-    assert!(!concerns(Family::OauthAccess));
+fn requests_with_oauth_tokens_are_never_edited() {
+    assert!(!can_edit(Family::OauthAccess));
     for family in [Family::ApiKey, Family::Opaque, Family::VirtualKey] {
-        assert!(concerns(family), "{family:?}");
+        assert!(can_edit(family), "{family:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Request bodies drawn at random, with markers, decoys and odd spellings; and the same edit done slowly on a tree.
+//! Random request bodies with markers, decoys and unusual spellings; and a reference implementation of the edit on a tree.
 
 use keyreeve_core::cache_ttl::Ttl;
 use proptest::collection::vec;
@@ -6,16 +6,16 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-/// JSON as it is written: members in any order, and however they are spelled.
+/// JSON in textual form: members in any order and spelling.
 #[derive(Clone, Debug)]
 pub(super) enum Json {
-    Written(String),
+    Raw(String),
     Array(Vec<Self>),
     Object(Vec<(String, Self)>),
 }
 
 impl Json {
-    /// Writes it with white space from a circle of gaps.
+    /// Formats it with whitespace taken from `gaps` in rotation.
     pub(super) fn text(&self, gaps: &[&str]) -> String {
         let mut gaps = gaps.iter().copied().cycle();
         let mut text = String::new();
@@ -27,7 +27,7 @@ impl Json {
         let mut gap = |to: &mut String| to.push_str(gaps.next().unwrap_or_default());
         gap(to);
         match self {
-            Self::Written(text) => to.push_str(text),
+            Self::Raw(text) => to.push_str(text),
             Self::Array(elements) => {
                 to.push('[');
                 for (at, element) in elements.iter().enumerate() {
@@ -53,26 +53,26 @@ impl Json {
     }
 }
 
-/// White space that may stand between two tokens.
+/// Generates whitespace between two tokens.
 pub(super) fn gaps() -> impl Strategy<Value = Vec<&'static str>> {
     vec(select(&["", "", "", " ", "\n\t", "\r\n"][..]), 1..8)
 }
 
-/// Whole requests.
+/// Generates whole requests.
 pub(super) fn request() -> impl Strategy<Value = Json> {
-    let content = || prop_oneof![written(), array(block(2))];
+    let content = || prop_oneof![scalar(), array(block(2))];
     let message = object(vec![
-        member("role", written()),
+        member("role", scalar()),
         member("content", content()),
         member("cache_control", marker()),
     ]);
     let tool = object(vec![
-        member("name", written()),
+        member("name", scalar()),
         member("input_schema", decoy()),
         member("cache_control", marker()),
     ]);
     object(vec![
-        member("model", written()),
+        member("model", scalar()),
         member("metadata", decoy()),
         member("tools", array(tool)),
         member("system", content()),
@@ -86,9 +86,9 @@ fn block(levels: u32) -> BoxedStrategy<Json> {
         object(vec![
             always(
                 "type",
-                one_of(&["text", "tool_use", "image", "of_next_year"]),
+                one_of(&["text", "tool_use", "image", "future_type"]),
             ),
-            member("text", written()),
+            member("text", scalar()),
             member("input", decoy()),
             member("content", prop_oneof![decoy(), array(decoy())]),
             member("cache_control", marker()),
@@ -97,16 +97,16 @@ fn block(levels: u32) -> BoxedStrategy<Json> {
     if levels == 0 {
         return plain().boxed();
     }
-    let within = || prop_oneof![written(), array(block(levels - 1))];
+    let inner = || prop_oneof![scalar(), array(block(levels - 1))];
     let result = object(vec![
         always("type", one_of(&["tool_result", "search_result"])),
-        member("content", within()),
-        member("source", written()),
+        member("content", inner()),
+        member("source", scalar()),
         member("cache_control", marker()),
     ]);
     let source = object(vec![
         always("type", one_of(&["content"])),
-        member("content", within()),
+        member("content", inner()),
         member("cache_control", marker()),
     ]);
     let document = object(vec![
@@ -116,26 +116,26 @@ fn block(levels: u32) -> BoxedStrategy<Json> {
     ]);
     let compaction = object(vec![
         always("type", one_of(&["compaction"])),
-        member("content", written()),
+        member("content", scalar()),
         member("tool_changes", array(plain())),
     ]);
     prop_oneof![4 => plain(), 2 => result, 2 => document, 1 => compaction].boxed()
 }
 
-/// Markers as the API takes them, in several spellings.
+/// Generates markers that the API accepts, in several spellings.
 fn marker() -> impl Strategy<Value = Json> {
-    let ttl = one_of_written(&[r#""5m""#, r#""1h""#, r#""\u0035m""#, r#""1\u0068""#]);
+    let ttl = one_of_raw(&[r#""5m""#, r#""1h""#, r#""\u0035m""#, r#""1\u0068""#]);
     prop_oneof![
-        1 => Just(Json::Written("null".to_owned())),
+        1 => Just(Json::Raw("null".to_owned())),
         6 => object(vec![
-            always("type", one_of_written(&[r#""ephemeral""#, r#""ephem\u0065ral""#])),
+            always("type", one_of_raw(&[r#""ephemeral""#, r#""ephem\u0065ral""#])),
             member("ttl", ttl),
-            member("scope", written()),
+            member("scope", scalar()),
         ]),
     ]
 }
 
-/// What looks like markers and is somebody's data.
+/// Generates data that looks like markers.
 fn decoy() -> impl Strategy<Value = Json> {
     let marker = || {
         object(vec![
@@ -152,9 +152,9 @@ fn decoy() -> impl Strategy<Value = Json> {
     ])
 }
 
-/// Scalars, some of which a careless reader would trip over.
-fn written() -> impl Strategy<Value = Json> {
-    one_of_written(&[
+/// Generates scalars, some of which a careless parser would misread.
+fn scalar() -> impl Strategy<Value = Json> {
+    one_of_raw(&[
         r#""""#,
         r#""\"cache_control\":{\"type\":\"ephemeral\"}""#,
         r#""}]\\""#,
@@ -164,26 +164,26 @@ fn written() -> impl Strategy<Value = Json> {
     ])
 }
 
-type Part = BoxedStrategy<Option<(String, Json)>>;
+type MemberStrategy = BoxedStrategy<Option<(String, Json)>>;
 
-/// Members in any order.
-fn object(parts: Vec<Part>) -> impl Strategy<Value = Json> {
+/// Generates an object with its members in any order.
+fn object(parts: Vec<MemberStrategy>) -> impl Strategy<Value = Json> {
     parts
         .prop_map(|parts| parts.into_iter().flatten().collect::<Vec<_>>())
         .prop_shuffle()
         .prop_map(Json::Object)
 }
 
-fn member(key: &'static str, value: impl Strategy<Value = Json> + 'static) -> Part {
+fn member(key: &'static str, value: impl Strategy<Value = Json> + 'static) -> MemberStrategy {
     let some = (spelled(key), value).prop_map(Some);
     prop_oneof![1 => Just(None), 3 => some].boxed()
 }
 
-fn always(key: &'static str, value: impl Strategy<Value = Json> + 'static) -> Part {
+fn always(key: &'static str, value: impl Strategy<Value = Json> + 'static) -> MemberStrategy {
     (spelled(key), value).prop_map(Some).boxed()
 }
 
-/// A key, sometimes with its last letter as an escape.
+/// Generates a key, sometimes with its last letter escaped.
 fn spelled(key: &'static str) -> impl Strategy<Value = String> {
     let (start, last) = key.split_at(key.len() - 1);
     let escaped = format!("\"{start}\\u{:04x}\"", u32::from(last.as_bytes()[0]));
@@ -195,56 +195,56 @@ fn array(element: impl Strategy<Value = Json>) -> impl Strategy<Value = Json> {
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = Json> {
-    select(words).prop_map(|word| Json::Written(format!("\"{word}\"")))
+    select(words).prop_map(|word| Json::Raw(format!("\"{word}\"")))
 }
 
-fn one_of_written(words: &'static [&'static str]) -> impl Strategy<Value = Json> {
-    select(words).prop_map(|word| Json::Written(word.to_owned()))
+fn one_of_raw(words: &'static [&'static str]) -> impl Strategy<Value = Json> {
+    select(words).prop_map(|word| Json::Raw(word.to_owned()))
 }
 
-/// The lifetimes of a request's markers in the order in which the API reads them, each set to `ttl` where one is given
-/// and it can be edited.
-pub(super) fn walked(request: &mut Value, ttl: Option<Ttl>) -> Vec<String> {
-    let mut seen = Vec::new();
+/// Returns the lifetimes of a request's markers in the order in which the API processes them, after setting each editable
+/// one to `ttl` if it is given.
+pub(super) fn collect_ttls(request: &mut Value, ttl: Option<Ttl>) -> Vec<String> {
+    let mut ttls = Vec::new();
     for tool in elements(request.pointer_mut("/tools")) {
-        marked(tool, ttl, &mut seen);
+        collect_marker_ttl(tool, ttl, &mut ttls);
     }
     for block in elements(request.pointer_mut("/system")) {
-        block_walked(block, ttl, &mut seen);
+        collect_block_ttls(block, ttl, &mut ttls);
     }
     for message in elements(request.pointer_mut("/messages")) {
         for block in elements(message.pointer_mut("/content")) {
-            block_walked(block, ttl, &mut seen);
+            collect_block_ttls(block, ttl, &mut ttls);
         }
     }
-    marked(request, ttl, &mut seen);
-    seen
+    collect_marker_ttl(request, ttl, &mut ttls);
+    ttls
 }
 
-fn block_walked(block: &mut Value, ttl: Option<Ttl>, seen: &mut Vec<String>) {
-    let (inner, ttl_within) = match block["type"].as_str() {
+fn collect_block_ttls(block: &mut Value, ttl: Option<Ttl>, ttls: &mut Vec<String>) {
+    let (inner, inner_ttl) = match block["type"].as_str() {
         Some("tool_result" | "search_result") => (block.pointer_mut("/content"), ttl),
         Some("document") => (block.pointer_mut("/source/content"), ttl),
         Some("compaction") => (block.pointer_mut("/tool_changes"), None),
         _ => (None, ttl),
     };
     for block in elements(inner) {
-        block_walked(block, ttl_within, seen);
+        collect_block_ttls(block, inner_ttl, ttls);
     }
-    marked(block, ttl, seen);
+    collect_marker_ttl(block, ttl, ttls);
 }
 
-fn marked(holder: &mut Value, ttl: Option<Ttl>, seen: &mut Vec<String>) {
-    let Some(marker) = holder.pointer_mut("/cache_control") else {
+fn collect_marker_ttl(object: &mut Value, ttl: Option<Ttl>, ttls: &mut Vec<String>) {
+    let Some(marker) = object.pointer_mut("/cache_control") else {
         return;
     };
     if marker.is_null() {
         return;
     }
     if let Some(ttl) = ttl {
-        marker["ttl"] = json!(ttl.word());
+        marker["ttl"] = json!(ttl.as_str());
     }
-    seen.push(marker["ttl"].as_str().unwrap_or("5m").to_owned());
+    ttls.push(marker["ttl"].as_str().unwrap_or("5m").to_owned());
 }
 
 fn elements(array: Option<&mut Value>) -> &mut [Value] {

@@ -1,74 +1,74 @@
-//! What holds for every body: the tree differs in nothing but lifetimes, and the bytes in nothing but their spelling.
+//! Properties of every edit: the tree differs only in lifetimes, and the bytes only in their spelling.
 
-use keyreeve_core::cache_ttl::{Edit, Left, Ttl, edit};
+use keyreeve_core::cache_ttl::{Ttl, TtlEdit, TtlSkipReason, apply_ttl};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::model::{gaps, request, walked};
+use super::model::{collect_ttls, gaps, request};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn the_edited_tree_differs_in_lifetimes_alone(
+    fn edited_tree_differs_only_in_lifetimes(
         request in request(), gaps in gaps(), ttl in select(&Ttl::ALL[..])
     ) {
         let body = request.text(&gaps);
         let mut before: Value = serde_json::from_str(&body).unwrap();
         let mut expected = before.clone();
-        let after = walked(&mut expected, Some(ttl));
-        match edit(body.as_bytes(), ttl) {
-            Edit::Edited { body: edited, markers } => {
+        let after = collect_ttls(&mut expected, Some(ttl));
+        match apply_ttl(body.as_bytes(), ttl) {
+            TtlEdit::Edited { body: edited, markers } => {
                 let tree: Value = serde_json::from_slice(&edited).unwrap();
                 prop_assert_eq!(without_default(tree), without_default(expected));
                 prop_assert!(is_in_order(&after), "{:?}", after);
-                prop_assert_eq!(undone(body.as_bytes(), &edited, ttl), Some(markers));
-                prop_assert_eq!(edit(&edited, ttl), Edit::Nothing);
+                prop_assert_eq!(count_edits(body.as_bytes(), &edited, ttl), Some(markers));
+                prop_assert_eq!(apply_ttl(&edited, ttl), TtlEdit::Unchanged);
             }
-            Edit::Nothing => {
-                let before = walked(&mut before, None);
+            TtlEdit::Unchanged => {
+                let before = collect_ttls(&mut before, None);
                 prop_assert_eq!(before, after);
             }
-            Edit::Left(left) => {
-                prop_assert_eq!(left, Left::Order);
+            TtlEdit::Skipped(reason) => {
+                prop_assert_eq!(reason, TtlSkipReason::Order);
                 prop_assert!(!is_in_order(&after), "{:?}", after);
             }
         }
     }
 
     #[test]
-    fn a_damaged_body_is_never_damaged_further(
+    fn damaged_body_is_not_damaged_further(
         request in request(), gaps in gaps(), at in any::<prop::sample::Index>(), byte in any::<u8>()
     ) {
         let mut body = request.text(&gaps).into_bytes();
         let at = at.index(body.len());
         body[at] = byte;
-        match edit(&body, Ttl::OneHour) {
-            Edit::Edited { body: edited, markers } => {
+        match apply_ttl(&body, Ttl::OneHour) {
+            TtlEdit::Edited { body: edited, markers } => {
                 prop_assert!(serde_json::from_slice::<IgnoredAny>(&edited).is_ok());
-                prop_assert_eq!(undone(&body, &edited, Ttl::OneHour), Some(markers));
+                prop_assert_eq!(count_edits(&body, &edited, Ttl::OneHour), Some(markers));
             }
-            Edit::Nothing | Edit::Left(_) => {}
+            TtlEdit::Unchanged | TtlEdit::Skipped(_) => {}
         }
     }
 
     #[test]
-    fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..64)) {
-        let edited = matches!(edit(&body, Ttl::OneHour), Edit::Edited { .. });
+    fn arbitrary_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..64)) {
+        let edited = matches!(apply_ttl(&body, Ttl::OneHour), TtlEdit::Edited { .. });
         prop_assert!(!edited);
     }
 }
 
-/// Whether one hour never stands after five minutes.
+/// Returns `true` if one hour never follows five minutes.
 fn is_in_order(ttls: &[String]) -> bool {
     !ttls
         .windows(2)
         .any(|pair| pair[0] == "5m" && pair[1] == "1h")
 }
 
-/// A marker without a lifetime is one of five minutes, wherever it stands: what was edited wrongly would differ in `1h`.
+/// Removes the default `5m` from every marker, which is equivalent to no lifetime: a wrong edit would still differ in `1h`.
 fn without_default(mut tree: Value) -> Value {
     fn strip(tree: &mut Value) {
         match tree {
@@ -88,28 +88,29 @@ fn without_default(mut tree: Value) -> Value {
     tree
 }
 
-/// How many lifetimes have to be undone to have the body back; none where anything else differs.
-pub(super) fn undone(body: &[u8], edited: &[u8], ttl: Ttl) -> Option<usize> {
+/// Counts the edited lifetimes; returns `None` if anything else differs.
+pub(super) fn count_edits(body: &[u8], edited: &[u8], ttl: Ttl) -> Option<usize> {
     let (added, value) = (format!(",\"ttl\":\"{ttl}\""), format!("{ttl}\""));
-    let (mut was, mut is, mut count) = (body, edited, 0);
-    while !is.is_empty() {
-        // No marker has two: where there was one, its value is what differs.
-        if is.starts_with(added.as_bytes()) && !was.starts_with(b",\"ttl\":") {
-            is = &is[added.len()..];
+    let (mut old, mut new, mut count) = (body, edited, 0);
+    while !new.is_empty() {
+        // No marker has two lifetimes: if it had one, only the value differs.
+        if new.starts_with(added.as_bytes()) && !old.starts_with(b",\"ttl\":") {
+            new = &new[added.len()..];
             count += 1;
-        } else if was.first() == is.first() {
-            (was, is) = (&was[1..], &is[1..]);
+        } else if old.first() == new.first() {
+            (old, new) = (&old[1..], &new[1..]);
         } else {
-            // In the middle of a value: its old spelling reads as the other lifetime.
-            let end = was.iter().position(|byte| *byte == b'"')?;
-            let old: String = serde_json::from_slice(&[b"\"", &was[..=end]].concat()).ok()?;
-            let other = Ttl::of(&old).filter(|old| *old != ttl);
-            is = is
+            // In the middle of a value: the old spelling means the other lifetime.
+            let end = old.iter().position(|byte| *byte == b'"')?;
+            let value_before: String =
+                serde_json::from_slice(&[b"\"", &old[..=end]].concat()).ok()?;
+            let other = Ttl::parse(&value_before).filter(|before| *before != ttl);
+            new = new
                 .strip_prefix(value.as_bytes())
                 .filter(|_| other.is_some())?;
-            was = &was[end + 1..];
+            old = &old[end + 1..];
             count += 1;
         }
     }
-    was.is_empty().then_some(count)
+    old.is_empty().then_some(count)
 }

@@ -1,18 +1,19 @@
-//! What is found in shells' files, in what files are open to, and in what was tried.
+//! Findings about shell files, file permissions and helper runs.
 
 use jiff::SignedDuration;
 use keyreeve_core::finding::{
-    Evidence, HelperOutcome, HelperRun, History, Keeper, KeptIn, Reader, keys_in_history,
+    CredentialFile, CredentialFileKind, Evidence, HelperOutcome, HelperRun, History, ScriptKind,
+    keys_in_history,
 };
 
-use super::{NOW, World, expanded, logged_in, script};
+use super::{Machine, NOW, expanded, logged_in, script};
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn files_give_their_codes() {
+fn files_have_their_codes() {
     let export = "export ANTHROPIC_API_KEY={api}";
     let key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "{api}")];
-    let zshrc = |text| script("/home/me/.zshrc", Reader::Zsh, text);
+    let zshrc = |text| script("/home/me/.zshrc", ScriptKind::Zsh, text);
     for (variables, login, evidence, codes) in [
         (&[][..], Some(logged_in()), zshrc(export), &["KR201"][..]),
         (
@@ -55,13 +56,17 @@ fn files_give_their_codes() {
         (
             &[],
             None,
-            script("/w/.env", Reader::DotEnv, "ANTHROPIC_API_KEY={api}"),
+            script("/w/.env", ScriptKind::DotEnv, "ANTHROPIC_API_KEY={api}"),
             &["KR204"],
         ),
         (
             &[],
             None,
-            script("/w/.env", Reader::DotEnv, "ANTHROPIC_API_KEY=sk-ant-..."),
+            script(
+                "/w/.env",
+                ScriptKind::DotEnv,
+                "ANTHROPIC_API_KEY=sk-ant-...",
+            ),
             &[],
         ),
         (
@@ -69,7 +74,7 @@ fn files_give_their_codes() {
             None,
             script(
                 "/s.json",
-                Reader::Editor,
+                ScriptKind::Editor,
                 r#"  "ANTHROPIC_API_KEY": "{api}","#,
             ),
             &["KR205"],
@@ -77,13 +82,13 @@ fn files_give_their_codes() {
         (
             &[],
             None,
-            script("/ci.yml", Reader::Ci, "    - ANTHROPIC_API_KEY: {api}"),
+            script("/ci.yml", ScriptKind::Ci, "    - ANTHROPIC_API_KEY: {api}"),
             &["KR206"],
         ),
         (
             &[],
             None,
-            script("/ci.yml", Reader::Ci, "      run: KEY={api} claude -p"),
+            script("/ci.yml", ScriptKind::Ci, "      run: KEY={api} claude -p"),
             &["KR206"],
         ),
         (
@@ -91,36 +96,36 @@ fn files_give_their_codes() {
             None,
             script(
                 "/ci.yml",
-                Reader::Ci,
+                ScriptKind::Ci,
                 "ANTHROPIC_API_KEY: ${{ secrets.KEY }}",
             ),
             &[],
         ),
     ] {
-        World {
+        Machine {
             variables,
             login,
             settings: &[],
             evidence,
         }
-        .gives(codes);
+        .has_codes(codes);
     }
 }
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn the_rest_of_the_evidence_gives_its_codes() {
+fn other_evidence_has_its_codes() {
     let run = |outcome, millis| HelperRun {
         path: "/s.json".to_owned(),
         line: 3,
         outcome,
         millis,
     };
-    let keeper = |mode, is_ours| Keeper {
+    let file = |mode, is_owned_by_user| CredentialFile {
         path: "/home/me/.claude/.credentials.json".to_owned(),
-        kept: KeptIn::Login,
+        kind: CredentialFileKind::Login,
         mode,
-        is_ours,
+        is_owned_by_user,
     };
     let history = keys_in_history(&expanded("ls\n: 1:0;claude --key {api}\n"));
     assert_eq!(history.first().unwrap().line, 2);
@@ -137,70 +142,70 @@ fn the_rest_of_the_evidence_gives_its_codes() {
         ),
         (
             Evidence {
-                keepers: vec![keeper(0o644, true)],
+                credential_files: vec![file(0o644, true)],
                 ..Evidence::default()
             },
             &["KR208"],
         ),
         (
             Evidence {
-                keepers: vec![keeper(0o600, false)],
+                credential_files: vec![file(0o600, false)],
                 ..Evidence::default()
             },
             &["KR208"],
         ),
         (
             Evidence {
-                keepers: vec![keeper(0o600, true)],
+                credential_files: vec![file(0o600, true)],
                 ..Evidence::default()
             },
             &[],
         ),
         (
             Evidence {
-                fixed_helpers: vec![("/s.json".to_owned(), 3)],
+                literal_helpers: vec![("/s.json".to_owned(), 3)],
                 ..Evidence::default()
             },
             &["KR306"],
         ),
         (
             Evidence {
-                helper_runs: vec![run(HelperOutcome::Lines, 10)],
+                helper_runs: vec![run(HelperOutcome::MultipleLines, 10)],
                 ..Evidence::default()
             },
             &["KR307"],
         ),
         (
             Evidence {
-                helper_runs: vec![run(HelperOutcome::Fine, 4000)],
+                helper_runs: vec![run(HelperOutcome::Usable, 4000)],
                 ..Evidence::default()
             },
             &["KR308"],
         ),
         (
             Evidence {
-                helper_runs: vec![run(HelperOutcome::Fine, 100)],
+                helper_runs: vec![run(HelperOutcome::Usable, 100)],
                 ..Evidence::default()
             },
             &[],
         ),
         (
             Evidence {
-                last_written: Some(NOW + SignedDuration::from_hours(1)),
+                last_written_at: Some(NOW + SignedDuration::from_hours(1)),
                 ..Evidence::default()
             },
             &["KR404"],
         ),
         (
             Evidence {
-                last_written: Some(NOW),
+                last_written_at: Some(NOW),
                 ..Evidence::default()
             },
             &[],
         ),
         (
             Evidence {
-                claude_here: Some("/w/claude".to_owned()),
+                local_claude: Some("/w/claude".to_owned()),
                 ..Evidence::default()
             },
             &["KR406"],
@@ -214,16 +219,16 @@ fn the_rest_of_the_evidence_gives_its_codes() {
         ),
         (
             Evidence {
-                store_closed: Some("it is locked".to_owned()),
+                store_error: Some("it is locked".to_owned()),
                 ..Evidence::default()
             },
             &["KR507"],
         ),
     ] {
-        World {
+        Machine {
             evidence,
-            ..World::default()
+            ..Machine::default()
         }
-        .gives(codes);
+        .has_codes(codes);
     }
 }

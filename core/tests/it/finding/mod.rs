@@ -1,21 +1,21 @@
-//! What `doctor` finds: a table of worlds and the codes they give, and the syntaxes in which variables are set.
+//! Findings of `doctor`: tables of machines and their finding codes.
 
 mod evidence;
-mod own;
 mod pages;
-mod texts;
+mod profiles;
+mod syntax;
 
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::claude_code::{
-    Login, LoginState, Renewal, Scope, Settings, SettingsFile, SettingsState,
+    ClaudeSettings, Login, LoginRenewal, LoginState, SettingsFile, SettingsScope, SettingsState,
 };
-use keyreeve_core::finding::{Evidence, Finding, Reader, Script, findings};
-use keyreeve_core::resolve::{Client, resolve};
+use keyreeve_core::finding::{Evidence, Finding, Script, ScriptKind, findings};
+use keyreeve_core::resolve::{ClientProgram, resolve};
 use keyreeve_core::snapshot::{Environment, Snapshot};
 
 const NOW: Timestamp = Timestamp::constant(1_795_268_000, 0);
 
-/// A token of the canonical shape, put together so that no scanner stops at this file.
+/// A token in canonical form, assembled here so that secret scanners do not report this file.
 fn token(family: &str) -> String {
     format!(
         "sk-ant-{family}-{}AA",
@@ -23,7 +23,7 @@ fn token(family: &str) -> String {
     )
 }
 
-/// Puts made-up tokens where `{api}`, `{oat}`, `{admin}` and `{other}` stand.
+/// Replaces `{api}`, `{oat}`, `{admin}` and `{other}` with fake tokens.
 fn expanded(text: &str) -> String {
     text.replace("{api}", &token("api03"))
         .replace("{oat}", &token("oat01"))
@@ -32,20 +32,20 @@ fn expanded(text: &str) -> String {
 }
 
 #[derive(Default)]
-struct World<'a> {
+struct Machine<'a> {
     variables: &'a [(&'a str, &'a str)],
     login: Option<LoginState>,
-    settings: &'a [(Scope, &'a str)],
+    settings: &'a [(SettingsScope, &'a str)],
     evidence: Evidence,
 }
 
-impl World<'_> {
+impl Machine<'_> {
     fn snapshot(&self) -> Snapshot {
         let pairs = self
             .variables
             .iter()
             .map(|(name, value)| (*name, expanded(value)));
-        let mut snapshot = Snapshot::of_environment(Environment::from_pairs(pairs), NOW);
+        let mut snapshot = Snapshot::from_environment(Environment::from_pairs(pairs), NOW);
         snapshot.home = Some("/home/me".to_owned());
         snapshot.login = self.login.clone().map(|state| Login {
             path: "/home/me/.claude/.credentials.json".to_owned(),
@@ -57,7 +57,7 @@ impl World<'_> {
             .map(|(scope, text)| SettingsFile {
                 scope: *scope,
                 path: format!("/{}.json", scope.name()),
-                state: match Settings::parse(&expanded(text)) {
+                state: match ClaudeSettings::parse(&expanded(text)) {
                     Ok(settings) => SettingsState::Read(settings),
                     Err(damage) => SettingsState::Damaged(damage),
                 },
@@ -68,17 +68,17 @@ impl World<'_> {
 
     fn found(&self) -> Vec<Finding> {
         let snapshot = self.snapshot();
-        let resolutions = [resolve(&snapshot, Client::CLAUDE_CODE)];
+        let resolutions = [resolve(&snapshot, ClientProgram::CLAUDE_CODE)];
         let found = findings(&snapshot, &self.evidence, &resolutions);
         for finding in &found {
-            let told = format!("{finding:?}");
-            assert!(!told.contains("Fake0_Fake0_"), "{told}");
+            let shown = format!("{finding:?}");
+            assert!(!shown.contains("Fake0_Fake0_"), "{shown}");
         }
         found
     }
 
     #[track_caller]
-    fn gives(&self, expected: &[&str]) {
+    fn has_codes(&self, expected: &[&str]) {
         let codes: Vec<_> = self.found().iter().map(|it| it.code.name()).collect();
         assert_eq!(codes, expected, "{:?} {:?}", self.variables, self.settings);
     }
@@ -87,21 +87,21 @@ impl World<'_> {
 fn logged_in() -> LoginState {
     LoginState::Present {
         expires_at: None,
-        renewal: Renewal::ByItself,
+        renewal: LoginRenewal::Automatic,
         subscription: Some("max".to_owned()),
     }
 }
 
-fn script(path: &str, reader: Reader, text: &str) -> Evidence {
+fn script(path: &str, kind: ScriptKind, text: &str) -> Evidence {
     Evidence {
-        scripts: vec![Script::read(path.to_owned(), reader, &expanded(text))],
+        scripts: vec![Script::parse(path.to_owned(), kind, &expanded(text))],
         ..Evidence::default()
     }
 }
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn variables_give_their_codes() {
+fn variables_have_their_codes() {
     const KEY: &str = "ANTHROPIC_API_KEY";
     const AUTH: &str = "ANTHROPIC_AUTH_TOKEN";
     const OAUTH: &str = "CLAUDE_CODE_OAUTH_TOKEN";
@@ -166,24 +166,24 @@ fn variables_give_their_codes() {
         (&[("PATH", "/usr/bin:.:/bin")], &["KR405"]),
         (&[("PATH", "/usr/bin:/bin")], &[]),
     ] {
-        World {
+        Machine {
             variables,
-            ..World::default()
+            ..Machine::default()
         }
-        .gives(codes);
+        .has_codes(codes);
     }
 }
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn logins_and_settings_give_their_codes() {
-    let ended = LoginState::Present {
+fn logins_and_settings_have_their_codes() {
+    let expired = LoginState::Present {
         expires_at: Some(NOW - SignedDuration::from_hours(1)),
-        renewal: Renewal::ByThePerson,
+        renewal: LoginRenewal::SignInAgain,
         subscription: None,
     };
     let key: &[(&str, &str)] = &[("ANTHROPIC_API_KEY", "{api}")];
-    let user = Scope::User;
+    let user = SettingsScope::User;
     for (variables, login, settings, codes) in [
         (&[][..], Some(logged_in()), &[][..], &[][..]),
         (key, Some(logged_in()), &[], &["KR101"]),
@@ -212,7 +212,7 @@ fn logins_and_settings_give_their_codes() {
             &[],
             Some(logged_in()),
             &[(
-                Scope::Project,
+                SettingsScope::Project,
                 r#"{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}}"#,
             )],
             &["KR302"],
@@ -220,22 +220,27 @@ fn logins_and_settings_give_their_codes() {
         (
             &[],
             None,
-            &[(Scope::Local, r#"{"apiKeyHelper": "cat /key"}"#)],
+            &[(SettingsScope::Local, r#"{"apiKeyHelper": "cat /key"}"#)],
             &["KR302"],
         ),
         (
             &[],
             None,
             &[(
-                Scope::Local,
+                SettingsScope::Local,
                 r#"{"env": {"node_options": "-r ./steal", "ANTHROPIC_MODEL": "x"}}"#,
             )],
             &["KR302"],
         ),
-        (&[], None, &[(Scope::Project, r#"{"hooks": {}}"#)], &[]),
-        (&[], Some(LoginState::read("{")), &[], &["KR303"]),
+        (
+            &[],
+            None,
+            &[(SettingsScope::Project, r#"{"hooks": {}}"#)],
+            &[],
+        ),
+        (&[], Some(LoginState::parse("{")), &[], &["KR303"]),
         (&[], None, &[(user, "[")], &["KR304"]),
-        (&[], Some(ended), &[], &["KR305"]),
+        (&[], Some(expired), &[], &["KR305"]),
         (
             &[],
             None,
@@ -255,12 +260,12 @@ fn logins_and_settings_give_their_codes() {
             &["KR309"],
         ),
     ] {
-        World {
+        Machine {
             variables,
             login,
             settings,
             evidence: Evidence::default(),
         }
-        .gives(codes);
+        .has_codes(codes);
     }
 }

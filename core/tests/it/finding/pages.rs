@@ -1,11 +1,11 @@
-//! Each code has a page, and the list names them all.
+//! Each finding code has a page in `docs/findings`, and the README lists all of them.
 
 use std::collections::BTreeSet;
 
-use keyreeve_core::finding::Code;
+use keyreeve_core::finding::FindingCode;
 
 #[test]
-fn each_code_has_a_page_and_each_page_a_code() {
+fn every_code_has_a_page_and_is_listed() {
     let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/findings");
     #[expect(clippy::disallowed_methods, reason = "the test reads the documents")]
     let read = |name: &str| std::fs::read_to_string(format!("{pages}/{name}")).unwrap();
@@ -14,7 +14,7 @@ fn each_code_has_a_page_and_each_page_a_code() {
         .filter(|line| line.starts_with("| [`KR"))
         .map(str::to_owned)
         .collect();
-    let rows: Vec<String> = Code::ALL
+    let rows: Vec<String> = FindingCode::ALL
         .iter()
         .map(|code| {
             format!(
@@ -30,8 +30,11 @@ fn each_code_has_a_page_and_each_page_a_code() {
         "the list in README.md is this:\n{}\n",
         rows.join("\n")
     );
-    let codes: BTreeSet<String> = Code::ALL.iter().map(|code| format!("{code}.md")).collect();
-    assert_eq!(codes.len(), Code::ALL.len(), "a code stands twice");
+    let codes: BTreeSet<String> = FindingCode::ALL
+        .iter()
+        .map(|code| format!("{code}.md"))
+        .collect();
+    assert_eq!(codes.len(), FindingCode::ALL.len(), "a code appears twice");
     let found: BTreeSet<String> = std::path::Path::new(pages)
         .read_dir()
         .unwrap()
@@ -39,7 +42,7 @@ fn each_code_has_a_page_and_each_page_a_code() {
         .filter(|name| name != "README.md")
         .collect();
     assert_eq!(found, codes);
-    for code in Code::ALL {
+    for code in FindingCode::ALL {
         let page = read(&format!("{code}.md"));
         assert!(
             page.starts_with(&format!("# `{code}`: {}\n", code.title())),
@@ -48,8 +51,8 @@ fn each_code_has_a_page_and_each_page_a_code() {
         for part in [
             "**What it means.**",
             "**Why it matters.**",
-            "**What mends it.**",
-            "**If it is meant.**",
+            "**How to fix it.**",
+            "**If it is intended.**",
         ] {
             assert!(page.contains(part), "{code} {part}");
         }

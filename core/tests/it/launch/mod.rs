@@ -1,34 +1,39 @@
-//! Plans of how a program is started: whatever a machine holds, what is meant is all that is sent, or nothing is started.
+//! Launch plans: whatever else the machine has, only the intended credential is sent, or nothing is started.
 
-mod refused;
-mod rivals;
+mod conflicts;
+mod errors;
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use keyreeve_core::api::Api;
 use keyreeve_core::claude_code::{
-    Arguments, Login, LoginState, RefusedKeys, Scope, Settings, SettingsFile, SettingsState,
+    Arguments, ClaudeSettings, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope,
+    SettingsState,
 };
-use keyreeve_core::launch::{Intention, Judged, Plan, Refusal, Target, judge, plan};
+use keyreeve_core::launch::{
+    LaunchError, LaunchGoal, LaunchPlan, Target, VerifiedPlan, plan, verify,
+};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
-use keyreeve_core::resolve::{Client, Expected};
+use keyreeve_core::profile::{
+    Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
+};
+use keyreeve_core::resolve::{ClientProgram, Expected};
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
-use keyreeve_core::snapshot::{Environment, Own, Snapshot};
+use keyreeve_core::snapshot::{Environment, KeyreeveState, Snapshot};
 use keyreeve_core::token::Family;
 use uuid::Uuid;
 
-/// What a machine holds beside what is meant.
+/// A machine with other credentials than the intended one.
 #[derive(Default)]
 struct Machine {
     variables: Vec<(String, String)>,
-    files: Vec<(Scope, &'static str)>,
+    files: Vec<(SettingsScope, &'static str)>,
     login: Option<&'static str>,
-    own: Vec<Profile>,
-    /// The end of a key that the person told Claude Code not to use.
-    refused: Option<&'static str>,
-    /// What the configuration of the SDKs' profile says; none: nothing but how its token is had.
+    profiles: Vec<Profile>,
+    /// The suffix of a key that the user rejected in Claude Code.
+    rejected: Option<&'static str>,
+    /// The configuration of the SDK profile, or `None` for one with only the kind of its token.
     sdk_config: Option<&'static str>,
 }
 
@@ -38,15 +43,15 @@ const SDK_CONFIG: &str = r#"{"authentication": {"type": "user_oauth", "client_id
 
 impl Machine {
     fn with_variables(pairs: &[(&str, &str)]) -> Self {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self {
-            variables: pairs.iter().map(own).collect(),
+            variables: pairs.iter().map(owned).collect(),
             login: Some(LOGIN),
             ..Self::default()
         }
     }
 
-    fn with_file(scope: Scope, text: &'static str) -> Self {
+    fn with_file(scope: SettingsScope, text: &'static str) -> Self {
         Self {
             files: vec![(scope, text)],
             login: Some(LOGIN),
@@ -55,40 +60,43 @@ impl Machine {
     }
 
     fn snapshot(&self, environment: Environment) -> Snapshot {
-        let file = |(scope, text): &(Scope, &str)| SettingsFile {
+        let file = |(scope, text): &(SettingsScope, &str)| SettingsFile {
             scope: *scope,
             path: format!("/{}.json", scope.name()),
-            state: match Settings::parse(text) {
+            state: match ClaudeSettings::parse(text) {
                 Ok(settings) => SettingsState::Read(settings),
                 Err(damage) => SettingsState::Damaged(damage),
             },
         };
         let work = SdkProfile {
             name: "team".to_owned(),
-            config: SdkConfig::read(self.sdk_config.unwrap_or(SDK_CONFIG)),
+            config: SdkConfig::parse(self.sdk_config.unwrap_or(SDK_CONFIG)),
             credentials: Some(SdkCredentials::Present { expires_at: None }),
         };
-        let refused = self
-            .refused
-            .map(|end| format!(r#"{{"customApiKeyResponses": {{"rejected": ["{end}"]}}}}"#));
+        let rejected = self
+            .rejected
+            .map(|suffix| format!(r#"{{"customApiKeyResponses": {{"rejected": ["{suffix}"]}}}}"#));
         Snapshot {
             home: Some("/home/me".to_owned()),
-            refused_keys: RefusedKeys::read(&refused.unwrap_or_default()),
+            rejected_keys: RejectedKeys::parse(&rejected.unwrap_or_default()),
             settings: self.files.iter().map(file).collect(),
             login: self.login.map(|text| Login {
                 path: "/login.json".to_owned(),
-                state: LoginState::read(text),
+                state: LoginState::parse(text),
             }),
             sdk_stores: vec![SdkStore {
                 directory: "/home/me/.config/anthropic".to_owned(),
                 active: Some("team".to_owned()),
                 profiles: vec![work],
             }],
-            own: Own {
-                profiles: self.own.clone(),
-                ..Own::default()
+            keyreeve: KeyreeveState {
+                profiles: self.profiles.clone(),
+                ..KeyreeveState::default()
             },
-            ..Snapshot::of_environment(environment, Timestamp::from_second(1_795_000_000).unwrap())
+            ..Snapshot::from_environment(
+                environment,
+                Timestamp::from_second(1_795_000_000).unwrap(),
+            )
         }
     }
 
@@ -98,30 +106,30 @@ impl Machine {
 
     fn started(
         &self,
-        intention: Intention<'_>,
+        goal: LaunchGoal<'_>,
         target: &Target,
-    ) -> Result<(Plan, Judged), Refusal> {
-        let plan = plan(&self.snapshot(self.environment()), intention, target)?;
+    ) -> Result<(LaunchPlan, VerifiedPlan), LaunchError> {
+        let plan = plan(&self.snapshot(self.environment()), goal, target)?;
         let planned = self.snapshot(plan.environment(&self.environment()));
-        let judged = judge(planned, &plan, target)?;
-        Ok((plan, judged))
+        let verified = verify(planned, &plan, target)?;
+        Ok((plan, verified))
     }
 }
 
 fn profile(name: &str, url: &str, source: Source) -> Profile {
     let base_url = BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap();
-    let api = Api::at(&base_url);
+    let api = Api::from_base_url(&base_url);
     Profile {
         id: ProfileId(Uuid::from_u128(7)),
         name: name.parse().unwrap(),
         provenance: api.provenance(&source, Family::ApiKey),
         family: matches!(source, Source::Sealed).then_some(Family::ApiKey),
         source,
-        auth: api.usual_auth(),
+        auth: api.default_auth(),
         billing: api.billing(),
         base_url,
         hint: None,
-        handing: Handing::Direct,
+        secret_exposure: SecretExposure::Programs,
         simulated: false,
         expires_at: None,
         created_at: Timestamp::UNIX_EPOCH,
@@ -157,7 +165,7 @@ fn setup_token() -> Profile {
         family: Some(Family::OauthAccess),
         provenance: Provenance::SetupToken,
         billing: BillingClass::Plan,
-        handing: Handing::Leased,
+        secret_exposure: SecretExposure::RequestsOnly,
         ..profile("mine", VENDOR, Source::Sealed)
     }
 }
@@ -166,7 +174,7 @@ fn claude_login(config_dir: Option<&str>) -> Profile {
     let config_dir = config_dir.map(ToOwned::to_owned);
     Profile {
         billing: BillingClass::Plan,
-        handing: Handing::Leased,
+        secret_exposure: SecretExposure::RequestsOnly,
         ..profile("own", VENDOR, Source::ClaudeLogin { config_dir })
     }
 }
@@ -191,39 +199,39 @@ fn every_profile() -> Vec<Profile> {
 }
 
 fn claude(line: &str) -> Target {
-    Target::of("/usr/bin/claude", None, arguments(line))
+    Target::new("/usr/bin/claude", None, arguments(line))
 }
 
 fn arguments(line: &str) -> Arguments {
-    Arguments::read(line.split_whitespace())
+    Arguments::parse(line.split_whitespace())
 }
 
 fn python() -> Target {
-    Target::of("/usr/bin/python3", None, Arguments::default())
+    Target::new("/usr/bin/python3", None, Arguments::default())
 }
 
 #[test]
-fn each_kind_of_profile_is_handed_over_in_its_own_way() {
-    let mut machine = Machine::with_variables(&[("ANTHROPIC_API_KEY", "stray"), ("LANG", "C")]);
-    let mut told = String::new();
+fn each_kind_of_profile_has_its_own_delivery() {
+    let machine = Machine::with_variables(&[("ANTHROPIC_API_KEY", "stray"), ("LANG", "C")]);
+    let mut described = String::new();
     for profile in every_profile() {
-        let intention = Intention::Profile(&profile);
-        let (plan, judged) = machine.started(intention, &claude("-p hi")).unwrap();
+        let goal = LaunchGoal::Profile(&profile);
+        let (plan, verified) = machine.started(goal, &claude("-p hi")).unwrap();
         let set = plan.set.iter().map(|it| {
             format!(
                 "{}={}",
                 it.name,
-                it.text.as_deref().unwrap_or("(the secret)")
+                it.value.as_deref().unwrap_or("(the secret)")
             )
         });
         let set: Vec<_> = set
             .chain(plan.remove.iter().map(|name| format!("-{name}")))
             .collect();
         writeln!(
-            told,
+            described,
             "{}: {}\n  {}",
             profile.name,
-            judged.line,
+            verified.summary,
             set.join(" ")
         )
         .unwrap();
@@ -235,7 +243,7 @@ fn each_kind_of_profile_is_handed_over_in_its_own_way() {
     let plan = "pays (a plan) for /usr/bin/claude";
     let expected = format!(
         "work: ANTHROPIC_API_KEY of profile work {credit}\n  {key}\n\
-         gate: ANTHROPIC_AUTH_TOKEN of profile gate goes to https://gateway.example/a for /usr/bin/claude: that gateway \
+         gate: ANTHROPIC_AUTH_TOKEN of profile gate is sent to https://gateway.example/a for /usr/bin/claude, and that gateway \
          decides who pays\n  ANTHROPIC_AUTH_TOKEN=(the secret) ANTHROPIC_BASE_URL=https://gateway.example/a \
          CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 {managed} -ANTHROPIC_API_KEY\n\
          env: ANTHROPIC_API_KEY of profile env {credit}\n  {key}\n\
@@ -248,15 +256,25 @@ fn each_kind_of_profile_is_handed_over_in_its_own_way() {
          own: Claude Code's own login of profile own {plan}\n  -ANTHROPIC_API_KEY\n\
          own: Claude Code's own login of profile own {plan}\n  CLAUDE_CONFIG_DIR=/other -ANTHROPIC_API_KEY\n"
     );
-    assert_eq!(told, expected);
+    assert_eq!(described, expected);
+}
 
-    // Without a login there is none that background calls could carry, and the newest release sends none.
-    let newest = Target::of("/bin/claude", Some(Client::CLAUDE_CODE), arguments("-p"));
-    let work = self::key();
-    let (plan, _) = machine.started(Intention::Profile(&work), &newest).unwrap();
+#[test]
+fn background_requests_stay_on_if_they_carry_no_login() {
+    let mut machine = Machine::with_variables(&[("ANTHROPIC_API_KEY", "stray"), ("LANG", "C")]);
+    // Without a login there is none that background requests could carry, and the newest release sends none.
+    let newest = Target::new(
+        "/bin/claude",
+        Some(ClientProgram::CLAUDE_CODE),
+        arguments("-p"),
+    );
+    let work = key();
+    let (plan, _) = machine
+        .started(LaunchGoal::Profile(&work), &newest)
+        .unwrap();
     machine.login = None;
     let (other, _) = machine
-        .started(Intention::Profile(&work), &claude("-p hi"))
+        .started(LaunchGoal::Profile(&work), &claude("-p hi"))
         .unwrap();
     for plan in [plan, other] {
         assert!(plan.set.iter().all(|it| !it.name.contains("NONESSENTIAL")));
@@ -264,54 +282,61 @@ fn each_kind_of_profile_is_handed_over_in_its_own_way() {
 }
 
 #[test]
-fn who_is_expected_has_to_pay() {
+fn expected_payer_is_checked() {
     let machine = Machine::with_variables(&[]);
-    let met = |intention, expected: &str| {
-        let (plan, judged) = machine.started(intention, &claude("-p")).unwrap();
-        judged
-            .meets(&expected.parse::<Expected>().unwrap(), &plan)
+    let pays = |goal, expected: &str| {
+        let (plan, verified) = machine.started(goal, &claude("-p")).unwrap();
+        verified
+            .check_expected(&expected.parse::<Expected>().unwrap(), &plan)
             .is_ok()
     };
     let (work, gate, mine) = (key(), gateway(), setup_token());
-    for (intention, expected) in [
-        (Intention::Native, "plan"),
-        (Intention::Profile(&work), "metered"),
-        (Intention::Profile(&work), "work"),
-        (Intention::Profile(&gate), "gateway"),
-        (Intention::Profile(&mine), "plan"),
+    for (goal, expected) in [
+        (LaunchGoal::OwnLogin, "plan"),
+        (LaunchGoal::Profile(&work), "metered"),
+        (LaunchGoal::Profile(&work), "work"),
+        (LaunchGoal::Profile(&gate), "gateway"),
+        (LaunchGoal::Profile(&mine), "plan"),
     ] {
-        assert!(met(intention, expected), "{expected}");
+        assert!(pays(goal, expected), "{expected}");
     }
-    for (intention, expected) in [
-        (Intention::Native, "metered"),
-        (Intention::Native, "work"),
-        (Intention::Profile(&work), "plan"),
-        (Intention::Profile(&work), "gate"),
-        (Intention::Profile(&gate), "metered"),
+    for (goal, expected) in [
+        (LaunchGoal::OwnLogin, "metered"),
+        (LaunchGoal::OwnLogin, "work"),
+        (LaunchGoal::Profile(&work), "plan"),
+        (LaunchGoal::Profile(&work), "gate"),
+        (LaunchGoal::Profile(&gate), "metered"),
     ] {
-        assert!(!met(intention, expected), "{expected}");
+        assert!(!pays(goal, expected), "{expected}");
     }
 }
 
 #[test]
-fn a_program_behind_the_gateway_has_a_virtual_key_and_nothing_else() {
+fn program_behind_gateway_gets_only_a_virtual_key() {
     let gateway = BaseUrl::parse("http://127.0.0.1:8484", PlainHttp::LoopbackOnly).unwrap();
     let gateway = &gateway;
     let mut machine = Machine::with_variables(&[("ANTHROPIC_API_KEY", "stray")]);
     machine.login = None;
     let mut work = key();
-    work.handing = Handing::Leased;
+    work.secret_exposure = SecretExposure::RequestsOnly;
     for (target, profile) in [(claude("-p hi"), &work), (python(), &sdk_profile())] {
-        let behind = Intention::Behind { gateway, profile };
-        let (plan, judged) = machine.started(behind, &target).unwrap();
+        let goal = LaunchGoal::Gateway { gateway, profile };
+        let (plan, verified) = machine.started(goal, &target).unwrap();
         let set: Vec<_> = plan.set.iter().map(|it| it.name).collect();
         let managed = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
         assert_eq!(set, ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", managed]);
-        assert_eq!(plan.set[1].text, Some(gateway.to_string()));
+        assert_eq!(plan.set[1].value, Some(gateway.to_string()));
         assert_eq!(plan.remove, ["ANTHROPIC_API_KEY"]);
-        assert!(judged.line.contains("a virtual key"), "{}", judged.line);
+        assert!(
+            verified.summary.contains("a virtual key"),
+            "{}",
+            verified.summary
+        );
     }
     let profile = &setup_token();
-    let refused = machine.started(Intention::Behind { gateway, profile }, &claude("-p"));
-    assert!(matches!(refused, Err(Refusal::PlanBehindKey { .. })));
+    let result = machine.started(LaunchGoal::Gateway { gateway, profile }, &claude("-p"));
+    assert!(matches!(
+        result,
+        Err(LaunchError::PlanLoginBehindKey { .. })
+    ));
 }

@@ -1,44 +1,46 @@
-//! What headers tell: every recorded answer, garbage, and both together.
+//! Rate limit headers: every recorded response, garbage, and both together.
 
 use std::str::FromStr as _;
 
-use keyreeve_core::limits::{Amount, Limit, OpenWord, State, Told, Which, read};
+use keyreeve_core::limits::{
+    Limit, LimitKind, LimitState, LimitUsage, ReportedLimits, Slug, read_headers,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::now;
 
-fn told(headers: &[(&str, &str)]) -> Told {
-    read(headers.iter().copied(), now())
+fn reported(headers: &[(&str, &str)]) -> ReportedLimits {
+    read_headers(headers.iter().copied(), now())
 }
 
-/// A limit on a line: which, how much, its state, the time of its end.
+/// A limit on a line: kind, usage, state, reset time.
 fn line(limit: &Limit) -> String {
-    assert_eq!(limit.seen_at, now());
-    let amount = match limit.amount {
+    assert_eq!(limit.observed_at, now());
+    let usage = match limit.usage {
         None => "-".to_owned(),
-        Some(Amount::Left { remaining, limit }) => {
+        Some(LimitUsage::Remaining { remaining, limit }) => {
             let limit = limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
             format!("{remaining}/{limit}")
         }
-        Some(Amount::Used(share)) => format!("{}ppm", share.millionths()),
+        Some(LimitUsage::Used(fraction)) => format!("{}ppm", fraction.millionths()),
     };
-    let state = limit.state.as_ref().map_or("-", State::word);
-    let end = limit.resets_at.map_or_else(
+    let state = limit.state.as_ref().map_or("-", LimitState::as_str);
+    let reset = limit.resets_at.map_or_else(
         || "-".to_owned(),
         |at| at.strftime("%d %H:%M:%S").to_string(),
     );
-    format!("{}: {amount} {state} {end}", limit.which)
+    format!("{}: {usage} {state} {reset}", limit.kind)
 }
 
-fn check(name: &str, told: &Told, is_plan: bool, lines: &[&str]) {
-    let found: Vec<String> = told.limits.iter().map(line).collect();
+fn check(name: &str, reported: &ReportedLimits, is_plan: bool, lines: &[&str]) {
+    let found: Vec<String> = reported.limits.iter().map(line).collect();
     assert_eq!(found, lines, "{name}");
-    assert_eq!(told.is_plan, is_plan, "{name}");
+    assert_eq!(reported.is_plan, is_plan, "{name}");
 }
 
-fn headers(answer: &Value) -> Vec<(String, String)> {
-    let headers = answer["headers"].as_object().into_iter().flatten();
+fn headers(response: &Value) -> Vec<(String, String)> {
+    let headers = response["headers"].as_object().into_iter().flatten();
     let text = |value: &Value| {
         value
             .as_str()
@@ -49,15 +51,15 @@ fn headers(answer: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-fn told_by(answer: &Value) -> Told {
-    let headers = headers(answer);
-    read(
+fn limits_of(response: &Value) -> ReportedLimits {
+    let headers = headers(response);
+    read_headers(
         headers.iter().map(|(name, value)| (&**name, &**value)),
         now(),
     )
 }
 
-/// The numbers of the answers that tell a limit, whether of a plan, and which.
+/// The numbers of the responses that report a limit, `true` for a plan, and the limits.
 const RECORDED: [(usize, bool, &[&str]); 7] = [
     (
         39,
@@ -97,7 +99,7 @@ const RECORDED: [(usize, bool, &[&str]); 7] = [
             "plan overage: - rejected -",
         ],
     ),
-    // The window that decides has no headers of its own here.
+    // The deciding window has no headers of its own here.
     (
         46,
         true,
@@ -121,11 +123,11 @@ const RECORDED: [(usize, bool, &[&str]); 7] = [
 ];
 
 #[test]
-fn every_recorded_answer_tells_what_its_headers_say() {
+fn every_recorded_response_reports_its_limits() {
     let success: Value = serde_json::from_str(include_str!("../../fixtures/success.json")).unwrap();
     check(
         "success",
-        &told_by(&success),
+        &limits_of(&success),
         false,
         &[
             "requests: 999/1000 - 20 12:00:01",
@@ -135,17 +137,17 @@ fn every_recorded_answer_tells_what_its_headers_say() {
         ],
     );
     let cases = crate::verdict::cases();
-    let mut speaking = 0;
+    let mut with_limits = 0;
     for (number, case) in cases.iter().enumerate() {
         let name = format!("case {number}: {}", case["name"]);
         let lines = RECORDED.iter().find(|(at, ..)| *at == number);
         let (is_plan, lines) = lines.map_or((false, &[][..]), |(_, is_plan, lines)| {
-            speaking += 1;
+            with_limits += 1;
             (*is_plan, *lines)
         });
-        check(&name, &told_by(case), is_plan, lines);
+        check(&name, &limits_of(case), is_plan, lines);
     }
-    assert_eq!(speaking, RECORDED.len());
+    assert_eq!(with_limits, RECORDED.len());
 }
 
 macro_rules! unified {
@@ -154,7 +156,7 @@ macro_rules! unified {
     };
 }
 
-/// Headers, whether they are a plan's, and what they tell.
+/// Headers, `true` for a plan, and the reported limits.
 type Row = (
     &'static [(&'static str, &'static str)],
     bool,
@@ -163,7 +165,7 @@ type Row = (
 
 const GARBAGE: [Row; 8] = [
     (&[], false, &[]),
-    // How much there is at all is no limit that was told; what is left is.
+    // A maximum alone reports no usage; a remaining count does.
     (&[("anthropic-ratelimit-requests-limit", "50")], false, &[]),
     (
         &[
@@ -201,7 +203,7 @@ const GARBAGE: [Row; 8] = [
         false,
         &["priority_input_tokens: 18446744073709551615/1 - -"],
     ),
-    // The name alone tells a plan, whatever stands in it.
+    // The name alone identifies a plan, whatever the value.
     (
         &[(unified!("status"), ""), (unified!("upgrade-paths"), "x")],
         true,
@@ -234,15 +236,15 @@ const GARBAGE: [Row; 8] = [
 ];
 
 #[test]
-fn what_cannot_be_read_is_as_good_as_absent_and_spoils_nothing() {
+fn invalid_header_is_ignored_and_affects_no_other() {
     for (headers, is_plan, lines) in GARBAGE {
-        check(&format!("{headers:?}"), &told(headers), is_plan, lines);
+        check(&format!("{headers:?}"), &reported(headers), is_plan, lines);
     }
 }
 
-/// Names that come near the real ones, and any others.
-fn a_name() -> impl Strategy<Value = String> {
-    let near = (
+/// Names similar to the real ones, and arbitrary ones.
+fn any_name() -> impl Strategy<Value = String> {
+    let similar = (
         prop::sample::select(vec!["anthropic-", "Anthropic-", "anthropic", "x-"]),
         prop::sample::select(vec!["ratelimit-", "ratelimit-unified-", "priority-", ""]),
         prop::sample::select(vec!["requests-", "tokens-", "5h-", "7d_oi-", "é-", ""]),
@@ -257,11 +259,11 @@ fn a_name() -> impl Strategy<Value = String> {
         ]),
     )
         .prop_map(|(a, b, c, d)| format!("{a}{b}{c}{d}"));
-    prop_oneof![4 => near, 1 => any::<String>()]
+    prop_oneof![4 => similar, 1 => any::<String>()]
 }
 
-fn a_value() -> impl Strategy<Value = String> {
-    let near = prop::sample::select(vec![
+fn any_value() -> impl Strategy<Value = String> {
+    let similar = prop::sample::select(vec![
         "0",
         "1",
         "-1",
@@ -278,32 +280,32 @@ fn a_value() -> impl Strategy<Value = String> {
         "five_hour",
         "\u{202e}",
     ]);
-    prop_oneof![3 => near.prop_map(str::to_owned), 1 => any::<String>()]
+    prop_oneof![3 => similar.prop_map(str::to_owned), 1 => any::<String>()]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_header_is_survived_and_what_is_told_is_bounded_and_inert(
-        headers in prop::collection::vec((a_name(), a_value()), 0..80)
+    fn any_header_is_accepted_and_the_result_is_bounded(
+        headers in prop::collection::vec((any_name(), any_value()), 0..80)
     ) {
-        let told = read(headers.iter().map(|(name, value)| (&**name, &**value)), now());
-        prop_assert!(told.limits.len() <= 32);
+        let reported = read_headers(headers.iter().map(|(name, value)| (&**name, &**value)), now());
+        prop_assert!(reported.limits.len() <= 32);
         let named = |name: &String| name.to_ascii_lowercase().starts_with("anthropic-ratelimit-unified-");
-        prop_assert_eq!(told.is_plan, headers.iter().any(|(name, _)| named(name)));
-        for limit in &told.limits {
-            prop_assert!(limit.amount.is_some() || limit.state.is_some() || limit.resets_at.is_some());
-            prop_assert_eq!(&Which::from_str(&limit.which.to_string()), &Ok(limit.which.clone()));
-            let state = limit.state.as_ref().map_or("", State::word);
-            for text in [limit.which.name(), state] {
-                prop_assert!(text.len() <= OpenWord::LONGEST && text.bytes().all(|c| c.is_ascii_graphic()));
+        prop_assert_eq!(reported.is_plan, headers.iter().any(|(name, _)| named(name)));
+        for limit in &reported.limits {
+            prop_assert!(limit.usage.is_some() || limit.state.is_some() || limit.resets_at.is_some());
+            prop_assert_eq!(&LimitKind::from_str(&limit.kind.to_string()), &Ok(limit.kind.clone()));
+            let state = limit.state.as_ref().map_or("", LimitState::as_str);
+            for text in [limit.kind.name(), state] {
+                prop_assert!(text.len() <= Slug::MAX_LEN && text.bytes().all(|c| c.is_ascii_graphic()));
             }
         }
     }
 
     #[test]
-    fn garbage_beside_good_headers_changes_none_of_them(
+    fn garbage_next_to_good_headers_changes_nothing(
         headers in prop::collection::vec((any::<String>(), any::<String>()), 0..20)
     ) {
         let good = [
@@ -313,7 +315,7 @@ proptest! {
         ];
         let garbage = headers.iter().map(|(name, value)| (&**name, &**value));
         let garbage = garbage.filter(|(name, _)| !name.to_ascii_lowercase().starts_with("anthropic-"));
-        let both = read(good.into_iter().chain(garbage), now());
-        prop_assert_eq!(both, told(&good));
+        let both = read_headers(good.into_iter().chain(garbage), now());
+        prop_assert_eq!(both, reported(&good));
     }
 }

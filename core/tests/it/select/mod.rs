@@ -1,15 +1,19 @@
-//! Who makes the next attempt: what is chosen and why, what is never chosen, and how conversations are held.
+//! Profile selection: the selection and its reason, properties that always apply, and affinity of conversations.
 
-mod choices;
-mod conversations;
+mod affinity;
+mod choose;
 mod properties;
 
 use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::health::{CooldownReason, EarlyProbe, Readiness};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
-use keyreeve_core::select::{Cache, Choice, Chosen, NoProfile, Situation, Tried, choose};
-use keyreeve_core::standing::{Because, Early, Readiness};
-use keyreeve_core::verdict::Code;
+use keyreeve_core::profile::{
+    Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
+};
+use keyreeve_core::select::{
+    CacheBenefit, FailedAttempt, NoProfileError, SelectedProfile, Selection, SelectionInput, choose,
+};
+use keyreeve_core::verdict::VerdictCode;
 use keyreeve_core::virtual_key::{KeyId, Strategy, VirtualKey};
 use uuid::Uuid;
 
@@ -26,7 +30,7 @@ fn number(profile: &Profile) -> usize {
     usize::try_from(profile.id.0.as_u128()).unwrap()
 }
 
-/// A metered profile of the vendor's.
+/// A metered profile of Anthropic's API.
 fn profile(number: usize) -> Profile {
     billed(number, BillingClass::Metered)
 }
@@ -36,13 +40,13 @@ fn billed(number: usize, billing: BillingClass) -> Profile {
         id: id(number),
         name: format!("p{number}").parse().unwrap(),
         source: Source::Sealed,
-        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused).unwrap(),
+        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Forbidden).unwrap(),
         auth: Auth::ApiKey,
         provenance: Provenance::Console,
         billing,
         family: None,
         hint: None,
-        handing: Handing::Leased,
+        secret_exposure: SecretExposure::RequestsOnly,
         simulated: false,
         expires_at: None,
         created_at: at(0),
@@ -50,10 +54,10 @@ fn billed(number: usize, billing: BillingClass) -> Profile {
     }
 }
 
-/// The same at another upstream.
-fn elsewhere(profile: Profile) -> Profile {
+/// The same profile at another upstream.
+fn at_other_upstream(profile: Profile) -> Profile {
     Profile {
-        base_url: BaseUrl::parse("https://gateway.example", PlainHttp::Refused).unwrap(),
+        base_url: BaseUrl::parse("https://gateway.example", PlainHttp::Forbidden).unwrap(),
         ..profile
     }
 }
@@ -66,7 +70,7 @@ fn key(profiles: &[Profile]) -> VirtualKey {
         profiles: profiles.iter().map(|profile| profile.id).collect(),
         billing: profiles.first().map(|profile| profile.billing),
         strategy: Strategy::Ordered,
-        may_spend: Vec::new(),
+        allow_billing: Vec::new(),
         models: Vec::new(),
         cache_ttl: None,
         expires_at: None,
@@ -76,97 +80,99 @@ fn key(profiles: &[Profile]) -> VirtualKey {
     }
 }
 
-/// A limit that the server ends at this second.
+/// A rate limit with a server's reset at this second.
 fn limited(second: i64) -> Readiness {
-    Readiness::Resting {
-        at: at(second),
-        early: Early::No,
-        because: Because::Answer(Code::of("minute_limit").unwrap()),
+    Readiness::Cooldown {
+        until: at(second),
+        early_probe: EarlyProbe::Denied,
+        reason: CooldownReason::Response(VerdictCode::parse("minute_limit").unwrap()),
     }
 }
 
-/// A rest whose end, at this second, is a guess.
+/// A cooldown with a guessed end at this second.
 fn guessed(second: i64) -> Readiness {
-    Readiness::Resting {
-        at: at(second),
-        early: Early::MayProbe,
-        because: Because::Answer(Code::of("out_of_credit").unwrap()),
+    Readiness::Cooldown {
+        until: at(second),
+        early_probe: EarlyProbe::Allowed,
+        reason: CooldownReason::Response(VerdictCode::parse("out_of_credit").unwrap()),
     }
 }
 
-/// What is known when a choice is made at `at(0)`; limits that end within five seconds are waited for.
-struct Moment<'a> {
+/// The input of a selection at `at(0)`. A limit that ends within five seconds is waited for.
+struct Scenario<'a> {
     profiles: &'a [Profile],
     key: VirtualKey,
     readiness: &'a [Readiness],
-    tried: &'a [Tried],
-    held: Option<usize>,
-    cache: Cache,
-    /// When each was used last.
+    failed_attempts: &'a [FailedAttempt],
+    pinned: Option<usize>,
+    cache_benefit: CacheBenefit,
+    /// The last use of each profile.
     uses: &'a [u64],
 }
 
-impl<'a> Moment<'a> {
-    fn of(profiles: &'a [Profile], readiness: &'a [Readiness]) -> Self {
+impl<'a> Scenario<'a> {
+    fn new(profiles: &'a [Profile], readiness: &'a [Readiness]) -> Self {
         Self {
             profiles,
             key: key(profiles),
             readiness,
-            tried: &[],
-            held: None,
-            cache: Cache::Needless,
+            failed_attempts: &[],
+            pinned: None,
+            cache_benefit: CacheBenefit::None,
             uses: &[],
         }
     }
 
-    fn choice(&self) -> Result<Choice<'a>, NoProfile> {
-        let situation = Situation {
+    fn selection(&self) -> Result<Selection<'a>, NoProfileError> {
+        let input = SelectionInput {
             key: &self.key,
-            tried: self.tried,
-            held: self.held.map(id),
-            cache: self.cache,
+            failed_attempts: self.failed_attempts,
+            pinned: self.pinned.map(id),
+            cache_benefit: self.cache_benefit,
             wait_until: at(5),
         };
-        let place = |id| self.profiles.iter().position(|profile| profile.id == id);
+        let position = |id| self.profiles.iter().position(|profile| profile.id == id);
         choose(
-            &situation,
-            |id| place(id).map(|place| &self.profiles[place]),
-            |profile| self.readiness[place(profile.id).unwrap()],
-            |id| self.uses.get(place(id)?).copied(),
+            &input,
+            |id| position(id).map(|position| &self.profiles[position]),
+            |profile| self.readiness[position(profile.id).unwrap()],
+            |id| self.uses.get(position(id)?).copied(),
         )
     }
 
     #[track_caller]
-    fn chosen(&self) -> Chosen<'a> {
-        match self.choice() {
-            Ok(Choice::Use(chosen)) => chosen,
-            other => unreachable!("none is used: {other:?}"),
+    fn selected(&self) -> SelectedProfile<'a> {
+        match self.selection() {
+            Ok(Selection::Use(selected)) => selected,
+            other => unreachable!("no profile is selected: {other:?}"),
         }
     }
 
-    /// The choice in a line: `0 first`, `1 spread, as probe`, `wait 0 3`, or why there is none.
-    fn told(&self) -> String {
-        match self.choice() {
-            Ok(Choice::Use(chosen)) => {
-                let probe = match chosen.entry {
-                    keyreeve_core::select::Entry::Freely => "",
-                    keyreeve_core::select::Entry::AsProbe => ", as probe",
+    /// The selection on a line: `0 first`, `1 spread, as probe`, `wait 0 3`, or the error.
+    fn summary(&self) -> String {
+        match self.selection() {
+            Ok(Selection::Use(selected)) => {
+                let probe = match selected.lease_mode {
+                    keyreeve_core::select::LeaseMode::Normal => "",
+                    keyreeve_core::select::LeaseMode::Probe => ", as probe",
                 };
-                let reason = chosen.reason.name();
-                format!("{} {reason}{probe}", number(chosen.profile))
+                let reason = selected.reason.name();
+                format!("{} {reason}{probe}", number(selected.profile))
             }
-            Ok(Choice::Wait { profile, until }) => {
+            Ok(Selection::Wait { profile, until }) => {
                 let seconds = until.duration_since(at(0)).as_secs();
                 format!("wait {} {seconds}", number(profile))
             }
-            Err(NoProfile::Resting { first, .. }) => format!("resting, {} first", number(&first)),
-            Err(NoProfile::Closed { .. }) => "closed".to_owned(),
-            Err(NoProfile::OnlyOthersMoney { left_out }) => {
-                format!("only the money of {:?}", left_out.classes)
+            Err(NoProfileError::AllCoolingDown { first, .. }) => {
+                format!("cooldown, {} first", number(&first))
             }
-            Err(NoProfile::AllTried) => "all tried".to_owned(),
-            Err(NoProfile::NoneAssigned) => "none assigned".to_owned(),
-            Err(NoProfile::OnlyPlanLogins) => "only plan logins".to_owned(),
+            Err(NoProfileError::AllBlocked { .. }) => "blocked".to_owned(),
+            Err(NoProfileError::BillingNotAllowed { excluded }) => {
+                format!("billing not allowed: {:?}", excluded.classes)
+            }
+            Err(NoProfileError::AllFailed) => "all failed".to_owned(),
+            Err(NoProfileError::NoneAssigned) => "none assigned".to_owned(),
+            Err(NoProfileError::OnlyPlanLogins) => "only plan logins".to_owned(),
         }
     }
 }

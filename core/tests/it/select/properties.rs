@@ -1,25 +1,27 @@
-//! What holds whoever is there, however they stand and whatever was tried.
+//! Properties of selection for any profiles, readiness and failed attempts.
 
+use std::collections::HashSet;
+
+use keyreeve_core::health::{BlockReason, Readiness};
 use keyreeve_core::profile::{BillingClass, Profile};
-use keyreeve_core::select::{Cache, Choice, Further, NoProfile, Tried};
-use keyreeve_core::standing::{Closed, Readiness};
-use keyreeve_core::virtual_key::Strategy as Choosing;
+use keyreeve_core::select::{CacheBenefit, FailedAttempt, NoProfileError, RetryWith, Selection};
+use keyreeve_core::virtual_key::Strategy as KeyStrategy;
 use proptest::prelude::*;
 
-use super::{Moment, at, billed, elsewhere, guessed, id, limited, number, profile};
+use super::{Scenario, at, at_other_upstream, billed, guessed, id, limited, number, profile};
 
-/// Profiles that exist, how they stand, and all else that decides.
+/// Existing profiles, their readiness, and the rest of the input.
 #[derive(Clone, Debug)]
 struct Case {
     profiles: Vec<Profile>,
     readiness: Vec<Readiness>,
-    /// What the key names, by number; some of it does not exist.
+    /// The profiles named by the key, by number; some do not exist.
     names: Vec<usize>,
     spread: bool,
-    may_spend: Vec<BillingClass>,
-    tried: Vec<Tried>,
-    held: Option<usize>,
-    cold: bool,
+    allow_billing: Vec<BillingClass>,
+    failed_attempts: Vec<FailedAttempt>,
+    pinned: Option<usize>,
+    cached: bool,
     uses: Vec<u64>,
 }
 
@@ -32,27 +34,28 @@ fn classes() -> impl Strategy<Value = BillingClass> {
     ]
 }
 
-fn stands() -> impl Strategy<Value = Readiness> {
+fn any_readiness() -> impl Strategy<Value = Readiness> {
     prop_oneof![
         3 => Just(Readiness::Ready),
         1 => Just(Readiness::Probe),
         2 => (1_i64..10).prop_map(limited),
         1 => (1_i64..10).prop_map(guessed),
-        1 => Just(Readiness::Closed(Closed::Drained)),
+        1 => Just(Readiness::Blocked(BlockReason::Drained)),
     ]
 }
 
-fn furthers() -> impl Strategy<Value = Further> {
+fn any_retry() -> impl Strategy<Value = RetryWith> {
     prop_oneof![
-        Just(Further::WhenItsLimitIsOver),
-        Just(Further::WithItsSecretRenewed),
-        Just(Further::AnotherCredential),
-        Just(Further::AnotherUpstream),
+        Just(RetryWith::AfterLimit),
+        Just(RetryWith::RefreshedSecret),
+        Just(RetryWith::OtherCredential),
+        Just(RetryWith::OtherUpstream),
     ]
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let members = prop::collection::vec((classes(), any::<bool>(), stands(), 0_u64..9), 1..6);
+    let members =
+        prop::collection::vec((classes(), any::<bool>(), any_readiness(), 0_u64..9), 1..6);
     let key = (
         prop::collection::vec(0_usize..7, 3..14),
         any::<bool>(),
@@ -61,102 +64,113 @@ fn cases() -> impl Strategy<Value = Case> {
     let past = (
         prop_oneof![
             Just(Vec::new()),
-            prop::collection::vec((any::<prop::sample::Index>(), furthers()), 1..3),
+            prop::collection::vec((any::<prop::sample::Index>(), any_retry()), 1..3),
         ],
         prop::option::of(0_usize..6),
         any::<bool>(),
     );
     (members, key, past).prop_map(
-        |(members, (mut names, spread, may_spend), (tries, held, cold))| {
+        |(members, (names, spread, allow_billing), (attempts, pinned, cached))| {
             let profiles: Vec<Profile> = members
                 .iter()
                 .enumerate()
-                .map(|(number, (class, there, ..))| {
+                .map(|(number, (class, is_other_upstream, ..))| {
                     let profile = billed(number, *class);
-                    if *there { elsewhere(profile) } else { profile }
+                    if *is_other_upstream {
+                        at_other_upstream(profile)
+                    } else {
+                        profile
+                    }
                 })
                 .collect();
-            let mut seen = Vec::new();
-            names.retain(|name| {
-                !seen.contains(name) && {
-                    seen.push(*name);
-                    true
-                }
-            });
-            let tried = tries
+            let failed_attempts = attempts
                 .iter()
-                .map(|(which, further)| {
-                    let profile = which.get(&profiles);
-                    Tried {
+                .map(|(index, retry_with)| {
+                    let profile = index.get(&profiles);
+                    FailedAttempt {
                         profile: profile.id,
                         origin: profile.base_url.origin().clone(),
-                        further: *further,
+                        retry_with: *retry_with,
                     }
                 })
                 .collect();
             Case {
-                readiness: members.iter().map(|(_, _, stands, _)| *stands).collect(),
+                readiness: members
+                    .iter()
+                    .map(|(_, _, readiness, _)| *readiness)
+                    .collect(),
                 uses: members.iter().map(|(.., use_)| *use_).collect(),
                 profiles,
-                names,
+                names: unique(names),
                 spread,
-                may_spend,
-                tried,
-                held,
-                cold,
+                allow_billing,
+                failed_attempts,
+                pinned,
+                cached,
             }
         },
     )
 }
 
+/// Drops repeated names and keeps the order.
+fn unique(mut names: Vec<usize>) -> Vec<usize> {
+    let mut known = HashSet::new();
+    names.retain(|name| known.insert(*name));
+    names
+}
+
 impl Case {
-    fn moment(&self) -> Moment<'_> {
-        let mut moment = Moment::of(&self.profiles, &self.readiness);
-        moment.key.profiles = self.names.iter().map(|name| id(*name)).collect();
-        moment.key.strategy = if self.spread {
-            Choosing::Spread
+    fn scenario(&self) -> Scenario<'_> {
+        let mut scenario = Scenario::new(&self.profiles, &self.readiness);
+        scenario.key.profiles = self.names.iter().map(|name| id(*name)).collect();
+        scenario.key.strategy = if self.spread {
+            KeyStrategy::Spread
         } else {
-            Choosing::Ordered
+            KeyStrategy::Ordered
         };
-        moment.key.may_spend.clone_from(&self.may_spend);
-        moment.tried = &self.tried;
-        moment.held = self.held;
-        moment.cache = if self.cold {
-            Cache::Cold
+        scenario.key.allow_billing.clone_from(&self.allow_billing);
+        scenario.failed_attempts = &self.failed_attempts;
+        scenario.pinned = self.pinned;
+        scenario.cache_benefit = if self.cached {
+            CacheBenefit::Significant
         } else {
-            Cache::Needless
+            CacheBenefit::None
         };
-        moment.uses = &self.uses;
-        moment
+        scenario.uses = &self.uses;
+        scenario
     }
 
-    /// The key's profiles that exist and may serve whoever is billed as the key allows, in its order.
+    /// The key's existing profiles whose billing class it allows, in its order.
     fn allowed(&self) -> Vec<&Profile> {
-        let there = self
+        let existing = self
             .names
             .iter()
             .filter_map(|name| self.profiles.get(*name));
-        let able: Vec<&Profile> = there.filter(|profile| !profile.is_plan_login()).collect();
-        let own = self.profiles.first().map(|profile| profile.billing);
-        let may = |class| Some(class) == own || self.may_spend.contains(&class);
-        able.into_iter()
-            .filter(|profile| may(profile.billing))
+        let usable: Vec<&Profile> = existing
+            .filter(|profile| !profile.is_plan_login())
+            .collect();
+        let default_class = self.profiles.first().map(|profile| profile.billing);
+        let is_allowed =
+            |class| Some(class) == default_class || self.allow_billing.contains(&class);
+        usable
+            .into_iter()
+            .filter(|profile| is_allowed(profile.billing))
             .collect()
     }
 
-    fn was_tried(&self, profile: &Profile) -> bool {
+    fn has_failed(&self, profile: &Profile) -> bool {
         let origin = profile.base_url.origin();
-        self.tried.iter().any(|tried| {
-            tried.profile == profile.id
-                || (tried.further == Further::AnotherUpstream && tried.origin == *origin)
+        self.failed_attempts.iter().any(|attempt| {
+            attempt.profile == profile.id
+                || (attempt.retry_with == RetryWith::OtherUpstream && attempt.origin == *origin)
         })
     }
 
-    /// Ready, allowed, and never tried in any way.
+    /// Ready, allowed, and without a failed attempt.
     fn fresh_and_ready(&self) -> Vec<&Profile> {
         let mut allowed = self.allowed();
         allowed.retain(|profile| {
-            !self.was_tried(profile) && self.readiness[number(profile)] == Readiness::Ready
+            !self.has_failed(profile) && self.readiness[number(profile)] == Readiness::Ready
         });
         allowed
     }
@@ -166,10 +180,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn only_profiles_of_the_key_that_it_may_spend_are_chosen_or_waited_for(case in cases()) {
-        let profile = match case.moment().choice() {
-            Ok(Choice::Use(chosen)) => chosen.profile,
-            Ok(Choice::Wait { profile, until }) => {
+    fn only_allowed_profiles_are_selected_or_waited_for(case in cases()) {
+        let profile = match case.scenario().selection() {
+            Ok(Selection::Use(selected)) => selected.profile,
+            Ok(Selection::Wait { profile, until }) => {
                 prop_assert!(until <= at(5));
                 profile
             }
@@ -179,72 +193,72 @@ proptest! {
     }
 
     #[test]
-    fn nobody_is_refused_while_a_profile_is_ready(case in cases()) {
+    fn no_request_is_refused_while_a_profile_is_ready(case in cases()) {
         let ready = case.fresh_and_ready();
         if ready.is_empty() {
             return Ok(());
         }
-        match case.moment().choice() {
-            Ok(Choice::Use(_)) => {}
-            // Only for a conversation that would be cold elsewhere.
-            Ok(Choice::Wait { profile, .. }) => {
-                prop_assert!(case.cold && case.held == Some(number(profile)));
+        match case.scenario().selection() {
+            Ok(Selection::Use(_)) => {}
+            // Only for a conversation whose cache another profile does not have.
+            Ok(Selection::Wait { profile, .. }) => {
+                prop_assert!(case.cached && case.pinned == Some(number(profile)));
             }
             Err(none) => prop_assert!(false, "{none:?}"),
         }
     }
 
     #[test]
-    fn a_conversation_stays_while_its_profile_is_ready(case in cases()) {
+    fn conversation_sticks_while_its_profile_is_ready(case in cases()) {
         let ready = case.fresh_and_ready();
-        let Some(held) = ready.iter().find(|profile| case.held == Some(number(profile))) else {
+        let Some(pinned) = ready.iter().find(|profile| case.pinned == Some(number(profile))) else {
             return Ok(());
         };
-        let renewed = case.tried.last().is_some_and(|last| last.further == Further::WithItsSecretRenewed);
+        let renewed = case.failed_attempts.last().is_some_and(|last| last.retry_with == RetryWith::RefreshedSecret);
         if !renewed {
-            prop_assert_eq!(case.moment().chosen().profile, *held);
+            prop_assert_eq!(case.scenario().selected().profile, *pinned);
         }
     }
 
     #[test]
-    fn what_refused_is_not_asked_again_and_a_failing_upstream_neither(case in cases()) {
-        let Ok(Choice::Use(chosen)) = case.moment().choice() else {
+    fn refused_profile_and_failing_upstream_are_not_retried(case in cases()) {
+        let Ok(Selection::Use(selected)) = case.scenario().selection() else {
             return Ok(());
         };
-        let origin = chosen.profile.base_url.origin();
-        for tried in &case.tried {
-            prop_assert!(tried.further != Further::AnotherUpstream || tried.origin != *origin);
+        let origin = selected.profile.base_url.origin();
+        for attempt in &case.failed_attempts {
+            prop_assert!(attempt.retry_with != RetryWith::OtherUpstream || attempt.origin != *origin);
         }
-        let last = case.tried.iter().rev().find(|tried| tried.profile == chosen.profile.id);
-        match last.map(|tried| tried.further) {
-            Some(Further::AnotherCredential | Further::AnotherUpstream) => prop_assert!(false),
-            Some(Further::WhenItsLimitIsOver) => {
-                let over = matches!(case.readiness[number(chosen.profile)], Readiness::Ready | Readiness::Probe);
+        let last = case.failed_attempts.iter().rev().find(|attempt| attempt.profile == selected.profile.id);
+        match last.map(|attempt| attempt.retry_with) {
+            Some(RetryWith::OtherCredential | RetryWith::OtherUpstream) => prop_assert!(false),
+            Some(RetryWith::AfterLimit) => {
+                let over = matches!(case.readiness[number(selected.profile)], Readiness::Ready | Readiness::Probe);
                 prop_assert!(over);
             }
-            Some(Further::WithItsSecretRenewed) | None => {}
+            Some(RetryWith::RefreshedSecret) | None => {}
         }
     }
 
     #[test]
-    fn a_refusal_names_the_soonest_and_each_class_left_out_once(case in cases()) {
-        let Err(NoProfile::Resting { first, at: soonest, left_out, .. }) = case.moment().choice() else {
+    fn error_names_the_first_available_and_each_excluded_class(case in cases()) {
+        let Err(NoProfileError::AllCoolingDown { first, until: earliest, excluded, .. }) = case.scenario().selection() else {
             return Ok(());
         };
         prop_assert!(case.allowed().contains(&&*first));
-        let resting = case.allowed().into_iter().filter(|profile| !case.was_tried(profile));
-        for profile in resting {
-            if let Readiness::Resting { at, .. } = case.readiness[number(profile)] {
-                prop_assert!(soonest <= at);
+        let eligible = case.allowed().into_iter().filter(|profile| !case.has_failed(profile));
+        for profile in eligible {
+            if let Readiness::Cooldown { until, .. } = case.readiness[number(profile)] {
+                prop_assert!(earliest <= until);
             }
         }
-        let mut classes = left_out.classes.clone();
+        let mut classes = excluded.classes.clone();
         classes.dedup();
-        prop_assert_eq!(&classes, &left_out.classes);
+        prop_assert_eq!(&classes, &excluded.classes);
         prop_assert!(!classes.contains(&BillingClass::Plan));
     }
 
-    /// Among those that stay ready each is used as often as any other, and the order is the same each time round.
+    /// Every ready profile is used equally often, in the same order each round.
     #[test]
     fn spread_is_fair(ready in prop::collection::vec(any::<bool>(), 1..6), rounds in 1_usize..20) {
         if !ready.contains(&true) {
@@ -258,12 +272,12 @@ proptest! {
         let (mut uses, mut counts) = (vec![0_u64; ready.len()], vec![0_usize; ready.len()]);
         let all = ready.iter().filter(|ready| **ready).count();
         for turn in 0..rounds * all {
-            let mut moment = Moment::of(&profiles, &readiness);
-            moment.key.strategy = Choosing::Spread;
-            moment.uses = &uses;
-            let chosen = number(moment.chosen().profile);
-            uses[chosen] = turn as u64 + 1;
-            counts[chosen] += 1;
+            let mut scenario = Scenario::new(&profiles, &readiness);
+            scenario.key.strategy = KeyStrategy::Spread;
+            scenario.uses = &uses;
+            let selected = number(scenario.selected().profile);
+            uses[selected] = turn as u64 + 1;
+            counts[selected] += 1;
         }
         for (number, count) in counts.iter().enumerate() {
             prop_assert_eq!(*count, if ready[number] { rounds } else { 0 });

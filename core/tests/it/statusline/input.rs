@@ -1,13 +1,13 @@
-//! What is read of the input, in every form it comes in.
+//! Parsing of the status line input, in all its forms.
 
-use keyreeve_core::limits::{Share, Window};
+use keyreeve_core::limits::{Fraction, PlanWindow};
 use keyreeve_core::resolve::Release;
-use keyreeve_core::statusline::Input;
+use keyreeve_core::statusline::SessionInput;
 
 use super::{now, observed};
 
 #[test]
-fn what_was_observed_is_read() {
+fn observed_inputs_are_parsed() {
     let directory = "/home/me/project".to_owned();
     for (name, release, used, cost) in [
         (
@@ -30,7 +30,7 @@ fn what_was_observed_is_read() {
             "0.02",
         ),
     ] {
-        let input = Input::read(&observed(name), now()).unwrap();
+        let input = SessionInput::read(&observed(name), now()).unwrap();
         assert_eq!(input.release, Some(release), "{name}");
         assert!(
             input.directories.iter().all(|it| *it == directory),
@@ -38,25 +38,25 @@ fn what_was_observed_is_read() {
         );
         assert_eq!(input.directories.len(), 3, "{name}");
         assert_eq!(input.cost.unwrap().to_string(), cost, "{name}");
-        let shares = [Window::FiveHour, Window::SevenDay]
-            .map(|window| input.window(&window)?.used().map(Share::percent));
-        assert_eq!(shares, used, "{name}");
+        let percents = [PlanWindow::FiveHour, PlanWindow::SevenDay]
+            .map(|window| input.window(&window)?.used().map(Fraction::percent));
+        assert_eq!(percents, used, "{name}");
     }
 }
 
-/// One window, as it is read; and that nothing else was.
+/// Parses one window, and checks that nothing else was read.
 fn read(window: &str) -> Option<(Option<u32>, Option<String>)> {
     let text = format!(r#"{{"rate_limits": {{"five_hour": {window}}}}}"#);
-    let input = Input::read(text.as_bytes(), now()).unwrap();
+    let input = SessionInput::read(text.as_bytes(), now()).unwrap();
     assert_eq!(input.cost, None);
-    let limit = input.window(&Window::FiveHour)?;
-    assert_eq!(limit.seen_at, now());
-    let used = limit.used().map(Share::millionths);
+    let limit = input.window(&PlanWindow::FiveHour)?;
+    assert_eq!(limit.observed_at, now());
+    let used = limit.used().map(Fraction::millionths);
     Some((used, limit.resets_at.map(|at| at.to_string())))
 }
 
 #[test]
-fn a_window_is_read_in_every_form_and_never_guessed() {
+fn window_is_parsed_in_every_form() {
     let at = || Some("2026-11-21T16:10:00Z".to_owned());
     for (window, expected) in [
         (
@@ -92,7 +92,7 @@ fn a_window_is_read_in_every_form_and_never_guessed() {
             r#"{"used_percentage": 7, "resets_at": "soon"}"#,
             Some((Some(70_000), None)),
         ),
-        // Milliseconds, and a time in another century, are no time.
+        // Milliseconds, and a time in another century, are not valid.
         (
             r#"{"used_percentage": 7, "resets_at": 1795277400000}"#,
             Some((Some(70_000), None)),
@@ -101,7 +101,7 @@ fn a_window_is_read_in_every_form_and_never_guessed() {
             r#"{"used_percentage": 7, "resets_at": "2126-11-21T16:10:00Z"}"#,
             Some((Some(70_000), None)),
         ),
-        // It has ended: the figure was of another window.
+        // It has ended, so the value is of an earlier window.
         (r#"{"used_percentage": 42, "resets_at": 1795266000}"#, None),
         (r#"{"used_percentage": null, "resets_at": null}"#, None),
         (r#"{"used_percentage": [42], "resets_at": {}}"#, None),
@@ -118,7 +118,7 @@ fn a_window_is_read_in_every_form_and_never_guessed() {
 }
 
 #[test]
-fn what_is_of_another_type_is_not_seen_and_spoils_nothing() {
+fn invalid_values_are_ignored() {
     for (text, directories, cost) in [
         (
             r#"{"cost": {"total_cost_usd": "0.5"}, "cwd": 3}"#,
@@ -151,17 +151,17 @@ fn what_is_of_another_type_is_not_seen_and_spoils_nothing() {
             None,
         ),
     ] {
-        let input = Input::read(text.as_bytes(), now()).unwrap();
+        let input = SessionInput::read(text.as_bytes(), now()).unwrap();
         assert_eq!(input.directories.len(), directories, "{text}");
-        let read = input.cost.map(|cost| cost.to_string());
-        assert_eq!(read.as_deref(), cost, "{text}");
+        let text_of_cost = input.cost.map(|cost| cost.to_string());
+        assert_eq!(text_of_cost.as_deref(), cost, "{text}");
         assert_eq!(input.release, None, "{text}");
         assert_eq!(input.windows, [], "{text}");
     }
 }
 
 #[test]
-fn what_is_no_object_tells_nothing() {
+fn anything_but_an_object_is_rejected() {
     let mut long = br#"{"cost": {"total_cost_usd": 1}, "filler": ""#.to_vec();
     long.resize(1024 * 1024, b'x');
     let deep = "{\"a\":".repeat(100_000);
@@ -175,12 +175,12 @@ fn what_is_no_object_tells_nothing() {
         &long,
         deep.as_bytes(),
     ] {
-        assert_eq!(Input::read(bytes, now()), None);
+        assert_eq!(SessionInput::read(bytes, now()), None);
     }
 }
 
 #[test]
-fn a_hostile_number_of_windows_is_cut() {
+fn number_of_windows_is_limited() {
     let windows: Vec<String> = (0..5_000)
         .map(|number| format!(r#""w{number}": {{"used_percentage": 1}}"#))
         .collect();
@@ -188,7 +188,7 @@ fn a_hostile_number_of_windows_is_cut() {
         r#"{{"rate_limits": {{"five_hour": {{"used_percentage": 2}}, {}}}}}"#,
         windows.join(", ")
     );
-    let input = Input::read(text.as_bytes(), now()).unwrap();
+    let input = SessionInput::read(text.as_bytes(), now()).unwrap();
     assert_eq!(input.windows.len(), 8);
-    assert!(input.window(&Window::FiveHour).is_some());
+    assert!(input.window(&PlanWindow::FiveHour).is_some());
 }

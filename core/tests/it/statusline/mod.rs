@@ -1,8 +1,8 @@
-//! The status line: what is read of Claude Code's input, observed and made up, and the line that comes of it.
+//! The status line: parsing of Claude Code's input, observed and fictional, and the rendered line.
 
 mod input;
+mod limit_owner;
 mod line;
-mod owner;
 
 use std::fs;
 use std::path::Path;
@@ -12,13 +12,13 @@ use jiff::tz::TimeZone;
 use keyreeve_core::binding::Binding;
 use keyreeve_core::claude_code::{Arguments, Login, LoginState};
 use keyreeve_core::clock::Clock;
-use keyreeve_core::resolve::{Client, resolve};
-use keyreeve_core::snapshot::{Environment, Own, Snapshot};
-use keyreeve_core::statusline::{self, Input, Line, warnings};
+use keyreeve_core::resolve::{ClientProgram, resolve};
+use keyreeve_core::snapshot::{Environment, KeyreeveState, Snapshot};
+use keyreeve_core::statusline::{self, SessionInput, StatusLine, warnings};
 
 use crate::resolve::expanded;
 
-/// A Saturday; the windows of the observed inputs end later that day, and on Monday.
+/// A Saturday; the windows of the observed inputs end later that day and on Monday.
 const NOW: &str = "2026-11-21T13:00:00Z";
 
 fn now() -> Timestamp {
@@ -34,13 +34,13 @@ fn observed(name: &str) -> Vec<u8> {
     fs::read(cases.join(format!("{name}.json"))).unwrap()
 }
 
-/// A machine with these variables, a login or none, and whoever is meant to pay in `/home/me/project`.
-fn world(variables: &[(&str, &str)], login: Option<()>, expect: Option<&str>) -> Snapshot {
+/// Returns a snapshot with these variables, with or without a login, and with the expected payer of `/home/me/project`.
+fn snapshot(variables: &[(&str, &str)], login: Option<()>, expect: Option<&str>) -> Snapshot {
     let pairs = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), expanded(value)));
     let text = r#"{"claudeAiOauth": {"accessToken": "a", "scopes": ["user:inference"]}}"#;
-    let bound = expect.map(|expect| Binding {
+    let binding = expect.map(|expect| Binding {
         directory: "/home/me".to_owned(),
         profile: None,
         expect: Some(expect.parse().unwrap()),
@@ -50,25 +50,25 @@ fn world(variables: &[(&str, &str)], login: Option<()>, expect: Option<&str>) ->
         home: Some("/home/me".to_owned()),
         login: login.map(|()| Login {
             path: "/home/me/.claude/.credentials.json".to_owned(),
-            state: LoginState::read(text),
+            state: LoginState::parse(text),
         }),
-        own: Own {
-            bindings: bound.into_iter().collect(),
-            ..Own::default()
+        keyreeve: KeyreeveState {
+            bindings: binding.into_iter().collect(),
+            ..KeyreeveState::default()
         },
-        ..Snapshot::of_environment(Environment::from_pairs(pairs), now())
+        ..Snapshot::from_environment(Environment::from_pairs(pairs), now())
     }
 }
 
-fn drawn(snapshot: &Snapshot, input: &Input, zone: &TimeZone) -> Line {
-    let client = Client::CLAUDE_CODE.started_with(&Arguments::read([]));
+fn render(snapshot: &Snapshot, input: &SessionInput, zone: &TimeZone) -> StatusLine {
+    let client = ClientProgram::CLAUDE_CODE.with_arguments(&Arguments::parse([]));
     let resolution = resolve(snapshot, client);
     let warnings = warnings(snapshot, &resolution, input);
     let clock = Clock {
         now: snapshot.now,
         zone: zone.clone(),
     };
-    statusline::line(&resolution, &warnings, input, &clock)
+    statusline::render_line(&resolution, &warnings, input, &clock)
 }
 
 const KEY: (&str, &str) = ("ANTHROPIC_API_KEY", "{{api03:A}}");

@@ -1,12 +1,14 @@
-//! Tokens: the grammar's table, what is shown of a token, what is found in other text.
+//! Tokens: validation, repairs, redaction, and tokens found in other text.
 
 use keyreeve_core::secret::Sink;
-use keyreeve_core::token::{Family, Grammar, LONGEST, Reading, Verdict, read, redact};
+use keyreeve_core::token::{
+    Family, Grammar, MAX_TOKEN_CHARS, TokenReport, TokenVerdict, read, redact,
+};
 
 mod fixtures;
-mod found;
 mod properties;
-mod shown;
+mod redact;
+mod scan;
 
 /// The prefixes of every family that has one.
 const PREFIXES: [(&str, Family); 9] = [
@@ -21,7 +23,7 @@ const PREFIXES: [(&str, Family); 9] = [
     ("kra_", Family::AdminVirtualKey),
 ];
 
-/// Puts a token together, so that no whole one stands in this file.
+/// Concatenates a token, so that this file contains no complete one.
 fn token(prefix: &str, body: &str) -> String {
     let vendor = if prefix.starts_with("kr") {
         ""
@@ -35,15 +37,15 @@ fn canonical(prefix: &str) -> String {
     token(prefix, &["b".repeat(93).as_str(), "AA"].concat())
 }
 
-/// What was understood, in one line: verdict, family, fixes, problem and its position.
-fn summary(reading: &Reading) -> String {
-    let fixes = reading
-        .fixes
+/// Summarizes a report in one line: verdict, family, repairs, problem and its position.
+fn summary(report: &TokenReport) -> String {
+    let repairs = report
+        .repairs
         .iter()
-        .map(|fix| fix.code())
+        .map(|repair| repair.code())
         .collect::<Vec<_>>()
         .join("+");
-    let problems = reading
+    let problems = report
         .problems
         .iter()
         .map(|problem| match problem.position {
@@ -52,36 +54,36 @@ fn summary(reading: &Reading) -> String {
         });
     let problems = problems.collect::<Vec<_>>().join("+");
     [
-        reading.verdict.code(),
-        reading.family.code(),
-        &fixes,
+        report.verdict.code(),
+        report.family.code(),
+        &repairs,
         &problems,
     ]
     .join(" ")
 }
 
-/// Everything that a reading says to people.
-fn messages(reading: &Reading) -> String {
-    let fixes = reading.fixes.iter().map(ToString::to_string);
-    let problems = reading
+/// Returns every text of a report that is shown to people.
+fn messages(report: &TokenReport) -> String {
+    let repairs = report.repairs.iter().map(ToString::to_string);
+    let problems = report
         .problems
         .iter()
-        .map(|found| format!("{found} {found:?}"));
-    fixes
+        .map(|problem| format!("{problem} {problem:?}"));
+    repairs
         .chain(problems)
-        .chain([reading.family.to_string()])
+        .chain([report.family.to_string()])
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-fn kept(reading: &Reading) -> Option<&str> {
-    reading
+fn accepted_token(report: &TokenReport) -> Option<&str> {
+    report
         .token
         .as_ref()
-        .map(|token| token.expose_for(Sink::Shown))
+        .map(|token| token.expose_for(Sink::Display))
 }
 
-/// What was pasted, with its parts in braces, and what the vendor's grammar says of it.
+/// Pasted texts, with placeholders in braces, and their summaries by Anthropic's grammar.
 const PASTED: &[(&str, &str)] = &[
     ("{vendor}api03-aaaa\0aaaa", "reject api_key  bad_char@18"),
     (
@@ -133,29 +135,29 @@ const PASTED: &[(&str, &str)] = &[
         "{longest}{longest}{longest}{longest}!",
         "reject opaque  too_long",
     ),
-    ("krv_{long}", "reject virtual_key  keyreeves_own"),
+    ("krv_{long}", "reject virtual_key  keyreeve_key"),
     (
         "export ANTHROPIC_API_KEY=krv_{long}",
-        "reject virtual_key assignment keyreeves_own",
+        "reject virtual_key assignment keyreeve_key",
     ),
-    ("kra_{long}", "reject admin_virtual_key  keyreeves_own"),
+    ("kra_{long}", "reject admin_virtual_key  keyreeve_key"),
     ("KRV_{long}", "reject opaque  wrong_case"),
 ];
 
-/// The same for another gateway's token.
-const FOREIGN: &[(&str, &str)] = &[
+/// Pasted texts and their summaries by the grammar of another gateway.
+const OTHER_GATEWAY: &[(&str, &str)] = &[
     ("sk-1234", "accept other_vendor  "),
     ("a/b+c==~!{}", "accept opaque  "),
     ("dGVzdC1rZXk=", "accept opaque  "),
     ("eyJ{long}.eyJ{long}.{long}", "accept other_vendor  "),
     ("{vendor}api03-abc", "accept api_key  "),
-    ("Bearer tok_1\n", "warn opaque trim+bearer "),
+    ("Bearer tok_1\n", "warn opaque bearer "),
     (
         "export GATEWAY_TOKEN='tok_1'",
         "warn opaque assignment+quotes ",
     ),
-    ("krv_{long}", "warn virtual_key  key_of_a_keyreeve"),
-    ("kra_{long}", "reject admin_virtual_key  keyreeves_own"),
+    ("krv_{long}", "warn virtual_key  other_keyreeve_key"),
+    ("kra_{long}", "reject admin_virtual_key  keyreeve_key"),
     (
         "{vendor}sid01-{long}",
         "reject claude_session  not_an_api_credential",
@@ -169,23 +171,42 @@ const FOREIGN: &[(&str, &str)] = &[
     ("{longest}a", "reject opaque  too_long"),
 ];
 
-/// Puts the parts in braces in.
-fn filled(template: &str) -> String {
+/// Replaces the placeholders in braces.
+fn fill_in(template: &str) -> String {
     let whole = canonical("api03-");
     template
         .replace("{vendor}", "sk-ant-")
         .replace("{whole}", &whole)
         .replace("{head}", &whole[..50])
         .replace("{tail}", &whole[50..])
-        .replace("{longest}", &"a".repeat(LONGEST))
+        .replace("{longest}", &"a".repeat(MAX_TOKEN_CHARS))
         .replace("{long}", &"a".repeat(48))
 }
 
+/// Every paste and pipe ends in one newline: it is removed without a note. Other whitespace is reported.
 #[test]
-fn what_is_wrong_is_named_with_its_place() {
+fn one_final_newline_is_removed_silently() {
+    let whole = canonical("api03-");
+    for (after, expected) in [
+        ("\n", "accept api_key  "),
+        ("\r\n", "accept api_key  "),
+        ("\n\n", "warn api_key trim "),
+        (" \n", "warn api_key trim "),
+        ("\r", "warn api_key trim "),
+    ] {
+        let report = read(&format!("{whole}{after}"), Grammar::Anthropic);
+        assert_eq!(summary(&report), expected, "{after:?}");
+        assert_eq!(accepted_token(&report), Some(whole.as_str()));
+    }
+    let report = read(&format!(" {whole}"), Grammar::Anthropic);
+    assert_eq!(messages(&report), "Trimmed whitespace\nAnthropic API key");
+}
+
+#[test]
+fn problems_are_reported_with_their_position() {
     for (pasted, expected) in PASTED {
         assert_eq!(
-            summary(&read(&filled(pasted), Grammar::Anthropic)),
+            summary(&read(&fill_in(pasted), Grammar::Anthropic)),
             *expected,
             "{pasted}"
         );
@@ -193,9 +214,9 @@ fn what_is_wrong_is_named_with_its_place() {
 }
 
 #[test]
-fn a_key_in_a_url_is_recognised_and_refused() {
+fn key_in_a_url_is_rejected() {
     let key = canonical("api03-");
-    let own = token("krv_", &"a".repeat(48));
+    let virtual_key = token("krv_", &"a".repeat(48));
     for (url, family) in [
         (
             format!("https://gateway.example/?key={key}&b=1"),
@@ -206,34 +227,34 @@ fn a_key_in_a_url_is_recognised_and_refused() {
             Family::ApiKey,
         ),
         (
-            format!("  \"http://{own}@127.0.0.1:8484\" "),
+            format!("  \"http://{virtual_key}@127.0.0.1:8484\" "),
             Family::VirtualKey,
         ),
     ] {
         for grammar in [Grammar::Anthropic, Grammar::Printable] {
-            let reading = read(&url, grammar);
-            assert_eq!(reading.family, family);
-            assert_eq!(reading.verdict, Verdict::Reject);
-            assert_eq!(reading.problems[0].kind.code(), "key_in_url");
-            assert!(messages(&reading).contains("rotate that key"));
+            let report = read(&url, grammar);
+            assert_eq!(report.family, family);
+            assert_eq!(report.verdict, TokenVerdict::Reject);
+            assert_eq!(report.problems[0].kind.code(), "key_in_url");
+            assert!(messages(&report).contains("rotate that key"));
         }
     }
 }
 
 #[test]
-fn another_gateways_token_needs_only_to_fit_a_header() {
-    for (pasted, expected) in FOREIGN {
-        let reading = read(&filled(pasted), Grammar::Printable);
-        assert_eq!(summary(&reading), *expected, "{pasted}");
+fn token_of_another_gateway_only_needs_to_fit_a_header() {
+    for (pasted, expected) in OTHER_GATEWAY {
+        let report = read(&fill_in(pasted), Grammar::Printable);
+        assert_eq!(summary(&report), *expected, "{pasted}");
         assert_eq!(
-            reading.header, None,
-            "{pasted}: the profile says how it is sent"
+            report.header, None,
+            "{pasted}: the profile determines the header"
         );
     }
 }
 
 #[test]
-fn the_anatomy_is_told_of_good_and_bad_alike() {
+fn generation_and_body_length_are_always_reported() {
     for (pasted, generation, body) in [
         (canonical("api03-"), Some("03"), Some(95)),
         (token("oat42-", "abc"), Some("42"), Some(3)),
@@ -241,16 +262,19 @@ fn the_anatomy_is_told_of_good_and_bad_alike() {
         (token("api3-", &"a".repeat(30)), None, Some(35)),
         ("hello".into(), None, None),
     ] {
-        let reading = read(&pasted, Grammar::Anthropic);
-        let shown = reading.generation.map(|generation| generation.to_string());
-        assert_eq!((shown.as_deref(), reading.body_chars), (generation, body));
+        let report = read(&pasted, Grammar::Anthropic);
+        let digits = report.generation.map(|generation| generation.to_string());
+        assert_eq!((digits.as_deref(), report.body_chars), (generation, body));
     }
 }
 
 #[test]
-fn families_are_known_by_their_prefix_alone() {
+fn family_is_determined_by_the_prefix() {
     for (prefix, family) in PREFIXES {
-        assert_eq!(Family::of(&token(prefix, "anything at all")), family);
+        assert_eq!(
+            Family::from_prefix(&token(prefix, "anything at all")),
+            family
+        );
     }
     for family in Family::ALL {
         assert_eq!(Family::from_code(family.code()), Some(family));

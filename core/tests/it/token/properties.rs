@@ -1,36 +1,37 @@
-//! What holds of any text at all.
+//! Properties of reading, scanning and redacting arbitrary text.
 
 use std::sync::LazyLock;
 
-use keyreeve_core::token::{SHAPE, looks_like_a_key, scan};
+use keyreeve_core::token::{TOKEN_PATTERN, contains_token, scan};
 use proptest::prelude::*;
 use regex::Regex;
 
 use super::*;
 
-static PUBLISHED: LazyLock<Regex> = LazyLock::new(|| Regex::new(SHAPE).expect("SHAPE is a regex"));
+static PATTERN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(TOKEN_PATTERN).expect("TOKEN_PATTERN is a regex"));
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn reading_anything_never_panics_and_what_is_kept_stays(
+    fn reading_never_panics_and_is_idempotent(
         pasted in prop_oneof![any::<String>(), "\\PC{0,40}", "[\"'$%{}<>:=,; \n\r\tsk\\-antpi03_A]{0,60}"],
     ) {
         for grammar in [Grammar::Anthropic, Grammar::Printable] {
-            let reading = read(&pasted, grammar);
-            if let Some(token) = kept(&reading) {
+            let report = read(&pasted, grammar);
+            if let Some(token) = accepted_token(&report) {
                 let again = read(token, grammar);
-                prop_assert!(again.fixes.is_empty() && again.verdict != Verdict::Reject);
-                prop_assert_eq!(kept(&again), Some(token));
+                prop_assert!(again.repairs.is_empty() && again.verdict != TokenVerdict::Reject);
+                prop_assert_eq!(accepted_token(&again), Some(token));
             }
         }
         prop_assert!(redact(&pasted).chars().count() <= 20);
-        prop_assert_eq!(looks_like_a_key(&pasted), scan(&pasted).count() > 0);
+        prop_assert_eq!(contains_token(&pasted), scan(&pasted).count() > 0);
     }
 
     #[test]
-    fn repairs_give_back_the_token_and_repeating_them_changes_nothing(
+    fn repairs_recover_the_token(
         body in "[A-Za-z0-9_-]{93}",
         before in prop_oneof![
             Just(""), Just(" \t"), Just("\u{feff}"), Just("Bearer "), Just("x-api-key: "),
@@ -39,10 +40,10 @@ proptest! {
         after in prop_oneof![Just(""), Just("\r\n"), Just(","), Just("'"), Just("\""), Just("”"), Just("';\n")],
     ) {
         let whole = token("api03-", &[body.as_str(), "AA"].concat());
-        let reading = read(&[before, &whole, after].concat(), Grammar::Anthropic);
-        if let Some(clean) = kept(&reading) {
+        let report = read(&[before, &whole, after].concat(), Grammar::Anthropic);
+        if let Some(clean) = accepted_token(&report) {
             prop_assert_eq!(clean, &whole);
-            prop_assert_eq!(read(clean, Grammar::Anthropic).verdict, Verdict::Accept);
+            prop_assert_eq!(read(clean, Grammar::Anthropic).verdict, TokenVerdict::Accept);
         }
     }
 
@@ -55,18 +56,18 @@ proptest! {
         broken.insert_str(at, &junk);
         let pasted = token(PREFIXES[prefix].0, &broken);
         for grammar in [Grammar::Anthropic, Grammar::Printable] {
-            let told = messages(&read(&pasted, grammar)) + &redact(&pasted);
+            let shown = messages(&read(&pasted, grammar)) + &redact(&pasted);
             for start in 0..=body.len() - 8 {
-                prop_assert!(!told.contains(&body[start..start + 8]));
+                prop_assert!(!shown.contains(&body[start..start + 8]));
             }
         }
     }
 
     #[test]
-    fn the_published_shape_and_the_scan_agree(
+    fn published_pattern_and_scan_agree(
         text in "((sk-ant-|SK-ant-|krv_|kra_|krx_)[A-Za-z0-9_-]{0,30}|[ .ä/=]|[a-z]{1,8}){0,6}",
     ) {
-        let by_shape: Vec<_> = PUBLISHED.find_iter(&text).map(|found| found.range()).collect();
-        prop_assert_eq!(scan(&text).collect::<Vec<_>>(), by_shape);
+        let by_pattern: Vec<_> = PATTERN.find_iter(&text).map(|found| found.range()).collect();
+        prop_assert_eq!(scan(&text).collect::<Vec<_>>(), by_pattern);
     }
 }

@@ -1,16 +1,16 @@
-//! What passes through with a credential of the client's own: as it came, for whom, and what is remembered of it.
+//! Pass-through with the client's own credential: what is forwarded, what is refused, and what is recorded.
 
 mod recorded;
 mod refused;
 mod untouched;
 
-use keyreeve_testkit::upstream::{Received, Step};
-use keyreeve_testkit::wire::{self, Answer};
+use keyreeve_testkit::upstream::{ReceivedRequest, Step};
+use keyreeve_testkit::wire::{self, WireResponse};
 
-use crate::stage::{JSON, Setup, Stage, Wish};
+use crate::harness::{JSON, Setup, Switch, TestGateway};
 
-/// Every way that passes through, and where it leads.
-pub(super) const WAYS: [(&str, &str); 6] = [
+/// Every pass-through route, and the upstream route it leads to.
+pub(super) const ROUTES: [(&str, &str); 6] = [
     ("POST /passthrough/v1/messages", "POST /v1/messages"),
     (
         "POST /passthrough/v1/messages/count_tokens",
@@ -28,8 +28,8 @@ pub(super) const WAYS: [(&str, &str); 6] = [
     ),
 ];
 
-/// The headers of a program that is, or looks like, the genuine one.
-pub(super) const GENUINE: [(&str, &str); 11] = [
+/// The headers of the genuine Claude Code, or of a program that looks like it.
+pub(super) const CLAUDE_CODE_HEADERS: [(&str, &str); 11] = [
     JSON,
     ("accept", "application/json"),
     ("user-agent", "claude-cli/2.1.329 (external, cli)"),
@@ -46,31 +46,43 @@ pub(super) const GENUINE: [(&str, &str); 11] = [
     ("connection", "keep-alive"),
 ];
 
-/// A body that no serializer would write like this, with a system block first.
+/// A body that no serializer would produce, with a system block first.
 pub(super) const ODD_BODY: &str = "{ \"system\":[{\"type\":\"text\",\"text\":\"You are Claude Code, Anthropic's official CLI for Claude.\"} ,\n{\"type\":\"text\",\"text\":\"w\u{f6}rld \\u2713\",\"cache_control\":{\"type\":\"ephemeral\"}}],\"max_tokens\" :16,\r\n\t\"model\":\"claude-haiku-5-5\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"new\":null }  ";
 
-pub(super) fn stage(script: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static) -> Stage {
+pub(super) fn start_gateway(
+    script: impl Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync + 'static,
+) -> TestGateway {
     let setup = Setup {
-        pass_through: Wish::On,
+        pass_through: Switch::On,
         ..Setup::default()
     };
     setup.start(script)
 }
 
-/// Asks with these headers alone, on a connection of its own.
+/// Sends a request with these headers only, on a new connection.
 #[track_caller]
-pub(super) fn raw(stage: &Stage, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let request = wire::request(stage.address, line, headers, body);
-    stage.saw(wire::ask(stage.address, &request))
+pub(super) fn send_with(
+    gateway: &TestGateway,
+    line: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> WireResponse {
+    let request = wire::request(gateway.address, line, headers, body);
+    gateway.record_response(wire::send_request(gateway.address, &request))
 }
 
-/// Asks with the stage's key and the client's own login.
+/// Sends a request with the virtual key and the client's own login.
 #[track_caller]
-pub(super) fn ask(stage: &Stage, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let bearer = format!("Bearer {}", stage.own.value());
+pub(super) fn send(
+    gateway: &TestGateway,
+    line: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> WireResponse {
+    let bearer = format!("Bearer {}", gateway.client_token.value());
     let own = [
-        ("x-keyreeve-key", stage.key.value()),
+        ("x-keyreeve-key", gateway.key.value()),
         ("authorization", bearer.as_str()),
     ];
-    raw(stage, line, &[&own, headers].concat(), body)
+    send_with(gateway, line, &[&own, headers].concat(), body)
 }

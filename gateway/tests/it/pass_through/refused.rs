@@ -1,30 +1,31 @@
-//! What does not pass through, and what a key still decides.
+//! Requests that are not passed through, and the limits of the key.
 
 use keyreeve_core::secret::Sink;
-use keyreeve_core::virtual_key::{KeyId, Kind, VirtualKey, mint};
-use keyreeve_os::world;
+use keyreeve_core::virtual_key::{KeyId, KeyKind, VirtualKey, generate_key};
+use keyreeve_os::system;
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::upstream::reply;
+use keyreeve_testkit::upstream::responses;
 use uuid::Uuid;
 
-use super::{WAYS, ask, raw, stage};
-use crate::envelope::check_refusal;
-use crate::stage::{ASK, JSON, Stage};
+use super::{ROUTES, send, send_with, start_gateway};
+use crate::error_envelope::check_final_error;
+use crate::harness::{JSON, REQUEST_BODY, TestGateway};
 
+/// SU-01: pass-through is off by default.
 #[test]
-fn su_01_it_is_off_unless_it_was_asked_for() {
-    let stage = Stage::start(|_| Vec::new());
-    for (line, _) in WAYS {
-        let answer = ask(&stage, line, &[JSON], b"");
-        let text = check_refusal(&answer, 404, "not_found_error");
+fn pass_through_is_off_by_default() {
+    let gateway = TestGateway::start(|_| Vec::new());
+    for (line, _) in ROUTES {
+        let response = send(&gateway, line, &[JSON], b"");
+        let text = check_final_error(&response, 404, "not_found_error");
         assert!(text.contains("keyreeve serve --pass-through"), "{text}");
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn nothing_else_passes_through() {
-    let stage = stage(|_| Vec::new());
+fn unknown_paths_are_not_passed_through() {
+    let gateway = start_gateway(|_| Vec::new());
     for line in [
         "POST /passthrough/v1/oauth/token",
         "POST /passthrough/v1/messages/batches",
@@ -48,90 +49,101 @@ fn nothing_else_passes_through() {
         "GET /passthrough/api/oauth/usage/x",
         "GET /api/oauth/usage",
     ] {
-        check_refusal(&ask(&stage, line, &[], b""), 404, "not_found_error");
+        check_final_error(&send(&gateway, line, &[], b""), 404, "not_found_error");
     }
     for line in [
         "GET /passthrough/v1/messages",
         "POST /passthrough/api/oauth/usage",
     ] {
-        check_refusal(&ask(&stage, line, &[], b""), 405, "invalid_request_error");
+        check_final_error(
+            &send(&gateway, line, &[], b""),
+            405,
+            "invalid_request_error",
+        );
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[track_caller]
-fn check_refused(stage: &Stage, headers: &[(&str, &str)], status: u16, says: &str) {
+fn check_refused(gateway: &TestGateway, headers: &[(&str, &str)], status: u16, message: &str) {
     let headers = [headers, &[JSON]].concat();
-    let answer = raw(stage, "POST /passthrough/v1/messages", &headers, ASK);
+    let response = send_with(
+        gateway,
+        "POST /passthrough/v1/messages",
+        &headers,
+        REQUEST_BODY,
+    );
     let kind = match status {
         401 => "authentication_error",
         _ => "permission_error",
     };
-    let text = check_refusal(&answer, status, kind);
-    assert!(text.contains(says), "{says}: {text}");
+    let text = check_final_error(&response, status, kind);
+    assert!(text.contains(message), "{message}: {text}");
 }
 
 #[test]
-fn who_asks_is_said_by_one_virtual_key_in_a_header_of_its_own() {
-    let stage = stage(|_| Vec::new());
-    let bearer = format!("Bearer {}", stage.own.value());
+fn virtual_key_must_be_in_its_own_header() {
+    let gateway = start_gateway(|_| Vec::new());
+    let bearer = format!("Bearer {}", gateway.client_token.value());
     let own = ("authorization", bearer.as_str());
-    let key = stage.key.value();
-    let cut = &key[..key.len() - 1];
-    let wrong = mint(Kind::User, world::random().unwrap());
-    let wrong = wrong.key.expose_for(Sink::Shown);
-    let vendor = Canary::api_key("misplaced");
+    let key = gateway.key.value();
+    let incomplete = &key[..key.len() - 1];
+    let wrong = generate_key(KeyKind::User, system::random().unwrap());
+    let wrong = wrong.key.expose_for(Sink::Display);
+    let anthropic_key = Canary::api_key("misplaced");
     let named = |value| ("x-keyreeve-key", value);
-    for (headers, says) in [
+    for (headers, message) in [
         (vec![own], "x-keyreeve-key"),
         (vec![own, named("")], "x-keyreeve-key"),
         (vec![own, named(key), named(key)], "once"),
-        (vec![own, named(vendor.value())], "krv_"),
-        (vec![own, named(cut)], "cut or mistyped"),
-        (vec![own, named(wrong)], "unknown keyreeve key"),
+        (vec![own, named(anthropic_key.value())], "krv_"),
+        (vec![own, named(incomplete)], "incomplete or mistyped"),
+        (vec![own, named(wrong)], "Unknown keyreeve key"),
     ] {
-        check_refused(&stage, &headers, 401, says);
+        check_refused(&gateway, &headers, 401, message);
     }
-    stage
+    gateway
         .store
-        .revoke_key(stage.key_row.id, world::now())
+        .revoke_key(gateway.virtual_key.id, system::now())
         .unwrap();
-    check_refused(&stage, &[own, named(key)], 401, "revoked");
-    stage.assert_nothing_happened();
+    check_refused(&gateway, &[own, named(key)], 401, "revoked");
+    gateway.assert_nothing_sent();
 }
 
+/// SU-03: credentials that are not for API requests are refused.
 #[test]
-fn su_03_what_is_no_credential_of_the_clients_own_goes_no_further() {
-    let stage = stage(|_| Vec::new());
-    let key = stage.key.value();
+fn other_credentials_are_not_passed_through() {
+    let gateway = start_gateway(|_| Vec::new());
+    let key = gateway.key.value();
     let bearer = format!("Bearer {key}");
     let family = |family: &str| ["sk-", "ant-", family, "-made-up-made-up-made-up"].concat();
     let (refresh, admin, session) = (family("ort01"), family("admin01"), family("sid01"));
     let named = ("x-keyreeve-key", key);
-    check_refused(&stage, &[named], 401, "your own credential");
-    check_refused(&stage, &[named, ("x-api-key", "")], 401, "your own");
-    for (header, says) in [
-        (("authorization", bearer.as_str()), "sent to the vendor"),
-        (("x-api-key", key), "sent to the vendor"),
+    check_refused(&gateway, &[named], 401, "your own credential");
+    check_refused(&gateway, &[named, ("x-api-key", "")], 401, "your own");
+    for (header, message) in [
+        (("authorization", bearer.as_str()), "sent to Anthropic"),
+        (("x-api-key", key), "sent to Anthropic"),
         (("x-api-key", refresh.as_str()), "refresh token"),
         (("x-api-key", admin.as_str()), "Admin API key"),
         (("x-api-key", session.as_str()), "session cookie"),
     ] {
-        check_refused(&stage, &[named, header], 403, says);
+        check_refused(&gateway, &[named, header], 403, message);
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
+/// SU-03: a virtual key in any header or query is refused.
 #[test]
-fn su_03_a_virtual_key_is_sent_to_the_vendor_from_no_place() {
-    let stage = stage(|_| Vec::new());
-    let key = stage.key.value();
+fn virtual_key_is_never_sent_to_anthropic() {
+    let gateway = start_gateway(|_| Vec::new());
+    let key = gateway.key.value();
     let session = ["Token sk-", "ant-sid01-made-up-made-up-made-up"].concat();
     for header in [
         ("authorization", format!("Basic {key}")),
         (
             "authorization",
-            format!("Bearer {}, {key}", stage.own.value()),
+            format!("Bearer {}, {key}", gateway.client_token.value()),
         ),
         ("x-api-key", format!(" \u{e9}{key}")),
         ("x_keyreeve_key", key.to_owned()),
@@ -139,66 +151,72 @@ fn su_03_a_virtual_key_is_sent_to_the_vendor_from_no_place() {
         ("anthropic-beta", format!("one,{key}")),
     ] {
         let header = (header.0, header.1.as_str());
-        let got = ask(
-            &stage,
+        let response = send(
+            &gateway,
             "POST /passthrough/v1/messages",
             &[header, JSON],
-            ASK,
+            REQUEST_BODY,
         );
-        let text = check_refusal(&got, 403, "permission_error");
-        assert!(text.contains("would be sent to the vendor"), "{text}");
+        let text = check_final_error(&response, 403, "permission_error");
+        assert!(text.contains("would be sent to Anthropic"), "{text}");
     }
     let line = format!("GET /passthrough/v1/models?key={key}");
-    check_refusal(&ask(&stage, &line, &[], b""), 403, "permission_error");
+    check_final_error(&send(&gateway, &line, &[], b""), 403, "permission_error");
     let header = ("authorization", session.as_str());
     check_refused(
-        &stage,
+        &gateway,
         &[("x-keyreeve-key", key), header],
         403,
         "session cookie",
     );
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn the_door_and_the_limits_of_bodies_are_those_of_every_route() {
-    let stage = stage(|_| Vec::new());
+fn ingress_and_body_checks_apply() {
+    let gateway = start_gateway(|_| Vec::new());
     for (header, status) in [
         (("host", "evil.test"), 421),
         (("origin", "http://evil.test"), 403),
         (("content-encoding", "gzip"), 415),
     ] {
-        let answer = ask(&stage, "POST /passthrough/v1/messages", &[header], ASK);
-        assert_eq!(answer.status(), status, "{header:?}");
+        let response = send(
+            &gateway,
+            "POST /passthrough/v1/messages",
+            &[header],
+            REQUEST_BODY,
+        );
+        assert_eq!(response.status(), status, "{header:?}");
     }
-    stage.assert_nothing_happened();
+    gateway.assert_nothing_sent();
 }
 
 #[test]
-fn a_key_needs_no_profile_and_keeps_to_its_models() {
-    let stage = stage(|_| reply::json(200, "{\"data\":[{\"id\":\"claude-opus-5-5\"}]}"));
-    let minted = mint(Kind::User, world::random().unwrap());
+fn key_without_profiles_is_limited_to_its_models() {
+    let gateway =
+        start_gateway(|_| responses::json(200, "{\"data\":[{\"id\":\"claude-opus-5-5\"}]}"));
+    let new_key = generate_key(KeyKind::User, system::random().unwrap());
     let key = VirtualKey {
         id: KeyId(Uuid::from_u128(7)),
         name: "bare".parse().unwrap(),
         profiles: Vec::new(),
         models: vec!["claude-haiku-*".to_owned()],
-        ..stage.key_row.clone()
+        ..gateway.virtual_key.clone()
     };
-    stage
+    gateway
         .store
-        .add_key(&key, minted.public_id, minted.hash)
+        .add_key(&key, new_key.public_id, new_key.hash)
         .unwrap();
-    let bearer = format!("Bearer {}", stage.own.value());
+    let bearer = format!("Bearer {}", gateway.client_token.value());
     let headers = [
-        ("x-keyreeve-key", minted.key.expose_for(Sink::Shown)),
+        ("x-keyreeve-key", new_key.key.expose_for(Sink::Display)),
         ("authorization", bearer.as_str()),
         JSON,
     ];
     let other = br#"{"model":"claude-opus-5-5","max_tokens":1,"messages":[]}"#;
     let unnamed = br#"{"max_tokens":1,"messages":[]}"#;
     for (line, body, status) in [
-        ("POST /passthrough/v1/messages", ASK, 200),
+        ("POST /passthrough/v1/messages", REQUEST_BODY, 200),
         ("POST /passthrough/v1/messages", other, 403),
         ("POST /passthrough/v1/messages/count_tokens", other, 403),
         ("POST /passthrough/v1/messages", unnamed, 400),
@@ -206,11 +224,11 @@ fn a_key_needs_no_profile_and_keeps_to_its_models() {
         ("GET /passthrough/v1/models?limit=5", b"", 200),
         ("GET /passthrough/api/oauth/usage", b"", 200),
     ] {
-        let answer = raw(&stage, line, &headers, body);
-        assert_eq!(answer.status(), status, "{line}: {}", answer.text());
+        let response = send_with(&gateway, line, &headers, body);
+        assert_eq!(response.status(), status, "{line}: {}", response.text());
     }
-    // The list of models is the client's own: neither the question nor the answer is cut to the key.
-    let asked = stage.upstream.requests();
-    assert_eq!(asked[1].head.line, "GET /v1/models?limit=5 HTTP/1.1");
-    assert_eq!(asked.len(), 3);
+    // The list of models is the client's own: neither the request nor the response is filtered.
+    let requests = gateway.upstream.requests();
+    assert_eq!(requests[1].head.line, "GET /v1/models?limit=5 HTTP/1.1");
+    assert_eq!(requests.len(), 3);
 }

@@ -1,104 +1,108 @@
-//! `ask`: one question to a model, answered on the terminal, with who paid what for it at the end.
+//! `ask`: sends one question to a model, prints the response, then who paid and how much.
 //!
-//! Invariants: it goes the way of the gateway's requests ([`keyreeve_gateway::once`]), so that it is recorded as they are;
-//! the answer's text is made inert before it is shown; what was stopped is recorded as incomplete.
+//! Invariants: the request takes the same path as the gateway's ([`keyreeve_gateway::send_as_owner`]) and is recorded like
+//! them; the text is sanitized before it is printed; an interrupted request is recorded as incomplete.
 
-mod answer;
+mod response;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use keyreeve_broker::view::{AskView, page};
-use keyreeve_core::inert::inert_line;
+use keyreeve_broker::view::{AskView, docs_url};
 use keyreeve_core::profile::Profile;
-use keyreeve_core::verdict::{Health, Verdict};
-use keyreeve_gateway::{NotBegun, once};
+use keyreeve_core::sanitize::sanitize_line;
+use keyreeve_core::verdict::{CredentialStatus, Verdict};
+use keyreeve_gateway::{SendError, send_as_owner};
 use keyreeve_store::Store;
 use serde_json::{Value, json};
 
-use self::answer::Answer;
+use self::response::StreamedResponse;
 use super::serve::signal;
 use super::{check, profile, usage};
+use crate::context::{self, Context, OwnerAccess, new_runtime};
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, when};
-use crate::settings::{Ask, Prompt, USUAL_MODEL};
-use crate::wiring::{self, Owner, World, runtime};
+use crate::output::{Format, relative_time, thousands};
+use crate::settings::{Ask, DEFAULT_ASK_MODEL, PromptSource};
 
-/// No question is longer than the API takes (docs/facts.md#endpoints).
-const LONGEST_PROMPT: usize = 32 * 1024 * 1024;
-/// No text of an error is shown at greater length.
-const LONGEST_SAID: usize = 300;
+/// Maximum question in bytes: the API's request limit (docs/facts.md#endpoints).
+const MAX_PROMPT: usize = 32 * 1024 * 1024;
+/// Maximum length of an upstream error message when it is shown.
+const MAX_ERROR_TEXT: usize = 300;
 
-pub(super) fn run(ask: &Ask, world: &World) -> Result<(), CommandError> {
-    let owner = wiring::owner(world)?;
+pub(super) fn run(ask: &Ask, context: &Context) -> Result<(), CommandError> {
+    let owner = context::owner_access(context)?;
     let store = owner.broker.store();
     let policy = store.policy()?;
-    let profile = profile::meant(&policy, ask.profile.as_ref())?;
+    let profile = profile::find_or_default(&policy, ask.profile.as_ref())?;
     let model = ask.model.as_deref().or(owner.default_model.as_deref());
-    let body = body(ask, model.unwrap_or(USUAL_MODEL), &prompt(&ask.prompt)?);
-    let answered = runtime()?.block_on(async {
-        let stop = signal::nth(1)?;
-        let answered = tokio::select! {
-            answered = answered(&owner, profile, &body, world) => answered,
+    let body = body(
+        ask,
+        model.unwrap_or(DEFAULT_ASK_MODEL),
+        &prompt(&ask.prompt)?,
+    );
+    let result = new_runtime()?.block_on(async {
+        let stop = signal::nth_stop_signal(1)?;
+        let result = tokio::select! {
+            result = send(&owner, profile, &body, context) => result,
             () = stop => Err(CommandError::new(
                 Exit::Interrupted,
-                "stopped: what came until then is billed, and recorded as incomplete",
+                "stopped; what arrived is billed, and recorded as incomplete",
             )),
         };
-        owner.broker.settled().await;
-        answered
+        owner.broker.finish_pending().await;
+        result
     });
-    // Whatever became of it, its row is closed by now.
+    // In every case, its ledger entry is complete by now.
     store.flush()?;
-    let answer = answered?;
-    tell(answer, store, profile, world)
+    let response = result?;
+    report(response, store, profile, context)
 }
 
-async fn answered(
-    owner: &Owner,
+async fn send(
+    owner: &OwnerAccess,
     profile: &Profile,
     body: &Value,
-    world: &World,
-) -> Result<Answer, CommandError> {
-    let begun = once(
+    context: &Context,
+) -> Result<StreamedResponse, CommandError> {
+    let response = send_as_owner(
         &owner.broker,
         &owner.upstream,
         profile,
         body.to_string().into(),
     )
     .await
-    .map_err(|error| not_begun(error, world))?;
-    Answer::read(begun, world).await
+    .map_err(|error| send_error(error, context))?;
+    StreamedResponse::read(response, context).await
 }
 
-/// The question; a terminal is not waited at unless that was asked for.
-fn prompt(from: &Prompt) -> Result<String, CommandError> {
-    let nothing =
-        || CommandError::new(Exit::Usage, "there is no question").hint("keyreeve ask 'QUESTION'");
+/// Returns the question; does not wait for input at a terminal unless `-` is given.
+fn prompt(from: &PromptSource) -> Result<String, CommandError> {
+    let missing =
+        || CommandError::new(Exit::Usage, "no question given").fix("keyreeve ask 'QUESTION'");
     let text = match from {
-        Prompt::Typed(text) => text.clone(),
-        Prompt::StdinUnlessTerminal if io::stdin().is_terminal() => return Err(nothing()),
-        Prompt::Stdin | Prompt::StdinUnlessTerminal => standard_input()?,
+        PromptSource::Argument(text) => text.clone(),
+        PromptSource::StdinUnlessTerminal if io::stdin().is_terminal() => return Err(missing()),
+        PromptSource::Stdin | PromptSource::StdinUnlessTerminal => read_stdin()?,
     };
     if text.trim().is_empty() {
-        return Err(nothing());
+        return Err(missing());
     }
     Ok(text)
 }
 
-fn standard_input() -> Result<String, CommandError> {
+fn read_stdin() -> Result<String, CommandError> {
     let failed = |error: &dyn std::error::Error| {
-        CommandError::new(Exit::Failed, "could not read standard input").caused_by(error)
+        CommandError::new(Exit::Failed, "cannot read standard input").caused_by(error)
     };
     let mut bytes = Vec::new();
     io::stdin()
         .lock()
-        .take(LONGEST_PROMPT as u64 + 1)
+        .take(MAX_PROMPT as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| failed(&error))?;
-    if bytes.len() > LONGEST_PROMPT {
+    if bytes.len() > MAX_PROMPT {
         return Err(CommandError::new(
             Exit::Usage,
-            "the question is longer than the 32 MiB that the API takes",
+            "the question is longer than the API's limit of 32 MiB",
         ));
     }
     String::from_utf8(bytes).map_err(|error| failed(&error.utf8_error()))
@@ -117,62 +121,61 @@ fn body(ask: &Ask, model: &str, prompt: &str) -> Value {
     body
 }
 
-fn not_begun(error: NotBegun, world: &World) -> CommandError {
+fn send_error(error: SendError, context: &Context) -> CommandError {
     match error {
-        NotBegun::Lease(error) => error.into(),
-        NotBegun::Request(_) => CommandError::of(Exit::Failed, &error),
-        NotBegun::NoAnswer {
+        SendError::Lease(error) => error.into(),
+        SendError::Request(_) => CommandError::from_error(Exit::Failed, &error),
+        SendError::NoResponse {
             verdict,
             ref source,
-        } => refused(verdict, world).caused_by(source.as_ref()),
+        } => request_error(verdict, context).caused_by(source.as_ref()),
     }
 }
 
-/// A question that got no whole good answer: in words, with what to do and where to read about it.
-fn refused(verdict: Verdict, world: &World) -> CommandError {
-    let exit = check::exit(verdict.health()).unwrap_or(Exit::Failed);
+/// Describes a failed or incomplete response: what it means, what to do, and where to read more.
+fn request_error(verdict: Verdict, context: &Context) -> CommandError {
+    let exit = check::exit_code_for(verdict.credential_status()).unwrap_or(Exit::Failed);
     let until = verdict.until().map_or_else(String::new, |at| {
-        format!(" until {}", when(at, &world.clock_now()))
+        format!(" until {}", relative_time(at, &context.clock_now()))
     });
-    let words = match verdict.health() {
-        Health::NotForThis => "the request was refused",
-        health => health.words(),
+    let meaning = match verdict.credential_status() {
+        CredentialStatus::NotForThis => "the request was refused",
+        status => status.description(),
     };
-    CommandError::new(exit, format!("{words}{until} ({})", verdict.code())).hint(format!(
-        "{} More: {}",
-        verdict.remedy(),
-        page(verdict.code())
-    ))
+    CommandError::new(exit, format!("{meaning}{until} ({})", verdict.code()))
+        .hint(verdict.remedy())
+        .docs(docs_url(verdict.code()))
 }
 
-/// Says who paid what, or hands a program the whole of it.
-fn tell(
-    answer: Answer,
+/// Prints who paid and how much, or the whole result as JSON.
+fn report(
+    response: StreamedResponse,
     store: &Store,
     profile: &Profile,
-    world: &World,
+    context: &Context,
 ) -> Result<(), CommandError> {
-    let row = store
-        .attempt(answer.attempt)?
-        .ok_or_else(|| CommandError::new(Exit::Store, "the ledger has no row of this question"))?;
-    let view = AskView::of(profile, &row, answer.text, answer.organization);
-    match world.output.format() {
-        Format::Json => world.output.document(&view)?,
-        // What was refused is not billed.
-        Format::Human if answer.failed.is_some() && view.attempt.cost_usd == 0.0 => {}
-        Format::Human => world.output.note(&who_paid(&view)),
+    let entry = store.ledger_entry(response.attempt_id)?.ok_or_else(|| {
+        CommandError::new(Exit::Store, "the ledger has no entry for this request")
+    })?;
+    let view = AskView::new(profile, &entry, response.text, response.organization);
+    match context.output.format() {
+        Format::Json => context.output.document(&view)?,
+        // Refused requests are not billed.
+        Format::Human if response.failure.is_some() && view.attempt.cost_usd == 0.0 => {}
+        Format::Human => context.output.success(&cost_summary(&view)),
     }
-    match answer.failed {
+    match response.failure {
         None => Ok(()),
-        Some((verdict, said)) => {
-            let said = said.map(|said| inert_line(&said, LONGEST_SAID).into_owned());
-            Err(refused(verdict, world)
-                .because(said.map(|said| format!("the upstream says: {said}"))))
+        Some((verdict, message)) => {
+            let message =
+                message.map(|message| sanitize_line(&message, MAX_ERROR_TEXT).into_owned());
+            Err(request_error(verdict, context)
+                .with_causes(message.map(|message| format!("the upstream replied: {message}"))))
         }
     }
 }
 
-fn who_paid(view: &AskView) -> String {
+fn cost_summary(view: &AskView) -> String {
     let AskView { attempt, .. } = view;
     let organization = view
         .organization_id
@@ -184,28 +187,28 @@ fn who_paid(view: &AskView) -> String {
         ("input", tokens.input_tokens),
         ("output", tokens.output_tokens),
         ("cache read", tokens.cache_read_tokens),
-        ("write 5m", tokens.cache_write_5m_tokens),
-        ("write 1h", tokens.cache_write_1h_tokens),
+        ("cache write (5m)", tokens.cache_write_5m_tokens),
+        ("cache write (1h)", tokens.cache_write_1h_tokens),
     ];
     let classes: Vec<String> = classes
         .iter()
         .filter(|(class, count)| *count > 0 || matches!(*class, "input" | "output"))
-        .map(|(class, count)| format!("{class} {count}"))
+        .map(|(class, count)| format!("{} {class}", thousands(*count)))
         .collect();
     let payer = if attempt.simulated {
-        "nobody, simulated"
+        "simulated"
     } else {
         view.billing
     };
     format!(
-        "paid by profile `{}` ({payer}{organization}): {}, {} usd, {}",
+        "Paid by profile `{}` ({payer}{organization}): {} tokens, {} USD, {}",
         attempt.profile.as_deref().unwrap_or_default(),
         classes.join(", "),
         usage::dollars(attempt.cost_usd, attempt.cost_is_at_most),
         attempt
             .model_served
             .as_deref()
-            .or(attempt.model_asked.as_deref())
+            .or(attempt.model_requested.as_deref())
             .unwrap_or("no model"),
     )
 }

@@ -1,132 +1,134 @@
-//! `check`: ask each profile's upstream for one token, and say in words how well the credential is.
+//! `check`: tests credentials with a one-token request to each profile's upstream.
 //!
-//! Invariants: at most [`AT_ONCE`] are asked at a time, each within [`LIMIT`]; what was asked is in the ledger before it is
-//! told; the exit code is the highest of all profiles'.
+//! Invariants: at most [`MAX_CONCURRENT`] requests run at a time, each within [`PROBE_TIMEOUT`]; each is in the ledger before
+//! its result is printed; the exit code is the highest of all profiles.
 
-mod genuine;
-mod tell;
+mod claude_cli;
+mod render;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use keyreeve_broker::upstream::Upstream;
-use keyreeve_broker::view::{CheckView, CheckedView};
+use keyreeve_broker::view::{CheckView, ProfileCheckView};
 use keyreeve_broker::{Broker, LeaseError, Probe};
 use keyreeve_core::profile::{Name, Profile};
-use keyreeve_core::verdict::Health;
+use keyreeve_core::verdict::CredentialStatus;
 use keyreeve_store::Policy;
 
 use super::profile;
 use super::serve::signal;
+use crate::context::{self, Context, OwnerAccess, new_runtime};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings::{Check, Which};
-use crate::wiring::{self, Owner, World, runtime};
+use crate::settings::{Check, CheckTargets};
 
-/// How many profiles are asked at a time: a person's own limits are not to be tried by asking.
-const AT_ONCE: usize = 2;
-/// How long each may take.
-const LIMIT: Duration = Duration::from_secs(8);
+/// Maximum number of requests at a time, so that a check does not run into rate limits itself.
+const MAX_CONCURRENT: usize = 2;
+/// Time limit for one request.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Everything a check is made with.
+/// Sends the test requests.
 struct Checker {
     broker: Arc<Broker>,
     upstream: Upstream,
     probe: Probe,
 }
 
-/// A profile that was looked at, and what that does to the exit code.
-struct Checked {
-    view: CheckedView,
+/// Result of checking one profile, and the exit code it asks for.
+struct CheckResult {
+    view: ProfileCheckView,
     exit: Option<Exit>,
 }
 
-pub(super) fn run(check: Check, world: &World) -> Result<(), CommandError> {
-    let checker = Checker::new(check.model, world)?;
-    let profiles = chosen(&*checker.broker.store().policy()?, &check.which)?;
-    let checked = checker.run(profiles, world)?;
-    let failed = verdict_on(&checked);
-    if world.output.format() == Format::Json {
-        world.output.document(&CheckView {
+pub(super) fn run(check: Check, context: &Context) -> Result<(), CommandError> {
+    let checker = Checker::new(check.model, context)?;
+    let profiles = selected_profiles(&*checker.broker.store().policy()?, &check.targets)?;
+    let results = checker.run(profiles, context)?;
+    let failed = overall_result(&results);
+    if context.output.format() == Format::Json {
+        context.output.document(&CheckView {
             model: checker.probe.model,
-            profiles: checked.into_iter().map(|one| one.view).collect(),
+            profiles: results.into_iter().map(|result| result.view).collect(),
         })?;
     }
     failed
 }
 
-/// Asks with one profile, for another command: tells the person as `check` does, gives what it is for programs, and
-/// whether it failed.
+/// Checks one profile for another command. Prints the result as `check` does, and returns its view and whether it failed.
 ///
 /// # Errors
-/// Where nothing could be asked at all.
-pub(super) fn one(
+/// If no request could be sent at all.
+pub(super) fn check_one(
     name: &Name,
-    world: &World,
-) -> Result<(CheckedView, Result<(), CommandError>), CommandError> {
-    let checker = Checker::new(None, world)?;
+    context: &Context,
+) -> Result<(ProfileCheckView, Result<(), CommandError>), CommandError> {
+    let checker = Checker::new(None, context)?;
     let profile = profile::find(&*checker.broker.store().policy()?, name)?.clone();
-    let mut checked = checker.run(vec![profile], world)?;
-    let failed = verdict_on(&checked);
-    match checked.pop() {
-        Some(one) => Ok((one.view, failed)),
-        None => Err(CommandError::new(Exit::Failed, "nothing was asked")),
+    let mut results = checker.run(vec![profile], context)?;
+    let failed = overall_result(&results);
+    match results.pop() {
+        Some(result) => Ok((result.view, failed)),
+        None => Err(CommandError::new(Exit::Failed, "no profile was results")),
     }
 }
 
-fn stopped() -> CommandError {
+fn interrupted() -> CommandError {
     CommandError::new(
         Exit::Interrupted,
-        "stopped: what was under way is recorded as incomplete",
+        "stopped; requests in flight are recorded as incomplete",
     )
 }
 
-fn chosen(policy: &Policy, which: &Which) -> Result<Vec<Profile>, CommandError> {
-    match which {
-        Which::Default => Ok(vec![profile::meant(policy, None)?.clone()]),
-        Which::Named(names) => names
+fn selected_profiles(
+    policy: &Policy,
+    targets: &CheckTargets,
+) -> Result<Vec<Profile>, CommandError> {
+    match targets {
+        CheckTargets::Default => Ok(vec![profile::find_or_default(policy, None)?.clone()]),
+        CheckTargets::Named(names) => names
             .iter()
             .map(|name| Ok(profile::find(policy, name)?.clone()))
             .collect(),
-        Which::All if policy.profiles().is_empty() => Err(CommandError::new(
+        CheckTargets::All if policy.profiles().is_empty() => Err(CommandError::new(
             Exit::Credential,
-            "there is no profile yet",
+            "there are no profiles yet",
         )
-        .hint("keyreeve profile add NAME")),
-        Which::All => Ok(policy.profiles().to_vec()),
+        .fix("keyreeve profile add NAME")),
+        CheckTargets::All => Ok(policy.profiles().to_vec()),
     }
 }
 
-/// Asks all of them, and tells of each as soon as those before it were told of.
-async fn all(
+/// Checks all profiles concurrently, and prints the results in the given order as they arrive.
+async fn check_all(
     checker: &Checker,
     profiles: Vec<Profile>,
-    world: &World,
-) -> Result<Vec<Checked>, CommandError> {
-    // In the order they were given in, so that the same question prints the same.
-    let mut asked = stream::iter(profiles)
-        .map(|profile| async move { checker.one(&profile).await })
-        .buffered(AT_ONCE);
-    let mut checked = Vec::new();
-    while let Some(one) = asked.next().await {
-        let one = one?;
-        if world.output.format() == Format::Human {
-            tell::one(&one.view, world)?;
+    context: &Context,
+) -> Result<Vec<CheckResult>, CommandError> {
+    // In the given order, so that the output is stable.
+    let mut pending = stream::iter(profiles)
+        .map(|profile| async move { checker.check(&profile).await })
+        .buffered(MAX_CONCURRENT);
+    let mut results = Vec::new();
+    while let Some(result) = pending.next().await {
+        let result = result?;
+        if context.output.format() == Format::Human {
+            render::result(&result.view, context)?;
         }
-        checked.push(one);
+        results.push(result);
     }
-    Ok(checked)
+    Ok(results)
 }
 
 impl Checker {
-    /// Makes what asks; without a model, the configured one is asked, else the cheapest.
-    fn new(model: Option<String>, world: &World) -> Result<Self, CommandError> {
-        let Owner {
+    /// Creates a checker for `model`, else the configured default model, else the cheapest one.
+    fn new(model: Option<String>, context: &Context) -> Result<Self, CommandError> {
+        let OwnerAccess {
             broker,
             upstream,
             default_model,
-        } = wiring::owner(world)?;
+        } = context::owner_access(context)?;
         let model = model
             .or(default_model)
             .unwrap_or_else(|| broker.prices().cheapest().to_owned());
@@ -135,51 +137,55 @@ impl Checker {
             upstream,
             probe: Probe {
                 model,
-                limit: LIMIT,
+                timeout: PROBE_TIMEOUT,
             },
         })
     }
 
-    /// Asks with each of these, until the person stops it.
-    fn run(&self, profiles: Vec<Profile>, world: &World) -> Result<Vec<Checked>, CommandError> {
-        let checked = runtime()?.block_on(async {
-            let stop = signal::nth(1)?;
-            let checked = tokio::select! {
-                checked = all(self, profiles, world) => checked,
-                () = stop => Err(stopped()),
+    /// Checks these profiles; stops at the first interrupt.
+    fn run(
+        &self,
+        profiles: Vec<Profile>,
+        context: &Context,
+    ) -> Result<Vec<CheckResult>, CommandError> {
+        let results = new_runtime()?.block_on(async {
+            let stop = signal::nth_stop_signal(1)?;
+            let results = tokio::select! {
+                results = check_all(self, profiles, context) => results,
+                () = stop => Err(interrupted()),
             };
-            self.broker.settled().await;
-            checked
+            self.broker.finish_pending().await;
+            results
         });
         self.broker.store().flush()?;
-        checked
+        results
     }
 
-    async fn one(&self, profile: &Profile) -> Result<Checked, CommandError> {
+    async fn check(&self, profile: &Profile) -> Result<CheckResult, CommandError> {
         if profile.is_plan_login() {
-            return Ok(genuine::ask(&self.broker, profile).await);
+            return Ok(claude_cli::check(&self.broker, profile).await);
         }
-        let probed = self
+        let probe = self
             .broker
             .probe(&self.upstream, profile, &self.probe)
             .await;
-        match probed {
-            Ok(probed) => Ok(Checked {
-                view: CheckedView::of(profile, &probed),
-                exit: exit(probed.verdict.health()),
+        match probe {
+            Ok(probe) => Ok(CheckResult {
+                view: ProfileCheckView::new(profile, &probe),
+                exit: exit_code_for(probe.verdict.credential_status()),
             }),
-            Err(error) => nothing_sent(profile, error),
+            Err(error) => not_sent(profile, error),
         }
     }
 }
 
-/// What there is to say of a profile for which nothing was sent.
-fn nothing_sent(profile: &Profile, error: LeaseError) -> Result<Checked, CommandError> {
-    let unasked = |words: &str, why: String, command: &str| Checked {
-        view: CheckedView::unasked(
+/// Result for a profile for targets no request was sent.
+fn not_sent(profile: &Profile, error: LeaseError) -> Result<CheckResult, CommandError> {
+    let no_request = |summary: &str, reason: String, command: &str| CheckResult {
+        view: ProfileCheckView::not_tested(
             profile,
-            ("no_credential", words),
-            Some(why),
+            ("no_credential", summary),
+            Some(reason),
             Some(format!(
                 "Run `keyreeve profile {command} {}`.",
                 profile.name
@@ -188,22 +194,20 @@ fn nothing_sent(profile: &Profile, error: LeaseError) -> Result<Checked, Command
         exit: Some(Exit::Credential),
     };
     match &error {
-        LeaseError::Source { source, .. } => Ok(unasked(
-            "no credential to be had",
+        LeaseError::Source { source, .. } => Ok(no_request(
+            "credential unavailable",
             source.to_string(),
             "show",
         )),
-        LeaseError::Refused { source, .. } => Ok(unasked(
-            "no credential to be sent",
+        LeaseError::Inject { source, .. } => Ok(no_request(
+            "credential not sent",
             source.to_string(),
             "rotate",
         )),
-        LeaseError::ShownPlan { .. } => Ok(unasked(
-            "no credential to be sent",
-            error.to_string(),
-            "show",
-        )),
-        LeaseError::NotAllowed(_)
+        LeaseError::PlanDetected { .. } => {
+            Ok(no_request("credential not sent", error.to_string(), "show"))
+        }
+        LeaseError::Authenticate(_)
         | LeaseError::NoProfile(_)
         | LeaseError::Ledger(_)
         | LeaseError::LedgerClosed
@@ -211,38 +215,38 @@ fn nothing_sent(profile: &Profile, error: LeaseError) -> Result<Checked, Command
     }
 }
 
-/// What the whole comes to: the highest exit code.
-fn verdict_on(checked: &[Checked]) -> Result<(), CommandError> {
-    let worst = checked
+/// Fails with the highest exit code of all results.
+fn overall_result(results: &[CheckResult]) -> Result<(), CommandError> {
+    let worst = results
         .iter()
-        .filter_map(|one| Some((one.exit?, one)))
-        .max_by_key(|(exit, _)| exit.number());
+        .filter_map(|result| Some((result.exit?, result)))
+        .max_by_key(|(exit, _)| exit.code());
     let Some((exit, worst)) = worst else {
         return Ok(());
     };
-    let message = match checked {
-        [_] => format!("profile `{}`: {}", worst.view.profile, worst.view.words),
-        _ => "not every profile works".to_owned(),
+    let message = match results {
+        [_] => format!("profile `{}`: {}", worst.view.profile, worst.view.summary),
+        _ => "some profiles do not work".to_owned(),
     };
     Err(CommandError::new(exit, message))
 }
 
-/// The exit code of a health; none where all is well.
-pub(super) fn exit(health: Health) -> Option<Exit> {
-    match health {
-        Health::Works => None,
-        Health::RevokedOrMistyped
-        | Health::Lapsed
-        | Health::OrganizationDisabled
-        | Health::LicenceRestriction => Some(Exit::Credential),
-        Health::OutOfCredit
-        | Health::SpendLimit
-        | Health::RateLimited
-        | Health::PlanWindow
-        | Health::SubscriptionRequired
-        | Health::BlockedByRule
-        | Health::NotForThis => Some(Exit::NotNow),
-        Health::UpstreamTrouble => Some(Exit::Upstream),
-        Health::OwnFault => Some(Exit::Failed),
+/// Returns the exit code for a credential status, or `None` if the credential works.
+pub(super) fn exit_code_for(status: CredentialStatus) -> Option<Exit> {
+    match status {
+        CredentialStatus::Works => None,
+        CredentialStatus::RevokedOrMistyped
+        | CredentialStatus::Lapsed
+        | CredentialStatus::OrganizationDisabled
+        | CredentialStatus::LicenceRestriction => Some(Exit::Credential),
+        CredentialStatus::OutOfCredit
+        | CredentialStatus::SpendLimit
+        | CredentialStatus::RateLimited
+        | CredentialStatus::PlanWindow
+        | CredentialStatus::SubscriptionRequired
+        | CredentialStatus::BlockedByRule
+        | CredentialStatus::NotForThis => Some(Exit::Unavailable),
+        CredentialStatus::UpstreamTrouble => Some(Exit::Upstream),
+        CredentialStatus::OwnFault => Some(Exit::Failed),
     }
 }

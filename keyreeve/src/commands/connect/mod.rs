@@ -1,25 +1,25 @@
-//! `connect`: paste-ready settings for a client, with a variable where the key belongs, or the key itself.
+//! `connect`: settings for a client, ready to paste, with a variable for the key, or the key itself.
 //!
-//! Invariants: the key is in no setting unless it was handed in: keyreeve itself keeps only its hash; a `serve` that runs
-//! on this store is believed before the configuration.
+//! Invariants: the settings contain the key only if the user passes it in (keyreeve stores only its hash); the address of a
+//! running `serve` takes precedence over the configuration.
 
 mod snippets;
 
 use keyreeve_core::secret::Secret;
-use keyreeve_core::virtual_key::Presented;
+use keyreeve_core::virtual_key::PresentedKey;
 use keyreeve_gateway::Listen;
 use serde::Serialize;
 
-pub(super) use snippets::{Model, of};
+pub(super) use snippets::{SnippetModel, render};
 
 use super::key;
-use crate::ask::{Question, Typed};
+use crate::context::Context;
+use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::places::Places;
-use crate::running::{self, Running};
-use crate::settings::{self, Connectable, Given, Settings};
-use crate::wiring::World;
+use crate::prompt::{Repeat, SecretPrompt};
+use crate::running_gateway::{self, GatewayStatus};
+use crate::settings::{self, ConnectClient, SecretInput, Settings};
 
 #[derive(Serialize)]
 struct Connection<'a> {
@@ -29,90 +29,96 @@ struct Connection<'a> {
     settings: &'a str,
 }
 
-pub(super) fn run(connect: &settings::Connect, world: &World) -> Result<(), CommandError> {
-    let places = world.places()?;
-    let settings = world.settings(&places)?;
-    let store = crate::wiring::store(&places, &settings)?;
+pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), CommandError> {
+    let dirs = context.dirs()?;
+    let settings = context.settings(&dirs)?;
+    let store = crate::context::open_store(&dirs, &settings)?;
     let policy = store.policy()?;
-    let key = key::usable(key::find(&policy, &connect.key)?)?;
-    let given = connect
-        .given
-        .map(|from| given(from, connect, world))
+    let key = key::check_usable(key::find(&policy, &connect.key)?)?;
+    let secret = connect
+        .key_input
+        .map(|input| read_key(input, connect, context))
         .transpose()?;
-    let base_url = gateway_url(&places, &settings, world);
-    let prices = crate::wiring::prices(&settings)?;
+    let base_url = gateway_url(&dirs, &settings, context);
+    let prices = crate::context::price_table(&settings)?;
     let configured = settings.default_model.value.as_deref();
     let model = snippets::model_for(key, configured, &prices);
-    let snippet = of(connect.client, &base_url, model);
-    match (world.output.format(), &given) {
-        (Format::Human, Some(secret)) => world.output.reveal(&snippet.template, secret)?,
-        (Format::Human, None) => world.output.data(&snippet.with_variable())?,
-        (Format::Json, _) => world.output.document(&Connection {
+    let snippet = render(connect.client, &base_url, model);
+    match (context.output.format(), &secret) {
+        (Format::Human, Some(secret)) => context.output.reveal(&snippet.template, secret)?,
+        (Format::Human, None) => context.output.data(&snippet.with_variable())?,
+        (Format::Json, _) => context.output.document(&Connection {
             client: snippet.client,
             base_url: &base_url,
             variable: crate::variables::KEY,
             settings: &snippet.with_variable(),
         })?,
     }
-    if key.profiles.is_empty() && connect.client != Connectable::PassThrough {
+    if key.profiles.is_empty() && connect.client != ConnectClient::PassThrough {
         let name = &connect.key;
-        world.output.note(&format!(
-            "key `{name}` has no profile: it serves pass-through and nothing else"
+        context.output.note(&format!(
+            "key `{name}` has no profiles: it works for pass-through only"
         ));
-        world
+        context
             .output
-            .hint(&format!("keyreeve connect pass-through --key {name}"));
+            .fix(&format!("keyreeve connect pass-through --key {name}"));
     }
-    if given.is_none() {
+    if secret.is_none() {
         let (variable, name) = (crate::variables::KEY, &connect.key);
-        world.output.note(&format!(
-            "put the key into {variable} yourself: it was shown when it was made, and never again"
+        context.output.note(&format!(
+            "set {variable} to the key, which was shown when it was created"
         ));
-        world
-            .output
-            .hint(&format!("export {variable}=$(keyreeve key rotate {name})"));
+        context.output.hint(&format!(
+            "for a new secret: `export {variable}=$(keyreeve key rotate {name})`"
+        ));
     }
     Ok(())
 }
 
-/// Where clients find the gateway: the one that runs and has proved itself, else where it will be.
-pub(super) fn gateway_url(places: &Places, settings: &Settings, world: &World) -> String {
-    match running::prove(places) {
-        Running::Proved(gateway) => return gateway.base_url(),
-        Running::Not => world
+/// Returns the base URL of the running, verified gateway, or else the configured one.
+pub(super) fn gateway_url(dirs: &Dirs, settings: &Settings, context: &Context) -> String {
+    match running_gateway::verify(dirs) {
+        GatewayStatus::Verified(gateway) => return gateway.base_url(),
+        GatewayStatus::NotRunning => context
             .output
-            .note("no `keyreeve serve` runs on this store now: this is the configured address"),
-        Running::Unproved(why) => {
-            world.output.note(&why.to_string());
-            world.output.note("no `keyreeve serve` runs on this store that could prove itself: this is the configured address");
+            .note("`keyreeve serve` is not running: this is its configured address"),
+        GatewayStatus::Unverified(error) => {
+            context.output.note(&error.to_string());
+            context
+                .output
+                .note("no verified `keyreeve serve` is running: this is its configured address");
         }
     }
-    configured(settings.listen.value)
+    configured_url(settings.listen.value)
 }
 
-/// Where clients find the gateway once it is started without `--listen`.
-fn configured(listen: Listen) -> String {
+/// Returns the base URL of a gateway started without `--listen`.
+fn configured_url(listen: Listen) -> String {
     match listen {
         Listen::Loopback { port } => format!("http://127.0.0.1:{port}"),
-        Listen::At(address) => format!("http://{address}"),
+        Listen::Address(address) => format!("http://{address}"),
     }
 }
 
-/// Takes the key, and refuses anything that is none: it would end up in settings that are kept.
-fn given(from: Given, connect: &settings::Connect, world: &World) -> Result<Secret, CommandError> {
-    let instead = format!(
+/// Reads the key, and refuses anything else: it would end up in saved settings.
+fn read_key(
+    input: SecretInput,
+    connect: &settings::Connect,
+    context: &Context,
+) -> Result<Secret, CommandError> {
+    let command = format!(
         "keyreeve key rotate {0} | keyreeve connect CLIENT --key {0} --key-stdin",
         connect.key
     );
-    let question = Question {
-        prompt: "Virtual key (it is not shown):",
-        typed: Typed::Once,
-        instead: &instead,
+    let question = SecretPrompt {
+        prompt: "Virtual key (hidden):",
+        repeat: Repeat::Once,
+        command: &command,
     };
-    let pasted = world.asker.take(from, &question)?;
+    let pasted = context.prompter.read_secret(input, &question)?;
     let text = pasted.trim();
-    Presented::parse(text).map_err(|error| {
-        CommandError::new(Exit::Credential, "this is no virtual key").caused_by(&error)
+    PresentedKey::parse(text).map_err(|error| {
+        CommandError::new(Exit::Credential, "not a virtual key").caused_by(&error)
     })?;
     Ok(Secret::new(text.to_owned()))
 }

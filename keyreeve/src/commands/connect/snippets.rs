@@ -1,30 +1,38 @@
-//! The settings themselves, one template a client (docs/facts.md#clients).
+//! Settings templates, one for each client (docs/facts.md#clients).
 
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::virtual_key::VirtualKey;
 
-use crate::output::KEY_MARK;
-use crate::settings::Connectable;
+use crate::output::KEY_PLACEHOLDER;
+use crate::settings::ConnectClient;
 use crate::variables;
 
-/// A model that every key without a list of its own may ask for, and cheap.
-const MODEL: &str = "claude-haiku-5-5";
+/// A cheap model, for keys that may use any.
+const EXAMPLE_MODEL: &str = "claude-haiku-5-5";
 
-/// The model that settings name.
+/// The model named in settings.
 #[derive(Clone, Copy)]
-pub(in crate::commands) enum Model<'a> {
-    /// The one that is configured: every client that can be told is told.
+pub(in crate::commands) enum SnippetModel<'a> {
+    /// The configured model, set in every client that supports it.
     Configured(&'a str),
-    /// Any, for a request that must name one.
+    /// An example, for a request that must name a model.
     Example(&'a str),
 }
 
-impl Model<'static> {
-    /// Where nothing else is known.
-    pub(in crate::commands) const USUAL: Self = Self::Example(MODEL);
+impl SnippetModel<'static> {
+    /// The fallback.
+    pub(in crate::commands) const DEFAULT: Self = Self::Example(EXAMPLE_MODEL);
 }
 
-impl<'a> Model<'a> {
+impl<'a> SnippetModel<'a> {
+    /// Returns the assignment of a configured model to Claude Code's variable, with a trailing space.
+    fn assignment(self) -> String {
+        match self {
+            Self::Configured(name) => format!("ANTHROPIC_MODEL=\"{name}\" "),
+            Self::Example(_) => String::new(),
+        }
+    }
+
     fn name(self) -> &'a str {
         match self {
             Self::Configured(name) | Self::Example(name) => name,
@@ -32,103 +40,105 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Finds a model that a key may ask for: the configured one, else the usual one, else the first one priced, else the first one it names whole.
+/// Returns a model that a key may use: the configured one, else the example, else the first one in the price table, else the
+/// first one that the key names without wildcards.
 pub(super) fn model_for<'a>(
     key: &'a VirtualKey,
     configured: Option<&'a str>,
     prices: &'a PriceTable,
-) -> Model<'a> {
-    if let Some(model) = configured.filter(|model| key.may_ask(model)) {
-        return Model::Configured(model);
+) -> SnippetModel<'a> {
+    if let Some(model) = configured.filter(|model| key.allows_model(model)) {
+        return SnippetModel::Configured(model);
     }
     let named = key.models.iter().map(String::as_str);
-    [MODEL]
+    [EXAMPLE_MODEL]
         .into_iter()
         .chain(prices.models().map(|(id, _)| id))
         .chain(named.filter(|model| !model.contains(['*', '?'])))
-        .find(|model| key.may_ask(model))
-        .map_or(Model::USUAL, Model::Example)
+        .find(|model| key.allows_model(model))
+        .map_or(SnippetModel::DEFAULT, SnippetModel::Example)
 }
 
 /// Settings for a client.
 pub(in crate::commands) struct Snippet {
-    /// The client, as `connect` calls it.
+    /// The client's name in `connect`.
     pub(in crate::commands) client: &'static str,
-    /// The settings, with [`KEY_MARK`] where the key belongs.
+    /// The settings, with [`KEY_PLACEHOLDER`] for the key.
     pub(in crate::commands) template: String,
-    /// How a variable is named where the key belongs.
+    /// Expression that reads the key from a variable.
     variable: String,
-    /// What stands before the settings where a variable holds the key.
-    before_variable: &'static str,
+    /// Prefix of the settings if they read a variable.
+    variable_prefix: &'static str,
 }
 
 impl Snippet {
-    /// The settings with a variable in the key's place.
+    /// Returns the settings with a variable for the key.
     pub(in crate::commands) fn with_variable(&self) -> String {
-        // Quotes around a key become part of the expression that reads the variable.
+        // Quotes around the key are part of the expression that reads the variable.
         let settings = self
             .template
-            .replace(&format!("\"{KEY_MARK}\""), &self.variable)
-            .replace(KEY_MARK, &self.variable);
-        format!("{}{settings}", self.before_variable)
+            .replace(&format!("\"{KEY_PLACEHOLDER}\""), &self.variable)
+            .replace(KEY_PLACEHOLDER, &self.variable);
+        format!("{}{settings}", self.variable_prefix)
     }
 }
 
-/// Writes the settings for a client: one line each, ready to paste.
-pub(in crate::commands) fn of(client: Connectable, base_url: &str, model: Model<'_>) -> Snippet {
+/// Returns the settings for a client: one line, ready to paste.
+pub(in crate::commands) fn render(
+    client: ConnectClient,
+    base_url: &str,
+    model: SnippetModel<'_>,
+) -> Snippet {
     let name = variables::KEY;
     match client {
-        Connectable::Curl => Snippet {
+        ConnectClient::Curl => Snippet {
             client: "curl",
             template: format!(
-                "curl -N {base_url}/v1/messages -H \"x-api-key: {KEY_MARK}\" -H 'anthropic-version: 2023-06-01' \
+                "curl -N {base_url}/v1/messages -H \"x-api-key: {KEY_PLACEHOLDER}\" -H 'anthropic-version: 2023-06-01' \
                  -H 'content-type: application/json' -d '{{\"model\":\"{}\",\"max_tokens\":256,\"stream\":true,\
                  \"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'",
                 model.name()
             ),
             variable: format!("${name}"),
-            before_variable: "",
+            variable_prefix: "",
         },
-        Connectable::Python => Snippet {
+        ConnectClient::Python => Snippet {
             client: "python",
             template: format!(
-                "import anthropic; client = anthropic.Anthropic(base_url=\"{base_url}\", api_key=\"{KEY_MARK}\")"
+                "import anthropic; client = anthropic.Anthropic(base_url=\"{base_url}\", api_key=\"{KEY_PLACEHOLDER}\")"
             ),
             variable: format!("os.environ[\"{name}\"]"),
-            before_variable: "import os; ",
+            variable_prefix: "import os; ",
         },
-        Connectable::Typescript => Snippet {
+        ConnectClient::Typescript => Snippet {
             client: "typescript",
             template: format!(
-                "import Anthropic from \"@anthropic-ai/sdk\"; const client = new Anthropic({{ baseURL: \"{base_url}\", apiKey: \"{KEY_MARK}\" }});"
+                "import Anthropic from \"@anthropic-ai/sdk\"; const client = new Anthropic({{ baseURL: \"{base_url}\", apiKey: \"{KEY_PLACEHOLDER}\" }});"
             ),
             variable: format!("process.env.{name}"),
-            before_variable: "",
+            variable_prefix: "",
         },
-        Connectable::ClaudeCode => Snippet {
+        ConnectClient::ClaudeCode => Snippet {
             client: "claude-code",
-            // As ANTHROPIC_API_KEY the key would also be sent to the vendor, on calls that ignore the base URL.
+            // As ANTHROPIC_API_KEY the key would also go to Anthropic, in calls that ignore the base URL.
             template: format!(
                 "env -u ANTHROPIC_API_KEY CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1 \
                  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 {}ANTHROPIC_BASE_URL={base_url} \
-                 ANTHROPIC_AUTH_TOKEN=\"{KEY_MARK}\" claude",
-                match model {
-                    Model::Configured(name) => format!("ANTHROPIC_MODEL=\"{name}\" "),
-                    Model::Example(_) => String::new(),
-                }
+                 ANTHROPIC_AUTH_TOKEN=\"{KEY_PLACEHOLDER}\" claude",
+                model.assignment()
             ),
             variable: format!("\"${name}\""),
-            before_variable: "",
+            variable_prefix: "",
         },
-        Connectable::PassThrough => Snippet {
+        ConnectClient::PassThrough => Snippet {
             client: "pass-through",
-            // A key or token in a variable would be carried in place of the login.
+            // A key or token in a variable would replace the login.
             template: format!(
                 "env -u ANTHROPIC_API_KEY -u ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL={base_url}/passthrough \
-                 ANTHROPIC_CUSTOM_HEADERS=\"x-keyreeve-key: {KEY_MARK}\" claude"
+                 ANTHROPIC_CUSTOM_HEADERS=\"x-keyreeve-key: {KEY_PLACEHOLDER}\" claude"
             ),
             variable: format!("${name}"),
-            before_variable: "",
+            variable_prefix: "",
         },
     }
 }
@@ -138,27 +148,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_stands_where_the_key_belongs() {
+    fn variable_replaces_the_key() {
         for (client, expected) in [
-            (Connectable::Curl, "-H \"x-api-key: $KEYREEVE_KEY\""),
-            (Connectable::Python, "api_key=os.environ[\"KEYREEVE_KEY\"])"),
+            (ConnectClient::Curl, "-H \"x-api-key: $KEYREEVE_KEY\""),
             (
-                Connectable::Typescript,
+                ConnectClient::Python,
+                "api_key=os.environ[\"KEYREEVE_KEY\"])",
+            ),
+            (
+                ConnectClient::Typescript,
                 "apiKey: process.env.KEYREEVE_KEY }",
             ),
             (
-                Connectable::ClaudeCode,
+                ConnectClient::ClaudeCode,
                 "ANTHROPIC_AUTH_TOKEN=\"$KEYREEVE_KEY\" claude",
             ),
             (
-                Connectable::PassThrough,
+                ConnectClient::PassThrough,
                 "8484/passthrough ANTHROPIC_CUSTOM_HEADERS=\"x-keyreeve-key: $KEYREEVE_KEY\" claude",
             ),
         ] {
-            let snippet = of(client, "http://127.0.0.1:8484", Model::USUAL);
+            let snippet = render(client, "http://127.0.0.1:8484", SnippetModel::DEFAULT);
             let text = snippet.with_variable();
             assert!(text.contains(expected), "{text}");
-            assert!(!text.contains(KEY_MARK), "{text}");
+            assert!(!text.contains(KEY_PLACEHOLDER), "{text}");
             assert_eq!(snippet.template.lines().count(), 1, "{}", snippet.template);
         }
     }

@@ -1,144 +1,158 @@
-//! Mends what can be undone: comments out lines of shell files, each after showing it and asking, with a copy of the file
-//! beside it; removes the runtime file of a gateway that is gone.
+//! `doctor --fix`: comments out lines of shell files, each after showing the change and asking, with a backup copy next to the
+//! file; removes the runtime file of a gateway that is gone.
 //!
-//! Invariants: nothing is changed without a yes; a line is changed only while it still sets what was found; no value
-//! is shown.
+//! Invariants: nothing is changed without a yes; a line is changed only if it still sets the variable that was found; no
+//! value is shown.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use keyreeve_core::finding::{Code, Finding, Mend, Proposal, Spot, propose};
-use keyreeve_core::snapshot::{Hidden, Snapshot};
-use keyreeve_os::files::Amendment;
+use keyreeve_core::finding::{Finding, FindingCode, FindingLocation, Fix, Proposal, propose};
+use keyreeve_core::snapshot::{HiddenText, Snapshot};
+use keyreeve_os::files::FileEdit;
 use zeroize::Zeroizing;
 
-use crate::ask::{Answer, Asker};
 use crate::commands::serve::runtime_file::remove_runtime_file;
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::wiring::World;
+use crate::prompt::{Answer, Prompter};
 
-/// Asks about everything that can be mended, mends it, and gives back what is left.
-pub(super) fn ask_and_mend(
-    found: Vec<Finding>,
+/// Offers each possible fix, applies the accepted ones, and returns the findings that remain.
+pub(super) fn ask_and_fix(
+    findings: Vec<Finding>,
     snapshot: &Snapshot,
-    world: &World,
+    context: &Context,
 ) -> Result<Vec<Finding>, CommandError> {
-    match world.asker {
-        Asker::Present => {}
-        Asker::Absent => {
+    match context.prompter {
+        Prompter::Interactive => {}
+        Prompter::NonInteractive => {
             return Err(CommandError::new(
                 Exit::Usage,
-                "--fix asks before each change, and there is no terminal to ask on",
+                "--fix asks before each change and needs a terminal",
             )
-            .hint("keyreeve doctor"));
+            .fix("keyreeve doctor"));
         }
     }
-    let mut files: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let mut stale = false;
-    for finding in &found {
-        stale |= finding.code == Code::StaleRuntimeFile;
-        if let (
-            Mend::CommentOut,
-            Spot::File {
-                path,
-                line: Some(line),
-            },
-        ) = (&finding.mend, &finding.spot)
-        {
-            files.entry(path.clone()).or_default().push(*line);
-        }
+    let mut fixed: Vec<(String, Option<usize>)> = Vec::new();
+    for (path, lines) in lines_to_comment_out(&findings) {
+        let changed_lines = edit_file(&path, &lines, snapshot, context)?;
+        fixed.extend(
+            changed_lines
+                .into_iter()
+                .map(|line| (path.clone(), Some(line))),
+        );
     }
-    let mut mended: Vec<(String, Option<usize>)> = Vec::new();
-    for (path, lines) in files {
-        let done = amend(&path, &lines, snapshot, world)?;
-        mended.extend(done.into_iter().map(|line| (path.clone(), Some(line))));
+    let stale = stale_runtime_files(&findings);
+    if !stale.is_empty()
+        && context.prompter.confirm("Remove the stale runtime file?")? == Answer::Yes
+    {
+        remove_runtime_file(&context.dirs()?)?;
+        fixed.extend(stale);
     }
-    if stale && world.asker.confirm("Remove the runtime file?")? == Answer::Yes {
-        remove_runtime_file(&world.places()?)?;
-        mended.extend(found.iter().filter_map(|finding| match &finding.spot {
-            Spot::File { path, line } if finding.code == Code::StaleRuntimeFile => {
-                Some((path.clone(), *line))
-            }
-            Spot::File { .. } | Spot::Variable { .. } | Spot::Profile { .. } | Spot::Machine => {
-                None
-            }
-        }));
+    if fixed.is_empty() {
+        context.output.note("Nothing was changed");
     }
-    if mended.is_empty() {
-        world.output.note("nothing was changed");
-    }
-    let is_left = |finding: &Finding| match &finding.spot {
-        Spot::File { path, line } => !mended.contains(&(path.clone(), *line)),
-        Spot::Variable { .. } | Spot::Profile { .. } | Spot::Machine => true,
-    };
-    Ok(found.into_iter().filter(is_left).collect())
+    let remains = |finding: &Finding| file_of(finding).is_none_or(|file| !fixed.contains(&file));
+    Ok(findings.into_iter().filter(remains).collect())
 }
 
-/// Asks about each line of one file, and writes it once; gives the lines that were commented out.
-fn amend(
+/// The lines that a fix comments out, by file.
+fn lines_to_comment_out(findings: &[Finding]) -> BTreeMap<String, Vec<usize>> {
+    let mut files: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for finding in findings {
+        if let (Fix::CommentOut, Some((path, Some(line)))) = (&finding.fix, file_of(finding)) {
+            files.entry(path).or_default().push(line);
+        }
+    }
+    files
+}
+
+/// The locations of stale runtime files.
+fn stale_runtime_files(findings: &[Finding]) -> Vec<(String, Option<usize>)> {
+    let stale = |finding: &&Finding| finding.code == FindingCode::StaleRuntimeFile;
+    findings.iter().filter(stale).filter_map(file_of).collect()
+}
+
+/// The file and line of a finding, if it is in a file.
+fn file_of(finding: &Finding) -> Option<(String, Option<usize>)> {
+    match &finding.location {
+        FindingLocation::File { path, line } => Some((path.clone(), *line)),
+        FindingLocation::Variable { .. }
+        | FindingLocation::Profile { .. }
+        | FindingLocation::Machine => None,
+    }
+}
+
+/// Asks about each line of one file, writes the file once, and returns the lines that were commented out.
+fn edit_file(
     path: &str,
     lines: &[usize],
     snapshot: &Snapshot,
-    world: &World,
+    context: &Context,
 ) -> Result<Vec<usize>, CommandError> {
-    let output = &world.output;
-    let amendment = match Amendment::open(Path::new(path)) {
-        Ok(amendment) => amendment,
+    let output = &context.output;
+    let edit = match FileEdit::open(Path::new(path)) {
+        Ok(edit) => edit,
         Err(error) => {
-            output.note(&format!("{path} is left alone: {error}"));
+            output.note(&format!("Skipped {path}: {error}"));
             return Ok(Vec::new());
         }
     };
     let home = snapshot.home.as_deref().unwrap_or("/");
-    if amendment.path() != Path::new(path) {
-        let outside = if amendment.path().starts_with(home) {
+    if edit.path() != Path::new(path) {
+        let outside = if edit.path().starts_with(home) {
             ""
         } else {
-            ", outside of your home directory"
+            ", outside your home directory"
         };
         output.note(&format!(
-            "{path} is a link to {}{outside}: that file would be changed",
-            amendment.path().display()
+            "{path} is a link to {}{outside}; that file would be changed",
+            edit.path().display()
         ));
     }
-    let mut accepted: Vec<(usize, Hidden)> = Vec::new();
+    let mut accepted: Vec<(usize, HiddenText)> = Vec::new();
     for line in lines {
-        let Some(proposal) = propose(amendment.text(), *line, path) else {
-            output.note(&format!("{path}:{line} is left alone: it changed"));
+        let Some(proposal) = propose(edit.text(), *line, path) else {
+            output.note(&format!("Skipped {path}:{line}: the line has changed"));
             continue;
         };
-        show(path, *line, &proposal, world)?;
-        if world.asker.confirm("Comment out this line?")? == Answer::Yes {
+        show_change(path, *line, &proposal, context)?;
+        if context.prompter.confirm("Comment out this line?")? == Answer::Yes {
             accepted.push((*line, proposal.replacement));
         }
     }
     if accepted.is_empty() {
         return Ok(Vec::new());
     }
-    let text = with_lines(amendment.text(), &accepted);
+    let text = with_lines(edit.text(), &accepted);
     let day = snapshot.now.strftime("%Y-%m-%d").to_string();
-    let copy = amendment.replace(&text, &format!("keyreeve-{day}"))?;
-    output.line(&format!("{path} is changed; as it was: {}", copy.display()))?;
+    let backup = edit.replace(&text, &format!("keyreeve-{day}"))?;
+    output.line(&format!("Changed {path}; backup: {}", backup.display()))?;
     output.note(
-        "the credential still stands in the comment and in the copy: delete both once all works",
+        "The credential is still in the comment and in the backup. Delete both once everything works",
     );
-    output.note("shells that run already keep the variable until they end");
+    output.note("Shells that are already running keep the variable until they end");
     Ok(accepted.into_iter().map(|(line, _)| line).collect())
 }
 
-fn show(path: &str, line: usize, proposal: &Proposal, world: &World) -> Result<(), CommandError> {
-    world.output.line(&format!("--- {path}:{line}"))?;
+fn show_change(
+    path: &str,
+    line: usize,
+    proposal: &Proposal,
+    context: &Context,
+) -> Result<(), CommandError> {
+    context.output.line(&format!("--- {path}:{line}"))?;
     let change = format!("-{}\n+{}", proposal.before, proposal.after);
-    Ok(world.output.data(&change)?)
+    Ok(context.output.data(&change)?)
 }
 
-/// The text with some of its lines replaced; every other byte stays.
-fn with_lines(text: &str, replaced: &[(usize, Hidden)]) -> Zeroizing<String> {
+/// Replaces some lines of a text; every other byte stays the same.
+fn with_lines(text: &str, replaced: &[(usize, HiddenText)]) -> Zeroizing<String> {
     let mut new = Zeroizing::new(String::with_capacity(text.len() + 256));
     for (at, line) in text.split_inclusive('\n').enumerate() {
         match replaced.iter().find(|(number, _)| *number == at + 1) {
             Some((_, replacement)) => {
-                new.push_str(replacement.judge());
+                new.push_str(replacement.inspect());
                 if line.ends_with('\n') {
                     new.push('\n');
                 }

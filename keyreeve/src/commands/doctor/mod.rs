@@ -1,7 +1,7 @@
-//! `doctor`: what is wrong or risky on this machine, where, and what mends it.
+//! `doctor`: lists what is wrong or risky on this machine, where, and the command that fixes it.
 
 mod fix;
-mod own;
+mod store_evidence;
 
 use keyreeve_broker::gather::run_helpers;
 use keyreeve_broker::view::{FindingView, FindingsView};
@@ -9,79 +9,81 @@ use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::finding::{Finding, Severity, findings};
 use keyreeve_core::resolve::resolve;
 
+use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, counted};
-use crate::settings::{AboutIt, Doctor, Helpers};
-use crate::wiring::{self, World};
+use crate::output::{Format, pluralize};
+use crate::settings::{Doctor, DoctorMode, HelperMode};
 
-pub(super) fn run(doctor: &Doctor, world: &World) -> Result<(), CommandError> {
-    let kept = own::look(world);
-    let snapshot = world.gather(&Arguments::default(), kept.own);
-    let mut evidence = world.evidence(&snapshot);
-    evidence.password_changed = doctor.password_changed;
-    evidence.last_written = kept.last_written;
-    evidence.last_answers = kept.last_answers;
-    evidence.stale_runtime_file = kept.stale_runtime_file;
-    evidence.store_closed = kept.closed;
+pub(super) fn run(doctor: &Doctor, context: &Context) -> Result<(), CommandError> {
+    let store_evidence = store_evidence::read(context);
+    let snapshot = context.gather(&Arguments::default(), store_evidence.keyreeve);
+    let mut evidence = context.evidence(&snapshot);
+    evidence.password_changed_at = doctor.password_changed;
+    evidence.last_written_at = store_evidence.last_written;
+    evidence.last_responses = store_evidence.last_responses;
+    evidence.stale_runtime_file = store_evidence.stale_runtime_file;
+    evidence.store_error = store_evidence.open_error;
     evidence.helper_runs = match doctor.helpers {
-        Helpers::Leave => Vec::new(),
-        Helpers::Run => wiring::runtime()?.block_on(run_helpers(&snapshot)),
+        HelperMode::ReadOnly => Vec::new(),
+        HelperMode::Run => context::new_runtime()?.block_on(run_helpers(&snapshot)),
     };
     let resolutions: Vec<_> = doctor
         .clients
         .iter()
         .map(|client| resolve(&snapshot, *client))
         .collect();
-    let found = findings(&snapshot, &evidence, &resolutions);
+    let findings = findings(&snapshot, &evidence, &resolutions);
     let view = FindingsView {
-        findings: found.iter().map(FindingView::from).collect(),
-        files_looked_at: evidence.looked_at,
-        not_looked_at: evidence.unreadable,
+        findings: findings.iter().map(FindingView::from).collect(),
+        files_scanned: evidence.files_checked,
+        files_skipped: evidence.unreadable_files,
     };
-    if world.output.format() == Format::Json {
-        world.output.document(&view)?;
+    if context.output.format() == Format::Json {
+        context.output.document(&view)?;
     } else {
-        tell(&view, world)?;
+        render(&view, context)?;
     }
-    let left = match doctor.about_it {
-        AboutIt::Tell => found,
-        AboutIt::Fix => fix::ask_and_mend(found, &snapshot, world)?,
+    let remaining = match doctor.mode {
+        DoctorMode::Report => findings,
+        DoctorMode::Fix => fix::ask_and_fix(findings, &snapshot, context)?,
     };
-    judged(&left)
+    result(&remaining)
 }
 
-fn tell(view: &FindingsView, world: &World) -> Result<(), CommandError> {
-    let output = &world.output;
+fn render(view: &FindingsView, context: &Context) -> Result<(), CommandError> {
+    let output = &context.output;
     if view.findings.is_empty() {
-        output.headline("nothing wrong was found")?;
+        output.headline("No problems found")?;
         output.data(
-            "Looked at: the environment, Claude Code's settings and login, files that set variables for shells,\n\
-             projects, editors and CI, shell histories, SDK profiles, and what keyreeve keeps.",
+            "Checked: the environment, Claude Code's settings and login, files that set\n\
+             variables for shells, projects, editors and CI, shell histories, SDK profiles,\n\
+             and keyreeve's own store.",
         )?;
     }
     for finding in &view.findings {
         output.headline(&format!(
             "{} {}: {}",
-            finding.code, finding.severity, finding.place
+            finding.code, finding.severity, finding.location
         ))?;
-        output.line(&format!("  {}", finding.sentence))?;
-        let mend = finding.command.as_ref().or(finding.advice.as_ref());
-        if let Some(mend) = mend {
-            output.line(&format!("  mend: {mend}"))?;
+        output.line(&format!("  {}", finding.message))?;
+        if let Some(command) = &finding.fix {
+            output.line(&format!("  fix: {command}"))?;
+        } else if let Some(advice) = &finding.advice {
+            output.line(&format!("  hint: {advice}"))?;
         }
-        output.line(&format!("  page: {}", finding.page))?;
+        output.line(&format!("  docs: {}", finding.docs))?;
     }
-    for path in &view.not_looked_at {
+    for path in &view.files_skipped {
         output.note(&format!(
-            "{path} was not looked at: it is no regular file that may be read, no text, or too long"
+            "Skipped {path}: it is not a readable regular text file, or it is too long"
         ));
     }
     Ok(())
 }
 
-/// Ends with 1 where an error is left.
-fn judged(found: &[Finding]) -> Result<(), CommandError> {
-    let errors = found
+/// Fails with exit code 1 if a finding with severity error remains.
+fn result(findings: &[Finding]) -> Result<(), CommandError> {
+    let errors = findings
         .iter()
         .filter(|finding| match finding.code.severity() {
             Severity::Error => true,
@@ -94,9 +96,9 @@ fn judged(found: &[Finding]) -> Result<(), CommandError> {
         Err(CommandError::new(
             Exit::Failed,
             format!(
-                "{} in {}",
-                counted(errors, "error"),
-                counted(found.len(), "finding")
+                "{} found ({})",
+                pluralize(findings.len(), "problem"),
+                pluralize(errors, "error")
             ),
         ))
     }

@@ -1,69 +1,72 @@
-//! `env`: the assignments by which a shell's programs use a profile.
+//! `env`: prints the shell assignments with which a shell's programs use a profile.
 //!
-//! Invariant: the secret is shown on a terminal, to a person who asked for it in so many words, and never to a pipe.
+//! Invariant: the secret is printed only to a terminal and only with `--reveal`, never to a pipe.
 
 use keyreeve_broker::view::AssignmentsView;
 use keyreeve_core::claude_code::Arguments;
-use keyreeve_core::launch::{Plan, Target};
+use keyreeve_core::launch::{LaunchPlan, Target};
 use keyreeve_core::secret::{Secret, Sink};
 
-use super::launching;
-use super::quoting::{assignment, quoted, removal};
+use super::exec::launch;
+use super::quoting::{assignment, quote, removal};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, KEY_MARK};
-use crate::settings::{Env, Reveal, Shell};
-use crate::wiring::World;
+use crate::output::{Format, KEY_PLACEHOLDER};
+use crate::settings::{Env, EnvShell, Reveal};
 
-pub(super) fn run(env: &Env, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(env: &Env, context: &Context) -> Result<(), CommandError> {
     let arguments = Arguments::default();
-    let target = Target::of("this shell", env.launch.client, arguments);
-    let json = world.output.format() == Format::Json;
+    let target = Target::new("this shell", env.launch.client, arguments);
+    let json = context.output.format() == Format::Json;
     if !json {
-        on_terminal(env, world)?;
+        check_can_reveal(env, context)?;
     }
-    let prepared = launching::prepare(&env.launch, &target, world)?;
+    let prepared = launch::prepare(&env.launch, &target, context)?;
     if json {
-        let view = AssignmentsView::of(&prepared.plan, &prepared.judged.line);
-        return Ok(world.output.document(&view)?);
+        let view = AssignmentsView::new(&prepared.plan, &prepared.verified.summary);
+        return Ok(context.output.document(&view)?);
     }
     for warning in &prepared.plan.warnings {
-        world.output.note(&warning.to_string());
+        context.output.note(&warning.to_string());
     }
-    let (plan, judged, secret) = prepared.open(world)?;
-    if let Some(settings) = &judged.settings {
-        let quoted = quoted(env.shell, settings);
-        world
+    let (plan, verified, secret) = prepared.with_secret(context)?;
+    if let Some(settings) = &verified.settings_argument {
+        let quoted = quote(env.shell, settings);
+        context
             .output
-            .note(&format!("start Claude Code with --settings {quoted}"));
+            .note(&format!("Start Claude Code with --settings {quoted}"));
     }
-    world.output.own(&judged.line);
-    let secret = Secret::new(quoted(env.shell, secret.expose_for(Sink::Shown)));
-    Ok(world.output.reveal(&written(env.shell, &plan), &secret)?)
+    context.output.announce(&verified.summary);
+    let secret = Secret::new(quote(env.shell, secret.expose_for(Sink::Display)));
+    Ok(context
+        .output
+        .reveal(&assignments(env.shell, &plan), &secret)?)
 }
 
-/// Refuses to show a secret that nobody asked for, or that no person would see.
-fn on_terminal(env: &Env, world: &World) -> Result<(), CommandError> {
+/// Checks that `--reveal` is given and that standard output is a terminal.
+fn check_can_reveal(env: &Env, context: &Context) -> Result<(), CommandError> {
     let refused = |message: &str| {
         CommandError::new(Exit::Policy, message)
-            .hint("keyreeve exec -- PROGRAM, which shows the secret to nobody")
+            .hint("`keyreeve exec` gives a program the secret without printing it")
+            .fix("keyreeve exec -- PROGRAM")
     };
     match env.secret {
         Reveal::Hidden => Err(refused(
-            "assignments would show the secret, which --reveal has to ask for",
+            "this would print the secret; pass --reveal to allow it",
         )),
-        Reveal::Shown if world.output.is_seen() => Ok(()),
+        Reveal::Shown if context.output.stdout_is_terminal() => Ok(()),
         Reveal::Shown => Err(refused(
-            "the secret is shown on a terminal only, and standard output is none",
+            "the secret is printed only to a terminal, and standard output is not one",
         )),
     }
 }
 
-/// The lines, with a mark where the secret belongs.
-fn written(shell: Shell, plan: &Plan) -> String {
+/// Returns the assignments, with [`KEY_PLACEHOLDER`] in place of the secret.
+fn assignments(shell: EnvShell, plan: &LaunchPlan) -> String {
     let removed = plan.remove.iter().map(|name| removal(shell, name));
-    let set = plan.set.iter().map(|it| match &it.text {
-        Some(text) => assignment(shell, it.name, &quoted(shell, text)),
-        None => assignment(shell, it.name, KEY_MARK),
+    let set = plan.set.iter().map(|it| match &it.value {
+        Some(text) => assignment(shell, it.name, &quote(shell, text)),
+        None => assignment(shell, it.name, KEY_PLACEHOLDER),
     });
     removed.chain(set).collect()
 }

@@ -1,4 +1,4 @@
-# keyreeve: tells when a change of directory changes who pays. In ~/.bashrc: eval "$(keyreeve hook bash)"
+# keyreeve: reports when a change of directory changes who pays. In ~/.bashrc: eval "$(keyreeve hook bash)"
 _keyreeve_hook() {
     local previous=$? line
     if [[ $PWD != "${_keyreeve_directory-}" ]]; then

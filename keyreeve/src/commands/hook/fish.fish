@@ -1,4 +1,4 @@
-# keyreeve: tells when a change of directory changes who pays. In ~/.config/fish/config.fish: keyreeve hook fish | source
+# keyreeve: reports when a change of directory changes who pays. In ~/.config/fish/config.fish: keyreeve hook fish | source
 function _keyreeve_hook --on-variable PWD
     set -l line (@PROGRAM@ status --brief 2>/dev/null </dev/null)
     or return 0

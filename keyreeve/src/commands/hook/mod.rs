@@ -1,30 +1,30 @@
-//! `hook`: a shell's hook, which tells when a change of directory changes who pays.
+//! `hook`: prints a shell hook that reports when a change of directory changes who pays.
 //!
-//! Invariants: a hook says nothing where nothing changed and nothing where keyreeve fails; it runs the program that printed
-//! it, by its whole path, so that no directory can put another in its place.
+//! Invariants: a hook prints nothing if nothing changed or keyreeve fails; it runs the program that printed it, by its
+//! absolute path, so that no directory can substitute another.
 
-use keyreeve_os::world;
+use keyreeve_os::system;
 
-use super::quoting::quoted;
+use super::quoting::quote;
+use crate::context::Context;
 use crate::error::CommandError;
-use crate::settings::{HookShell, Shell};
-use crate::wiring::World;
+use crate::settings::{EnvShell, HookShell};
 
-/// Where the program's path stands in a script.
+/// Placeholder for the program's path in the scripts.
 const PROGRAM: &str = "@PROGRAM@";
 
-pub(super) fn run(shell: HookShell, world: &World) -> Result<(), CommandError> {
-    let program = world::own_program().unwrap_or_else(|| "keyreeve".to_owned());
-    Ok(world.output.verbatim(&script(shell, &program))?)
+pub(super) fn run(shell: HookShell, context: &Context) -> Result<(), CommandError> {
+    let program = system::own_program().unwrap_or_else(|| "keyreeve".to_owned());
+    Ok(context.output.verbatim(&script(shell, &program))?)
 }
 
 fn script(shell: HookShell, program: &str) -> String {
     let (script, shell) = match shell {
-        HookShell::Bash => (include_str!("bash.sh"), Shell::Bash),
-        HookShell::Zsh => (include_str!("zsh.sh"), Shell::Zsh),
-        HookShell::Fish => (include_str!("fish.fish"), Shell::Fish),
+        HookShell::Bash => (include_str!("bash.sh"), EnvShell::Bash),
+        HookShell::Zsh => (include_str!("zsh.sh"), EnvShell::Zsh),
+        HookShell::Fish => (include_str!("fish.fish"), EnvShell::Fish),
     };
-    script.replace(PROGRAM, &quoted(shell, program))
+    script.replace(PROGRAM, &quote(shell, program))
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_stays_one_word() {
+    fn path_stays_one_word() {
         for (shell, program, word) in [
             (HookShell::Bash, "/a b/$(c)'d", r"'/a b/$(c)'\''d'"),
             (HookShell::Zsh, "/a b/$(c)'d", r"'/a b/$(c)'\''d'"),

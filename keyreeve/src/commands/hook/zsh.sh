@@ -1,4 +1,4 @@
-# keyreeve: tells when a change of directory changes who pays. In ~/.zshrc: eval "$(keyreeve hook zsh)"
+# keyreeve: reports when a change of directory changes who pays. In ~/.zshrc: eval "$(keyreeve hook zsh)"
 _keyreeve_hook() {
     emulate -L zsh
     local line

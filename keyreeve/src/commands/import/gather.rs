@@ -1,167 +1,174 @@
-//! Reads the other program's files, and tells what of them could not be read or is open to others.
+//! Reads the other program's files, and notes the ones that are unreadable or open to other users.
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::import::{Form, Found, Kind, Note, Wanted};
-use keyreeve_os::files::{FileError, Foreign, look_at_foreign, names_in, read_foreign};
-use keyreeve_store::{Cell, ForeignError, read_foreign_text};
+use keyreeve_core::import::{FileFormat, FilePattern, FoundFile, ImportNote, ImportSource};
+use keyreeve_os::files::{FileError, ForeignFile, check_foreign, list_names, read_foreign};
+use keyreeve_store::{ForeignCell, ForeignError, read_foreign_text};
 use zeroize::Zeroizing;
 
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::settings::Import;
 use crate::variables;
-use crate::wiring::World;
 
-/// No file, and no text in a database, has more bytes than this.
-const LIMIT: usize = 1024 * 1024;
+/// Maximum size of a file, or of a text in a database, in bytes.
+const MAX_TEXT: usize = 1024 * 1024;
 
-/// What was found. It has no `Debug`: it may hold tokens.
-pub(super) struct Gathered {
+/// The other program's files. Has no `Debug`, because it may contain tokens.
+pub(super) struct GatheredFiles {
     /// The directory.
     pub(super) directory: String,
-    /// Whether it is the usual one, to which references need no path.
-    pub(super) is_usual: bool,
+    /// `true` if it is the default directory, to which references need no path.
+    pub(super) is_default: bool,
     /// The files.
-    pub(super) files: Vec<Found>,
-    /// What is worth knowing about them.
-    pub(super) notes: Vec<Note>,
+    pub(super) files: Vec<FoundFile>,
+    /// Notes about unreadable or exposed files.
+    pub(super) notes: Vec<ImportNote>,
 }
 
 /// Finds and reads the files.
 ///
 /// # Errors
-/// Exit 1 where there is no such directory, exit 2 for a path that cannot be kept, exit 3 where there is no home.
-pub(super) fn gather(import: &Import, world: &World) -> Result<Gathered, CommandError> {
-    let (directory, is_usual) = directory(import, world)?;
+/// Exit 1 if there is no such directory, 2 for an unusable path, 3 if `HOME` is needed and not set.
+pub(super) fn gather(import: &Import, context: &Context) -> Result<GatheredFiles, CommandError> {
+    let (directory, is_default) = directory(import, context)?;
     if !directory.is_dir() {
-        let text = format!("there is no directory {}", directory.display());
+        let text = format!("no such directory: {}", directory.display());
         return Err(CommandError::new(Exit::Failed, text)
-            .hint(format!("keyreeve import {} PATH", import.kind.word())));
+            .fix(format!("keyreeve import {} PATH", import.kind.name())));
     }
     let Some(name) = directory.to_str() else {
-        let text = format!("{} is not a path in UTF-8", directory.display());
+        let text = format!("path {} is not UTF-8", directory.display());
         return Err(CommandError::new(Exit::Usage, text));
     };
-    let mut gathered = Gathered {
+    let mut gathered = GatheredFiles {
         directory: name.to_owned(),
-        is_usual,
+        is_default,
         files: Vec::new(),
         notes: Vec::new(),
     };
-    for wanted in import.kind.wanted() {
-        gathered.take_all(&directory, "", *wanted);
+    for pattern in import.kind.files() {
+        gathered.read_matching(&directory, "", *pattern);
     }
     if import.path.is_none() {
-        for folder in agents_folders(import.kind, world) {
-            let before = format!("{}/", folder.display());
-            for wanted in import.kind.wanted_of_agent() {
-                gathered.take_all(&folder, &before, wanted);
+        for directory in agent_directories(import.kind, context) {
+            let prefix = format!("{}/", directory.display());
+            for pattern in import.kind.agent_files() {
+                gathered.read_matching(&directory, &prefix, pattern);
             }
         }
     }
     Ok(gathered)
 }
 
-/// The program's directory: the one that was typed, else the one its variable names, else the usual one.
-fn directory(import: &Import, world: &World) -> Result<(PathBuf, bool), CommandError> {
+/// Returns the program's directory: the given one, else the one in its variable, else the default one.
+fn directory(import: &Import, context: &Context) -> Result<(PathBuf, bool), CommandError> {
     if let Some(path) = &import.path {
-        let whole = std::path::absolute(path)
-            .map_err(|error| CommandError::new(Exit::Usage, "that is no path").caused_by(&error))?;
-        return Ok((whole, false));
+        let absolute = std::path::absolute(path)
+            .map_err(|error| CommandError::new(Exit::Usage, "invalid path").caused_by(&error))?;
+        return Ok((absolute, false));
     }
-    if let Some(path) = import.kind.variable().and_then(|name| named(name, world)) {
+    if let Some(path) = import
+        .kind
+        .directory_variable()
+        .and_then(|name| path_in_variable(name, context))
+    {
         return Ok((path, false));
     }
-    match named(variables::USER_HOME, world) {
-        Some(home) => Ok((home.join(import.kind.in_home()), true)),
+    match path_in_variable(variables::USER_HOME, context) {
+        Some(home) => Ok((home.join(import.kind.default_directory()), true)),
         None => Err(CommandError::new(
             Exit::Configuration,
-            "HOME is not set, so there is no usual place to look in",
+            "HOME is not set, so there is no default directory",
         )
-        .hint(format!("keyreeve import {} PATH", import.kind.word()))),
+        .fix(format!("keyreeve import {} PATH", import.kind.name()))),
     }
 }
 
-fn agents_folders(kind: Kind, world: &World) -> impl Iterator<Item = PathBuf> {
-    let named = kind
-        .agent_variables()
+fn agent_directories(kind: ImportSource, context: &Context) -> impl Iterator<Item = PathBuf> {
+    let directory = kind
+        .agent_directory_variables()
         .iter()
-        .find_map(|name| named(name, world));
-    named.into_iter()
+        .find_map(|name| path_in_variable(name, context));
+    directory.into_iter()
 }
 
-/// The whole path in a variable. A relative one would lead into the working directory, where nothing is read.
-fn named(variable: &str, world: &World) -> Option<PathBuf> {
-    let path = PathBuf::from(world.snapshot.environment.get(variable)?);
+/// Returns the absolute path in a variable. A relative one is ignored: nothing is read from the working directory.
+fn path_in_variable(variable: &str, context: &Context) -> Option<PathBuf> {
+    let path = PathBuf::from(context.snapshot.environment.get(variable)?);
     path.is_absolute().then_some(path)
 }
 
-impl Gathered {
-    fn take_all(&mut self, below: &Path, before: &str, wanted: Wanted) {
-        for (path, shown) in matching(below, before, wanted) {
-            match read(&path, wanted.form) {
+impl GatheredFiles {
+    fn read_matching(&mut self, directory: &Path, prefix: &str, pattern: FilePattern) {
+        for (path, relative) in matching(directory, prefix, pattern) {
+            match read(&path, pattern.format) {
                 Ok(None) => {}
-                Ok(Some((text, open_to_others))) => {
-                    if let Some(mode) = open_to_others {
+                Ok(Some((text, exposed_mode))) => {
+                    if let Some(mode) = exposed_mode {
                         let path = path.clone();
-                        self.note(&FileError::FileOpenToOthers { path, mode });
+                        self.add_note(&FileError::FileOpenToOthers { path, mode });
                     }
-                    self.files.push(Found {
-                        path: shown,
-                        role: wanted.role,
+                    self.files.push(FoundFile {
+                        path: relative,
+                        role: pattern.role,
                         text,
                     });
                 }
-                Err(unread) => self.notes.push(unread),
+                Err(note) => self.notes.push(note),
             }
         }
     }
 
-    fn note(&mut self, error: &FileError) {
-        let (text, hint) = (error.to_string(), error.hint());
-        self.notes.push(Note { text, hint });
+    fn add_note(&mut self, error: &FileError) {
+        let (text, hint) = (error.to_string(), error.fix_command());
+        self.notes.push(ImportNote { text, hint });
     }
 }
 
-/// The files that a pattern stands for, and what they are called below the directory.
-fn matching(below: &Path, before: &str, wanted: Wanted) -> Vec<(PathBuf, String)> {
-    let mut found = vec![(below.to_owned(), String::new())];
-    for component in wanted.path.split('/') {
+/// Returns the files that match a pattern, with their paths relative to the directory.
+fn matching(directory: &Path, prefix: &str, pattern: FilePattern) -> Vec<(PathBuf, String)> {
+    let mut matches = vec![(directory.to_owned(), String::new())];
+    for component in pattern.path.split('/') {
         let mut deeper = Vec::new();
-        for (folder, shown) in found {
+        for (directory, relative) in matches {
             let names = if component.contains('*') {
-                names_in(&folder)
+                list_names(&directory)
             } else {
                 vec![component.to_owned()]
             };
-            for name in names.iter().filter(|name| Wanted::takes(component, name)) {
-                let separator = if shown.is_empty() { "" } else { "/" };
-                deeper.push((folder.join(name), format!("{shown}{separator}{name}")));
+            for name in names
+                .iter()
+                .filter(|name| FilePattern::matches(component, name))
+            {
+                let separator = if relative.is_empty() { "" } else { "/" };
+                deeper.push((directory.join(name), format!("{relative}{separator}{name}")));
             }
         }
-        found = deeper;
+        matches = deeper;
     }
-    let told = |(path, shown)| (path, format!("{before}{shown}"));
-    found.into_iter().map(told).collect()
+    let prefixed = |(path, relative)| (path, format!("{prefix}{relative}"));
+    matches.into_iter().map(prefixed).collect()
 }
 
-type Read = Option<(Zeroizing<String>, Option<u32>)>;
+type FileText = Option<(Zeroizing<String>, Option<u32>)>;
 
-/// Reads a file, none where there is none.
-fn read(path: &Path, form: Form) -> Result<Read, Note> {
-    let read = match form {
-        Form::Presence => look_at_foreign(path).map(|mode| (Zeroizing::default(), mode)),
-        Form::Text => match read_foreign(path, LIMIT) {
+/// Reads a file; returns `None` if it does not exist.
+fn read(path: &Path, format: FileFormat) -> Result<FileText, ImportNote> {
+    let read = match format {
+        FileFormat::Presence => check_foreign(path).map(|mode| (Zeroizing::default(), mode)),
+        FileFormat::Text => match read_foreign(path, MAX_TEXT) {
             Ok(file) => return text(path, &file).map(Some),
             Err(error) => Err(error),
         },
-        Form::Database {
+        FileFormat::Database {
             table,
             key,
             row,
             value,
         } => {
-            let cell = Cell {
+            let cell = ForeignCell {
                 table,
                 key,
                 row,
@@ -170,49 +177,49 @@ fn read(path: &Path, form: Form) -> Result<Read, Note> {
             return database(path, cell);
         }
     };
-    read.map(Some).or_else(|error| absent(&error))
+    read.map(Some).or_else(|error| none_if_missing(&error))
 }
 
-fn text(path: &Path, file: &Foreign) -> Result<(Zeroizing<String>, Option<u32>), Note> {
+fn text(path: &Path, file: &ForeignFile) -> Result<(Zeroizing<String>, Option<u32>), ImportNote> {
     match std::str::from_utf8(&file.bytes) {
-        Ok(text) => Ok((Zeroizing::new(text.to_owned()), file.open_to_others)),
-        Err(_) => Err(unread(path, "it is not UTF-8 text", None)),
+        Ok(text) => Ok((Zeroizing::new(text.to_owned()), file.exposed_mode)),
+        Err(_) => Err(unreadable_note(path, "not UTF-8 text", None)),
     }
 }
 
-fn database(path: &Path, cell: Cell<'_>) -> Result<Read, Note> {
-    let text = match read_foreign_text(path, cell, LIMIT) {
+fn database(path: &Path, cell: ForeignCell<'_>) -> Result<FileText, ImportNote> {
+    let text = match read_foreign_text(path, cell, MAX_TEXT) {
         Ok(text) => text,
-        Err(ForeignError::File(error)) => return absent(&error),
+        Err(ForeignError::File(error)) => return none_if_missing(&error),
         Err(error @ ForeignError::Unfinished) => {
-            let why = format!("{error}: stop it first, then import again");
-            return Err(unread(path, &why, None));
+            let reason = format!("{error}; stop the program, then import again");
+            return Err(unreadable_note(path, &reason, None));
         }
         Err(error @ (ForeignError::TooLong { .. } | ForeignError::Unreadable)) => {
-            return Err(unread(path, &error.to_string(), None));
+            return Err(unreadable_note(path, &error.to_string(), None));
         }
     };
-    let open_to_others = look_at_foreign(path).ok().flatten();
-    Ok(text.map(|text| (text, open_to_others)))
+    let exposed_mode = check_foreign(path).ok().flatten();
+    Ok(text.map(|text| (text, exposed_mode)))
 }
 
-/// A file that is not there is nothing; anything else is told.
-fn absent(error: &FileError) -> Result<Read, Note> {
+/// Returns `None` for a missing file, and a note for any other error.
+fn none_if_missing(error: &FileError) -> Result<FileText, ImportNote> {
     match error {
         FileError::Missing { .. } => Ok(None),
         FileError::System { source, .. } if source.kind() == std::io::ErrorKind::NotADirectory => {
             Ok(None)
         }
-        other => Err(Note {
-            text: format!("not read: {other}"),
-            hint: other.hint(),
+        other => Err(ImportNote {
+            text: format!("Skipped a file: {other}"),
+            hint: other.fix_command(),
         }),
     }
 }
 
-fn unread(path: &Path, why: &str, hint: Option<String>) -> Note {
-    Note {
-        text: format!("{} is not read: {why}", path.display()),
+fn unreadable_note(path: &Path, reason: &str, hint: Option<String>) -> ImportNote {
+    ImportNote {
+        text: format!("Skipped {}: {reason}", path.display()),
         hint,
     }
 }

@@ -1,104 +1,107 @@
-//! `import`: plans what of another program's files becomes a profile, shows it, and does it.
+//! `import`: plans which credentials of another program become profiles, prints the plan, and applies it.
 //!
-//! Invariants: nothing over there is changed; a dry run writes nothing, not even a store; both show the same plan.
+//! Invariants: the other program's files are never changed; a dry run writes nothing, not even a store; both print the same
+//! plan.
 
 mod gather;
-mod show;
+mod render;
 
 use keyreeve_broker::view::{ImportView, Stage};
 use keyreeve_core::api::Api;
-use keyreeve_core::import::{Known, KnownSource, Outcome, Plan, Take, plan};
-use keyreeve_core::profile::{Handing, Profile, ProfileId, Source};
-use keyreeve_os::world::now;
+use keyreeve_core::import::{
+    ExistingProfile, ExistingSource, ImportAction, ImportPlan, NewProfile, plan,
+};
+use keyreeve_core::profile::{Profile, ProfileId, SecretExposure, Source};
+use keyreeve_os::system::now;
 use keyreeve_store::Store;
 
+use crate::context::{self, Context};
 use crate::error::CommandError;
 use crate::output::Format;
-use crate::settings::{Import, Run};
-use crate::wiring::{self, World};
+use crate::settings::{Import, ImportMode};
 
-pub(super) fn run(import: &Import, world: &World) -> Result<(), CommandError> {
-    let gathered = gather::gather(import, world)?;
-    let store = store(import.run, world)?;
-    let known = store.as_ref().map_or(Ok(Vec::new()), known)?;
-    let reference = (!gathered.is_usual).then_some(gathered.directory.as_str());
-    let mut plan = plan(import.kind, reference, &gathered.files, &known);
+pub(super) fn run(import: &Import, context: &Context) -> Result<(), CommandError> {
+    let gathered = gather::gather(import, context)?;
+    let store = open_store(import.mode, context)?;
+    let existing = store.as_ref().map_or(Ok(Vec::new()), existing_profiles)?;
+    let reference = (!gathered.is_default).then_some(gathered.directory.as_str());
+    let mut plan = plan(import.kind, reference, &gathered.files, &existing);
     plan.notes.splice(0..0, gathered.notes);
-    let stage = match (import.run, &store) {
-        (Run::Real, Some(store)) => {
+    let stage = match (import.mode, &store) {
+        (ImportMode::Apply, Some(store)) => {
             apply(&plan, store)?;
             Stage::Done
         }
-        (Run::Real | Run::Dry, _) => Stage::Planned,
+        (ImportMode::Apply | ImportMode::DryRun, _) => Stage::Planned,
     };
-    let view = ImportView::of(import.kind, &gathered.directory, &plan, stage);
-    match world.output.format() {
-        Format::Json => Ok(world.output.document(&view)?),
-        Format::Human => show::show(&view, world),
+    let view = ImportView::new(import.kind, &gathered.directory, &plan, stage);
+    match context.output.format() {
+        Format::Json => Ok(context.output.document(&view)?),
+        Format::Human => render::import(&view, context),
     }
 }
 
-/// The store; a dry run makes none.
-fn store(run: Run, world: &World) -> Result<Option<Store>, CommandError> {
-    let made = Store::is_made(&wiring::store_places(&world.places()?));
-    match run {
-        Run::Dry if !made => Ok(None),
-        Run::Dry | Run::Real => world.store().map(Some),
+/// Opens the store. A dry run does not create a missing one.
+fn open_store(mode: ImportMode, context: &Context) -> Result<Option<Store>, CommandError> {
+    let exists = Store::exists(&context::store_paths(&context.dirs()?));
+    match mode {
+        ImportMode::DryRun if !exists => Ok(None),
+        ImportMode::DryRun | ImportMode::Apply => context.open_store().map(Some),
     }
 }
 
-/// The profiles there are. A sealed secret is opened for its mark alone.
-fn known(store: &Store) -> Result<Vec<Known>, CommandError> {
+/// Returns the existing profiles. An encrypted secret is decrypted only for its fingerprint.
+fn existing_profiles(store: &Store) -> Result<Vec<ExistingProfile>, CommandError> {
     let policy = store.policy()?;
-    let known = |profile: &Profile| Known {
+    let to_existing = |profile: &Profile| ExistingProfile {
         name: profile.name.clone(),
         base_url: profile.base_url.clone(),
         source: match &profile.source {
-            Source::Sealed => KnownSource::Sealed(
+            Source::Sealed => ExistingSource::Sealed(
                 store
                     .unseal(profile)
                     .ok()
                     .map(|secret| secret.fingerprint()),
             ),
-            elsewhere @ (Source::Environment { .. }
+            reference @ (Source::Environment { .. }
             | Source::File { .. }
             | Source::Command { .. }
             | Source::SdkProfile { .. }
             | Source::Ant { .. }
-            | Source::ClaudeLogin { .. }) => KnownSource::Elsewhere(elsewhere.clone()),
+            | Source::ClaudeLogin { .. }) => ExistingSource::Reference(reference.clone()),
         },
     };
-    Ok(policy.profiles().iter().map(known).collect())
+    Ok(policy.profiles().iter().map(to_existing).collect())
 }
 
-fn apply(plan: &Plan, store: &Store) -> Result<(), CommandError> {
+fn apply(plan: &ImportPlan, store: &Store) -> Result<(), CommandError> {
     for entry in &plan.entries {
-        match &entry.outcome {
-            Outcome::Take(take) => add(take, store)?,
-            Outcome::Same { .. } | Outcome::Leave(_) | Outcome::Conflict { .. } => {}
+        match &entry.action {
+            ImportAction::Create(new_profile) => add_profile(new_profile, store)?,
+            ImportAction::Reuse { .. } | ImportAction::Skip(_) | ImportAction::Conflict { .. } => {}
         }
     }
     Ok(())
 }
 
-fn add(take: &Take, store: &Store) -> Result<(), CommandError> {
+fn add_profile(new_profile: &NewProfile, store: &Store) -> Result<(), CommandError> {
     let profile = Profile {
-        id: ProfileId(wiring::fresh_id()?),
-        name: take.name.clone(),
-        source: take.source.clone(),
-        base_url: take.base_url.clone(),
-        auth: take.auth,
-        provenance: take.provenance,
-        billing: take.billing,
-        family: take.family,
-        hint: take.hint.clone(),
-        handing: Handing::Leased,
-        simulated: Api::at(&take.base_url) == Api::Sandbox,
+        id: ProfileId(context::new_id()?),
+        name: new_profile.name.clone(),
+        source: new_profile.source.clone(),
+        base_url: new_profile.base_url.clone(),
+        auth: new_profile.auth,
+        provenance: new_profile.provenance,
+        billing: new_profile.billing,
+        family: new_profile.family,
+        hint: new_profile.hint.clone(),
+        secret_exposure: SecretExposure::RequestsOnly,
+        simulated: Api::from_base_url(&new_profile.base_url) == Api::Sandbox,
         expires_at: None,
         created_at: now(),
         rotated_at: None,
     };
-    store.add_profile(&profile, take.secret.as_ref())?;
+    store.add_profile(&profile, new_profile.secret.as_ref())?;
     if !profile.is_plan_login() && store.policy()?.default_profile().is_none() {
         store.use_profile(profile.id)?;
     }

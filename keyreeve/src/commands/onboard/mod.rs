@@ -1,131 +1,139 @@
-//! `onboard`: look what is there, set up what pays, try it, and say what was done.
+//! `onboard`: detects existing credentials, sets up the one that pays, tests it, and prints the next steps.
 //!
-//! Invariants: at most four questions, and none where a flag answered it; nothing is changed without being said; it ends
-//! with a working request or with the reason why not.
+//! Invariants: at most four questions, and none that a flag answers; every change is reported; it ends with a successful
+//! request or with the reason for the failure.
 
-mod ask;
-mod look;
+mod detect;
+mod questions;
+mod render;
 mod set_up;
-mod tell;
 
-use keyreeve_broker::view::{CheckedView, OnboardView, ProfileView};
+use keyreeve_broker::view::{OnboardView, ProfileCheckView, ProfileView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 
 use super::{check, key};
-use crate::ask::Asker;
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings::{AddKey, Onboard, Trial};
-use crate::wiring::World;
+use crate::prompt::Prompter;
+use crate::settings::{AddKey, Onboard, TestRequest};
 
-/// What is known once all is set up.
-struct SetUp {
+/// Result of the setup.
+struct SetUpResult {
     profile: Profile,
-    /// A key that was made, and what it is called.
+    /// The new key and its name, if one was created.
     key: Option<(Name, Secret)>,
-    /// What was changed, in sentences.
-    did: Vec<String>,
+    /// Changes made, as sentences.
+    changes: Vec<String>,
 }
 
-pub(super) fn run(onboard: Onboard, world: &World) -> Result<(), CommandError> {
-    if onboard.way.is_none() && world.asker == Asker::Absent {
-        return Err(nobody_to_ask());
+pub(super) fn run(onboard: Onboard, context: &Context) -> Result<(), CommandError> {
+    if onboard.method.is_none() && context.prompter == Prompter::NonInteractive {
+        return Err(not_interactive());
     }
-    let seen = look::look(world)?;
-    look::tell(&seen, world);
-    let answered = ask::fill_in(onboard, &seen, world)?;
-    let trial = answered.trial;
-    let set_up = set_up(answered, &seen, world)?;
-    let (checked, failed) = match trial {
-        Trial::Skip => (None, Ok(())),
-        Trial::Ask => {
-            world.output.note(&tell::before_the_trial(&set_up.profile));
-            let (view, failed) = check::one(&set_up.profile.name, world)?;
-            (Some(view), failed)
+    let detected = detect::detect(context)?;
+    detect::report(&detected, context);
+    let choices = questions::ask_missing(onboard, &detected, context)?;
+    let test_request = choices.test_request;
+    let set_up = set_up(choices, &detected, context)?;
+    let (check, result) = match test_request {
+        TestRequest::Skip => (None, Ok(())),
+        TestRequest::Send => {
+            context.output.note(&render::test_notice(&set_up.profile));
+            let (view, result) = check::check_one(&set_up.profile.name, context)?;
+            (Some(view), result)
         }
     };
-    // A key that was made is shown whatever the trial said: there is no second time.
-    end(&set_up, checked, world)?;
-    failed
+    // A new key is printed even if the test fails, because it cannot be shown again.
+    finish(&set_up, check, context)?;
+    result
 }
 
-fn nobody_to_ask() -> CommandError {
+fn not_interactive() -> CommandError {
     CommandError::new(
         Exit::Usage,
-        "there is no terminal to ask on: say what shall pay",
+        "no credential is selected, and there is no terminal to ask on",
     )
-    .because([
-        "one of --api-key-stdin, --use claude-login, --setup-token, --gateway URL, --from-env is needed"
-            .to_owned(),
-    ])
-    .hint("keyreeve onboard --help")
+    .hint(
+        "Pass one of --api-key-stdin, --use claude-login, --setup-token, --gateway URL, --from-env",
+    )
+    .hint("See `keyreeve onboard --help`")
 }
 
 fn set_up(
-    answered: ask::Answered,
-    seen: &look::Seen,
-    world: &World,
-) -> Result<SetUp, CommandError> {
-    let mut did = Vec::new();
-    let store = world.store()?;
-    if !seen.store_is_made {
-        let places = world.places()?;
-        let made = format!("made a store in {}", places.data.display());
-        // At once: what comes next may fail, and the store stays.
-        world.output.note(&made);
-        did.push(made);
+    choices: questions::OnboardChoices,
+    detected: &detect::DetectedState,
+    context: &Context,
+) -> Result<SetUpResult, CommandError> {
+    let mut changes = Vec::new();
+    let store = context.open_store()?;
+    if !detected.has_store {
+        let dirs = context.dirs()?;
+        let change = format!("Created the store in {}", dirs.data.display());
+        // Reported now: later steps may fail, and the store stays.
+        context.output.success(&change);
+        changes.push(change);
     }
-    let (profile, added) = set_up::profile(answered.way, answered.name.as_ref(), &store, world)?;
-    did.extend(added);
-    set_up::make_default(&profile, &store, &mut did)?;
-    let key = match answered.key {
+    let (profile, added) =
+        set_up::find_or_add_profile(choices.method, choices.name.as_ref(), &store, context)?;
+    changes.extend(added);
+    set_up::make_default(&profile, &store, &mut changes)?;
+    let key = match choices.key {
         None => None,
-        Some(wanted) => {
-            let name = set_up::free_key(&wanted, &store)?;
+        Some(wanted_name) => {
+            let name = set_up::free_key_name(&wanted_name, &store)?;
             let add = AddKey {
                 like: None,
                 strategy: None,
-                may_spend: Vec::new(),
+                allow_billing: Vec::new(),
                 name: name.clone(),
                 profiles: vec![profile.name.clone()],
                 models: Vec::new(),
                 cache_ttl: None,
                 expires_at: None,
             };
-            let secret = key::make(add, &store)?;
-            did.push(format!(
-                "made key `{name}`, which may use profile `{}`",
+            let secret = key::create(add, &store)?;
+            changes.push(format!(
+                "Created key `{name}` for profile `{}`",
                 profile.name
             ));
             Some((name, secret))
         }
     };
-    Ok(SetUp { profile, key, did })
+    Ok(SetUpResult {
+        profile,
+        key,
+        changes,
+    })
 }
 
-fn end(set_up: &SetUp, check: Option<CheckedView>, world: &World) -> Result<(), CommandError> {
-    let next = tell::next(set_up);
-    match world.output.format() {
+fn finish(
+    set_up: &SetUpResult,
+    check: Option<ProfileCheckView>,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let next = render::next_commands(set_up);
+    match context.output.format() {
         Format::Human => {
-            tell::end(&set_up.did, &next, world)?;
+            render::summary(&set_up.changes, &next, context)?;
             if let Some((name, secret)) = &set_up.key {
-                world.output.data("\n")?;
-                key::hand_over(name, secret, &world.store()?, world)?;
+                context.output.data("\n")?;
+                key::print_new_key(name, secret, &context.open_store()?, context)?;
             }
             Ok(())
         }
         Format::Json => {
-            let known = world.store()?.known()?;
+            let snapshot = context.open_store()?.lease_snapshot()?;
             let view = OnboardView {
-                profile: ProfileView::of(&set_up.profile, &known, world.snapshot.now),
-                did: set_up.did.clone(),
+                profile: ProfileView::new(&set_up.profile, &snapshot, context.snapshot.now),
+                changes: set_up.changes.clone(),
                 check,
-                next: next.into_iter().map(|(command, _)| command).collect(),
+                next_steps: next.into_iter().map(|(command, _)| command).collect(),
             };
             match &set_up.key {
-                Some((_, secret)) => Ok(world.output.reveal_document(&view, secret)?),
-                None => Ok(world.output.document(&view)?),
+                Some((_, secret)) => Ok(context.output.reveal_document(&view, secret)?),
+                None => Ok(context.output.document(&view)?),
             }
         }
     }

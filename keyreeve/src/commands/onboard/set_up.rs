@@ -1,4 +1,4 @@
-//! Makes the profile that shall pay, by the same means as `profile add`, and the default one.
+//! Adds the profile that pays, as `profile add` does, and makes it the default.
 
 use keyreeve_core::api::Api;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
@@ -6,196 +6,202 @@ use keyreeve_core::profile::{Auth, Name, Profile, Source};
 use keyreeve_core::token::{self, Family};
 use keyreeve_store::Store;
 
-use super::ask::KeyWanted;
-use super::look::{KEY_VARIABLES, is_set};
+use super::detect::{KEY_VARIABLES, is_set};
+use super::questions::NewKeyName;
 use crate::commands::profile;
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::to_the_day;
-use crate::settings::{AddProfile, SecretFrom, Way};
-use crate::wiring::World;
+use crate::output::utc_date;
+use crate::settings::{AddProfile, OnboardMethod, SecretOrigin};
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
 
-/// Finds or makes the profile; says what was done, where anything was.
-pub(super) fn profile(
-    way: Way,
+/// Finds or adds the profile; returns a sentence about the change, if any.
+pub(super) fn find_or_add_profile(
+    method: OnboardMethod,
     name: Option<&Name>,
     store: &Store,
-    world: &World,
+    context: &Context,
 ) -> Result<(Profile, Option<String>), CommandError> {
-    let own_name = match name {
+    let profile_name = match name {
         Some(name) => name.clone(),
-        None => free(usual_name(&way), |name| {
+        None => free_name(default_name(&method), |name| {
             Ok(profile::find(&*store.policy()?, name).is_ok())
         })?,
     };
-    let add = match way {
-        Way::Profile(name) => {
-            let there = profile::find(&*store.policy()?, &name)?.clone();
-            return Ok((there, None));
+    let add = match method {
+        OnboardMethod::Profile(name) => {
+            let existing = profile::find(&*store.policy()?, &name)?.clone();
+            return Ok((existing, None));
         }
-        Way::ApiKey(from) => at_anthropic(own_name, SecretFrom::Given(from))?,
-        Way::SetupToken { from, plan } => {
-            at_anthropic(own_name, SecretFrom::SetupToken { from, plan })?
+        OnboardMethod::ApiKey(from) => at_anthropic(profile_name, SecretOrigin::Given(from))?,
+        OnboardMethod::SetupToken { input: from, plan } => {
+            at_anthropic(profile_name, SecretOrigin::SetupToken { input: from, plan })?
         }
-        Way::ClaudeLogin => at_anthropic(own_name, claude_login(world))?,
-        Way::Gateway {
+        OnboardMethod::ClaudeLogin => at_anthropic(profile_name, claude_login(context))?,
+        OnboardMethod::Gateway {
             base_url,
             api,
-            from,
-        } => AddProfile::usual(own_name, base_url, api, SecretFrom::Given(from)),
-        Way::Environment => environment(own_name, world)?,
+            input: from,
+        } => AddProfile::with_defaults(profile_name, base_url, api, SecretOrigin::Given(from)),
+        OnboardMethod::Environment => profile_from_environment(profile_name, context)?,
     };
     if name.is_none()
-        && let Some(there) = the_same(&add, store)?
+        && let Some(existing) = existing_profile(&add, store)?
     {
-        world
-            .output
-            .note(&format!("profile `{}` is just this already", there.name));
-        return Ok((there, None));
+        context.output.note(&format!(
+            "Profile `{}` already uses this credential",
+            existing.name
+        ));
+        return Ok((existing, None));
     }
-    let made = profile::keep(add, store, world)?;
-    let did = format!("added profile `{}`: {}", made.name, what(&made));
-    Ok((made, Some(did)))
+    let added = profile::save(add, store, context)?;
+    let change = format!("Added profile `{}`: {}", added.name, describe(&added));
+    Ok((added, Some(change)))
 }
 
-/// Makes it the default, unless it is.
+/// Makes the profile the default, unless it already is.
 pub(super) fn make_default(
     profile: &Profile,
     store: &Store,
-    did: &mut Vec<String>,
+    changes: &mut Vec<String>,
 ) -> Result<(), CommandError> {
     let policy = store.policy()?;
-    let before = policy.default_profile().and_then(|id| policy.profile(id));
-    let instead = match before {
-        Some(before) if before.id == profile.id => String::new(),
-        Some(before) => format!(", instead of `{}`", before.name),
+    let old_default = policy.default_profile().and_then(|id| policy.profile(id));
+    let previous = match old_default {
+        Some(old) if old.id == profile.id => String::new(),
+        Some(old) => format!(" (was `{}`)", old.name),
         None => String::new(),
     };
-    if before.is_none_or(|before| before.id != profile.id) {
+    if old_default.is_none_or(|old| old.id != profile.id) {
         store.use_profile(profile.id)?;
     }
-    did.push(format!(
-        "profile `{}` is the default{instead}",
+    changes.push(format!(
+        "Profile `{}` is the default{previous}",
         profile.name
     ));
     Ok(())
 }
 
-/// The name for a key.
-pub(super) fn free_key(wanted: &KeyWanted, store: &Store) -> Result<Name, CommandError> {
+/// Returns the name of the key to create.
+pub(super) fn free_key_name(wanted: &NewKeyName, store: &Store) -> Result<Name, CommandError> {
     match wanted {
-        KeyWanted::Named(name) => Ok(name.clone()),
-        KeyWanted::Like(usual) => free(usual, |name| {
+        NewKeyName::Exact(name) => Ok(name.clone()),
+        NewKeyName::FreeLike(base) => free_name(base, |name| {
             let policy = store.policy()?;
             Ok(policy.keys().iter().any(|key| key.name == *name))
         }),
     }
 }
 
-/// The usual name, or the first with a number that nothing has.
-fn free(
-    usual: &str,
+/// Returns `base`, or the first free name with a number appended.
+fn free_name(
+    base: &str,
     is_taken: impl Fn(&Name) -> Result<bool, CommandError>,
 ) -> Result<Name, CommandError> {
-    let numbered = (2..).map(|number| format!("{usual}-{number}"));
-    for name in std::iter::once(usual.to_owned()).chain(numbered) {
+    let numbered = (2..).map(|number| format!("{base}-{number}"));
+    for name in std::iter::once(base.to_owned()).chain(numbered) {
         let name: Name = name
             .parse()
-            .map_err(|error| CommandError::of(Exit::Failed, &error))?;
+            .map_err(|error| CommandError::from_error(Exit::Failed, &error))?;
         if !is_taken(&name)? {
             return Ok(name);
         }
     }
-    Err(CommandError::new(Exit::Failed, "no name is free").hint("keyreeve onboard --name NAME"))
+    Err(CommandError::new(Exit::Failed, "no free name left").fix("keyreeve onboard --name NAME"))
 }
 
-/// A profile that takes its secret from the very same place.
-fn the_same(add: &AddProfile, store: &Store) -> Result<Option<Profile>, CommandError> {
+/// Returns an existing profile with the same source and base URL.
+fn existing_profile(add: &AddProfile, store: &Store) -> Result<Option<Profile>, CommandError> {
     let source = match &add.secret {
-        SecretFrom::Environment { variable } => Source::Environment {
+        SecretOrigin::Environment { variable } => Source::Environment {
             variable: variable.clone(),
         },
-        SecretFrom::ClaudeLogin { config_dir } => Source::ClaudeLogin {
+        SecretOrigin::ClaudeLogin { config_dir } => Source::ClaudeLogin {
             config_dir: config_dir.clone(),
         },
-        SecretFrom::Given(_)
-        | SecretFrom::File { .. }
-        | SecretFrom::Command { .. }
-        | SecretFrom::SdkProfile { .. }
-        | SecretFrom::Ant { .. }
-        | SecretFrom::SetupToken { .. } => return Ok(None),
+        SecretOrigin::Given(_)
+        | SecretOrigin::File { .. }
+        | SecretOrigin::Command { .. }
+        | SecretOrigin::SdkProfile { .. }
+        | SecretOrigin::Ant { .. }
+        | SecretOrigin::SetupToken { .. } => return Ok(None),
     };
     let policy = store.policy()?;
     let same = policy
         .profiles()
         .iter()
-        .find(|there| there.source == source && there.base_url == add.base_url);
+        .find(|profile| profile.source == source && profile.base_url == add.base_url);
     Ok(same.cloned())
 }
 
-fn usual_name(way: &Way) -> &'static str {
-    match way {
-        Way::ApiKey(_) | Way::Profile(_) => "work",
-        Way::ClaudeLogin => "claude",
-        Way::SetupToken { .. } => "plan",
-        Way::Gateway { .. } => "gateway",
-        Way::Environment => "env",
+fn default_name(method: &OnboardMethod) -> &'static str {
+    match method {
+        OnboardMethod::ApiKey(_) | OnboardMethod::Profile(_) => "work",
+        OnboardMethod::ClaudeLogin => "claude",
+        OnboardMethod::SetupToken { .. } => "plan",
+        OnboardMethod::Gateway { .. } => "gateway",
+        OnboardMethod::Environment => "env",
     }
 }
 
-fn at_anthropic(name: Name, secret: SecretFrom) -> Result<AddProfile, CommandError> {
+fn at_anthropic(name: Name, secret: SecretOrigin) -> Result<AddProfile, CommandError> {
     let base_url = parse(ANTHROPIC)?;
-    Ok(AddProfile::usual(name, base_url, Api::Anthropic, secret))
+    Ok(AddProfile::with_defaults(
+        name,
+        base_url,
+        Api::Anthropic,
+        secret,
+    ))
 }
 
 fn parse(url: &str) -> Result<BaseUrl, CommandError> {
-    BaseUrl::parse(url, PlainHttp::LoopbackOnly).map_err(|refused| {
-        CommandError::new(Exit::Failed, "this is no address that a secret may go to")
-            .caused_by(&refused)
+    BaseUrl::parse(url, PlainHttp::LoopbackOnly).map_err(|error| {
+        CommandError::new(Exit::Failed, "a secret cannot be sent to this address").caused_by(&error)
     })
 }
 
-fn claude_login(world: &World) -> SecretFrom {
-    let directory = world.snapshot.environment.get("CLAUDE_CONFIG_DIR");
-    SecretFrom::ClaudeLogin {
+fn claude_login(context: &Context) -> SecretOrigin {
+    let directory = context.snapshot.environment.get("CLAUDE_CONFIG_DIR");
+    SecretOrigin::ClaudeLogin {
         config_dir: directory
             .filter(|directory| directory.starts_with('/'))
             .map(ToOwned::to_owned),
     }
 }
 
-/// What the environment has: the variable by reference, bound to the address that is set beside it.
-fn environment(name: Name, world: &World) -> Result<AddProfile, CommandError> {
-    let environment = &world.snapshot.environment;
-    let found = KEY_VARIABLES
+/// Returns a profile that reads the environment variable, bound to the base URL in the environment.
+fn profile_from_environment(name: Name, context: &Context) -> Result<AddProfile, CommandError> {
+    let environment = &context.snapshot.environment;
+    let variable = KEY_VARIABLES
         .into_iter()
         .find(|name| is_set(environment, name));
-    let Some(variable) = found else {
+    let Some(variable) = variable else {
         let message = format!("neither {} is set", KEY_VARIABLES.join(" nor "));
-        return Err(CommandError::new(Exit::Credential, message).hint("keyreeve onboard"));
+        return Err(CommandError::new(Exit::Credential, message).fix("keyreeve onboard"));
     };
     let base_url = match environment.get("ANTHROPIC_BASE_URL").map(str::trim) {
         None | Some("") => parse(ANTHROPIC)?,
         Some(url) => parse(url)?,
     };
-    let api = Api::at(&base_url);
-    let reading = token::read(environment.get(variable).unwrap_or_default(), api.grammar());
-    if reading.family == Family::OauthAccess {
+    let api = Api::from_base_url(&base_url);
+    let report = token::read(environment.get(variable).unwrap_or_default(), api.grammar());
+    if report.family == Family::OauthAccess {
         return Err(CommandError::new(
             Exit::Policy,
-            format!("{variable} holds a plan login, which never stands behind a virtual key"),
+            format!("{variable} is a plan token, which is never used behind a virtual key"),
         )
-        .hint("keyreeve onboard --use claude-login"));
+        .fix("keyreeve onboard --use claude-login"));
     }
-    if reading.token.is_none() {
-        return Err(
-            CommandError::new(Exit::Credential, format!("{variable} holds no credential"))
-                .because(reading.problems.iter().map(ToString::to_string))
-                .hint("keyreeve inspect"),
-        );
+    if report.token.is_none() {
+        return Err(CommandError::new(
+            Exit::Credential,
+            format!("{variable} does not contain a credential"),
+        )
+        .with_causes(report.problems.iter().map(ToString::to_string))
+        .fix("keyreeve inspect"));
     }
-    let secret = SecretFrom::Environment {
+    let secret = SecretOrigin::Environment {
         variable: variable.to_owned(),
     };
     let auth = match variable {
@@ -204,24 +210,24 @@ fn environment(name: Name, world: &World) -> Result<AddProfile, CommandError> {
     };
     Ok(AddProfile {
         auth,
-        ..AddProfile::usual(name, base_url, api, secret)
+        ..AddProfile::with_defaults(name, base_url, api, secret)
     })
 }
 
-/// What a profile is, in a few words.
-fn what(profile: &Profile) -> String {
+/// Describes a profile in a few words.
+fn describe(profile: &Profile) -> String {
     match (&profile.source, profile.expires_at) {
         (Source::Sealed, Some(at)) => {
-            let day = to_the_day(&at.to_string());
-            format!("a plan's token, sealed, until {day}, for `claude` alone")
+            let day = utc_date(&at.to_string());
+            format!("a plan token, encrypted at rest, expires {day}, only for `claude`")
         }
-        (Source::Sealed, None) => format!("sealed, for {} and nowhere else", profile.base_url),
+        (Source::Sealed, None) => format!("encrypted at rest, sent only to {}", profile.base_url),
         (Source::Environment { variable }, _) => format!(
-            "reads {variable} each time, for {} and nowhere else",
+            "reads {variable} when used, sent only to {}",
             profile.base_url
         ),
         (Source::ClaudeLogin { .. }, _) => {
-            "Claude Code's own login, of which nothing is read, for `claude` alone".to_owned()
+            "Claude Code's own login (never read or copied), only for `claude`".to_owned()
         }
         (
             Source::File { .. }
@@ -229,6 +235,6 @@ fn what(profile: &Profile) -> String {
             | Source::SdkProfile { .. }
             | Source::Ant { .. },
             _,
-        ) => format!("for {} and nowhere else", profile.base_url),
+        ) => format!("sent only to {}", profile.base_url),
     }
 }

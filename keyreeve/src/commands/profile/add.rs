@@ -1,4 +1,4 @@
-//! `profile add`: bind a credential to its one origin and seal it, or note where it comes from.
+//! `profile add`: saves a credential encrypted, or a reference to it, bound to one origin.
 
 use std::error::Error as _;
 
@@ -9,16 +9,16 @@ use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Provenance,
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
 use keyreeve_os::programs;
-use keyreeve_os::world::now;
+use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
-use super::{pasted, setup_token, show};
+use super::{paste, render, setup_token};
+use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::settings::{AddProfile, Given, SecretFrom};
-use crate::wiring::{self, World};
+use crate::settings::{AddProfile, SecretInput, SecretOrigin};
 
-/// A new profile's source, and the secret where it is sealed.
-struct Origin {
+/// The source of a new profile's secret, and the secret itself if it is stored.
+struct SecretSource {
     source: Source,
     secret: Option<Secret>,
     family: Option<Family>,
@@ -26,25 +26,25 @@ struct Origin {
     expires_at: Option<Timestamp>,
 }
 
-pub(super) fn run(add: AddProfile, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
-    let profile = keep(add, &store, world)?;
-    tell(&profile, world);
-    show::changed(&profile.name, &store, world)
+pub(super) fn run(add: AddProfile, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
+    let profile = save(add, &store, context)?;
+    report(&profile, context);
+    render::print_changed(&profile.name, &store, context)
 }
 
-/// Takes the secret, where there is one to take, and keeps the profile. The first of all is the default.
+/// Reads the secret, if it is to be stored, and saves the profile. The first profile becomes the default.
 ///
 /// # Errors
-/// Exit 1 for a name that is taken; whatever is wrong with the secret.
-pub(in crate::commands) fn keep(
+/// Exit 1 for a name in use; any problem with the secret.
+pub(in crate::commands) fn save(
     add: AddProfile,
     store: &Store,
-    world: &World,
+    context: &Context,
 ) -> Result<Profile, CommandError> {
-    // Before anybody is asked for a secret.
-    refuse_taken(&add.name, &*store.policy()?)?;
-    let origin = origin(&add, world)?;
+    // Before prompting for a secret.
+    check_free(&add.name, &*store.policy()?)?;
+    let origin = secret_source(&add, context)?;
     let provenance = add
         .api
         .provenance(&origin.source, origin.family.unwrap_or(Family::Opaque));
@@ -61,7 +61,7 @@ pub(in crate::commands) fn keep(
         ) => add.api.billing(),
     };
     let mut profile = Profile {
-        id: ProfileId(wiring::fresh_id()?),
+        id: ProfileId(context::new_id()?),
         name: add.name,
         provenance,
         source: origin.source,
@@ -70,13 +70,13 @@ pub(in crate::commands) fn keep(
         billing,
         family: origin.family,
         hint: origin.hint,
-        handing: add.handing,
+        secret_exposure: add.exposure,
         simulated: add.api == Api::Sandbox,
         expires_at: origin.expires_at,
         created_at: now(),
         rotated_at: None,
     };
-    look_ahead(&mut profile, world);
+    check_sdk_profile(&mut profile, context);
     store.add_profile(&profile, origin.secret.as_ref())?;
     if store.policy()?.default_profile().is_none() {
         store.use_profile(profile.id)?;
@@ -84,51 +84,52 @@ pub(in crate::commands) fn keep(
     Ok(profile)
 }
 
-/// Looks at what an SDK profile says now, where it is there: better a word today than a refusal at the first request.
-fn look_ahead(profile: &mut Profile, world: &World) {
+/// Reads the SDK profile now, if it exists, so that a problem is shown at once and not with the first request.
+fn check_sdk_profile(profile: &mut Profile, context: &Context) {
     let Source::SdkProfile { directory, name } = &profile.source else {
         return;
     };
-    let environment = &world.snapshot.environment;
+    let environment = &context.snapshot.environment;
     match sdk_profile_provenance(profile, directory.as_deref(), name, environment) {
         Ok(provenance) => profile.provenance = provenance,
         Err(error) => {
-            let mut words = format!("the SDK profile `{name}` cannot be used as it is: {error}");
+            let mut note = format!("the SDK profile `{name}` is not usable yet: {error}");
             if let Some(cause) = error.source() {
-                words = format!("{words}: {cause}");
+                note = format!("{note}: {cause}");
             }
-            world.output.note(&words);
+            context.output.note(&note);
         }
     }
 }
 
-/// Says what was kept and what can be done with it.
-fn tell(profile: &Profile, world: &World) {
+/// Prints what was saved, and the next step.
+fn report(profile: &Profile, context: &Context) {
     let name = &profile.name;
     if let (Provenance::SetupToken, Some(expires_at)) = (profile.provenance, profile.expires_at) {
-        let what = setup_token::what_for(name.as_str(), expires_at);
-        world.output.note(&what);
-        world.output.note("no virtual key can use it");
-        let exec = format!("keyreeve exec --profile {name} -- claude");
-        world.output.hint(&exec);
+        let saved = setup_token::saved_message(name.as_str(), expires_at);
+        context.output.success(&saved);
+        context.output.note("no virtual key can use it");
         return;
     }
     if profile.is_plan_login() {
-        world.output.note(&format!(
-            "profile `{name}` starts Claude Code with a plan login; no key can use it, and no token of it is kept"
+        context.output.success(&format!(
+            "Saved profile `{name}`, a reference to a plan login. Start Claude Code with it: `keyreeve exec --profile {name} -- claude`"
         ));
+        context
+            .output
+            .note("no virtual key can use it, and its tokens are not copied");
         return;
     }
-    world.output.note(&format!(
-        "profile `{name}` goes to {} and nowhere else",
+    context.output.success(&format!(
+        "Saved profile `{name}` (sent only to {}). Test it: `keyreeve check {name}`",
         profile.base_url
     ));
-    world
-        .output
-        .hint(&format!("keyreeve key add NAME --profile {name}"));
+    context.output.hint(&format!(
+        "create a virtual key for it: `keyreeve key add NAME --profile {name}`"
+    ));
 }
 
-fn refuse_taken(name: &Name, policy: &Policy) -> Result<(), CommandError> {
+fn check_free(name: &Name, policy: &Policy) -> Result<(), CommandError> {
     if policy
         .profiles()
         .iter()
@@ -137,13 +138,13 @@ fn refuse_taken(name: &Name, policy: &Policy) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(
-        CommandError::new(Exit::Failed, format!("there is a profile `{name}` already"))
-            .hint(format!("keyreeve profile rotate {name}")),
+        CommandError::new(Exit::Failed, format!("profile `{name}` already exists"))
+            .fix(format!("keyreeve profile rotate {name}")),
     )
 }
 
-fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
-    let fetched = |source| Origin {
+fn secret_source(add: &AddProfile, context: &Context) -> Result<SecretSource, CommandError> {
+    let reference = |source| SecretSource {
         source,
         secret: None,
         family: None,
@@ -151,89 +152,91 @@ fn origin(add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
         expires_at: None,
     };
     match &add.secret {
-        SecretFrom::Given(from) => given(*from, add, world),
-        SecretFrom::Environment { variable } => {
-            if world
+        SecretOrigin::Given(input) => read_secret(*input, add, context),
+        SecretOrigin::Environment { variable } => {
+            if context
                 .snapshot
                 .environment
                 .get(variable)
                 .is_none_or(str::is_empty)
             {
-                world.output.note(&format!(
-                    "{variable} is not set here: it must be set where `keyreeve serve` runs"
+                context.output.note(&format!(
+                    "{variable} is not set in this shell. Set it where `keyreeve serve` runs."
                 ));
             }
-            Ok(fetched(Source::Environment {
+            Ok(reference(Source::Environment {
                 variable: variable.clone(),
             }))
         }
-        SecretFrom::File { path } => Ok(fetched(Source::File { path: path.clone() })),
-        SecretFrom::Command { argv } => Ok(fetched(Source::Command {
-            argv: found(argv, world)?,
+        SecretOrigin::File { path } => Ok(reference(Source::File { path: path.clone() })),
+        SecretOrigin::Command { argv } => Ok(reference(Source::Command {
+            argv: resolve_program(argv, context)?,
         })),
-        SecretFrom::SdkProfile { directory, name } => Ok(fetched(Source::SdkProfile {
+        SecretOrigin::SdkProfile { directory, name } => Ok(reference(Source::SdkProfile {
             directory: directory.clone(),
             name: name.clone(),
         })),
-        SecretFrom::Ant { profile } => Ok(fetched(Source::Ant {
+        SecretOrigin::Ant { profile } => Ok(reference(Source::Ant {
             profile: profile.clone(),
         })),
-        SecretFrom::SetupToken { from, plan } => {
+        SecretOrigin::SetupToken { input, plan } => {
             let command = format!("keyreeve profile add {} --setup-token", add.name);
-            let taken = setup_token::take(*from, *plan, &command, world)?;
-            Ok(Origin {
+            let token = setup_token::read(*input, *plan, &command, context)?;
+            Ok(SecretSource {
                 source: Source::Sealed,
-                secret: Some(taken.secret),
+                secret: Some(token.secret),
                 family: Some(setup_token::FAMILY),
-                hint: Some(taken.hint),
-                expires_at: Some(taken.expires_at),
+                hint: Some(token.hint),
+                expires_at: Some(token.expires_at),
             })
         }
-        SecretFrom::ClaudeLogin { config_dir } => Ok(fetched(Source::ClaudeLogin {
+        SecretOrigin::ClaudeLogin { config_dir } => Ok(reference(Source::ClaudeLogin {
             config_dir: config_dir.clone(),
         })),
     }
 }
 
-/// Takes the secret from the person.
-fn given(from: Given, add: &AddProfile, world: &World) -> Result<Origin, CommandError> {
-    let instead = format!("keyreeve profile add {} --stdin", add.name);
-    let taken = pasted::take(from, add.api, world, &instead)?;
-    if add.api == Api::Gateway && taken.family == Family::ApiKey {
-        world.output.note(&format!(
-            "this looks like Anthropic's key, and will be sent to {}",
+/// Reads the secret from the user.
+fn read_secret(
+    input: SecretInput,
+    add: &AddProfile,
+    context: &Context,
+) -> Result<SecretSource, CommandError> {
+    let command = format!("keyreeve profile add {} --stdin", add.name);
+    let pasted = paste::read_credential(input, add.api, context, &command)?;
+    if add.api == Api::Gateway && pasted.family == Family::ApiKey {
+        context.output.note(&format!(
+            "this looks like an Anthropic API key, but it will be sent to {}",
             add.base_url
         ));
     }
-    Ok(Origin {
+    Ok(SecretSource {
         source: Source::Sealed,
-        secret: Some(taken.secret),
-        family: Some(taken.family),
-        hint: Some(taken.hint),
+        secret: Some(pasted.secret),
+        family: Some(pasted.family),
+        hint: Some(pasted.hint),
         expires_at: None,
     })
 }
 
-/// The command with its program by its whole path: looked up once, by the person who can see what was found, and not
-/// again by a daemon in whatever directory it was started.
-fn found(argv: &[String], world: &World) -> Result<Vec<String>, CommandError> {
+/// Returns the command with the absolute path of its program. It is looked up once, while the user can see the result, and
+/// not again by a daemon in another directory.
+fn resolve_program(argv: &[String], context: &Context) -> Result<Vec<String>, CommandError> {
     let mut argv = argv.to_vec();
-    let path = world.snapshot.environment.get("PATH").unwrap_or_default();
+    let path = context.snapshot.environment.get("PATH").unwrap_or_default();
     let Some(name) = argv.first_mut() else {
-        return Err(CommandError::new(Exit::Usage, "no command was given"));
+        return Err(CommandError::new(Exit::Usage, "no command is given"));
     };
     let program =
         programs::find(name, path).and_then(|file| file.into_os_string().into_string().ok());
     let Some(program) = program else {
-        return Err(CommandError::new(
-            Exit::Usage,
-            format!("there is no program `{name}` on PATH"),
-        )
-        .because([
-            "the working directory is not looked at: name the program by its whole path".to_owned(),
-        ]));
+        return Err(
+            CommandError::new(Exit::Usage, format!("program `{name}` is not on PATH")).hint(
+                "the working directory is not searched: give the absolute path of the program",
+            ),
+        );
     };
-    world
+    context
         .output
         .note(&format!("the secret comes from {program}"));
     *name = program;

@@ -1,8 +1,8 @@
-//! `profile link`: one profile of the official SDKs' own that leads them, and Claude Code, to the gateway with a virtual key
+//! `profile link`: an SDK profile that makes the official SDKs and Claude Code use the gateway with a virtual key
 //! (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: only what carries our mark is replaced or removed; the files are regular and ours alone, in each place where
-//! a client looks; what is removed opens nothing any more.
+//! Invariants: only files with our mark are replaced or removed; the files are regular and private, in every directory in which
+//! a client looks; a removed key no longer works.
 
 use std::path::{Path, PathBuf};
 
@@ -10,44 +10,44 @@ use jiff::Timestamp;
 use keyreeve_core::profile::Name;
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Environment;
-use keyreeve_core::virtual_key::{KeyId, Presented, PublicId};
-use keyreeve_os::files::{FileError, Make, SafeDir};
-use keyreeve_os::world::now;
+use keyreeve_core::virtual_key::{KeyId, PresentedKey, PublicId};
+use keyreeve_os::files::{CreateDir, FileError, SafeDir};
+use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::super::{connect, key};
+use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::wiring::{self, World};
-use crate::{places, variables};
+use crate::{dirs, variables};
 
-/// By this we know what we wrote.
+/// Marks the files we wrote.
 const MARK: &str = "keyreeve profile link";
-/// No file of such a profile has more bytes than this.
-const LIMIT: usize = 64 * 1024;
+/// Maximum size of a file of an SDK profile.
+const MAX_FILE_BYTES: usize = 64 * 1024;
 const CONFIGS: &str = "configs";
 const CREDENTIALS: &str = "credentials";
 const VERSION: &str = "1.0";
 
 #[derive(Serialize)]
-struct ConfigFile<'a> {
+struct LinkConfigFile<'a> {
     version: &'static str,
-    authentication: Authentication,
+    authentication: LinkAuthentication,
     base_url: &'a str,
     made_by: &'static str,
 }
 
-/// Without a client id the SDKs never renew it: whoever wrote it does.
+/// Without a client id, the SDKs never refresh the token.
 #[derive(Serialize)]
-struct Authentication {
+struct LinkAuthentication {
     #[serde(rename = "type")]
     kind: &'static str,
 }
 
 #[derive(Serialize)]
-struct CredentialsFile<'a> {
+struct LinkCredentialsFile<'a> {
     version: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -56,54 +56,54 @@ struct CredentialsFile<'a> {
 }
 
 #[derive(Deserialize)]
-struct Marked {
+struct MarkedFile {
     made_by: Option<String>,
     access_token: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Linked<'a> {
+struct LinkView<'a> {
     sdk_profile: &'a str,
     key: String,
     base_url: &'a str,
     files: &'a [PathBuf],
 }
 
-/// What lies under a name.
-enum There {
-    Nothing,
-    /// The secret in it, where it holds one.
+/// A file of an SDK profile.
+enum LinkState {
+    Absent,
+    /// Written by us, with the id of the key in it, if any.
     Ours(Option<PublicId>),
-    Others,
+    Foreign,
 }
 
-/// Writes the profile, or writes ours anew.
-pub(super) fn link(name: &Name, key: Option<&Name>, world: &World) -> Result<(), CommandError> {
-    let own = world.places()?;
-    let settings = world.settings(&own)?;
-    let store = wiring::store(&own, &settings)?;
-    let places = places_of(&world.snapshot.environment)?;
+/// Writes the SDK profile, or replaces ours.
+pub(super) fn link(name: &Name, key: Option<&Name>, context: &Context) -> Result<(), CommandError> {
+    let dirs = context.dirs()?;
+    let settings = context.settings(&dirs)?;
+    let store = context::open_store(&dirs, &settings)?;
+    let sdk_dirs = sdk_dirs(&context.snapshot.environment)?;
     let mut old = Vec::new();
-    for (folder, file) in files(&places, name) {
-        match there(&folder, &file)? {
-            There::Nothing => {}
-            There::Ours(secret) => old.push(secret),
-            There::Others => return Err(others(&folder.join(file))),
+    for (folder, file) in files(&sdk_dirs, name) {
+        match read_state(&folder, &file)? {
+            LinkState::Absent => {}
+            LinkState::Ours(secret) => old.push(secret),
+            LinkState::Foreign => return Err(foreign_file(&folder.join(file))),
         }
     }
-    let base_url = connect::gateway_url(&own, &settings, world);
+    let base_url = connect::gateway_url(&dirs, &settings, context);
     let policy = store.policy()?;
     let id = key_for(name, key, &policy, &store)?;
-    let minted = wiring::mint()?;
+    let new_key = context::mint_key()?;
     let at = now();
-    store.lend_secret(id, (minted.public_id, minted.hash), (None, at))?;
-    let written = write(&places, name, &base_url, &minted.key)?;
-    end(&old, &store, at)?;
+    store.add_temporary_secret(id, (new_key.public_id, new_key.hash), (None, at))?;
+    let written = write(&sdk_dirs, name, &base_url, &new_key.key)?;
+    expire_secrets(&old, &store, at)?;
     let policy = store.policy()?;
     let key = policy.keys().iter().find(|key| key.id == id);
     let key = key.map(|key| key.name.to_string()).unwrap_or_default();
-    match world.output.format() {
-        Format::Json => world.output.document(&Linked {
+    match context.output.format() {
+        Format::Json => context.output.document(&LinkView {
             sdk_profile: name.as_str(),
             key,
             base_url: &base_url,
@@ -111,60 +111,60 @@ pub(super) fn link(name: &Name, key: Option<&Name>, world: &World) -> Result<(),
         })?,
         Format::Human => {
             for file in &written {
-                world.output.line(&file.display().to_string())?;
+                context.output.line(&file.display().to_string())?;
             }
-            world.output.note(&format!(
-                "the SDKs and Claude Code find the gateway by this profile, with key `{key}`"
+            context.output.success(&format!(
+                "Linked SDK profile `{name}` to the gateway, with key `{key}`"
             ));
-            world.output.note(
-                "ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN outrank it: do not set them beside it",
+            context.output.note(
+                "ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN override it: do not set them as well",
             );
-            world
-                .output
-                .hint(&format!("export {}={name}", variables::SDK_PROFILE));
+            context.output.hint(&format!(
+                "use it: `export {}={name}`",
+                variables::SDK_PROFILE
+            ));
         }
     }
     Ok(())
 }
 
-/// Removes what [`link`] wrote, and ends its secret.
-pub(super) fn unlink(name: &Name, world: &World) -> Result<(), CommandError> {
-    let places = places_of(&world.snapshot.environment)?;
+/// Removes what [`link`] wrote, and expires its key.
+pub(super) fn unlink(name: &Name, context: &Context) -> Result<(), CommandError> {
+    let sdk_dirs = sdk_dirs(&context.snapshot.environment)?;
     let mut ours = Vec::new();
-    for (folder, file) in files(&places, name) {
-        match there(&folder, &file)? {
-            There::Nothing => {}
-            There::Ours(secret) => ours.push((folder, file, secret)),
-            There::Others => return Err(others(&folder.join(file))),
+    for (folder, file) in files(&sdk_dirs, name) {
+        match read_state(&folder, &file)? {
+            LinkState::Absent => {}
+            LinkState::Ours(secret) => ours.push((folder, file, secret)),
+            LinkState::Foreign => return Err(foreign_file(&folder.join(file))),
         }
     }
     if ours.is_empty() {
-        return Err(CommandError::new(
-            Exit::Failed,
-            format!("there is no linked profile `{name}`"),
-        )
-        .hint(format!("keyreeve profile link {name}")));
+        return Err(
+            CommandError::new(Exit::Failed, format!("no SDK profile `{name}` is linked"))
+                .fix(format!("keyreeve profile link {name}")),
+        );
     }
-    let store = world.store()?;
+    let store = context.open_store()?;
     let (mut removed, mut secrets) = (Vec::new(), Vec::new());
     for (folder, file, secret) in ours {
-        SafeDir::open(&folder, Make::Never)?.remove(&file)?;
+        SafeDir::open(&folder, CreateDir::Never)?.remove(&file)?;
         removed.push(folder.join(file));
         secrets.push(secret);
     }
     let at = now();
-    end(&secrets, &store, at)?;
-    let own = own_key(name)?;
+    expire_secrets(&secrets, &store, at)?;
+    let dedicated = dedicated_name(name)?;
     let policy = store.policy()?;
-    let own = policy.keys().iter().find(|key| key.name == own);
-    if let Some(key) = own.filter(|key| key.revoked_at.is_none()) {
+    let dedicated = policy.keys().iter().find(|key| key.name == dedicated);
+    if let Some(key) = dedicated.filter(|key| key.revoked_at.is_none()) {
         store.revoke_key(key.id, at)?;
     }
-    world.output.note(&format!(
-        "profile `{name}` of the SDKs is gone, and its key opens nothing any more"
+    context.output.success(&format!(
+        "Removed SDK profile `{name}`. Its key no longer works."
     ));
-    match world.output.format() {
-        Format::Json => world.output.document(&Linked {
+    match context.output.format() {
+        Format::Json => context.output.document(&LinkView {
             sdk_profile: name.as_str(),
             key: String::new(),
             base_url: "",
@@ -175,14 +175,14 @@ pub(super) fn unlink(name: &Name, world: &World) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Every directory where one of the clients looks: all of them at the one that is named, else Python at the usual one and
-/// TypeScript at the one of the XDG base directory specification.
-fn places_of(environment: &Environment) -> Result<Vec<PathBuf>, CommandError> {
-    let named = environment.get(variables::SDK_CONFIG_DIR).map(str::trim);
-    if let Some(named) = named.filter(|named| !named.is_empty()) {
-        let named = PathBuf::from(named);
-        if named.is_absolute() {
-            return Ok(vec![named]);
+/// Returns every directory in which a client looks: the configured one, or else the default of the Python SDK and the XDG
+/// directory of the TypeScript SDK.
+fn sdk_dirs(environment: &Environment) -> Result<Vec<PathBuf>, CommandError> {
+    let configured = environment.get(variables::SDK_CONFIG_DIR).map(str::trim);
+    if let Some(configured) = configured.filter(|path| !path.is_empty()) {
+        let configured = PathBuf::from(configured);
+        if configured.is_absolute() {
+            return Ok(vec![configured]);
         }
         return Err(CommandError::new(
             Exit::Configuration,
@@ -190,66 +190,69 @@ fn places_of(environment: &Environment) -> Result<Vec<PathBuf>, CommandError> {
         ));
     }
     let mut all = vec![
-        places::user_home(environment)?.join(".config/anthropic"),
-        places::user_config(environment)?.join("anthropic"),
+        dirs::user_home(environment)?.join(".config/anthropic"),
+        dirs::user_config(environment)?.join("anthropic"),
     ];
     all.dedup();
     Ok(all)
 }
 
-/// The files of a profile: what holds the secret comes first, so that a profile that is found is whole.
-fn files(places: &[PathBuf], name: &Name) -> Vec<(PathBuf, String)> {
-    let of = |place: &PathBuf| {
-        [CREDENTIALS, CONFIGS].map(|folder| (place.join(folder), format!("{name}.json")))
+/// Returns the files of an SDK profile. Those with the key come first, so that a client never finds a profile without its key.
+fn files(dirs: &[PathBuf], name: &Name) -> Vec<(PathBuf, String)> {
+    let in_dir = |dir: &PathBuf| {
+        [CREDENTIALS, CONFIGS].map(|folder| (dir.join(folder), format!("{name}.json")))
     };
-    places.iter().flat_map(of).collect()
+    dirs.iter().flat_map(in_dir).collect()
 }
 
-fn there(folder: &Path, file: &str) -> Result<There, CommandError> {
-    let directory = match SafeDir::open(folder, Make::Never) {
+fn read_state(folder: &Path, file: &str) -> Result<LinkState, CommandError> {
+    let directory = match SafeDir::open(folder, CreateDir::Never) {
         Ok(directory) => directory,
-        Err(FileError::Missing { .. }) => return Ok(There::Nothing),
+        Err(FileError::Missing { .. }) => return Ok(LinkState::Absent),
         Err(error) => return Err(error.into()),
     };
     if !directory.contains(file)? {
-        return Ok(There::Nothing);
+        return Ok(LinkState::Absent);
     }
-    // What others can read or write, or what is a link, is not as we wrote it.
-    let Ok(bytes) = directory.read(file, LIMIT) else {
-        return Ok(There::Others);
+    // A file that others can access, or a link, is not as we wrote it.
+    let Ok(bytes) = directory.read(file, MAX_FILE_BYTES) else {
+        return Ok(LinkState::Foreign);
     };
-    Ok(match serde_json::from_slice::<Marked>(&bytes) {
+    Ok(match serde_json::from_slice::<MarkedFile>(&bytes) {
         Ok(marked) if marked.made_by.as_deref() == Some(MARK) => {
             let token = marked.access_token.map(Zeroizing::new);
-            let presented = token.and_then(|token| Presented::parse(&token).ok());
-            There::Ours(presented.map(|presented| presented.public_id))
+            let presented = token.and_then(|token| PresentedKey::parse(&token).ok());
+            LinkState::Ours(presented.map(|presented| presented.public_id))
         }
-        Ok(_) | Err(_) => There::Others,
+        Ok(_) | Err(_) => LinkState::Foreign,
     })
 }
 
-fn others(path: &Path) -> CommandError {
+fn foreign_file(path: &Path) -> CommandError {
     CommandError::new(
         Exit::Failed,
-        format!("{} is not keyreeve's: it stays as it is", path.display()),
+        format!(
+            "{} was not written by keyreeve, so it is left unchanged",
+            path.display()
+        ),
     )
-    .hint("keyreeve profile link ANOTHER-NAME --key KEY")
+    .fix("keyreeve profile link ANOTHER-NAME --key KEY")
 }
 
 fn write(
-    places: &[PathBuf],
+    dirs: &[PathBuf],
     name: &Name,
     base_url: &str,
     key: &Secret,
 ) -> Result<Vec<PathBuf>, CommandError> {
-    let config = serde_json::to_vec(&ConfigFile {
+    let config = serde_json::to_vec(&LinkConfigFile {
         version: VERSION,
-        authentication: Authentication { kind: "user_oauth" },
+        authentication: LinkAuthentication { kind: "user_oauth" },
         base_url,
         made_by: MARK,
     })
     .map_err(std::io::Error::from)?;
-    let credentials = serde_json::to_vec(&CredentialsFile {
+    let credentials = serde_json::to_vec(&LinkCredentialsFile {
         version: VERSION,
         kind: "oauth_token",
         access_token: key.expose_for(Sink::Client),
@@ -258,59 +261,63 @@ fn write(
     .map(Zeroizing::new)
     .map_err(std::io::Error::from)?;
     let mut written = Vec::new();
-    for (folder, file) in files(places, name) {
+    for (folder, file) in files(dirs, name) {
         let content = if folder.ends_with(CREDENTIALS) {
             &*credentials
         } else {
             &config
         };
-        SafeDir::open(&folder, Make::IfAbsent)?.replace(&file, content)?;
+        SafeDir::open(&folder, CreateDir::IfMissing)?.replace(&file, content)?;
         written.push(folder.join(file));
     }
     Ok(written)
 }
 
-/// Ends the secrets that stood in files of ours.
-fn end(secrets: &[Option<PublicId>], store: &Store, at: Timestamp) -> Result<(), CommandError> {
+/// Expires the keys that were in our files.
+fn expire_secrets(
+    secrets: &[Option<PublicId>],
+    store: &Store,
+    at: Timestamp,
+) -> Result<(), CommandError> {
     for secret in secrets.iter().flatten() {
-        store.end_secret(*secret, at)?;
+        store.expire_secret(*secret, at)?;
     }
     Ok(())
 }
 
-/// The key whose secret is written: the one that is named, else one for the profile of that name, made on first use.
+/// Returns the key to write: the named one, or else a dedicated key of the profile of that name, created on first use.
 fn key_for(
     name: &Name,
-    named: Option<&Name>,
+    key: Option<&Name>,
     policy: &Policy,
     store: &Store,
 ) -> Result<KeyId, CommandError> {
-    if let Some(named) = named {
-        return key::usable(key::find(policy, named)?).map(|key| key.id);
+    if let Some(key) = key {
+        return key::check_usable(key::find(policy, key)?).map(|key| key.id);
     }
     let profile = super::find(policy, name)?;
     if profile.is_plan_login() {
-        return Err(key::plan_login(name));
+        return Err(key::plan_login_error(name));
     }
-    let own = own_key(name)?;
-    let living = policy
+    let dedicated = dedicated_name(name)?;
+    let active = policy
         .keys()
         .iter()
-        .find(|key| key.name == own && key.revoked_at.is_none());
-    if let Some(key) = living {
+        .find(|key| key.name == dedicated && key.revoked_at.is_none());
+    if let Some(key) = active {
         if key.profiles == [profile.id] {
-            return key::usable(key).map(|key| key.id);
+            return key::check_usable(key).map(|key| key.id);
         }
-        let why = format!("key `{own}` uses other profiles than `{name}` alone");
-        return Err(CommandError::new(Exit::Failed, why)
-            .hint(format!("keyreeve profile link {name} --key {own}")));
+        let message = format!("key `{dedicated}` must use profile `{name}` only");
+        return Err(CommandError::new(Exit::Failed, message)
+            .fix(format!("keyreeve profile link {name} --key {dedicated}")));
     }
-    key::without_secret(own, profile, store)
+    key::add_without_secret(dedicated, profile, store)
 }
 
-/// What the key of a linked profile is called, in reports and for `key revoke`.
-fn own_key(name: &Name) -> Result<Name, CommandError> {
+/// Returns the name of a linked profile's dedicated key, as in reports and for `key revoke`.
+fn dedicated_name(name: &Name) -> Result<Name, CommandError> {
     format!("sdk-{name}").parse().map_err(|error| {
-        CommandError::of(Exit::Failed, &error).hint("keyreeve profile link NAME --key KEY")
+        CommandError::from_error(Exit::Failed, &error).fix("keyreeve profile link NAME --key KEY")
     })
 }

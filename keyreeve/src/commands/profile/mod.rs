@@ -1,153 +1,167 @@
-//! `profile`: keep credentials, list them, replace them, forget them.
+//! `profile`: add, list, change and delete credentials.
 
 mod add;
+pub(super) mod health;
 mod link;
+mod render;
 mod rotate;
 mod setup_token;
-mod show;
-pub(super) mod standing;
 
-pub(super) use add::keep;
-pub(super) use show::{billed, secret, warn_of_ends};
+pub(super) use add::save;
+pub(super) use render::{billing_label, secret_label, warn_expiring};
 
-use keyreeve_core::profile::{Handing, Name, Profile};
+use keyreeve_core::profile::{Name, Profile, SecretExposure};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::Policy;
 
-use super::pasted;
+use super::paste;
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::settings;
-use crate::wiring::World;
 
-pub(super) fn run(profile: settings::Profile, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(profile: settings::ProfileAction, context: &Context) -> Result<(), CommandError> {
     match profile {
-        settings::Profile::Add(profile) => add::run(profile, world),
-        settings::Profile::List => show::list(world),
-        settings::Profile::Show(name) => show::one(&name, world),
-        settings::Profile::Use(name) => choose(&name, world),
-        settings::Profile::Rename { name, new_name } => rename(&name, &new_name, world),
-        settings::Profile::Rotate { name, from, plan } => rotate::run(&name, from, plan, world),
-        settings::Profile::Link { name, key } => link::link(&name, key.as_ref(), world),
-        settings::Profile::Unlink(name) => link::unlink(&name, world),
-        settings::Profile::Hand { name, handing } => hand(&name, handing, world),
-        settings::Profile::Remove(name) => remove(&name, world),
-        settings::Profile::Act { name, act } => standing::act(&name, act, world),
+        settings::ProfileAction::Add(profile) => add::run(profile, context),
+        settings::ProfileAction::List => render::list(context),
+        settings::ProfileAction::Show(name) => render::show(&name, context),
+        settings::ProfileAction::Use(name) => set_default(&name, context),
+        settings::ProfileAction::Rename { name, new_name } => rename(&name, &new_name, context),
+        settings::ProfileAction::Rotate { name, input, plan } => {
+            rotate::run(&name, input, plan, context)
+        }
+        settings::ProfileAction::Link { name, key } => link::link(&name, key.as_ref(), context),
+        settings::ProfileAction::Unlink(name) => link::unlink(&name, context),
+        settings::ProfileAction::SetExposure { name, exposure } => {
+            set_exposure(&name, exposure, context)
+        }
+        settings::ProfileAction::Remove(name) => remove(&name, context),
+        settings::ProfileAction::SetHealth { name, action } => {
+            health::apply(&name, action, context)
+        }
     }
 }
 
-/// Finds a profile by what people call it.
+/// Finds a profile by name.
 ///
 /// # Errors
-/// Exit 1 where there is none.
+/// Exit 1 if there is none.
 pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a Profile, CommandError> {
     policy
         .profiles()
         .iter()
         .find(|profile| profile.name == *name)
         .ok_or_else(|| {
-            CommandError::new(Exit::Failed, format!("there is no profile `{name}`"))
-                .hint("keyreeve profile list")
+            CommandError::new(Exit::Failed, format!("profile `{name}` does not exist"))
+                .fix("keyreeve profile list")
         })
 }
 
-/// The profile that is meant: the one named, else the default, else the only one there is.
+/// Returns the named profile, else the default one, else the only one.
 ///
 /// # Errors
-/// Exit 4 where there is none, exit 2 where it is not clear which.
-pub(super) fn meant<'a>(
+/// Exit 1 if the named one does not exist, exit 4 if there are none, exit 2 if there are several without a default.
+pub(super) fn find_or_default<'a>(
     policy: &'a Policy,
-    named: Option<&Name>,
+    name: Option<&Name>,
 ) -> Result<&'a Profile, CommandError> {
-    if let Some(name) = named {
+    if let Some(name) = name {
         return find(policy, name);
     }
     let default = policy.default_profile().and_then(|id| policy.profile(id));
     match (default, policy.profiles()) {
         (Some(profile), _) | (None, [profile]) => Ok(profile),
         (None, []) => Err(
-            CommandError::new(Exit::Credential, "there is no profile yet")
-                .hint("keyreeve profile add NAME"),
+            CommandError::new(Exit::Credential, "there are no profiles yet")
+                .fix("keyreeve profile add NAME"),
         ),
         (None, _) => Err(CommandError::new(
             Exit::Usage,
-            "there are several profiles, and none is the default",
+            "there are several profiles but no default",
         )
-        .hint("keyreeve profile use NAME")),
+        .fix("keyreeve profile use NAME")),
     }
 }
 
-fn choose(name: &Name, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+fn set_default(name: &Name, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     store.use_profile(find(&*store.policy()?, name)?.id)?;
-    world
+    context
         .output
-        .note(&format!("profile `{name}` is the default now"));
-    show::changed(name, &store, world)
+        .success(&format!("Profile `{name}` is now the default"));
+    render::print_changed(name, &store, context)
 }
 
-fn rename(name: &Name, new_name: &Name, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+fn rename(name: &Name, new_name: &Name, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     store.rename_profile(find(&*store.policy()?, name)?.id, new_name)?;
-    world
+    context
         .output
-        .note(&format!("profile `{name}` is called `{new_name}` now"));
-    show::changed(new_name, &store, world)
+        .success(&format!("Renamed profile `{name}` to `{new_name}`"));
+    render::print_changed(new_name, &store, context)
 }
 
-fn hand(name: &Name, handing: Handing, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
+fn set_exposure(
+    name: &Name,
+    exposure: SecretExposure,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     let policy = store.policy()?;
     let profile = find(&policy, name)?;
     if profile.is_plan_login() {
         return Err(CommandError::new(
             Exit::Policy,
-            format!("profile `{name}` is a plan login, and those go to Claude Code alone"),
+            format!("profile `{name}` is a plan login, which only Claude Code may use"),
         )
-        .hint(format!("keyreeve exec --profile {name} -- claude")));
+        .fix(format!("keyreeve exec --profile {name} -- claude")));
     }
-    store.hand_profile(profile.id, handing)?;
-    world.output.note(&match handing {
-        Handing::Direct => {
-            format!("programs you start with profile `{name}` have its secret in their environment")
+    store.set_secret_exposure(profile.id, exposure)?;
+    context.output.success(&match exposure {
+        SecretExposure::Programs => {
+            format!("Programs you start with profile `{name}` now get its raw key")
         }
-        Handing::Leased => format!("the secret of profile `{name}` leaves in requests only"),
+        SecretExposure::RequestsOnly => {
+            format!("The raw key of profile `{name}` is never given to programs")
+        }
     });
-    show::changed(name, &store, world)
+    render::print_changed(name, &store, context)
 }
 
-fn remove(name: &Name, world: &World) -> Result<(), CommandError> {
-    let store = world.store()?;
-    let known = store.known()?;
-    let policy = &known.policy;
+fn remove(name: &Name, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
+    let snapshot = store.lease_snapshot()?;
+    let policy = &snapshot.policy;
     let profile = find(policy, name)?;
     store.remove_profile(profile.id)?;
-    world
+    context
         .output
-        .note(&format!("profile `{name}` and its secret are gone"));
-    let left = policy
+        .success(&format!("Deleted profile `{name}` and its secret"));
+    let keys = policy
         .keys()
         .iter()
         .filter(|key| key.profiles.contains(&profile.id));
-    for key in left {
-        world.output.note(&what_is_left(key, profile, policy));
+    for key in keys {
+        let remaining = describe_remaining(key, profile, policy);
+        context.output.note(&remaining);
     }
-    show::gone(profile, &known, world)
+    render::print_removed(profile, &snapshot, context)
 }
 
-fn what_is_left(key: &VirtualKey, gone: &Profile, policy: &Policy) -> String {
+/// Describes what a key can still use after a profile was deleted.
+fn describe_remaining(key: &VirtualKey, deleted: &Profile, policy: &Policy) -> String {
     let name = &key.name;
-    let left = key.profiles.iter().filter(|id| **id != gone.id);
-    let classes: Vec<_> = left
+    let remaining = key.profiles.iter().filter(|id| **id != deleted.id);
+    let classes: Vec<_> = remaining
         .filter_map(|id| policy.profile(*id))
         .map(|profile| profile.billing)
         .collect();
     match classes.first() {
-        None => format!("key `{name}` has no profile left"),
-        Some(_) if classes.iter().any(|class| key.may_be_billed(*class)) => {
-            format!("key `{name}` goes on without `{}`", gone.name)
+        None => format!("key `{name}` has no profiles left"),
+        Some(_) if classes.iter().any(|class| key.allows_billing(*class)) => {
+            format!("key `{name}` still works, without `{}`", deleted.name)
         }
         Some(class) => format!(
-            "key `{name}` has no profile left that is billed as it may be: `keyreeve key spend {name} {}` lets it go on",
+            "key `{name}` may not use its remaining profiles, which have {0} billing. To allow it: `keyreeve key allow-billing {name} {0}`",
             class.name()
         ),
     }

@@ -1,90 +1,94 @@
-//! `profile rotate`: replace a sealed secret. A setup-token is asked for as it was when it was added.
+//! `profile rotate`: replaces a stored secret. A setup-token is read as in `profile add`.
 
 use keyreeve_core::profile::{Name, Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
-use keyreeve_os::world::now;
+use keyreeve_os::system::now;
 
-use super::{find, pasted, setup_token, show};
+use super::{find, paste, render, setup_token};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::settings::{Given, PlanToken};
-use crate::wiring::World;
+use crate::output::utc_date;
+use crate::settings::{SecretInput, SetupTokenOptions};
 
 pub(super) fn run(
     name: &Name,
-    from: Given,
-    plan: PlanToken,
-    world: &World,
+    input: SecretInput,
+    plan: SetupTokenOptions,
+    context: &Context,
 ) -> Result<(), CommandError> {
-    let store = world.store()?;
+    let store = context.open_store()?;
     let policy = store.policy()?;
     let profile = find(&policy, name)?;
-    is_ours(profile)?;
+    check_stored(profile)?;
     let (changed, secret) = match profile.provenance {
-        Provenance::SetupToken => renewed(profile, from, plan, world)?,
+        Provenance::SetupToken => new_setup_token(profile, input, plan, context)?,
         Provenance::Console
         | Provenance::Federation
         | Provenance::AntLogin
         | Provenance::Gateway
-        | Provenance::Unknown => pasted(profile, from, plan, world)?,
+        | Provenance::Unknown => new_secret(profile, input, plan, context)?,
     };
     store.rotate_profile(&changed, &secret)?;
-    world
+    let expiry = match (changed.provenance, changed.expires_at) {
+        (Provenance::SetupToken, Some(at)) => {
+            format!(". It expires on {}.", utc_date(&at.to_string()))
+        }
+        _ => String::new(),
+    };
+    context
         .output
-        .note(&format!("profile `{name}` has a new secret"));
-    if let (Provenance::SetupToken, Some(expires_at)) = (changed.provenance, changed.expires_at) {
-        let what = setup_token::what_for(name.as_str(), expires_at);
-        world.output.note(&what);
-    }
-    world
+        .success(&format!("Replaced the secret of profile `{name}`{expiry}"));
+    context
         .output
-        .note("the old one is still valid where it was made: delete it there");
-    show::changed(name, &store, world)
+        .note("the old secret is still valid at its issuer: delete it there");
+    render::print_changed(name, &store, context)
 }
 
-fn renewed(
+fn new_setup_token(
     profile: &Profile,
-    from: Given,
-    plan: PlanToken,
-    world: &World,
+    input: SecretInput,
+    plan: SetupTokenOptions,
+    context: &Context,
 ) -> Result<(Profile, Secret), CommandError> {
     let command = format!("keyreeve profile rotate {}", profile.name);
-    let taken = setup_token::take(from, plan, &command, world)?;
+    let token = setup_token::read(input, plan, &command, context)?;
     let changed = Profile {
         family: Some(setup_token::FAMILY),
-        hint: Some(taken.hint),
-        expires_at: Some(taken.expires_at),
+        hint: Some(token.hint),
+        expires_at: Some(token.expires_at),
         rotated_at: Some(now()),
         ..profile.clone()
     };
-    Ok((changed, taken.secret))
+    Ok((changed, token.secret))
 }
 
-fn pasted(
+fn new_secret(
     profile: &Profile,
-    from: Given,
-    plan: PlanToken,
-    world: &World,
+    input: SecretInput,
+    plan: SetupTokenOptions,
+    context: &Context,
 ) -> Result<(Profile, Secret), CommandError> {
     let name = &profile.name;
-    if plan != PlanToken::default() {
-        let message = format!("--consent and --made are for setup-tokens, and `{name}` is none");
-        let hint = format!("keyreeve profile rotate {name}");
-        return Err(CommandError::new(Exit::Usage, message).hint(hint));
+    if plan != SetupTokenOptions::default() {
+        let message =
+            format!("`--consent` and `--made` are for setup-tokens, and profile `{name}` has none");
+        let fix = format!("keyreeve profile rotate {name}");
+        return Err(CommandError::new(Exit::Usage, message).fix(fix));
     }
-    let instead = format!("keyreeve profile rotate {name} --stdin");
-    let taken = pasted::take(from, profile.api(), world, &instead)?;
+    let command = format!("keyreeve profile rotate {name} --stdin");
+    let pasted = paste::read_credential(input, profile.api(), context, &command)?;
     let changed = Profile {
-        family: Some(taken.family),
-        hint: Some(taken.hint),
+        family: Some(pasted.family),
+        hint: Some(pasted.hint),
         rotated_at: Some(now()),
         ..profile.clone()
     };
-    Ok((changed, taken.secret))
+    Ok((changed, pasted.secret))
 }
 
-/// Refuses where another program or a file has the secret.
-fn is_ours(profile: &Profile) -> Result<(), CommandError> {
-    let place = match &profile.source {
+/// Checks that keyreeve stores the secret itself.
+fn check_stored(profile: &Profile) -> Result<(), CommandError> {
+    let source = match &profile.source {
         Source::Sealed => return Ok(()),
         Source::Environment { variable } => format!("the variable {variable}"),
         Source::File { path } => path.clone(),
@@ -96,8 +100,10 @@ fn is_ours(profile: &Profile) -> Result<(), CommandError> {
     let name = &profile.name;
     Err(CommandError::new(
         Exit::Failed,
-        format!("profile `{name}` has no secret of its own to replace"),
+        format!("profile `{name}` has no stored secret to replace"),
     )
-    .because([format!("it takes its secret from {place} each time")])
-    .hint(format!("keyreeve profile show {name}")))
+    .with_causes([format!(
+        "it reads its secret from {source} whenever it is used"
+    )])
+    .fix(format!("keyreeve profile show {name}")))
 }

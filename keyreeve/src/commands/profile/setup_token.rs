@@ -1,238 +1,251 @@
-//! Takes a setup-token from its owner: asked once, with the terms; seen on the genuine program's screen, or pasted.
+//! Reading a setup-token: asks its owner for consent, shows the terms, and reads it from `claude setup-token` or a paste.
 //!
-//! Invariants: nothing is taken without the owner's yes; `claude` is started by its whole path, with nothing in its
-//! environment that decides who answers; what passes on its screen is kept in memory alone, and nothing of it but the token.
+//! Invariants: nothing is saved without the owner's consent; `claude` is started by its absolute path, without variables that
+//! would change its account; its output stays in memory, and only the token is saved.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::Timestamp;
-use keyreeve_core::rivals::without_rivals;
+use keyreeve_core::conflicts::without_conflicts;
 use keyreeve_core::secret::Secret;
-use keyreeve_core::token::{self, Family, NoSetupToken, SETUP_TOKEN_LIFE};
+use keyreeve_core::token::{self, Family, SETUP_TOKEN_LIFETIME, SetupTokenError};
 use keyreeve_os::terminal::{self, TerminalError};
-use keyreeve_os::{programs, world::now};
+use keyreeve_os::{programs, system::now};
 use zeroize::Zeroizing;
 
-use crate::ask::{Answer, Asker, Open, Question, Typed};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::to_the_day;
-use crate::settings::{Consent, Given, PlanToken};
-use crate::wiring::World;
+use crate::output::utc_date;
+use crate::prompt::{Answer, Prompter, Question, Repeat, SecretPrompt};
+use crate::settings::{Consent, SecretInput, SetupTokenOptions};
 
-/// The page that says who may use a plan for what (docs/facts.md#terms).
+/// Anthropic's terms for the use of plans (docs/facts.md#terms).
 const TERMS: &str = "https://code.claude.com/docs/en/legal-and-compliance";
 
-/// What a person has to know before they say yes; the terms in short are those of 2026-08-22.
-const BEFORE: [&str; 7] = [
-    "a setup-token is a login of your own plan, and lasts a year",
+/// Information before the consent; it summarizes the terms as of 2026-08-22.
+const CONSENT_NOTES: [&str; 7] = [
+    "a setup-token is a login to your own plan, valid for a year",
     "the terms: a plan is for its owner, in Anthropic's own applications",
     "the terms: other products may not collect, store or relay plan logins",
-    "whether your own store on your own machine is meant too, they do not say",
-    "the safe ways: sign in to `claude` itself (--claude-login), or an API key",
-    "it would be sealed here, for the `claude` that `keyreeve exec` starts",
-    "no virtual key, no gateway and nobody else could use it",
+    "they do not say whether this covers your own store on your own machine",
+    "safer: sign in to `claude` itself (--claude-login), or use an API key",
+    "it would be stored encrypted, for the `claude` that `keyreeve exec` starts",
+    "no virtual key, no gateway and no other user could use it",
 ];
 
-/// A paste of more lines than this is not one token.
-const PASTED_LINES: usize = 4;
+/// Maximum number of lines of a pasted token.
+const MAX_PASTED_LINES: usize = 4;
 
-/// A setup-token that was taken.
-pub(super) struct Taken {
-    /// It.
+/// A validated setup-token.
+pub(super) struct OwnedSetupToken {
+    /// The token.
     pub(super) secret: Secret,
-    /// What of it may be shown.
+    /// The part that may be shown.
     pub(super) hint: String,
-    /// When it ends.
+    /// Its expiry.
     pub(super) expires_at: Timestamp,
 }
 
-/// What its prefix says.
+/// Token family of setup-tokens.
 pub(super) const FAMILY: Family = Family::OauthAccess;
 
-/// Asks for consent, then takes the token.
+/// Asks for consent, then reads the token.
 ///
 /// # Errors
-/// Exit 1 without a yes, 2 where nobody can be asked, 4 for what is no setup-token.
-pub(super) fn take(
-    from: Given,
-    plan: PlanToken,
+/// Exit 1 without consent, 2 if prompts are not possible, 4 for anything but a setup-token.
+pub(super) fn read(
+    input: SecretInput,
+    plan: SetupTokenOptions,
     command: &str,
-    world: &World,
-) -> Result<Taken, CommandError> {
-    let instead = format!("{command} --stdin --consent");
-    if (from, world.asker) == (Given::Asked, Asker::Absent) {
-        return Err(CommandError::new(Exit::Usage, "there is no terminal to ask on").hint(instead));
+    context: &Context,
+) -> Result<OwnedSetupToken, CommandError> {
+    let unattended = format!("{command} --stdin --consent");
+    if (input, context.prompter) == (SecretInput::Prompt, Prompter::NonInteractive) {
+        return Err(
+            CommandError::new(Exit::Usage, "cannot prompt without a terminal").fix(unattended),
+        );
     }
     match plan.consent {
-        Consent::Given => world.output.note(&format!("the terms: {TERMS}")),
-        Consent::Asked => agree(&instead, world)?,
+        Consent::Given => context.output.note(&format!("the terms: {TERMS}")),
+        Consent::Required => ask_consent(&unattended, context)?,
     }
-    let found = match from {
-        Given::Stdin => read(&ask(from, PROMPT, &instead, world)?, command)?,
-        Given::Asked => match genuine(plan, world)? {
-            Some(program) => watch(&program, command, world)?,
-            None => paste(command, &instead, world)?,
+    let token = match input {
+        SecretInput::Stdin => parse(&prompt(input, PROMPT, &unattended, context)?, command)?,
+        SecretInput::Prompt => match choose_program(plan, context)? {
+            Some(program) => run_program(&program, command, context)?,
+            None => paste(command, &unattended, context)?,
         },
     };
-    for repair in &found.repairs {
-        world.output.note(&repair.to_string());
+    for repair in &token.repairs {
+        context.output.note(&repair.to_string());
     }
-    for odd in &found.odd {
-        world.output.note(&odd.to_string());
+    for warning in &token.warnings {
+        context.output.note(&warning.to_string());
     }
     let made_at = plan.made_at.unwrap_or_else(now);
-    let expires_at = made_at.checked_add(SETUP_TOKEN_LIFE).map_err(|error| {
-        CommandError::new(Exit::Usage, "--made is too far away").caused_by(&error)
+    let expires_at = made_at.checked_add(SETUP_TOKEN_LIFETIME).map_err(|error| {
+        CommandError::new(Exit::Usage, "`--made` is out of range").caused_by(&error)
     })?;
-    Ok(Taken {
-        secret: found.secret,
-        hint: found.hint,
+    Ok(OwnedSetupToken {
+        secret: token.secret,
+        hint: token.hint,
         expires_at,
     })
 }
 
-/// When it ends and what it is good for, in a sentence.
-pub(super) fn what_for(name: &str, expires_at: Timestamp) -> String {
+/// Returns the message after a setup-token was saved.
+pub(super) fn saved_message(name: &str, expires_at: Timestamp) -> String {
     format!(
-        "profile `{name}` is kept for `keyreeve exec --profile {name} -- claude` and nothing else, and ends on {}",
-        to_the_day(&expires_at.to_string())
+        "Saved profile `{name}` for `keyreeve exec --profile {name} -- claude` only. It expires on {}.",
+        utc_date(&expires_at.to_string())
     )
 }
 
-const PROMPT: &str = "Setup-token (it is not shown):";
+const PROMPT: &str = "Setup-token (hidden):";
 
-/// The one question, with the terms.
-fn agree(instead: &str, world: &World) -> Result<(), CommandError> {
-    for line in BEFORE {
-        world.output.note(line);
+/// Shows the terms and asks for consent.
+fn ask_consent(unattended: &str, context: &Context) -> Result<(), CommandError> {
+    for line in CONSENT_NOTES {
+        context.output.note(line);
     }
-    world.output.note(&format!("the terms: {TERMS}"));
-    let question = Open {
-        prompt: "Is it your own plan, and shall keyreeve keep its token?",
-        instead,
+    context.output.note(&format!("the terms: {TERMS}"));
+    let question = Question {
+        prompt: "Is this your own plan, and may keyreeve save its token?",
+        command: unattended,
     };
-    if world.asker.agree(question, Answer::No)? == Answer::Yes {
+    if context.prompter.confirm_required(question, Answer::No)? == Answer::Yes {
         return Ok(());
     }
-    Err(CommandError::new(Exit::Failed, "nothing was kept")
-        .hint("keyreeve profile add NAME --claude-login"))
+    Err(CommandError::new(Exit::Failed, "nothing was saved")
+        .fix("keyreeve profile add NAME --claude-login"))
 }
 
-/// The genuine program, where it is to make a new token now.
-fn genuine(plan: PlanToken, world: &World) -> Result<Option<PathBuf>, CommandError> {
+/// Returns the path of `claude` if the user wants it to create a new token now.
+fn choose_program(
+    plan: SetupTokenOptions,
+    context: &Context,
+) -> Result<Option<PathBuf>, CommandError> {
     if plan.made_at.is_some() {
         return Ok(None);
     }
-    let path = world.snapshot.environment.get("PATH").unwrap_or_default();
+    let path = context.snapshot.environment.get("PATH").unwrap_or_default();
     let Some(program) = programs::find("claude", path) else {
-        world.output.note(
-            "`claude` is not on PATH: run `claude setup-token` where it is, and paste the token",
+        context.output.note(
+            "`claude` is not on PATH: run `claude setup-token` where it is installed and paste the token",
         );
         return Ok(None);
     };
-    world.output.note(&format!(
-        "the token is made by `{} setup-token`",
+    context.output.note(&format!(
+        "`{} setup-token` creates the token",
         program.display()
     ));
-    let question = Open {
-        prompt: "Start that here, and take the token it prints? (No: paste one)",
-        instead: "keyreeve profile add NAME --setup-token --stdin --consent",
+    let question = Question {
+        prompt: "Run it now and read the token it prints? (No: paste one)",
+        command: "keyreeve profile add NAME --setup-token --stdin --consent",
     };
-    let answer = world.asker.agree(question, Answer::Yes)?;
+    let answer = context.prompter.confirm_required(question, Answer::Yes)?;
     Ok((answer == Answer::Yes).then_some(program))
 }
 
-/// Runs the genuine program in the person's terminal and finds the token on its screen.
-fn watch(program: &Path, again: &str, world: &World) -> Result<token::SetupToken, CommandError> {
-    let environment = &world.snapshot.environment;
+/// Runs `claude setup-token` in the user's terminal and reads the token from its output.
+fn run_program(
+    program: &Path,
+    retry: &str,
+    context: &Context,
+) -> Result<token::SetupToken, CommandError> {
+    let environment = &context.snapshot.environment;
     let mut command = Command::new(program);
     command
         .arg("setup-token")
         .env_clear()
-        .envs(without_rivals(environment));
-    // Its own place is the person's choice, and no rival.
+        .envs(without_conflicts(environment));
+    // Its directory is the user's choice, and does not change the account by itself.
     if let Some(directory) = environment.get("CLAUDE_CONFIG_DIR") {
         command.env("CLAUDE_CONFIG_DIR", directory);
     }
-    let watched = terminal::watch(command).map_err(|error| {
+    let run = terminal::run_in_pty(command).map_err(|error| {
         let exit = match error {
-            TerminalError::Stopped => Exit::Interrupted,
-            TerminalError::NoTerminal(_) | TerminalError::Start(_) | TerminalError::Pass(_) => {
+            TerminalError::Interrupted => Exit::Interrupted,
+            TerminalError::NoTerminal(_) | TerminalError::Start(_) | TerminalError::Forward(_) => {
                 Exit::Failed
             }
         };
-        CommandError::new(exit, "`claude setup-token` did not come to its end")
+        CommandError::new(exit, "`claude setup-token` failed")
             .caused_by(&error)
-            .hint(again)
+            .fix(retry)
     })?;
-    let screen = Zeroizing::new(String::from_utf8_lossy(&watched.printed).into_owned());
+    let screen = Zeroizing::new(String::from_utf8_lossy(&run.output).into_owned());
     match token::read_setup_token(&screen) {
-        Err(NoSetupToken::Nothing) if !watched.status.success() => Err(CommandError::new(
+        Err(SetupTokenError::NotFound) if !run.status.success() => Err(CommandError::new(
             Exit::Failed,
-            "`claude setup-token` ended without a token",
+            "`claude setup-token` printed no token",
         )
-        .because([watched.status.to_string()])
-        .hint(again)),
-        Err(error) => Err(refused(&error, again)),
-        Ok(found) => {
-            world.output.note("took the token from its screen");
-            Ok(found)
+        .with_causes([run.status.to_string()])
+        .fix(retry)),
+        Err(error) => Err(invalid(&error, retry)),
+        Ok(token) => {
+            context.output.success("Read the token from its output");
+            Ok(token)
         }
     }
 }
 
-/// Takes a paste. Where it was wrapped, each line of it comes as an answer of its own.
-fn paste(command: &str, instead: &str, world: &World) -> Result<token::SetupToken, CommandError> {
-    let mut lines = Zeroizing::new(String::with_capacity(token::LONGEST));
+/// Reads a pasted token. If it is wrapped, each of its lines arrives separately.
+fn paste(
+    command: &str,
+    unattended: &str,
+    context: &Context,
+) -> Result<token::SetupToken, CommandError> {
+    let mut lines = Zeroizing::new(String::with_capacity(token::MAX_TOKEN_CHARS));
     let mut prompt = PROMPT;
-    for _ in 1..PASTED_LINES {
-        let line = ask(Given::Asked, prompt, instead, world)?;
-        if line.len() + lines.len() >= token::LONGEST {
+    for _ in 1..MAX_PASTED_LINES {
+        let line = self::prompt(SecretInput::Prompt, prompt, unattended, context)?;
+        if line.len() + lines.len() >= token::MAX_TOKEN_CHARS {
             break;
         }
         lines.push_str(&line);
         lines.push('\n');
         match token::read_setup_token(&lines) {
-            Err(NoSetupToken::Cut { .. }) if !line.trim().is_empty() => {
-                prompt = "Its next line, or Enter alone:";
+            Err(SetupTokenError::Truncated { .. }) if !line.trim().is_empty() => {
+                prompt = "Next line, or Enter to stop:";
             }
             Err(_) | Ok(_) => break,
         }
     }
-    read(&lines, command)
+    parse(&lines, command)
 }
 
-fn ask(
-    from: Given,
+fn prompt(
+    input: SecretInput,
     prompt: &str,
-    instead: &str,
-    world: &World,
+    unattended: &str,
+    context: &Context,
 ) -> Result<Zeroizing<String>, CommandError> {
-    let question = Question {
+    let question = SecretPrompt {
         prompt,
-        typed: Typed::Once,
-        instead,
+        repeat: Repeat::Once,
+        command: unattended,
     };
-    world.asker.take(from, &question)
+    context.prompter.read_secret(input, &question)
 }
 
-fn read(text: &str, command: &str) -> Result<token::SetupToken, CommandError> {
-    token::read_setup_token(text).map_err(|error| refused(&error, command))
+fn parse(text: &str, command: &str) -> Result<token::SetupToken, CommandError> {
+    token::read_setup_token(text).map_err(|error| invalid(&error, command))
 }
 
-fn refused(error: &NoSetupToken, command: &str) -> CommandError {
-    let hint = match error {
-        NoSetupToken::Other(Family::ApiKey) => "keyreeve profile add NAME",
-        NoSetupToken::SignInCode => "claude setup-token",
-        NoSetupToken::Nothing
-        | NoSetupToken::Other(_)
-        | NoSetupToken::Cut { .. }
-        | NoSetupToken::Unclear
-        | NoSetupToken::BadMark
-        | NoSetupToken::Several => command,
+fn invalid(error: &SetupTokenError, command: &str) -> CommandError {
+    let fix = match error {
+        SetupTokenError::OtherFamily(Family::ApiKey) => "keyreeve profile add NAME",
+        SetupTokenError::SignInCode => "claude setup-token",
+        SetupTokenError::NotFound
+        | SetupTokenError::OtherFamily(_)
+        | SetupTokenError::Truncated { .. }
+        | SetupTokenError::Ambiguous
+        | SetupTokenError::InvalidChar
+        | SetupTokenError::SeveralTokens => command,
     };
-    CommandError::new(Exit::Credential, "this cannot be kept as a setup-token")
+    CommandError::new(Exit::Credential, "cannot save this as a setup-token")
         .caused_by(error)
-        .hint(hint)
+        .fix(fix)
 }

@@ -1,4 +1,4 @@
-//! What `serve` says when it is ready.
+//! The notice that `serve` prints when it is ready.
 
 use std::net::SocketAddr;
 
@@ -6,43 +6,43 @@ use keyreeve_gateway::PassThrough;
 use keyreeve_store::Policy;
 use serde::Serialize;
 
-use super::demo::Demo;
+use super::sandbox_setup::SandboxSetup;
 use crate::commands::connect;
 use crate::error::CommandError;
-use crate::output::{Format, KEY_MARK, Output};
-use crate::settings::Connectable;
+use crate::output::{Format, KEY_PLACEHOLDER, Output};
+use crate::settings::ConnectClient;
 
-/// Where everything is.
+/// The addresses of the gateway and the sandbox.
 #[derive(Serialize)]
-pub(super) struct Ready {
+pub(super) struct ReadyNotice {
     /// The gateway's base URL.
     pub(super) address: String,
-    /// Every base URL it has.
+    /// All base URLs of the gateway.
     pub(super) addresses: Vec<String>,
-    /// The simulated API's.
+    /// The base URL of the simulated API.
     #[serde(skip_serializing_if = "Option::is_none")]
     sandbox: Option<String>,
-    /// The base URL for clients that sign in for themselves, where that was asked for.
+    /// The base URL for clients that send their own credential, if pass-through is enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pass_through: Option<Through>,
+    pass_through: Option<PassThroughAddress>,
     /// The status page; there is no other dashboard yet.
     dashboard: String,
 }
 
-/// The way for clients that sign in for themselves.
+/// The pass-through route for clients that send their own credential.
 #[derive(Serialize)]
-struct Through {
-    /// What they have for a base URL.
+struct PassThroughAddress {
+    /// The base URL for the client.
     base_url: String,
-    /// Where what they send goes.
-    leads_to: String,
+    /// The upstream that receives the requests.
+    upstream: String,
 }
 
-impl Ready {
-    /// Puts together where the gateway and the sandbox were bound, and what passes through.
-    pub(super) fn of(
+impl ReadyNotice {
+    /// Creates the notice from the bound addresses.
+    pub(super) fn new(
         addresses: &[SocketAddr],
-        demo: Option<&Demo>,
+        sandbox: Option<&SandboxSetup>,
         pass_through: Option<&PassThrough>,
     ) -> Self {
         let addresses: Vec<String> = addresses
@@ -52,72 +52,79 @@ impl Ready {
         let address = addresses.first().cloned().unwrap_or_default();
         Self {
             dashboard: format!("{address}/"),
-            pass_through: pass_through.map(|way| Through {
+            pass_through: pass_through.map(|route| PassThroughAddress {
                 base_url: format!("{address}/passthrough"),
-                leads_to: way.leads_to().to_string(),
+                upstream: route.base_url().to_string(),
             }),
             address,
             addresses,
-            sandbox: demo.map(|demo| demo.base_url.to_string()),
+            sandbox: sandbox.map(|sandbox| sandbox.base_url.to_string()),
         }
     }
 
-    /// Says it, once; the demonstration's key is shown with it.
+    /// Prints the notice, including the sandbox's key.
     pub(super) fn announce(
         &self,
-        demo: Option<&Demo>,
+        sandbox: Option<&SandboxSetup>,
         policy: &Policy,
         output: &Output,
     ) -> Result<(), CommandError> {
-        match (output.format(), demo) {
-            (Format::Json, Some(demo)) => output.reveal_document(self, &demo.key)?,
+        match (output.format(), sandbox) {
+            (Format::Json, Some(sandbox)) => output.reveal_document(self, &sandbox.key)?,
             (Format::Json, None) => output.document(self)?,
-            (Format::Human, Some(demo)) => {
-                output.reveal(&self.lines_to_paste(), &demo.key)?;
-                output.note("every answer is made up and costs nothing; paste one of the lines above into another terminal");
+            (Format::Human, Some(sandbox)) => {
+                output.reveal(&self.sandbox_notice(), &sandbox.key)?;
+                output.note("Responses are simulated and cost nothing. Try it: paste one of these commands into another terminal");
             }
             (Format::Human, None) => {
                 output.data(&self.address)?;
-                say_what_is_missing(policy, output);
+                report_missing_setup(policy, output);
             }
         }
-        if let Some(through) = &self.pass_through {
-            let Through { base_url, leads_to } = through;
+        if let Some(pass_through) = &self.pass_through {
+            let PassThroughAddress { base_url, upstream } = pass_through;
             output.note(&format!(
-                "clients that sign in for themselves may talk through {base_url}, with a virtual key in x-keyreeve-key: what they send goes to {leads_to} as it came"
+                "Pass-through: clients with their own login use {base_url} and send a virtual key in x-keyreeve-key; requests go unchanged to {upstream}"
             ));
         }
         Ok(())
     }
 
-    /// What a person reads first: each line to paste stands alone, so that it can be taken whole.
-    fn lines_to_paste(&self) -> String {
-        let snippet = |client| connect::of(client, &self.address, connect::Model::USUAL).template;
+    /// The notice for `--sandbox`. Each command is on a line of its own, so that it can be copied whole.
+    fn sandbox_notice(&self) -> String {
+        let snippet = |client| {
+            connect::render(client, &self.address, connect::SnippetModel::DEFAULT).template
+        };
         format!(
-            "address      {}\nkey          {KEY_MARK}\nstatus page  {}\n\n{}\n\n{}\n\n{}",
+            "address      {}\nkey          {KEY_PLACEHOLDER}\nstatus page  {}\n\n{}\n\n{}\n\n{}",
             self.address,
             self.dashboard,
-            snippet(Connectable::Curl),
-            snippet(Connectable::Python),
-            snippet(Connectable::ClaudeCode),
+            snippet(ConnectClient::Curl),
+            snippet(ConnectClient::Python),
+            snippet(ConnectClient::ClaudeCode),
         )
     }
 }
 
-/// Says what stands between here and a first answer.
-fn say_what_is_missing(policy: &Policy, output: &Output) {
+/// Prints the setup steps missing before a first request can succeed.
+fn report_missing_setup(policy: &Policy, output: &Output) {
     match (
         policy.profiles().first(),
         policy.keys().iter().any(|key| key.revoked_at.is_none()),
     ) {
         (None, _) => {
-            output.note("there is no credential yet: every request is refused until there is one and a key for it");
-            output.hint("keyreeve profile add NAME");
+            output.note("No profile yet: every request is refused until you add a profile and a virtual key");
+            output.hint("Add one: `keyreeve profile add NAME`");
         }
         (Some(profile), false) => {
-            output.note("there is no virtual key yet: every request is refused until there is one");
-            output.hint(&format!("keyreeve key add NAME --profile {}", profile.name));
+            output.note("No virtual key yet: every request is refused until you add one");
+            output.hint(&format!(
+                "Add one: `keyreeve key add NAME --profile {}`",
+                profile.name
+            ));
         }
-        (Some(_), true) => output.hint("keyreeve connect CLIENT --key NAME"),
+        (Some(_), true) => {
+            output.hint("Settings for a client: `keyreeve connect CLIENT --key NAME`");
+        }
     }
 }

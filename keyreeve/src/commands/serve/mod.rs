@@ -1,110 +1,113 @@
-//! `serve`: the gateway, and on request the simulated API beside it.
+//! `serve`: runs the gateway and, with `--sandbox`, the simulated API.
 //!
-//! Invariants: one `serve` a store, claimed before anything is bound; nothing is announced before it is bound; the sandbox
-//! outlives the gateway, whose last streams may come from it.
+//! Invariants: one `serve` per store, claimed before anything is bound; nothing is announced before it is bound; the sandbox
+//! stops after the gateway, whose last streams may come from it.
 
 mod announce;
-mod demo;
 pub(super) mod runtime_file;
+mod sandbox_setup;
 pub(super) mod signal;
 pub(super) mod unit;
 
 use std::sync::Arc;
 
-use keyreeve_gateway::{Bound, InstanceSecret, PassThrough};
-use keyreeve_os::{process, world};
+use keyreeve_gateway::{BoundListeners, InstanceSecret, PassThrough};
+use keyreeve_os::{process, system};
 use keyreeve_store::Store;
 use tokio::sync::oneshot;
 
-use self::announce::Ready;
-use self::demo::Demo;
+use self::announce::ReadyNotice;
 use self::runtime_file::RuntimeFile;
+use self::sandbox_setup::SandboxSetup;
+use crate::context::{self, Context, new_runtime};
+use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
-use crate::output::counted;
-use crate::places::Places;
-use crate::settings::{Passing, Serve, Settings};
-use crate::wiring::{self, World, runtime};
+use crate::output::pluralize;
+use crate::settings::{PassThroughMode, Serve, Settings};
 
-/// A `serve` that has its store to itself.
-struct Daemon {
-    places: Places,
+/// A `serve` that has claimed its store.
+struct ServeProcess {
+    dirs: Dirs,
     settings: Settings,
     store: Arc<Store>,
-    world: World,
+    context: Context,
 }
 
-pub(super) fn run(serve: Serve, world: World) -> Result<(), CommandError> {
-    let places = world.places()?;
-    let settings = world.settings(&places)?;
-    let store = Arc::new(wiring::store(&places, &settings)?);
-    let _claim = store.claim(&runtime_file::claim_note(process::pid()))?;
-    wiring::log(settings.log.value, &world.output);
-    let unknown = store.close_open_intents(world::now())?;
+pub(super) fn run(serve: Serve, context: Context) -> Result<(), CommandError> {
+    let dirs = context.dirs()?;
+    let settings = context.settings(&dirs)?;
+    let store = Arc::new(context::open_store(&dirs, &settings)?);
+    let _claim = store.acquire_serve_lock(&runtime_file::claim_note(process::pid()))?;
+    context::init_logging(settings.log.value, &context.output);
+    let unknown = store.close_open_intents(system::now())?;
     if unknown > 0 {
-        let cut = counted(usize::try_from(unknown).unwrap_or(usize::MAX), "attempt");
-        world.output.note(&format!(
-            "{cut} cut off by a crash: closed at the reserved cost"
+        let attempts = pluralize(usize::try_from(unknown).unwrap_or(usize::MAX), "attempt");
+        context.output.note(&format!(
+            "Closed {attempts} interrupted by a crash, at the reserved cost"
         ));
     }
-    let daemon = Daemon {
-        places,
+    let process = ServeProcess {
+        dirs,
         settings,
         store: Arc::clone(&store),
-        world,
+        context,
     };
-    let served = runtime()?.block_on(daemon.run(serve));
+    let served = new_runtime()?.block_on(process.run(serve));
     store.flush()?;
     served
 }
 
-impl Daemon {
+impl ServeProcess {
     async fn run(self, serve: Serve) -> Result<(), CommandError> {
-        let (first, second) = (signal::nth(1)?, signal::nth(2)?);
-        let demo = match serve.sandbox_port {
-            Some(port) => Some(Demo::prepare(port, &self.store).await?),
+        let (stop, abort) = (signal::nth_stop_signal(1)?, signal::nth_stop_signal(2)?);
+        let sandbox = match serve.sandbox_port {
+            Some(port) => Some(SandboxSetup::prepare(port, &self.store).await?),
             None => None,
         };
         let bound = keyreeve_gateway::bind(self.settings.listen.value).await?;
-        let secret = wiring::random()?;
-        let pass_through = self.way_through(&bound, demo.as_ref())?;
-        let ready = Ready::of(bound.addresses(), demo.as_ref(), pass_through.as_ref());
-        let environment = self.world.snapshot.environment;
+        let secret = context::random_bytes()?;
+        let pass_through = self.pass_through(&bound, sandbox.as_ref())?;
+        let ready = ReadyNotice::new(bound.addresses(), sandbox.as_ref(), pass_through.as_ref());
+        let environment = self.context.snapshot.environment;
         let instance = InstanceSecret::new(secret);
         let policy = self.store.policy()?;
-        let mut parts = wiring::gateway(self.store, &self.settings, environment, instance)?;
+        let mut parts = context::gateway_parts(self.store, &self.settings, environment, instance)?;
         parts.config.pass_through = pass_through;
-        let runtime_file = RuntimeFile::write(&self.places, &ready, &secret)?;
-        ready.announce(demo.as_ref(), &policy, &self.world.output)?;
+        let runtime_file = RuntimeFile::write(&self.dirs, &ready, &secret)?;
+        ready.announce(sandbox.as_ref(), &policy, &self.context.output)?;
         let served = tokio::select! {
-            served = together(keyreeve_gateway::serve(bound, parts, first), demo) => served,
-            () = second => Err(CommandError::new(Exit::Interrupted, "stopped at once: running streams were cut")),
+            served = serve_with_sandbox(keyreeve_gateway::serve(bound, parts, stop), sandbox) => served,
+            () = abort => Err(CommandError::new(Exit::Interrupted, "stopped immediately; running streams were cut off")),
         };
         runtime_file.remove()?;
         served
     }
 }
 
-impl Daemon {
-    /// Where what passes through goes: to the vendor, or to the sandbox where that is served.
-    fn way_through(
+impl ServeProcess {
+    /// Returns the pass-through route: to Anthropic, or to the sandbox if it runs.
+    fn pass_through(
         &self,
-        bound: &Bound,
-        demo: Option<&Demo>,
+        bound: &BoundListeners,
+        sandbox: Option<&SandboxSetup>,
     ) -> Result<Option<PassThrough>, CommandError> {
-        let way = match (self.settings.pass_through.value, demo) {
-            (Passing::Off, _) => return Ok(None),
-            (Passing::On, None) => PassThrough::to_the_vendor(bound),
-            (Passing::On, Some(demo)) => PassThrough::to_a_sandbox(demo.base_url.clone(), bound),
+        let route = match (self.settings.pass_through.value, sandbox) {
+            (PassThroughMode::Off, _) => return Ok(None),
+            (PassThroughMode::On, None) => PassThrough::to_anthropic(bound),
+            (PassThroughMode::On, Some(sandbox)) => {
+                PassThrough::to_sandbox(sandbox.base_url.clone(), bound)
+            }
         };
-        way.map(Some)
-            .map_err(|refused| CommandError::of(Exit::Policy, &refused))
+        route
+            .map(Some)
+            .map_err(|error| CommandError::from_error(Exit::Policy, &error))
     }
 }
 
-/// Serves until the gateway's last stream has ended, and only then lets the sandbox go.
-async fn together(
-    gateway: impl Future<Output = Result<(), keyreeve_store::Error>>,
-    demo: Option<Demo>,
+/// Serves until the gateway's last stream has ended, then stops the sandbox.
+async fn serve_with_sandbox(
+    gateway: impl Future<Output = Result<(), keyreeve_store::StoreError>>,
+    sandbox: Option<SandboxSetup>,
 ) -> Result<(), CommandError> {
     let (finished, gateway_finished) = oneshot::channel::<()>();
     let gateway = async {
@@ -113,10 +116,11 @@ async fn together(
         served
     };
     let sandbox = async {
-        match demo {
-            // The sender is only ever dropped: that is the sign.
-            Some(demo) => {
-                demo.sandbox
+        match sandbox {
+            // Dropping the sender is the stop signal.
+            Some(sandbox) => {
+                sandbox
+                    .sandbox
                     .run(async { drop(gateway_finished.await) })
                     .await
             }

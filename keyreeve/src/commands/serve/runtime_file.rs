@@ -1,82 +1,85 @@
-//! The file by which others find a running `serve` and prove that it is the one: 0600, in the state directory. It is
-//! read in [`crate::running`].
+//! The runtime file by which other processes find a running `serve` and verify it: mode 0600, in the state directory. It is
+//! read in [`crate::running_gateway`].
 
 use std::path::PathBuf;
 
 use keyreeve_broker::view::Document;
-use keyreeve_os::files::{Make, SafeDir};
+use keyreeve_os::files::{CreateDir, SafeDir};
 use keyreeve_os::process;
 use keyreeve_store::Store;
 use serde::Serialize;
 
-use super::announce::Ready;
+use super::announce::ReadyNotice;
+use crate::dirs::Dirs;
 use crate::error::CommandError;
-use crate::places::Places;
-use crate::running::FILE;
+use crate::running_gateway::RUNTIME_FILE;
 
-/// The file, for as long as we serve.
+/// The runtime file of this `serve`.
 pub(super) struct RuntimeFile {
     directory: SafeDir,
 }
 
 #[derive(Serialize)]
-struct Content<'a> {
+struct RuntimeFileFields<'a> {
     process: u32,
     address: &'a str,
     addresses: &'a [String],
-    /// What `/healthz` answers a challenge with, in hexadecimal.
+    /// The secret with which `/healthz` answers a challenge, in hexadecimal.
     instance_secret: String,
 }
 
 impl RuntimeFile {
-    /// Writes it; what a killed `serve` left there is replaced.
+    /// Writes the file, replacing that of a killed `serve`.
     ///
     /// # Errors
-    /// Where the state directory or what lies there is not ours alone.
+    /// If the state directory or a file in it is accessible to other users.
     pub(super) fn write(
-        places: &Places,
-        ready: &Ready,
+        dirs: &Dirs,
+        ready: &ReadyNotice,
         secret: &[u8; 32],
     ) -> Result<Self, CommandError> {
-        let directory = SafeDir::open(&places.state, Make::IfAbsent)?;
-        let content = Content {
+        let directory = SafeDir::open(&dirs.state, CreateDir::IfMissing)?;
+        let content = RuntimeFileFields {
             process: process::pid(),
             address: &ready.address,
             addresses: &ready.addresses,
             instance_secret: hex::encode(secret),
         };
-        let json = serde_json::to_vec(&Document::of(&content)).map_err(std::io::Error::from)?;
-        directory.replace(FILE, &json)?;
+        let json = serde_json::to_vec(&Document::new(&content)).map_err(std::io::Error::from)?;
+        directory.replace(RUNTIME_FILE, &json)?;
         Ok(Self { directory })
     }
 
-    /// Removes it.
+    /// Removes the file.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If it cannot be removed.
     pub(super) fn remove(self) -> Result<(), CommandError> {
-        Ok(self.directory.remove(FILE)?)
+        Ok(self.directory.remove(RUNTIME_FILE)?)
     }
 }
 
-/// What a `serve` leaves as its note where it claims the store.
+/// Returns the note that a `serve` writes into its claim of the store.
 pub(super) fn claim_note(process: u32) -> String {
     format!("keyreeve serve, process {process}")
 }
 
-/// The file, where it is there and nobody serves who could have written it.
-pub(in crate::commands) fn stale_runtime_file(places: &Places, store: &Store) -> Option<PathBuf> {
-    let directory = SafeDir::open(&places.state, Make::Never).ok()?;
-    let is_there = directory.contains(FILE).ok()?;
-    // A claim that succeeds is let go at once.
-    let is_stale = is_there && store.claim(&claim_note(process::pid())).is_ok();
-    is_stale.then(|| places.state.join(FILE))
+/// Returns the path of a runtime file that no running `serve` owns.
+pub(in crate::commands) fn stale_runtime_file(dirs: &Dirs, store: &Store) -> Option<PathBuf> {
+    let directory = SafeDir::open(&dirs.state, CreateDir::Never).ok()?;
+    let exists = directory.contains(RUNTIME_FILE).ok()?;
+    // A successful claim is released immediately.
+    let is_stale = exists
+        && store
+            .acquire_serve_lock(&claim_note(process::pid()))
+            .is_ok();
+    is_stale.then(|| dirs.state.join(RUNTIME_FILE))
 }
 
-/// Removes the file that a killed `serve` left.
+/// Removes the runtime file of a killed `serve`.
 ///
 /// # Errors
-/// Where the system refuses.
-pub(in crate::commands) fn remove_runtime_file(places: &Places) -> Result<(), CommandError> {
-    Ok(SafeDir::open(&places.state, Make::Never)?.remove(FILE)?)
+/// If it cannot be removed.
+pub(in crate::commands) fn remove_runtime_file(dirs: &Dirs) -> Result<(), CommandError> {
+    Ok(SafeDir::open(&dirs.state, CreateDir::Never)?.remove(RUNTIME_FILE)?)
 }

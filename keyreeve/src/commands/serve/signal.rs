@@ -1,15 +1,17 @@
-//! The signals that end a daemon.
+//! The signals that stop a long-running command.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::{CommandError, Exit};
 
-/// Starts to listen for SIGTERM and SIGINT, and gives what is ready when so many have come. Call it before anything is
-/// said to be ready: from then on a signal ends us gracefully.
+/// Listens for SIGTERM and SIGINT, and returns a future that completes at the `count`-th one. From this call on, the signals
+/// no longer kill the process, so call it before announcing readiness.
 ///
 /// # Errors
-/// Where the system lets nobody listen.
-pub(in crate::commands) fn nth(count: u32) -> Result<impl Future<Output = ()>, CommandError> {
+/// If the signal handlers cannot be installed.
+pub(in crate::commands) fn nth_stop_signal(
+    count: u32,
+) -> Result<impl Future<Output = ()>, CommandError> {
     let (mut terminate, mut interrupt) = (
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,
@@ -26,6 +28,6 @@ pub(in crate::commands) fn nth(count: u32) -> Result<impl Future<Output = ()>, C
 
 fn listen(kind: SignalKind) -> Result<Signal, CommandError> {
     signal(kind).map_err(|error| {
-        CommandError::new(Exit::Failed, "could not listen for signals").caused_by(&error)
+        CommandError::new(Exit::Failed, "cannot listen for signals").caused_by(&error)
     })
 }

@@ -1,153 +1,155 @@
-//! The systemd user unit by which the gateway is there whenever somebody asks: its text, and its file.
+//! `serve --install`: writes, prints or removes the systemd user unit that runs the gateway.
 //!
-//! Invariants: no secret stands in it; a unit that somebody else wrote is neither replaced nor removed; systemd itself is
-//! never told anything: the two commands are printed.
+//! Invariants: the unit contains no secret; a unit not written by keyreeve is neither replaced nor removed; systemd itself is
+//! never called: the two commands are printed.
 
 use std::path::{Path, PathBuf};
 
 use keyreeve_core::snapshot::Environment;
-use keyreeve_os::files::{FileError, Make, SafeDir};
+use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use keyreeve_os::process;
 use serde::Serialize;
 
+use crate::context::Context;
+use crate::dirs::{self, Dirs};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::places::{self, Places};
-use crate::settings::{Flags, Unit};
+use crate::settings::{Flags, UnitAction};
 use crate::variables;
-use crate::wiring::World;
 
 const NAME: &str = "keyreeve.service";
-/// By this line we know what we wrote.
+/// First line of the units we write, by which we recognize them.
 const MARK: &str = "# Written by `keyreeve serve --install`, which replaces it.";
-/// No unit has more bytes than this.
-const LIMIT: usize = 64 * 1024;
+/// Maximum size of a unit file in bytes.
+const MAX_UNIT: usize = 64 * 1024;
 
 #[derive(Serialize)]
-struct Installed {
+struct UnitReport {
     unit: PathBuf,
-    /// What to run next.
+    /// Commands to run next.
     commands: [&'static str; 2],
 }
 
-const START: [&str; 2] = [
+const START_COMMANDS: [&str; 2] = [
     "systemctl --user daemon-reload",
     "systemctl --user enable --now keyreeve",
 ];
-const STOP: [&str; 2] = [
+const STOP_COMMANDS: [&str; 2] = [
     "systemctl --user disable --now keyreeve",
     "systemctl --user daemon-reload",
 ];
 
 /// Writes, prints or removes the unit.
-pub(in crate::commands) fn run(unit: Unit, world: &World) -> Result<(), CommandError> {
+pub(in crate::commands) fn run(unit: UnitAction, context: &Context) -> Result<(), CommandError> {
     match unit {
-        Unit::Print => Ok(world.output.verbatim(&text_for(world)?)?),
-        Unit::Install => install(world),
-        Unit::Uninstall => uninstall(world),
+        UnitAction::Print => Ok(context.output.verbatim(&current_unit(context)?)?),
+        UnitAction::Install => install(context),
+        UnitAction::Uninstall => uninstall(context),
     }
 }
 
-fn install(world: &World) -> Result<(), CommandError> {
-    let text = text_for(world)?;
-    let directory = SafeDir::open(&folder(world)?, Make::IfAbsent)?;
+fn install(context: &Context) -> Result<(), CommandError> {
+    let text = current_unit(context)?;
+    let directory = SafeDir::open(&unit_directory(context)?, CreateDir::IfMissing)?;
     if is_ours(&directory)? == Some(false) {
-        return Err(not_ours(&directory));
+        return Err(foreign_unit(&directory));
     }
     directory.replace(NAME, text.as_bytes())?;
-    told(
+    report(
         &directory,
-        START,
-        "the unit is written; start it with",
-        world,
+        START_COMMANDS,
+        "Wrote the unit. Start it with:",
+        context,
     )
 }
 
-fn uninstall(world: &World) -> Result<(), CommandError> {
-    let none = || {
-        CommandError::new(Exit::Failed, "there is no unit of keyreeve's")
-            .hint("keyreeve serve --install")
+fn uninstall(context: &Context) -> Result<(), CommandError> {
+    let not_installed = || {
+        CommandError::new(Exit::Failed, "keyreeve's systemd unit is not installed")
+            .fix("keyreeve serve --install")
     };
-    let directory = match SafeDir::open(&folder(world)?, Make::Never) {
+    let directory = match SafeDir::open(&unit_directory(context)?, CreateDir::Never) {
         Ok(directory) => directory,
-        Err(FileError::Missing { .. }) => return Err(none()),
+        Err(FileError::Missing { .. }) => return Err(not_installed()),
         Err(error) => return Err(error.into()),
     };
     match is_ours(&directory)? {
-        None => Err(none()),
-        Some(false) => Err(not_ours(&directory)),
+        None => Err(not_installed()),
+        Some(false) => Err(foreign_unit(&directory)),
         Some(true) => {
             directory.remove(NAME)?;
-            told(
+            report(
                 &directory,
-                STOP,
-                "the unit is removed; stop what it started with",
-                world,
+                STOP_COMMANDS,
+                "Removed the unit. Stop the running service with:",
+                context,
             )
         }
     }
 }
 
-fn told(
+fn report(
     directory: &SafeDir,
     commands: [&'static str; 2],
-    note: &str,
-    world: &World,
+    message: &str,
+    context: &Context,
 ) -> Result<(), CommandError> {
     let unit = directory.path().join(NAME);
-    match world.output.format() {
-        Format::Json => world.output.document(&Installed { unit, commands })?,
+    match context.output.format() {
+        Format::Json => context.output.document(&UnitReport { unit, commands })?,
         Format::Human => {
-            world.output.line(&unit.display().to_string())?;
-            world.output.note(note);
+            context.output.line(&unit.display().to_string())?;
+            context.output.success(message);
             for command in commands {
-                world.output.hint(command);
+                context.output.success(&format!("  {command}"));
             }
         }
     }
     Ok(())
 }
 
-/// Whether the unit that is there was written by us; none where there is none.
+/// Returns whether keyreeve wrote the existing unit, or `None` if there is no unit.
 fn is_ours(directory: &SafeDir) -> Result<Option<bool>, CommandError> {
     if !directory.contains(NAME)? {
         return Ok(None);
     }
-    // What others can read or write, or what is a link, is not as we wrote it.
-    let read = directory.read(NAME, LIMIT);
+    // A file that other users can access, or a link, was not written by us.
+    let read = directory.read(NAME, MAX_UNIT);
     Ok(Some(
         read.is_ok_and(|bytes| bytes.starts_with(MARK.as_bytes())),
     ))
 }
 
-fn not_ours(directory: &SafeDir) -> CommandError {
+fn foreign_unit(directory: &SafeDir) -> CommandError {
     let path = directory.path().join(NAME);
     CommandError::new(
         Exit::Failed,
-        format!("{} is not keyreeve's: it stays as it is", path.display()),
+        format!(
+            "{} was not written by keyreeve and is left unchanged",
+            path.display()
+        ),
     )
-    .hint("keyreeve serve --install --print")
+    .fix("keyreeve serve --install --print")
 }
 
-/// Where a person's own units lie, by systemd.unit(5).
-fn folder(world: &World) -> Result<PathBuf, CommandError> {
-    Ok(places::user_config(&world.snapshot.environment)?.join("systemd/user"))
+/// Returns the directory of user units, see systemd.unit(5).
+fn unit_directory(context: &Context) -> Result<PathBuf, CommandError> {
+    Ok(dirs::user_config(&context.snapshot.environment)?.join("systemd/user"))
 }
 
-fn text_for(world: &World) -> Result<String, CommandError> {
-    let places = world.places()?;
-    // Problems of the settings are told now, not by a unit that fails at the next boot.
-    world.settings(&places)?;
+fn current_unit(context: &Context) -> Result<String, CommandError> {
+    let dirs = context.dirs()?;
+    // Invalid settings fail now, not when the unit starts at the next boot.
+    context.settings(&dirs)?;
     let program = process::own_program().map_err(|error| {
-        CommandError::new(Exit::Failed, "could not find out where this program lies")
-            .caused_by(&error)
+        CommandError::new(Exit::Failed, "cannot find the path of this program").caused_by(&error)
     })?;
-    let places = says_where(&world.snapshot.environment).then_some(&places);
-    text(&program, &world.flags, places)
+    let dirs = sets_directories(&context.snapshot.environment).then_some(&dirs);
+    unit_text(&program, &context.flags, dirs)
 }
 
-/// Whether the environment says where keyreeve's things are: the person's service manager may not know.
-fn says_where(environment: &Environment) -> bool {
+/// Returns `true` if the environment sets keyreeve's directories: the user's service manager may not have these variables.
+fn sets_directories(environment: &Environment) -> bool {
     [
         variables::HOME,
         variables::CONFIG_DIR,
@@ -161,28 +163,28 @@ fn says_where(environment: &Environment) -> bool {
     .any(|name| environment.get(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Writes the unit. The limits are those a service of a person's own can have, and that a credential command bears.
-fn text(program: &Path, flags: &Flags, places: Option<&Places>) -> Result<String, CommandError> {
-    let program = quoted(&path_text(program)?, Dollar::Kept);
+/// Returns the unit's text. Its restrictions are those available to a user service and compatible with credential commands.
+fn unit_text(program: &Path, flags: &Flags, dirs: Option<&Dirs>) -> Result<String, CommandError> {
+    let program = quote(&path_text(program)?, DollarSign::Literal);
     let mut start = vec![program, "serve".to_owned()];
     if let Some(listen) = flags.listen.first() {
-        start.extend(["--listen".to_owned(), quoted(listen, Dollar::Doubled)]);
+        start.extend(["--listen".to_owned(), quote(listen, DollarSign::Escaped)]);
     }
     if !flags.pass_through.is_empty() {
         start.push("--pass-through".to_owned());
     }
     let start = start.join(" ");
     let mut environment = Vec::new();
-    if let Some(places) = places {
+    if let Some(dirs) = dirs {
         for (name, path) in [
-            (variables::CONFIG_DIR, &places.config),
-            (variables::DATA_DIR, &places.data),
-            (variables::STATE_DIR, &places.state),
+            (variables::CONFIG_DIR, &dirs.config),
+            (variables::DATA_DIR, &dirs.data),
+            (variables::STATE_DIR, &dirs.state),
         ] {
             let assignment = format!("{name}={}", path_text(path)?);
             environment.push(format!(
                 "Environment={}\n",
-                quoted(&assignment, Dollar::Kept)
+                quote(&assignment, DollarSign::Literal)
             ));
         }
     }
@@ -204,7 +206,7 @@ TimeoutStopSec=45
 UMask=0077
 LimitCORE=0
 LockPersonality=yes
-# A credential command that needs a set-id program, such as op, wants NoNewPrivileges=no and no Restrict… at all.
+# A credential command that needs a setuid program, such as op, needs NoNewPrivileges=no and no Restrict… line.
 NoNewPrivileges=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 RestrictRealtime=yes
@@ -217,22 +219,22 @@ WantedBy=default.target
     ))
 }
 
-/// What a dollar means where a word stands: systemd puts variables into arguments, and nowhere else.
+/// Treatment of a dollar sign: systemd expands variables in arguments, and only there.
 #[derive(Clone, Copy)]
-enum Dollar {
-    Kept,
-    Doubled,
+enum DollarSign {
+    Literal,
+    Escaped,
 }
 
-/// A word as systemd reads it back (systemd.service(5), systemd.syntax(7)).
-fn quoted(word: &str, dollar: Dollar) -> String {
+/// Quotes a word for systemd (systemd.service(5), systemd.syntax(7)).
+fn quote(word: &str, dollar: DollarSign) -> String {
     let word = word
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('%', "%%");
     let word = match dollar {
-        Dollar::Kept => word,
-        Dollar::Doubled => word.replace('$', "$$"),
+        DollarSign::Literal => word,
+        DollarSign::Escaped => word.replace('$', "$$"),
     };
     format!("\"{word}\"")
 }
@@ -244,7 +246,7 @@ fn path_text(path: &Path) -> Result<String, CommandError> {
         .ok_or_else(|| {
             CommandError::new(
                 Exit::Configuration,
-                format!("{} cannot stand in a unit", path.display()),
+                format!("path {} cannot be written into a unit file", path.display()),
             )
         })
 }
@@ -254,26 +256,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_as_systemd_reads_them() {
+    fn words_are_quoted_for_systemd() {
         for (word, dollar, expected) in [
-            ("/usr/bin/keyreeve", Dollar::Kept, "\"/usr/bin/keyreeve\""),
-            ("/my bin/100%/k", Dollar::Kept, "\"/my bin/100%%/k\""),
-            (r#"/a"b\c/$d"#, Dollar::Kept, r#""/a\"b\\c/$d""#),
-            ("$HOME", Dollar::Doubled, "\"$$HOME\""),
+            (
+                "/usr/bin/keyreeve",
+                DollarSign::Literal,
+                "\"/usr/bin/keyreeve\"",
+            ),
+            ("/my bin/100%/k", DollarSign::Literal, "\"/my bin/100%%/k\""),
+            (r#"/a"b\c/$d"#, DollarSign::Literal, r#""/a\"b\\c/$d""#),
+            ("$HOME", DollarSign::Escaped, "\"$$HOME\""),
         ] {
-            assert_eq!(quoted(word, dollar), expected);
+            assert_eq!(quote(word, dollar), expected);
         }
     }
 
     #[test]
-    fn a_line_break_in_a_path_is_refused() {
-        let none = Flags::default();
-        assert!(text(Path::new("/a\nExecStart=/b"), &none, None).is_err());
+    fn line_break_in_a_path_is_refused() {
+        let no_flags = Flags::default();
+        assert!(unit_text(Path::new("/a\nExecStart=/b"), &no_flags, None).is_err());
         let flags = Flags {
             listen: vec!["127.0.0.1:9000".to_owned()],
             pass_through: vec!["true".to_owned()],
         };
-        let unit = text(Path::new("/a b/keyreeve"), &flags, None).unwrap();
+        let unit = unit_text(Path::new("/a b/keyreeve"), &flags, None).unwrap();
         let start =
             "ExecStart=\"/a b/keyreeve\" serve --listen \"127.0.0.1:9000\" --pass-through\n";
         assert!(unit.contains(start), "{unit}");

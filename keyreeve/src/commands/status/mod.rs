@@ -1,161 +1,176 @@
-//! `status`: who would pay for a client's next request, why, and what keyreeve keeps.
+//! `status`: prints who would pay for a client's next request, why, and a summary of keyreeve's own state.
 //!
-//! Invariants: nothing is sent, started or written, and no store is made where there is none; a secret is never opened.
+//! Invariants: nothing is sent, started or written; a missing store is not created; no secret is decrypted.
 
-mod payable;
-mod tell;
+mod exit_check;
+mod render;
 
 use jiff::Timestamp;
 use keyreeve_broker::gather::shell_scripts;
 use keyreeve_broker::view::{
-    BindingView, ExpectedView, KeysView, LimitsView, ProfilesView, StandingView, StatusProfileView,
+    BindingView, ExpectedView, HealthView, KeysView, LimitsView, ProfilesView, StatusProfileView,
     StatusView, UnusableView,
 };
-use keyreeve_core::finding::rivals;
+use keyreeve_core::finding::find_conflicts;
 use keyreeve_core::profile::{Profile, ProfileId};
-use keyreeve_core::resolve::{Expected, Resolution, Sureness, Unexpected, resolve};
+use keyreeve_core::resolve::{Confidence, Expected, PayerMismatchError, Resolution, resolve};
 use keyreeve_core::snapshot::Snapshot;
-use keyreeve_core::unusable::Unusable;
-use keyreeve_os::files::{FileError, look_at_foreign};
-use keyreeve_os::look::Files;
-use keyreeve_store::{Known, Store};
+use keyreeve_core::unusable::UnusableReason;
+use keyreeve_os::file_system::FileSystem;
+use keyreeve_os::files::{FileError, check_foreign};
+use keyreeve_store::{LeaseSnapshot, Store};
 
 use super::profile;
+use crate::context::{Context, MachineState};
 use crate::error::CommandError;
 use crate::output::Format;
-use crate::settings::{Detail, ExitTells, Status};
-use crate::wiring::{Looked, World};
+use crate::settings::{Status, StatusDetail, StatusExit};
 
-/// So many of the newest attempts are looked at for when a profile was last used.
-const NEWEST: u32 = 2000;
+/// Number of the newest attempts read to find when each profile was last used.
+const MAX_ATTEMPTS_READ: u32 = 2000;
 
-/// All there is to say.
-struct Said {
+/// Everything that `status` reports.
+struct StatusReport {
     snapshot: Snapshot,
     resolution: Resolution,
-    /// Who is meant to pay, and what becomes of that.
-    expected: Option<(Expected, Result<Sureness, Unexpected>)>,
-    /// Why profiles cannot be used.
-    unusable: Vec<(Profile, Unusable)>,
-    /// How the profile stands that keyreeve itself uses here.
-    own_standing: Option<StandingView>,
+    /// The expected payer, and whether it would pay.
+    expected: Option<(Expected, Result<Confidence, PayerMismatchError>)>,
+    /// Profiles that cannot be used, and the reasons.
+    unusable_profiles: Vec<(Profile, UnusableReason)>,
+    /// Health of the profile that keyreeve itself uses here.
+    own_health: Option<HealthView>,
 }
 
-pub(super) fn run(status: &Status, world: &World) -> Result<(), CommandError> {
-    let Looked {
+pub(super) fn run(status: &Status, context: &Context) -> Result<(), CommandError> {
+    let MachineState {
         snapshot,
-        known,
+        lease_snapshot,
         store,
-    } = world.look(&status.started.arguments)?;
-    let said = say(status, snapshot, known.as_ref());
-    let view = || view(&said, known.as_ref(), store.as_ref());
-    if world.output.format() == Format::Json {
-        world.output.document(&view()?)?;
+    } = context.machine_state(&status.started.arguments)?;
+    let report = build_report(status, snapshot, lease_snapshot.as_ref());
+    let view = || view(&report, lease_snapshot.as_ref(), store.as_ref());
+    if context.output.format() == Format::Json {
+        context.output.document(&view()?)?;
     } else {
         match status.detail {
-            Detail::Line => tell::line(&said, world)?,
-            Detail::Short => tell::shortly(&said, &view()?, world)?,
-            Detail::Full | Detail::All => {
-                tell::whole(&said, &view()?, status.detail, world)?;
+            StatusDetail::Line => render::brief(&report, context)?,
+            StatusDetail::Short => render::short(&report, &view()?, context)?,
+            StatusDetail::Full | StatusDetail::All => {
+                render::full(&report, &view()?, status.detail, context)?;
             }
         }
     }
-    if status.detail != Detail::Line {
-        profile::warn_of_ends(&said.snapshot.own.profiles, world);
-        warn_of_new_shells(&said.snapshot, world);
+    if status.detail != StatusDetail::Line {
+        profile::warn_expiring(&report.snapshot.keyreeve.profiles, context);
+        warn_about_new_shells(&report.snapshot, context);
     }
     match &status.exit {
-        ExitTells::Said => Ok(()),
-        ExitTells::Payable(_) => payable::judge(&said, &world.clock()),
+        StatusExit::Reported => Ok(()),
+        StatusExit::Payable(_) => exit_check::check(&report, &context.clock()),
     }
 }
 
-/// What a shell that starts anew would have and this one has not: the export that pays from tomorrow on.
-fn warn_of_new_shells(snapshot: &Snapshot, world: &World) {
-    for rival in rivals(snapshot, &shell_scripts(snapshot, &Files::OfMachine)) {
-        let sentence = rival.sentence(snapshot.home.as_deref());
-        world
+/// Warns about variables that new shells will set and this one does not have.
+fn warn_about_new_shells(snapshot: &Snapshot, context: &Context) {
+    for conflict in find_conflicts(snapshot, &shell_scripts(snapshot, &FileSystem::Real)) {
+        let sentence = conflict.describe(snapshot.home.as_deref());
+        context
             .output
-            .note(&format!("{sentence}; `keyreeve doctor` says more"));
+            .note(&format!("{sentence}; details: `keyreeve doctor`"));
     }
 }
 
-fn say(status: &Status, snapshot: Snapshot, known: Option<&Known>) -> Said {
+fn build_report(
+    status: &Status,
+    snapshot: Snapshot,
+    lease_snapshot: Option<&LeaseSnapshot>,
+) -> StatusReport {
     let resolution = resolve(&snapshot, status.started.client);
-    let named = match &status.exit {
-        ExitTells::Said => None,
-        ExitTells::Payable(expect) => expect.clone(),
+    let requested = match &status.exit {
+        StatusExit::Reported => None,
+        StatusExit::Payable(expect) => expect.clone(),
     };
     let bound = snapshot
         .binding()
         .and_then(|binding| binding.expect.clone());
-    let expected = named.or(bound).map(|expected| {
-        let judged = expected.judge(&resolution, &snapshot);
-        (expected, judged)
+    let expected = requested.or(bound).map(|expected| {
+        let evaluated = expected.evaluate(&resolution, &snapshot);
+        (expected, evaluated)
     });
-    let judged = |profile: &Profile| {
-        let unusable = Unusable::of(profile, &snapshot.environment, snapshot.now, has_file)?;
-        Some((profile.clone(), unusable))
+    let unusable = |profile: &Profile| {
+        let reason =
+            UnusableReason::check(profile, &snapshot.environment, snapshot.now, file_exists)?;
+        Some((profile.clone(), reason))
     };
-    let stands = |known: &Known| {
-        let own = snapshot.own_profile()?;
-        Some(StandingView::of(own, &known.standings, snapshot.now))
+    let own_health = |lease_snapshot: &LeaseSnapshot| {
+        let own = snapshot.selected_profile()?;
+        Some(HealthView::new(own, &lease_snapshot.health, snapshot.now))
     };
-    Said {
-        own_standing: known.and_then(stands),
-        unusable: snapshot.own.profiles.iter().filter_map(judged).collect(),
+    StatusReport {
+        own_health: lease_snapshot.and_then(own_health),
+        unusable_profiles: snapshot
+            .keyreeve
+            .profiles
+            .iter()
+            .filter_map(unusable)
+            .collect(),
         snapshot,
         resolution,
         expected,
     }
 }
 
-/// One that may not be read is there.
-fn has_file(path: &str) -> bool {
-    !matches!(
-        look_at_foreign(path.as_ref()),
-        Err(FileError::Missing { .. })
-    )
+/// Returns `true` if the file exists; one that cannot be read exists.
+fn file_exists(path: &str) -> bool {
+    !matches!(check_foreign(path.as_ref()), Err(FileError::Missing { .. }))
 }
 
 fn view(
-    said: &Said,
-    known: Option<&Known>,
+    report: &StatusReport,
+    lease_snapshot: Option<&LeaseSnapshot>,
     store: Option<&Store>,
 ) -> Result<StatusView, CommandError> {
     let limits = store.map(Store::limits).transpose()?.unwrap_or_default();
-    let limits = known.map(|known| LimitsView::of(&known.policy, &limits, said.snapshot.now));
-    let uses = store.map(|store| store.last_uses(NEWEST)).transpose()?;
+    let limits = lease_snapshot.map(|lease_snapshot| {
+        LimitsView::new(&lease_snapshot.policy, &limits, report.snapshot.now)
+    });
+    let uses = store
+        .map(|store| store.last_used(MAX_ATTEMPTS_READ))
+        .transpose()?;
     let uses = uses.unwrap_or_default();
-    let now = said.snapshot.now;
-    let profiles = known.map_or_else(Vec::new, |known| ProfilesView::of(known, now).profiles);
-    let keys = known.map_or_else(Vec::new, |known| KeysView::of(&known.policy, now).keys);
-    let own = &said.snapshot.own.profiles;
-    let stands = profiles
+    let now = report.snapshot.now;
+    let profiles = lease_snapshot.map_or_else(Vec::new, |lease_snapshot| {
+        ProfilesView::new(lease_snapshot, now).profiles
+    });
+    let keys = lease_snapshot.map_or_else(Vec::new, |lease_snapshot| {
+        KeysView::new(&lease_snapshot.policy, now).keys
+    });
+    let own = &report.snapshot.keyreeve.profiles;
+    let unhealthy = profiles
         .iter()
-        .filter_map(|profile| UnusableView::of_standing(profile, now));
-    let unusable = said.unusable.iter();
+        .filter_map(|profile| UnusableView::from_health(profile, now));
+    let unusable = report.unusable_profiles.iter();
     let unusable = unusable
-        .map(|(profile, unusable)| UnusableView::of(&profile.name, unusable))
-        .chain(stands)
+        .map(|(profile, unusable)| UnusableView::new(&profile.name, unusable))
+        .chain(unhealthy)
         .collect();
     let profiles = profiles.into_iter().map(|profile| StatusProfileView {
         last_used_at: last_used(&profile.id, &uses),
         profile,
     });
     Ok(StatusView {
-        resolution: (&said.resolution).into(),
-        binding: said
+        resolution: (&report.resolution).into(),
+        binding: report
             .snapshot
             .binding()
-            .map(|binding| BindingView::of(binding, own)),
-        expected: said
+            .map(|binding| BindingView::new(binding, own)),
+        expected: report
             .expected
             .as_ref()
-            .map(|(expected, judged)| ExpectedView::of(expected, judged)),
-        active_profile: said
+            .map(|(expected, evaluated)| ExpectedView::new(expected, evaluated)),
+        active_profile: report
             .snapshot
-            .own_profile()
+            .selected_profile()
             .map(|profile| profile.name.to_string()),
         profiles: profiles.collect(),
         unusable_profiles: unusable,
@@ -165,6 +180,6 @@ fn view(
 }
 
 fn last_used(id: &str, uses: &[(ProfileId, Timestamp)]) -> Option<String> {
-    let used = uses.iter().find(|(its, _)| its.to_string() == id)?;
+    let used = uses.iter().find(|(profile, _)| profile.to_string() == id)?;
     Some(used.1.to_string())
 }

@@ -1,78 +1,92 @@
-//! `statusline`: who pays for a session of Claude Code, the windows of the plan, and the cost, on one line.
+//! `statusline`: prints one line for Claude Code's status line: who pays for the session, the plan's windows, and the cost.
 //!
-//! Invariants: it ends well whatever it is piped and however the store is; nothing is sent or started, no store is made,
-//! no secret is opened, and no other process is waited for; what goes wrong is told only where that was asked for.
+//! Invariants: it succeeds whatever its input and the state of the store; nothing is sent or started, no store is created, no
+//! secret is decrypted, and it waits for no other process; problems are reported only with `--verbose`.
 
-mod look;
+mod gather;
 mod settings;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
 use keyreeve_broker::view::StatuslineView;
 use keyreeve_core::resolve::resolve;
-use keyreeve_core::statusline::{Input, line, news, owner, warnings};
+use keyreeve_core::statusline::{
+    SessionInput, limit_owner, new_observations, render_line, warnings,
+};
 
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings::{Statusline, Trouble};
-use crate::wiring::World;
-use look::{Kept, Looked};
+use crate::settings::{Diagnostics, Statusline};
+use gather::{QuickStore, SessionSnapshot};
 
-/// No session has more to say than this.
-const LIMIT: u64 = 1024 * 1024;
+/// Maximum input in bytes.
+const MAX_INPUT: u64 = 1024 * 1024;
 
-pub(super) fn run(statusline: Statusline, world: &World) -> Result<(), CommandError> {
+pub(super) fn run(statusline: Statusline, context: &Context) -> Result<(), CommandError> {
     match statusline {
-        Statusline::Settings => settings::print(world),
+        Statusline::Settings => settings::print(context),
         Statusline::Line(_) if io::stdin().is_terminal() => Err(CommandError::new(
             Exit::Usage,
-            "Claude Code pipes to this command what it shows: there is nothing to type here",
+            "this command reads a JSON object that Claude Code pipes to it, not a terminal",
         )
-        .hint("keyreeve statusline --print-settings")),
-        Statusline::Line(trouble) => say(trouble, world),
+        .fix("keyreeve statusline --print-settings")),
+        Statusline::Line(diagnostics) => print_line(diagnostics, context),
     }
 }
 
-fn say(trouble: Trouble, world: &World) -> Result<(), CommandError> {
-    let told = |text: &str| match trouble {
-        Trouble::Told => world.output.note(text),
-        Trouble::Passed => {}
+fn print_line(diagnostics: Diagnostics, context: &Context) -> Result<(), CommandError> {
+    let report = |text: &str| match diagnostics {
+        Diagnostics::Shown => context.output.note(text),
+        Diagnostics::Hidden => {}
     };
-    let now = world.snapshot.now;
-    let input = Input::read(&piped(), now).unwrap_or_else(|| {
-        told("what was piped is no JSON object of up to 1 MiB: the session told nothing");
-        Input::default()
+    let now = context.snapshot.now;
+    let input = SessionInput::read(&read_stdin(), now).unwrap_or_else(|| {
+        report("Standard input is not a JSON object of at most 1 MiB; session data is missing");
+        SessionInput::default()
     });
-    let mut kept = Kept::at(world, &told);
-    let Looked { snapshot, client } = look::at(&input, kept.own(&told), world);
+    let mut store = QuickStore::open(context, &report);
+    let SessionSnapshot { snapshot, client } =
+        gather::gather_session(&input, store.keyreeve_state(&report), context);
     let resolution = resolve(&snapshot, client);
     let warnings = warnings(&snapshot, &resolution, &input);
-    let line = line(&resolution, &warnings, &input, &world.clock());
-    match world.output.format() {
-        Format::Human => world.output.painted(line.parts())?,
-        Format::Json => world.output.document(&StatuslineView {
+    let line = render_line(&resolution, &warnings, &input, &context.clock());
+    match context.output.format() {
+        Format::Human => context.output.styled_line(line.parts())?,
+        Format::Json => context.output.document(&StatuslineView {
             line: line.text(),
             warnings: warnings.iter().map(ToString::to_string).collect(),
             session: (&input).into(),
             resolution: (&resolution).into(),
         })?,
     }
-    // The line is out, whatever becomes of this.
-    match owner(&snapshot, &resolution) {
+    // The line is printed already; what follows cannot fail it.
+    match limit_owner(&snapshot, &resolution) {
         Some(owner) if !input.windows.is_empty() => {
-            kept.keep(|known| news(&owner, known, &input, now), &told);
+            store.record_limits(
+                |known| new_observations(&owner, known, &input, now),
+                &report,
+            );
         }
-        Some(_) => told("the session told no windows: nothing is kept for `keyreeve limits`"),
-        None => told("not Claude Code's own login pays: nothing is kept for `keyreeve limits`"),
+        Some(_) => {
+            report("The session reports no plan windows; nothing is saved for `keyreeve limits`");
+        }
+        None => report(
+            "Claude Code's own login does not pay here; nothing is saved for `keyreeve limits`",
+        ),
     }
     Ok(())
 }
 
-/// What was piped, and one byte more than may be. What cannot be read was not piped.
-fn piped() -> Vec<u8> {
+/// Reads standard input; returns nothing if it is unreadable or too long.
+fn read_stdin() -> Vec<u8> {
     let mut bytes = Vec::new();
-    match io::stdin().lock().take(LIMIT + 1).read_to_end(&mut bytes) {
-        Ok(length) if u64::try_from(length).is_ok_and(|length| length <= LIMIT) => bytes,
+    match io::stdin()
+        .lock()
+        .take(MAX_INPUT + 1)
+        .read_to_end(&mut bytes)
+    {
+        Ok(length) if u64::try_from(length).is_ok_and(|length| length <= MAX_INPUT) => bytes,
         Ok(_) | Err(_) => Vec::new(),
     }
 }

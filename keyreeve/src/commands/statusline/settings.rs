@@ -1,33 +1,32 @@
-//! The settings with which Claude Code shows the line (docs/facts.md#claude-code-statusline).
+//! The settings that make Claude Code show the line (docs/facts.md#claude-code-statusline).
 //!
-//! Invariant: the program is named by its whole path as one word of the shell's, so that no directory can put another in
-//! its place.
+//! Invariant: the program is named by its absolute path as one shell word, so that no directory can substitute another.
 
-use keyreeve_os::world;
+use keyreeve_os::system;
 use serde_json::json;
 
-use super::super::quoting::quoted;
+use super::super::quoting::quote;
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Format;
-use crate::settings::Shell;
-use crate::wiring::World;
+use crate::settings::EnvShell;
 
-pub(super) fn print(world: &World) -> Result<(), CommandError> {
-    let program = world::own_program().unwrap_or_else(|| "keyreeve".to_owned());
+pub(super) fn print(context: &Context) -> Result<(), CommandError> {
+    let program = system::own_program().unwrap_or_else(|| "keyreeve".to_owned());
     let settings = settings(&program);
-    match world.output.format() {
-        Format::Human => world.output.data(&format!("{settings:#}"))?,
-        Format::Json => world.output.document(&settings)?,
+    match context.output.format() {
+        Format::Human => context.output.data(&format!("{settings:#}"))?,
+        Format::Json => context.output.document(&settings)?,
     }
-    world
+    context
         .output
-        .hint("put this into ~/.claude/settings.json, beside what stands there");
+        .hint("Add this to ~/.claude/settings.json, next to the settings already there");
     Ok(())
 }
 
-/// Claude Code hands the command to `/bin/sh`.
+/// Claude Code runs the command with `/bin/sh`.
 fn settings(program: &str) -> serde_json::Value {
-    let command = format!("{} statusline", quoted(Shell::Bash, program));
+    let command = format!("{} statusline", quote(EnvShell::Bash, program));
     json!({ "statusLine": { "type": "command", "command": command } })
 }
 
@@ -36,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_stays_one_word_in_the_settings() {
+    fn path_stays_one_word_in_the_settings() {
         let settings = settings(r#"/a b/$(c)'d"e"#).to_string();
         let read: serde_json::Value = serde_json::from_str(&settings).unwrap();
         assert_eq!(

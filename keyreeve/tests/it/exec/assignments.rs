@@ -1,11 +1,15 @@
-//! `env`: what a shell is told.
+//! `env`: the assignments for a shell.
 
 use super::Machine;
 
+/// BI-02: assignments are quoted for each shell, and shown only on a terminal and on request.
 #[test]
-fn bi_02_assignments_are_shown_to_a_person_who_asks() {
+fn assignments_are_shown_only_on_request() {
     let machine = Machine::new();
-    machine.check("env_unasked", machine.run(&["env", "--profile", "work"]));
+    machine.check(
+        "env_without_reveal",
+        machine.run(&["env", "--profile", "work"]),
+    );
     machine.check(
         "env_piped",
         machine.run(&["env", "--profile", "work", "--reveal"]),

@@ -1,4 +1,4 @@
-//! `exec` and `env`: one credential for a program, and who pays said before it starts.
+//! `exec` and `env`: one credential for a program, and who pays is printed before it starts.
 
 mod assignments;
 pub(crate) mod payer;
@@ -11,29 +11,29 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::process::Output;
+use keyreeve_testkit::process::ProcessOutput;
 
-use crate::case::{Case, check, ends};
+use crate::case::{Case, assert_exit, check};
 
-/// Prints what it was started with.
-pub(crate) const TELLS: &str = "#!/bin/sh\nenv | grep -E '^(ANTHROPIC|CLAUDE|AWS|MINE|OTHER)' | sort\nfor word; do echo \"[$word]\"; done\n";
+/// Prints its relevant variables and its arguments.
+pub(crate) const ENVIRONMENT_PRINTER: &str = "#!/bin/sh\nenv | grep -E '^(ANTHROPIC|CLAUDE|AWS|MINE|OTHER)' | sort\nfor word; do echo \"[$word]\"; done\n";
 
-/// A machine with programs of its own on its `PATH`.
+/// A machine with test programs on its `PATH`.
 pub(crate) struct Machine {
     pub(crate) case: Case,
     pub(crate) key: Canary,
 }
 
 impl Machine {
-    /// A machine with `claude` and a profile `work` whose secret programs may have. The secret is not looked for
-    /// afterwards, since programs here print it.
+    /// Creates a machine with `claude` and a profile `work` whose raw key programs may have. The home is not scanned for the
+    /// key, because the programs print it.
     pub(crate) fn new() -> Self {
         let machine = Self {
             case: Case::new(),
             key: Canary::api_key("exec"),
         };
-        machine.program("claude", TELLS);
-        machine.program("tool", TELLS);
+        machine.program("claude", ENVIRONMENT_PRINTER);
+        machine.program("tool", ENVIRONMENT_PRINTER);
         machine.profile("work", &["--direct"], machine.key.value());
         machine
     }
@@ -49,7 +49,7 @@ impl Machine {
 
     pub(crate) fn profile(&self, name: &str, arguments: &[&str], secret: &str) {
         let words = [&["profile", "add", name, "--stdin"], arguments].concat();
-        ends(self.case.feed(&words, secret), 0);
+        assert_exit(self.case.feed(&words, secret), 0);
     }
 
     pub(crate) fn file(&self, path: &str, text: &str) {
@@ -69,13 +69,13 @@ impl Machine {
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> ProcessOutput {
         self.case.home.run(&mut self.command(arguments))
     }
 
-    /// What was done, with the key by its name.
-    pub(crate) fn check(&self, name: &str, output: Output) {
-        let output = Output {
+    /// Compares the output with a snapshot, with the key replaced by its name.
+    pub(crate) fn check(&self, name: &str, output: ProcessOutput) {
+        let output = ProcessOutput {
             stdout: output.stdout.replace(self.key.value(), "[SECRET]"),
             ..output
         };
@@ -89,8 +89,8 @@ pub(crate) fn write_program(path: &Path, script: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Every way to pay by a variable, all at once.
-pub(crate) fn with_rivals(mut command: Command) -> Command {
+/// Sets every variable that selects a credential.
+pub(crate) fn with_conflicting_variables(mut command: Command) -> Command {
     for name in [
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_AUTH_TOKEN",

@@ -1,19 +1,22 @@
-//! Who pays: the one meant, or nothing is started.
+//! The payer: the intended credential pays, or nothing is started.
 
 use jiff::Timestamp;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::{Auth, BillingClass, Handing, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::profile::{
+    Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
+};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
-use keyreeve_store::{Durability, Places, Store};
+use keyreeve_store::{Durability, Store, StorePaths};
 use keyreeve_testkit::canary::Canary;
 use uuid::Uuid;
 
-use super::{Machine, TELLS, with_rivals};
-use crate::case::{Case, ends};
+use super::{ENVIRONMENT_PRINTER, Machine, with_conflicting_variables};
+use crate::case::{Case, assert_exit};
 
+/// SU-02: the selected profile pays, whatever variables are set.
 #[test]
-fn su_02_the_profile_meant_pays_whatever_is_set() {
+fn selected_profile_pays_despite_conflicting_variables() {
     let machine = Machine::new();
     machine.login();
     machine.file(
@@ -31,35 +34,38 @@ fn su_02_the_profile_meant_pays_whatever_is_set() {
         "-p",
         "a b",
     ];
-    let mut command = with_rivals(machine.command(&arguments));
+    let mut command = with_conflicting_variables(machine.command(&arguments));
     machine.check("exec_key", machine.case.home.run(&mut command));
     let arguments = ["exec", "--quiet", "--", "tool", "--", "--settings", ""];
-    let mut command = with_rivals(machine.command(&arguments));
+    let mut command = with_conflicting_variables(machine.command(&arguments));
     machine.check("exec_tool", machine.case.home.run(&mut command));
 }
 
+/// SU-02: a gateway's key goes only to that gateway.
 #[test]
-fn su_02_a_gateways_key_goes_to_the_gateway_alone() {
+fn gateway_key_goes_only_to_the_gateway() {
     let machine = Machine::new();
     let origin = ["--origin", "https://gateway.example", "--direct"];
     machine.profile("team", &origin, "gateway-token-of-the-team-1234567890");
-    let mut command = with_rivals(machine.command(&["exec", "--profile", "team", "--", "claude"]));
+    let mut command =
+        with_conflicting_variables(machine.command(&["exec", "--profile", "team", "--", "claude"]));
     machine.check("exec_gateway", machine.case.home.run(&mut command));
 }
 
+/// SU-02: the program's own login pays, or the conflicting setting is named.
 #[test]
-fn su_02_the_own_login_pays_or_what_stands_in_its_way_is_named() {
+fn own_login_pays_or_the_conflict_is_named() {
     let machine = Machine::new();
     let native = [
         "exec", "--native", "--expect", "plan", "--", "claude", "-p", "hi",
     ];
     machine.check("exec_native_no_login", machine.run(&native));
     machine.login();
-    let mut command = with_rivals(machine.command(&native));
+    let mut command = with_conflicting_variables(machine.command(&native));
     machine.check("exec_native", machine.case.home.run(&mut command));
     let settings = "{\n  \"env\": {\n    \"ANTHROPIC_API_KEY\": \"stale\"\n  }\n}";
     machine.file("home/.claude/settings.json", settings);
-    machine.check("exec_native_rival", machine.run(&native));
+    machine.check("exec_native_conflict", machine.run(&native));
     machine.file(
         "home/.claude/settings.json",
         "{\"apiKeyHelper\": \"~/key\"}",
@@ -71,12 +77,13 @@ fn su_02_the_own_login_pays_or_what_stands_in_its_way_is_named() {
     );
 }
 
+/// SU-01: a payer other than the expected one is refused.
 #[test]
-fn su_01_another_payer_than_the_one_expected_is_refused() {
+fn unexpected_payer_is_refused() {
     let machine = Machine::new();
     machine.login();
     machine.check(
-        "exec_unexpected",
+        "exec_unexpected_payer",
         machine.run(&[
             "exec",
             "--profile",
@@ -87,17 +94,17 @@ fn su_01_another_payer_than_the_one_expected_is_refused() {
             "claude",
         ]),
     );
-    ends(
+    assert_exit(
         machine.run(&["exec", "--native", "--expect", "metered", "--", "claude"]),
         8,
     );
-    ends(
+    assert_exit(
         machine.run(&["exec", "--expect", "work", "--", "claude"]),
         0,
     );
-    ends(machine.run(&["profile", "add", "own", "--claude-login"]), 0);
+    assert_exit(machine.run(&["profile", "add", "own", "--claude-login"]), 0);
     machine.check(
-        "exec_login_elsewhere",
+        "exec_login_other_program",
         machine.run(&["exec", "--profile", "own", "--", "tool"]),
     );
     machine.check(
@@ -114,8 +121,9 @@ fn su_01_another_payer_than_the_one_expected_is_refused() {
     );
 }
 
+/// SU-02: a key that the user rejected in Claude Code is not given to an interactive session.
 #[test]
-fn su_02_a_key_that_claude_code_would_pass_over_is_handed_to_no_terminal_session() {
+fn key_rejected_in_claude_code_is_not_used_interactively() {
     let machine = Machine::new();
     machine.login();
     let (_, end) = machine.key.value().split_at(machine.key.value().len() - 20);
@@ -123,15 +131,15 @@ fn su_02_a_key_that_claude_code_would_pass_over_is_handed_to_no_terminal_session
     machine.file("home/.claude.json", &memory);
     let started = ["exec", "--profile", "work", "--", "claude"];
     machine.check("exec_key_refused", machine.run(&started));
-    ends(machine.run(&[&started[..], &["-p", "hi"]].concat()), 0);
+    assert_exit(machine.run(&[&started[..], &["-p", "hi"]].concat()), 0);
     machine.file("home/.claude.json", "{}");
-    ends(machine.run(&started), 0);
+    assert_exit(machine.run(&started), 0);
 }
 
-/// The token of a person's own plan in the store, as `claude setup-token` makes one.
-pub(crate) fn keep_setup_token(machine: &Machine, token: &Canary) {
+/// Stores a plan token, as `claude setup-token` creates it.
+pub(crate) fn add_setup_token(machine: &Machine, token: &Canary) {
     let root = machine.case.home.keyreeve_home();
-    let places = Places {
+    let places = StorePaths {
         data: root.join("data"),
         keys: root.join("config"),
     };
@@ -139,13 +147,13 @@ pub(crate) fn keep_setup_token(machine: &Machine, token: &Canary) {
         id: ProfileId(Uuid::from_u128(7)),
         name: "mine".parse().unwrap(),
         source: Source::Sealed,
-        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Refused).unwrap(),
+        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Forbidden).unwrap(),
         auth: Auth::Bearer,
         provenance: Provenance::SetupToken,
         billing: BillingClass::Plan,
         family: Some(Family::OauthAccess),
         hint: None,
-        handing: Handing::Leased,
+        secret_exposure: SecretExposure::RequestsOnly,
         simulated: false,
         expires_at: None,
         created_at: Timestamp::UNIX_EPOCH,
@@ -156,11 +164,12 @@ pub(crate) fn keep_setup_token(machine: &Machine, token: &Canary) {
     store.add_profile(&profile, Some(&secret)).unwrap();
 }
 
+/// SU-01: a setup token is given only to the genuine `claude`.
 #[test]
-fn su_01_a_setup_token_goes_to_the_genuine_program_alone() {
+fn setup_token_goes_only_to_claude() {
     let machine = Machine::new();
     let token = Canary::oauth("setup");
-    keep_setup_token(&machine, &token);
+    add_setup_token(&machine, &token);
     let exec = [
         "exec",
         "--profile",
@@ -170,7 +179,7 @@ fn su_01_a_setup_token_goes_to_the_genuine_program_alone() {
         "--",
         "claude",
     ];
-    let mut command = with_rivals(machine.command(&exec));
+    let mut command = with_conflicting_variables(machine.command(&exec));
     let ran = machine.case.home.run(&mut command).expect_code(0);
     let expected = format!(
         "ANTHROPIC_MODEL=kept\nCLAUDE_CODE_OAUTH_TOKEN={}\n",
@@ -195,31 +204,32 @@ fn su_01_a_setup_token_goes_to_the_genuine_program_alone() {
         &["env", "--profile", "mine", "--json"],
         &["profile", "direct", "mine"],
     ] {
-        let told = machine.run(refused).expect_code(8);
-        assert!(told.stderr.contains("plan login"), "{}", told.stderr);
+        let output = machine.run(refused).expect_code(8);
+        assert!(output.stderr.contains("plan login"), "{}", output.stderr);
     }
     machine.file(
         "home/.claude/settings.json",
         r#"{"env": {"ANTHROPIC_BASE_URL": "https://evil.example"}}"#,
     );
-    let told = machine.run(&exec).expect_code(8);
+    let output = machine.run(&exec).expect_code(8);
     assert!(
-        told.stderr
-            .contains("settings.json:1 would send the credential elsewhere")
+        output
+            .stderr
+            .contains("settings.json:1 would send the credential to another address")
     );
 }
 
 #[test]
-fn without_a_profile_the_own_login_is_meant() {
+fn own_login_is_the_default() {
     let case = Case::new();
     let machine = Machine {
         key: Canary::api_key("none"),
         case,
     };
-    machine.program("claude", TELLS);
-    machine.program("tool", TELLS);
+    machine.program("claude", ENVIRONMENT_PRINTER);
+    machine.program("tool", ENVIRONMENT_PRINTER);
     machine.login();
-    let mut command = with_rivals(machine.command(&["exec", "--", "claude"]));
+    let mut command = with_conflicting_variables(machine.command(&["exec", "--", "claude"]));
     let ran = machine.case.home.run(&mut command).expect_code(0);
     assert_eq!(ran.stdout, "ANTHROPIC_MODEL=kept\n");
     assert!(
@@ -231,23 +241,23 @@ fn without_a_profile_the_own_login_is_meant() {
 }
 
 #[test]
-fn only_a_profile_marked_for_it_gives_its_secret() {
+fn raw_key_is_given_only_if_the_profile_allows_it() {
     let machine = Machine::new();
-    ends(machine.run(&["profile", "direct", "work", "--undo"]), 0);
+    assert_exit(machine.run(&["profile", "direct", "work", "--undo"]), 0);
     let exec = ["exec", "--profile", "work", "--", "tool"];
-    machine.check("exec_leased", machine.run(&exec));
+    machine.check("exec_raw_key_not_allowed", machine.run(&exec));
     machine.check(
         "profile_direct",
         machine.run(&["profile", "direct", "work"]),
     );
-    ends(machine.run(&exec), 0);
+    assert_exit(machine.run(&exec), 0);
 }
 
 #[test]
-fn an_older_release_is_kept_from_its_helper() {
+fn helper_is_disabled_for_older_releases() {
     let machine = Machine::new();
     machine.file("home/.claude/settings.json", r#"{"apiKeyHelper": "~/key"}"#);
-    let told = |arguments: &[&str]| machine.run(arguments).expect_code(0).stdout;
+    let stdout_of = |arguments: &[&str]| machine.run(arguments).expect_code(0).stdout;
     let old = [
         "exec",
         "--for",
@@ -258,26 +268,26 @@ fn an_older_release_is_kept_from_its_helper() {
         "--settings",
         r#"{"a":1}"#,
     ];
-    let printed = told(&old);
+    let printed = stdout_of(&old);
     assert!(
         printed.ends_with("[--settings]\n[{\"a\":1,\"apiKeyHelper\":\"\"}]\n[-p]\n"),
         "{printed}"
     );
     let new = ["exec", "--for", "claude-code@2.1.329", "--", "claude", "-p"];
-    assert!(!told(&new).contains("--settings"));
+    assert!(!stdout_of(&new).contains("--settings"));
 }
 
 #[test]
-fn a_login_is_not_started_past_settings_that_cannot_be_read() {
+fn own_login_is_refused_with_unreadable_settings() {
     let machine = Machine::new();
     machine.login();
     machine.program("claude", "#!/bin/sh\necho started\n");
-    let folder = machine.case.home.user_home().join(".claude");
-    std::fs::create_dir(folder.join("settings.json")).unwrap();
+    let directory = machine.case.home.user_home().join(".claude");
+    std::fs::create_dir(directory.join("settings.json")).unwrap();
     let exec = ["exec", "--native", "--", "claude"];
-    machine.check("exec_unread", machine.run(&exec));
-    // With a profile's key no settings file decides.
-    ends(
+    machine.check("exec_unreadable_settings", machine.run(&exec));
+    // With a profile's key, settings files do not matter.
+    assert_exit(
         machine.run(&["exec", "--profile", "work", "--", "claude"]),
         0,
     );

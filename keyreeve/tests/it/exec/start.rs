@@ -1,16 +1,17 @@
-//! How a program is started: what it has of ours, and what stays its own.
+//! The start of a program: what it gets from keyreeve, and what stays its own.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::home::TIME_LIMIT;
+use keyreeve_testkit::home::COMMAND_TIMEOUT;
 
 use super::{Machine, write_program};
-use crate::case::ends;
+use crate::case::assert_exit;
 
+/// LA-06: only the program itself has a secret, and only one.
 #[test]
-fn la_06_only_the_program_itself_has_the_secret_and_only_one() {
+fn only_the_program_has_the_secret_and_only_one() {
     let (machine, other) = (Machine::new(), Canary::api_key("other"));
     machine.program("sleeps", "#!/bin/sh\necho started\nexec sleep 20\n");
     let mut command = machine.command(&["exec", "--profile", "work", "--", "sleeps"]);
@@ -19,9 +20,9 @@ fn la_06_only_the_program_itself_has_the_secret_and_only_one() {
         .env("ANTHROPIC_API_KEY", other.value());
     let running = machine.case.home.spawn(&mut command);
     let read = |file: &str| fs::read(format!("/proc/{}/{file}", running.pid())).unwrap_or_default();
-    let until = Instant::now() + TIME_LIMIT;
+    let until = Instant::now() + COMMAND_TIMEOUT;
     while !String::from_utf8_lossy(&read("cmdline")).starts_with("sleep\0") {
-        assert!(Instant::now() < until, "it was not started");
+        assert!(Instant::now() < until, "the program was not started");
         std::thread::sleep(Duration::from_millis(5));
     }
     let environment = String::from_utf8(read("environ")).unwrap();
@@ -34,9 +35,9 @@ fn la_06_only_the_program_itself_has_the_secret_and_only_one() {
         [format!("ANTHROPIC_API_KEY={}", machine.key.value())]
     );
     running.terminate();
-    let ended = running.wait(TIME_LIMIT).expect_code(128 + 15);
+    let ended = running.wait(COMMAND_TIMEOUT).expect_code(128 + 15);
     assert!(
-        ended.stderr.contains("OTHER_KEY is left out"),
+        ended.stderr.contains("OTHER_KEY is removed"),
         "{}",
         ended.stderr
     );
@@ -52,7 +53,7 @@ fn exit_codes_and_streams_are_the_programs_own() {
         ("kill -INT $$", 128 + 2),
     ] {
         machine.program("ends", &format!("#!/bin/sh\n{script}\n"));
-        ends(machine.run(&["exec", "--", "ends"]), code);
+        assert_exit(machine.run(&["exec", "--", "ends"]), code);
     }
     machine.program("reads", "#!/bin/sh\ncat; echo talk >&2\n");
     let mut command = machine.command(&["exec", "--quiet", "--", "reads"]);
@@ -75,7 +76,7 @@ fn exit_codes_and_streams_are_the_programs_own() {
 }
 
 #[test]
-fn limits_and_odd_arguments_reach_the_program() {
+fn limits_and_non_utf8_arguments_reach_the_program() {
     use std::os::unix::ffi::OsStringExt as _;
 
     let machine = Machine::new();
@@ -92,28 +93,29 @@ fn limits_and_odd_arguments_reach_the_program() {
         .env("PATH", format!("{}:/usr/bin:/bin", machine.bin().display()))
         .args(["-c", &script, "sh"])
         .arg(std::ffi::OsString::from_vec(vec![b'a', 0xff]));
-    let told = machine.case.home.run(&mut command).expect_code(0);
-    assert_eq!(told.stdout, "0027 3\n 61 ff\n");
+    let output = machine.case.home.run(&mut command).expect_code(0);
+    assert_eq!(output.stdout, "0027 3\n 61 ff\n");
 }
 
 #[test]
-fn what_cannot_be_started_is_told_as_a_shell_tells_it() {
+fn start_failures_use_shell_exit_codes() {
     let machine = Machine::new();
     machine.check("exec_127", machine.run(&["exec", "--", "no-such-program"]));
     fs::write(machine.bin().join("text"), "no program").unwrap();
     machine.check("exec_126", machine.run(&["exec", "--", "text"]));
     machine.program("broken", "#!/no/such/interpreter\n");
-    ends(machine.run(&["exec", "--", "broken"]), 126);
+    assert_exit(machine.run(&["exec", "--", "broken"]), 126);
     machine.check(
         "exec_125",
         machine.run(&["exec", "--profile", "nobody", "--", "tool"]),
     );
-    ends(machine.run(&["exec", "tool"]), 2);
+    assert_exit(machine.run(&["exec", "tool"]), 2);
     machine.check("exec_help", machine.run(&["exec", "-h"]));
 }
 
+/// LA-09: no program is taken from the working directory.
 #[test]
-fn la_09_no_program_is_taken_from_the_working_directory() {
+fn no_program_is_taken_from_the_working_directory() {
     let machine = Machine::new();
     let evil = "#!/bin/sh\necho hijacked\n";
     for name in ["claude", "git", "secret-tool", "only-here"] {
@@ -132,9 +134,9 @@ fn la_09_no_program_is_taken_from_the_working_directory() {
         assert!(!ran.stdout.contains("hijacked"), "{path}");
         let shown = format!("for {}\n", machine.bin().join("claude").display());
         assert!(ran.stderr.ends_with(&shown), "{}", ran.stderr);
-        ends(run("only-here", path), 127);
+        assert_exit(run("only-here", path), 127);
     }
-    // A path is meant by whoever types it.
+    // An explicit path is used as typed.
     let ran = run("./only-here", "").expect_code(0);
     assert!(ran.stderr.contains("work/./only-here"), "{}", ran.stderr);
 }

@@ -1,98 +1,98 @@
-//! The API in the storm: organizations whose limits fill up, one that runs out of money, and now and then an overload.
+//! The simulated API of the storm: organizations whose rate limits fill up, one that runs out of money, and some overloads.
 //!
-//! Invariant: what was told to whom, and until when, is written down as it is told: it is what the gateway is held to.
+//! Invariant: every instruction to wait is recorded when it is sent, and the gateway is judged by these records.
 
 use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
-use keyreeve_os::world;
+use keyreeve_os::system;
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::fixtures;
-use keyreeve_testkit::random::Random;
-use keyreeve_testkit::upstream::{Received, Step, reply};
+use keyreeve_testkit::random::SeededRandom;
+use keyreeve_testkit::upstream::{ReceivedRequest, Step, responses};
 use serde_json::json;
 
 use super::size::Size;
 
 /// The organization of each profile.
-pub(super) const MEMBERS: [usize; 5] = [0, 0, 1, 1, 2];
-/// As answers name them.
+pub(super) const ORGANIZATION_OF_PROFILE: [usize; 5] = [0, 0, 1, 1, 2];
+/// Their ids in responses.
 pub(super) const ORGANIZATIONS: [&str; 3] = ["organization-a", "organization-b", "organization-c"];
-/// Whose money ends half-way.
-const SPENT: usize = 2;
-/// A request, or an answer, is a moment on its way.
-pub(super) const ON_ITS_WAY: SignedDuration = SignedDuration::from_millis(1_500);
-/// What part of all that is asked, in percent, each organization may answer. Together it is less than all.
-const ROOM: [u64; 3] = [30, 25, 15];
-/// One of so many is told of an overload.
-const OVERLOADS: u64 = 100;
+/// The organization whose money runs out half-way.
+const SPENT_ORGANIZATION: usize = 2;
+/// Allowance for requests and responses in flight.
+pub(super) const IN_FLIGHT: SignedDuration = SignedDuration::from_millis(1_500);
+/// The share of all requests, in percent, that each organization may serve; together less than 100.
+const CAPACITY_PERCENT: [u64; 3] = [30, 25, 15];
+/// One of this many requests gets an overload error.
+const OVERLOAD_RATE: u64 = 100;
 
-/// The API.
-pub(super) struct Api {
+/// The simulated API.
+pub(super) struct StormApi {
     size: Size,
-    begun: Timestamp,
+    started: Timestamp,
     secrets: Vec<Canary>,
-    state: Mutex<State>,
+    state: Mutex<ApiState>,
     good: String,
     stream: Vec<u8>,
 }
 
-struct State {
-    random: Random,
-    organizations: [Organization; 3],
+struct ApiState {
+    random: SeededRandom,
+    organizations: [OrganizationState; 3],
     overloads: usize,
-    in_vain: usize,
+    wasted: usize,
 }
 
 #[derive(Default)]
-struct Organization {
+struct OrganizationState {
     window: i64,
-    answered: u64,
-    told: Vec<Told>,
+    served: u64,
+    wait_instructions: Vec<WaitInstruction>,
 }
 
-/// That an organization was told to wait: from when on that is known, and until when it holds.
+/// An instruction to wait that was sent to an organization's client: when, and until when.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(super) struct WaitInstruction {
     pub(super) at: Timestamp,
     pub(super) until: Timestamp,
 }
 
-impl Api {
-    pub(super) fn new(size: Size, secrets: Vec<Canary>, random: Random) -> Self {
+impl StormApi {
+    pub(super) fn new(size: Size, secrets: Vec<Canary>, random: SeededRandom) -> Self {
         Self {
             size,
-            begun: world::now(),
+            started: system::now(),
             secrets,
-            state: Mutex::new(State {
+            state: Mutex::new(ApiState {
                 random,
                 organizations: Default::default(),
                 overloads: 0,
-                in_vain: 0,
+                wasted: 0,
             }),
             good: fixtures::json("success.json")["body"].to_string(),
             stream: fixtures::bytes("success-stream.sse"),
         }
     }
 
-    /// What each organization was told so far.
-    pub(super) fn told(&self) -> [Vec<Told>; 3] {
+    /// Returns the wait instructions sent so far, by organization.
+    pub(super) fn wait_instructions(&self) -> [Vec<WaitInstruction>; 3] {
         let state = self.state.lock().unwrap();
-        std::array::from_fn(|number| state.organizations[number].told.clone())
+        std::array::from_fn(|number| state.organizations[number].wait_instructions.clone())
     }
 
-    /// How many were told of an overload.
+    /// Returns the number of overload errors.
     pub(super) fn overloads(&self) -> usize {
         self.state.lock().unwrap().overloads
     }
 
-    /// How many asked an organization that had told to wait, longer ago than a request can be on its way.
-    pub(super) fn in_vain(&self) -> usize {
-        self.state.lock().unwrap().in_vain
+    /// Returns the number of requests to an organization that had sent a wait instruction before, not counting those in flight.
+    pub(super) fn wasted(&self) -> usize {
+        self.state.lock().unwrap().wasted
     }
 
-    /// Which profile a request was sent with.
-    pub(super) fn profile(&self, request: &Received) -> usize {
+    /// Returns the index of the profile whose credential the request carries.
+    pub(super) fn profile(&self, request: &ReceivedRequest) -> usize {
         let credentials = request.credentials();
         let (_, sent) = credentials.first().expect("a request has a credential");
         let sent = sent.strip_prefix("Bearer ").unwrap_or(sent);
@@ -100,39 +100,39 @@ impl Api {
         self.secrets
             .iter()
             .position(holds)
-            .expect("it is one of ours")
+            .expect("it is one of our credentials")
     }
 
-    pub(super) fn answer(&self, request: &Received) -> Vec<Step> {
-        let organization = MEMBERS[self.profile(request)];
+    pub(super) fn reply(&self, request: &ReceivedRequest) -> Vec<Step> {
+        let organization = ORGANIZATION_OF_PROFILE[self.profile(request)];
         let name = ("anthropic-organization-id", ORGANIZATIONS[organization]);
-        let verdict = self.verdict(organization);
+        let api_reply = self.choose_reply(organization);
         let time = std::time::Duration::from_millis(20);
         let refuse = |status, more: &[(&str, &str)], kind, message: &str| {
             let body = json!({"type": "error", "error": {"type": kind, "message": message}});
             let headers = [&[("content-type", "application/json"), name], more].concat();
-            reply::with_headers(status, &headers, body.to_string().as_bytes())
+            responses::with_headers(status, &headers, body.to_string().as_bytes())
         };
-        match verdict {
-            Verdict::Good if contains(&request.body, b"\"stream\":true") => {
+        match api_reply {
+            ApiReply::Good if contains(&request.body, b"\"stream\":true") => {
                 let pieces = self.stream.chunks(self.stream.len() / 3 + 1);
-                reply::paced(reply::stream_with(&[name], pieces), time / 4)
+                responses::paced(responses::stream_with(&[name], pieces), time / 4)
             }
-            Verdict::Good => {
+            ApiReply::Good => {
                 let headers = [("content-type", "application/json"), name];
-                reply::paced(
-                    reply::with_headers(200, &headers, self.good.as_bytes()),
+                responses::paced(
+                    responses::with_headers(200, &headers, self.good.as_bytes()),
                     time,
                 )
             }
-            Verdict::Overloaded => refuse(529, &[], "overloaded_error", "Overloaded"),
-            Verdict::Limited(seconds) => refuse(
+            ApiReply::Overloaded => refuse(529, &[], "overloaded_error", "Overloaded"),
+            ApiReply::Limited(seconds) => refuse(
                 429,
                 &[("retry-after", &seconds.to_string())],
                 "rate_limit_error",
                 "This request would exceed your organization's rate limit of 50 requests per minute",
             ),
-            Verdict::Spent(until) => refuse(
+            ApiReply::Spent(until) => refuse(
                 400,
                 &[],
                 "invalid_request_error",
@@ -144,46 +144,56 @@ impl Api {
         }
     }
 
-    fn verdict(&self, number: usize) -> Verdict {
-        let now = world::now();
-        let since = now.duration_since(self.begun);
+    fn choose_reply(&self, number: usize) -> ApiReply {
+        let now = system::now();
+        let since = now.duration_since(self.started);
         let mut state = self.state.lock().unwrap();
-        let rests = |told: &Told| told.at + ON_ITS_WAY < now && now < told.until;
-        if state.organizations[number].told.iter().any(rests) {
-            state.in_vain += 1;
+        let is_waiting = |instruction: &WaitInstruction| {
+            instruction.at + IN_FLIGHT < now && now < instruction.until
+        };
+        if state.organizations[number]
+            .wait_instructions
+            .iter()
+            .any(is_waiting)
+        {
+            state.wasted += 1;
         }
-        if state.random.below(OVERLOADS) == 0 {
+        if state.random.below(OVERLOAD_RATE) == 0 {
             state.overloads += 1;
-            return Verdict::Overloaded;
+            return ApiReply::Overloaded;
         }
         let organization = &mut state.organizations[number];
-        if number == SPENT && since > self.size.time() / 2 {
+        if number == SPENT_ORGANIZATION && since > self.size.time() / 2 {
             let day = SignedDuration::from_hours(24);
             let until = Timestamp::from_second((now + day * 3).as_second() / 86_400 * 86_400);
             let until = until.unwrap();
-            organization.told.push(Told { at: now, until });
-            return Verdict::Spent(until);
+            organization
+                .wait_instructions
+                .push(WaitInstruction { at: now, until });
+            return ApiReply::Spent(until);
         }
         let window = since.as_millis() / self.size.window().as_millis();
         let window = i64::try_from(window).unwrap();
         if organization.window != window {
-            (organization.window, organization.answered) = (window, 0);
+            (organization.window, organization.served) = (window, 0);
         }
-        organization.answered += 1;
-        if organization.answered <= self.size.a_window() * ROOM[number] / 100 {
-            return Verdict::Good;
+        organization.served += 1;
+        if organization.served <= self.size.requests_per_window() * CAPACITY_PERCENT[number] / 100 {
+            return ApiReply::Good;
         }
-        let ends = self.begun + self.size.window() * i32::try_from(window + 1).unwrap();
+        let ends = self.started + self.size.window() * i32::try_from(window + 1).unwrap();
         let seconds = ends.duration_since(now).as_millis().max(1);
         let seconds = u64::try_from(seconds).unwrap().div_ceil(1_000);
         let until = now + SignedDuration::from_secs(i64::try_from(seconds).unwrap());
-        organization.told.push(Told { at: now, until });
-        Verdict::Limited(seconds)
+        organization
+            .wait_instructions
+            .push(WaitInstruction { at: now, until });
+        ApiReply::Limited(seconds)
     }
 }
 
-/// What an organization is told.
-enum Verdict {
+/// A reply to one request.
+enum ApiReply {
     Good,
     Overloaded,
     Limited(u64),

@@ -1,78 +1,83 @@
-//! The clients in the storm: each has one conversation after the other, turn by turn.
+//! The clients of the storm: each has one conversation after another, turn by turn.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use keyreeve_os::world;
-use keyreeve_testkit::random::Random;
-use keyreeve_testkit::wire::{self, Answer, Ended, Exchange};
+use keyreeve_os::system;
+use keyreeve_testkit::random::SeededRandom;
+use keyreeve_testkit::wire::{self, Exchange, ResponseEnd, WireResponse};
 
-use super::size::{MOST_REQUESTS, Size};
+use super::size::{MAX_REQUESTS, Size};
 use crate::serving::{message, streamed};
 
-/// No request may need as long as this.
-const HANGS: Duration = Duration::from_secs(30);
+/// A request that takes this long counts as hung.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A request of a client's, and what became of it.
-pub(super) struct Asked {
+/// A client's request and its outcome.
+pub(super) struct RequestRecord {
     /// The conversation it belongs to.
     pub(super) session: String,
     pub(super) body_hash: [u8; 32],
     pub(super) sent_at: Timestamp,
-    pub(super) answered_at: Timestamp,
-    pub(super) came: Came,
+    pub(super) completed_at: Timestamp,
+    pub(super) outcome: ClientOutcome,
 }
 
-/// What a client got.
+/// Outcome of a request for the client.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Came {
-    /// A whole answer.
+pub(super) enum ClientOutcome {
+    /// A complete response.
     Served,
-    /// An error of the upstream's, as it came: status and type.
-    Passed(u16, String),
-    /// The gateway's own refusal: status and type.
+    /// An error of the upstream: status and type.
+    Forwarded(u16, String),
+    /// An error of the gateway itself: status and type.
     Refused(u16, String),
-    /// No answer, or no whole one.
-    Nothing(String),
+    /// No response, or an incomplete one.
+    Hung(String),
 }
 
 /// One client.
-pub(super) struct Client<'a> {
+pub(super) struct StormClient<'a> {
     pub(super) name: String,
     pub(super) address: SocketAddr,
     pub(super) key: &'a str,
     pub(super) size: Size,
-    pub(super) random: Random,
+    pub(super) random: SeededRandom,
 }
 
-impl Client<'_> {
-    /// Has conversations for as long as the storm lasts.
-    pub(super) fn talk(mut self) -> Vec<Asked> {
-        let (begun, mut asked) = (Instant::now(), Vec::new());
-        let mut exchange = Exchange::open_with(self.address, HANGS);
-        // All at once would be one wave, again and again.
-        std::thread::sleep(self.some_of(self.size.thinks()));
+impl StormClient<'_> {
+    /// Has conversations until the storm ends.
+    pub(super) fn run(mut self) -> Vec<RequestRecord> {
+        let (started, mut records) = (Instant::now(), Vec::new());
+        let mut exchange = Exchange::open_with(self.address, REQUEST_TIMEOUT);
+        // Starting at the same time would send all requests in waves.
+        std::thread::sleep(self.random_part(self.size.think_time()));
         for conversation in 0.. {
             let session = format!("{}-{conversation}", self.name);
             for turn in 0..3 + self.random.below(12) {
-                if begun.elapsed() >= self.size.lasts() || asked.len() >= MOST_REQUESTS {
-                    return asked;
+                if started.elapsed() >= self.size.duration() || records.len() >= MAX_REQUESTS {
+                    return records;
                 }
-                let (turn, waits) = self.ask(&mut exchange, &session, turn);
-                if let Came::Nothing(_) = turn.came {
-                    exchange = Exchange::open_with(self.address, HANGS);
+                let (record, retry_after) = self.ask(&mut exchange, &session, turn);
+                if let ClientOutcome::Hung(_) = record.outcome {
+                    exchange = Exchange::open_with(self.address, REQUEST_TIMEOUT);
                 }
-                asked.push(turn);
-                let thinks = self.size.thinks() / 2 + self.some_of(self.size.thinks());
-                std::thread::sleep(thinks.max(waits.min(self.size.thinks() * 4)));
+                records.push(record);
+                let pause = self.size.think_time() / 2 + self.random_part(self.size.think_time());
+                std::thread::sleep(pause.max(retry_after.min(self.size.think_time() * 4)));
             }
         }
-        asked
+        records
     }
 
-    /// One turn, and how long its answer asks to wait.
-    fn ask(&mut self, exchange: &mut Exchange, session: &str, turn: u64) -> (Asked, Duration) {
+    /// Sends one turn; returns its record and the `retry-after` of the response.
+    fn ask(
+        &mut self,
+        exchange: &mut Exchange,
+        session: &str,
+        turn: u64,
+    ) -> (RequestRecord, Duration) {
         let text = format!("{session} turn {turn}");
         let body = if self.random.below(2) == 0 {
             message(&text)
@@ -88,53 +93,58 @@ impl Client<'_> {
         ];
         let line = "POST /v1/messages";
         let request = wire::request(self.address, line, &headers, body.as_bytes());
-        let sent_at = world::now();
+        let sent_at = system::now();
         exchange.write(&request);
-        let (came, waits) = read(exchange);
-        let asked = Asked {
+        let (outcome, retry_after) = read(exchange);
+        let record = RequestRecord {
             session: session.to_owned(),
             body_hash: *blake3::hash(body.as_bytes()).as_bytes(),
             sent_at,
-            answered_at: world::now(),
-            came,
+            completed_at: system::now(),
+            outcome,
         };
-        (asked, waits)
+        (record, retry_after)
     }
 
-    fn some_of(&mut self, time: Duration) -> Duration {
+    fn random_part(&mut self, time: Duration) -> Duration {
         let part = u32::try_from(self.random.below(1_000)).unwrap();
         time * part / 1_000
     }
 }
 
-/// Reads an answer, and how long it asks to wait.
-fn read(exchange: &mut Exchange) -> (Came, Duration) {
-    let answer = match exchange.answer() {
-        Ok(answer) => answer,
-        Err(none) => return (Came::Nothing(format!("{:?}", none.ended)), Duration::ZERO),
+/// Reads a response and its `retry-after`.
+fn read(exchange: &mut Exchange) -> (ClientOutcome, Duration) {
+    let response = match exchange.response() {
+        Ok(response) => response,
+        Err(error) => {
+            return (
+                ClientOutcome::Hung(format!("{:?}", error.end)),
+                Duration::ZERO,
+            );
+        }
     };
-    let seconds = answer.head.header("retry-after");
-    let waits = seconds
+    let seconds = response.head.header("retry-after");
+    let retry_after = seconds
         .and_then(|seconds| seconds.parse().ok())
         .unwrap_or(0);
-    (came(&answer), Duration::from_secs(waits))
+    (outcome_of(&response), Duration::from_secs(retry_after))
 }
 
-fn came(answer: &Answer) -> Came {
-    if answer.ended != Ended::Whole {
-        return Came::Nothing(format!("{:?}", answer.ended));
+fn outcome_of(response: &WireResponse) -> ClientOutcome {
+    if response.end != ResponseEnd::Complete {
+        return ClientOutcome::Hung(format!("{:?}", response.end));
     }
-    let status = answer.status();
+    let status = response.status();
     if status == 200 {
-        return Came::Served;
+        return ClientOutcome::Served;
     }
-    let kind = answer.json()["error"]["type"]
+    let kind = response.json()["error"]["type"]
         .as_str()
         .unwrap_or("")
         .to_owned();
-    // Only what the upstream answered has the name of an attempt beside its own.
-    match answer.head.header("x-keyreeve-request-id") {
-        Some(_) => Came::Passed(status, kind),
-        None => Came::Refused(status, kind),
+    // Only responses from the upstream have the id of an attempt.
+    match response.head.header("x-keyreeve-request-id") {
+        Some(_) => ClientOutcome::Forwarded(status, kind),
+        None => ClientOutcome::Refused(status, kind),
     }
 }

@@ -1,12 +1,12 @@
-//! A storm: many clients in conversations, five profiles of three organizations whose limits fill up and whose money
-//! ends, and one gateway between, as a process of its own.
+//! A storm: many clients in conversations, five profiles of three organizations whose limits fill up and whose money runs out,
+//! and one gateway in between, in its own process.
 //!
-//! Invariants: bounded in time and in count; seeded; what it is held to is what the simulated API told, and when.
-//! `cargo xtask storm` plays it in full against the release build.
+//! Invariants: bounded in time and count; seeded; the gateway is report by what the simulated API sent, and when.
+//! `cargo xtask storm` runs it in full size against the release build.
 
 mod api;
 mod clients;
-mod judge;
+mod report;
 mod size;
 
 use std::process::Command;
@@ -16,46 +16,46 @@ use std::time::Duration;
 
 use keyreeve_core::profile::ProfileId;
 use keyreeve_testkit::canary::Canary;
-use keyreeve_testkit::random::Random;
+use keyreeve_testkit::random::SeededRandom;
 use keyreeve_testkit::upstream::Scripted;
 
-use crate::case::{Case, ends};
-use crate::figures::tell;
+use crate::case::{Case, assert_exit};
+use crate::figures::print_figure;
 use crate::serving::{SERVE, Serving};
-use api::{Api, MEMBERS, ORGANIZATIONS};
-use clients::{Asked, Came, Client};
-use judge::{Judged, Seen, unfounded};
+use api::{ORGANIZATION_OF_PROFILE, ORGANIZATIONS, StormApi};
+use clients::{ClientOutcome, RequestRecord, StormClient};
+use report::{StormData, StormReport, find_unexplained_cooldowns};
 use size::Size;
 
-/// How a key chooses among its profiles: half of the clients have a key of the one, half of the other.
+/// Strategies of the keys; half of the clients use each.
 const STRATEGIES: [&str; 2] = ["ordered", "spread"];
 
-/// Names the program of a storm in full.
+/// Variable with the program to test in full size.
 const BINARY: &str = "KEYREEVE_STORM_BINARY";
 
-/// A machine with five profiles, a key for all of them, and the API that they lead to.
-struct Stage {
+/// A machine with five profiles, keys for all of them, and their API.
+struct StormSetup {
     case: Case,
     binary: String,
-    api: Arc<Api>,
+    api: Arc<StormApi>,
     upstream: Scripted,
-    /// A key for all profiles, for each strategy.
+    /// A key for all profiles, per strategy.
     keys: Vec<String>,
     profiles: Vec<ProfileId>,
 }
 
-impl Stage {
-    fn set(size: Size, random: &Random) -> Self {
+impl StormSetup {
+    fn new(size: Size, random: &SeededRandom) -> Self {
         let case = Case::new();
         let binary = std::env::var(BINARY);
         let binary = binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_keyreeve").to_owned());
-        let secrets: Vec<Canary> = (0..MEMBERS.len())
+        let secrets: Vec<Canary> = (0..ORGANIZATION_OF_PROFILE.len())
             .map(|number| Canary::api_key(&format!("storm-{number}")))
             .collect();
-        let api = Arc::new(Api::new(size, secrets.clone(), random.branch(0)));
-        let answering = Arc::clone(&api);
-        let upstream = Scripted::start(move |request| answering.answer(request));
-        let mut stage = Self {
+        let api = Arc::new(StormApi::new(size, secrets.clone(), random.branch(0)));
+        let api_replies = Arc::clone(&api);
+        let upstream = Scripted::start(move |request| api_replies.reply(request));
+        let mut setup = Self {
             case,
             binary,
             api,
@@ -63,8 +63,8 @@ impl Stage {
             keys: Vec::new(),
             profiles: Vec::new(),
         };
-        stage.fill(&secrets);
-        stage
+        setup.add_profiles_and_keys(&secrets);
+        setup
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -73,7 +73,7 @@ impl Stage {
         command
     }
 
-    fn fill(&mut self, secrets: &[Canary]) {
+    fn add_profiles_and_keys(&mut self, secrets: &[Canary]) {
         let origin = self.upstream.base_url();
         let names: Vec<String> = (0..secrets.len()).map(|n| format!("profile-{n}")).collect();
         let mut profiles = Vec::new();
@@ -83,7 +83,7 @@ impl Stage {
             let add = [&add[..], &["--origin", &origin]].concat();
             let mut add = self.command(&add);
             let secret = secret.value().as_bytes();
-            ends(self.case.home.run_with_input(&mut add, secret), 0);
+            assert_exit(self.case.home.run_with_input(&mut add, secret), 0);
             profiles.extend(["--profile", name]);
         }
         for strategy in STRATEGIES {
@@ -92,45 +92,49 @@ impl Stage {
             let made = self.case.home.run(&mut add).expect_code(0);
             self.keys.push(made.stdout.trim().to_owned());
         }
-        let known = self.case.store().known().unwrap();
+        let known = self.case.store().lease_snapshot().unwrap();
         let mut profiles: Vec<_> = known.policy.profiles().iter().collect();
         profiles.sort_by_key(|profile| profile.name.to_string());
         self.profiles = profiles.into_iter().map(|profile| profile.id).collect();
     }
 
-    /// Lets all clients loose, and looks meanwhile at what rests; gives what they got and what rested for nothing.
-    fn play(&self, size: Size, random: &Random) -> (Vec<Asked>, Vec<String>) {
-        let serving = Serving::of(self.case.home.start(&mut self.command(&SERVE)));
-        let (over, address) = (AtomicBool::new(false), serving.address());
-        let played = std::thread::scope(|scope| {
-            let watching = scope.spawn(|| self.watch(&over));
+    /// Runs all clients while watching the cooldowns; returns the clients' records and the unexplained cooldowns.
+    fn run(&self, size: Size, random: &SeededRandom) -> (Vec<RequestRecord>, Vec<String>) {
+        let serving = Serving::new(self.case.home.start(&mut self.command(&SERVE)));
+        let (finished, address) = (AtomicBool::new(false), serving.address());
+        let results = std::thread::scope(|scope| {
+            let watching = scope.spawn(|| self.watch(&finished));
             let clients: Vec<_> = (0..size.clients())
-                .map(|number| Client {
+                .map(|number| StormClient {
                     name: format!("{}-{number}", STRATEGIES[number % 2]),
                     address,
                     key: &self.keys[number % 2],
                     size,
                     random: random.branch(1 + number as u64),
                 })
-                .map(|client| scope.spawn(|| client.talk()))
+                .map(|client| scope.spawn(|| client.run()))
                 .collect();
-            let asked = clients
+            let records = clients
                 .into_iter()
                 .flat_map(|client| client.join().unwrap());
-            let asked: Vec<Asked> = asked.collect();
-            over.store(true, Ordering::Release);
-            (asked, watching.join().unwrap())
+            let records: Vec<RequestRecord> = records.collect();
+            finished.store(true, Ordering::Release);
+            (records, watching.join().unwrap())
         });
-        ends(serving.end(), 0);
-        played
+        assert_exit(serving.end(), 0);
+        results
     }
 
-    fn watch(&self, over: &AtomicBool) -> Vec<String> {
+    fn watch(&self, finished: &AtomicBool) -> Vec<String> {
         let (store, mut found) = (self.case.store(), Vec::new());
-        while !over.load(Ordering::Acquire) {
-            let standings = store.known().unwrap().standings;
-            // What was told is read after what rests: it was told before.
-            found.extend(unfounded(&standings, &self.api.told(), &self.profiles));
+        while !finished.load(Ordering::Acquire) {
+            let health_states = store.lease_snapshot().unwrap().health;
+            // Read the instructions after the cooldowns, because they precede them.
+            found.extend(find_unexplained_cooldowns(
+                &health_states,
+                &self.api.wait_instructions(),
+                &self.profiles,
+            ));
             std::thread::sleep(Duration::from_millis(50));
         }
         found.sort();
@@ -140,38 +144,38 @@ impl Stage {
 }
 
 #[test]
-fn fault_storm_loses_nothing_doubles_nothing_and_rests_nobody_for_nothing() {
+fn storm_loses_nothing_and_starts_no_false_cooldown() {
     let size = if std::env::var_os(BINARY).is_some() {
         Size::Full
     } else {
         Size::Short
     };
-    let random = Random::seeded();
-    let stage = Stage::set(size, &random);
-    let (asked, unfounded) = stage.play(size, &random);
+    let random = SeededRandom::seeded();
+    let setup = StormSetup::new(size, &random);
+    let (records, unexplained) = setup.run(size, &random);
 
-    let store = stage.case.store();
-    let rows = store.attempts(1_000_000).unwrap();
-    let received = stage.upstream.requests();
-    let told = stage.api.told();
-    let seen = Seen {
-        asked: &asked,
+    let store = setup.case.store();
+    let entries = store.ledger_entries(1_000_000).unwrap();
+    let received = setup.upstream.requests();
+    let wait_instructions = setup.api.wait_instructions();
+    let data = StormData {
+        requests: &records,
         received: &received,
-        rows: &rows,
-        told: &told,
+        entries: &entries,
+        wait_instructions: &wait_instructions,
     };
-    let mut judged = Judged::of(&seen);
-    judged.wrongly_rested.extend(unfounded);
-    print(size, &seen, &judged);
-    let in_vain = stage.api.in_vain();
-    tell(&format!("met an overload   {}", stage.api.overloads()));
-    tell(&format!("asked in vain     {in_vain}"));
+    let mut report = StormReport::of(&data);
+    report.false_cooldowns.extend(unexplained);
+    print(size, &data, &report);
+    let wasted = setup.api.wasted();
+    print_figure(&format!("overload errors   {}", setup.api.overloads()));
+    print_figure(&format!("wasted requests   {wasted}"));
 
     for (name, found) in [
-        ("lost", &judged.lost),
-        ("double", &judged.double),
-        ("wrongly rested", &judged.wrongly_rested),
-        ("hung", &judged.hung),
+        ("lost", &report.lost),
+        ("duplicates", &report.duplicates),
+        ("false cooldowns", &report.false_cooldowns),
+        ("hung", &report.hung),
     ] {
         let first = &found[..found.len().min(10)];
         assert!(
@@ -180,46 +184,49 @@ fn fault_storm_loses_nothing_doubles_nothing_and_rests_nobody_for_nothing() {
             found.len()
         );
     }
-    // One may have been held up on its way, on a busy machine.
-    assert!(in_vain <= size.clients() / 10, "{in_vain} asked in vain");
-    assert!(judged.served > size.clients() * 4, "the storm was no storm");
+    // On a busy machine, a request may be delayed in flight.
+    assert!(wasted <= size.clients() / 10, "{wasted} wasted requests");
     assert!(
-        told.iter().all(|told| !told.is_empty()),
-        "a limit was never met"
+        report.served > size.clients() * 4,
+        "too few requests were served"
+    );
+    assert!(
+        wait_instructions.iter().all(|sent| !sent.is_empty()),
+        "a limit was never reached"
     );
 }
 
-fn print(size: Size, seen: &Seen<'_>, judged: &Judged) {
-    tell(&format!(
+fn print(size: Size, data: &StormData<'_>, report: &StormReport) {
+    print_figure(&format!(
         "{} clients for {} s before {} profiles of {} organizations",
         size.clients(),
-        size.lasts().as_secs(),
-        MEMBERS.len(),
+        size.duration().as_secs(),
+        ORGANIZATION_OF_PROFILE.len(),
         ORGANIZATIONS.len()
     ));
-    tell(&format!("requests sent     {}", seen.asked.len()));
-    tell(&format!("attempts upstream {}", seen.received.len()));
-    tell(&format!("served            {}", judged.served));
-    for (came, count) in &judged.refused {
-        let (by, status, kind) = match came {
-            Came::Passed(status, kind) => ("by the upstream", status, kind),
-            Came::Refused(status, kind) => ("by keyreeve", status, kind),
-            Came::Served | Came::Nothing(_) => continue,
+    print_figure(&format!("requests sent     {}", data.requests.len()));
+    print_figure(&format!("attempts upstream {}", data.received.len()));
+    print_figure(&format!("served            {}", report.served));
+    for (outcome, count) in &report.errors {
+        let (by, status, kind) = match outcome {
+            ClientOutcome::Forwarded(status, kind) => ("by the upstream", status, kind),
+            ClientOutcome::Refused(status, kind) => ("by keyreeve", status, kind),
+            ClientOutcome::Served | ClientOutcome::Hung(_) => continue,
         };
-        tell(&format!("refused {by}: {status} {kind} {count}"));
+        print_figure(&format!("error {by}: {status} {kind} {count}"));
     }
-    tell(&format!("switches          {}", judged.switches));
-    for (strategy, (all, kept)) in &judged.conversations {
-        let share = 100 * kept / all;
-        tell(&format!(
-            "conversations     {all} {strategy}, of which {kept} kept their profile ({share} %)"
+    print_figure(&format!("failovers         {}", report.failovers));
+    for (strategy, (all, unbroken)) in &report.conversations {
+        let share = 100 * unbroken / all;
+        print_figure(&format!(
+            "conversations     {all} {strategy}, {unbroken} of them with one profile ({share} %)"
         ));
     }
-    tell(&format!(
-        "wrongly rested {}, lost {}, double {}, hung {}",
-        judged.wrongly_rested.len(),
-        judged.lost.len(),
-        judged.double.len(),
-        judged.hung.len()
+    print_figure(&format!(
+        "false cooldowns {}, lost {}, duplicates {}, hung {}",
+        report.false_cooldowns.len(),
+        report.lost.len(),
+        report.duplicates.len(),
+        report.hung.len()
     ));
 }

@@ -1,13 +1,13 @@
-//! How large a storm is, in clients and in time.
+//! Size of a storm: number of clients, and time.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// The most requests of one client.
-pub(super) const MOST_REQUESTS: usize = 500;
+/// Maximum requests of one client.
+pub(super) const MAX_REQUESTS: usize = 500;
 
-/// How large a storm is.
+/// Size of a storm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Size {
     /// As part of the tests.
@@ -24,7 +24,7 @@ impl Size {
         }
     }
 
-    pub(super) fn lasts(self) -> Duration {
+    pub(super) fn duration(self) -> Duration {
         match self {
             Self::Short => Duration::from_secs(8),
             Self::Full => Duration::from_mins(1),
@@ -32,18 +32,18 @@ impl Size {
     }
 
     pub(super) fn time(self) -> SignedDuration {
-        SignedDuration::try_from(self.lasts()).unwrap()
+        SignedDuration::try_from(self.duration()).unwrap()
     }
 
-    /// How long a client thinks before its next turn, on average.
-    pub(super) fn thinks(self) -> Duration {
+    /// Average pause of a client before its next turn.
+    pub(super) fn think_time(self) -> Duration {
         match self {
             Self::Short => Duration::from_millis(400),
             Self::Full => Duration::from_secs(1),
         }
     }
 
-    /// After how long a limit is counted anew. In full that is longer than a gateway waits for the end of one.
+    /// Window of the rate limits. In full size, it is longer than a gateway waits for the end of one.
     pub(super) fn window(self) -> SignedDuration {
         match self {
             Self::Short => SignedDuration::from_secs(3),
@@ -51,9 +51,10 @@ impl Size {
         }
     }
 
-    /// How many requests there would be in a window if all were served.
-    pub(super) fn a_window(self) -> u64 {
-        let turns = self.window().as_millis() / i128::try_from(self.thinks().as_millis()).unwrap();
+    /// Number of requests in a window if all are served.
+    pub(super) fn requests_per_window(self) -> u64 {
+        let turns =
+            self.window().as_millis() / i128::try_from(self.think_time().as_millis()).unwrap();
         u64::try_from(turns).unwrap() * u64::try_from(self.clients()).unwrap()
     }
 }

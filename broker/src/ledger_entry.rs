@@ -1,0 +1,180 @@
+//! An open ledger entry: an intent committed before anything is sent, closed once by its outcome.
+//!
+//! Invariant: an entry dropped without a report is closed as incomplete at its reserved cost, never as free.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use keyreeve_core::cache_ttl::TtlOutcome;
+use keyreeve_core::money::NanoDollars;
+use keyreeve_core::price::{Cost, PaymentKind, PriceTable};
+use keyreeve_core::profile::ProfileId;
+use keyreeve_core::select::Reason;
+use keyreeve_core::virtual_key::KeyId;
+use keyreeve_os::system;
+use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::report::{self, Report};
+use crate::{Broker, LeaseError, LeaseRequest};
+
+/// An open ledger entry (RAII guard).
+pub(crate) struct OpenEntry {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) attempt: AttemptId,
+    pub(crate) request: RequestId,
+    pub(crate) parties: EntryParties,
+    /// The edit of the request's cache markers; `None` if none was configured.
+    pub(crate) cache_edit: Option<TtlOutcome>,
+    operation: Operation,
+    /// Maximum cost of the attempt.
+    max_cost: NanoDollars,
+    started: Instant,
+    /// `true` if there is nothing left to close.
+    closed: bool,
+}
+
+/// The key and the profile of an entry, with their names for lists and the log.
+pub(crate) struct EntryParties {
+    /// The client's key.
+    pub(crate) key: KeyId,
+    pub(crate) key_name: String,
+    /// The profile whose credential is used.
+    pub(crate) profile: ProfileId,
+    pub(crate) profile_name: String,
+    /// The kind of payment.
+    pub(crate) payment: PaymentKind,
+    /// `true` if the upstream is a sandbox.
+    pub(crate) simulated: bool,
+}
+
+/// Number of an attempt within its request, and the reason for its profile.
+#[derive(Clone, Copy)]
+pub(crate) struct AttemptNumber {
+    /// Number from 1.
+    pub(crate) number: u32,
+    /// Reason for the profile's selection.
+    pub(crate) reason: Reason,
+}
+
+impl AttemptNumber {
+    /// The only attempt of a request that is sent once, to one upstream.
+    pub(crate) const ONLY: Self = Self {
+        number: 1,
+        reason: Reason::Named,
+    };
+}
+
+impl OpenEntry {
+    /// Creates the entry of an attempt and the intent to commit for it.
+    pub(crate) fn new(
+        broker: &Arc<Broker>,
+        request: LeaseRequest,
+        parties: EntryParties,
+        attempt: AttemptNumber,
+    ) -> Result<(Self, Intent), LeaseError> {
+        let started_at = system::now();
+        let max_cost = max_cost(&broker.prices, &request);
+        let intent = Intent {
+            attempt: AttemptId(time_ordered_id(started_at)?),
+            request: request.request_id,
+            started_at,
+            operation: request.operation,
+            key: parties.key,
+            profile: parties.profile,
+            number: attempt.number,
+            reason: attempt.reason,
+            reserved: match parties.payment {
+                PaymentKind::Metered => max_cost,
+                PaymentKind::Plan => NanoDollars::ZERO,
+            },
+            session: request.session,
+            model_requested: request.model,
+            stream: request.stream,
+            request_hash: request.body_hash,
+            request_bytes: request.body_bytes as u64,
+            simulated: parties.simulated,
+        };
+        let entry = Self {
+            broker: Arc::clone(broker),
+            attempt: intent.attempt,
+            request: intent.request,
+            parties,
+            cache_edit: None,
+            operation: intent.operation,
+            max_cost,
+            started: Instant::now(),
+            closed: false,
+        };
+        Ok((entry, intent))
+    }
+
+    /// Commits the intent. The entry exists before: if the client disconnects meanwhile, dropping it closes what was written.
+    pub(crate) async fn commit(&mut self, intent: Intent) -> Result<(), LeaseError> {
+        let (done, committed) = oneshot::channel();
+        self.broker.store.record_intent(intent, move |result| {
+            // The receiver is gone if the client disconnected meanwhile.
+            done.send(result).ok();
+        });
+        let committed = match committed.await {
+            Ok(result) => result.map_err(LeaseError::Ledger),
+            Err(_) => Err(LeaseError::LedgerClosed),
+        };
+        // Without a committed intent there is nothing to close.
+        self.closed = committed.is_err();
+        committed
+    }
+
+    /// Writes the outcome of the attempt and returns its cost.
+    pub(crate) fn close(&mut self, report: Report) -> Cost {
+        self.closed = true;
+        let cost = report::settle(&report, self.operation, self.max_cost, self.prices())
+            .with_payment(self.parties.payment);
+        let outcome = report::outcome(self, report, cost);
+        report::log(self, &outcome);
+        self.broker.store.record_outcome(outcome);
+        cost
+    }
+
+    /// Returns the time since the entry was opened.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Returns the price table.
+    pub(crate) fn prices(&self) -> &PriceTable {
+        &self.broker.prices
+    }
+}
+
+impl Drop for OpenEntry {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.close(Report::no_response(Ending::Incomplete));
+        }
+    }
+}
+
+/// Returns the maximum cost of an attempt.
+fn max_cost(prices: &PriceTable, request: &LeaseRequest) -> NanoDollars {
+    // A missing model counts as an unknown one: the upstream may have a default.
+    let model = request.model.as_deref().unwrap_or_default();
+    match request.operation {
+        Operation::Messages => {
+            prices
+                .worst_case(model, request.body_bytes, request.max_tokens)
+                .amount
+        }
+        Operation::CountTokens | Operation::Models | Operation::Account => NanoDollars::ZERO,
+    }
+}
+
+/// Creates a UUID v7.
+pub(crate) fn time_ordered_id(now: Timestamp) -> Result<Uuid, LeaseError> {
+    let random = system::random::<10>().map_err(|_| LeaseError::Randomness)?;
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}

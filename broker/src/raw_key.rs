@@ -1,0 +1,72 @@
+//! The raw key of a profile, for one of the user's own programs.
+//!
+//! Invariants: only a profile marked for it exposes its key; a plan login never does, whatever its mark.
+
+use std::sync::Arc;
+
+use keyreeve_core::credential::Credential;
+use keyreeve_core::profile::{Profile, SecretExposure};
+
+use crate::Broker;
+use crate::sources::{self, SourceError};
+
+/// Error for a raw key that is not given to a program.
+#[derive(Debug, thiserror::Error)]
+pub enum RawKeyError {
+    /// The profile is not marked for it: its key is used in requests only.
+    #[error("profile `{profile}` does not allow its raw key to be given to programs")]
+    NotExposed {
+        /// The profile's name.
+        profile: String,
+    },
+    /// A plan login is used only by Claude Code itself (docs/facts.md#terms).
+    #[error("profile `{profile}` is a plan login, which only Claude Code may use")]
+    PlanLogin {
+        /// The profile's name.
+        profile: String,
+    },
+    /// A response showed the profile to be a plan login (`docs/responses/plan_behind_key.md`).
+    #[error(
+        "responses show that profile `{profile}` is a plan login, which only Claude Code may use"
+    )]
+    PlanDetected {
+        /// The profile's name.
+        profile: String,
+    },
+    /// The secret cannot be obtained.
+    #[error("cannot obtain the secret of profile `{profile}`")]
+    Source {
+        /// The profile's name.
+        profile: String,
+        /// The cause.
+        #[source]
+        source: SourceError,
+    },
+}
+
+impl Broker {
+    /// Fetches the secret of a profile that is marked [`SecretExposure::Programs`], bound to its origin.
+    ///
+    /// # Errors
+    /// See [`RawKeyError`].
+    pub async fn raw_key(self: &Arc<Self>, profile: &Profile) -> Result<Credential, RawKeyError> {
+        let name = profile.name.to_string();
+        if profile.is_plan_login() {
+            return Err(RawKeyError::PlanLogin { profile: name });
+        }
+        if self.is_detected_plan(profile) {
+            return Err(RawKeyError::PlanDetected { profile: name });
+        }
+        match profile.secret_exposure {
+            SecretExposure::RequestsOnly => Err(RawKeyError::NotExposed { profile: name }),
+            SecretExposure::Programs => {
+                sources::obtain(self, profile)
+                    .await
+                    .map_err(|source| RawKeyError::Source {
+                        profile: name,
+                        source,
+                    })
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Parsing of one value as a client does: empty, a credential, or one that it cannot send.
+
+use std::fmt;
+
+/// A value that may be a credential, as a client parses it.
+#[derive(Clone, Copy)]
+pub(super) enum ParsedValue<'a> {
+    Empty,
+    Value(&'a str),
+    Broken(Flaw),
+}
+
+/// A client's treatment of whitespace around a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whitespace {
+    /// It trims whitespace, so a blank value counts as empty.
+    Trimmed,
+    /// It trims whitespace and sends the rest, even an empty one, unless the value was empty before.
+    TrimmedAndSent,
+    /// It keeps whitespace, and its HTTP library refuses to send it.
+    Kept,
+}
+
+/// The reason a credential cannot be used. Only a position is given, never the character.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Flaw {
+    /// It is not UTF-8.
+    NotUtf8,
+    /// It contains a line break at this character, counted from 1.
+    LineBreak(usize),
+    /// It contains a control character, or one that is not allowed in a header, at this character, counted from 1.
+    InvalidCharacter(usize),
+    /// It starts or ends with whitespace, or is nothing else.
+    SurroundingWhitespace,
+    /// There is no such profile.
+    NoSuchProfile,
+    /// Its file is damaged.
+    Damaged,
+    /// Its file cannot be read, or is open to other users.
+    Refused,
+    /// It has expired, and nothing refreshes it.
+    Expired,
+    /// It lacks the permission to call models.
+    NoInference,
+    /// It is empty where an address is required.
+    NoAddress,
+    /// Its configuration has no credential file.
+    NoCredential,
+}
+
+/// A variable that switches something on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    Absent,
+    /// Empty, `0`, `false`, `no` or `off`.
+    Off,
+    /// `1`, `true`, `yes` or `on`.
+    On,
+    /// Set to another value, which versions interpret differently.
+    MaybeOn,
+}
+
+impl<'a> ParsedValue<'a> {
+    pub(super) fn parse(value: &'a str, whitespace: Whitespace) -> Self {
+        let trimmed = value.trim();
+        let (sent, is_empty) = match whitespace {
+            Whitespace::Trimmed => (trimmed, trimmed.is_empty()),
+            Whitespace::TrimmedAndSent => (trimmed, value.is_empty()),
+            Whitespace::Kept => (value, value.is_empty()),
+        };
+        match flaw(sent) {
+            Some(flaw) => Self::Broken(flaw),
+            None if is_empty => Self::Empty,
+            None if sent != trimmed => Self::Broken(Flaw::SurroundingWhitespace),
+            None => Self::Value(sent),
+        }
+    }
+}
+
+impl Switch {
+    /// Parses a value; `None` is a variable that is not set.
+    pub(super) fn parse(value: Option<&str>) -> Self {
+        match value
+            .map(|value| value.trim().to_ascii_lowercase())
+            .as_deref()
+        {
+            None => Self::Absent,
+            Some("" | "0" | "false" | "no" | "off") => Self::Off,
+            Some("1" | "true" | "yes" | "on") => Self::On,
+            Some(_) => Self::MaybeOn,
+        }
+    }
+
+    pub(super) fn is_on(self) -> bool {
+        match self {
+            Self::On | Self::MaybeOn => true,
+            Self::Absent | Self::Off => false,
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUtf8 => f.write_str("it is not UTF-8"),
+            Self::LineBreak(position) => {
+                write!(f, "it contains a line break at character {position}")
+            }
+            Self::InvalidCharacter(position) => {
+                write!(
+                    f,
+                    "it contains a character that is not allowed in a header, at character {position}"
+                )
+            }
+            Self::SurroundingWhitespace => f.write_str("it has whitespace around it"),
+            Self::NoSuchProfile => f.write_str("there is no such profile"),
+            Self::Damaged => f.write_str("its file is damaged"),
+            Self::Refused => f.write_str("its file cannot be read, or is open to other users"),
+            Self::Expired => f.write_str("it has expired and nothing refreshes it"),
+            Self::NoInference => f.write_str("it lacks the permission to call models"),
+            Self::NoAddress => f.write_str("it is empty, which is not an address"),
+            Self::NoCredential => f.write_str("there is no credential for it"),
+        }
+    }
+}
+
+fn flaw(value: &str) -> Option<Flaw> {
+    let cannot_be_sent = |c: char| (c.is_control() && c != '\t') || c > '\u{ff}';
+    let (before, c) = value
+        .chars()
+        .enumerate()
+        .find(|(_, c)| cannot_be_sent(*c))?;
+    let position = before + 1;
+    Some(if matches!(c, '\n' | '\r') {
+        Flaw::LineBreak(position)
+    } else {
+        Flaw::InvalidCharacter(position)
+    })
+}

@@ -1,0 +1,217 @@
+//! Launch preparation shared by `exec` and `env`: selects the credential, plans the environment, verifies the plan, and
+//! obtains the secret.
+//!
+//! Invariant: no secret is decrypted before its plan is verified.
+
+use std::sync::Arc;
+
+use keyreeve_core::credential::Credential;
+use keyreeve_core::inject;
+use keyreeve_core::launch::{
+    LaunchError, LaunchGoal, LaunchPlan, ProjectOverride, ProjectSettingsPolicy, Target,
+    VerifiedPlan, list_project_overrides, plan, verify,
+};
+use keyreeve_core::origin::BaseUrl;
+use keyreeve_core::profile::Profile;
+use keyreeve_core::resolve::Expected;
+use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_core::snapshot::Snapshot;
+use keyreeve_core::token::Family;
+use keyreeve_store::Policy;
+
+use crate::commands::profile;
+use crate::context::{self, Context};
+use crate::error::{CommandError, Exit};
+use crate::settings::{Launch, LaunchCredential};
+
+/// A verified launch plan and the profile that pays.
+pub(in crate::commands) struct PreparedLaunch {
+    pub(in crate::commands) plan: LaunchPlan,
+    pub(in crate::commands) verified: VerifiedPlan,
+    profile: Option<Profile>,
+}
+
+/// Plans a launch and verifies the plan. Starts nothing and decrypts nothing.
+///
+/// # Errors
+/// Exit 4 if there is no credential, 8 if a rule forbids the launch.
+pub(in crate::commands) fn prepare(
+    launch: &Launch,
+    target: &Target,
+    context: &Context,
+) -> Result<PreparedLaunch, CommandError> {
+    let store = context.open_store()?;
+    let policy = store.policy()?;
+    let snapshot = context.gather(&target.arguments, context::keyreeve_state(&policy));
+    let profile = selected_profile(launch, target, &policy, &snapshot)?;
+    let goal = profile
+        .as_ref()
+        .map_or(LaunchGoal::OwnLogin, LaunchGoal::Profile);
+    let (plan, verified) = plan_and_verify((launch, target), goal, (&policy, &snapshot), context)?;
+    Ok(PreparedLaunch {
+        plan,
+        verified,
+        profile,
+    })
+}
+
+/// Plans and verifies a launch through our gateway, once for each profile the key may use: all must meet the expectation.
+/// Returns the plan for the first profile.
+///
+/// # Errors
+/// See [`prepare`].
+pub(in crate::commands) fn prepare_with_gateway(
+    (launch, target): (&Launch, &Target),
+    (gateway, profiles): (&BaseUrl, &[Profile]),
+    policy: &Policy,
+    context: &Context,
+) -> Result<(LaunchPlan, VerifiedPlan), CommandError> {
+    let snapshot = context.gather(&target.arguments, context::keyreeve_state(policy));
+    let mut first = None;
+    for profile in profiles {
+        let goal = LaunchGoal::Gateway { gateway, profile };
+        let prepared = plan_and_verify((launch, target), goal, (policy, &snapshot), context)?;
+        first.get_or_insert(prepared);
+    }
+    first.ok_or_else(|| {
+        CommandError::new(Exit::Credential, "the key has no profile left").fix("keyreeve key list")
+    })
+}
+
+/// Returns the profile that pays for a program behind our gateway.
+///
+/// # Errors
+/// Exit 4 if no profile is selected.
+pub(in crate::commands) fn profile_for_gateway(
+    launch: &Launch,
+    target: &Target,
+    policy: &Policy,
+    context: &Context,
+) -> Result<Profile, CommandError> {
+    let snapshot = context.gather(&target.arguments, context::keyreeve_state(policy));
+    selected_profile(launch, target, policy, &snapshot)?.ok_or_else(no_profile_error)
+}
+
+/// Plans a launch and verifies that the plan's credential would be used, by the expected payer.
+fn plan_and_verify(
+    (launch, target): (&Launch, &Target),
+    goal: LaunchGoal<'_>,
+    (policy, snapshot): (&Policy, &Snapshot),
+    context: &Context,
+) -> Result<(LaunchPlan, VerifiedPlan), CommandError> {
+    let mut plan = plan(snapshot, goal, target)?;
+    let environment = Arc::new(plan.environment(&snapshot.environment));
+    let planned_snapshot = context.gather_with_environment(
+        environment,
+        &target.arguments,
+        context::keyreeve_state(policy),
+    );
+    let overrides = list_project_overrides(&planned_snapshot, &plan, target);
+    match launch.project {
+        ProjectSettingsPolicy::Refuse if !overrides.is_empty() => {
+            return Err(LaunchError::ProjectSettings { overrides }.into());
+        }
+        ProjectSettingsPolicy::Allow if overrides.iter().any(ProjectOverride::starts_program) => {
+            plan.scrub_subprocesses();
+        }
+        ProjectSettingsPolicy::Refuse | ProjectSettingsPolicy::Allow => {}
+    }
+    let verified = verify(planned_snapshot, &plan, target)?;
+    for expected in launch.expect.iter().chain(expected_payer(snapshot)) {
+        verified.check_expected(expected, &plan)?;
+    }
+    Ok((plan, verified))
+}
+
+impl PreparedLaunch {
+    /// Obtains the profile's secret if the plan exposes it, else an empty one.
+    ///
+    /// # Errors
+    /// Exit 4 if the secret is unavailable, 8 if it may not be given to the program or would not be used.
+    pub(in crate::commands) fn with_secret(
+        self,
+        context: &Context,
+    ) -> Result<(LaunchPlan, VerifiedPlan, Secret), CommandError> {
+        let Self {
+            plan,
+            verified,
+            profile,
+        } = self;
+        let secret = match profile {
+            Some(profile) if plan.exposes_secret() => resolve_secret(&profile, context)?,
+            Some(_) | None => Secret::new(String::new()),
+        };
+        verified.check_secret(secret.expose_for(Sink::Program), &plan)?;
+        Ok((plan, verified, secret))
+    }
+}
+
+/// Returns the profile that pays, or `None` for the program's own login.
+fn selected_profile(
+    launch: &Launch,
+    target: &Target,
+    policy: &Policy,
+    snapshot: &Snapshot,
+) -> Result<Option<Profile>, CommandError> {
+    match &launch.credential {
+        LaunchCredential::Native => Ok(None),
+        LaunchCredential::Profile(name) => Ok(Some(profile::find(policy, name)?.clone())),
+        LaunchCredential::Default => match snapshot.selected_profile() {
+            Some(profile) => Ok(Some(profile.clone())),
+            None if target.has_login() => Ok(None),
+            None => Err(no_profile_error()),
+        },
+    }
+}
+
+fn no_profile_error() -> CommandError {
+    CommandError::new(
+        Exit::Credential,
+        "no profile is selected for this directory, and --profile is not given",
+    )
+    .fix("keyreeve exec --profile NAME -- PROGRAM")
+}
+
+/// Returns the expected payer of this directory's binding.
+fn expected_payer(snapshot: &Snapshot) -> Option<&Expected> {
+    snapshot.binding()?.expect.as_ref()
+}
+
+fn resolve_secret(profile: &Profile, context: &Context) -> Result<Secret, CommandError> {
+    let broker = context::owner_access(context)?.broker;
+    let credential = context::block_on(async {
+        let credential = if profile.is_plan_login() {
+            broker.plan_token(profile).await
+        } else {
+            broker.raw_key(profile).await
+        };
+        broker.finish_pending().await;
+        credential
+    })??;
+    check_allowed(profile, &credential)?;
+    // The plan was verified for this address, and the credential is bound to it.
+    credential
+        .expose_for(profile.base_url.origin())
+        .map(|secret| Secret::new(secret.to_owned()))
+        .map_err(|error| CommandError::from_error(Exit::Policy, &error))
+}
+
+/// Checks that a credential, whose kind is known only now, may be given to the program.
+fn check_allowed(profile: &Profile, credential: &Credential) -> Result<(), CommandError> {
+    if profile.is_plan_login() && credential.family() == Family::OauthAccess {
+        return Ok(());
+    }
+    inject::decide(
+        profile.api().upstream_kind(profile.auth),
+        credential.family(),
+        credential.provenance(),
+    )
+    .map(|_| ())
+    .map_err(|error| {
+        let message = format!(
+            "the credential of profile `{}` is not allowed here",
+            profile.name
+        );
+        CommandError::new(Exit::Policy, message).caused_by(&error)
+    })
+}

@@ -1,0 +1,151 @@
+//! The questions `onboard` asks if no flag answers them: the credential that pays, how to get it, and whether to create a key.
+
+use keyreeve_core::api::Api;
+use keyreeve_core::origin::{BaseUrl, PlainHttp};
+use keyreeve_core::profile::Name;
+
+use super::detect::DetectedState;
+use crate::context::Context;
+use crate::error::{CommandError, Exit};
+use crate::prompt::{Answer, Question};
+use crate::settings::{Onboard, OnboardMethod, SecretInput, SetupTokenOptions, TestRequest};
+
+const HELP_COMMAND: &str = "keyreeve onboard --help";
+
+/// Default name of a new key.
+const DEFAULT_KEY_NAME: &str = "laptop";
+
+/// The user's choices, from flags and answers.
+pub(super) struct OnboardChoices {
+    pub(super) method: OnboardMethod,
+    pub(super) name: Option<Name>,
+    pub(super) key: Option<NewKeyName>,
+    pub(super) test_request: TestRequest,
+}
+
+/// Name of a key to create.
+pub(super) enum NewKeyName {
+    /// Exactly this name.
+    Exact(Name),
+    /// This name, with a number appended if it is taken.
+    FreeLike(&'static str),
+}
+
+/// Asks for the choices that no flag made. Asks about a key only if it also asks for the credential.
+pub(super) fn ask_missing(
+    onboard: Onboard,
+    detected: &DetectedState,
+    context: &Context,
+) -> Result<OnboardChoices, CommandError> {
+    let Onboard {
+        method,
+        name,
+        key,
+        test_request,
+    } = onboard;
+    let named = key.map(NewKeyName::Exact);
+    let (method, key) = if let Some(method) = method {
+        (method, named)
+    } else {
+        let method = ask_method(detected, context)?;
+        let key = match (&method, named) {
+            (_, Some(named)) => Some(named),
+            (
+                OnboardMethod::ClaudeLogin
+                | OnboardMethod::SetupToken { .. }
+                | OnboardMethod::Profile(_),
+                None,
+            ) => None,
+            (
+                OnboardMethod::ApiKey(_)
+                | OnboardMethod::Gateway { .. }
+                | OnboardMethod::Environment,
+                None,
+            ) => ask_for_key(context)?,
+        };
+        (method, key)
+    };
+    Ok(OnboardChoices {
+        method,
+        name,
+        key,
+        test_request,
+    })
+}
+
+fn ask_method(detected: &DetectedState, context: &Context) -> Result<OnboardMethod, CommandError> {
+    let mut options = Vec::new();
+    for profile in &detected.profiles {
+        let label = format!("the existing profile `{profile}`");
+        options.push((label, MethodChoice::Profile(profile.clone())));
+    }
+    if let Some(variable) = detected.variable {
+        let label = format!("{variable} from the environment (not copied)");
+        options.push((label, MethodChoice::Environment));
+    }
+    if detected.login.is_some() || detected.claude.is_some() {
+        let label = "my plan: Claude Code's own login, for Claude Code only";
+        options.push((label.to_owned(), MethodChoice::ClaudeLogin));
+    }
+    for (label, choice) in [
+        ("API credit: an API key that I paste", MethodChoice::ApiKey),
+        (
+            "my plan: a `claude setup-token`, for Claude Code only",
+            MethodChoice::SetupToken,
+        ),
+        ("another gateway: its URL and token", MethodChoice::Gateway),
+    ] {
+        options.push((label.to_owned(), choice));
+    }
+    let (labels, mut choices): (Vec<_>, Vec<_>) = options.into_iter().unzip();
+    let question = Question {
+        prompt: "Which credential should pay?",
+        command: HELP_COMMAND,
+    };
+    let index = context.prompter.choose(question, labels)?;
+    match choices.swap_remove(index) {
+        MethodChoice::Profile(name) => Ok(OnboardMethod::Profile(name)),
+        MethodChoice::Environment => Ok(OnboardMethod::Environment),
+        MethodChoice::ClaudeLogin => Ok(OnboardMethod::ClaudeLogin),
+        MethodChoice::ApiKey => Ok(OnboardMethod::ApiKey(SecretInput::Prompt)),
+        MethodChoice::SetupToken => Ok(OnboardMethod::SetupToken {
+            input: SecretInput::Prompt,
+            plan: SetupTokenOptions::default(),
+        }),
+        MethodChoice::Gateway => ask_gateway(context),
+    }
+}
+
+enum MethodChoice {
+    Profile(Name),
+    Environment,
+    ClaudeLogin,
+    ApiKey,
+    SetupToken,
+    Gateway,
+}
+
+fn ask_gateway(context: &Context) -> Result<OnboardMethod, CommandError> {
+    let question = Question {
+        prompt: "Gateway URL (https://…):",
+        command: HELP_COMMAND,
+    };
+    let url = context.prompter.read_line(question)?;
+    // An address of this machine, typed by the user, is intended: plain http is allowed for it.
+    let base_url = BaseUrl::parse(url.trim(), PlainHttp::LoopbackOnly)
+        .map_err(|error| CommandError::new(Exit::Usage, "invalid gateway URL").caused_by(&error))?;
+    Ok(OnboardMethod::Gateway {
+        api: Api::from_base_url(&base_url),
+        base_url,
+        input: SecretInput::Prompt,
+    })
+}
+
+fn ask_for_key(context: &Context) -> Result<Option<NewKeyName>, CommandError> {
+    let question = Question {
+        prompt: "Create a virtual key for your tools, so that they never need the real one?",
+        command: HELP_COMMAND,
+    };
+    let accepted = context.prompter.confirm_required(question, Answer::Yes)? == Answer::Yes;
+    Ok(accepted.then_some(NewKeyName::FreeLike(DEFAULT_KEY_NAME)))
+}

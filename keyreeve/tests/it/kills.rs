@@ -1,0 +1,256 @@
+//! ST-01: a gateway killed 200 times under load has a ledger entry for every request that left it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use keyreeve_core::secret::Fingerprint;
+use keyreeve_testkit::canary::Canary;
+use keyreeve_testkit::random::SeededRandom;
+use keyreeve_testkit::upstream::{ReceivedRequest, Scripted, Step, responses};
+use serde_json::Value;
+
+use crate::case::{Case, assert_exit};
+use crate::figures::print_figure;
+use crate::serving::{Serving, message, request, streamed};
+
+const KILLS: usize = 200;
+
+/// Minimum lifetime of a gateway; up to [`MAX_EXTRA_LIFETIME_MS`] are added at random.
+const MIN_LIFETIME: Duration = Duration::from_millis(50);
+const MAX_EXTRA_LIFETIME_MS: u64 = 150;
+
+/// Interval of each client's requests: 50 per second in total.
+const REQUEST_INTERVAL: Duration = Duration::from_millis(60);
+const CLIENTS: usize = 3;
+
+/// Time limit for a start; the promise is 2 s on an idle machine.
+const READY_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// ST-01: after 200 kills under load, every request that left the gateway has a ledger entry.
+#[test]
+fn two_hundred_kills_lose_no_record() {
+    let mut random = SeededRandom::seeded();
+    let (case, canary) = (Case::new(), Canary::api_key("st01"));
+    case.home.plant(&canary);
+    let upstream = Scripted::start(respond);
+    let key = set_up(&case, &upstream, &canary);
+    let (load, load_started, mut worst) = (Load::start(key), Instant::now(), Duration::ZERO);
+    for _ in 0..KILLS {
+        let started = Instant::now();
+        let serving = Serving::start(&case);
+        worst = worst.max(started.elapsed());
+        load.set_target(Some(serving.address()));
+        std::thread::sleep(
+            MIN_LIFETIME + Duration::from_millis(random.below(MAX_EXTRA_LIFETIME_MS)),
+        );
+        serving.kill();
+        load.set_target(None);
+    }
+    let took = load_started.elapsed();
+    let answered_hashes = load.end();
+    let cut_off = open_attempts(&attempts(&case));
+    let _ended = Serving::start(&case).end();
+    let ledger = attempts(&case);
+    let seen = LedgerCheck::check(&upstream.requests(), &answered_hashes, &ledger, &cut_off);
+    print_figure(&format!(
+        "{KILLS} kills in {took:.1?}, worst start {worst:.0?}; upstream saw {}, clients got {} responses, \
+         the ledger has {} entries, {} of them cut off",
+        upstream.requests().len(),
+        answered_hashes.len(),
+        seen.entries,
+        seen.unknown
+    ));
+    assert!(seen.unknown > 0, "no kill hit a request: nothing was tried");
+    assert!(answered_hashes.len() > KILLS, "the load was no load");
+    assert!(worst < READY_TIMEOUT, "{worst:?}");
+    case.store().verify().unwrap();
+}
+
+/// Replies with plain responses and slow streams, half each.
+fn respond(request: &ReceivedRequest) -> Vec<Step> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    if body["stream"] == true {
+        let fixture = keyreeve_testkit::fixtures::bytes("success-stream.sse");
+        let pieces = fixture.chunks(fixture.len() / 4 + 1);
+        responses::paced(responses::stream(pieces), Duration::from_millis(6))
+    } else {
+        let body = keyreeve_testkit::fixtures::json("success.json").to_string();
+        responses::paced(responses::json(200, &body), Duration::from_millis(10))
+    }
+}
+
+/// Adds a profile for the upstream, and a key for it.
+fn set_up(case: &Case, upstream: &Scripted, canary: &Canary) -> String {
+    let origin = upstream.base_url();
+    let arguments = ["profile", "add", "work", "--origin", &origin];
+    let arguments = [&arguments[..], &["--insecure-loopback", "--stdin"]].concat();
+    assert_exit(case.feed(&arguments, canary.value()), 0);
+    let made = case.run(&["key", "add", "load", "--profile", "work"]);
+    made.expect_code(0).stdout.trim().to_owned()
+}
+
+fn attempts(case: &Case) -> Vec<Value> {
+    let all = ["requests", "--attempts", "--json", "--limit", "10000"];
+    let mut listed = case.run(&all).expect_code(0).json();
+    let Value::Array(entries) = listed["attempts"].take() else {
+        unreachable!("attempts is a list");
+    };
+    assert!(entries.len() < 10_000, "more attempts than can be listed");
+    entries
+}
+
+/// Returns the reserved cost of each open attempt.
+fn open_attempts(entries: &[Value]) -> BTreeMap<String, f64> {
+    let open = entries.iter().filter(|entry| entry["ending"] == "open");
+    open.map(|entry| (text(entry, "attempt"), entry["cost_usd"].as_f64().unwrap()))
+        .collect()
+}
+
+fn text(entry: &Value, field: &str) -> String {
+    entry[field].as_str().unwrap().to_owned()
+}
+
+/// The ledger after the last gateway has ended.
+struct LedgerCheck {
+    entries: usize,
+    unknown: usize,
+}
+
+impl LedgerCheck {
+    /// Fails the test unless every request has exactly one entry, with an outcome.
+    fn check(
+        received: &[ReceivedRequest],
+        answered_hashes: &BTreeSet<String>,
+        entries: &[Value],
+        cut_off: &BTreeMap<String, f64>,
+    ) -> Self {
+        let mut by_body = BTreeMap::new();
+        let mut unknown = 0;
+        for entry in entries {
+            let hash = text(entry, "request_hash")[..16].to_owned();
+            assert!(by_body.insert(hash, entry).is_none(), "twice: {entry}");
+            let ending = text(entry, "ending");
+            assert!(
+                matches!(&*ending, "done" | "incomplete" | "failed" | "unknown"),
+                "{entry}"
+            );
+            if ending == "unknown" {
+                unknown += 1;
+                assert_eq!(entry["cost_is_at_most"], true, "{entry}");
+                assert!(entry["cost_usd"].as_f64() > Some(0.0), "{entry}");
+            }
+            if let Some(reserved) = cut_off.get(&text(entry, "attempt")) {
+                assert_eq!(ending, "unknown", "{entry}");
+                assert_eq!(entry["cost_usd"].as_f64(), Some(*reserved), "{entry}");
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for request in received {
+            let body = std::str::from_utf8(&request.body).unwrap();
+            let hash = fingerprint(body);
+            assert!(by_body.contains_key(&hash), "no record: {body}");
+            assert!(seen.insert(hash), "sent twice: {body}");
+        }
+        for hash in answered_hashes {
+            assert!(
+                by_body.contains_key(hash),
+                "response without a record: {hash}"
+            );
+        }
+        Self {
+            entries: entries.len(),
+            unknown,
+        }
+    }
+}
+
+/// Returns the start of a body's BLAKE3 hash.
+fn fingerprint(body: &str) -> String {
+    Fingerprint::of(body).to_string()
+}
+
+/// Clients that send requests, each with a different body, to the current gateway.
+struct Load {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<BTreeSet<String>>>,
+}
+
+struct Shared {
+    key: String,
+    target: Mutex<Option<SocketAddr>>,
+    stop: AtomicBool,
+    next: AtomicUsize,
+}
+
+impl Load {
+    fn start(key: String) -> Self {
+        let shared = Arc::new(Shared {
+            key,
+            target: Mutex::new(None),
+            stop: AtomicBool::new(false),
+            next: AtomicUsize::new(0),
+        });
+        let client = |_| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.send_until_stopped())
+        };
+        let clients = (0..CLIENTS).map(client).collect();
+        Self { shared, clients }
+    }
+
+    fn set_target(&self, target: Option<SocketAddr>) {
+        *self.shared.target.lock().unwrap() = target;
+    }
+
+    /// Stops the clients, and returns the fingerprints of the bodies with a complete response.
+    fn end(self) -> BTreeSet<String> {
+        self.shared.stop.store(true, Ordering::Release);
+        let answered_hashes = self
+            .clients
+            .into_iter()
+            .map(|client| client.join().unwrap());
+        answered_hashes.flatten().collect()
+    }
+}
+
+impl Shared {
+    fn send_until_stopped(&self) -> BTreeSet<String> {
+        let mut answered_hashes = BTreeSet::new();
+        while !self.stop.load(Ordering::Acquire) {
+            let sent = Instant::now();
+            let target = *self.target.lock().unwrap();
+            if let Some(address) = target {
+                answered_hashes.extend(self.send(address));
+                std::thread::sleep(REQUEST_INTERVAL.saturating_sub(sent.elapsed()));
+            } else {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        answered_hashes
+    }
+
+    /// Sends one request and reads the response; the gateway may be killed meanwhile.
+    fn send(&self, address: SocketAddr) -> Option<String> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let marker = format!("request {number:06}");
+        let body = if number.is_multiple_of(2) {
+            message(&marker)
+        } else {
+            streamed(&marker)
+        };
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        stream.write_all(&request(address, &self.key, &body)).ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        let answers = keyreeve_testkit::wire::split_responses(&bytes);
+        let response = answers.first()?;
+        let content = response.end == keyreeve_testkit::wire::ResponseEnd::Complete;
+        (content && response.status() == 200).then(|| fingerprint(&body.to_string()))
+    }
+}

@@ -1,0 +1,153 @@
+//! Edits a file that the user wrote, such as a shell's startup file: atomically, with a backup of the old version next to it.
+//!
+//! Invariants: the file keeps its permission bits and its owner; a file of another user is refused; a concurrent change by
+//! another program is never lost; the backup has mode 0600, since the file may contain credentials.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::geteuid;
+use zeroize::Zeroizing;
+
+use super::FileError;
+use super::replace::{ExistingFile, NewFile};
+
+/// Maximum size in bytes of a file that can be edited.
+const MAX_EDITABLE_BYTES: usize = 1024 * 1024;
+
+/// Maximum number of backups of one file with the same label.
+const MAX_BACKUPS: usize = 100;
+
+/// A file that has been read in order to be replaced.
+pub struct FileEdit {
+    path: PathBuf,
+    text: Zeroizing<String>,
+    group: u32,
+    mode: u32,
+}
+
+impl FileEdit {
+    /// Reads a file. A symbolic link is followed: [`FileEdit::path`] returns its target.
+    ///
+    /// # Errors
+    /// [`FileError`] if it is not a text file of this user.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let path = fs::canonicalize(path).map_err(|source| FileError::System {
+            action: "find",
+            path: path.to_owned(),
+            source,
+        })?;
+        let (text, metadata) = read(&path)?;
+        Ok(Self {
+            path,
+            text,
+            group: metadata.gid(),
+            mode: metadata.mode() & 0o7777,
+        })
+    }
+
+    /// Returns the path of the file, with symbolic links resolved.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the content that was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Writes the new text, after a backup of the old one at `<file>.<label>.bak`, with a number if that name is taken.
+    /// Returns the path of the backup.
+    ///
+    /// # Errors
+    /// [`FileError::ModifiedMeanwhile`] if the file was modified since it was read; otherwise if the system refuses.
+    pub fn replace(self, text: &str, label: &str) -> Result<PathBuf, FileError> {
+        let (current, _) = read(&self.path)?;
+        if *current != *self.text {
+            return Err(FileError::ModifiedMeanwhile { path: self.path });
+        }
+        let backup = self.back_up(label)?;
+        let directory = self.path.parent().unwrap_or_else(|| Path::new("/"));
+        let descriptor = open(
+            directory,
+            OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(FileError::system("open", directory))?;
+        let mut file = NewFile::start(descriptor, &self.path, ExistingFile::Replace)?;
+        file.write_all(text.as_bytes())?;
+        file.set_group_and_mode(self.group, self.mode)?;
+        file.finish()?;
+        Ok(backup)
+    }
+
+    fn back_up(&self, label: &str) -> Result<PathBuf, FileError> {
+        let mut taken = None;
+        for number in 1..=MAX_BACKUPS {
+            let mut name = OsString::from(self.path.file_name().unwrap_or_default());
+            name.push(format!(".{label}"));
+            if number > 1 {
+                name.push(format!("-{number}"));
+            }
+            name.push(".bak");
+            let path = self.path.with_file_name(name);
+            let mut file = match NewFile::create_anywhere(&path) {
+                Ok(file) => file,
+                Err(error @ FileError::Exists { .. }) => {
+                    taken = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            file.write_all(self.text.as_bytes())?;
+            file.finish()?;
+            return Ok(path);
+        }
+        Err(taken.unwrap_or_else(|| FileError::Missing {
+            path: self.path.clone(),
+        }))
+    }
+}
+
+fn read(path: &Path) -> Result<(Zeroizing<String>, Metadata), FileError> {
+    // Opening a pipe must not block until it has a writer.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file: File = open(path, flags, Mode::empty())
+        .map_err(FileError::system("read", path))?
+        .into();
+    let system_error = |source| FileError::System {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = file.metadata().map_err(system_error)?;
+    if !metadata.is_file() {
+        return Err(FileError::NotAFile {
+            path: path.to_owned(),
+            kind: "another kind of file",
+        });
+    }
+    let user = geteuid().as_raw();
+    if metadata.uid() != user {
+        return Err(FileError::OtherOwner {
+            path: path.to_owned(),
+            owner: metadata.uid(),
+            user,
+        });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_EDITABLE_BYTES as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(system_error)?;
+    if text.len() > MAX_EDITABLE_BYTES {
+        return Err(FileError::TooLarge {
+            path: path.to_owned(),
+            limit: MAX_EDITABLE_BYTES,
+        });
+    }
+    Ok((text, metadata))
+}

@@ -1,0 +1,76 @@
+//! Conversion between keyreeve's types and SQL columns, in both directions.
+//!
+//! Invariant: a value that cannot be parsed is an error of its row, never replaced by a default.
+
+use jiff::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::Type;
+use uuid::Uuid;
+
+use crate::sql_enum::SqlEnum;
+
+/// A column holds a value that keyreeve never writes.
+#[derive(Debug, thiserror::Error)]
+#[error("column {column} holds an invalid value")]
+pub(crate) struct ColumnError {
+    column: &'static str,
+}
+
+/// Converts a timestamp to microseconds since 1970.
+pub(crate) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// Converts a count to an SQL integer, capped at 63 bits: far above any real count or amount.
+pub(crate) fn sql_integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn count(row: &Row<'_>, column: &'static str) -> rusqlite::Result<u64> {
+    u64::try_from(row.get::<_, i64>(column)?).map_err(|_| column_error(column, Type::Integer))
+}
+
+pub(crate) fn timestamp(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(column)?).map_err(|_| column_error(column, Type::Integer))
+}
+
+pub(crate) fn optional_timestamp(
+    row: &Row<'_>,
+    column: &'static str,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let micros: Option<i64> = row.get(column)?;
+    micros
+        .map(|at| Timestamp::from_microsecond(at).map_err(|_| column_error(column, Type::Integer)))
+        .transpose()
+}
+
+pub(crate) fn uuid(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Uuid> {
+    Ok(Uuid::from_bytes(row.get(column)?))
+}
+
+pub(crate) fn sql_enum<T: SqlEnum>(row: &Row<'_>, column: &'static str) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    T::from_word(&text).ok_or_else(|| column_error(column, Type::Text))
+}
+
+pub(crate) fn optional_sql_enum<T: SqlEnum>(
+    row: &Row<'_>,
+    column: &'static str,
+) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| T::from_word(&text).ok_or_else(|| column_error(column, Type::Text)))
+        .transpose()
+}
+
+pub(crate) fn parsed<T>(
+    row: &Row<'_>,
+    column: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    parse(&text).ok_or_else(|| column_error(column, Type::Text))
+}
+
+pub(crate) fn column_error(column: &'static str, found: Type) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, found, Box::new(ColumnError { column }))
+}

@@ -1,0 +1,198 @@
+//! Test fixture: a store in a temporary directory, and example values to put into it.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+
+use jiff::Timestamp;
+use keyreeve_core::cache_ttl::{Ttl, TtlOutcome};
+use keyreeve_core::money::NanoDollars;
+use keyreeve_core::origin::{BaseUrl, PlainHttp};
+use keyreeve_core::price::CostBasis;
+use keyreeve_core::profile::{
+    Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
+};
+use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_core::select::Reason;
+use keyreeve_core::usage::TokenCounts;
+use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, Strategy, VirtualKey};
+use keyreeve_store::{
+    AttemptId, Durability, Ending, Intent, Operation, Outcome, RequestId, Store, StoreError,
+    StorePaths,
+};
+use uuid::Uuid;
+
+/// A temporary directory with the two directories of a store.
+pub(crate) struct TestHome {
+    dir: tempfile::TempDir,
+    pub(crate) paths: StorePaths,
+}
+
+impl TestHome {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
+            .unwrap();
+        let paths = StorePaths {
+            data: dir.path().join("data"),
+            keys: dir.path().join("config"),
+        };
+        Self { dir, paths }
+    }
+
+    /// Returns the temporary directory.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn open(&self) -> Store {
+        Store::open(&self.paths, Durability::Process).unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Store, StoreError> {
+        Store::open(&self.paths, Durability::Process)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.paths.data.join("keyreeve.db")
+    }
+
+    pub(crate) fn master_key(&self) -> PathBuf {
+        self.paths.keys.join("master.key")
+    }
+
+    /// Runs SQL on the database without the store.
+    pub(crate) fn run_sql(&self, sql: &str) {
+        rusqlite::Connection::open(self.database())
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+    }
+}
+
+/// Returns the paths of a store in a directory.
+pub(crate) fn store_paths(home: &Path) -> StorePaths {
+    StorePaths {
+        data: home.join("data"),
+        keys: home.join("config"),
+    }
+}
+
+/// Returns a timestamp `second` seconds after the start of the test data.
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+pub(crate) fn id(number: u128) -> Uuid {
+    Uuid::from_u128((0x019a_0000_0000_7000_8000 << 48) | number)
+}
+
+pub(crate) fn profile(number: u128, name: &str) -> Profile {
+    Profile {
+        id: ProfileId(id(number)),
+        name: name.parse().unwrap(),
+        source: Source::Sealed,
+        base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Forbidden).unwrap(),
+        auth: Auth::ApiKey,
+        provenance: Provenance::Console,
+        billing: BillingClass::Metered,
+        family: None,
+        hint: Some("sk-ant-…1234".to_owned()),
+        secret_exposure: SecretExposure::RequestsOnly,
+        simulated: false,
+        expires_at: None,
+        created_at: at(0),
+        rotated_at: None,
+    }
+}
+
+pub(crate) fn secret(text: &str) -> Secret {
+    Secret::new(text.to_owned())
+}
+
+pub(crate) fn exposed(secret: &Secret) -> String {
+    secret.expose_for(Sink::Display).to_owned()
+}
+
+pub(crate) fn key(number: u128, name: &str, profiles: &[&Profile]) -> VirtualKey {
+    VirtualKey {
+        id: KeyId(id(number)),
+        name: name.parse().unwrap(),
+        profiles: profiles.iter().map(|profile| profile.id).collect(),
+        strategy: Strategy::Spread,
+        allow_billing: vec![BillingClass::Gateway, BillingClass::Cloud],
+        billing: profiles.first().map(|profile| profile.billing),
+        models: vec!["claude-*".to_owned()],
+        cache_ttl: Some(Ttl::OneHour),
+        expires_at: Some(at(1000)),
+        revoked_at: None,
+        created_at: at(0),
+        simulated: false,
+    }
+}
+
+/// Returns the public id and hash of the n-th secret.
+pub(crate) fn key_secret(number: u8) -> (PublicId, KeyHash) {
+    (PublicId([number; 8]), KeyHash([number; 32]))
+}
+
+pub(crate) fn intent(number: u128) -> Intent {
+    Intent {
+        attempt: AttemptId(id(number)),
+        request: RequestId(id(number)),
+        started_at: at(i64::try_from(number).unwrap()),
+        operation: Operation::Messages,
+        key: KeyId(id(1)),
+        profile: ProfileId(id(1)),
+        number: 2,
+        reason: Reason::AfterRefusal,
+        session: Some("session".to_owned()),
+        model_requested: Some("claude-requested".to_owned()),
+        stream: true,
+        request_hash: [1; 32],
+        request_bytes: 10,
+        reserved: NanoDollars::new(1000),
+        simulated: false,
+    }
+}
+
+pub(crate) fn outcome(number: u128) -> Outcome {
+    Outcome {
+        attempt: AttemptId(id(number)),
+        ending: Ending::Done,
+        ended_at: at(i64::try_from(number).unwrap() + 1),
+        status: Some(200),
+        verdict: "ok",
+        upstream_request_id: Some("req_1".to_owned()),
+        model_served: Some("claude-served".to_owned()),
+        tokens: TokenCounts {
+            input: 1,
+            output: 2,
+            cache_read: 3,
+            write_5m: 4,
+            write_1h: 5,
+        },
+        web_searches: 6,
+        cost: NanoDollars::new(70),
+        basis: CostBasis::Known,
+        prices_as_of: "2026-11-01".to_owned(),
+        first_byte_micros: Some(1500),
+        duration_micros: 2500,
+        response_hash: Some([2; 32]),
+        response_bytes: 20,
+        cache_edit: Some(TtlOutcome::Set(Ttl::OneHour, 3)),
+    }
+}
+
+/// Records an intent and waits for the commit.
+pub(crate) fn record_intent(store: &Store, intent: Intent) -> Result<(), StoreError> {
+    let (sender, receiver) = channel();
+    store.record_intent(intent, move |committed| sender.send(committed).unwrap());
+    receiver.recv().unwrap()
+}

@@ -1,0 +1,127 @@
+//! Scenarios in which keyreeve issues the client's key: by `helper`, by `credential`, or by a linked profile.
+//!
+//! Such a client connects to the gateway without the relay, because keyreeve issues keys only for its own gateway.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::compare;
+use super::http;
+use super::program::Program;
+use super::scenario::Action;
+use super::stage::Stage;
+use crate::environment;
+
+/// Sets up a client to which keyreeve issues a key.
+pub(super) fn client(stage: &Stage, program: Program, act: Action, file: &Path) -> Result<Command> {
+    let home = stage.client_home()?;
+    let mut command = Command::new(file);
+    prepare(&mut command, stage, &home)?;
+    match (act, program) {
+        (Action::Provider, Program::Typescript(_)) => {
+            // Node looks for modules relative to the importing file.
+            let example = super::install::folder(stage.root(), program).join("example.mjs");
+            fs::copy(
+                stage.root().join("examples/credential-provider.mjs"),
+                &example,
+            )
+            .context("cannot copy the example")?;
+            command.arg(example);
+        }
+        (Action::Provider, _) => {
+            command.arg(stage.root().join("examples/credential_provider.py"));
+        }
+        (Action::KeyreeveHelper, _) => {
+            let settings =
+                serde_json::json!({ "apiKeyHelper": "keyreeve helper --profile sandbox" });
+            fs::create_dir_all(home.join(".claude"))?;
+            fs::write(home.join(".claude/settings.json"), settings.to_string())?;
+            command
+                .env("ANTHROPIC_BASE_URL", &stage.gateway_url)
+                .args(["-p", "hi"]);
+        }
+        (_, _) => {
+            link(stage, &home)?;
+            command.env("ANTHROPIC_PROFILE", "sandbox");
+            match program {
+                Program::ClaudeCode(_) => command.args(["-p", "hi"]),
+                _ => command
+                    .arg(stage.root().join("xtask/clients/python_sdk.py"))
+                    .arg("plain"),
+            };
+        }
+    }
+    Ok(command)
+}
+
+/// Checks that one request reached the sandbox with the profile's credential, and that the ledger names the right key.
+pub(super) fn check(stage: &Stage, act: Action, entry: &Value) -> Result<()> {
+    let requests = http::get(&stage.sandbox, "/_sandbox/requests")?;
+    let requests: Vec<&Value> = requests["data"].as_array().into_iter().flatten().collect();
+    ensure!(
+        requests.len() == 1 && requests[0]["status"] == 200,
+        "not exactly one successful request: {requests:?}"
+    );
+    compare::check_credential_replaced(&stage.key, requests[0])?;
+    let key = match act {
+        Action::LinkedProfile => "sdk-sandbox",
+        _ => "helper-sandbox",
+    };
+    ensure!(
+        entry["ending"] == "done" && entry["status"] == 200 && entry["key"] == key,
+        "not a completed attempt of {key}: {entry}"
+    );
+    Ok(())
+}
+
+/// Sets the environment of a user with `keyreeve` on the `PATH`.
+fn prepare(command: &mut Command, stage: &Stage, home: &Path) -> Result<()> {
+    environment::scrub(command, home);
+    let program = super::keyreeve(stage.root());
+    let folder = program.parent().context("keyreeve has no directory")?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths(
+        [folder.to_owned()]
+            .into_iter()
+            .chain(env::split_paths(&path)),
+    )?;
+    let keyreeve_home = stage.keyreeve_home()?;
+    command
+        .env("PATH", path)
+        .env(
+            "KEYREEVE_CONFIG_DIR",
+            keyreeve_home.join(".config/keyreeve"),
+        )
+        .env(
+            "KEYREEVE_DATA_DIR",
+            keyreeve_home.join(".local/share/keyreeve"),
+        )
+        .env(
+            "KEYREEVE_STATE_DIR",
+            keyreeve_home.join(".local/state/keyreeve"),
+        )
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+        .current_dir(home)
+        .stdin(Stdio::null());
+    Ok(())
+}
+
+/// Runs `keyreeve profile link` for the client's home.
+fn link(stage: &Stage, home: &Path) -> Result<()> {
+    let mut command = Command::new(super::keyreeve(stage.root()));
+    prepare(&mut command, stage, home)?;
+    let output = command
+        .args(["profile", "link", "sandbox", "--no-input"])
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "keyreeve profile link failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}

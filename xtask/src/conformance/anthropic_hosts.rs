@@ -1,0 +1,95 @@
+//! Simulated Anthropic hosts: a TLS proxy inside the namespace, with a certificate created for the run.
+//!
+//! Invariants: clients reach it through a hosts file in their own mount namespace; nothing of it remains after the run.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::upstream::Upstream;
+
+/// The origin that clients use by default.
+pub(super) const ORIGIN: &str = "https://api.anthropic.com";
+
+/// The simulated hosts.
+const HOSTS: [&str; 2] = ["api.anthropic.com", "platform.claude.com"];
+
+/// Shell command that mounts a file over `/etc/hosts` and executes the program in the remaining arguments.
+const WITH_HOSTS: &str = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+
+/// The TLS proxy of the simulated hosts; stopped on drop.
+pub(super) struct AnthropicHosts {
+    proxy: Child,
+    /// The certificate that clients must trust.
+    pub(super) certificate: PathBuf,
+}
+
+impl AnthropicHosts {
+    /// Creates a certificate in a directory and starts the proxy.
+    pub(super) fn start(root: &Path, folder: &Path) -> Result<Self> {
+        let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.join(name));
+        let names = HOSTS.map(|host| format!("DNS:{host}")).join(",");
+        let mut openssl = Command::new("openssl");
+        openssl
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            ])
+            .args(["-subj", "/CN=simulated", "-addext"])
+            .arg(format!("subjectAltName={names}"))
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate);
+        run_command(openssl).context("cannot create a certificate")?;
+        let file = folder.join("hosts");
+        fs::write(&file, "")?;
+        run_command(with_hosts(&file, Path::new("true"))).context("cannot mount a hosts file")?;
+        let mut proxy = Command::new("python3")
+            .arg(root.join("xtask/clients/tls_proxy.py"))
+            .args([&certificate, &key])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the TLS proxy")?;
+        let mut ready = String::new();
+        if let Some(stdout) = proxy.stdout.take() {
+            BufReader::new(stdout).read_line(&mut ready)?;
+        }
+        let hosts = Self { proxy, certificate };
+        ensure!(ready.trim() == "ready", "the TLS proxy exited");
+        Ok(hosts)
+    }
+}
+
+impl Drop for AnthropicHosts {
+    fn drop(&mut self) {
+        let _already_ended = self.proxy.kill();
+        let _already_reaped = self.proxy.wait();
+    }
+}
+
+/// Returns a hosts file that directs the simulated hosts to a listener, with its port encoded in the address.
+pub(super) fn hosts_file(upstream: &Upstream) -> String {
+    let [high, low] = upstream.port().to_be_bytes();
+    let localhost = "127.0.0.1 localhost".to_owned();
+    let simulated = HOSTS.map(|host| format!("127.{high}.{low}.1 {host}"));
+    [&[localhost], &simulated[..]].concat().join("\n") + "\n"
+}
+
+/// Returns a command that runs a program with another hosts file; arguments may follow.
+pub(super) fn with_hosts(hosts_file: &Path, program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["-m", "--", "sh", "-c", WITH_HOSTS]);
+    command.arg(hosts_file).arg(program);
+    command
+}
+
+fn run_command(mut command: Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", stderr.trim());
+    Ok(())
+}
