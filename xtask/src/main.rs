@@ -11,6 +11,7 @@ mod conformance;
 mod environment;
 mod output;
 mod rust_source;
+mod rust_text;
 mod scratch;
 mod storm;
 mod suite;

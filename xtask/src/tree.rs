@@ -73,10 +73,19 @@ impl Tree {
 
     /// Lists the Rust files.
     pub(crate) fn rust(&self) -> impl Iterator<Item = &File> {
-        self.files.iter().filter(|file| {
+        self.with_extension("rs")
+    }
+
+    /// Lists the Markdown documents.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = &File> {
+        self.with_extension("md")
+    }
+
+    fn with_extension(&self, extension: &str) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(move |file| {
             Path::new(&file.path)
                 .extension()
-                .is_some_and(|end| end == "rs")
+                .is_some_and(|end| end == extension)
         })
     }
 }

@@ -5,10 +5,13 @@
 
 mod anchors;
 mod clippy_lists;
+mod constant_names;
 mod core_serializes_nothing;
 mod dependencies;
+mod doc_openings;
 mod edges;
 mod env_names;
+mod error_names;
 mod exceptions;
 mod expose_for;
 mod file_names;
@@ -16,11 +19,16 @@ mod headers;
 mod lock_file;
 mod machine_paths;
 mod promises;
+mod prose_width;
 mod pure_core;
 mod sizes;
+mod slow_tests;
 mod test_modules;
+mod test_names;
 mod token_strings;
+mod type_names;
 mod unsafe_code;
+mod wording;
 
 use std::fmt;
 use std::path::Path;
@@ -66,21 +74,29 @@ type Rule = (&'static str, fn(&Tree) -> Vec<Finding>);
 const RULES: &[Rule] = &[
     ("anchors", anchors::check),
     ("clippy-lists", clippy_lists::check),
+    ("constant-names", constant_names::check),
     ("core-serializes-nothing", core_serializes_nothing::check),
     ("dependencies", dependencies::check),
+    ("doc-openings", doc_openings::check),
     ("edges", edges::check),
     ("env-names", env_names::check),
+    ("error-names", error_names::check),
     ("expose-for", expose_for::check),
     ("file-names", file_names::check),
     ("headers", headers::check),
     ("lock-file", lock_file::check),
     ("machine-paths", machine_paths::check),
     ("promises", promises::check),
+    ("prose-width", prose_width::check),
     ("pure-core", pure_core::check),
     ("sizes", sizes::check),
+    ("slow-tests", slow_tests::check),
     ("test-modules", test_modules::check),
+    ("test-names", test_names::check),
     ("token-strings", token_strings::check),
+    ("type-names", type_names::check),
     ("unsafe-code", unsafe_code::check),
+    ("wording", wording::check),
 ];
 
 /// Runs every rule over the repository at `root` and prints the findings.

@@ -1,0 +1,72 @@
+//! The name of an error type ends in `Error`, and no other type's does.
+
+use super::Finding;
+use crate::rust_source::has_word;
+use crate::tree::Tree;
+
+/// Finds types that derive or implement `Error` under another name.
+pub(super) fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in tree.rust() {
+        let mut derives = false;
+        for (index, line) in file.text.lines().enumerate() {
+            let name = match type_name(line) {
+                Some(name) => std::mem::take(&mut derives).then_some(name),
+                None => implemented(line),
+            };
+            if line.trim_start().starts_with("#[derive(") {
+                derives = has_word(line, "Error");
+            }
+            if let Some(name) = name.filter(|name| !name.ends_with("Error")) {
+                let advice = format!("`{name}` is an error: let its name end in `Error`");
+                findings.push(Finding::new(&file.path, index + 1, advice));
+            }
+        }
+    }
+    findings
+}
+
+/// The name that a line gives to a struct or an enum.
+pub(super) fn type_name(line: &str) -> Option<&str> {
+    let code = line.trim_start();
+    let code = match code.strip_prefix("pub") {
+        Some(rest) => rest.trim_start_matches(|c| c != ' ').trim_start(),
+        None => code,
+    };
+    let name = ["struct ", "enum ", "trait ", "union "]
+        .iter()
+        .find_map(|keyword| code.strip_prefix(keyword))?;
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+    (end > 0).then(|| &name[..end])
+}
+
+/// The type for which a line implements the standard `Error`.
+fn implemented(line: &str) -> Option<&str> {
+    let (implementation, name) = line.split_once("Error for ")?;
+    let standard = implementation.starts_with("impl") && implementation.ends_with([' ', ':']);
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+    standard.then(|| &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case;
+    use super::check;
+
+    #[test]
+    fn errors_under_another_name_are_found() {
+        let derived =
+            "//! x\n#[derive(Debug, Error)]\n#[error(\"x\")]\npub(crate) struct NoAnswer;\n";
+        case::check(check, &[("a.rs", derived)], &["a.rs:4"]);
+        let path = "//! x\n#[derive(Debug, thiserror::Error)]\npub enum Refused {\n";
+        case::check(check, &[("a.rs", path)], &["a.rs:3"]);
+        let by_hand = "//! x\nimpl std::error::Error for Unreadable {}\n";
+        case::check(check, &[("a.rs", by_hand)], &["a.rs:2"]);
+    }
+
+    #[test]
+    fn named_errors_and_other_types_are_free() {
+        let text = "//! x\n#[derive(Debug, Error)]\npub enum OpenError {\n}\n#[derive(Debug)]\nstruct Reader;\nimpl ErrorKind for Reader {}\n";
+        case::check(check, &[("a.rs", text)], &[]);
+    }
+}
