@@ -1,9 +1,9 @@
-//! Acquires a lease: selects the profile of an attempt, obtains its secret, and commits the intent; fails over to the next
-//! profile if a secret cannot be obtained.
+//! Acquires a lease: selects the profile of an attempt, obtains its secret, and commits the intent; fails over to the
+//! next profile if a secret cannot be obtained.
 //!
-//! Invariants: the key is read again here, after the request body was read and after a program was waited for, so that a
-//! revocation takes effect at the next lease; the intent is committed before a lease is granted, so nothing goes upstream
-//! without a record.
+//! Invariants: the key is read again here, after the request body was read and after waiting for a program, so that a
+//! revocation takes effect at the next lease; the intent is committed before a lease is granted, so nothing goes
+//! upstream without a record.
 
 use std::sync::Arc;
 
@@ -97,8 +97,8 @@ impl LeaseGrant {
 }
 
 impl Broker {
-    /// Leases a credential for the next attempt of a request. Waits for the end of a cooldown if that is soon and no other
-    /// profile can serve, or if staying with the pinned profile is better for the conversation.
+    /// Leases a credential for the next attempt of a request. Waits for the end of a cooldown if that is soon and no
+    /// other profile can serve, or if staying with the pinned profile is better for the conversation.
     ///
     /// # Errors
     /// See [`LeaseError`]. In every case, nothing was sent.

@@ -1,7 +1,7 @@
 //! Guard of an attempt, from the selection of its profile to its result.
 //!
-//! Invariant: claimed probe slots are released in every case (a lost claim, a disconnected client, an unobtainable secret, a
-//! request that never reaches the API), unless a response has updated them.
+//! Invariant: claimed probe slots are released in every case (a lost claim, a disconnected client, an unobtainable
+//! secret, a request that never reaches the API), unless a response has updated them.
 
 use std::sync::Arc;
 

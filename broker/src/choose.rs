@@ -1,7 +1,7 @@
 //! Selects the profile of an attempt: affinity, health, the half-open probe, and the wait for the end of a cooldown.
 //!
-//! Invariants: after each wait everything is read again, the key first, so that a revocation takes effect; a waiting request
-//! holds nothing but its place in the queue, so that a disconnected client costs nothing.
+//! Invariants: after each wait everything is read again, the key first, so that a revocation takes effect; a waiting
+//! request holds nothing but its place in the queue, so that a disconnected client costs nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,8 @@ use crate::health::{Attempt, RequestInfo};
 use crate::retry::{PreviousAttempt, RetryState};
 use crate::{Broker, Client, LeaseError, LeaseRequest};
 
-/// Maximum number of attempts to claim a probe slot, per profile of the key. A request that loses all of them gets the error
-/// for a cooldown.
+/// Maximum number of lost claims of a probe slot, per profile of the key, before the store is reported as busy. A
+/// request usually gets the error for a cooldown earlier, because a claimed slot makes its profile unavailable.
 const MAX_CLAIMS: usize = 4;
 
 /// The selected profile, with its probe slot claimed if it is half-open.
@@ -120,7 +120,8 @@ impl Broker {
         })))
     }
 
-    /// Selects among a key's profiles by their health. Returns the selection and the profile the conversation is pinned to.
+    /// Selects among a key's profiles by their health. Returns the selection and the profile the conversation is pinned
+    /// to.
     fn choose<'m>(
         &self,
         context: &'m SelectionContext<'_>,
@@ -151,8 +152,8 @@ impl Broker {
         self.readiness(&attempt, health)
     }
 
-    /// Records the use of the profile and pins the conversation. Only messages fill a prompt cache: other operations follow
-    /// their conversation's pin and do not change it.
+    /// Records the use of the profile and pins the conversation. Only messages fill a prompt cache: other operations
+    /// follow their conversation's pin and do not change it.
     fn update_affinity(
         &self,
         context: &SelectionContext<'_>,

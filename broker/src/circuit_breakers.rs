@@ -1,7 +1,7 @@
 //! Circuit breakers of failing upstreams, shared by all credentials.
 //!
-//! Invariants: they are in memory only, at most [`MAX_CIRCUIT_BREAKERS`] of them; the probe of a half-open one goes to a
-//! single attempt.
+//! Invariants: they are in memory only, at most [`MAX_CIRCUIT_BREAKERS`] of them; the probe of a half-open one goes to
+//! a single attempt.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use keyreeve_core::health::{self, CircuitBreaker, CircuitScope, Readiness, Upstr
 
 use crate::health::Attempt;
 
-/// Maximum number of breaker breakers, because clients choose the model names.
+/// Maximum number of circuit breakers, because clients choose the model names.
 const MAX_CIRCUIT_BREAKERS: usize = 256;
 
 /// Circuit breakers by upstream and request class.
@@ -29,7 +29,7 @@ impl CircuitBreakers {
         health::combine(found.map(|breaker| breaker.readiness(attempt.leased_at)))
     }
 
-    /// Claims the probe of every open breaker breaker, all or none. Returns `false` if another attempt holds one.
+    /// Claims the probe of every open circuit breaker, all or none. Returns `false` if another attempt holds one.
     pub(crate) fn claim(&self, attempt: &Attempt) -> bool {
         let now = attempt.leased_at;
         let mut breakers = self.lock();
@@ -93,7 +93,7 @@ impl CircuitBreakers {
     }
 }
 
-/// Returns the scopes of the upstream upstream and of the request's class; they are the same for a request without a model.
+/// Returns the scopes of the whole upstream and of the request's class; without a model, both are the same.
 fn scopes(attempt: &Attempt) -> [CircuitScope; 2] {
     [None, attempt.class().cloned()].map(|class| CircuitScope {
         origin: attempt.origin.clone(),

@@ -4,8 +4,8 @@ use http::HeaderMap;
 use keyreeve_core::verdict::{ErrorResponse, Verdict};
 use keyreeve_os::system;
 
-/// Classifies a response by its status, its headers and the part of the body that was read; headers that are not text are
-/// ignored.
+/// Classifies a response by its status, its headers and the part of the body that was read; headers that are not text
+/// are ignored.
 pub fn classify_response(status: u16, headers: &HeaderMap, body: &[u8]) -> Verdict {
     let headers: Vec<(&str, &str)> = headers
         .iter()

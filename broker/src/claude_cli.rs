@@ -1,8 +1,8 @@
-//! Tests a plan login by running the checked `claude` with a tiny prompt; keyreeve never sends such a login itself.
+//! Tests a plan login by running the official `claude` CLI with a tiny prompt; keyreeve itself never sends it.
 //!
-//! Invariants: the program is started directly, never through a shell; its environment contains no variable that selects
-//! another credential, and only the token under test; it is killed after its timeout; keyreeve sends no request, so there
-//! is no ledger entry.
+//! Invariants: the program is started directly, never through a shell; its environment contains no variable that
+//! selects another credential, and only the token under test; it is killed after its timeout; keyreeve sends no
+//! request, so there is no ledger entry.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -22,19 +22,19 @@ use tokio::time::timeout;
 
 use crate::{Broker, RawKeyError};
 
-/// Maximum number of bytes read from its output.
+/// Maximum number of bytes read from the output of `claude`.
 const MAX_OUTPUT_BYTES: u64 = 1 << 20;
-/// Maximum length of its message, in characters.
+/// Maximum length of the error message, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
 
 /// Result of one prompt run by the `claude` CLI.
 #[derive(Clone, Debug)]
-pub struct ClaudeCli {
+pub struct ClaudeCliResult {
     /// The verdict on the login.
     pub verdict: Verdict,
     /// The API's error status; `None` if the prompt succeeded or no request was sent.
     pub status: Option<u16>,
-    /// Its error message, sanitized to one line.
+    /// The error message that `claude` printed, sanitized to one line.
     pub message: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Broker {
         self: &Arc<Self>,
         profile: &Profile,
         max_duration: Duration,
-    ) -> Result<ClaudeCli, ClaudeCliError> {
+    ) -> Result<ClaudeCliResult, ClaudeCliError> {
         let path = self.environment.get("PATH").unwrap_or_default();
         let program = programs::find("claude", path).ok_or(ClaudeCliError::NotFound)?;
         let mut command = Command::new(program);
@@ -99,7 +99,7 @@ impl Broker {
     ) -> Result<(), ClaudeCliError> {
         match &profile.source {
             Source::ClaudeLogin { config_dir } => {
-                // Its own login: nothing of it is read here.
+                // `claude` uses its own login, which is not read here.
                 if let Some(directory) = config_dir {
                     command.env("CLAUDE_CONFIG_DIR", directory);
                 }
@@ -149,24 +149,24 @@ async fn run(mut command: Command, max_duration: Duration) -> Result<Vec<u8>, Cl
                 .await
                 .map_err(|_| ClaudeCliError::Failed("closed its output unexpectedly"))?;
         }
-        // Its exit code is 1 for every error; the output has the details.
+        // The exit code is 1 for every error; the output has the details.
         child
             .wait()
             .await
-            .map_err(|_| ClaudeCliError::Failed("cannot be waited for"))
+            .map_err(|_| ClaudeCliError::Failed("ended without an exit status"))
     })
     .await
     .map_err(|_| ClaudeCliError::TimedOut(max_duration))??;
     Ok(output)
 }
 
-fn classify(output: &CliOutput) -> Result<ClaudeCli, ClaudeCliError> {
+fn classify(output: &CliOutput) -> Result<ClaudeCliResult, ClaudeCliError> {
     let result = output.result.as_deref().unwrap_or_default();
     let message =
         (!result.is_empty()).then(|| sanitize_line(result, MAX_MESSAGE_CHARS).into_owned());
     let verdict = match (output.is_error, output.api_error_status) {
         (false, _) => {
-            return Ok(ClaudeCli {
+            return Ok(ClaudeCliResult {
                 verdict: Verdict::ok(),
                 status: None,
                 message: None,
@@ -180,7 +180,7 @@ fn classify(output: &CliOutput) -> Result<ClaudeCli, ClaudeCliError> {
         }
         (true, Some(status)) => classify_text(status, result),
     };
-    Ok(ClaudeCli {
+    Ok(ClaudeCliResult {
         verdict,
         status: output.api_error_status,
         message,
@@ -199,7 +199,7 @@ const CLI_TEXTS: [(&str, &str); 3] = [
     ),
     ("OAuth token revoked", "OAuth token has been revoked"),
 ];
-/// Start of its message for an exhausted plan window, which it learns from headers that it does not print.
+/// Start of the message for an exhausted plan window, which `claude` learns from headers that it does not print.
 const PLAN_LIMIT: &str = "You've hit your limit";
 
 fn classify_text(status: u16, result: &str) -> Verdict {

@@ -15,8 +15,8 @@ pub enum HeaderValueError {
     /// The credential contains a character that is not allowed in a header value.
     #[error("the credential contains a character that is not allowed in an HTTP header")]
     InvalidCharacter,
-    /// The credential is bound to another origin than the lease's profile.
-    #[error("the credential is bound to another origin than the profile's")]
+    /// The credential is bound to an origin other than the profile's.
+    #[error("the credential is bound to an origin other than the profile's")]
     WrongOrigin,
 }
 

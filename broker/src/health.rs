@@ -28,7 +28,7 @@ pub(crate) struct Attempt {
     pub(crate) leased_at: Timestamp,
     /// Scopes whose probe slot it holds, or may hold.
     claimed: Vec<HealthScope>,
-    /// `true` if everything was ready at the lease: then a success is no news.
+    /// `true` if everything was ready at the lease: then a success changes nothing.
     all_was_ready: bool,
     /// The kind of credential that the response headers show, whatever the verdict.
     credential_kind: CredentialKind,
@@ -99,8 +99,8 @@ impl Generation {
         }
     }
 
-    /// Returns `true` if a newer secret exists: an observation about this one does not apply to that, which may belong to
-    /// another organization.
+    /// Returns `true` if a newer secret exists. An observation about this one does not apply to the newer one, which
+    /// may belong to another organization.
     fn is_replaced(self, snapshot: &LeaseSnapshot) -> bool {
         let profile = snapshot.policy.profile(self.profile);
         profile.is_some_and(|profile| Self::current(profile) != self)
@@ -125,7 +125,7 @@ impl Attempt {
         }
     }
 
-    /// Returns the storage of the secret: a fetched one may be refreshed by its source.
+    /// Returns how the secret is stored; a fetched one may be refreshed by its source.
     pub(crate) fn secret_storage(&self) -> SecretStorage {
         self.secret_storage
     }
@@ -174,8 +174,8 @@ impl Broker {
         health::combine(by_scope.chain([upstream]))
     }
 
-    /// Claims the probe slot of every half-open scope. Returns `false` if another request holds one; the caller then releases
-    /// those that were claimed.
+    /// Claims the probe slot of every half-open scope. Returns `false` if another request holds one; the caller then
+    /// releases those that were claimed.
     ///
     /// # Errors
     /// If the claim cannot be committed.
@@ -192,7 +192,7 @@ impl Broker {
             if health::claim_probe(&states.get(&scope), now).is_none() {
                 continue;
             }
-            // Before the commit: a client that disconnects in between may hold the slot.
+            // Recorded before the commit: a client that disconnects in between may hold the slot.
             attempt.claimed.push(scope.clone());
             let claimed = self.queue_change(scope, move |before| {
                 health::claim_probe(&before, now).unwrap_or(before)
@@ -220,8 +220,8 @@ impl Broker {
         attempt.claimed.drain(..).filter_map(release).collect()
     }
 
-    /// Returns `true` if a response showed the profile to be a plan login; `false` if the store, which also has its secret,
-    /// cannot be read.
+    /// Returns `true` if a response showed the profile to be a plan login; `false` if the store, which also has its
+    /// secret, cannot be read.
     pub(crate) fn is_detected_plan(&self, profile: &Profile) -> bool {
         let snapshot = self.store.lease_snapshot();
         snapshot.is_ok_and(|snapshot| is_detected_plan(&snapshot.health, profile.id))
@@ -280,8 +280,8 @@ impl Broker {
             .collect()
     }
 
-    /// Returns the verdict for the credential: a stronger one than the response's if it shows a plan login or is one
-    /// unexplained refusal too many.
+    /// Returns the verdict for the credential: stricter than the response's own if the response shows a plan login or
+    /// is one unexplained refusal too many.
     fn verdict_for_credential(&self, attempt: &Attempt, verdict: Verdict) -> Verdict {
         match attempt.credential_kind {
             CredentialKind::Plan => Verdict::plan_behind_key(),

@@ -37,8 +37,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Records the limits in the response headers; call it before [`Lease::observe_response`]. If the headers are those of a
-    /// plan login, the profile is blocked from the next lease on, whatever it was declared to be.
+    /// Records the limits in the response headers; call it before [`Lease::observe_response`]. If the headers are those
+    /// of a plan login, the profile is blocked from the next lease on, whatever it was declared to be.
     pub fn observe_limits(&mut self, reported: limits::ReportedLimits) {
         if reported.is_plan {
             self.guard.mark_plan();
@@ -49,9 +49,9 @@ impl Lease {
             .record_limits(&owner, self.guard.attempt().class(), reported.limits);
     }
 
-    /// Applies the verdict on the start of the response to the profile's health, so that the next lease sees it before this
-    /// response has ended, and waits until it is stored. `status` is `None` if there was no response; `organization` is the one
-    /// named in the response.
+    /// Applies the verdict on the start of the response to the profile's health, so that the next lease sees it before
+    /// this response has ended, and waits until it is stored. `status` is `None` if there was no response;
+    /// `organization` is the one named in the response.
     pub async fn observe_response(
         &mut self,
         verdict: Verdict,
@@ -63,7 +63,7 @@ impl Lease {
             status,
             organization,
         }) {
-            // A failure to store it is logged at its origin and does not hold back the response.
+            // A failure to store it is logged where it occurs and does not delay the response.
             change.await.ok();
         }
     }
@@ -84,7 +84,7 @@ impl Lease {
         self.close(report)
     }
 
-    /// Returns the storage of the secret: a fetched one may be refreshed by its source.
+    /// Returns how the secret is stored; a fetched one may be refreshed by its source.
     pub(crate) fn secret_storage(&self) -> SecretStorage {
         self.guard.attempt().secret_storage()
     }

@@ -112,7 +112,8 @@ impl OpenEntry {
         Ok((entry, intent))
     }
 
-    /// Commits the intent. The entry exists before: if the client disconnects meanwhile, dropping it closes what was written.
+    /// Commits the intent. The entry exists before: if the client disconnects meanwhile, dropping it closes what was
+    /// written.
     pub(crate) async fn commit(&mut self, intent: Intent) -> Result<(), LeaseError> {
         let (done, committed) = oneshot::channel();
         self.broker.store.record_intent(intent, move |result| {

@@ -1,7 +1,7 @@
 //! Leases: selects the credential for a request, leases it for one attempt, and records the report.
 //!
-//! A crate of its own for programs that want keyreeve's decisions without its gateway. It contains no SQL and prints nothing;
-//! the published JSON shapes are in [`view`].
+//! A crate of its own for programs that want keyreeve's decisions without its gateway. It contains no SQL and prints
+//! nothing; the published JSON shapes are in [`view`].
 #![forbid(unsafe_code)]
 
 mod acquire;
@@ -46,7 +46,7 @@ use crate::upstream::Upstream;
 
 pub use acquire::LeaseError;
 pub use classify::classify_response;
-pub use claude_cli::{ClaudeCli, ClaudeCliError};
+pub use claude_cli::{ClaudeCliError, ClaudeCliResult};
 pub use header::HeaderValueError;
 pub use lease::Lease;
 pub use lease_request::LeaseRequest;
@@ -121,8 +121,8 @@ impl Broker {
         }
     }
 
-    /// Waits for pending login refreshes and flushes observed limits. Call it before the runtime ends: a refresh interrupted
-    /// between its response and its file logs the user out.
+    /// Waits for pending login refreshes and flushes observed limits. Call it before the runtime ends: a refresh
+    /// interrupted between its response and its file logs the user out.
     pub async fn finish_pending(&self) {
         self.sdk_tokens.finish_renewals().await;
         self.limits.flush();

@@ -1,8 +1,8 @@
 //! Records reported limits: buffers them in memory and flushes them to the store in batches.
 //!
 //! Invariants: no response waits for it; an owner's limits are written at once if nothing was written within
-//! [`FLUSH_INTERVAL`] or a window's state has changed, else in a batch within [`FLUSH_INTERVAL`]; buffered limits are flushed
-//! before the broker shuts down. Everything is bounded.
+//! [`FLUSH_INTERVAL`] or a window's state has changed, else in a batch within [`FLUSH_INTERVAL`]; buffered limits are
+//! flushed before the broker shuts down. Everything is bounded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -102,7 +102,8 @@ impl LimitRecorder {
         self.store.queue_limits(buffered);
     }
 
-    /// Starts a task that flushes after [`FLUSH_INTERVAL`]. `None` outside a runtime, where only [`LimitRecorder::flush`] does.
+    /// Starts a task that flushes after [`FLUSH_INTERVAL`]. Returns `None` outside a runtime, where only
+    /// [`LimitRecorder::flush`] writes.
     fn start_flush_task(&self) -> Option<AbortHandle> {
         let (store, buffer) = (Arc::downgrade(&self.store), Arc::downgrade(&self.buffer));
         let task = Handle::try_current().ok()?.spawn(async move {

@@ -1,8 +1,8 @@
-//! Pass-through: one attempt with a credential that the client carries itself.
+//! Pass-through: one attempt with a credential that the client sends itself.
 //!
-//! Invariants: the credential never reaches this module, so it cannot be stored; no profile is selected and no health is
-//! changed, because the response concerns only the client; the intent is committed before the attempt is returned, and the
-//! ledger entry is closed once, as for a lease.
+//! Invariants: the credential never reaches this module, so it cannot be stored; no profile is selected and no health
+//! is changed, because the response concerns only the client; the intent is committed before the attempt is returned,
+//! and the ledger entry is closed once, as for a lease.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The token of a user's own plan, for the only program that may use it: the genuine `claude`, started by its owner.
+//! The token of a user's own plan, for the only program that may use it: the official `claude`, started by its owner.
 //!
 //! Invariant: this is the only way for such a token to leave the store; a lease never uses it.
 

@@ -1,7 +1,7 @@
 //! Probe: a minimal request that tests a profile's credential against its upstream.
 //!
-//! Invariants: it takes the path of every request (lease, inject, forward, classify, record), so it has a ledger entry; it
-//! ends within its timeout; text of a response that contains the secret is never passed on.
+//! Invariants: it takes the path of every request (lease, inject, forward, classify, record), so it has a ledger entry;
+//! it ends within its timeout; text of a response that contains the secret is never passed on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub struct ProbeResult {
     pub duration: Duration,
 }
 
-/// A probe that was sent, or that failed before.
+/// A probe that was sent, or that failed before sending.
 struct SentProbe {
     lease: Lease,
     credential: Credential,
@@ -201,8 +201,8 @@ async fn read_start(body_stream: &mut Incoming) -> Result<Vec<u8>, hyper::Error>
     while body.len() < MAX_ERROR_BODY_BYTES
         && let Some(frame) = body_stream.frame().await
     {
-        if let Ok(piece) = frame?.into_data() {
-            body.extend_from_slice(&piece);
+        if let Ok(chunk) = frame?.into_data() {
+            body.extend_from_slice(&chunk);
         }
     }
     Ok(body)

@@ -1,7 +1,7 @@
 //! Counts consecutive unexplained refusals per credential, in memory.
 //!
-//! Invariants: a credential without refusals has no entry; the count starts again after a block, because a user who resumes
-//! the profile wants a new test, and after a rotation of the secret.
+//! Invariants: a credential without refusals has no entry; the count starts again after a block, because a user who
+//! resumes the profile wants a new test, and after a rotation of the secret.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,8 +17,8 @@ use crate::health::Generation;
 pub(crate) struct RefusalCounts(Mutex<HashMap<ProfileId, (Generation, ConsecutiveRefusals)>>);
 
 impl RefusalCounts {
-    /// Counts a verdict and returns the verdict for the credential: the same one, or "always refused" if this was one refusal
-    /// too many. Verdicts about a replaced secret must not be passed in.
+    /// Counts a verdict and returns the verdict for the credential: the same one, or "always refused" if this was one
+    /// refusal too many. Verdicts about a replaced secret must not be passed in.
     pub(crate) fn observe(
         &self,
         generation: Generation,

@@ -1,7 +1,7 @@
 //! The report on a lease: its result, response and usage, and from those the cost.
 //!
-//! Invariant: a messages request that was sent is never settled as free because usage is missing: if the response reports no
-//! usage, the reserved cost is charged and marked as an upper bound.
+//! Invariant: a messages request that was sent is never settled as free because usage is missing: if the response
+//! reports no usage, the reserved cost is charged and marked as an upper bound.
 
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Cost, CostBasis, PriceTable};
@@ -33,7 +33,7 @@ pub struct CompletedResponse {
     pub upstream_request_id: Option<String>,
     /// The organization named in `anthropic-organization-id`.
     pub organization: Option<String>,
-    /// The `meter_report` usage.
+    /// The metered usage.
     pub meter_report: MeterReport,
     /// Time from the lease to the first byte of the body.
     pub first_byte: Option<std::time::Duration>,
@@ -52,9 +52,7 @@ impl Report {
             response: None,
         }
     }
-}
 
-impl Report {
     /// Returns `true` if the verdict rejects the credential, so that a new one of the same profile may be accepted.
     pub(crate) fn rejects_credential(&self) -> bool {
         match self.verdict.effect() {
@@ -108,8 +106,8 @@ pub(crate) fn settle(
     }
 }
 
-/// Estimates the cost of a response that was cut short, because its output tokens are reported at the end: one token per eight
-/// bytes received, several times what streams need (docs/facts.md#streaming), at most the reserved cost.
+/// Estimates the cost of a response that was cut short, because its output tokens are reported at the end: one token
+/// per eight bytes received, several times what streams need (docs/facts.md#streaming), at most the reserved cost.
 fn cost_of_cut_response(
     response: &CompletedResponse,
     reserved: NanoDollars,

@@ -1,7 +1,7 @@
 //! Retry state of one request: failed attempts, the deadline, and the remaining time to wait for cooldowns.
 //!
-//! Invariants: a request makes at most [`MAX_ATTEMPTS`] attempts and starts none after its deadline; all its waits together
-//! take at most `max_wait`.
+//! Invariants: a request makes at most [`MAX_ATTEMPTS`] attempts and starts none after its deadline; all its waits
+//! together take at most `max_wait`.
 
 use std::time::Duration;
 
@@ -54,7 +54,8 @@ pub enum RetryDecision {
 }
 
 impl RetryState {
-    /// Starts with no attempt made. No retry starts after `deadline`; waits for cooldowns take at most `max_wait` in total.
+    /// Starts with no attempt made. No retry starts after `deadline`; waits for cooldowns take at most `max_wait` in
+    /// total.
     pub fn new(deadline: Instant, max_wait: Duration) -> Self {
         Self {
             failed: Vec::new(),
@@ -94,7 +95,8 @@ impl RetryState {
         }
     }
 
-    /// Returns `true` if the deadline has passed. The first attempt is always made: its client waits until it disconnects.
+    /// Returns `true` if the deadline has passed. The first attempt is always made: its client waits until it
+    /// disconnects.
     pub(crate) fn is_past_deadline(&self) -> bool {
         self.attempts > 0 && self.remaining().is_zero()
     }
@@ -119,7 +121,7 @@ impl RetryState {
         self.previous.as_ref()
     }
 
-    /// Returns the latest end of a cooldown that is waited for at `now`.
+    /// Returns the latest time, as of `now`, until which the request may wait for a cooldown.
     pub(crate) fn wait_until(&self, now: Timestamp) -> Timestamp {
         let wait = self.remaining().min(self.max_wait);
         let wait = SignedDuration::try_from(wait).unwrap_or_default();

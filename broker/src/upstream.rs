@@ -1,9 +1,10 @@
 //! HTTP client for upstreams: TLS with built-in roots and one connection pool.
 //!
-//! Invariants: redirects are not followed, bodies are not decompressed, no proxy or certificate comes from the environment,
-//! and the pool retries a request only if no byte of it was written. Connecting, from name resolution to the end of the TLS
-//! handshake, has a single timeout.
+//! Invariants: redirects are not followed, bodies are not decompressed, no proxy or certificate comes from the
+//! environment, and the pool retries a request only if no byte of it was written. Connecting, from name resolution to
+//! the end of the TLS handshake, has a single timeout.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -56,17 +57,33 @@ pub struct Upstream {
 pub enum UpstreamError {
     /// Connecting failed, in TCP or TLS: no byte of the request was sent.
     #[error("cannot connect to the upstream")]
-    Unreachable(#[source] Error),
+    Unreachable(#[source] TransportError),
     /// Connecting timed out: no byte of the request was sent.
     #[error("cannot connect to the upstream within {} s", .0.as_secs())]
     ConnectTimedOut(Duration),
     /// The connection broke after the request was sent.
     #[error("the upstream closed the connection")]
-    ConnectionBroken(#[source] Error),
+    ConnectionBroken(#[source] TransportError),
     /// The response head did not arrive in time.
     #[error("the upstream did not respond within {} s", .0.as_secs())]
     TimedOut(Duration),
 }
+
+/// The root cause of a transport error, such as `Connection refused`. The layers of the HTTP client above it, such as
+/// `client error (Connect)`, add nothing and are omitted.
+#[derive(Debug)]
+pub struct TransportError(Error);
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match causes(&self.0).last() {
+            Some(root) => write!(f, "{root}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl std::error::Error for TransportError {}
 
 /// Error in the configured CA file.
 #[derive(Debug, thiserror::Error)]
@@ -124,8 +141,10 @@ impl Upstream {
             Ok(Err(error)) if error.is_connect() && is_timeout(&error) => {
                 Err(UpstreamError::ConnectTimedOut(self.timeouts.connect))
             }
-            Ok(Err(error)) if error.is_connect() => Err(UpstreamError::Unreachable(error)),
-            Ok(Err(error)) => Err(UpstreamError::ConnectionBroken(error)),
+            Ok(Err(error)) if error.is_connect() => {
+                Err(UpstreamError::Unreachable(TransportError(error)))
+            }
+            Ok(Err(error)) => Err(UpstreamError::ConnectionBroken(TransportError(error))),
             Err(_) => Err(UpstreamError::TimedOut(self.timeouts.head)),
         }
     }
@@ -136,8 +155,8 @@ impl Upstream {
     }
 }
 
-/// Connects with a timeout. Otherwise the system's resolver, or a peer that accepts the connection and never starts TLS, could
-/// take as long as a response.
+/// Connects with a timeout. Otherwise the system's resolver, or a peer that accepts the connection and never starts
+/// TLS, could take as long as a response.
 #[derive(Clone)]
 struct TimedConnector {
     connector: HttpsConnector<HttpConnector>,
@@ -167,10 +186,14 @@ impl Service<Uri> for TimedConnector {
 
 /// Returns `true` if connecting timed out, by our timeout or the system's.
 fn is_timeout(error: &Error) -> bool {
-    let first = std::error::Error::source(error);
-    std::iter::successors(first, |cause| cause.source())
+    causes(error)
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Iterates over the causes of an error, the root cause last.
+fn causes(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |cause| cause.source())
 }
 
 fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, CaFileError> {

@@ -1,4 +1,4 @@
-//! Queue of requests that wait for a cooldown: releases them 50 ms apart, so the first one probes the profile for the rest.
+//! Queue of requests that wait for a cooldown: releases them 50 ms apart, so the first one probes for the rest.
 //!
 //! Invariant: a place is released when its request proceeds or is dropped.
 

@@ -1,4 +1,5 @@
-//! Advice on authentication methods: the recommended one for each use case, and those to avoid (docs/recipes.md#which-method).
+//! Advice on authentication methods: the recommended one for each use case, and those to avoid
+//! (docs/recipes.md#which-method).
 //!
 //! Invariant: no advice asks users to give a plan login to another program: only the genuine Claude Code uses a plan
 //! (docs/facts.md#terms).

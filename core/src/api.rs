@@ -120,9 +120,9 @@ mod tests {
     fn pasted_oauth_token_is_refused_for_every_api() {
         for api in [Api::Anthropic, Api::Sandbox, Api::Gateway] {
             let provenance = api.provenance(&Source::Sealed, Family::OauthAccess);
-            let facing = api.upstream_kind(api.default_auth());
+            let upstream = api.upstream_kind(api.default_auth());
             assert_eq!(
-                decide(facing, Family::OauthAccess, provenance),
+                decide(upstream, Family::OauthAccess, provenance),
                 Err(InjectError::PlanLogin)
             );
         }

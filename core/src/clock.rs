@@ -15,19 +15,21 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Formats a time in the user's zone: the time if it is today, with the weekday within six days, else with the date;
-    /// rounded to the minute, since some reset times are reported slightly too early.
+    /// Formats a time in the user's zone: the time if it is today, with the weekday within six days, else with the
+    /// date, and the year if it is another one; rounded to the minute, since some reset times are reported slightly too
+    /// early.
     pub fn format(&self, at: Timestamp) -> String {
         let to_local = |time: Timestamp| time.to_zoned(self.zone.clone());
         let at = to_local(at.checked_add(30.seconds()).unwrap_or(at));
-        let days_away = to_local(self.now)
-            .date()
+        let today = to_local(self.now).date();
+        let days_away = today
             .until(at.date())
             .map_or(i32::MAX, |span| span.get_days());
         let pattern = match days_away {
             0 => "%H:%M",
             -6..=6 => "%a %H:%M",
-            _ => "%b %-d %H:%M",
+            _ if at.year() == today.year() => "%b %-d %H:%M",
+            _ => "%Y-%m-%d %H:%M",
         };
         at.strftime(pattern).to_string()
     }
@@ -53,6 +55,11 @@ mod tests {
             ("2026-11-20T10:00:00Z", "10:00", "Fri 19:00"),
             ("2026-12-20T10:00:00Z", "Dec 20 10:00", "Dec 20 19:00"),
             ("2026-01-02T10:00:00Z", "Jan 2 10:00", "Jan 2 19:00"),
+            (
+                "2027-11-20T23:30:00Z",
+                "2027-11-20 23:30",
+                "2027-11-21 08:30",
+            ),
         ] {
             let at: Timestamp = at.parse().unwrap();
             assert_eq!(utc.format(at), in_utc);

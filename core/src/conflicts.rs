@@ -1,8 +1,8 @@
 //! Conflicting variables: the table of variables that select a credential, a provider or an address
 //! (docs/facts.md#conflicting-variables).
 //!
-//! Launch plans, the check of project settings and findings use it. Invariant: it contains every variable that the resolver
-//! reads, so no variable that a launch plan keeps can override the intended credential.
+//! Launch plans, the check of project settings and findings use it. Invariant: it contains every variable that the
+//! resolver reads, so no variable that a launch plan keeps can override the intended credential.
 
 use crate::snapshot::Environment;
 use crate::token::contains_token;
@@ -152,7 +152,8 @@ pub(crate) fn is_forbidden_in_projects(name: &str) -> bool {
         || redirects_connections(name)
 }
 
-/// Returns the variables for a Claude Code that must use one login: without any that select an upstream or a credential.
+/// Returns the variables for a Claude Code that must use one login: without any that select an upstream or a
+/// credential.
 pub fn without_conflicts(environment: &Environment) -> impl Iterator<Item = (&str, &str)> {
     environment.names().filter_map(|name| {
         let has_prefix = PREFIXES.iter().any(|start| name.starts_with(start));

@@ -1,7 +1,7 @@
 //! The origin that a credential may be sent to: scheme, host and port, bound when the credential is entered.
 //!
-//! Invariants: a credential is sent only over `https`, or over `http` to an IP-literal loopback address if the user allowed
-//! that; the text is parsed once, by the `url` crate, and compared in parsed form.
+//! Invariants: a credential is sent only over `https`, or over `http` to an IP-literal loopback address if the user
+//! allowed that; the text is parsed once, by the `url` crate, and compared in parsed form.
 
 use std::fmt;
 use std::net::IpAddr;

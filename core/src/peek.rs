@@ -1,8 +1,8 @@
 //! Reads the few fields of a request body that decisions depend on, without building a tree.
 //!
-//! Invariants: the fields are read as the upstream will read them, since the bytes are forwarded unchanged. So a body that two
-//! parsers could read differently is refused: a duplicate key among these fields (in any spelling), text that is not UTF-8,
-//! anything after the object, nesting beyond [`MAX_DEPTH`].
+//! Invariants: the fields are read as the upstream will read them, since the bytes are forwarded unchanged. So a body
+//! that two parsers could read differently is refused: a duplicate key among these fields (in any spelling), text that
+//! is not UTF-8, anything after the object, nesting beyond [`MAX_DEPTH`].
 
 use std::fmt;
 
@@ -157,8 +157,8 @@ fn read<'a, T: Deserialize<'a>>(
     serde_json::from_str(raw.get()).map_err(|_| BodyError::Field { field, expected })
 }
 
-/// Returns `true` if brackets outside strings are nested deeper than `max_depth`. The JSON parser itself does not count the
-/// depth of skipped values; it decides about bytes that are not JSON.
+/// Returns `true` if brackets outside strings are nested deeper than `max_depth`. The JSON parser itself does not count
+/// the depth of skipped values; it decides about bytes that are not JSON.
 fn is_deeper_than(max_depth: usize, json: &[u8]) -> bool {
     let mut depth = 0_usize;
     let mut in_string = false;

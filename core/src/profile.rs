@@ -182,7 +182,7 @@ pub enum Auth {
 pub enum Provenance {
     /// Created in the Console.
     Console,
-    /// Pasted from `claude setup-token`: a plan login. All pasted `oat01` counts as this.
+    /// Pasted from `claude setup-token`: a plan login. Every pasted `oat01` token counts as this.
     SetupToken,
     /// Obtained by workload identity federation: an organization credential.
     Federation,

@@ -1,8 +1,8 @@
 //! Sanitizes untrusted text for a terminal, a log or a page.
 //!
 //! Invariant: the result contains no control or invisible character: no control character except tab and line feed, no
-//! bidirectional override, no zero-width character, no line or paragraph separator. Each is escaped as `\u{…}`. HTML is not
-//! escaped here: a page escapes all text itself.
+//! bidirectional override, no zero-width character, no line or paragraph separator. Each is escaped as `\u{…}`. HTML is
+//! not escaped here: a page escapes all text itself.
 
 use std::borrow::Cow;
 
@@ -50,8 +50,8 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     escape(text, |c| !matches!(c, '\t' | '\n') && is_unsafe(c))
 }
 
-/// Sanitizes text as one line, escaping tabs and line feeds too, with at most `max_chars` characters; a truncated line ends
-/// in `…`, never in the middle of an escape.
+/// Sanitizes text as one line, escaping tabs and line feeds too, with at most `max_chars` characters; a truncated line
+/// ends in `…`, never in the middle of an escape.
 pub fn sanitize_line(text: &str, max_chars: usize) -> Cow<'_, str> {
     // Escapes only lengthen, so no more of the text than this can fit.
     let (start, is_truncated) = match text.char_indices().nth(max_chars) {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn line_is_truncated_between_characters() {
-        for (text, longest, shown) in [
+        for (text, max_chars, shown) in [
             ("a\tb\n", 20, r"a\u{9}b\u{a}"),
             ("abcde", 5, "abcde"),
             ("abcdef", 5, "abcd…"),
@@ -177,7 +177,11 @@ mod tests {
             ("abc", 1, "…"),
             ("abc", 0, ""),
         ] {
-            assert_eq!(sanitize_line(text, longest), shown, "{text:?} in {longest}");
+            assert_eq!(
+                sanitize_line(text, max_chars),
+                shown,
+                "{text:?} in {max_chars}"
+            );
         }
     }
 

@@ -100,7 +100,7 @@ enum Value {
 }
 
 impl Environment {
-    /// Creates it from names and values of the operating system. For a duplicate name the first one counts, as for
+    /// Creates it from the names and values of the operating system. For a duplicate name the first one counts, as for
     /// `getenv`. A value that is not UTF-8 is set but unreadable.
     pub fn from_pairs<N: Into<OsString>, V: Into<OsString>>(
         pairs: impl IntoIterator<Item = (N, V)>,

@@ -15,12 +15,12 @@ pub enum UnusableReason {
         /// The expiry time.
         at: Timestamp,
     },
-    /// The environment variable that holds its secret is unset or empty.
+    /// The environment variable with its secret is unset or empty.
     VariableNotSet {
         /// The name of the variable.
         variable: String,
     },
-    /// The file that holds its secret does not exist.
+    /// The file with its secret does not exist.
     FileMissing {
         /// The path of the file.
         path: String,
@@ -115,7 +115,7 @@ mod tests {
     use crate::origin::{BaseUrl, PlainHttp};
     use crate::profile::{Auth, BillingClass, ProfileId, Provenance, SecretExposure};
 
-    fn of_source(source: Source) -> Profile {
+    fn profile_with_source(source: Source) -> Profile {
         Profile {
             id: ProfileId(uuid::Uuid::nil()),
             name: "work".parse().unwrap(),
@@ -139,22 +139,22 @@ mod tests {
         let now = Timestamp::from_second(1_795_200_000).unwrap();
         let environment = Environment::from_pairs([("SET", "x"), ("BLANK", " ")]);
         let variable = |variable: &str| {
-            of_source(Source::Environment {
+            profile_with_source(Source::Environment {
                 variable: variable.to_owned(),
             })
         };
         let file = |path: &str| {
-            of_source(Source::File {
+            profile_with_source(Source::File {
                 path: path.to_owned(),
             })
         };
         let ends = |expires_at| Profile {
             expires_at: Some(expires_at),
-            ..of_source(Source::Sealed)
+            ..profile_with_source(Source::Sealed)
         };
-        let plan = of_source(Source::ClaudeLogin { config_dir: None });
+        let plan = profile_with_source(Source::ClaudeLogin { config_dir: None });
         for (profile, name) in [
-            (of_source(Source::Sealed), None),
+            (profile_with_source(Source::Sealed), None),
             (variable("SET"), None),
             (variable("BLANK"), Some("no_variable")),
             (variable("NOT_SET"), Some("no_variable")),

@@ -1,8 +1,8 @@
 //! Virtual keys: the keys that tools hold instead of credentials, and their permissions.
 //!
 //! A key is `krv_` + 8 base62 (its public id) + `_` + 32 base62 (190 random bits) + `_` + 6 base62 (CRC-32 of the 45
-//! characters before that underscore). The checksum detects a mistyped key without a lookup, and lets secret scanners verify
-//! a match. An admin key is the same with `kra_`.
+//! characters before that underscore). The checksum detects a mistyped key without a lookup, and lets secret scanners
+//! verify a match. An admin key is the same with `kra_`.
 //!
 //! Invariants: a key never starts with `sk-ant-`, since some clients behave differently with that prefix
 //! (docs/facts.md#clients); only its SHA-256 is stored; hashes are compared in constant time only.
@@ -99,8 +99,8 @@ pub struct VirtualKey {
     pub name: Name,
     /// The profiles it may use, in order of preference. A new key inherits none.
     pub profiles: Vec<ProfileId>,
-    /// Its billing class: that of its first profile when it was created, even if that profile changes later; `None` if it had
-    /// no profile.
+    /// Its billing class: that of its first profile when it was created, even if that profile changes later; `None` if
+    /// it had no profile.
     pub billing: Option<BillingClass>,
     /// The strategy for selecting a profile among those that are ready.
     pub strategy: Strategy,
@@ -160,10 +160,11 @@ pub enum KeyRefusedError {
     Expired,
 }
 
-/// Generates a key from random bytes: 47 of the first 48 bits become the public id, 190 of the other 192 the secret part.
+/// Generates a key from random bytes: 47 of the first 48 bits become the public id, 190 of the other 192 the secret
+/// part.
 ///
-/// There is no modulo bias: 2^47 is below 62^8 and 2^190 below 62^32, so every number has its own string and each is equally
-/// likely.
+/// There is no modulo bias: 2^47 is below 62^8 and 2^190 below 62^32, so every number has its own string and each is
+/// equally likely.
 pub fn generate_key(kind: KeyKind, random: [u8; RANDOM_BYTES]) -> NewKey {
     let mut random = Zeroizing::new(random);
     let (id, body) = random.split_at_mut(RANDOM_BYTES - 24);
@@ -190,7 +191,7 @@ pub fn generate_key(kind: KeyKind, random: [u8; RANDOM_BYTES]) -> NewKey {
 }
 
 impl Strategy {
-    /// Returns its name, for people and programs.
+    /// Returns the name used in the CLI and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ordered => "ordered",
@@ -259,8 +260,8 @@ impl PresentedKey {
 }
 
 impl KeyHash {
-    /// Compared with the presented hash if no key has the presented id, so that an unknown id takes as long as a wrong secret.
-    /// No key has this hash: a preimage of 32 zero bytes is infeasible to find.
+    /// Compared with the presented hash if no key has the presented id, so that an unknown id takes as long as a wrong
+    /// secret. No key has this hash: a preimage of 32 zero bytes is infeasible to find.
     pub const DUMMY: Self = Self([0; 32]);
 
     /// Hashes a whole key.
@@ -330,7 +331,8 @@ impl fmt::Display for KeyHint {
     }
 }
 
-/// Returns the CRC-32 (IEEE) of these bytes in six base62 digits; 62^6 is above 2^32, so each checksum has its own digits.
+/// Returns the CRC-32 (IEEE) of these bytes in six base62 digits; 62^6 is above 2^32, so each checksum has its own
+/// digits.
 fn checksum(summed: &[u8]) -> [u8; CHECKSUM_CHARS] {
     base62(&mut crc32fast::hash(summed).to_be_bytes())
 }

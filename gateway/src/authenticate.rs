@@ -65,7 +65,7 @@ impl UnusableCredential {
 }
 
 /// Returns all values of `x-api-key`, and of `authorization` without `Bearer`. A value that is not text becomes `?`,
-/// which is no virtual key.
+/// which is not a virtual key.
 pub(crate) fn credential_values(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let keys = headers
         .get_all("x-api-key")

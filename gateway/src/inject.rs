@@ -137,3 +137,112 @@ pub(crate) fn upstream_url(request: &ClientRequest, base: &str) -> Result<Uri, F
         .parse()
         .map_err(|_| ForwardError::InvalidUrl)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keyreeve_broker::Broker;
+    use keyreeve_broker::upstream::{Timeouts, Upstream};
+    use keyreeve_core::origin::{BaseUrl, PlainHttp};
+    use keyreeve_core::price::PriceTable;
+    use keyreeve_core::profile::{
+        Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
+    };
+    use keyreeve_core::secret::Secret;
+    use keyreeve_core::snapshot::Environment;
+    use keyreeve_os::system;
+    use keyreeve_store::{Durability, Ending, Store, StorePaths};
+    use keyreeve_testkit::canary::Canary;
+    use keyreeve_testkit::upstream::{Scripted, responses};
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::classify::classify;
+    use crate::forward::forward;
+    use crate::record::record;
+
+    const BODY: &[u8] = br#"{"model":"claude-haiku-5-5","max_tokens":16,"messages":[]}"#;
+
+    /// A store with one profile for `base_url`.
+    fn store_with_profile(directory: &TempDir, base_url: &str) -> (Arc<Store>, Profile) {
+        let paths = StorePaths {
+            data: directory.path().join("data"),
+            keys: directory.path().join("config"),
+        };
+        let store = Store::open(&paths, Durability::Process).unwrap();
+        let profile = Profile {
+            id: ProfileId(Uuid::from_u128(1)),
+            name: "work".parse().unwrap(),
+            source: Source::Sealed,
+            base_url: BaseUrl::parse(base_url, PlainHttp::LoopbackOnly).unwrap(),
+            auth: Auth::ApiKey,
+            provenance: Provenance::Gateway,
+            billing: BillingClass::Gateway,
+            family: Some(Family::ApiKey),
+            hint: None,
+            secret_exposure: SecretExposure::RequestsOnly,
+            simulated: false,
+            expires_at: None,
+            created_at: system::now(),
+            rotated_at: None,
+        };
+        let secret = Secret::new(Canary::api_key("profile").value().to_owned());
+        store.add_profile(&profile, Some(&secret)).unwrap();
+        (Arc::new(store), profile)
+    }
+
+    /// Only a bug could bind a leased credential to another origin; even then nothing is sent.
+    #[tokio::test]
+    async fn credential_of_another_origin_is_not_sent() {
+        let upstream = Scripted::start(|_| responses::json(200, "{}"));
+        let directory = TempDir::new().unwrap();
+        let (store, profile) = store_with_profile(&directory, &upstream.base_url());
+        let client = Upstream::new(None, Timeouts::default()).unwrap();
+        let broker = Arc::new(Broker::new(
+            Arc::clone(&store),
+            PriceTable::embedded(),
+            Arc::new(Environment::from_pairs(Vec::<(String, String)>::new())),
+            client.clone(),
+        ));
+        let id = broker.request_id().unwrap();
+        let body = Bytes::from_static(BODY);
+        let request = ClientRequest::from_owner(id, HeaderMap::new(), body).unwrap();
+        let leased = broker.lease_for_owner(&profile, request.lease_request());
+        let (mut lease, own) = leased.await.unwrap();
+        let secret = Canary::api_key("elsewhere");
+        let foreign = Credential::new(
+            Secret::new(secret.value().to_owned()),
+            own.family(),
+            own.provenance(),
+            BaseUrl::anthropic(),
+        );
+
+        let outgoing = inject(&request, &mut lease, &foreign);
+        let result = forward(&client, outgoing).await;
+        let verdict = classify(&result);
+        let error = record(lease, verdict, result).await.unwrap_err();
+        assert_eq!(error.code(), "wrong_origin");
+        let response = error.into_response();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["x-should-retry"], "false");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 16).await;
+        let body: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+        assert_eq!(body["error"]["type"], "api_error");
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("bound to another origin") && !message.contains(secret.value()),
+            "{message}"
+        );
+
+        assert_eq!(upstream.bytes(), Vec::<Vec<u8>>::new());
+        broker.finish_pending().await;
+        store.flush().unwrap();
+        let entries = store.ledger_entries(10).unwrap();
+        assert_eq!(entries.len(), 1);
+        let outcome = entries[0].outcome.as_ref().unwrap();
+        assert_eq!((outcome.ending, outcome.cost.get()), (Ending::Failed, 0));
+        assert!(store.lease_snapshot().unwrap().health.all_ready());
+    }
+}

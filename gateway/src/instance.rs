@@ -38,7 +38,7 @@ pub enum TicketState<'a> {
     NotRequested,
     /// The ticket's key is accepted now.
     Accepted(&'a Ticket),
-    /// The ticket's key is not accepted: it was never made, has expired, was revoked, or is of another run.
+    /// The ticket's key is not accepted: it was never made, has expired, was revoked, or belongs to another run.
     Rejected(&'a Ticket),
 }
 

@@ -1,7 +1,7 @@
 //! The gateway: one request in, one response out. The request pipeline is in `flow.rs`.
 //!
-//! This is a crate of its own for the program that serves. It reads no environment variables and no configuration file,
-//! prints nothing, and never rebuilds a body it can pass on.
+//! It is a crate of its own because of its audience: the program that serves. It reads no environment variables and no
+//! configuration file, prints nothing, and never rebuilds a body it can pass on.
 #![forbid(unsafe_code)]
 
 mod authenticate;

@@ -86,7 +86,7 @@ fn from_price_table(
     }
 }
 
-/// Removes the models the key may not use. A page of unknown shape becomes `null`, so that nothing too much is shown.
+/// Removes the models the key may not use. A page of unknown shape becomes `null`, so that it reveals none of them.
 fn retain_allowed_models(client: &Client, response: Response<Bytes>) -> Response {
     if !response.status().is_success() {
         return response.map(Body::from);

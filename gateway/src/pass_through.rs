@@ -191,7 +191,7 @@ fn payment_kind(headers: &HeaderMap) -> Result<PaymentKind, PassThroughError> {
     )?)
 }
 
-/// Fails if one of keyreeve's own keys would be sent to Anthropic, in whichever header or query parameter.
+/// Fails if one of keyreeve's own keys would be sent to Anthropic, in any header or in the query.
 fn check_no_keyreeve_key(request: &Request) -> Result<(), PassThroughError> {
     let is_forwarded = |name: &str| pass_through::header_action(name) == HeaderAction::Pass;
     let headers = request.headers().iter();

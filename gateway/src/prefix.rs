@@ -1,6 +1,6 @@
 //! Prefix buffering: buffers the start of a response until we know whether it is an error.
 //!
-//! Invariants: of a successful response only as much is buffered as that takes, usually the first chunk; an error is
+//! Invariants: a successful response is buffered only until its kind is known, usually for one chunk; an error is
 //! buffered whole, within [`MAX_PREFIX_BYTES`] and [`ERROR_BODY_TIMEOUT`], so that it can be classified, and kept while
 //! another attempt is made; pings and comments at the start of a stream are buffered for at most
 //! [`STREAM_PREFIX_TIMEOUT`]. Buffered bytes are passed on unchanged.
@@ -25,7 +25,7 @@ const MAX_PREFIX_BYTES: usize = MAX_ERROR_BODY_BYTES;
 /// The time allowed for the rest of an error body.
 pub(crate) const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time from the first chunk of a stream to its first event that is no ping.
+/// The time from the first chunk of a stream to its first event that is not a ping.
 const STREAM_PREFIX_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The buffered start of a response body.
@@ -104,7 +104,7 @@ pub(crate) async fn buffer_prefix(
 }
 
 impl PrefixBuffer<'_> {
-    /// Reads until the first event of a stream that is no ping.
+    /// Reads until the first event of a stream that is not a ping.
     async fn read_stream_start(&mut self) -> ResponseKind {
         let deadline = Instant::now() + STREAM_PREFIX_TIMEOUT;
         loop {

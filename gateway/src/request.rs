@@ -36,8 +36,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
 /// The maximum timeout, whatever the client asks for.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
-/// The headers in which SDKs send their timeout. The first has what was set for this request in Python, possibly
-/// nothing.
+/// The headers in which SDKs send their timeout, in order of precedence. In the Python SDK the first has the timeout
+/// set for this one request, or a placeholder (`NOT_GIVEN`) if none is set (docs/facts.md#endpoints).
 const TIMEOUT_HEADERS: [&str; 2] = ["x-stainless-timeout", "x-stainless-read-timeout"];
 
 /// A client request that has been read whole.

@@ -38,7 +38,7 @@ pub struct GatewayParts {
     pub broker: Arc<Broker>,
     /// Sends requests.
     pub upstream: Upstream,
-    /// The secret that `/healthz` proves to know.
+    /// The secret that `/healthz` proves the gateway has.
     pub instance: InstanceSecret,
     /// The configuration.
     pub config: Config,

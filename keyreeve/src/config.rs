@@ -216,7 +216,7 @@ fn remove_unknown(
 fn unknown_setting<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> String {
     let nearest = known
         .map(|candidate| (strsim::jaro_winkler(key, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     match nearest {
         Some((_, candidate)) => format!("is not a setting. Did you mean `{candidate}`?"),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn valid_part_is_returned_beside_problems() {
+    fn valid_part_is_returned_with_the_problems() {
         let (file, problems) =
             read("sreve = 1\n[serve]\nlisten = '127.0.0.1:1'\nallowed_hosts = 5\n");
         assert_eq!(file.serve.listen.as_deref(), Some("127.0.0.1:1"));

@@ -32,6 +32,7 @@ use crate::output::Output;
 use crate::prompt::Prompter;
 use crate::runtime::BlockingRuntime;
 use crate::settings::{Flags, LogLevel, Settings};
+use crate::variables;
 
 /// Maximum size of the configuration file.
 const MAX_CONFIG_BYTES: usize = 1024 * 1024;
@@ -73,6 +74,11 @@ pub(crate) struct MachineState {
 }
 
 impl Context {
+    /// Returns the user's home directory, to abbreviate it in messages.
+    pub(crate) fn home(&self) -> Option<&str> {
+        self.snapshot.environment.get(variables::USER_HOME)
+    }
+
     /// Returns the user's clock at the time of the snapshot.
     pub(crate) fn clock(&self) -> Clock {
         let zone = zone::user_zone(&self.snapshot.environment);
@@ -349,11 +355,11 @@ pub(crate) fn new_id() -> Result<Uuid, CommandError> {
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
-/// Creates the secret of a virtual key.
+/// Generates the secret of a virtual key.
 ///
 /// # Errors
 /// If the system has no randomness.
-pub(crate) fn mint_key() -> Result<NewKey, CommandError> {
+pub(crate) fn new_key() -> Result<NewKey, CommandError> {
     Ok(virtual_key::generate_key(KeyKind::User, random_bytes()?))
 }
 

@@ -149,7 +149,7 @@ impl CommandError {
         self
     }
 
-    /// Adds advice that is not a command.
+    /// Adds advice: a sentence without a full stop, or several with one each.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -201,15 +201,19 @@ impl CommandError {
         self.exit
     }
 
+    /// Returns the message and its causes in one line.
+    pub(crate) fn one_line(&self) -> String {
+        let texts = std::iter::once(&self.message).chain(&self.causes);
+        texts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// Returns the error as it is printed under `--json`.
     pub(crate) fn view(&self) -> ErrorView {
-        let message = std::iter::once(&self.message).chain(&self.causes);
-        let message: Vec<&str> = message.map(String::as_str).collect();
-        let hints = (!self.hints.is_empty()).then(|| self.hints.join(" "));
+        let hints = (!self.hints.is_empty()).then(|| self.hints.join(". "));
         ErrorView {
             error: ErrorBody {
                 code: self.exit.name(),
-                message: message.join(": "),
+                message: self.one_line(),
                 fix: self.fix.as_deref().map(str::to_owned).or(hints),
                 docs: self.docs.as_deref().map(str::to_owned),
             },

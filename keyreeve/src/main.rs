@@ -75,7 +75,7 @@ fn run(command: Option<CliCommand>, context: Context) -> Result<(), CommandError
     commands::run(command, context)
 }
 
-/// The parsed command line, or the text it asks for: help or the version.
+/// The parsed command line, or the requested text: help or the version.
 enum Parsed {
     Cli(Box<Cli>),
     Text(String),
@@ -113,7 +113,7 @@ fn refuse_keys(arguments: &[OsString]) -> Result<(), CommandError> {
     Err(CommandError::new(Exit::Credential, message).fix("keyreeve profile add NAME --stdin"))
 }
 
-/// Returns the format that was asked for, for errors of a command line that does not parse.
+/// Returns the requested format, for errors of a command line that does not parse.
 fn typed_format(arguments: &[OsString]) -> Format {
     let mut options = arguments.iter().take_while(|argument| *argument != "--");
     if options.any(|argument| argument == "--json") {

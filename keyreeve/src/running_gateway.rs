@@ -103,14 +103,14 @@ pub(crate) fn verify(dirs: &Dirs) -> GatewayStatus {
 }
 
 /// Like [`verify`], and also asks whether the key of a ticket is accepted. A ticket is valid for one run of `serve` only, so
-/// it is derived from `words` and that run's secret.
-pub(crate) fn verify_with_ticket(dirs: &Dirs, words: &str) -> (GatewayStatus, TicketStatus) {
+/// it is derived from `ticket_text` and that run's secret.
+pub(crate) fn verify_with_ticket(dirs: &Dirs, ticket_text: &str) -> (GatewayStatus, TicketStatus) {
     let info = match read_runtime_file(dirs) {
         Ok(Some(info)) => info,
         Ok(None) => return (GatewayStatus::NotRunning, TicketStatus::Refused),
         Err(error) => return (GatewayStatus::Unverified(error), TicketStatus::Refused),
     };
-    let ticket = info.secret.ticket(words);
+    let ticket = info.secret.ticket(ticket_text);
     match info.challenge(Some(&ticket), VERIFY_TIMEOUT) {
         Ok(status) => (GatewayStatus::Verified(RunningGateway { info }), status),
         Err(error) => (error.into(), TicketStatus::Refused),

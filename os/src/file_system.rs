@@ -1,7 +1,7 @@
 //! Reads files that belong to other programs: read-only, bounded, and reporting unsafe permissions instead of refusing.
 //!
-//! It is a value, so that tests can substitute a fake file system. Invariants: nothing is ever written, and anything other
-//! than a regular file is never waited for.
+//! It is a value, so that tests can substitute a fake file system. Invariants: nothing is ever written, and reading
+//! never blocks on anything other than a regular file.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -91,7 +91,7 @@ impl FileSystem {
     /// Reads a text file.
     pub fn read(&self, path: &Path) -> FileState {
         match self {
-            Self::Real => read(path, text),
+            Self::Real => read(path, read_text),
             Self::Fake(files) => files.get(path).cloned().unwrap_or(FileState::Missing),
         }
     }
@@ -100,7 +100,7 @@ impl FileSystem {
     /// anyway: up to [`MAX_LOSSY_BYTES`] bytes, with invalid UTF-8 replaced by U+FFFD.
     pub fn read_lossy(&self, path: &Path) -> FileState {
         match self {
-            Self::Real => read(path, lossy_text),
+            Self::Real => read(path, read_lossy_text),
             Self::Fake(_) => self.read(path),
         }
     }
@@ -139,19 +139,18 @@ impl FileSystem {
     }
 }
 
-fn read(path: &Path, read_text: fn(&Path, File) -> Option<TextFile>) -> FileState {
+fn read(path: &Path, read_content: fn(&Path, File) -> Option<TextFile>) -> FileState {
     // Opening a pipe must not block until it has a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => {
-            read_text(path, File::from(descriptor)).map_or(FileState::Unreadable, FileState::Text)
-        }
+        Ok(descriptor) => read_content(path, File::from(descriptor))
+            .map_or(FileState::Unreadable, FileState::Text),
         Err(Errno::NOENT | Errno::NOTDIR) => FileState::Missing,
         Err(_) => FileState::Unreadable,
     }
 }
 
-fn text(path: &Path, file: File) -> Option<TextFile> {
+fn read_text(path: &Path, file: File) -> Option<TextFile> {
     let metadata = file.metadata().ok()?;
     if !metadata.is_file() || metadata.len() > MAX_TEXT_BYTES {
         return None;
@@ -161,7 +160,7 @@ fn text(path: &Path, file: File) -> Option<TextFile> {
     Some(text_file(path, &metadata, text))
 }
 
-fn lossy_text(path: &Path, file: File) -> Option<TextFile> {
+fn read_lossy_text(path: &Path, file: File) -> Option<TextFile> {
     let metadata = file.metadata().ok()?;
     if !metadata.is_file() || metadata.len() > MAX_LOSSY_BYTES {
         return None;
@@ -205,26 +204,26 @@ mod tests {
         fs::set_permissions(path("text"), fs::Permissions::from_mode(0o644)).unwrap();
         symlink("text", path("link")).unwrap();
         put(&path("bytes"), &[0xff]);
-        let look = |name: &str| FileSystem::Real.read(&path(name));
+        let read = |name: &str| FileSystem::Real.read(&path(name));
         for (name, is_link) in [("text", false), ("link", true)] {
-            let FileState::Text(seen) = look(name) else {
-                panic!("{name}: {:?}", look(name));
+            let FileState::Text(file) = read(name) else {
+                panic!("{name}: {:?}", read(name));
             };
             assert_eq!(
-                (seen.text.as_str(), seen.mode, seen.is_link, seen.is_ours),
+                (file.text.as_str(), file.mode, file.is_link, file.is_ours),
                 ("one", 0o644, is_link, true)
             );
         }
-        let openness = |name: &str| FileSystem::Real.permissions(&path(name));
-        assert_eq!(openness("link").map(|it| it.mode), Some(0o644));
-        assert_eq!((openness("absent"), openness(".")), (None, None));
-        assert!(matches!(look("absent"), FileState::Missing));
-        assert!(matches!(look("text/below"), FileState::Missing));
-        assert!(matches!(look("bytes"), FileState::Unreadable));
-        let FileState::Text(seen) = FileSystem::Real.read_lossy(&path("bytes")) else {
+        let permissions = |name: &str| FileSystem::Real.permissions(&path(name));
+        assert_eq!(permissions("link").map(|it| it.mode), Some(0o644));
+        assert_eq!((permissions("absent"), permissions(".")), (None, None));
+        assert!(matches!(read("absent"), FileState::Missing));
+        assert!(matches!(read("text/below"), FileState::Missing));
+        assert!(matches!(read("bytes"), FileState::Unreadable));
+        let FileState::Text(file) = FileSystem::Real.read_lossy(&path("bytes")) else {
             panic!("history is read although it is not UTF-8");
         };
-        assert_eq!(seen.text.as_str(), "\u{fffd}");
+        assert_eq!(file.text.as_str(), "\u{fffd}");
         assert!(matches!(
             FileSystem::Real.read(folder.path()),
             FileState::Unreadable

@@ -1,6 +1,7 @@
-//! Reads the clock, the environment, randomness and files of the operating system; locks files, hardens the process, runs programs.
+//! The operating-system layer: the clock, the environment, randomness, safe files, file locks, process hardening and
+//! child processes.
 //!
-//! The dependency wall that makes this a crate: it is the only one that may contain `unsafe`. It knows paths and bytes, not profiles.
+//! It is a separate crate because it is the only one that may contain `unsafe`. It knows paths and bytes, not profiles.
 
 pub mod deadline;
 pub mod file_system;

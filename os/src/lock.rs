@@ -1,6 +1,6 @@
 //! A file lock that lasts as long as its process, with a note that names the holder.
 //!
-//! Invariant: the lock is the kernel's (`flock`), not the file: a file that a killed process leaves behind does not block.
+//! Invariant: the lock is the kernel's (`flock`), not the file: a file left behind by a killed process does not block.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -44,7 +44,8 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// Acquires the shared lock without waiting: other processes may share it, but none can lock it exclusively meanwhile.
+    /// Acquires the shared lock without waiting: other processes may share it, but none can lock it exclusively
+    /// meanwhile.
     ///
     /// # Errors
     /// [`LockError::Held`] with the note of its last exclusive holder; [`LockError::File`] if the file fails the strict
@@ -74,16 +75,17 @@ fn open_locked(
 fn system_error(
     dir: &SafeDir,
     name: &str,
-    (doing, source): (&'static str, io::Error),
+    (action, source): (&'static str, io::Error),
 ) -> LockError {
     LockError::File(FileError::System {
-        action: doing,
+        action,
         path: dir.path().join(name),
         source,
     })
 }
 
-/// Reads the holder's note, sanitized for a terminal. It is only shown to people: an unreadable note gives a placeholder.
+/// Reads the holder's note, sanitized for a terminal. The note is only displayed, so an unreadable one is replaced by a
+/// placeholder.
 fn read_note(file: &File) -> String {
     let mut bytes = Vec::new();
     let read = file.take(MAX_NOTE_BYTES).read_to_end(&mut bytes);

@@ -1,4 +1,4 @@
-//! Memory for the master key: overwritten when dropped and, if the system allows it, locked so that it is never swapped out.
+//! Memory for the master key: zeroized when dropped and, if the system allows it, locked so that it is never swapped.
 //!
 //! Invariant: only this file and `terminal.rs` contain `unsafe`.
 
@@ -9,24 +9,27 @@ use zeroize::Zeroize as _;
 /// `N` secret bytes at a fixed heap address.
 pub struct Pinned<const N: usize> {
     bytes: Box<[u8; N]>,
-    swap: Swap,
+    swap_protection: SwapProtection,
 }
 
 /// The swap protection of the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Swap {
+pub enum SwapProtection {
     /// Their page is locked in memory.
-    LockedOut,
+    Locked,
     /// The page is not locked, because the system refused: for example, the limit on locked memory is reached.
-    Possible,
+    Unlocked,
 }
 
 impl<const N: usize> Pinned<N> {
     /// Allocates the bytes, locks their page, then lets `fill` write them.
     pub fn fill_with<E>(fill: impl FnOnce(&mut [u8; N]) -> Result<(), E>) -> Result<Self, E> {
         let mut bytes = Box::new([0; N]);
-        let swap = lock(bytes.as_mut());
-        let mut pinned = Self { bytes, swap };
+        let swap_protection = lock(bytes.as_mut());
+        let mut pinned = Self {
+            bytes,
+            swap_protection,
+        };
         fill(&mut pinned.bytes)?;
         Ok(pinned)
     }
@@ -37,8 +40,8 @@ impl<const N: usize> Pinned<N> {
     }
 
     /// Returns the swap protection that was obtained.
-    pub fn swap(&self) -> Swap {
-        self.swap
+    pub fn swap_protection(&self) -> SwapProtection {
+        self.swap_protection
     }
 }
 
@@ -49,15 +52,15 @@ impl<const N: usize> Drop for Pinned<N> {
     }
 }
 
-fn lock(bytes: &mut [u8]) -> Swap {
+fn lock(bytes: &mut [u8]) -> SwapProtection {
     let start = bytes.as_mut_ptr().cast::<c_void>();
     #[expect(unsafe_code, reason = "there is no safe call that locks memory")]
     // SAFETY: the range is inside one live allocation, and locking a page changes neither its content nor its address.
     let locked = unsafe { rustix::mm::mlock(start, bytes.len()) };
     if locked.is_ok() {
-        Swap::LockedOut
+        SwapProtection::Locked
     } else {
-        Swap::Possible
+        SwapProtection::Unlocked
     }
 }
 
@@ -87,7 +90,7 @@ mod tests {
         let is_locked = locked.split_whitespace().next() != Some("0");
         assert_eq!(
             is_locked,
-            pinned.swap() == Swap::LockedOut,
+            pinned.swap_protection() == SwapProtection::Locked,
             "VmLck: {locked}"
         );
     }

@@ -28,7 +28,7 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
         .find_map(|table| listener(&text(Path::new(table))?, port))?;
     Some(PortOwner {
         user: listener.user,
-        process: process_with(listener.inode),
+        process: process_with_socket(listener.inode),
     })
 }
 
@@ -55,16 +55,16 @@ fn listener(table: &str, port: u16) -> Option<Listener> {
     })
 }
 
-fn process_with(inode: u64) -> Option<(u32, String)> {
-    let wanted = format!("socket:[{inode}]");
-    let holds = |process: &Path| {
+fn process_with_socket(inode: u64) -> Option<(u32, String)> {
+    let socket = format!("socket:[{inode}]");
+    let has_socket = |process: &Path| {
         let Ok(descriptors) = process.join("fd").read_dir() else {
             return false;
         };
         descriptors
             .flatten()
             .filter_map(|descriptor| descriptor.path().read_link().ok())
-            .any(|target| target.as_os_str() == wanted.as_str())
+            .any(|target| target.as_os_str() == socket.as_str())
     };
     Path::new("/proc")
         .read_dir()
@@ -73,7 +73,7 @@ fn process_with(inode: u64) -> Option<(u32, String)> {
         .find_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let process = entry.path();
-            if !holds(&process) {
+            if !has_socket(&process) {
                 return None;
             }
             let program = text(&process.join("comm"))?;

@@ -124,7 +124,7 @@ fn command(program: &ProgramSpec<'_>) -> Command {
 /// Returns the path of the running executable with symbolic links resolved.
 ///
 /// # Errors
-/// If the system cannot name it, or the file is gone.
+/// If the path is unknown to the system, or the file is gone.
 pub fn own_program() -> io::Result<std::path::PathBuf> {
     std::env::current_exe()?.canonicalize()
 }

@@ -17,13 +17,13 @@ pub enum ProgramLookupError {
     NotExecutable,
 }
 
-/// Finds the executable called `name`. A name with a slash must be an absolute path; any other is looked up in `path`, the
-/// value of `PATH`, whose empty and relative entries mean the working directory and are skipped.
+/// Finds the executable called `name`. A name with a slash must be an absolute path; any other is looked up in `path`,
+/// the value of `PATH`, whose empty and relative entries mean the working directory and are skipped.
 pub fn find(name: &str, path: &str) -> Option<PathBuf> {
     locate(name, path).ok()
 }
 
-/// As [`find`], with the reason if there is none.
+/// Like [`find`], but with the reason if there is none.
 ///
 /// # Errors
 /// [`ProgramLookupError`]; a shell reports these as exit codes 127 and 126.
@@ -46,8 +46,8 @@ pub fn locate(name: &str, path: &str) -> Result<PathBuf, ProgramLookupError> {
     }
 }
 
-/// Removes the entries that mean the working directory from a value of `PATH`, for programs that we start: so what they
-/// start in turn does not come from there either.
+/// Removes the entries that mean the working directory from a value of `PATH`, for programs that we start: the programs
+/// that these start in turn are not looked up there either.
 pub fn without_working_directory(path: &str) -> OsString {
     let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
     // Joining cannot fail: the entries were split at the only character it rejects.

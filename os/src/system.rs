@@ -1,4 +1,4 @@
-//! Reads the clock, the environment, the working directory, the terminal and randomness: the only such calls in the product.
+//! Reads the clock, environment, working directory, terminal and randomness: the only such calls in the product.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub fn canonical_directory(path: &Path) -> Option<String> {
     is_directory.then_some(text)
 }
 
-/// Returns the path of the running executable, or `None` if the system cannot name it.
+/// Returns the path of the running executable, or `None` if it is unknown to the system.
 pub fn own_program() -> Option<String> {
     let program = std::env::current_exe().ok()?;
     program.into_os_string().into_string().ok()

@@ -31,7 +31,7 @@ const CHUNK: usize = 4096;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Number of poll intervals that a child gets to exit after its terminal is gone.
 const EXIT_POLLS: u32 = 10;
-/// Resets what a program may leave behind on the screen: colours, a hidden cursor, bracketed paste.
+/// Resets what a program may leave behind on the screen: colors, a hidden cursor, bracketed paste.
 const RESET: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?2004l\r\n";
 
 /// The result of a program that ran in a pseudo-terminal.
@@ -71,7 +71,7 @@ pub fn run_in_pty(mut command: Command) -> Result<TerminalRun, TerminalError> {
     let (master, slave) = open_pty(stdin.as_fd(), &original_modes).map_err(no_terminal)?;
     attach_pty(&mut command, &slave).map_err(TerminalError::Start)?;
     let mut child = command.spawn().map_err(TerminalError::Start)?;
-    // These copies of the slave end would keep it open for ever.
+    // These copies of the slave end would keep it open.
     drop((command, slave));
     let raw = RawMode::enter(original_modes);
     let mut output = OutputTail::new();

@@ -1,6 +1,6 @@
 //! Finds the user's time zone.
 //!
-//! Reads a single file and searches no directory, because the status line runs many times a minute. The fallback is UTC.
+//! Reads a single file and searches no directory, because the status line runs many times a minute. Falls back to UTC.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,12 @@ pub fn user_zone(environment: &Environment) -> TimeZone {
         .unwrap_or(TimeZone::UTC)
 }
 
-/// Returns the file of a named zone, or `None` if the name leads out of the zone directory.
+/// Returns the file of a named zone, or `None` if the name is a path outside the zone directory.
 fn zone_file(name: &str) -> Option<PathBuf> {
-    let leads_out = name.split('/').any(|part| matches!(part, "" | "." | ".."));
+    let escapes = name.split('/').any(|part| matches!(part, "" | "." | ".."));
     match name {
         _ if name.starts_with('/') => Some(PathBuf::from(name)),
-        _ if leads_out => None,
+        _ if escapes => None,
         _ => Some(Path::new(ZONE_DIRECTORY).join(name)),
     }
 }

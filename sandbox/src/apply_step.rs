@@ -1,6 +1,6 @@
 //! Applies one script step: turns the default response into the one that the step requires.
 //!
-//! A named case is returned as in the data; the sandbox adds only `date`. A case inside a stream keeps the stream's headers.
+//! A named case is returned as in the data, with `date` added; inside a stream it keeps the stream's headers.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -52,7 +52,7 @@ pub(crate) fn apply_step(
     Ok(response)
 }
 
-/// Returns a named case: inside the stream if it is a stream event and the request is streamed, otherwise as a response.
+/// Returns a named case: inside the stream if it is a stream event and the request is streamed, else as a response.
 fn named_case(case: &ErrorCase, after: usize, request: &ApiRequest<'_>) -> SimulatedResponse {
     match case.form {
         CaseForm::Stream => {

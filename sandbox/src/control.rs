@@ -1,7 +1,7 @@
 //! The control API: scripts and recorded requests, in this process ([`Control`]) and over HTTP (`/_sandbox`).
 //!
-//! The HTTP side has no authentication, so it accepts only requests that address this machine itself: a page in a browser
-//! that reaches it under another host name, or from another origin, gets a 403.
+//! The HTTP side has no authentication, so it accepts only requests that address this machine itself: a page in a
+//! browser that reaches it under another host name, or from another origin, gets a 403.
 
 use std::error::Error as _;
 use std::sync::Arc;

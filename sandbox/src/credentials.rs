@@ -1,7 +1,7 @@
 //! Authentication: reads the credential headers and rejects invalid ones as the real API does (docs/facts.md#headers).
 //!
-//! Any well-formed credential is valid, in the header that its family requires. The real API's behavior with both headers
-//! present is not documented; here an invalid `x-api-key` decides, and two different values are invalid.
+//! Any well-formed credential is valid, in the header that its family requires. The real API's behavior with both
+//! headers present is not documented; here an invalid `x-api-key` decides, and two different values are invalid.
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN};
 use keyreeve_core::secret::Fingerprint;
@@ -12,7 +12,7 @@ use crate::errors::ApiError;
 /// Beta value that OAuth tokens require.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
-/// Placeholder for a credential that is present but cannot be valid: bytes that are not text, or a scheme other than Bearer.
+/// Placeholder for a credential that cannot be valid: bytes that are not text, or a scheme other than Bearer.
 const INVALID_TOKEN: &str = "\u{fffd}";
 
 /// Credentials of a request, borrowed from its headers.
@@ -47,8 +47,8 @@ impl<'a> RequestCredentials<'a> {
             .then(|| Fingerprint::of(first))
     }
 
-    /// Returns `true` for a plan login: an OAuth access token that starts with `plan` after its family prefix. The real API
-    /// knows this from the account; the prefix of an organization's token is the same.
+    /// Returns `true` for a plan login: an OAuth access token that starts with `plan` after its family prefix. The real
+    /// API knows this from the account; the prefix of an organization's token is the same.
     pub(crate) fn is_plan(&self) -> bool {
         self.api_keys.is_empty()
             && self.bearers.iter().any(|token| {

@@ -1,10 +1,12 @@
 //! A simulated Anthropic API on a loopback port, for trying clients offline and for tests.
 //!
-//! It is a crate of its own because of its audience: developers who test a client of the API run it (`keyreeve sandbox`)
-//! and need nothing else of keyreeve. It imports only the core. `docs/sandbox.md` documents its behavior.
+//! It is a crate of its own because of its audience: developers who test a client of the API run it
+//! (`keyreeve sandbox`) and need nothing else of keyreeve. It imports only the core. `docs/sandbox.md` documents its
+//! behavior.
 //!
 //! - It responds as the real API does, as far as docs/facts.md documents that, and makes no outgoing request.
-//! - A response depends only on the request and on the number of earlier requests: no body contains a time or a random value.
+//! - A response depends only on the request and on the number of earlier requests: no body contains a time or a random
+//!   value.
 //! - It stores no secret and no body, because users will send it real keys: a credential is replaced by its fingerprint
 //!   on arrival.
 //! - It listens on loopback addresses only.

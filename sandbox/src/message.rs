@@ -193,7 +193,7 @@ fn requested_words(text: &str) -> Option<usize> {
     })
 }
 
-/// Truncates the content to `max` tokens; returns `true` if something was removed. A tool call is kept whole or removed.
+/// Truncates the content to `max` tokens; returns `true` if anything was removed. A tool call is never split.
 fn truncate(content: &mut Vec<ContentBlock>, max: u64) -> bool {
     let mut remaining = max;
     let mut is_cut = false;

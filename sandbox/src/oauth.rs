@@ -1,7 +1,8 @@
 //! The token endpoint: exchanges an identity token or a refresh token for an access token (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: any well-formed token is accepted. A refresh token is accepted once, as by the real API, so that the loser of
-//! a race to refresh a login gets an error. Only fingerprints are stored. Errors follow RFC 6749, without the API's envelope.
+//! Invariants: any well-formed token is accepted. A refresh token is accepted once, as by the real API, so that the
+//! loser of a race to refresh a login gets an error. Only fingerprints are stored. Errors follow RFC 6749, without the
+//! API's envelope.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -1,7 +1,7 @@
-//! Simulated prompt cache: stores the prompt prefixes of each credential, so that usage shows cache writes and then reads.
+//! Simulated prompt cache: stores each credential's prompt prefixes, so that usage shows cache writes and then reads.
 //!
-//! A prefix is identified by a hash of the model and all segments up to a breakpoint. Entries do not expire, so cache reads
-//! do not depend on a clock. Beyond [`MAX_ENTRIES`] the oldest entry is evicted.
+//! A prefix is identified by a hash of the model and all segments up to a breakpoint. Entries do not expire, so cache
+//! reads do not depend on a clock. Beyond [`MAX_ENTRIES`] the oldest entry is evicted.
 
 use std::collections::{HashSet, VecDeque};
 

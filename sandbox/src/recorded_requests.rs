@@ -1,7 +1,8 @@
-//! Log of received requests, for tests of clients: method, path, headers, hash of the body, times, status of the response.
+//! Log of received requests, for tests of clients: method, path, headers, hash of the body, times, response status.
 //!
-//! Invariant: no secret and no body is stored, because users will send the sandbox real keys. A credential header, and any
-//! other text that looks like a token, is replaced by its fingerprint. The newest [`MAX_REQUESTS`] requests are stored.
+//! Invariant: no secret and no body is stored, because users will send the sandbox real keys. A credential header, and
+//! any other text that looks like a token, is replaced by its fingerprint. The newest [`MAX_REQUESTS`] requests are
+//! stored.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! The listener: accepts connections on a loopback address and serves each until it ends or the sandbox shuts down.
 //!
-//! Connections are served here rather than by a framework, because a script can reset one, which needs the socket itself.
-//! A shutdown accepts no new connection and waits up to [`SHUTDOWN_TIMEOUT`] for responses in progress.
+//! Connections are served here rather than by a framework, because a script can reset one, which needs the socket
+//! itself. A shutdown accepts no new connection and waits up to [`SHUTDOWN_TIMEOUT`] for responses in progress.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -67,8 +67,8 @@ impl Sandbox {
     /// Binds `addr`; port 0 lets the system choose one.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] if the address is not a loopback address, because the sandbox has no authentication;
-    /// otherwise the error of the bind.
+    /// [`io::ErrorKind::InvalidInput`] if the address is not a loopback address, because the sandbox has no
+    /// authentication; otherwise the error of the bind.
     pub async fn bind(addr: SocketAddr, settings: SandboxSettings) -> io::Result<Self> {
         if !addr.ip().to_canonical().is_loopback() {
             let text = format!("the sandbox listens on loopback addresses only; {addr} is not one");

@@ -1,7 +1,7 @@
 //! Token counts by a simple rule, and the split of a prompt into segments for caching.
 //!
-//! The rule: characters of all text, divided by 4 and rounded up; 4 for each message; 1,500 for each image or document; 5
-//! for the request. `docs/sandbox.md` defines what counts as text. It is not a tokenizer.
+//! The rule: characters of all text, divided by 4 and rounded up; 4 for each message; 1,500 for each image or document;
+//! 5 for the request. `docs/sandbox.md` defines what counts as text. It is not a tokenizer.
 
 use serde_json::Value;
 

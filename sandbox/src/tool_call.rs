@@ -1,7 +1,7 @@
 //! Decides whether the response calls a tool, which one, and with which input.
 //!
-//! It calls one if `tool_choice` forces it or the last user text contains "use the tool", but never if the last message has
-//! a tool result. A JSON object after these words is the input; otherwise one is generated from the schema.
+//! It calls one if `tool_choice` forces it or the last user text contains "use the tool", but never if the last message
+//! has a tool result. A JSON object after these words is the input; otherwise one is generated from the schema.
 
 use serde_json::{Map, Value, json};
 

@@ -65,8 +65,8 @@ CREATE TABLE key_secrets (
     valid_until INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- One row per attempt: open while `ending` is null, then closed once. It refers to keys and profiles without foreign keys:
--- an attempt must be recorded, whatever else is wrong.
+-- One row per attempt: open while `ending` is null, then closed once. It refers to keys and profiles without foreign
+-- keys: an attempt must be recorded, whatever else is wrong.
 CREATE TABLE ledger (
     attempt             BLOB    PRIMARY KEY CHECK (length(attempt) = 16),
     request             BLOB    NOT NULL,

@@ -1,5 +1,5 @@
--- Bindings: the profile and the expected payer of a directory's programs. A removed profile stays bound, so that no other
--- account pays in its place.
+-- Bindings: the profile and the expected payer of a directory's programs. A removed profile stays bound, so that no
+-- other account pays in its place.
 CREATE TABLE bindings (
     -- Absolute, with all symbolic links resolved.
     directory      TEXT NOT NULL PRIMARY KEY,

@@ -1,7 +1,8 @@
 -- The last limits observed in responses and status lines, one row each. A limit never observed has no row.
 CREATE TABLE limits (
     kind      TEXT    NOT NULL CHECK (kind IN ('profile', 'claude-code', 'pass-through')),
-    -- The id of the profile or the key in 32 hexadecimal digits; or the configuration directory, empty: the default one.
+    -- The id of the profile or the key in 32 hexadecimal digits; or the configuration directory, empty: the default
+    -- one.
     subject   TEXT    NOT NULL,
     -- The request class that shares the limit; empty: all.
     class     TEXT    NOT NULL,

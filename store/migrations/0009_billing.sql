@@ -1,4 +1,5 @@
--- Billing class of a key: that of its first profile when the key was created, even if that profile is removed. Null: none.
+-- Billing class of a key: that of its first profile when the key was created, even if that profile is removed. Null:
+-- none.
 ALTER TABLE keys ADD COLUMN billing TEXT;
 UPDATE keys SET billing = (
     SELECT billing FROM key_profiles JOIN profiles ON profiles.id = profile

@@ -23,8 +23,8 @@ const COPY_FILE: &str = "keyreeve.db.backup";
 const KEY_BYTES: usize = 32;
 
 impl Store {
-    /// Writes the master key and the database to a new file, encrypted with the passphrase. Other processes can write to
-    /// the store meanwhile.
+    /// Writes the master key and the database to a new file, encrypted with the passphrase. Other processes can write
+    /// to the store meanwhile.
     ///
     /// # Errors
     /// If the file exists already, or the disk is full.
@@ -40,7 +40,7 @@ impl Store {
     }
 }
 
-/// Restores a backup where there is no store. Afterwards the store is as it was when the backup was made.
+/// Restores a backup into directories without a store. The restored store has the state at the time of the backup.
 ///
 /// # Errors
 /// [`StoreError::NotEmpty`]; [`StoreError::WrongPassphrase`]; [`StoreError::BadBackup`]; [`StoreError::NewerSchema`].
@@ -57,7 +57,7 @@ pub fn restore(from: &Path, passphrase: &Secret, paths: &StorePaths) -> Result<(
     open::remove_unfinished(&dir)?;
     let result = decrypt_backup(from, passphrase, &dir).and_then(|master_key| {
         check_database(&dir, &keys, &master_key)?;
-        // The key is written first: a database without its key cannot be opened, but a key without a database does no harm.
+        // The key is written first: a database without its key cannot be opened, but a key alone does no harm.
         master_key.write(&keys)?;
         Ok(dir.rename_new(UNFINISHED, sqlite::FILE)?)
     });

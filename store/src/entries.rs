@@ -69,8 +69,8 @@ pub struct Intent {
     pub request_hash: [u8; 32],
     /// Length of the request body in bytes.
     pub request_bytes: u64,
-    /// The maximum cost of the attempt, estimated before it is sent; it is the cost if no outcome is ever recorded. Zero if a
-    /// plan pays.
+    /// The maximum cost of the attempt, estimated before it is sent; it is the cost if no outcome is ever recorded.
+    /// Zero if a plan pays.
     pub reserved: NanoDollars,
     /// `true` if the profile's upstream is the sandbox.
     pub simulated: bool,
@@ -135,14 +135,15 @@ pub struct LedgerEntry {
     pub intent: Intent,
     /// The key's name, [`KeyId::OWN_NAME`] without a key, or `None` if the store does not know the key.
     pub key_name: Option<String>,
-    /// The profile's last name, [`ProfileId::PASS_THROUGH_NAME`] without a profile, or `None` if the store does not know the
-    /// profile.
+    /// The profile's last name, [`ProfileId::PASS_THROUGH_NAME`] without a profile, or `None` if the store does not
+    /// know the profile.
     pub profile_name: Option<String>,
     /// The record of its end, or `None` while the entry is open.
     pub outcome: Option<EntryOutcome>,
 }
 
-/// The outcome of an attempt as read from the ledger. Recovery knows less than an [`Outcome`]: unknown fields are `None`.
+/// The outcome of an attempt as read from the ledger. Recovery knows less than an [`Outcome`]: unknown fields are
+/// `None`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EntryOutcome {
     /// The way it ended.
@@ -161,7 +162,8 @@ pub struct EntryOutcome {
     pub tokens: TokenCounts,
     /// Web searches made.
     pub web_searches: u64,
-    /// The cost; with [`Ending::Unknown`] the reserved cost, with [`CostBasis::Equivalent`] the price it would have had.
+    /// The cost; with [`Ending::Unknown`] the reserved cost, with [`CostBasis::Equivalent`] the price it would have
+    /// had.
     pub cost: NanoDollars,
     /// The precision of the cost.
     pub basis: Option<CostBasis>,

@@ -9,7 +9,8 @@ use keyreeve_os::lock::LockError;
 /// An error of the store. [`StoreError::fix_command`] returns the command that fixes it, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process kept the database locked until the busy timeout, or the ledger's write queue is full: retry later.
+    /// Another process kept the database locked until the busy timeout, or the ledger's write queue is full: retry
+    /// later.
     #[error("the store is busy: another process has locked it, or its write queue is full")]
     Busy,
     /// The store was closed, or its writer thread has died: nothing more can be written.
@@ -126,7 +127,7 @@ pub enum StoreError {
     #[error("cannot get random bytes from the system")]
     NoRandomness(#[source] UnderlyingError),
     /// Any other error of the database.
-    #[error("the database failed")]
+    #[error("database error")]
     Database(#[source] UnderlyingError),
 }
 
@@ -169,9 +170,7 @@ impl StoreError {
             | Self::Database(_) => None,
         }
     }
-}
 
-impl StoreError {
     /// Replaces the file name of a database that cannot be written with its full path.
     pub(crate) fn with_path(self, database: &Path) -> Self {
         match self {

@@ -1,7 +1,7 @@
 //! Reads one text value from another program's SQLite database, without changing it.
 //!
-//! Invariants: the file is opened as immutable, so that SQLite writes nothing and creates no file next to it; data that is
-//! still in a write-ahead log is never ignored; only a plain table is read, so that no SQL of the file runs.
+//! Invariants: the file is opened as immutable, so that SQLite writes nothing and creates no file next to it; data that
+//! is still in a write-ahead log is never ignored; only a plain table is read, so that no SQL of the file runs.
 
 use std::path::Path;
 

@@ -87,8 +87,8 @@ impl Store {
             .execute(move |connection| apply(connection, &scope, update))
     }
 
-    /// Queues an update of health without waiting: `done` is called from the writer thread and must not wait for the store.
-    /// If the store is closed, `done` is dropped without a call.
+    /// Queues an update of health without waiting: `done` is called from the writer thread and must not wait for the
+    /// store. If the store is closed, `done` is dropped without a call.
     ///
     /// # Errors
     /// If the store is closed.
@@ -117,7 +117,8 @@ impl Store {
     }
 }
 
-/// Deletes the health that responses gave a profile's credential, because it was replaced. A drain stays.
+/// Deletes the health of a profile's credential that comes from responses, because the credential was replaced. A drain
+/// stays.
 pub(crate) fn delete_credential_health(
     connection: &Connection,
     profile: ProfileId,
@@ -190,10 +191,10 @@ fn bump_generation(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Maximum number of request classes of one profile or organization with a row each: clients choose the model names.
+/// Maximum number of request classes with a row, per profile or organization, because clients choose the model names.
 const MAX_CLASSES: i64 = 64;
 
-/// Deletes the classes beyond [`MAX_CLASSES`], those that end first: at worst one more request is refused upstream.
+/// Deletes the classes beyond [`MAX_CLASSES`] whose cooldowns end first: at worst one more request is refused upstream.
 fn evict_classes(connection: &Connection, kind: &str, subject: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(

@@ -23,7 +23,8 @@ impl Store {
     /// Adds a key.
     ///
     /// # Errors
-    /// [`StoreError::NameTaken`] by a key that is not revoked; [`StoreError::NotFound`] if one of its profiles does not exist.
+    /// [`StoreError::NameTaken`] by a key that is not revoked; [`StoreError::NotFound`] if one of its profiles does not
+    /// exist.
     pub fn add_key(&self, key: &VirtualKey, public: PublicId, hash: KeyHash) -> Result<()> {
         let key = key.clone();
         self.change(move |transaction| {
@@ -35,8 +36,9 @@ impl Store {
         })
     }
 
-    /// Adds a new secret to a key and expires its old ones at `old_until`. One that already expires earlier is moved one
-    /// microsecond earlier still, so that the creator of a temporary secret [notices](Store::extend_secret) the rotation.
+    /// Adds a new secret to a key and expires its old ones at `old_until`. One that already expires earlier is moved
+    /// one microsecond earlier still, so that the creator of a temporary secret [notices](Store::extend_secret) the
+    /// rotation.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such key, or it was revoked.
@@ -59,8 +61,8 @@ impl Store {
         })
     }
 
-    /// Adds a secret to a key that expires at `until`, if it expires at all; the other secrets are unchanged. Secrets that
-    /// expired before `delete_before` are deleted, so that short-lived ones do not pile up.
+    /// Adds a secret that expires at `until` to a key, or one that never expires if that is `None`; the others are
+    /// unchanged. Secrets that expired before `delete_before` are deleted, so that short-lived ones do not pile up.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such key, or it was revoked.
@@ -102,8 +104,9 @@ impl Store {
         })
     }
 
-    /// Moves the expiry of a temporary secret from `from`, as the caller last set it, to `until`. An expired secret becomes
-    /// valid again, since its machine may have slept; but not one that was expired or rotated by another caller.
+    /// Moves the expiry of a temporary secret from `from`, as the caller last set it, to `until`. An expired secret
+    /// becomes valid again, since its machine may have slept; but not one that was expired or rotated by another
+    /// caller.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if its expiry is no longer `from`, or its key was revoked.
@@ -148,7 +151,7 @@ impl Store {
         })
     }
 
-    /// Revokes a key: once this returns, no lease is made for it any more. Revoking it again changes nothing.
+    /// Revokes a key: once this returns, no more leases are granted for it. Revoking it again changes nothing.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -186,7 +189,7 @@ pub(crate) fn read_secrets(
     let indexes: HashMap<KeyId, usize> = keys
         .iter()
         .enumerate()
-        .map(|(place, key)| (key.id, place))
+        .map(|(index, key)| (key.id, index))
         .collect();
     let mut statement = connection.prepare("SELECT * FROM key_secrets")?;
     let mut rows = statement.query([])?;

@@ -27,8 +27,8 @@ const NEWEST_FIRST: &str = "ledger.started_at DESC, ledger.number DESC, ledger.a
 impl Store {
     /// Commits an intent, then calls `done` from the writer thread.
     ///
-    /// If 4,096 jobs are queued already, it calls `done(Err(StoreError::Busy))` at once, from the caller's thread. `done`
-    /// must not wait for the store.
+    /// If 4,096 jobs are queued already, it calls `done(Err(StoreError::Busy))` at once, from the caller's thread.
+    /// `done` must not wait for the store.
     pub fn record_intent(&self, intent: Intent, done: impl FnOnce(Result<()>) + Send + 'static) {
         match self.ledger_lock().share(self.dir()) {
             Ok(()) => self.writer.queue_intent(intent, Box::new(done)),
@@ -38,8 +38,8 @@ impl Store {
 
     /// Queues an outcome; it is committed with the next batch, within 20 ms.
     ///
-    /// It is idempotent and closes only an open entry. An outcome that cannot be committed (a full disk) is retried with
-    /// each later batch while the process lives.
+    /// It is idempotent and closes only an open entry. An outcome that cannot be committed (a full disk) is retried
+    /// with each later batch while the process lives.
     pub fn record_outcome(&self, outcome: Outcome) {
         self.writer.queue_outcome(outcome);
     }
@@ -47,8 +47,8 @@ impl Store {
     /// Recovers from crashes: closes the open intents of dead processes as unknown, at their reserved cost, and returns
     /// their number.
     ///
-    /// Closes nothing while any process that recorded an intent (this one included) is alive: the owner of an open entry is
-    /// not recorded. Until a later call the entry counts with its reserved cost anyway.
+    /// Closes nothing while any process that recorded an intent (this one included) is alive: the owner of an open
+    /// entry is not recorded. Until a later call the entry counts with its reserved cost anyway.
     ///
     /// # Errors
     /// If the transaction cannot be committed.

@@ -13,8 +13,8 @@ use crate::Result;
 
 const LOCK_FILE: &str = "ledger.lock";
 
-/// Closing the entries of dead processes takes milliseconds under the exclusive lock; for the shared lock we retry this
-/// often.
+/// Maximum number of retries for the shared lock. The exclusive lock is held for milliseconds only, while the entries
+/// of dead processes are closed.
 const MAX_TRIES: u32 = 500;
 /// Time between two of these retries.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
@@ -40,8 +40,8 @@ impl LedgerLock {
     }
 }
 
-/// Acquires the exclusive lock for the life of the returned guard. Returns `None` while any process, including this one,
-/// holds it shared.
+/// Acquires the exclusive lock for the life of the returned guard. Returns `None` while any process, including this
+/// one, holds it shared.
 ///
 /// # Errors
 /// If the lock file cannot be used.

@@ -1,5 +1,5 @@
-//! Persists profiles (their secrets encrypted at rest, "sealed"), virtual keys (as hashes), health and the ledger in one
-//! SQLite file.
+//! Persists profiles (their secrets encrypted at rest, "sealed"), virtual keys (as hashes), health and the ledger in
+//! one SQLite file.
 //!
 //! This is a crate of its own because of SQL: no SQL type leaves it. It decides nothing, and it creates neither ids nor
 //! timestamps: callers pass both in. `docs/store-format.md` describes the files.
@@ -36,7 +36,7 @@ pub use entries::{
 pub use error::{StoreError, UnderlyingError};
 pub use foreign::{ForeignCell, ForeignError, read_foreign_text};
 pub use health::{HealthChange, HealthStates};
-pub use keyreeve_os::memory::Swap;
+pub use keyreeve_os::memory::SwapProtection;
 pub use open::{Durability, MasterKeyHome, Store, StorePaths};
 pub use policy::{FoundKey, LeaseSnapshot, Policy};
 pub use quick_reader::QuickReader;

@@ -1,8 +1,8 @@
-//! The last observed limits of each subject.
+//! The last observed limits of each owner (column `subject`).
 //!
-//! Invariants: a later observation replaces an earlier one, in whatever order they are written, unless a clock was ahead; a subject has at most
-//! [`MAX_PER_SUBJECT`] limits and all subjects together at most [`MAX_LIMITS`], since their names come from outside: the oldest are evicted. A
-//! profile that was removed, or got another secret, has none.
+//! Invariants: a later observation replaces an earlier one, in whatever order they are written, unless a clock was
+//! ahead; an owner has at most [`MAX_PER_OWNER`] limits and all owners together at most [`MAX_LIMITS`], since their
+//! names come from outside: the oldest are evicted. A profile that was removed, or got another secret, has none.
 
 use keyreeve_core::health::RequestClass;
 use keyreeve_core::limits::{
@@ -19,12 +19,12 @@ use crate::sql_types::{
 };
 use crate::{Result, Store};
 
-/// Maximum number of limits of one subject.
-const MAX_PER_SUBJECT: i64 = 64;
-/// Maximum clock skew, in microseconds: one hour. A stored limit that is newer than an observation by more than this was
-/// written by a clock that was ahead, and is replaced.
+/// Maximum number of limits of one owner.
+const MAX_PER_OWNER: i64 = 64;
+/// Maximum clock skew, in microseconds: one hour. A stored limit that is newer than an observation by more than this
+/// was written by a clock that was ahead, and is replaced.
 const MAX_CLOCK_SKEW: i64 = 3_600_000_000;
-/// Maximum number of limits of all subjects.
+/// Maximum number of limits of all owners.
 const MAX_LIMITS: i64 = 4096;
 
 impl Store {
@@ -37,15 +37,15 @@ impl Store {
             .execute(move |connection| write_all(connection, &observations))
     }
 
-    /// Queues limits without waiting: they are committed with the next batch of the ledger, at the latest before the store
-    /// is closed. Limits that cannot be written are dropped: the next response reports them again.
+    /// Queues limits without waiting: they are committed with the next batch of the ledger, at the latest before the
+    /// store is closed. Limits that cannot be written are dropped: the next response reports them again.
     pub fn queue_limits(&self, observations: Vec<LimitObservation>) {
         if !observations.is_empty() {
             self.writer.queue_limits(observations);
         }
     }
 
-    /// Reads all saved limits, sorted by kind of subject, subject, class and name.
+    /// Reads all saved limits, sorted by kind of owner, owner, class and name.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -72,8 +72,8 @@ pub(crate) fn write_all(
     for observation in observations {
         write(&transaction, observation)?;
     }
-    for of_subject in observations.chunk_by(|observation, next| observation.owner == next.owner) {
-        evict_subject(&transaction, &of_subject[0].owner)?;
+    for of_owner in observations.chunk_by(|observation, next| observation.owner == next.owner) {
+        evict_owner(&transaction, &of_owner[0].owner)?;
     }
     evict_all(&transaction)?;
     transaction.commit()?;
@@ -82,7 +82,7 @@ pub(crate) fn write_all(
 
 /// Deletes the limits of a profile.
 pub(crate) fn delete_profile(connection: &Connection, profile: ProfileId) -> rusqlite::Result<()> {
-    let (kind, subject) = subject_columns(&LimitOwner::Profile(profile));
+    let (kind, subject) = owner_columns(&LimitOwner::Profile(profile));
     connection.execute(
         "DELETE FROM limits WHERE (kind, subject) = (?1, ?2)",
         (kind, subject),
@@ -97,7 +97,7 @@ fn write(connection: &Connection, observation: &LimitObservation) -> rusqlite::R
         return Ok(());
     }
     let limit = &observation.limit;
-    let (kind, subject) = subject_columns(&observation.owner);
+    let (kind, subject) = owner_columns(&observation.owner);
     let (remaining, total, used) = match limit.usage {
         None => (None, None, None),
         Some(LimitUsage::Remaining { remaining, limit }) => {
@@ -134,20 +134,20 @@ fn profile_exists(connection: &Connection, profile: ProfileId) -> rusqlite::Resu
         .exists([profile.0.into_bytes()])
 }
 
-/// Deletes the oldest limits of a subject beyond [`MAX_PER_SUBJECT`].
-fn evict_subject(connection: &Connection, subject: &LimitOwner) -> rusqlite::Result<()> {
-    let (kind, subject) = subject_columns(subject);
+/// Deletes the oldest limits of an owner beyond [`MAX_PER_OWNER`].
+fn evict_owner(connection: &Connection, owner: &LimitOwner) -> rusqlite::Result<()> {
+    let (kind, subject) = owner_columns(owner);
     connection
         .prepare_cached(
             "DELETE FROM limits WHERE (kind, subject) = (?1, ?2) AND (class, which) IN (
              SELECT class, which FROM limits WHERE (kind, subject) = (?1, ?2)
              ORDER BY seen_at DESC LIMIT -1 OFFSET ?3)",
         )?
-        .execute((kind, subject, MAX_PER_SUBJECT))?;
+        .execute((kind, subject, MAX_PER_OWNER))?;
     Ok(())
 }
 
-/// Deletes the oldest limits of all subjects beyond [`MAX_LIMITS`].
+/// Deletes the oldest limits of all owners beyond [`MAX_LIMITS`].
 fn evict_all(connection: &Connection) -> rusqlite::Result<()> {
     let count: i64 = connection
         .prepare_cached("SELECT count(*) FROM limits")?
@@ -162,9 +162,9 @@ fn evict_all(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Returns the columns `kind` and `subject` of a subject.
-fn subject_columns(subject: &LimitOwner) -> (&'static str, String) {
-    match subject {
+/// Returns the columns `kind` and `subject` of an owner.
+fn owner_columns(owner: &LimitOwner) -> (&'static str, String) {
+    match owner {
         LimitOwner::Profile(id) => ("profile", id.to_string()),
         LimitOwner::ClaudeCode { config_dir } => {
             ("claude-code", config_dir.clone().unwrap_or_default())
@@ -180,11 +180,11 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<LimitObservation> {
         class => Some(read_class(class)?),
     };
     Ok(LimitObservation {
-        owner: read_subject(row)?,
+        owner: read_owner(row)?,
         class,
         limit: Limit {
             kind: parsed(row, "which", |text| text.parse().ok())?,
-            usage: read_amount(row)?,
+            usage: read_usage(row)?,
             state: match row.get::<_, Option<String>>("state")? {
                 None => None,
                 Some(_) => Some(parsed(row, "state", |word| LimitState::parse(word).ok())?),
@@ -199,7 +199,7 @@ fn read_class(class: &str) -> rusqlite::Result<RequestClass> {
     class.parse().map_err(|_| column_error("class", Type::Text))
 }
 
-fn read_subject(row: &Row<'_>) -> rusqlite::Result<LimitOwner> {
+fn read_owner(row: &Row<'_>) -> rusqlite::Result<LimitOwner> {
     let id = || parsed(row, "subject", |text| Uuid::try_parse(text).ok());
     let kind: String = row.get("kind")?;
     Ok(match kind.as_str() {
@@ -212,7 +212,7 @@ fn read_subject(row: &Row<'_>) -> rusqlite::Result<LimitOwner> {
     })
 }
 
-fn read_amount(row: &Row<'_>) -> rusqlite::Result<Option<LimitUsage>> {
+fn read_usage(row: &Row<'_>) -> rusqlite::Result<Option<LimitUsage>> {
     if let Some(used) = row.get::<_, Option<u32>>("used")? {
         let fraction =
             Fraction::from_millionths(used).ok_or_else(|| column_error("used", Type::Integer))?;

@@ -4,7 +4,7 @@
 //! replaced by a new one. In memory it is zeroized when dropped and, if the system allows, never swapped out.
 
 use keyreeve_os::files::{FileError, SafeDir};
-use keyreeve_os::memory::{Pinned, Swap};
+use keyreeve_os::memory::{Pinned, SwapProtection};
 use keyreeve_os::system;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -15,7 +15,7 @@ use crate::{Result, StoreError};
 /// The file name of the master key in the key directory.
 pub(crate) const FILE: &str = "master.key";
 
-/// The first bytes of the file: they tell people what it is, and detect truncation.
+/// The first bytes of the file, which describe it to people and detect truncation.
 const HEADER: &[u8; 22] = b"keyreeve master key 1\n";
 const KEY_BYTES: usize = 32;
 
@@ -84,8 +84,8 @@ impl MasterKey {
         self.0.expose()
     }
 
-    /// Returns whether the bytes can reach the swap space.
-    pub(crate) fn swap(&self) -> Swap {
-        self.0.swap()
+    /// Returns whether the bytes are protected from being swapped out.
+    pub(crate) fn swap_protection(&self) -> SwapProtection {
+        self.0.swap_protection()
     }
 }

@@ -1,7 +1,7 @@
 //! The open store: its connections, its writer thread and its master key. Creates the store if there is none yet.
 //!
-//! Invariants: a database is created under a temporary name and renamed when it is complete, so an empty or truncated one
-//! is never valid; creating never overwrites a file.
+//! Invariants: a database is created under a temporary name and renamed when it is complete, so an empty or truncated
+//! one is never valid; creating never overwrites a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Secret;
 use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use keyreeve_os::lock::{Lock, LockError};
-use keyreeve_os::memory::Swap;
+use keyreeve_os::memory::SwapProtection;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::ledger_lock::LedgerLock;
@@ -84,8 +84,8 @@ impl Store {
     /// Opens the store. Creates it, with its master key, if there is none yet; migrates an older one.
     ///
     /// # Errors
-    /// A file or directory with unsafe permissions; a damaged or newer database; or a master key that is missing, truncated
-    /// or another store's.
+    /// A file or directory with unsafe permissions; a damaged or newer database; or a master key that is missing,
+    /// truncated or another store's.
     pub fn open(paths: &StorePaths, durability: Durability) -> Result<Self> {
         let (dir, keys) = open_dirs(paths)?;
         let path = dir.path().join(sqlite::FILE);
@@ -152,8 +152,8 @@ impl Store {
     /// Decrypts a profile's sealed secret.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if there is no sealed secret for it; [`StoreError::Tampered`] if the secret was not sealed for
-    /// this profile and this base URL.
+    /// [`StoreError::NotFound`] if there is no sealed secret for it; [`StoreError::Tampered`] if the secret was not
+    /// sealed for this profile and this base URL.
     pub fn unseal(&self, profile: &Profile) -> Result<Secret> {
         let (generation, sealed): (i64, Vec<u8>) = self
             .reader()
@@ -187,9 +187,9 @@ impl Store {
         self.master_key_home
     }
 
-    /// Returns whether the master key in memory can reach the swap space.
-    pub fn master_key_swap(&self) -> Swap {
-        self.master_key.swap()
+    /// Returns whether the master key in memory is protected from being swapped out.
+    pub fn master_key_swap_protection(&self) -> SwapProtection {
+        self.master_key.swap_protection()
     }
 
     pub(crate) fn reader(&self) -> MutexGuard<'_, PolicyReader> {
@@ -213,8 +213,8 @@ impl Store {
         Arc::clone(&self.master_key)
     }
 
-    /// Runs a policy write in a separate, synced transaction, with rollback on an error. Increments the generation, so that
-    /// every reader notices the change.
+    /// Runs a policy write in a separate, synced transaction, with rollback on an error. Increments the generation, so
+    /// that every reader notices the change.
     pub(crate) fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,

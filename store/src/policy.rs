@@ -1,5 +1,5 @@
-//! Policy for leasing and resolution: profiles, keys, bindings and health, read in one transaction and cached until they
-//! change.
+//! Policy for leasing and resolution: profiles, keys, bindings and health, read in one transaction and cached until
+//! they change.
 //!
 //! Invariant: [`Store::policy`] contains every change that any process committed before the call.
 
@@ -94,7 +94,7 @@ impl Policy {
         let keys = keys::read_all(connection)?;
         let secrets = keys::read_secrets(connection, &keys)?;
         let bindings = bindings::read_all(connection)?;
-        let profile_places = profiles
+        let profile_index = profiles
             .iter()
             .enumerate()
             .map(|(index, profile)| (profile.id, index))
@@ -102,7 +102,7 @@ impl Policy {
         let default_profile = default.map(|id| ProfileId(Uuid::from_bytes(id)));
         Ok(Self {
             profiles,
-            profile_index: profile_places,
+            profile_index,
             keys,
             secrets,
             default_profile,
@@ -197,7 +197,8 @@ impl Generations {
 }
 
 impl Store {
-    /// Returns the current policy: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation counter).
+    /// Returns the current policy: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation
+    /// counter).
     ///
     /// # Errors
     /// If the database cannot be read.

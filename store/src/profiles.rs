@@ -1,7 +1,7 @@
 //! Profiles: their rows, and their secrets, which are encrypted (sealed) before they are written.
 //!
-//! Invariants: a removed profile keeps its row for the ledger and loses its secret; a secret is sealed for the base URL in
-//! the profile's row.
+//! Invariants: a removed profile keeps its row for the ledger and loses its secret; a secret is sealed for the base URL
+//! in the profile's row.
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Name, Profile, ProfileId, SecretExposure, Source};
@@ -50,8 +50,8 @@ impl Store {
         })
     }
 
-    /// Replaces a profile's secret, family, hint, expiry and time of last rotation. Deletes the health that responses gave
-    /// the old secret.
+    /// Replaces a profile's secret, family, hint, expiry and time of last rotation. Deletes the health of the old
+    /// secret that comes from responses.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such profile with a sealed secret.
@@ -97,11 +97,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub fn set_secret_exposure(&self, id: ProfileId, handing: SecretExposure) -> Result<()> {
+    pub fn set_secret_exposure(&self, id: ProfileId, exposure: SecretExposure) -> Result<()> {
         self.change(move |transaction| {
             let updated = transaction.execute(
                 "UPDATE profiles SET handing = ?2 WHERE id = ?1 AND removed = 0",
-                (id.0.into_bytes(), handing.word()),
+                (id.0.into_bytes(), exposure.word()),
             )?;
             check_found(updated)
         })

@@ -1,8 +1,8 @@
-//! Quick reads of the store for commands that run many times a minute and must not wait (`statusline`): one connection and
-//! nothing else.
+//! Quick reads of the store for commands that run many times a minute and must not wait (`statusline`): one connection
+//! and nothing else.
 //!
-//! Invariants: it creates and migrates nothing; it can decrypt no secret, since it does not read the master key; it starts
-//! no thread; it waits for a lock no longer than [`BUSY_TIMEOUT`].
+//! Invariants: it creates and migrates nothing; it can decrypt no secret, since it does not read the master key; it
+//! starts no thread; it waits for a lock no longer than [`BUSY_TIMEOUT`].
 
 use std::time::Duration;
 
@@ -40,7 +40,8 @@ impl QuickReader {
         if schema::needs_migration(&connection, &path)? {
             return Err(StoreError::OlderSchema { path });
         }
-        // Creating and deleting the write-ahead log each time would cost more than everything else. A long one is checkpointed.
+        // Creating and deleting the write-ahead log each time would cost more than everything else. A long one is
+        // checkpointed.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "wal_autocheckpoint", sqlite::CHECKPOINT_PAGES)?;
         // A limit that is lost in a power failure is reported again within a minute.

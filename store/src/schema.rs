@@ -81,8 +81,8 @@ mod tests {
         connection
             .pragma_update(None, "user_version", i64::try_from(number).unwrap())
             .unwrap();
-        let behind = needs_migration(&connection, Path::new("x"));
-        (connection, behind)
+        let needs_migration = needs_migration(&connection, Path::new("x"));
+        (connection, needs_migration)
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A stream encrypted ("sealed") with a passphrase, chunk by chunk: the outer layer of a backup.
 //!
-//! Invariants: each chunk is bound to the header, to its position and to whether it is the last, so that no chunk can be
-//! changed, swapped, omitted or truncated; only authenticated plaintext is returned
-//! (docs/store-format.md has the layout).
+//! Invariants: each chunk is bound to the header, to its position and to whether it is the last, so that no chunk can
+//! be changed, swapped, omitted or truncated; only authenticated plaintext is returned (docs/store-format.md has the
+//! layout).
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};

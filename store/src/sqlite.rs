@@ -1,4 +1,4 @@
-//! SQLite connections with the same settings for reading and writing, and the thread that checkpoints the write-ahead log.
+//! SQLite connections with the same settings for reading and writing, and the thread that checkpoints the WAL.
 //!
 //! Invariants: a file is checked before SQLite opens it; SQLite never creates one; the writer never waits for a
 //! checkpoint.
@@ -51,7 +51,7 @@ pub(crate) fn check_files(dir: &SafeDir, file: &str) -> Result<()> {
     Ok(())
 }
 
-/// The names of the files that SQLite keeps next to a database: the write-ahead log and its index.
+/// Returns the names of the files that SQLite keeps next to a database: the write-ahead log and its index.
 pub(crate) fn wal_files(file: &str) -> [String; 2] {
     [format!("{file}-wal"), format!("{file}-shm")]
 }
@@ -61,7 +61,7 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection> {
     connect_with_timeout(path, access, BUSY_TIMEOUT)
 }
 
-/// Opens a connection like [`connect`], with another busy timeout.
+/// Opens a connection like [`connect`], with its own busy timeout.
 pub(crate) fn connect_with_timeout(
     path: &Path,
     access: Access,
@@ -157,8 +157,8 @@ fn wal_hook(
 
 fn checkpoint_loop(connection: &Connection, requests: &Receiver<()>) {
     while requests.recv().is_ok() {
-        // Passive: copies the pages that no reader needs, without waiting. The next checkpoint copies the rest. An error
-        // here is an error for the writer, too, which reports it.
+        // Passive: copies the pages that no reader needs, without waiting. The next checkpoint copies the rest. An
+        // error here is an error for the writer, too, which reports it.
         connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
             .ok();

@@ -1,8 +1,8 @@
 //! Usage and cost, summed up by the database.
 //!
 //! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most"; usage
-//! paid by a plan is summed separately and is never part of a cost; days are UTC; sums are exact up to [`i64::MAX`], the
-//! maximum of a column, and saturate there, whatever an upstream reports.
+//! paid by a plan is summed separately and is never part of a cost; days are UTC; sums are exact up to [`i64::MAX`],
+//! the maximum of a column, and saturate there, whatever an upstream reports.
 
 use jiff::Timestamp;
 use keyreeve_core::money::NanoDollars;
@@ -75,8 +75,8 @@ pub struct UsageRow {
 pub enum Certainty {
     /// Every token of every attempt is known and priced with its model's own price.
     Exact,
-    /// An upper bound: a model has no price, a response was cut off, or an attempt is open or its outcome unknown, and counts
-    /// with its reserved cost.
+    /// An upper bound: a model has no price, a response was cut off, or an attempt is open or its outcome unknown, and
+    /// counts with its reserved cost.
     AtMost,
 }
 
@@ -153,8 +153,8 @@ fn usage_sql(by: Grouping) -> String {
     )
 }
 
-/// Returns SQL that sums the upper and the lower 32 bits separately: SQLite fails if a sum exceeds 63 bits, and these two
-/// cannot before there are 2^31 rows.
+/// Returns SQL that sums the upper and the lower 32 bits separately: SQLite fails if a sum exceeds 63 bits, and these
+/// two cannot before there are 2^31 rows.
 fn sum_halves(value: &str, name: &str) -> String {
     format!("sum(({value}) >> 32) AS {name}_high, sum(({value}) & 0xffffffff) AS {name}_low")
 }

@@ -1,8 +1,8 @@
 //! The writer thread: takes everything in the queue, commits it as one batch, and never waits for more.
 //!
-//! Invariants: an intent is confirmed only after its commit; an outcome is not lost while the process lives: one that could
-//! not be committed is retried with the next batch. An outcome does not wake the thread: it is flushed with the next batch,
-//! at the latest after [`FLUSH_INTERVAL`].
+//! Invariants: an intent is confirmed only after its commit; an outcome is not lost while the process lives: one that
+//! could not be committed is retried with the next batch. An outcome does not wake the thread: it is flushed with the
+//! next batch, at the latest after [`FLUSH_INTERVAL`].
 
 use std::collections::VecDeque;
 use std::sync::mpsc::sync_channel;
@@ -126,7 +126,8 @@ impl Writer {
         receiver.recv().unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Queues `work` for the writer thread without waiting. It may be dropped without running if the store is being closed.
+    /// Queues `work` for the writer thread without waiting. It may be dropped without running if the store is being
+    /// closed.
     pub(crate) fn queue_work(
         &self,
         work: impl FnOnce(Result<&mut Connection>) + Send + 'static,
@@ -303,7 +304,7 @@ enum SyncMode {
 struct WriteConnection {
     #[expect(dead_code, reason = "dropped together with the connection")]
     checkpointer: Checkpointer,
-    /// Closed after the checkpointer's connection: if both closed at once, neither would be the last and delete the log.
+    /// Closed after the checkpointer's connection: if both closed at once, neither would be the last and delete it.
     connection: Connection,
     sync: Option<SyncMode>,
 }

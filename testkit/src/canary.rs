@@ -1,8 +1,8 @@
 //! Canaries: fake secrets, one for each place where a test plants one, so that a leak names its source.
 //!
-//! Invariants: a canary has the canonical shape of its token family, so that the product accepts it; its body is one word
-//! repeated, so that a leaked part identifies it as well as the whole; it is assembled from parts, so that no secret scanner
-//! reports this file; it never prints itself.
+//! Invariants: a canary has the canonical shape of its token family, so that the product accepts it; its body is one
+//! word repeated, so that a leaked part identifies it as well as the whole; it is assembled from parts, so that no
+//! secret scanner reports this file; it never prints itself.
 
 use std::fmt;
 
@@ -44,8 +44,8 @@ impl Canary {
         }
     }
 
-    /// Wraps a secret that the product generated, such as a virtual key it has just shown: from then on it may appear
-    /// nowhere. It is recognized by its middle half.
+    /// Wraps a secret that the product generated, such as a virtual key it has just shown: from then on it must not
+    /// appear anywhere. It is recognized by its middle half.
     pub fn generated(label: &str, value: &str) -> Self {
         let quarter = value.len() / 4;
         let marker = value

@@ -1,7 +1,7 @@
 //! A temporary home in which the product runs as if on a machine of its own.
 //!
-//! Invariants: a command started here sees nothing of the real machine except `PATH`; all its output is written to files of
-//! the home; when the home is dropped, a planted secret in any of its files, names or outputs fails the test.
+//! Invariants: a command started here sees nothing of the real machine except `PATH`; all its output is written to
+//! files of the home; when the home is dropped, a planted secret in any of its files, names or outputs fails the test.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
@@ -30,7 +30,7 @@ pub struct Home {
 }
 
 impl Home {
-    /// Creates an empty home, accessible only to its owner. keyreeve's directory does not exist yet: keyreeve creates it.
+    /// Creates an empty home, accessible only to its owner. keyreeve's directory is missing until keyreeve creates it.
     pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("keyreeve-test-").tempdir();
         let directory = directory.expect("a temporary directory can be created");
@@ -76,7 +76,7 @@ impl Home {
             .push(canary.clone());
     }
 
-    /// Returns a command with an environment of `PATH`, `HOME`, `KEYREEVE_HOME`, `TMPDIR` and `TERM=dumb`, and empty stdin.
+    /// Returns a command with empty stdin and only `PATH`, `HOME`, `KEYREEVE_HOME`, `TMPDIR` and `TERM=dumb` set.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -111,8 +111,8 @@ impl Home {
         Daemon::await_ready(self.spawn(command))
     }
 
-    /// Runs a command on a terminal of its own, 80 columns wide, and types `inputs`; stdout is everything that appeared on
-    /// the screen.
+    /// Runs a command on a terminal of its own, 80 columns wide, and types `inputs`; stdout is everything that appeared
+    /// on the screen.
     pub fn run_at_terminal(
         &self,
         command: &mut Command,

@@ -1,8 +1,9 @@
 //! Test harness for the other crates: planted secrets, temporary homes, raw sockets.
 //!
-//! It is a crate of its own because of its audience: it is a dev-dependency only, is never published, and imports only core
-//! and the sandbox, so that it can test every other crate from outside. Everything here blocks and runs in plain threads,
-//! so that a test reads from top to bottom. A failed setup fails the test: the harness panics instead of returning errors.
+//! It is a crate of its own because of its audience: it is a dev-dependency only, is never published, and imports only
+//! core and the sandbox, so that it can test every other crate from outside. Everything here blocks and runs in plain
+//! threads, so that a test reads from top to bottom. A failed setup fails the test: the harness panics instead of
+//! returning errors.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::panic,

@@ -1,7 +1,7 @@
 //! Processes of a test: waited for with a timeout, signaled by id, and killed when dropped.
 //!
-//! Invariants: only a process started here is ever signaled, and only before it has been waited for, so that its id cannot
-//! belong to another process; no process outlives its value.
+//! Invariants: only a process started here is ever signaled, and only before it has been waited for, so that its id
+//! cannot belong to another process; no process outlives its value.
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;

@@ -1,7 +1,7 @@
 //! Skips of tests that this machine cannot run; each skip is reported.
 //!
-//! Invariant: a skip prints a line `SKIPPED <test>: <reason>` to standard error and, if `KEYREEVE_SKIPS_FILE` names a file,
-//! appends it there; `cargo xtask test` prints that file at its end.
+//! Invariant: a skip prints a line `SKIPPED <test>: <reason>` to standard error and, if `KEYREEVE_SKIPS_FILE` names a
+//! file, appends it there; `cargo xtask test` prints that file at its end.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

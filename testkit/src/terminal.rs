@@ -1,7 +1,7 @@
 //! A pseudoterminal for one command, on which a test types like a user.
 //!
-//! Invariants: an answer is typed only after its prompt has appeared on the screen, because the terminal itself would echo
-//! earlier input; everything on the screen is written to a file of the home.
+//! Invariants: an answer is typed only after its prompt has appeared on the screen, because the terminal itself would
+//! echo earlier input; everything on the screen is written to a file of the home.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -36,8 +36,8 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal with this many columns and attaches it to all standard streams of `command`. `screen` receives all
-    /// output.
+    /// Opens a terminal with this many columns and attaches it to all standard streams of `command`. `screen` receives
+    /// all output.
     pub(crate) fn attach(command: &mut Command, screen: File, columns: u16) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let pty = openpt(flags).expect("a terminal is available");

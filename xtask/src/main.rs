@@ -28,11 +28,11 @@ use conformance::CaseFilter;
 const USAGE: &str = "\
 cargo xtask tidy                 check the project rules that no compiler checks
 cargo xtask test                 run every test, the documentation examples, and the real clients
-cargo xtask clients              run the real clients only, pinned, on a network with loopback alone
-cargo xtask conformance [WORDS]  compare what real clients send with keyreeve's prediction; only names that contain WORDS
-cargo xtask bench                measure the gateway's cost against nginx, and the latency of short commands
-cargo xtask bench helper         measure `keyreeve helper` only, alone and with 200 at once
-cargo xtask bench statusline     measure `keyreeve statusline` only
+cargo xtask clients              run only the real clients, in pinned versions, on a network with only loopback
+cargo xtask conformance [WORDS]  compare what real clients send with keyreeve's predictions; WORDS selects by name
+cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
+cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
+cargo xtask bench statusline     measure only `keyreeve statusline`
 cargo xtask storm                run 200 clients for a minute against profiles that reach their limits
 cargo xtask ci                   run all of .ci/run, as the public workflow does";
 
@@ -55,8 +55,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["conformance"] => conformance::run(&root(), &CaseFilter::All),
         ["conformance", words] => conformance::run(&root(), &CaseFilter::parse(words)),
         // Internal: the same for `conformance`.
-        ["conformance-inside", which] => {
-            conformance::run_inside(&root(), &CaseFilter::parse(which))
+        ["conformance-inside", filter] => {
+            conformance::run_inside(&root(), &CaseFilter::parse(filter))
         }
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
@@ -79,7 +79,7 @@ fn ci() -> Result<ExitCode> {
     })
 }
 
-/// The repository's root: the folder above this crate.
+/// Returns the root of the repository: the directory above this crate.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()

@@ -101,7 +101,7 @@ pub(crate) struct Test<'a> {
     pub(crate) docs: Vec<&'a str>,
 }
 
-/// Lists the functions that carry `#[test]` or `#[tokio::test]`.
+/// Lists the functions with the attribute `#[test]` or `#[tokio::test]`.
 pub(crate) fn tests(text: &str) -> Vec<Test<'_>> {
     let (mut found, mut docs, mut is_test, mut in_attribute) =
         (Vec::new(), Vec::new(), false, false);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_module_in_its_own_file_hides_only_its_declaration() {
+    fn test_module_declaration_is_not_shipped() {
         let lines = shipped_lines("#[cfg(test)]\nmod tests;\nfn after() {}\n");
         assert_eq!(lines, [(3, "fn after() {}")]);
     }
@@ -227,13 +227,13 @@ fn bare() {}
     }
 
     #[test]
-    fn words_are_whole() {
+    fn only_whole_words_match() {
         assert!(has_word("derive(Clone, Serialize)", "Serialize"));
         assert!(!has_word("derive(Deserialize, SerializeMap)", "Serialize"));
     }
 
     #[test]
-    fn test_files_are_recognised_by_path() {
+    fn test_files_are_recognized_by_path() {
         assert!(is_test_file("core/tests/it/main.rs"));
         assert!(is_test_file("core/src/inject/tests.rs"));
         assert!(!is_test_file("core/src/inject.rs"));

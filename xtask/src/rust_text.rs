@@ -1,4 +1,4 @@
-//! Finds what people read in a Rust file: its comments and its string literals, each with the line it starts at.
+//! Finds the text that people read in a Rust file: comments and string literals, each with the line it starts at.
 //!
 //! Invariant: the lexer follows Rust's rules for comments, strings, raw strings and character literals, so a quote in a
 //! comment or two slashes in a string do not confuse it.
@@ -43,7 +43,7 @@ pub(crate) fn texts(source: &str) -> Vec<Text<'_>> {
     found
 }
 
-/// The first token of `rest`: its length in bytes, and its text if it is one that people read.
+/// Returns the first token of `rest`: its length in bytes, and its text if it is a comment or a string literal.
 fn token(rest: &str, before: Option<char>) -> (usize, Option<(TextKind, &str)>) {
     let after_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     if let Some(comment) = rest.strip_prefix("//") {
@@ -97,7 +97,7 @@ fn raw_literal(rest: &str) -> Option<(usize, Option<(TextKind, &str)>)> {
     Some((whole, Some((TextKind::Literal, &body[..length]))))
 }
 
-/// The length of a character literal, or 1 for the quote of a lifetime.
+/// Returns the length of a character literal, or 1 for the quote of a lifetime.
 fn character(rest: &str) -> usize {
     let mut characters = rest.char_indices().skip(1);
     match characters.next() {

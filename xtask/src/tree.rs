@@ -38,7 +38,7 @@ impl Tree {
             .arg("--exclude-standard")
             .current_dir(root)
             .output()
-            .context("run git ls-files")?;
+            .context("cannot run git ls-files")?;
         ensure!(
             output.status.success(),
             "git ls-files failed in {}",

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use super::shells::{histories, home, scripts};
 
-/// Reads the files that set variables, shell histories and the permissions of credential files. `own` are keyreeve's own
-/// directories. Evidence that does not come from files is left empty.
+/// Reads the files that set variables, shell histories and the permissions of credential files. `own` are keyreeve's
+/// own directories. Evidence that does not come from files is left empty.
 pub fn evidence(snapshot: &Snapshot, files: &FileSystem, own: &[&Path]) -> Evidence {
     let mut evidence = Evidence::default();
     for (path, kind) in scripts(snapshot, files) {

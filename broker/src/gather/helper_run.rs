@@ -1,7 +1,8 @@
 //! Runs API key helpers as Claude Code does, but without the working directory in PATH, when the user asks to test them
 //! (docs/facts.md#claude-code).
 //!
-//! Invariants: a helper's output is validated and zeroized, never stored or shown; a helper set by a project is never run.
+//! Invariants: a helper's output is validated and zeroized, never stored or shown; a helper set by a project never
+//! runs.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Gathers the input of resolution and `doctor` from the environment and from files that other programs own.
 //!
-//! Invariants: nothing is written or sent, and no program is started except a helper that the user asked to run; tokens of
-//! other programs' logins are not stored; a file that cannot be read is recorded as unreadable and never stops the rest.
+//! Invariants: nothing is written or sent, and no program is started except a helper that the user asked to run; tokens
+//! of other programs' logins are not stored; a file that cannot be read is recorded as unreadable and never stops the
+//! rest.
 
 mod evidence;
 mod helper_run;

@@ -158,8 +158,9 @@ impl MachineReader<'_> {
         })
     }
 
-    /// Reads the API keys that the user rejected in Claude Code. Its state file is next to its directory, or in the directory
-    /// of a variable. The file is long, so it is read only if it matters.
+    /// Reads the API keys that the user rejected in Claude Code. The state file `.claude.json` is in the home
+    /// directory, or in `CLAUDE_CONFIG_DIR` if that is set. It is long, so it is read only in interactive mode, where
+    /// it matters.
     fn rejected_keys(&self, mode: Mode) -> RejectedKeys {
         let directory = match mode {
             Mode::Interactive => self.path("CLAUDE_CONFIG_DIR").or_else(|| self.home()),
@@ -239,7 +240,8 @@ fn parse_settings(text: &str) -> SettingsState {
     }
 }
 
-/// Converts a path to text, lossily: a path that is not UTF-8 does not come from a settings file, and is only displayed.
+/// Converts a path to text, lossily: a path that is not UTF-8 does not come from a settings file, and is only
+/// displayed.
 fn to_text(path: PathBuf) -> String {
     path.into_os_string()
         .into_string()

@@ -162,7 +162,8 @@ async fn run(
         .args(argv.get(1..).unwrap_or_default())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        // A password manager may print anything there, even a secret: users see it when they run the command themselves.
+        // A password manager may print anything there, even a secret: users see it when they run the command
+        // themselves.
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()

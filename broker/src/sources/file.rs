@@ -1,7 +1,7 @@
-//! A secret that is the whole content of a file. The file is read for each lease, so that a rotation takes effect at once.
+//! A secret that is the whole content of a file, read for each lease, so that a rotation takes effect at once.
 //!
-//! Invariant: a file that other users could read or change, a symbolic link and a file with a second name are refused, with
-//! the command that fixes it.
+//! Invariant: a file that other users could read or change, a symbolic link and a file with several hard links are
+//! refused, with the command that fixes it.
 
 use std::path::Path;
 

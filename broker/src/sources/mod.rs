@@ -87,7 +87,9 @@ pub(crate) async fn obtain(
         Source::SdkProfile { directory, name } => {
             sdk_profile::obtain(broker, profile, directory.as_deref(), name).await
         }
-        Source::Ant { profile: theirs } => ant::obtain(broker, profile, theirs.as_ref()).await,
+        Source::Ant {
+            profile: ant_profile,
+        } => ant::obtain(broker, profile, ant_profile.as_ref()).await,
         Source::ClaudeLogin { .. } => Err(SourceError::ClaudeLogin),
     }
 }

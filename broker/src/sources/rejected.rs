@@ -1,7 +1,7 @@
 //! Credentials that an upstream has just refused: each makes its source fetch a new one, once.
 //!
-//! Invariant: a mark is consumed by the first lease that sees it, so that a source without a newer credential is not run
-//! again for every request.
+//! Invariant: a mark is consumed by the first lease that sees it, so that a source without a newer credential is not
+//! run again for every request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -29,14 +29,14 @@ pub struct AvoidedView {
 
 impl AdviceView {
     /// Creates the view of the advice for a use case.
-    pub fn new(wanted: UseCase) -> Self {
-        let advice = wanted.advice();
+    pub fn new(use_case: UseCase) -> Self {
+        let advice = use_case.advice();
         let avoided = advice.avoid.iter().map(|avoided| AvoidedView {
             method: avoided.method,
             reason: avoided.reason,
         });
         Self {
-            r#use: wanted.name(),
+            r#use: use_case.name(),
             method: advice.method,
             reason: advice.reason,
             commands: advice.commands,

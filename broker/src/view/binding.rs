@@ -68,15 +68,15 @@ impl BindingView {
 
 impl ExpectedView {
     /// Creates the view of an expectation and its check.
-    pub fn new(expected: &Expected, judged: &Result<Confidence, PayerMismatchError>) -> Self {
+    pub fn new(expected: &Expected, check: &Result<Confidence, PayerMismatchError>) -> Self {
         Self {
             expect: expected.to_string(),
-            met: judged.is_ok(),
-            certain: judged.as_ref().ok().map(|sure| match sure {
+            met: check.is_ok(),
+            certain: check.as_ref().ok().map(|confidence| match confidence {
                 Confidence::Certain => true,
                 Confidence::Likely => false,
             }),
-            problem: judged.as_ref().err().map(ToString::to_string),
+            problem: check.as_ref().err().map(ToString::to_string),
         }
     }
 }

@@ -113,7 +113,8 @@ pub struct KeyView {
     pub state: KeyState,
     /// Names of the profiles it may use, in order of preference, without removed ones.
     pub profiles: Vec<String>,
-    /// Billing class of its first profile when the key was created: `metered`, `cloud` or `gateway`; null if it had none.
+    /// Billing class of its first profile when the key was created: `metered`, `cloud` or `gateway`; null if it had
+    /// none.
     pub billing: Option<&'static str>,
     /// Selection strategy among ready profiles: `ordered` or `spread`.
     pub strategy: &'static str,
@@ -147,18 +148,18 @@ pub enum KeyState {
 
 impl ProfilesView {
     /// Creates the view of all profiles, with their health at `now`.
-    pub fn new(known: &LeaseSnapshot, now: Timestamp) -> Self {
-        let show = |profile| ProfileView::new(profile, known, now);
+    pub fn new(snapshot: &LeaseSnapshot, now: Timestamp) -> Self {
+        let view = |profile| ProfileView::new(profile, snapshot, now);
         Self {
-            profiles: known.policy.profiles().iter().map(show).collect(),
+            profiles: snapshot.policy.profiles().iter().map(view).collect(),
         }
     }
 }
 
 impl ProfileView {
     /// Creates the view of a profile, with its health at `now`.
-    pub fn new(profile: &Profile, known: &LeaseSnapshot, now: Timestamp) -> Self {
-        let default: Option<ProfileId> = known.policy.default_profile();
+    pub fn new(profile: &Profile, snapshot: &LeaseSnapshot, now: Timestamp) -> Self {
+        let default: Option<ProfileId> = snapshot.policy.default_profile();
         Self {
             id: profile.id.to_string(),
             name: profile.name.to_string(),
@@ -175,7 +176,7 @@ impl ProfileView {
             expires_at: profile.expires_at.map(|at| at.to_string()),
             created_at: profile.created_at.to_string(),
             rotated_at: profile.rotated_at.map(|at| at.to_string()),
-            health: HealthView::new(profile, &known.health, now),
+            health: HealthView::new(profile, &snapshot.health, now),
         }
     }
 }

@@ -15,10 +15,11 @@ use serde::Serialize;
 /// Health of a profile.
 #[derive(Debug, Serialize)]
 pub struct HealthView {
-    /// `ready`, `probing` (half-open: one request finds out), `cooldown`, `paused` (a cooldown set by the user), `blocked`,
-    /// `dead` or `drained`, for a request of any class. A profile in cooldown for some classes only is `ready` here.
+    /// `ready`, `probing` (half-open: one request tests it), `cooldown`, `paused` (a cooldown set by the user),
+    /// `blocked`, `dead` or `drained`, for a request of any class. A profile in cooldown for some classes only is
+    /// `ready` here.
     pub state: &'static str,
-    /// End of the cooldown or pause.
+    /// End of the cooldown or pause, or the time of the next probe if that is earlier.
     pub until: Option<String>,
     /// The organization named in its responses.
     pub organization: Option<String>,

@@ -68,7 +68,7 @@ pub enum ImportOutcome {
     Reuse,
     /// Not imported.
     Skip,
-    /// Not imported: a profile with its name has another secret.
+    /// Not imported: a profile with its name has a different secret.
     Conflict,
 }
 
@@ -134,7 +134,7 @@ impl ImportEntryView {
             ImportAction::Conflict { name } => Self {
                 profile: Some(name.to_string()),
                 code: Some("conflict"),
-                reason: Some(format!("there is a profile `{name}` with another secret")),
+                reason: Some(format!("profile `{name}` exists with a different secret")),
                 fix: Some(format!("keyreeve profile rename {name} NEW-NAME")),
                 ..with_outcome(ImportOutcome::Conflict)
             },

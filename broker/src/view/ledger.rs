@@ -30,9 +30,9 @@ pub struct AttemptView {
     pub profile: Option<String>,
     /// The attempt's number within its request, from 1.
     pub number: u32,
-    /// Reason for the selection of this profile: `first`, `spread`, `sticky` (affinity), `moved` (the pinned profile cannot
-    /// serve), `after-refusal`, `after-failure` (failover), `renewed` (retry with a new secret), `waited` (for the end of a
-    /// cooldown) or `named` (by the user).
+    /// Reason for the selection of this profile: `first`, `spread`, `sticky` (affinity), `moved` (the pinned profile
+    /// cannot serve), `after-refusal`, `after-failure` (failover), `renewed` (retry with a new secret), `waited` (for
+    /// the end of a cooldown) or `named` (by the user).
     pub reason: &'static str,
     /// The client's session.
     pub session: Option<String>,
@@ -79,8 +79,8 @@ pub struct AttemptView {
     pub response_hash: Option<String>,
     /// Length of the response body in bytes.
     pub response_bytes: u64,
-    /// The edit of the request's cache markers: `1h:3` if three were changed, `skipped: order` with the reason if none was;
-    /// null if no edit was configured.
+    /// The edit of the request's cache markers: `1h:3` if three were changed, `skipped: order` with the reason if none
+    /// was; null if no edit was configured.
     pub cache_edit: Option<String>,
     /// `true` if the attempt went to a sandbox.
     pub simulated: bool,

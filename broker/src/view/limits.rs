@@ -1,7 +1,7 @@
 //! Rate limits and plan windows reported by upstreams.
 //!
-//! Invariants: a figure that was not reported is null, never zero; figures of a window that has ended are omitted, since the
-//! new ones are unknown.
+//! Invariants: a figure that was not reported is null, never zero; figures of a window that has ended are omitted,
+//! since the new ones are unknown.
 
 use jiff::Timestamp;
 use keyreeve_core::limits::{
@@ -18,12 +18,12 @@ use super::ProfileView;
 #[derive(Debug, Serialize)]
 pub struct LimitsView {
     /// Profiles sorted by name, then logins without a profile.
-    pub subjects: Vec<SubjectLimitsView>,
+    pub subjects: Vec<OwnerLimitsView>,
 }
 
 /// Limits of one profile or login.
 #[derive(Debug, Serialize)]
-pub struct SubjectLimitsView {
+pub struct OwnerLimitsView {
     /// The profile or login.
     #[serde(flatten)]
     pub owner: LimitOwnerView,
@@ -48,7 +48,8 @@ pub struct ProfileDetailsView {
 /// The profile or login that limits apply to.
 #[derive(Debug, Serialize)]
 pub struct LimitOwnerView {
-    /// `profile`; `claude_code`, by its status line; or `pass_through`, a client's own login behind a virtual key.
+    /// `profile`; `claude_code`, a login whose limits Claude Code's status line reports; or `pass_through`, a client's
+    /// own login behind a virtual key.
     pub kind: &'static str,
     /// Id of the profile or key: 32 hexadecimal digits.
     pub id: Option<String>,
@@ -91,33 +92,35 @@ impl LimitsView {
     /// Creates the view of all profiles' limits and of all other observed limits.
     pub fn new(policy: &Policy, observations: &[LimitObservation], now: Timestamp) -> Self {
         let profiles = policy.profiles();
-        let own = profiles
+        let of_profiles = profiles
             .iter()
-            .map(|profile| SubjectLimitsView::for_profile(profile, observations, now));
-        let is_of_profile = |subject: &LimitOwner| {
-            let mut subjects = profiles.iter().flat_map(subjects);
-            subjects.any(|own| own == *subject)
+            .map(|profile| OwnerLimitsView::for_profile(profile, observations, now));
+        let belongs_to_profile = |owner: &LimitOwner| {
+            let mut owners = profiles.iter().flat_map(limit_owners);
+            owners.any(|of_profile| of_profile == *owner)
         };
         let mut others: Vec<&LimitOwner> = observations.iter().map(|one| &one.owner).collect();
         others.dedup();
-        let others = others.into_iter().filter(|subject| !is_of_profile(subject));
-        let others = others.filter_map(|subject| {
-            let owner = LimitOwnerView::for_login(subject, policy, observations)?;
-            Some(SubjectLimitsView::new(
-                owner,
+        let others = others
+            .into_iter()
+            .filter(|owner| !belongs_to_profile(owner));
+        let others = others.filter_map(|owner| {
+            let view = LimitOwnerView::for_login(owner, policy, observations)?;
+            Some(OwnerLimitsView::new(
+                view,
                 observations,
-                std::slice::from_ref(subject),
+                std::slice::from_ref(owner),
                 now,
             ))
         });
         Self {
-            subjects: own.chain(others).collect(),
+            subjects: of_profiles.chain(others).collect(),
         }
     }
 }
 
-impl SubjectLimitsView {
-    /// Creates the view of one profile's limits, out of all observed ones.
+impl OwnerLimitsView {
+    /// Creates the view of one profile's limits, selected from all observations.
     pub fn for_profile(
         profile: &Profile,
         observations: &[LimitObservation],
@@ -131,36 +134,36 @@ impl SubjectLimitsView {
             billing: profile.billing.name(),
             simulated: profile.simulated,
         };
-        Self::new(owner, observations, &subjects(profile), now)
+        Self::new(owner, observations, &limit_owners(profile), now)
     }
 
     fn new(
         owner: LimitOwnerView,
         observations: &[LimitObservation],
-        subjects: &[LimitOwner],
+        owners: &[LimitOwner],
         now: Timestamp,
     ) -> Self {
-        let own = || {
+        let selected = || {
             observations
                 .iter()
-                .filter(|one| subjects.contains(&one.owner))
+                .filter(|one| owners.contains(&one.owner))
         };
         Self {
-            tightest: tightest(own(), now).map(|one| LimitView::new(one, now)),
+            tightest: tightest(selected(), now).map(|one| LimitView::new(one, now)),
             owner,
-            seen_at: own()
+            seen_at: selected()
                 .map(|one| one.limit.observed_at)
                 .max()
                 .map(|at| at.to_string()),
-            limits: own().map(|one| LimitView::new(one, now)).collect(),
+            limits: selected().map(|one| LimitView::new(one, now)).collect(),
         }
     }
 }
 
 impl LimitOwnerView {
-    /// Creates the view of a login's owner, or `None` for a profile, which no longer exists.
+    /// Creates the view of a login as the owner of limits. Returns `None` for a profile: it no longer exists.
     fn for_login(
-        subject: &LimitOwner,
+        owner: &LimitOwner,
         policy: &Policy,
         observations: &[LimitObservation],
     ) -> Option<Self> {
@@ -169,10 +172,10 @@ impl LimitOwnerView {
             id: None,
             name: None,
             config_dir: None,
-            billing: billing_class(subject, observations).name(),
+            billing: billing_class(owner, observations).name(),
             simulated: false,
         };
-        match subject {
+        match owner {
             LimitOwner::Profile(_) => None,
             LimitOwner::ClaudeCode { config_dir } => Some(Self {
                 config_dir: config_dir.clone(),
@@ -216,7 +219,7 @@ impl LimitView {
 }
 
 /// Returns the profile itself and the login of another program that it refers to.
-fn subjects(profile: &Profile) -> Vec<LimitOwner> {
+fn limit_owners(profile: &Profile) -> Vec<LimitOwner> {
     let login = match &profile.source {
         Source::ClaudeLogin { config_dir } => Some(LimitOwner::ClaudeCode {
             config_dir: config_dir.clone(),
@@ -234,13 +237,14 @@ fn subjects(profile: &Profile) -> Vec<LimitOwner> {
         .collect()
 }
 
-/// Returns the billing class of a login without a profile. A client may pass its own API key through; only a plan has windows.
-fn billing_class(subject: &LimitOwner, observations: &[LimitObservation]) -> BillingClass {
+/// Returns the billing class of a login without a profile. A client may pass its own API key through; only a plan has
+/// windows.
+fn billing_class(owner: &LimitOwner, observations: &[LimitObservation]) -> BillingClass {
     let has_windows = || {
-        let mut own = observations.iter().filter(|one| one.owner == *subject);
-        own.any(|one| matches!(one.limit.kind, LimitKind::Plan(_)))
+        let mut owned = observations.iter().filter(|one| one.owner == *owner);
+        owned.any(|one| matches!(one.limit.kind, LimitKind::Plan(_)))
     };
-    match subject {
+    match owner {
         LimitOwner::ClaudeCode { .. } => BillingClass::Plan,
         LimitOwner::PassThrough(_) if has_windows() => BillingClass::Plan,
         LimitOwner::PassThrough(_) | LimitOwner::Profile(_) => BillingClass::Metered,
@@ -267,23 +271,23 @@ mod tests {
     fn passed_through_api_key_is_not_a_plan() {
         let through = LimitOwner::PassThrough(KeyId::OWN);
         let code = LimitOwner::ClaudeCode { config_dir: None };
-        for (subject, reported, expected) in [
+        for (owner, reported, expected) in [
             (&through, &["requests"][..], "metered"),
             (&through, &["requests", "plan five_hour"], "plan"),
             (&through, &[], "metered"),
             (&code, &[], "plan"),
         ] {
-            let limit = |which: &&str| Limit {
-                kind: which.parse().unwrap(),
+            let limit = |kind: &&str| Limit {
+                kind: kind.parse().unwrap(),
                 usage: None,
                 state: None,
                 resets_at: None,
                 observed_at: Timestamp::UNIX_EPOCH,
             };
-            let seen =
-                LimitObservation::from_limits(subject, None, reported.iter().map(limit).collect());
+            let observations =
+                LimitObservation::from_limits(owner, None, reported.iter().map(limit).collect());
             assert_eq!(
-                billing_class(subject, &seen).name(),
+                billing_class(owner, &observations).name(),
                 expected,
                 "{reported:?}"
             );

@@ -1,7 +1,7 @@
 //! The published JSON shapes, shared by the command line and the admin API.
 //!
-//! Invariants: no shape contains a secret; while [`SCHEMA_VERSION`] stays the same, fields are only added, never renamed or
-//! given another meaning. Times are RFC 3339 in UTC, money is US dollars.
+//! Invariants: no shape contains a secret; while [`SCHEMA_VERSION`] stays the same, fields are only added; none is
+//! renamed or changes its meaning. Times are RFC 3339 in UTC, money is US dollars.
 
 mod advice;
 mod assignments;
@@ -34,7 +34,7 @@ pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Sta
 pub use issued_credential::CredentialView;
 pub(crate) use ledger::ending;
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
-pub use limits::{LimitOwnerView, LimitView, LimitsView, ProfileDetailsView, SubjectLimitsView};
+pub use limits::{LimitOwnerView, LimitView, LimitsView, OwnerLimitsView, ProfileDetailsView};
 pub use onboard::OnboardView;
 pub use requests::{RequestView, RequestsView};
 pub use status::{

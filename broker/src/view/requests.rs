@@ -1,6 +1,7 @@
 //! Client requests: the ledger entries of all attempts of one request, summed up.
 //!
-//! Invariant: built from ledger entries alone; a figure of a request is the sum over its attempts, a result is the last attempt's.
+//! Invariant: built from ledger entries alone; figures of a request are sums over its attempts, results are those of
+//! the last attempt.
 
 use std::collections::HashMap;
 
@@ -29,8 +30,8 @@ pub struct RequestView {
     pub operation: &'static str,
     /// The key's name, `(keyreeve)` if the owner made the request without a key; null if the key is gone.
     pub key: Option<String>,
-    /// The profile of the last attempt, `(pass-through)` if the client carried its own credential; null if the profile is
-    /// gone.
+    /// The profile of the last attempt, `(pass-through)` if the client carried its own credential; null if the profile
+    /// is gone.
     pub profile: Option<String>,
     /// Number of attempts.
     pub attempts: u32,
@@ -59,7 +60,8 @@ pub struct RequestView {
     pub cost_usd: f64,
     /// `true` if the cost of any attempt is only an upper bound.
     pub cost_is_at_most: bool,
-    /// Estimated API price of the attempts that a plan paid for, in US dollars, not part of the cost; null if there are none.
+    /// Estimated API price of the attempts that a plan paid for, in US dollars, not part of the cost; null if there are
+    /// none.
     pub equivalent_usd: Option<f64>,
     /// Start of the first attempt.
     pub started_at: String,
@@ -72,8 +74,8 @@ pub struct RequestView {
 }
 
 impl RequestsView {
-    /// Groups ledger entries by request and keeps the `limit` newest requests. A request whose first attempt is not among
-    /// the entries is left out: its sums would be wrong.
+    /// Groups ledger entries by request and keeps the `limit` newest requests. A request whose first attempt is not
+    /// among the entries is left out: its sums would be wrong.
     pub fn from_entries(entries: &[LedgerEntry], limit: usize) -> Self {
         let mut by_request: HashMap<RequestId, Vec<&LedgerEntry>> = HashMap::new();
         for entry in entries {
@@ -103,7 +105,7 @@ impl RequestsView {
 }
 
 impl RequestView {
-    /// Sums up the attempts of one request, in order. `None` if there are none.
+    /// Sums up the attempts of one request, in order. Returns `None` if there are none.
     fn from_attempts(attempts: &[&LedgerEntry]) -> Option<Self> {
         let (first, last) = (attempts.first()?, attempts.last()?);
         let outcome = last.outcome.as_ref();
@@ -169,13 +171,14 @@ impl Totals {
     }
 }
 
-/// Start of the first attempt; the id breaks ties.
+/// Returns the start of the first attempt, and the id to break ties.
 fn sort_key(attempts: &[&LedgerEntry]) -> Option<(Timestamp, RequestId)> {
     let intent = &attempts.first()?.intent;
     Some((intent.started_at, intent.request))
 }
 
-/// Time from the first attempt's start to the last attempt's end. `None` if the last attempt has no measured duration.
+/// Returns the time from the first attempt's start to the last attempt's end, in milliseconds, or `None` if the last
+/// attempt has no measured duration.
 fn duration_ms(first: &LedgerEntry, last: &LedgerEntry) -> Option<u64> {
     let last_micros = last.outcome.as_ref()?.duration_micros?;
     let before = last
@@ -301,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn plan_usage_is_an_equivalent_and_no_cost() {
+    fn plan_usage_is_an_equivalent_not_a_cost() {
         let entries = [
             ended(entry(1, 2, 2), 200, CostBasis::Equivalent),
             ended(entry(1, 1, 1), 529, CostBasis::Equivalent),

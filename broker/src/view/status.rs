@@ -6,7 +6,7 @@ use keyreeve_core::resolve::{ChainStep, Confidence, Location, Payer, Resolution,
 use keyreeve_core::unusable::{AffectedUsers, UnusableReason};
 use serde::Serialize;
 
-use super::{BindingView, ExpectedView, KeyView, ProfileView, SubjectLimitsView};
+use super::{BindingView, ExpectedView, KeyView, OwnerLimitsView, ProfileView};
 
 /// The payer of the next request, the trace of the chain, and keyreeve's own profiles and keys.
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ pub struct StatusView {
     /// keyreeve's virtual keys.
     pub keys: Vec<KeyView>,
     /// Reported limits of profiles and logins.
-    pub limits: Vec<SubjectLimitsView>,
+    pub limits: Vec<OwnerLimitsView>,
 }
 
 /// A profile and its last use.
@@ -69,7 +69,7 @@ pub struct ResolutionView {
     pub payer: PayerView,
     /// `request` or `nothing`.
     pub sends: &'static str,
-    /// Reason for which no request would be sent.
+    /// Reason why no request would be sent; null if one would.
     pub no_request_reason: Option<String>,
     /// The request's base URL, if one is configured.
     pub base_url: Option<String>,
@@ -110,8 +110,8 @@ pub struct LocationView {
 /// A credential header.
 #[derive(Debug, Serialize)]
 pub struct SlotView {
-    /// `api_key`, `auth_token`, `custom_header`, `helper`, `oauth_token`, `sdk_profile`, `federation`, `login`, `cloud_key` or
-    /// `profile`.
+    /// `api_key`, `auth_token`, `custom_header`, `helper`, `oauth_token`, `sdk_profile`, `federation`, `login`,
+    /// `cloud_key` or `profile`.
     pub method: &'static str,
     /// The location of its value.
     #[serde(flatten)]
@@ -157,10 +157,9 @@ impl UnusableView {
             remaining_seconds: None,
         }
     }
-}
 
-impl UnusableView {
-    /// Creates the view of a profile that is not usable because of its health. `None` if it is ready or probing.
+    /// Creates the view of a profile that is not usable because of its health. Returns `None` if it is ready or
+    /// probing.
     pub fn from_health(profile: &ProfileView, now: Timestamp) -> Option<Self> {
         let health = &profile.health;
         if matches!(health.state, "ready" | "probing") {

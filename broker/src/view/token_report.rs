@@ -101,8 +101,8 @@ impl From<&TokenProblem> for ProblemView {
     }
 }
 
-/// Returns the billing class of a token family (docs/facts.md#tokens). The prefix of an OAuth token does not distinguish a
-/// plan from an organization.
+/// Returns the billing class of a token family (docs/facts.md#tokens). The prefix of an OAuth token does not
+/// distinguish a plan from an organization.
 fn billing(family: Family) -> &'static str {
     match family {
         Family::ApiKey => "metered",

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 
 use crate::harness::Harness;
 
-/// Returns a broker whose secret is printed by a shell script. The script runs in its own directory and records each run there.
+/// Returns a broker whose secret is printed by a shell script. The script runs in its own directory and records each
+/// run there.
 fn harness(script: &str) -> (Harness, TempDir) {
     let folder = TempDir::new().unwrap();
     let script = format!("cd {}; echo run >> runs; {script}", folder.path().display());

@@ -21,9 +21,9 @@ fn harness() -> Harness {
     Harness::open(Source::Sealed, GATEWAY, Environment::default())
 }
 
-fn limit(which: &str, used: f64, state: Option<LimitState>) -> Limit {
+fn limit(kind: &str, used: f64, state: Option<LimitState>) -> Limit {
     Limit {
-        kind: which.parse().unwrap(),
+        kind: kind.parse().unwrap(),
         usage: Fraction::from_ratio(used).map(LimitUsage::Used),
         state,
         resets_at: None,
@@ -93,12 +93,12 @@ fn plan_headers() -> ReportedLimits {
 
 #[tokio::test]
 async fn detected_plan_login_is_neither_leased_nor_exposed() {
-    let direct = Profile {
+    let exposed_profile = Profile {
         secret_exposure: SecretExposure::Programs,
         ..profile(Source::Sealed, GATEWAY)
     };
-    let harness = Harness::with_profile(&direct, Environment::default());
-    assert!(harness.broker.raw_key(&direct).await.is_ok());
+    let harness = Harness::with_profile(&exposed_profile, Environment::default());
+    assert!(harness.broker.raw_key(&exposed_profile).await.is_ok());
     let (mut lease, _) = harness.lease().await.unwrap();
     lease.observe_limits(plan_headers());
     lease.observe_response(Verdict::ok(), Some(200), None).await;
@@ -111,19 +111,27 @@ async fn detected_plan_login_is_neither_leased_nor_exposed() {
         ),
         "{refused:?}"
     );
-    let own = harness
+    let for_owner = harness
         .broker
-        .lease_for_owner(&direct, lease_request())
+        .lease_for_owner(&exposed_profile, lease_request())
         .await
         .err()
         .unwrap();
-    assert!(matches!(own, LeaseError::PlanDetected { .. }), "{own:?}");
-    let exposed = harness.broker.raw_key(&direct).await.err().unwrap();
+    assert!(
+        matches!(for_owner, LeaseError::PlanDetected { .. }),
+        "{for_owner:?}"
+    );
+    let exposed = harness
+        .broker
+        .raw_key(&exposed_profile)
+        .await
+        .err()
+        .unwrap();
     assert!(
         matches!(exposed, RawKeyError::PlanDetected { .. }),
         "{exposed:?}"
     );
-    // The response that showed it ends well, which does not lift the block.
+    // The response that showed the plan ends successfully, which does not lift the block.
     drop(lease);
     assert!(harness.lease().await.is_err());
 }

@@ -128,7 +128,7 @@ impl TestLogin {
     }
 }
 
-/// Creates a federation profile with this file of the identity token.
+/// Creates a federation profile with this identity token file.
 pub(crate) fn federated(identity: &Path) -> TestLogin {
     TestLogin::new(&json!({
         "type": "oidc_federation",

@@ -56,7 +56,7 @@ impl Run {
         let machine = Machine {
             environment: Arc::new(Environment::from_pairs(self.environment.clone())),
             directory: Some("/scene/project".to_owned()),
-            files: &FileSystem::Fake(self.files.iter().map(made_up).collect()),
+            files: &FileSystem::Fake(self.files.iter().map(fake_file).collect()),
             now: "2026-11-21T12:00:00Z".parse().unwrap(),
         };
         let snapshot = gather(machine, &arguments, KeyreeveState::default());
@@ -68,7 +68,7 @@ impl Run {
     fn predicted(&self) -> Option<Sent> {
         let resolution = self.resolution();
         let is_broken = self.client == "claude-code@2.1.197"
-            && self.is_helped(&resolution, Helper::PrintsTwoLines);
+            && self.uses_helper(&resolution, Helper::PrintsTwoLines);
         if resolution.sends_no_request.is_some() || is_broken {
             return None;
         }
@@ -88,7 +88,7 @@ impl Run {
         })
     }
 
-    fn is_helped(&self, resolution: &Resolution, by: Helper) -> bool {
+    fn uses_helper(&self, resolution: &Resolution, by: Helper) -> bool {
         [CredentialHeader::XApiKey, CredentialHeader::Authorization]
             .into_iter()
             .filter_map(|header| resolution.slot(header))
@@ -126,7 +126,7 @@ impl Run {
     }
 }
 
-fn made_up((name, text): (&String, &String)) -> (PathBuf, FileState) {
+fn fake_file((name, text): (&String, &String)) -> (PathBuf, FileState) {
     let (name, mode) = match name.strip_suffix(READABLE) {
         Some(name) => (name, 0o644),
         None => (name.as_str(), 0o600),
@@ -136,7 +136,7 @@ fn made_up((name, text): (&String, &String)) -> (PathBuf, FileState) {
 }
 
 /// Expands the placeholders for tokens and addresses.
-fn expanded(line: &str) -> String {
+fn expand_placeholders(line: &str) -> String {
     let line = line
         .replace("{upstream}", "http://upstream.test")
         .replace("{other}", "http://other.test");
@@ -153,7 +153,7 @@ fn expanded(line: &str) -> String {
 fn resolution_matches_recorded_client_requests() {
     let runs: Vec<Run> = RUNS
         .lines()
-        .map(|line| serde_json::from_str(&expanded(line)).unwrap())
+        .map(|line| serde_json::from_str(&expand_placeholders(line)).unwrap())
         .collect();
     let wrong: Vec<String> = runs
         .iter()

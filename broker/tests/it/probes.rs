@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use http::Request;
+use http_body_util::Full;
 use keyreeve_broker::upstream::{Timeouts, Upstream};
 use keyreeve_broker::{ClaudeCliError, LeaseError, Probe, RawKeyError};
 use keyreeve_core::inject::InjectError;
@@ -15,7 +17,7 @@ use keyreeve_core::snapshot::Environment;
 use keyreeve_core::verdict::CredentialStatus;
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_store::Ending;
-use keyreeve_testkit::upstream::{Scripted, responses};
+use keyreeve_testkit::upstream::{Handshake, Identity, Scripted, Step, TlsUpstream, responses};
 
 use crate::harness::Harness;
 
@@ -30,7 +32,14 @@ fn upstream() -> Upstream {
     Upstream::new(None, Timeouts::default()).unwrap()
 }
 
-fn harness_before(listener: &TcpListener) -> (Harness, Profile) {
+/// Returns the causes of an error, the root cause last.
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn harness_for(listener: &TcpListener) -> (Harness, Profile) {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let harness = Harness::open(Source::Sealed, &origin, Environment::default());
     let profile = harness.broker.store().policy().unwrap().profiles()[0].clone();
@@ -83,10 +92,33 @@ async fn echoed_secret_is_not_recorded_as_a_model() {
 }
 
 #[tokio::test]
+async fn connection_error_has_one_cause() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refusing_url = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let identity = Identity::self_signed("localhost");
+    let untrusted = TlsUpstream::start(identity, Handshake::Complete, |_| Vec::new());
+    let resetting = Scripted::start(|_| vec![Step::Reset]);
+    for (url, expected) in [
+        (refusing_url, "Connection refused"),
+        (untrusted.base_url(), "invalid peer certificate"),
+        (resetting.base_url(), "Connection reset"),
+    ] {
+        let request = Request::get(format!("{url}/"))
+            .body(Full::default())
+            .unwrap();
+        let error = upstream().send(request).await.err().unwrap();
+        let causes = causes(&error);
+        assert_eq!(causes.len(), 1, "{url}: {causes:?}");
+        assert!(causes[0].contains(expected), "{url}: {causes:?}");
+    }
+}
+
+#[tokio::test]
 async fn silent_upstream_times_out_and_is_recorded() {
     // The test never accepts: the system does, and then sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (harness, profile) = harness_before(&silent);
+    let (harness, profile) = harness_for(&silent);
     let result = harness
         .broker
         .probe(&upstream(), &profile, &probe())
@@ -119,7 +151,7 @@ async fn silent_upstream_times_out_and_is_recorded() {
 async fn plan_login_is_never_sent_by_keyreeve() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let (harness, profile) = harness_before(&listener);
+    let (harness, profile) = harness_for(&listener);
     let plan = Profile {
         billing: BillingClass::Plan,
         ..profile
@@ -205,11 +237,11 @@ async fn plan_login_is_tested_by_claude_only() {
         .broker
         .run_claude(&metered, Duration::from_secs(1))
         .await;
-    let is_none = matches!(
+    let is_refused = matches!(
         refused,
         Err(ClaudeCliError::Login(RawKeyError::NotExposed { .. }))
     );
-    assert!(is_none, "an API key is given to no program: {refused:?}");
+    assert!(is_refused, "an API key is given to no program: {refused:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::harness::Harness;
 use crate::login::chmod;
 
 const GATEWAY: &str = "https://gateway.example";
-const VENDOR: &str = "https://api.anthropic.com";
+const ANTHROPIC: &str = "https://api.anthropic.com";
 
 fn shell(script: &str) -> Source {
     Source::Command {
@@ -91,7 +91,7 @@ async fn source_error_names_the_source_and_shows_no_secret() {
         assert!(!error.contains("hush"), "{error}");
         assert!(
             harness.ledger_entries().is_empty(),
-            "nothing was sent, so nothing is recorded"
+            "nothing is sent, so nothing is recorded"
         );
     }
 }
@@ -161,7 +161,7 @@ async fn ant_login_is_an_organization_credential() {
             profile: ant_profile.map(|name| name.parse().unwrap()),
         };
         let environment = Environment::from_pairs([("PATH", path.as_str())]);
-        let harness = Harness::open(source, VENDOR, environment);
+        let harness = Harness::open(source, ANTHROPIC, environment);
         let (lease, credential) = harness.lease().await.unwrap();
         let token = format!("sk-ant-{}-{word}{}AA", "oat01", "x".repeat(80));
         assert_eq!(credential.fingerprint().as_str(), fingerprint(&token));
@@ -170,7 +170,7 @@ async fn ant_login_is_an_organization_credential() {
     }
     let harness = Harness::open(
         Source::Ant { profile: None },
-        VENDOR,
+        ANTHROPIC,
         Environment::default(),
     );
     let error = leased(&harness).await.unwrap_err();
@@ -181,7 +181,7 @@ async fn ant_login_is_an_organization_credential() {
 #[tokio::test]
 async fn claude_code_login_is_never_leased() {
     let source = Source::ClaudeLogin { config_dir: None };
-    let harness = Harness::open(source, VENDOR, Environment::default());
+    let harness = Harness::open(source, ANTHROPIC, Environment::default());
     let error = leased(&harness).await.unwrap_err();
     assert!(error.contains("only plan logins"), "{error}");
     assert!(harness.ledger_entries().is_empty());
@@ -238,7 +238,7 @@ async fn failed_program_is_run_again() {
 #[tokio::test]
 async fn plan_login_of_any_source_is_never_leased() {
     let token = format!("sk-ant-{}-{}AA", "oat01", "p".repeat(93));
-    for origin in [VENDOR, GATEWAY] {
+    for origin in [ANTHROPIC, GATEWAY] {
         let environment = Environment::from_pairs([("TOKEN", token.as_str())]);
         let harness = Harness::open(variable("TOKEN"), origin, environment);
         let error = leased(&harness).await.unwrap_err();

@@ -1,7 +1,7 @@
 //! Sets the lifetime of all cache markers of a request, in place in its bytes.
 //!
-//! Invariants: an edit replaces the value of a `ttl`, or adds a `ttl` to a marker without one; the order of lifetimes is
-//! valid afterwards, or nothing is edited; the time is linear in the length of the body.
+//! Invariants: an edit replaces the value of a `ttl`, or adds a `ttl` to a marker without one; the order of lifetimes
+//! is valid afterwards, or nothing is edited; the time is linear in the length of the body.
 
 use super::marker::{Editability, Marker, MarkerTtl, markers};
 use super::{Ttl, TtlSkipReason};

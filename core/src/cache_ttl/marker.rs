@@ -1,9 +1,9 @@
 //! Finds the cache markers of a request, only at the positions where the API accepts them (docs/facts.md#caching).
 //!
-//! Invariants: markers are in the order in which the API processes them: tools, system, messages, then the automatic marker
-//! of the request itself; a key of that name in a schema, in a tool's input, in metadata or deeper in a block of an unknown
-//! type is not a marker; nesting is followed only to the depth of the API's own types, and at most [`MAX_MARKERS`] markers
-//! are collected, which bounds the memory used.
+//! Invariants: markers are in the order in which the API processes them: tools, system, messages, then the automatic
+//! marker of the request itself; a key of that name in a schema, in a tool's input, in metadata or deeper in a block of
+//! an unknown type is not a marker; nesting is followed only to the depth of the API's own types, and at most
+//! [`MAX_MARKERS`] markers are collected, which bounds the memory used.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -148,7 +148,7 @@ impl<'a> MarkerWalk<'a> {
                 let [marker] = optional_members(definition, ["cache_control"])?;
                 self.marker(marker, editability)?;
             }
-            // The API requires these unchanged.
+            // These must be returned to the API unchanged.
             "compaction" => self.blocks(changes, Editability::Fixed, depth + 1)?,
             _ => {}
         }
@@ -196,7 +196,7 @@ impl<'a> MarkerWalk<'a> {
         Ok(())
     }
 
-    /// Returns the range of a value within the body, of which it is a slice.
+    /// Returns the range of a value within the body. The value must be a slice of the body.
     fn range(&self, value: &RawValue) -> Range<usize> {
         let start = value.get().as_ptr().addr() - self.body.as_ptr().addr();
         start..start + value.get().len()

@@ -1,7 +1,7 @@
 //! Picks named members of JSON objects as raw values, in one pass and without building a tree.
 //!
-//! Invariants: the results are slices of the input text; an array is never accepted as an object; a duplicate name, in any
-//! spelling, is rejected; the elements of an array are processed one by one, without collecting them.
+//! Invariants: the results are slices of the input text; an array is never accepted as an object; a duplicate name, in
+//! any spelling, is rejected; the elements of an array are processed one by one, without collecting them.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The lifetime (TTL) of prompt caches: chooses it by model, and edits the cache markers of a request accordingly.
 //!
-//! Invariants: only the `ttl` of existing markers is edited, in place in the bytes, and every other byte stays unchanged; no
-//! marker is added or moved; a body with a marker that cannot be parsed is not edited at all.
+//! Invariants: only the `ttl` of existing markers is edited, in place in the bytes, and every other byte stays
+//! unchanged; no marker is added or moved; a body with a marker that cannot be parsed is not edited at all.
 
 mod edit;
 mod marker;
@@ -27,7 +27,8 @@ pub enum Ttl {
 /// The reason that the markers of a request were not edited.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TtlSkipReason {
-    /// A marker that must be returned to the API unchanged would violate the order: one hour may not follow five minutes.
+    /// A marker that must be returned to the API unchanged would violate the order: one hour may not follow five
+    /// minutes.
     Order,
     /// A `ttl` is neither `5m` nor `1h`.
     Ttl,

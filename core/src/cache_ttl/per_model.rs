@@ -1,7 +1,7 @@
 //! Cache lifetimes by model globs.
 //!
-//! Invariant: the most specific glob applies: one without wildcards, which is the exact model name, before any other; then the
-//! longest; of two with the same length, the one with fewer wildcards, then the first in alphabetical order.
+//! Invariant: the most specific glob applies: one without wildcards, which is the exact model name, before any other;
+//! then the longest; of two with the same length, the one with fewer wildcards, then the first in alphabetical order.
 
 use std::cmp::Reverse;
 

@@ -159,7 +159,7 @@ impl<'de> Deserialize<'de> for Token {
 /// Visits a value of any kind; only a non-empty string is a token.
 struct Presence;
 
-/// Implements visits of values that are not a token.
+/// Implements the visitor methods for values that are not a token.
 macro_rules! not_a_token {
     ($($visit:ident: $value:ty,)*) => {
         $(fn $visit<E>(self, _: $value) -> Result<Token, E> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::snapshot::HiddenText;
 
-/// The number of characters that Claude Code stores of a key's end.
+/// Number of trailing characters of a rejected key that Claude Code stores.
 const SUFFIX_CHARS: usize = 20;
 
 /// The keys that a terminal session ignores because the user rejected them.

@@ -164,7 +164,7 @@ impl ClaudeSettings {
         Ok(settings)
     }
 
-    /// Returns the variable as this file sets it.
+    /// Returns the last setting of a variable in this file, which is the one that counts.
     pub fn variable(&self, name: &str) -> Option<&EnvSetting> {
         self.env.iter().rev().find(|setting| setting.name == name)
     }
@@ -220,7 +220,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     }
 }
 
-/// A text in which the lines of its parts can be found.
+/// The text of a file, for finding the line number of a value in it.
 #[derive(Clone, Copy)]
 struct Lines<'a>(&'a str);
 

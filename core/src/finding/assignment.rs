@@ -1,7 +1,7 @@
 //! The variables that a file sets, parsed line by line in the syntax of its kind.
 //!
-//! Invariants: only variables that hold or redirect credentials are recorded; no line, whatever its length or content, causes
-//! a failure; a value is [`HiddenText`], and only its family and its redacted form are shown.
+//! Invariants: only variables that hold or redirect credentials are recorded; no line, whatever its length or content,
+//! causes a failure; a value is [`HiddenText`], and only its family and its redacted form are shown.
 
 use crate::snapshot::HiddenText;
 use crate::token::{Family, contains_token, redact, scan};

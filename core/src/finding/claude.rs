@@ -16,7 +16,7 @@ use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_literal};
 use super::urls::is_loopback;
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 
-/// The time from which a helper is slow enough to be reported, in milliseconds.
+/// Duration from which a helper is reported as slow, in milliseconds.
 const SLOW_HELPER_MILLIS: u64 = 2_000;
 
 pub(super) fn findings(
@@ -82,7 +82,7 @@ fn settings_findings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
             found.push(project_setting(
                 path,
                 helper.line,
-                "apiKeyHelper, which runs a program",
+                "apiKeyHelper (a program to run)",
             ));
         }
         if prints_literal(command) || contains_token(command) {

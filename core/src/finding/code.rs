@@ -1,10 +1,11 @@
 //! The codes of findings: one table of code, title and severity.
 //!
-//! Invariants: a code appears once and never changes its meaning; `docs/findings` lists all codes and has a page for each.
+//! Invariants: a code appears once and never changes its meaning; `docs/findings` lists all codes and has a page for
+//! each.
 
 use std::fmt;
 
-/// The address of the directory with the pages.
+/// The URL of the directory with the pages of all findings.
 const DOCS_URL: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/findings");
 
 /// The severity of a finding.

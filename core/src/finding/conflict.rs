@@ -37,8 +37,8 @@ impl ConflictingVariable {
     }
 }
 
-/// Finds the credential variables that shell files set and the environment does not, or to another value. A value that is
-/// known only when the line runs counts if the variable is not set at all.
+/// Finds the credential variables that shell files set and the environment does not, or to another value. A value that
+/// is known only when the line runs counts if the variable is not set at all.
 pub fn find_conflicts(snapshot: &Snapshot, scripts: &[Script]) -> Vec<ConflictingVariable> {
     let mut found = Vec::new();
     for script in scripts.iter().filter(|script| script.kind.is_shell()) {

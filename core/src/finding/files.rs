@@ -1,4 +1,5 @@
-//! Findings about credentials in files: shell files, projects, editors, CI and histories, and about the files' permissions.
+//! Findings about credentials in files: shell files, projects, editors, CI and histories, and about the files'
+//! permissions.
 
 use crate::claude_code::LoginState;
 use crate::snapshot::Snapshot;
@@ -89,8 +90,8 @@ fn script_assignment(
     ))
 }
 
-/// Returns an assigned value as it may be shown, and `true` if the environment has another one. `None` if the line is
-/// harmless: nothing, a placeholder, or a computed value that is no credential.
+/// Returns the redacted value of an assignment, and `true` if the environment has another one. `None` if the line is
+/// harmless: an empty value, a placeholder, or a computed value that is not a credential.
 fn shown_value(
     snapshot: &Snapshot,
     script: &Script,
@@ -258,7 +259,7 @@ fn has_login(snapshot: &Snapshot) -> bool {
         })
 }
 
-/// Returns `true` if the text is a placeholder, as templates have in place of a key.
+/// Returns `true` if the text is a placeholder, such as those in templates.
 fn is_placeholder(text: &str) -> bool {
     let is_template = text.starts_with('<') || text.contains("...") || text.contains('…');
     is_template || (text.chars().count() < 20 && !contains_token(text))

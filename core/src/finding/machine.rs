@@ -8,7 +8,7 @@ use crate::snapshot::Snapshot;
 use super::evidence::Evidence;
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 
-/// The difference between the clock and the latest recorded time that is tolerated.
+/// Maximum time the clock may be behind the latest recorded time without a finding.
 const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(2);
 
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {

@@ -1,7 +1,7 @@
 //! Findings: errors and risks on a machine, each with its location and its fix.
 //!
-//! Invariants: a finding shows a value only as [`redact`] does; it depends on the gathered data alone, never on its order; each
-//! [`FindingCode`] has a page in `docs/findings`.
+//! Invariants: a finding shows a value only as [`redact`] does; it depends on the gathered data alone, never on its
+//! order; each [`FindingCode`] has a page in `docs/findings`.
 
 mod assignment;
 mod claude;
@@ -39,7 +39,7 @@ pub struct Finding {
     pub code: FindingCode,
     /// The location.
     pub location: FindingLocation,
-    /// The message, a message without a full stop.
+    /// The message, without a full stop.
     pub message: String,
     /// The fix.
     pub fix: Fix,

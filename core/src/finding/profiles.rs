@@ -13,7 +13,7 @@ use super::{Finding, FindingCode, FindingLocation, Fix, quoted, shown};
 
 /// The lifetime of a setup token (docs/facts.md#tokens).
 const SETUP_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(365 * 24);
-/// The time before its expiry from which a credential is reported.
+/// Remaining lifetime below which a credential is reported.
 const EXPIRY_WARNING: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
@@ -113,19 +113,19 @@ fn billing_mismatch(profile: &Profile) -> Option<Finding> {
     ))
 }
 
-/// Returns the time from which the profile has its current secret.
+/// Returns the time the profile got its current secret.
 fn secret_since(profile: &Profile) -> Timestamp {
     profile.rotated_at.unwrap_or(profile.created_at)
 }
 
 fn expiring(profile: &Profile, now: Timestamp) -> Option<Finding> {
     let (end, verb) = match (profile.expires_at, profile.provenance) {
-        (Some(end), _) => (end, "expires"),
+        (Some(end), _) => (end, "expires at"),
         (None, Provenance::SetupToken) => (
             secret_since(profile)
                 .checked_add(SETUP_TOKEN_LIFETIME)
                 .ok()?,
-            "expires at the latest",
+            "expires no later than",
         ),
         (
             None,
@@ -143,10 +143,7 @@ fn expiring(profile: &Profile, now: Timestamp) -> Option<Finding> {
             profile.name
         )
     } else if remaining <= EXPIRY_WARNING {
-        format!(
-            "the credential of profile {} {verb} at {end:.0}",
-            profile.name
-        )
+        format!("the credential of profile {} {verb} {end:.0}", profile.name)
     } else {
         return None;
     };

@@ -1,4 +1,4 @@
-//! The proposal to comment out a line that sets a credential, in a form to show without its value.
+//! Proposes to comment out a line that sets a credential, in a form that can be shown without its value.
 
 use crate::snapshot::HiddenText;
 use crate::token::redact;
@@ -18,7 +18,8 @@ pub struct Proposal {
     pub replacement: HiddenText,
 }
 
-/// Proposes to comment out a line of a shell file. Returns `None` if the line does anything other than set one credential.
+/// Proposes to comment out a line of a shell file. Returns `None` if the line does anything other than set one
+/// credential.
 ///
 /// In a block, `:` precedes the comment, since an empty block is an error in most shells.
 pub fn propose(text: &str, line: usize, path: &str) -> Option<Proposal> {

@@ -1,7 +1,7 @@
 //! Parses one line of a shell file, a settings file or a CI file, as far as assignments are concerned.
 //!
-//! This is not a shell: it reports what it cannot interpret as [`Command::Other`] or [`ScriptValue::Computed`]. Invariant: it
-//! never fails.
+//! This is not a shell: anything it cannot interpret is [`ShellCommand::Other`] or [`ScriptValue::Computed`].
+//! Invariant: it never fails.
 
 use crate::snapshot::HiddenText;
 
@@ -47,10 +47,12 @@ struct Word {
 /// Returns the commands of a line; empty if it is blank or a comment.
 pub(super) fn commands(line: &str, syntax: Syntax) -> Vec<ShellCommand> {
     match syntax {
-        Syntax::Json => pairs(line),
-        Syntax::Yaml => entry(line).map_or_else(|| commands(line, Syntax::Posix), |it| vec![it]),
-        Syntax::PowerShell if assigns_in_power_shell(line) => vec![power_shell(line)],
-        Syntax::Posix | Syntax::Fish | Syntax::PowerShell => split(line)
+        Syntax::Json => parse_json_pairs(line),
+        Syntax::Yaml => {
+            parse_yaml_entry(line).map_or_else(|| commands(line, Syntax::Posix), |it| vec![it])
+        }
+        Syntax::PowerShell if assigns_in_power_shell(line) => vec![parse_power_shell(line)],
+        Syntax::Posix | Syntax::Fish | Syntax::PowerShell => split_commands(line)
             .iter()
             .filter(|words| !is_no_op(words))
             .map(|words| command(words, syntax))
@@ -72,14 +74,14 @@ fn command(words: &[Word], syntax: Syntax) -> ShellCommand {
     let operands = || rest.iter().filter(|word| !word.text.starts_with('-'));
     match first.text.as_str() {
         "export" | "declare" | "typeset" | "readonly" | "local" => {
-            let all: Vec<_> = operands().filter_map(equation).collect();
+            let all: Vec<_> = operands().filter_map(parse_assignment).collect();
             sets(all)
         }
         "unset" => ShellCommand::Unsets(operands().map(|word| word.text.clone()).collect()),
-        "set" if syntax == Syntax::Fish => fish(rest),
-        "setx" => spaced(&operands().collect::<Vec<_>>()),
+        "set" if syntax == Syntax::Fish => parse_fish_set(rest),
+        "setx" => parse_name_and_value(&operands().collect::<Vec<_>>()),
         _ => {
-            let all: Vec<_> = words.iter().map_while(equation).collect();
+            let all: Vec<_> = words.iter().map_while(parse_assignment).collect();
             if all.len() == words.len() {
                 sets(all)
             } else {
@@ -102,7 +104,7 @@ fn sets(all: Vec<(String, ScriptValue)>) -> ShellCommand {
     }
 }
 
-fn fish(rest: &[Word]) -> ShellCommand {
+fn parse_fish_set(rest: &[Word]) -> ShellCommand {
     let is_erase = |word: &Word| match word.text.strip_prefix("--") {
         Some(long) => long == "erase",
         None => word.text.starts_with('-') && word.text.contains('e'),
@@ -112,11 +114,11 @@ fn fish(rest: &[Word]) -> ShellCommand {
     if flags.into_iter().any(is_erase) {
         return ShellCommand::Unsets(operands.into_iter().map(|word| word.text.clone()).collect());
     }
-    spaced(&operands)
+    parse_name_and_value(&operands)
 }
 
 /// Parses `NAME value`.
-fn spaced(operands: &[&Word]) -> ShellCommand {
+fn parse_name_and_value(operands: &[&Word]) -> ShellCommand {
     match operands {
         [name, value] if is_name(&name.text) => {
             ShellCommand::Sets(vec![(name.text.clone(), word_value(value))])
@@ -126,7 +128,7 @@ fn spaced(operands: &[&Word]) -> ShellCommand {
 }
 
 /// Parses `NAME=value`.
-fn equation(word: &Word) -> Option<(String, ScriptValue)> {
+fn parse_assignment(word: &Word) -> Option<(String, ScriptValue)> {
     let (name, value) = word.text.split_once('=')?;
     is_name(name).then(|| {
         let value = Word {
@@ -151,7 +153,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Splits a line into commands and words, as shells do; stops at a comment.
-fn split(line: &str) -> Vec<Vec<Word>> {
+fn split_commands(line: &str) -> Vec<Vec<Word>> {
     let (mut all, mut words) = (Vec::new(), Vec::new());
     let mut word: Option<Word> = None;
     let mut quote = None;
@@ -201,7 +203,7 @@ fn assigns_in_power_shell(line: &str) -> bool {
     line.starts_with("$env:") || line.starts_with('[') && line.contains("setenvironmentvariable(")
 }
 
-fn power_shell(line: &str) -> ShellCommand {
+fn parse_power_shell(line: &str) -> ShellCommand {
     let line = line.trim();
     let (name, value) = if line.starts_with('$') {
         match line.split_once('=') {
@@ -221,7 +223,7 @@ fn power_shell(line: &str) -> ShellCommand {
 }
 
 /// Parses every `"NAME": "value"` of a line.
-fn pairs(line: &str) -> Vec<ShellCommand> {
+fn parse_json_pairs(line: &str) -> Vec<ShellCommand> {
     if line.trim_start().starts_with("//") {
         return Vec::new();
     }
@@ -239,7 +241,7 @@ fn pairs(line: &str) -> Vec<ShellCommand> {
 }
 
 /// Parses `NAME: value`.
-fn entry(line: &str) -> Option<ShellCommand> {
+fn parse_yaml_entry(line: &str) -> Option<ShellCommand> {
     let line = line.trim().trim_start_matches("- ");
     let (name, value) = line.split_once(':')?;
     (is_name(name) && (value.is_empty() || value.starts_with(' ')))

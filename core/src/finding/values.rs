@@ -1,4 +1,5 @@
-//! Findings about credentials in variables, in the environment and in Claude Code's settings (docs/facts.md#claude-code).
+//! Findings about credentials in variables, in the environment and in Claude Code's settings
+//! (docs/facts.md#claude-code).
 
 use crate::claude_code::SettingsState;
 use crate::resolve::{
@@ -148,7 +149,10 @@ fn kind(variable: &Variable<'_>, has_custom_base_url: bool) -> Option<Finding> {
         }
         _ => return None,
     };
-    let fix = Fix::manual(format!("set {instead} to it instead of {}", variable.name));
+    let fix = Fix::manual(format!(
+        "set {instead} to this value instead of {}",
+        variable.name
+    ));
     let message = format!("{redacted} is {problem}");
     Some(Finding::new(code, variable.location.clone(), message, fix))
 }

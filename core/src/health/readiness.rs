@@ -10,7 +10,7 @@ use crate::verdict::VerdictCode;
 /// Maximum time in cooldown without a probe, whatever reset time the server named.
 pub const MAX_TIME_WITHOUT_PROBE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Clock corrections step back up to this far; such a step is ignored.
+/// Maximum backward step of the clock that is ignored: clock corrections cause such small steps.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
 
 /// The readiness of a scope, a profile or an upstream.
@@ -75,7 +75,8 @@ pub fn readiness(health: &Health, now: Timestamp) -> Readiness {
     }
 }
 
-/// Returns when a scope becomes ready by itself: [`Timestamp::MIN`] if it is ready now, `None` if the user must act.
+/// Returns when a scope becomes ready without user action: [`Timestamp::MIN`] if it is ready now, `None` if the user
+/// must act.
 pub fn ready_at(health: &Health) -> Option<Timestamp> {
     match health {
         Health::Ready => Some(Timestamp::MIN),
@@ -98,7 +99,7 @@ pub fn next_probe_at(health: &Health) -> Option<Timestamp> {
             Some(claimed_until(cooldown))
         }
         TimeSource::Schedule => Some(end(cooldown)),
-        TimeSource::Server => Some(daily_probe(cooldown)).filter(|probe| *probe < end(cooldown)),
+        TimeSource::Server => Some(daily_probe_at(cooldown)).filter(|probe| *probe < end(cooldown)),
         TimeSource::User => None,
     }
 }
@@ -130,7 +131,7 @@ pub fn claim_probe(health: &Health, now: Timestamp) -> Option<Health> {
 #[must_use]
 pub fn release_probe(health: Health, claimed_at: Timestamp) -> Health {
     match health {
-        // Compared to the microsecond, as it is stored.
+        // Compared in microseconds, the precision of the store.
         Health::Cooldown(cooldown)
             if cooldown.probed_at.map(Timestamp::as_microsecond)
                 == Some(claimed_at.as_microsecond()) =>
@@ -209,7 +210,7 @@ fn cooldown_readiness(cooldown: &Cooldown, now: Timestamp) -> Readiness {
     let probe = if is_probe_free {
         Readiness::Probe
     } else {
-        not_before(cooldown, claimed_until(cooldown), EarlyProbe::Denied)
+        in_cooldown(cooldown, claimed_until(cooldown), EarlyProbe::Denied)
     };
     if is_in_future(Some(cooldown.since), now) {
         // Written with a wrong clock: the intended length is unknown.
@@ -226,17 +227,17 @@ fn cooldown_readiness(cooldown: &Cooldown, now: Timestamp) -> Readiness {
         TimeSource::Server | TimeSource::Schedule | TimeSource::User => EarlyProbe::Denied,
     };
     match cooldown.time_source {
-        TimeSource::Server | TimeSource::Schedule if now >= daily_probe(cooldown) => {
+        TimeSource::Server | TimeSource::Schedule if now >= daily_probe_at(cooldown) => {
             Readiness::Probe
         }
         TimeSource::Server | TimeSource::Schedule => {
-            not_before(cooldown, until.min(daily_probe(cooldown)), early_probe)
+            in_cooldown(cooldown, until.min(daily_probe_at(cooldown)), early_probe)
         }
-        TimeSource::User => not_before(cooldown, until, early_probe),
+        TimeSource::User => in_cooldown(cooldown, until, early_probe),
     }
 }
 
-fn not_before(cooldown: &Cooldown, until: Timestamp, early_probe: EarlyProbe) -> Readiness {
+fn in_cooldown(cooldown: &Cooldown, until: Timestamp, early_probe: EarlyProbe) -> Readiness {
     let reason = match (cooldown.schedule, cooldown.reason) {
         (BackoffSchedule::Manual, _) | (_, None) => CooldownReason::Manual,
         (
@@ -263,8 +264,8 @@ fn end(cooldown: &Cooldown) -> Timestamp {
     cooldown.until.min(latest)
 }
 
-/// Returns when [`MAX_TIME_WITHOUT_PROBE`] is over.
-fn daily_probe(cooldown: &Cooldown) -> Timestamp {
+/// Returns when [`MAX_TIME_WITHOUT_PROBE`] has passed since the start of the cooldown or its last probe.
+fn daily_probe_at(cooldown: &Cooldown) -> Timestamp {
     let last = cooldown
         .probed_at
         .map_or(cooldown.since, |probed| probed.max(cooldown.since));

@@ -1,4 +1,4 @@
-//! The scopes that have a health: a credential or an organization, each also per request class.
+//! Health scopes: a credential or an organization, each also per request class.
 //!
 //! Invariants: an organization is identified by its id *at one origin*, so that no other gateway can change its health;
 //! a rate limit on a request that is not a message cools down only its own request class. No header names a key's
@@ -172,18 +172,18 @@ impl HealthScopes {
     /// Returns the scope that a verdict applies to, or `None` if the verdict does not concern a credential.
     pub fn affected_by(&self, verdict: Verdict) -> Option<HealthScope> {
         let credential = HealthScope::Credential(self.profile);
-        let of_class = self.class.clone().map_or_else(
+        let class_scope = self.class.clone().map_or_else(
             || credential.clone(),
             |class| HealthScope::CredentialClass(self.profile, class),
         );
         if is_limit(verdict) && !self.is_message_request() {
-            return Some(of_class);
+            return Some(class_scope);
         }
         match verdict.scope() {
             VerdictScope::Credential | VerdictScope::Workspace => Some(credential),
             VerdictScope::CredentialModel
             | VerdictScope::AccountRegionModel
-            | VerdictScope::ProjectRegionModel => Some(of_class),
+            | VerdictScope::ProjectRegionModel => Some(class_scope),
             VerdictScope::Organization => Some(
                 self.organization
                     .clone()
@@ -194,7 +194,7 @@ impl HealthScopes {
                     organization.clone(),
                     class.clone(),
                 )),
-                (None, _) | (_, None) => Some(of_class),
+                (None, _) | (_, None) => Some(class_scope),
             },
             VerdictScope::None
             | VerdictScope::Request

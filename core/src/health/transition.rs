@@ -20,7 +20,7 @@ pub struct HealthInput {
     pub jitter: Jitter,
 }
 
-/// The storage of a secret: it decides whether a rejected secret can become valid by itself.
+/// The storage of a secret: it decides whether a rejected secret can become valid without user action.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SecretStorage {
     /// Encrypted in the store: unchanged until the user replaces it.

@@ -20,7 +20,10 @@ pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[
                 let sdk_name = file_name.trim_end_matches(".json");
                 let name = profile(planner, directory, file, sdk_name);
                 if let Some(name) = name.filter(|_| active == Some(sdk_name)) {
-                    let text = format!("`{}` is the active SDK profile", names::shown(sdk_name));
+                    let text = format!(
+                        "`{}` is the active SDK profile",
+                        names::display_name(sdk_name)
+                    );
                     planner.note(text, Some(format!("keyreeve profile use {name}")));
                 }
             }

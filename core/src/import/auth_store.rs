@@ -44,7 +44,7 @@ pub(super) fn record(
         return None;
     }
     if provider != "anthropic" {
-        let provider = super::names::shown(provider);
+        let provider = super::names::display_name(provider);
         planner.skip(item, ImportSkip::OtherProvider(provider));
         return None;
     }
@@ -83,7 +83,7 @@ pub(super) fn claude_login(planner: &mut Planner<'_>, item: FoundItem<'_>, mode:
         Some("oauth") | None => item,
         Some(other) => item.with_remark(format!(
             "its mode `{}` is not that of a login",
-            super::names::shown(other)
+            super::names::display_name(other)
         )),
     };
     let source = Source::ClaudeLogin { config_dir: None };
@@ -144,13 +144,14 @@ fn token(
     }
 }
 
-/// Describes a contradiction between the configuration and the store; its program silently ignores such a profile.
+/// Describes a contradiction between the configuration and the store. The original program silently ignores such a
+/// profile.
 fn contradiction(kind: &str, mode: Option<&str>) -> Option<String> {
     let mode = mode.filter(|mode| *mode != kind && !(*mode == "oauth" && kind == "token"))?;
     Some(format!(
-        "the configuration has `{}` and the store `{}`; its own program ignores such a profile",
-        super::names::shown(mode),
-        super::names::shown(kind)
+        "the configuration has `{}` and the store `{}`; the original program ignores such a profile",
+        super::names::display_name(mode),
+        super::names::display_name(kind)
     ))
 }
 
@@ -196,7 +197,7 @@ fn record_secret<'a>(
             "it refers to a program with its own protocol; use a program that prints only the key",
         )),
         _ => RecordSecret::Skipped(ImportSkip::Reference(
-            "it refers to a store that only its own program can open; use a program that prints the key",
+            "it refers to a store that only the original program can open; use a program that prints the key",
         )),
     }
 }
@@ -211,7 +212,7 @@ fn parse_shorthand(text: &str) -> Option<&str> {
     is_variable(name).then_some(name)
 }
 
-/// Returns `true` if this is a variable name that such a reference may have.
+/// Returns `true` if such a reference may contain this variable name.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.len() <= 128

@@ -1,4 +1,5 @@
-//! Import from Claude Code: its helper, the credentials in its settings, and its login by reference (docs/facts.md#moving-in).
+//! Import from Claude Code: its helper, the credentials in its settings, and its login by reference
+//! (docs/facts.md#moving-in).
 
 use crate::import::ImportSkip;
 use crate::import::document::Node;
@@ -60,7 +61,7 @@ fn settings(planner: &mut Planner<'_>, file: &FoundFile) {
             let text = format!(
                 "{} sets {}; cloud accounts are not imported",
                 file.path,
-                names::shown(name)
+                names::display_name(name)
             );
             planner.note(text, None);
         }

@@ -1,4 +1,5 @@
-//! Import from Clawdbot and OpenClaw: their configuration and every version of their credential stores (docs/facts.md#moving-in).
+//! Import from Clawdbot and OpenClaw: their configuration and every version of their credential stores
+//! (docs/facts.md#moving-in).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use crate::import::claw_config::ClawConfig;
 use crate::import::document::Node;
 use crate::import::files::{FileRole, FoundFile};
 use crate::import::names;
-use crate::import::planner::{FoundItem, Planner, after_provider};
+use crate::import::planner::{FoundItem, Planner, without_provider};
 use crate::profile::Name;
 
 /// The keyreeve names of the other program's profiles; `None` for those that are skipped.
@@ -70,13 +71,14 @@ fn record_entry(
     entry: &Node<'_>,
     (config, names): (&ClawConfig<'_>, &mut ProfileNames),
 ) {
-    let item = FoundItem::new(id, &file.path, after_provider(id));
+    let item = FoundItem::new(id, &file.path, without_provider(id));
     let name = record(planner, item, entry, config);
     let existing = names.entry(id.to_owned()).or_default();
     *existing = existing.take().or(name);
 }
 
-/// Plans the import of an older store, by provider. As in its own program, an entry counts only if no newer file has its name.
+/// Plans the import of an older store, by provider. As in the original program, an entry counts only if no newer file
+/// has an entry with its name.
 fn older_store(
     planner: &mut Planner<'_>,
     (file, node): (&FoundFile, &Node<'_>),
@@ -84,7 +86,7 @@ fn older_store(
 ) {
     for (provider, entry) in node.entries(&[]) {
         let id = format!("{provider}:default");
-        let item = FoundItem::new(&id, &file.path, after_provider(&id));
+        let item = FoundItem::new(&id, &file.path, without_provider(&id));
         if !entry.is_object() {
             continue;
         }
@@ -108,13 +110,13 @@ fn declared_only(
         }
         let provider = declared.provider.or_else(|| id.split(':').next());
         let provider = provider.unwrap_or_default();
-        let item = FoundItem::new(id, &file.path, after_provider(id));
+        let item = FoundItem::new(id, &file.path, without_provider(id));
         if is_claude_login(id, provider) {
             claude_login(planner, item, declared.mode);
         } else {
             let reason = match provider {
                 "anthropic" => ImportSkip::NoSecret,
-                other => ImportSkip::OtherProvider(names::shown(other)),
+                other => ImportSkip::OtherProvider(names::display_name(other)),
             };
             planner.skip(item, reason);
         }

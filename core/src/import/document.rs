@@ -1,7 +1,7 @@
 //! Parses JSON5, and therefore JSON, into a tree of the values that an import reads.
 //!
-//! Invariants: strings are borrowed from the text, which is wiped, if possible; the parser limits the nesting depth; an error
-//! gives the position, never the content.
+//! Invariants: strings are borrowed from the text, which is wiped, if possible; the parser limits the nesting depth; an
+//! error gives the position, never the content.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

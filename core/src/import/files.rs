@@ -69,7 +69,7 @@ pub enum FileRole {
 
 /// A file that was found. It has no `Debug`, since it may contain tokens.
 pub struct FoundFile {
-    /// Its path relative to the directory, to show.
+    /// Its path relative to the program's directory, for display.
     pub path: String,
     /// Its role.
     pub role: FileRole,
@@ -81,11 +81,10 @@ pub struct FoundFile {
 const AGENT: &str = "agents/*/agent/";
 
 const fn text(path: &'static str, role: FileRole) -> FilePattern {
-    let form = FileFormat::Text;
     FilePattern {
         path,
         role,
-        format: form,
+        format: FileFormat::Text,
     }
 }
 
@@ -139,7 +138,7 @@ const ANTHROPIC_PROFILES: &[FilePattern] = &[
 ];
 
 impl ImportSource {
-    /// Every kind.
+    /// Every source.
     pub const ALL: [Self; 4] = [
         Self::Clawdbot,
         Self::Openclaw,

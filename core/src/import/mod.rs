@@ -1,8 +1,8 @@
 //! Import of credentials from other programs' files: the plan of new profiles and of skipped entries, with reasons.
 //!
-//! Invariants: nothing here reads a file; a plan shows a token only as its hint; a plan login is never copied; an entry that
-//! cannot be imported is listed with its reason, never dropped; the same files and profiles give the same plan, and a second
-//! run after an import adds nothing.
+//! Invariants: nothing here reads a file; a plan shows a token only as its hint; a plan login is never copied; an entry
+//! that cannot be imported is listed with its reason, never dropped; the same files and profiles give the same plan,
+//! and a second run after an import adds nothing.
 
 mod anthropic_profiles;
 mod auth_store;

@@ -10,8 +10,8 @@ const MAX_SHOWN_CHARS: usize = 80;
 /// The maximum length of a generated name, which leaves room for a number.
 const MAX_NAME_LEN: usize = 56;
 
-/// Returns the name of an item to show; a name that contains a key is not repeated.
-pub(super) fn shown(text: &str) -> String {
+/// Sanitizes the name of an item for display; a name that contains a key is replaced.
+pub(super) fn display_name(text: &str) -> String {
     if contains_token(text) {
         "an entry named after a key".to_owned()
     } else {
@@ -22,22 +22,22 @@ pub(super) fn shown(text: &str) -> String {
 /// Returns `prefix-text` as a valid name: other characters become hyphens, and long text is cut.
 pub(super) fn name(prefix: &str, text: &str) -> Option<Name> {
     let text = if contains_token(text) { "" } else { text };
-    let mut made = prefix.to_owned();
+    let mut result = prefix.to_owned();
     for c in text.chars() {
-        if made.len() >= MAX_NAME_LEN {
+        if result.len() >= MAX_NAME_LEN {
             break;
         }
-        let is_inside = !made.ends_with(['-', '.']) && made.len() > prefix.len();
+        let is_inside = !result.ends_with(['-', '.']) && result.len() > prefix.len();
         if c.is_ascii_alphanumeric() || (matches!(c, '.' | '_') && is_inside) {
-            if made.len() == prefix.len() {
-                made.push('-');
+            if result.len() == prefix.len() {
+                result.push('-');
             }
-            made.push(c);
-        } else if !made.ends_with('-') {
-            made.push('-');
+            result.push(c);
+        } else if !result.ends_with('-') {
+            result.push('-');
         }
     }
-    made.trim_end_matches('-').parse().ok()
+    result.trim_end_matches('-').parse().ok()
 }
 
 /// Returns the name, or the name with the first number that makes it unique.
@@ -69,7 +69,7 @@ mod tests {
             assert_eq!(name("claw", text).unwrap().as_str(), expected, "{text:?}");
         }
         assert!(name("claw", &"x".repeat(500)).unwrap().as_str().len() <= 64);
-        assert!(!shown(&key).contains("AAAA"));
+        assert!(!display_name(&key).contains("AAAA"));
     }
 
     #[test]

@@ -32,14 +32,14 @@ pub(super) struct FoundItem<'a> {
     pub(super) label: &'a str,
     /// Its file.
     path: &'a str,
-    /// The text its profile's name is derived from.
+    /// The text that the name of its profile is derived from.
     base_name: &'a str,
     /// Remarks about irregularities.
     pub(super) remarks: Vec<String>,
 }
 
 impl<'a> FoundItem<'a> {
-    /// Creates an item of a file, whose profile's name is derived from `base_name`.
+    /// Creates an item found in a file. The name of its profile is derived from `base_name`.
     pub(super) fn new(label: &'a str, path: &'a str, base_name: &'a str) -> Self {
         Self {
             label,
@@ -217,8 +217,8 @@ impl<'a> Planner<'a> {
             action
         };
         self.entries.push(ImportEntry {
-            label: names::shown(item.label),
-            path: names::shown(item.path),
+            label: names::display_name(item.label),
+            path: names::display_name(item.path),
             action,
             remarks: item.remarks,
         });
@@ -232,7 +232,7 @@ struct ProfileDraft {
     gateway_auth: Auth,
 }
 
-/// Validates a token as one that a user pastes. Returns remarks about repairs and problems, too.
+/// Validates a token as one that a user pastes. Also returns remarks about repairs and problems.
 fn validate(text: &str, draft: ProfileDraft) -> Result<(NewProfile, Vec<String>), ImportSkip> {
     let api = Api::from_base_url(&draft.base_url);
     let report = token::read(text, api.grammar());
@@ -301,7 +301,7 @@ impl ProfileDraft {
     }
 }
 
-/// Returns the name of a profile after its provider: `manual` of `anthropic:manual`.
-pub(super) fn after_provider(id: &str) -> &str {
+/// Removes the provider from a profile's id: `manual` for `anthropic:manual`.
+pub(super) fn without_provider(id: &str) -> &str {
     id.split_once(':').map_or(id, |(_, rest)| rest)
 }

@@ -14,15 +14,15 @@ pub enum ImportSkip {
     SetupToken,
     /// It is a copy of a plan login, or a plan login of the program itself.
     PlanLogin,
-    /// It is not a token, by its format.
+    /// Its format is not that of a token.
     NotAToken(Vec<TokenProblem>),
     /// It is a token that keyreeve never sends.
     NeverSent(InjectError),
     /// It has a name but no secret.
     NoSecret,
-    /// It is a reference that only its own program can resolve.
+    /// It is a reference that only the original program can resolve.
     Reference(&'static str),
-    /// It is a reference to a plan's token.
+    /// It is a reference of type `token`, which is treated as a plan's token because its target is not read.
     PlanTokenReference,
     /// It is a helper whose own text contains a key.
     KeyInHelper,

@@ -317,8 +317,8 @@ impl CustomEndpoint {
     }
 }
 
-/// Decides about Claude Code's background requests. They go to the vendor even with a custom endpoint, and releases before
-/// 2.1.329 attach a stored login to them whatever else is set (docs/facts.md#claude-code-host).
+/// Decides about Claude Code's background requests. They go to the vendor even with a custom endpoint, and releases
+/// before 2.1.329 attach a stored login to them whatever else is set (docs/facts.md#claude-code-host).
 pub(super) fn background_traffic(
     delivery: &CredentialDelivery,
     snapshot: &Snapshot,

@@ -77,7 +77,7 @@ pub enum LaunchError {
         /// The reason.
         flaw: Flaw,
     },
-    /// The user rejected this key in Claude Code, so it would look for another credential.
+    /// The user rejected this key in Claude Code, so Claude Code would look for another credential.
     #[error(
         "you rejected the key of profile `{profile}` in Claude Code, which ignores it in a terminal"
     )]
@@ -169,7 +169,7 @@ impl fmt::Display for ConflictEffect {
 pub struct ProjectOverride {
     /// The file.
     pub path: String,
-    /// The line, the first being 1.
+    /// The line, counted from 1.
     pub line: usize,
     /// The setting, such as `env.ANTHROPIC_BASE_URL`, or `None` if the file cannot be read.
     pub key: Option<String>,
@@ -253,41 +253,41 @@ impl LaunchError {
         }
     }
 
-    /// Returns hints for the user, each a clause without a full stop; empty if the error itself is enough.
+    /// Returns hints for the user, each a sentence without a full stop; empty if the error itself is enough.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::ProjectSettings { .. } => {
-                vec!["read these settings before you allow them".to_owned()]
+                vec!["Read these settings before you allow them".to_owned()]
             }
             Self::Conflict { location, .. } => match (location.file(), location.line()) {
                 (Some(path), Some(line)) => {
-                    vec![format!("remove it from line {line} of {path}")]
+                    vec![format!("Remove it from line {line} of {path}")]
                 }
                 _ => Vec::new(),
             },
             Self::KeyRejected { .. } => vec![
-                "to be asked again, remove the last 20 characters of the key from customApiKeyResponses.rejected in Claude Code's .claude.json".to_owned(),
-                "with -p Claude Code uses the key without asking".to_owned(),
+                "To be asked again, remove the last 20 characters of the key from customApiKeyResponses.rejected in Claude Code's .claude.json".to_owned(),
+                "With `-p`, Claude Code uses the key without asking".to_owned(),
             ],
             Self::SettingsInFile { path } => {
-                vec![format!("add \"apiKeyHelper\": \"\" to {path}")]
+                vec![format!("Add \"apiKeyHelper\": \"\" to {path}")]
             }
             Self::BaseUrlMismatch { sdk_base_url, .. } => {
                 let hint = BaseUrl::parse(sdk_base_url, PlainHttp::LoopbackOnly).map_or_else(
-                    |_| "correct the base_url in its configuration".to_owned(),
-                    |to| format!("if that address is right, add the profile again with `--origin {to}`"),
+                    |_| "Correct the base_url in its configuration".to_owned(),
+                    |to| format!("If that address is right, add the profile again with `--origin {to}`"),
                 );
                 vec![hint]
             }
             Self::SecretNotExposed { profile } => vec![format!(
-                "to give programs the raw key, run `keyreeve profile direct {profile}`"
+                "To give programs the raw key, run `keyreeve profile direct {profile}`"
             )],
             Self::PlanLoginForOtherProgram { .. }
             | Self::PlanLoginForOtherOrigin { .. }
             | Self::PlanLoginBehindKey { .. } => {
-                vec!["use a profile with an API key instead".to_owned()]
+                vec!["Use a profile with an API key instead".to_owned()]
             }
-            Self::BareMode { .. } => vec!["start it without --bare, or use an API key".to_owned()],
+            Self::BareMode { .. } => vec!["Start it without `--bare`, or use an API key".to_owned()],
             Self::CloudAccount { .. }
             | Self::NoOwnLogin { .. }
             | Self::Unusable { .. }
@@ -307,7 +307,7 @@ impl LaunchError {
             Self::PlanLoginBehindKey { profile } => {
                 Some(format!("keyreeve exec --profile {profile} -- claude"))
             }
-            Self::NoLogin => Some("claude /login".to_owned()),
+            Self::NoLogin => Some("claude auth login".to_owned()),
             Self::ProjectSettings { .. } => {
                 Some("keyreeve exec --allow-project-settings -- PROGRAM".to_owned())
             }

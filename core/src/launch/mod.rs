@@ -1,9 +1,9 @@
-//! Starting a program so that one intended credential pays: the variables to remove and to set, and the check that this is
-//! enough.
+//! Starting a program so that one intended credential pays: the variables to remove and to set, and the check that this
+//! is enough.
 //!
-//! Two steps. [`plan`] derives the environment from the goal; [`verify`](fn@verify) resolves what a client would send in the
-//! planned environment and fails if that is anything else. Invariants: a plan contains no secret, only the variable that will
-//! hold one; a plan login is only given to the genuine client; every check goes through
+//! Two steps. [`plan`] derives the environment from the goal; [`verify`](fn@verify) resolves what a client would send
+//! in the planned environment and fails if that is anything else. Invariants: a plan contains no secret, only the
+//! variable that will hold one; a plan login is only given to the genuine client; every check goes through
 //! [`resolve`](crate::resolve::resolve), so the prediction and the launch follow the same rules.
 
 mod delivery;

@@ -146,7 +146,8 @@ pub fn plan(
 }
 
 impl LaunchPlan {
-    /// Returns the planned environment, with a placeholder of the secret's family instead of the secret, for verification.
+    /// Returns the planned environment, with a placeholder of the secret's family instead of the secret, for
+    /// verification.
     pub fn environment(&self, environment: &Environment) -> Environment {
         let placeholder = self.placeholder();
         let set = self.set.iter().map(|assignment| {
@@ -161,8 +162,8 @@ impl LaunchPlan {
         self.set.iter().any(|assignment| assignment.value.is_none())
     }
 
-    /// Removes the secret from the environment of subprocesses of Claude Code, which then does not start without `bubblewrap`
-    /// (docs/facts.md#claude-code-host).
+    /// Removes the secret from the environment of subprocesses of Claude Code, which then does not start without
+    /// `bubblewrap` (docs/facts.md#claude-code-host).
     pub fn scrub_subprocesses(&mut self) {
         self.set.push(EnvAssignment::literal(SCRUB, "1"));
     }

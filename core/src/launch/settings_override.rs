@@ -1,5 +1,5 @@
-//! Turning a helper off in releases that run it in any case: `--settings '{"apiKeyHelper":""}'`, merged with the user's own
-//! `--settings` (docs/facts.md#claude-code-host).
+//! Turning a helper off in releases that run it in any case: `--settings '{"apiKeyHelper":""}'`, merged with the user's
+//! own `--settings` (docs/facts.md#claude-code-host).
 
 use std::collections::BTreeMap;
 

@@ -71,7 +71,8 @@ pub fn verify(
 }
 
 impl VerifiedPlan {
-    /// Checks the secret itself, for which the plan has only a placeholder: the user may have rejected it in the program.
+    /// Checks the secret itself, for which the plan has only a placeholder: the user may have rejected it in the
+    /// program.
     ///
     /// # Errors
     /// [`LaunchError::KeyRejected`].
@@ -132,11 +133,11 @@ fn check_login(
     resolution: &Resolution,
     plan: &LaunchPlan,
 ) -> Result<(), LaunchError> {
-    let is_meant = |step: &&ChainStep| {
+    let is_intended = |step: &&ChainStep| {
         matches!(step.method, Method::Login | Method::SdkProfile)
             && plan.delivery.is_intended(&step.location)
     };
-    let Some(step) = resolution.steps.iter().find(is_meant) else {
+    let Some(step) = resolution.steps.iter().find(is_intended) else {
         return Ok(());
     };
     let unusable = |flaw| LaunchError::Unusable {
@@ -193,7 +194,8 @@ fn check_conflicts(resolution: &Resolution, plan: &LaunchPlan) -> Result<(), Lau
     }
 }
 
-/// Checks that every settings file that could override the plan is readable. With a managing host, no file can.
+/// Checks that every settings file that could override the plan is readable. No file can if the host manages the
+/// provider.
 fn check_unreadable_settings(
     resolution: &Resolution,
     plan: &LaunchPlan,
@@ -206,7 +208,7 @@ fn check_unreadable_settings(
     }
 }
 
-/// Returns `true` if requests may be sent to a base URL that a setting gives.
+/// Returns `true` if requests may be sent to the base URL of a setting.
 fn is_intended_base_url(base_url: Option<&str>, location: &Location, plan: &LaunchPlan) -> bool {
     if matches!(plan.delivery, CredentialDelivery::SdkProfile { .. })
         && plan.delivery.is_intended(location)
@@ -220,8 +222,8 @@ fn is_intended_base_url(base_url: Option<&str>, location: &Location, plan: &Laun
     })
 }
 
-/// Checks that an SDK profile, which has a base URL of its own, sends requests to the one that the keyreeve profile is bound
-/// to, as a lease of it would.
+/// Checks that an SDK profile, which has a base URL of its own, sends requests to the one that the keyreeve profile is
+/// bound to, as a lease of it would.
 fn check_sdk_base_url(resolution: &Resolution, plan: &LaunchPlan) -> Result<(), LaunchError> {
     let (CredentialDelivery::SdkProfile { name, .. }, Some(profile)) =
         (&plan.delivery, &plan.payer)

@@ -77,8 +77,9 @@ fn api_header(name: &str) -> Option<Cow<'_, str>> {
 struct LimitDrafts {
     by_kind: BTreeMap<LimitKind, LimitDraft>,
     is_plan: bool,
-    /// The deciding window, and the plan's own state and reset, kind belong to that window.
+    /// The deciding window (`representative-claim`).
     claim: Option<PlanWindow>,
+    /// The plan's own state and reset time, which belong to the deciding window.
     plan: LimitDraft,
 }
 
@@ -122,7 +123,7 @@ impl LimitDrafts {
                     draft.parse_field(field, value, now);
                 }
             }
-            // Remaining fallback fraction, reason for missing overage, threshold that was passed.
+            // Ignored: the remaining fallback fraction, the reason for missing overage, the threshold that was passed.
             Some(_) => {}
         }
     }

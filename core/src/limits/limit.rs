@@ -17,7 +17,7 @@ pub struct Limit {
     pub usage: Option<LimitUsage>,
     /// The state, if reported.
     pub state: Option<LimitState>,
-    /// The reset time: when a per-metric limit is replenished, or a window starts anew.
+    /// The reset time: when a per-minute limit is replenished, or a new window starts.
     pub resets_at: Option<Timestamp>,
     /// The time of the observation.
     pub observed_at: Timestamp,
@@ -26,13 +26,13 @@ pub struct Limit {
 /// The kind of a limit.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum LimitKind {
-    /// A per-metric rate limit of an organization and a class of models.
+    /// A per-minute rate limit of an organization and a class of models.
     Minute(MinuteMetric),
     /// A usage window of a plan.
     Plan(PlanWindow),
 }
 
-/// The metric of a per-metric rate limit.
+/// The metric of a per-minute rate limit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum MinuteMetric {
     /// Requests.
@@ -281,7 +281,7 @@ impl Fraction {
 }
 
 impl LimitState {
-    /// Parses a status; `rate_limited` is used in other places and means rejected.
+    /// Parses a status. `rate_limited`, which other sources use, means rejected.
     ///
     /// # Errors
     /// [`SlugError`] if it is not a valid state.

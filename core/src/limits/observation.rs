@@ -35,12 +35,12 @@ pub struct LimitObservation {
 impl LimitObservation {
     /// Combines the limits reported for a request of `class` with their owner. A plan's windows have no class.
     pub fn from_limits(
-        subject: &LimitOwner,
+        owner: &LimitOwner,
         class: Option<&RequestClass>,
         limits: Vec<Limit>,
     ) -> Vec<Self> {
         let observation = |limit: Limit| Self {
-            owner: subject.clone(),
+            owner: owner.clone(),
             class: class.filter(|_| limit.kind.is_per_class()).cloned(),
             limit,
         };

@@ -1,7 +1,7 @@
 //! Intermediate money sums: exact; they saturate far above any possible bill.
 //!
-//! Invariant: a sum is a whole number of 10⁻⁹ nano-dollars, precise enough for three multipliers of three decimals each; it
-//! saturates and never wraps.
+//! Invariant: a sum is a whole number of 10⁻⁹ nano-dollars, precise enough for three multipliers of three decimals
+//! each; it saturates and never wraps.
 
 use crate::money::NanoDollars;
 
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_multipliers_are_exact_and_one_rounding_goes_up() {
+    fn three_multipliers_are_exact_and_rounded_up_once() {
         let scaled = |nanos, by: &[u64]| {
             let sum = by.iter().fold(ExactAmount::nanos(nanos), |sum, by| {
                 sum.scaled(Thousandths(*by))

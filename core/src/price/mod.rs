@@ -50,8 +50,8 @@ pub enum CostBasis {
     Known,
     /// Some model is not in the table: the highest price of each class is used, so the actual cost is this or less.
     AtMost,
-    /// The amount that the API would have charged. A plan paid, which does not bill single requests: the amount is never
-    /// added to real costs.
+    /// The amount that the API would have charged. A plan paid, which does not bill single requests: the amount is
+    /// never added to real costs.
     Equivalent,
 }
 
@@ -64,15 +64,17 @@ pub enum PaymentKind {
     Plan,
 }
 
-/// Minimum number of bytes per token, for the estimate before sending. Text has three or four; only sequences of digits and
-/// punctuation have fewer than two.
+/// Minimum number of bytes per token, for the estimate before sending. Text has three or four; only sequences of digits
+/// and punctuation have fewer than two.
 const MIN_BYTES_PER_TOKEN: u64 = 2;
 
 impl PriceTable {
-    /// Calculates the cost of a response. `model` is the model of the response, which may differ from the requested one.
+    /// Calculates the cost of a response. `model` is the model of the response, which may differ from the requested
+    /// one.
     ///
-    /// Each part is priced by the tier of its own prompt. A model that is not listed is priced at the highest price of each
-    /// class over all models, which [`CostBasis::AtMost`] indicates. Zero usage costs nothing, even of an unlisted model.
+    /// Each part is priced by the tier of its own prompt. A model that is not listed is priced at the highest price of
+    /// each class over all models, which [`CostBasis::AtMost`] indicates. Zero usage costs nothing, even of an unlisted
+    /// model.
     pub fn cost(&self, model: Option<&str>, usage: &Usage) -> Cost {
         let mut sum = ExactAmount::default();
         let mut basis = CostBasis::Known;
@@ -96,10 +98,10 @@ impl PriceTable {
 
     /// Estimates the maximum cost of a request, to reserve it before sending.
     ///
-    /// The estimate is high on purpose: every two bytes of the body count as a token, up to the model's context window, each
-    /// at the most expensive input class (except cache reads) of the most expensive tier; `max_tokens` of output, at most the
-    /// model's maximum, which is also the default; inference in the US, at standard speed. Server tools and fast mode are
-    /// not included: they are settled with the response.
+    /// The estimate is high on purpose: every two bytes of the body count as a token, up to the model's context window,
+    /// each at the most expensive input class (except cache reads) of the most expensive tier; `max_tokens` of output,
+    /// at most the model's maximum, which is also the default; inference in the US, at standard speed. Server tools and
+    /// fast mode are not included: they are settled with the response.
     pub fn worst_case(&self, model: &str, body_bytes: usize, max_tokens: Option<u64>) -> Cost {
         let (model, basis) = match self.find(model) {
             Some(listed) => (listed, CostBasis::Known),

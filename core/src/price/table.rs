@@ -1,7 +1,7 @@
 //! The price list: the one embedded in this build, or a newer file instead.
 //!
-//! Invariants: an invalid list is rejected as a whole, naming the model; every price is a whole number of nano-dollars per
-//! token, parsed from its decimals without floating point.
+//! Invariants: an invalid list is rejected as a whole, naming the model; every price is a whole number of nano-dollars
+//! per token, parsed from its decimals without floating point.
 
 use std::collections::HashMap;
 

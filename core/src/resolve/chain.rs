@@ -1,4 +1,5 @@
-//! Walks a client's chain step by step, in order of precedence, and records which step fills a header and why others do not.
+//! Walks a client's chain step by step, in order of precedence, and records which step fills a header and why others do
+//! not.
 
 use crate::sanitize::sanitize_line;
 use crate::token::{Family, redact};

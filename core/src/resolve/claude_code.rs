@@ -19,7 +19,8 @@ use super::variables::{ProviderManagement, Variables};
 struct Rules {
     /// The treatment of whitespace around a value.
     whitespace: Whitespace,
-    /// The methods that `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` disables, in addition to the provider's variables in settings.
+    /// The methods that `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` disables, in addition to the provider's variables in
+    /// settings.
     disabled_by_host: &'static [Method],
     /// The variables in settings that the same switch disables.
     management: ProviderManagement,

@@ -218,7 +218,8 @@ impl fmt::Display for ClientProgram {
 impl FromStr for ClientProgram {
     type Err = UnknownClientError;
 
-    /// Parses a name with or without a version. Without one, the latest is used; of an SDK's version only the major counts.
+    /// Parses a name with or without a version. Without one, the latest is used; of an SDK's version only the major
+    /// counts.
     fn from_str(text: &str) -> Result<Self, UnknownClientError> {
         let unknown = || UnknownClientError(text.to_owned());
         let (name, version) = match text.split_once('@') {

@@ -10,7 +10,7 @@ pub(super) struct Cloud {
     pub(super) key: Option<(&'static str, CredentialHeader)>,
     /// The switch that makes Claude Code send the bearer token instead of a signature.
     pub(super) skip_auth: Option<&'static str>,
-    /// `true` if Claude Code signs requests when there is no such key.
+    /// `true` if Claude Code signs requests that have no such key.
     pub(super) signs: bool,
 }
 

@@ -24,7 +24,7 @@ pub enum Expected {
     Profile(Name),
 }
 
-/// The number of characters that a redacted token shows of its end; without them, all tokens of a family look alike.
+/// Number of trailing characters in a redacted token; without them, all tokens of a family look alike.
 const SHOWN_SUFFIX_LEN: usize = 4;
 
 /// The payer is not the expected one.
@@ -88,10 +88,10 @@ impl Expected {
 }
 
 impl Expected {
-    /// Checks like [`Self::check`], but also accepts an expected profile if another client would send that profile's own
-    /// credential: certainly, if it reads the same location as the profile; likely, if the redacted token is the same. A
-    /// secret that is not known until it is fetched never matches. No payer matches while a settings file that the client
-    /// would read is unreadable for us.
+    /// Checks like [`Self::check`], but also accepts an expected profile if another client would send that profile's
+    /// own credential: certainly, if it reads the same location as the profile; likely, if the redacted token is the
+    /// same. A secret that is not known until it is fetched never matches. Nothing matches while a settings file that
+    /// the client would read cannot be read.
     ///
     /// # Errors
     /// [`PayerMismatchError`], which names the actual payer.
@@ -124,7 +124,8 @@ impl Expected {
     }
 }
 
-/// Returns the confidence that a request carries this profile's credential alone, to the profile's own base URL, or `None`.
+/// Returns the confidence that a request carries this profile's credential alone, to the profile's own base URL, or
+/// `None`.
 fn matches_profile(
     profile: &Profile,
     resolution: &Resolution,

@@ -120,7 +120,8 @@ fn summarize_request(
     }
 }
 
-/// Returns `true` if two filled headers carry different credentials. Values that are not known yet are compared by location.
+/// Returns `true` if two filled headers carry different credentials. Values that are not known yet are compared by
+/// location.
 fn are_different(one: &FilledHeader<'_>, other: &FilledHeader<'_>) -> bool {
     match (one.value, other.value) {
         (Some(one), Some(other)) => one != other,

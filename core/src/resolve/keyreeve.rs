@@ -1,4 +1,5 @@
-//! keyreeve's own chain: the profile the directory is bound to, else the one chosen with `profile use`, else the only profile.
+//! keyreeve's own chain: the profile the directory is bound to, else the one chosen with `profile use`, else the only
+//! profile.
 
 use crate::binding::Binding;
 use crate::profile::{Auth, Profile};

@@ -1,9 +1,9 @@
 //! The resolver: the credential that a client's next request would carry in each header, and who would pay.
 //!
-//! A client tries the *steps* of its *chain* in order of precedence and fills two headers from them. Invariants: the result
-//! depends on the snapshot and the client alone, never on the order in which things were gathered; removing a shadowed or
-//! skipped step changes no header; no value is ever repeated, only its family and its redacted form; every step that could
-//! have applied is listed with its state.
+//! A client tries the *steps* of its *chain* in order of precedence and fills two headers from them. Invariants: the
+//! result depends on the snapshot and the client alone, never on the order in which things were gathered; removing a
+//! shadowed or skipped step changes no header; no value is ever repeated, only its family and its redacted form; every
+//! step that could have applied is listed with its state.
 
 mod chain;
 mod claude_code;

@@ -212,7 +212,8 @@ impl RequestDestination {
     }
 }
 
-/// Returns who pays for a single credential (docs/facts.md#tokens). The family of a value that is fetched later is unknown.
+/// Returns who pays for a single credential (docs/facts.md#tokens). The family of a value that is fetched later is
+/// unknown.
 pub(super) fn single_credential(
     method: Method,
     family: Option<Family>,

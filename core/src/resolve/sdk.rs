@@ -59,13 +59,13 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
         (client, variables.effective("ANTHROPIC_BASE_URL"))
         && found.value == Ok("")
     {
-        // The SDK uses an empty address as it is.
+        // The SDK uses an empty address unchanged.
         walk.broken.get_or_insert((found.location, Flaw::NoAddress));
     }
     walk
 }
 
-/// The profile steps in the client's order: before Python 2.0 an active profile precedes the federation.
+/// Returns the profile steps in the client's order: before Python 2.0, an active profile precedes the federation.
 fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Candidate<'a>; 3] {
     match client {
         ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One)

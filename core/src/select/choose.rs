@@ -19,7 +19,7 @@ pub struct SelectionInput<'a> {
     pub failed_attempts: &'a [FailedAttempt],
     /// The profile that its conversation is pinned to (affinity).
     pub pinned: Option<ProfileId>,
-    /// The value of the pinned profile's prompt cache.
+    /// The benefit of the pinned profile's prompt cache.
     pub cache_benefit: CacheBenefit,
     /// The latest limit reset to wait for; a time in the past means no waiting.
     pub wait_until: Timestamp,

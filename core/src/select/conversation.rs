@@ -114,11 +114,11 @@ impl PinnedConversations {
             last_used_at: now,
             last_use: self.uses,
         };
-        let of_key = self.by_last_use.entry(key).or_default();
+        let key_pins = self.by_last_use.entry(key).or_default();
         if let Some(previous) = self.pins.insert((key, conversation), pin) {
-            of_key.remove(&previous.last_use);
+            key_pins.remove(&previous.last_use);
         }
-        of_key.insert(self.uses, conversation);
+        key_pins.insert(self.uses, conversation);
         if self.pins.len() > self.capacity {
             self.evict_one();
         }
@@ -127,20 +127,20 @@ impl PinnedConversations {
     /// Evicts the oldest pin of the key with the most pins, so that a client with many conversations evicts only its
     /// own.
     fn evict_one(&mut self) {
-        let oldest = |of_key: &BTreeMap<u64, Conversation>| {
-            of_key.first_key_value().map(|(last_use, _)| *last_use)
+        let oldest = |key_pins: &BTreeMap<u64, Conversation>| {
+            key_pins.first_key_value().map(|(last_use, _)| *last_use)
         };
         let largest = self
             .by_last_use
             .iter_mut()
-            .max_by_key(|(_, of_key)| (of_key.len(), Reverse(oldest(of_key))));
-        let Some((&key, of_key)) = largest else {
+            .max_by_key(|(_, key_pins)| (key_pins.len(), Reverse(oldest(key_pins))));
+        let Some((&key, key_pins)) = largest else {
             return;
         };
-        if let Some((_, conversation)) = of_key.pop_first() {
+        if let Some((_, conversation)) = key_pins.pop_first() {
             self.pins.remove(&(key, conversation));
         }
-        if of_key.is_empty() {
+        if key_pins.is_empty() {
             self.by_last_use.remove(&key);
         }
     }

@@ -12,7 +12,7 @@ use crate::verdict::{Failover, Verdict, VerdictEffect, VerdictScope};
 /// Maximum number of attempts per request.
 pub const MAX_ATTEMPTS: u32 = 3;
 
-/// A failed attempt, of which nothing went to the client, and the retry allowed after it.
+/// A failed attempt, from which nothing was sent to the client, and the retry allowed after it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FailedAttempt {
     /// The profile used.
@@ -112,7 +112,7 @@ fn is_upstream_failure(scope: VerdictScope, status: Option<u16>) -> bool {
     }
 }
 
-/// The eligibility of a profile after the failed attempts of a request.
+/// Returns the eligibility of a profile after the failed attempts of a request.
 pub(super) fn eligibility(failed_attempts: &[FailedAttempt], profile: &Profile) -> Eligibility {
     let upstream_failed = |failed: &FailedAttempt| {
         failed.retry_with == RetryWith::OtherUpstream && failed.origin == *profile.base_url.origin()

@@ -1,7 +1,7 @@
 //! Parses the input that Claude Code pipes to its status line command (docs/facts.md#claude-code-statusline).
 //!
-//! Invariants: a value that is missing, null, of the wrong type or implausible is ignored, without affecting others; a limit
-//! whose window has ended is dropped; the only text that is retained is absolute paths.
+//! Invariants: a value that is missing, null, of the wrong type or implausible is ignored, without affecting others; a
+//! limit whose window has ended is dropped; the only text that is retained is absolute paths.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ const MAX_COST: NanoDollars = NanoDollars::new(1_000_000_000_000_000);
 pub struct SessionInput {
     /// The rules of the running release.
     pub release: Option<Release>,
-    /// The directory in which it was started, which determines its settings, then its current one: absolute, unchecked paths.
+    /// The directory in which it was started, which determines its settings, then its current one: absolute, unchecked
+    /// paths.
     pub directories: Vec<String>,
     /// The plan limits, five hours and seven days first. Only a session that used a plan has any.
     pub windows: Vec<Limit>,

@@ -1,7 +1,7 @@
 //! Determines the owner of the limits that a session reports, and which limits are new.
 //!
-//! Invariant: only limits of the login in Claude Code's own directory have an owner: a token from a variable may belong to
-//! another account, and a gateway may report anything.
+//! Invariant: only limits of the login in Claude Code's own directory have an owner: a token from a variable may belong
+//! to another account, and a gateway may report anything.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,7 +1,7 @@
 //! Claude Code's status line: parses the input of its command, and renders the line that shows the payer.
 //!
-//! Invariants: no input causes an error; a value that was not reported is omitted and never shown as zero; the result is a
-//! single line whatever the input contains.
+//! Invariants: no input causes an error; a value that was not reported is omitted and never shown as zero; the result
+//! is a single line whatever the input contains.
 
 mod input;
 mod limit_owner;

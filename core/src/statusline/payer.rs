@@ -50,7 +50,7 @@ pub fn warnings(
     };
     let is_as_expected = evaluated.is_some() && wrong_payer.is_none();
     let may_use_plan = match resolution.payer.class {
-        // A gateway decides by itself, and may forward a plan login.
+        // A gateway chooses the payer itself, and may forward a plan login.
         PayerClass::Plan | PayerClass::Gateway => true,
         PayerClass::OrganizationCredit
         | PayerClass::Cloud

@@ -1,7 +1,7 @@
 //! Renders the status line: the payer, the plan limits with their reset times, and the cost of the session.
 //!
-//! Invariants: a limit that was not reported is shown as not seen, and only if a plan pays; no information is in the colour
-//! alone.
+//! Invariants: a limit that was not reported is shown as not seen, and only if a plan pays; no information is in the
+//! colour alone.
 
 use crate::clock::Clock;
 use crate::limits::{Fraction, Limit, LimitKind, PlanWindow};

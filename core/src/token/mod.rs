@@ -1,8 +1,8 @@
 //! Tokens: recognizes, validates and redacts secret strings by their shape alone, offline (docs/facts.md#tokens).
 //!
 //! Invariants: no part of a value is ever printed beyond [`redact`]'s family prefix and last four characters; a repair
-//! cannot change the token; [`read`] rejects no token for its length except one that is too short to be a token, since no
-//! length is published.
+//! cannot change the token; [`read`] rejects no token for its length except one that is too short to be a token, since
+//! no length is published.
 
 mod family;
 mod problem;

@@ -1,7 +1,7 @@
 //! Reads a pasted token: applies repairs that cannot change it, then validates it.
 //!
-//! Invariants: a rejected value is not in the [`TokenReport`]; a problem names a class and a position, never a value; every
-//! intermediate copy is wiped.
+//! Invariants: a rejected value is not in the [`TokenReport`]; a problem names a class and a position, never a value;
+//! every intermediate copy is wiped.
 
 use super::family::{Family, TokenGeneration, TokenParts};
 use super::problem::{ProblemKind, TokenProblem};

@@ -1,7 +1,8 @@
 //! Repairs a pasted token: removes whitespace, quotes, `Bearer`, and the name of a header or variable around it.
 //!
-//! Invariants: a repair only cuts at the ends or removes invisible characters; the result never needs another repair, so
-//! reading it again changes nothing. One final newline is removed without being reported: every paste and pipe has one.
+//! Invariants: a repair only cuts at the ends or removes invisible characters; the result never needs another repair,
+//! so reading it again changes nothing. One final newline is removed without being reported: every paste and pipe has
+//! one.
 
 use std::fmt;
 
@@ -134,8 +135,8 @@ pub(super) fn repair(whole: &str) -> (Repaired<'_>, Vec<TokenRepair>) {
     (core, repairs)
 }
 
-/// Joins the lines of a wrapped token: removes each line break with the whitespace around it. The caller uses the result
-/// only if it is canonical, since nothing else distinguishes a wrapped token from two values on two lines.
+/// Joins the lines of a wrapped token: removes each line break with the whitespace around it. The caller uses the
+/// result only if it is canonical, since nothing else distinguishes a wrapped token from two values on two lines.
 pub(super) fn join_lines(text: &str) -> Option<Zeroizing<String>> {
     let mut lines = text.lines().map(str::trim);
     let mut joined = Zeroizing::new(String::with_capacity(text.len()));

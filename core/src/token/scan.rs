@@ -10,8 +10,8 @@ use super::family::VENDOR;
 /// A regular expression (of any common dialect) that matches what [`scan`] finds, for use in other tools.
 ///
 /// It does not match: a token that is wrapped, spaced or percent-encoded (`sk%2Dant%2D…`), one inside base64 or
-/// compressed data, a part of a token without its prefix, another gateway's opaque token, or a cloud credential. It does
-/// match other text in which 20 characters of the alphabet happen to follow a prefix.
+/// compressed data, a part of a token without its prefix, another gateway's opaque token, or a cloud credential. It
+/// does match other text in which 20 characters of the alphabet happen to follow a prefix.
 pub const TOKEN_PATTERN: &str = "([sS][kK]-[aA][nN][tT]-|kr[va]_)[A-Za-z0-9_-]{20,}";
 
 /// Minimum number of characters after the prefix: documentation is full of `sk-ant-…`.
@@ -41,7 +41,8 @@ pub fn scan(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-/// Returns `true` if any part of the text has the shape of a token: such an argument is refused, since others can read it.
+/// Returns `true` if any part of the text has the shape of a token: such an argument is refused, since others can read
+/// it.
 pub fn contains_token(text: &str) -> bool {
     scan(text).next().is_some()
 }

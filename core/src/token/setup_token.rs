@@ -1,8 +1,8 @@
-//! Finds the token in the output of `claude setup-token`, or in a copy of it: coloured, wrapped at the edge of a terminal,
-//! with other text after it.
+//! Finds the token in the output of `claude setup-token`, or in a copy of it: coloured, wrapped at the edge of a
+//! terminal, with other text after it.
 //!
-//! Invariants: lines are joined only if that gives the known shape; a token shorter than the known shape is refused, since
-//! people often copy half of a wrapped token; no error repeats any of it; every intermediate copy is wiped.
+//! Invariants: lines are joined only if that gives the known shape; a token shorter than the known shape is refused,
+//! since people often copy half of a wrapped token; no error repeats any of it; every intermediate copy is wiped.
 
 use std::fmt;
 
@@ -384,14 +384,18 @@ mod tests {
 
     #[test]
     fn other_tokens_are_named() {
-        let of = |family: &str| ["sk-", "ant-", family, "-", &"x".repeat(93), "AA"].concat();
+        let made_up_token =
+            |family: &str| ["sk-", "ant-", family, "-", &"x".repeat(93), "AA"].concat();
         for (family, expected) in [
             ("api03", Family::ApiKey),
             ("admin01", Family::AdminKey),
             ("ort01", Family::OauthRefresh),
             ("sid01", Family::ClaudeSession),
         ] {
-            check_error(&of(family), SetupTokenError::OtherFamily(expected));
+            check_error(
+                &made_up_token(family),
+                SetupTokenError::OtherFamily(expected),
+            );
         }
         check_error("ABCDEFGHIJK12#state-of-it-45", SetupTokenError::SignInCode);
         for nothing in ["", "hello", "sk-ant-", "$CLAUDE_CODE_OAUTH_TOKEN", "a#b"] {

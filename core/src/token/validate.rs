@@ -16,7 +16,8 @@ const CANONICAL_BODY_CHARS: usize = 95;
 /// The end of the body in every family whose shape is known.
 const CANONICAL_END: &str = "AA";
 
-/// Texts shorter than this may be placeholders: those of documentation are, and no shorter token resembles one.
+/// Length below which a text with a placeholder word is a placeholder: no placeholder in documentation is longer, and
+/// no token this short contains such a word by chance.
 const MAX_PLACEHOLDER_CHARS: usize = 64;
 
 /// Length of the longest prefix, `sk-ant-admin01-`.
@@ -219,7 +220,7 @@ fn is_placeholder(text: &str) -> bool {
         || MASKS.iter().any(|mask| text.contains(mask))
 }
 
-/// Returns `true` if the prefix is known only in lower case.
+/// Returns `true` if the prefix is a known one in the wrong case.
 fn has_wrong_case(text: &str) -> bool {
     let start = text.get(..MAX_PREFIX_CHARS).unwrap_or(text);
     let lower = Zeroizing::new(start.to_ascii_lowercase());

@@ -1,8 +1,8 @@
 //! The usage of a response: tokens by class, and the options that determine their price.
 //!
-//! Invariants: nothing here fails. A number that is not a whole count is ignored; an event that cannot be parsed is skipped
-//! and recorded in [`MeterReport::has_gaps`]; earlier counts remain, since a cut stream is billed for the output it
-//! produced (docs/facts.md#usage).
+//! Invariants: nothing here fails. A number that is not a whole count is ignored; an event that cannot be parsed is
+//! skipped and recorded in [`MeterReport::has_gaps`]; earlier counts remain, since a cut stream is billed for the
+//! output it produced (docs/facts.md#usage).
 
 mod meter;
 mod report;
@@ -129,6 +129,7 @@ pub struct MeterReport {
     pub is_complete: bool,
     /// The `error.type` of the response, if it has an error.
     pub error: Option<String>,
-    /// `true` if something that could have contained usage was too long or could not be parsed: the counts may be too low.
+    /// `true` if something that could have contained usage was too long or could not be parsed: the counts may be too
+    /// low.
     pub has_gaps: bool,
 }

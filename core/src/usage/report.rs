@@ -1,7 +1,7 @@
 //! Parses usage reports leniently, and merges successive ones (docs/facts.md#usage).
 //!
-//! Invariants: reports are cumulative, so a field that is present and not null replaces the earlier value; every field is
-//! parsed separately, so that one invalid value affects no other.
+//! Invariants: reports are cumulative, so a field that is present and not null replaces the earlier value; every field
+//! is parsed separately, so that one invalid value affects no other.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -158,8 +158,8 @@ impl ReportedUsage {
         }
     }
 
-    /// Returns the top-level counters as one part, unless the iterations add up to them exactly: then each iteration is a
-    /// part with its own price tier.
+    /// Returns the top-level counters as one part, unless the iterations add up to them exactly: then each iteration is
+    /// a part with its own price tier.
     fn parts(&self) -> Vec<PricedPart> {
         let (included, separate): (Vec<_>, Vec<_>) = self
             .iterations
@@ -211,8 +211,8 @@ impl Counters {
         }
     }
 
-    /// Returns the counts by class. Writes beyond the reported split count as 5-minute writes: only the 1-hour part of the
-    /// split is used.
+    /// Returns the counts by class. Writes beyond the reported split count as 5-minute writes: only the 1-hour part of
+    /// the split is used.
     fn tokens(self) -> TokenCounts {
         let write_1h = self.writes_1h.min(self.writes);
         TokenCounts {
@@ -263,8 +263,8 @@ fn service_tier(text: &str) -> ServiceTier {
     }
 }
 
-/// Maximum of any count: a thousand times the largest context window. A larger value is reduced to it, so that no sum over
-/// responses can overflow, whatever an upstream sends.
+/// Maximum of any count: a thousand times the largest context window. A larger value is reduced to it, so that no sum
+/// over responses can overflow, whatever an upstream sends.
 const MAX_COUNT: u64 = 1_000_000_000;
 
 /// Parses a count: digits only, up to 2⁶⁴ - 1; signs, fractions, exponents and strings are rejected.

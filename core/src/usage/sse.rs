@@ -1,7 +1,8 @@
 //! Splits a byte stream, chunked in any way, into server-sent events, and discards irrelevant events early.
 //!
-//! Invariants: an event is emitted only at its blank line, and only if its kind may contain usage (docs/facts.md#streaming);
-//! at most [`MAX_EVENT_BYTES`] bytes are buffered for an event, and content deltas are not buffered at all.
+//! Invariants: an event is emitted only at its blank line, and only if its kind may contain usage
+//! (docs/facts.md#streaming); at most [`MAX_EVENT_BYTES`] bytes are buffered for an event, and content deltas are not
+//! buffered at all.
 
 /// Maximum size of an event; a longer one is skipped.
 pub(super) const MAX_EVENT_BYTES: usize = 1 << 20;
@@ -229,7 +230,8 @@ fn interest_in(name: &[u8]) -> Interest {
     }
 }
 
-/// Splits a line into field and value; one space after the colon is not part of the value. The field of a comment is empty.
+/// Splits a line into field and value; one space after the colon is not part of the value. The field of a comment is
+/// empty.
 pub(super) fn field(line: &[u8]) -> (&[u8], &[u8]) {
     let Some(colon) = line.iter().position(|&byte| byte == b':') else {
         return (line, b"");

@@ -1,7 +1,7 @@
 //! Classifies the start of a stream of server-sent events, from the bytes received so far.
 //!
-//! Invariants: pings and comments are skipped; the result is known as early as possible, but an error only once its event is
-//! complete, since clients ignore incomplete events (docs/facts.md#streaming).
+//! Invariants: pings and comments are skipped; the result is known as early as possible, but an error only once its
+//! event is complete, since clients ignore incomplete events (docs/facts.md#streaming).
 
 use serde::Deserialize;
 

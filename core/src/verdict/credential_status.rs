@@ -35,7 +35,7 @@ pub enum CredentialStatus {
     NotForThis,
     /// The upstream or the network failed: nothing is known about the credential.
     UpstreamTrouble,
-    /// keyreeve sent a wrong request.
+    /// keyreeve sent an invalid request.
     OwnFault,
 }
 
@@ -68,7 +68,7 @@ impl CredentialStatus {
             Self::BlockedByRule => ("blocked_by_rule", "blocked by a rule of its workspace"),
             Self::NotForThis => ("not_for_this", "valid, but not for this request"),
             Self::UpstreamTrouble => ("upstream_trouble", "upstream error"),
-            Self::OwnFault => ("own_fault", "wrong request by keyreeve"),
+            Self::OwnFault => ("own_fault", "keyreeve sent an invalid request"),
         }
     }
 }

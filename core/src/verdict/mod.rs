@@ -156,7 +156,7 @@ impl VerdictCode {
         self.0.remedy
     }
 
-    /// Returns `true` for a rate limit or plan limit, which ends by itself.
+    /// Returns `true` for a rate limit or plan limit, which ends without user action.
     pub fn is_limit(self) -> bool {
         matches!(
             self.0.effect,
@@ -198,7 +198,7 @@ impl Verdict {
             };
             return Self::new(meaning, DecidedBy::Stream);
         };
-        let status = rules::status_of(kind);
+        let status = rules::status_for_type(kind);
         let by_wording = message.and_then(|message| rules::by_wording(status, kind, message));
         let meaning = by_wording.unwrap_or_else(|| rules::by_status(status));
         let verdict = Self::new(meaning, DecidedBy::Stream).without_proof();
@@ -295,8 +295,8 @@ impl Verdict {
         meanings::ALL.iter().map(|meaning| meaning.code)
     }
 
-    /// Returns the remedy for a credential whose last response had this code, or `None` if it becomes usable again by
-    /// itself.
+    /// Returns the remedy for a credential whose last response had this code, or `None` if it becomes usable again
+    /// without user action.
     pub fn remedy_if_unusable(code: &str) -> Option<&'static str> {
         let meaning = meanings::ALL.iter().find(|meaning| meaning.code == code)?;
         match meaning.effect {

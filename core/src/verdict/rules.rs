@@ -203,7 +203,7 @@ pub(super) fn by_status(status: u16) -> &'static Meaning {
 }
 
 /// Returns the status that an error of this type has outside a stream.
-pub(super) fn status_of(kind: &str) -> u16 {
+pub(super) fn status_for_type(kind: &str) -> u16 {
     let found = TYPES.iter().find(|(known, _)| *known == kind);
     found.map_or(500, |(_, status)| *status)
 }

@@ -16,7 +16,7 @@ use keyreeve_core::profile::Source;
 use keyreeve_core::secret::Fingerprint;
 use zeroize::Zeroizing;
 
-use crate::resolve::expanded;
+use crate::resolve::expand_tokens;
 
 struct Case {
     source: ImportSource,
@@ -67,9 +67,9 @@ fn existing_profile(profile: &toml::Value) -> ExistingProfile {
         Some(variable) => ExistingSource::Reference(Source::Environment {
             variable: variable.to_owned(),
         }),
-        None => {
-            ExistingSource::Sealed(text("token").map(|token| Fingerprint::of(&expanded(token))))
-        }
+        None => ExistingSource::Sealed(
+            text("token").map(|token| Fingerprint::of(&expand_tokens(token))),
+        ),
     };
     let base_url = text("base_url").unwrap_or("https://api.anthropic.com");
     ExistingProfile {
@@ -92,7 +92,7 @@ fn gather(source: ImportSource, folder: &Path, prefix: &str, files: &mut Vec<Fou
         } else {
             files.push(FoundFile {
                 role: source.files()[pattern_index(source, &path)].role,
-                text: Zeroizing::new(expanded(&read(&file))),
+                text: Zeroizing::new(expand_tokens(&read(&file))),
                 path,
             });
         }
@@ -118,7 +118,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
 }
 
-fn formatted(plan: &ImportPlan) -> String {
+fn format_plan(plan: &ImportPlan) -> String {
     let mut text = String::new();
     for entry in &plan.entries {
         writeln!(text, "{} in {}", entry.label, entry.path).unwrap();
@@ -139,7 +139,7 @@ fn formatted(plan: &ImportPlan) -> String {
 fn write_action(text: &mut String, entry: &ImportEntry) {
     match &entry.action {
         ImportAction::Create(profile) => {
-            writeln!(text, "  create {}", described(profile)).unwrap();
+            writeln!(text, "  create {}", describe_profile(profile)).unwrap();
         }
         ImportAction::Reuse { name } => writeln!(text, "  same as {name}").unwrap(),
         ImportAction::Conflict { name } => writeln!(text, "  conflict with {name}").unwrap(),
@@ -152,7 +152,7 @@ fn write_action(text: &mut String, entry: &ImportEntry) {
     }
 }
 
-fn described(profile: &NewProfile) -> String {
+fn describe_profile(profile: &NewProfile) -> String {
     let source = match &profile.source {
         Source::Sealed => format!("sealed {}", profile.hint.as_deref().unwrap()),
         reference => format!("{reference:?}"),
@@ -164,7 +164,7 @@ fn described(profile: &NewProfile) -> String {
 }
 
 /// Returns the profiles that the plan creates.
-fn created(plan: &ImportPlan) -> Vec<ExistingProfile> {
+fn created_profiles(plan: &ImportPlan) -> Vec<ExistingProfile> {
     let existing = |entry: &ImportEntry| match &entry.action {
         ImportAction::Create(profile) => {
             let source = match &profile.secret {
@@ -185,11 +185,11 @@ fn created(plan: &ImportPlan) -> Vec<ExistingProfile> {
 fn check(folder: &Path) {
     let case = Case::read(folder);
     let plan = case.plan(&case.existing);
-    let text = formatted(&plan);
+    let text = format_plan(&plan);
     let expected = folder.join("expected.txt");
     assert_eq!(text, read(&expected), "{}", folder.display());
     assert_sanitized(&text, folder);
-    let mut existing = created(&plan);
+    let mut existing = created_profiles(&plan);
     existing.extend(case.existing);
     let case = Case::read(folder);
     for entry in case.plan(&existing).entries {

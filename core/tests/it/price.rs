@@ -375,7 +375,7 @@ fn invalid_value_is_refused_by_name() {
 }
 
 #[test]
-fn invalid_added_field_is_refused_by_name() {
+fn invalid_optional_field_is_refused_by_name() {
     for (field, value, text) in [
         (
             "batch_multiplier",

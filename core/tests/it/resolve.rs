@@ -1,7 +1,7 @@
 //! Resolution: one directory per case in `tests/cases/resolve`, and three properties.
 //!
-//! `env.toml` is the environment, `files` are the files, `ask.toml` names the client, `expected.txt` is the expected resolution. Tokens are
-//! written `{{api03:A}}`: the family and the letter that fills it.
+//! `env.toml` is the environment, `files` are the files, `ask.toml` names the client, `expected.txt` is the expected
+//! resolution. Tokens are written `{{api03:A}}`: the family and the letter that fills it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -34,7 +34,7 @@ fn snapshot(pairs: Pairs) -> Snapshot {
 }
 
 /// Expands tokens, which are assembled here so that no file contains one.
-pub(crate) fn expanded(value: &str) -> String {
+pub(crate) fn expand_tokens(value: &str) -> String {
     let Some((before, rest)) = value.split_once("{{") else {
         return value.to_owned();
     };
@@ -44,10 +44,10 @@ pub(crate) fn expanded(value: &str) -> String {
         "gateway" => letter.repeat(48),
         family => format!("sk-ant-{family}-{}AA", letter.repeat(93)),
     };
-    format!("{before}{token}{}", expanded(after))
+    format!("{before}{token}{}", expand_tokens(after))
 }
 
-fn shown(slot: Option<&Slot>) -> String {
+fn format_slot(slot: Option<&Slot>) -> String {
     slot.map_or_else(
         || "-".to_owned(),
         |slot| {
@@ -64,12 +64,12 @@ fn shown(slot: Option<&Slot>) -> String {
 }
 
 /// Returns the resolution in the format of `expected.txt`, without absent steps.
-fn formatted(resolution: &Resolution) -> String {
+fn format_resolution(resolution: &Resolution) -> String {
     let mut text = format!("{}\n", resolution.headline());
     let payer = resolution.payer;
     writeln!(text, "payer: {:?}, {:?}", payer.class, payer.confidence).unwrap();
     for header in [CredentialHeader::XApiKey, CredentialHeader::Authorization] {
-        writeln!(text, "{header}: {}", shown(resolution.slot(header))).unwrap();
+        writeln!(text, "{header}: {}", format_slot(resolution.slot(header))).unwrap();
     }
     if resolution.oauth_beta {
         writeln!(text, "with the OAuth beta").unwrap();
@@ -107,7 +107,7 @@ fn read(path: &Path) -> String {
 /// Returns the text of a case's file with expanded tokens.
 fn file(case: &Path, name: &str) -> Option<String> {
     let path = case.join("files").join(name);
-    path.exists().then(|| expanded(&read(&path)))
+    path.exists().then(|| expand_tokens(&read(&path)))
 }
 
 fn settings(case: &Path) -> Vec<SettingsFile> {
@@ -160,7 +160,7 @@ fn check(case: &Path) {
     let ask: toml::Table = read(&case.join("ask.toml")).parse().unwrap();
     let pairs: Pairs = variables
         .iter()
-        .map(|(name, value)| (name.clone(), expanded(value.as_str().unwrap())))
+        .map(|(name, value)| (name.clone(), expand_tokens(value.as_str().unwrap())))
         .collect();
     let client: ClientProgram = ask["client"].as_str().unwrap().parse().unwrap();
     let client = match ask.get("arguments") {
@@ -183,7 +183,7 @@ fn check(case: &Path) {
         ..snapshot(pairs.clone())
     };
     let resolution = resolve(&snapshot, client);
-    let text = formatted(&resolution);
+    let text = format_resolution(&resolution);
     assert_eq!(text, read(&case.join("expected.txt")), "{}", case.display());
     for (_, value) in pairs.iter().filter(|(_, value)| value.len() > 40) {
         assert!(

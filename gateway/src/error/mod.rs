@@ -63,7 +63,7 @@ pub(crate) enum GatewayError {
     },
     #[error("The request body did not arrive completely")]
     IncompleteBody,
-    #[error("Compressed request bodies are not supported. Send it without content-encoding")]
+    #[error("Compressed request bodies are not supported. Send the body without content-encoding")]
     CompressedBody,
     #[error("The gateway is handling too many large requests. Retry in a moment")]
     BodyBudgetExhausted,

@@ -61,9 +61,9 @@ pub(crate) async fn record(
         idle_timeout,
         redactor,
     } = response;
-    // First, so that what is stored of the headers contains no more of a secret than what the client gets.
+    // First, so that nothing stored from the headers contains more of a secret than the client gets.
     redactor.redact_headers(&mut headers);
-    // Before the client can send its next request.
+    // Health is updated before the client can send its next request.
     attempt.observe_response(verdict, status, &headers).await;
     let recorder = ResponseRecorder::new(attempt, verdict, status, &headers);
     filter_response_headers(&mut headers);

@@ -127,7 +127,7 @@ impl ResponseRecorder {
             response: Some(CompletedResponse {
                 status: self.status,
                 upstream_request_id: self.upstream_request_id.take(),
-                // Was reported with the head of the response.
+                // Reported with the head of the response.
                 organization: None,
                 meter_report: metered,
                 first_byte: self.first_byte,

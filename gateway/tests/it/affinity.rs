@@ -106,19 +106,19 @@ fn conversation_moves_in_a_cooldown_and_stays_there() {
         1,
         "a short conversation moves at once"
     );
-    let drain = |what| {
+    let apply = |action| {
         let scope = HealthScope::Credential(pool.profiles[0].id);
-        let change = move |standing| apply_action(standing, what, system::now());
+        let change = move |health| apply_action(health, action, system::now());
         pool.gateway.store.update_health(&scope, change).unwrap();
     };
-    drain(ManualAction::Resume);
+    apply(ManualAction::Resume);
     assert_eq!(
         responder(&pool.post_in_session("one", REQUEST_BODY)),
         1,
         "it is pinned there now"
     );
     assert_eq!(responder(&pool.post_in_session("other", REQUEST_BODY)), 0);
-    drain(ManualAction::Drain);
+    apply(ManualAction::Drain);
     assert_eq!(responder(&pool.post_in_session("other", REQUEST_BODY)), 1);
     let (_, number, reason, _) = pool.attempts().pop().unwrap();
     assert_eq!((number, reason), (1, "moved"));

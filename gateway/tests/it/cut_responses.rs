@@ -16,13 +16,13 @@ use crate::ledger_check::check_ledger;
 /// The number of random offsets for a response.
 const SAMPLES: usize = 500;
 
-/// The offset and the way of a cut.
+/// The offset of a cut, and the way the connection ends.
 struct Cut {
     length: usize,
     ending: &'static str,
 }
 
-/// Starts a gateway whose upstream cuts its response as the request's headers say.
+/// Starts a gateway whose upstream cuts its response as the request's headers specify.
 fn cutting_gateway(whole: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> TestGateway {
     TestGateway::start(move |request| {
         let header = |name| request.head.header(name).unwrap();
@@ -47,7 +47,7 @@ fn send_cut(gateway: &TestGateway, number: usize, cut: &Cut, body: &[u8]) -> Wir
 
 const ENDINGS: [&str; 2] = ["close", "reset"];
 
-/// Cuts at each of these offsets, in both ways.
+/// Cuts at each of these offsets, once by a close and once by a reset.
 fn both_endings(lengths: impl IntoIterator<Item = usize>) -> Vec<Cut> {
     let both = |length| ENDINGS.map(|ending| Cut { length, ending });
     lengths.into_iter().flat_map(both).collect()
@@ -67,7 +67,7 @@ fn alternate(mut cuts: Vec<Cut>) -> Vec<Cut> {
     mixed
 }
 
-/// Cuts at random offsets of a response of this length, in both ways alternately.
+/// Cuts at random offsets of a response of this length, alternately by a close and by a reset.
 fn sample(length: usize) -> Vec<Cut> {
     let (mut random, bound) = (SeededRandom::seeded(), u64::try_from(length).unwrap());
     let mut cut = |number: usize| Cut {

@@ -40,7 +40,7 @@ pub(crate) const REQUEST_BODY: &[u8] =
 /// The body of a small request for a stream.
 pub(crate) const STREAM_REQUEST_BODY: &[u8] = br#"{"model":"claude-haiku-5-5","max_tokens":16,"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
 
-/// The secret that `/healthz` proves to know.
+/// The secret that `/healthz` proves the gateway has.
 pub(crate) const INSTANCE_SECRET: [u8; 32] = [7; 32];
 
 /// The time without data after which the responses on a raw connection count as complete.
@@ -60,7 +60,7 @@ pub(crate) struct Setup {
     pub(crate) simulated: bool,
     /// The path before `/v1` at the upstream.
     pub(crate) upstream_path: &'static str,
-    /// Another upstream than the scripted one.
+    /// The URL of another upstream than the scripted one.
     pub(crate) upstream_url: Option<String>,
     pub(crate) models: &'static [&'static str],
     /// The key's lifetime for cache markers.
@@ -114,7 +114,7 @@ impl Setup {
     ) -> TestGateway {
         let upstream = Scripted::start(script);
         let directory = TempDir::with_prefix("keyreeve-gateway-").unwrap();
-        let store = Arc::new(Store::open(&places(&directory), Durability::Process).unwrap());
+        let store = Arc::new(Store::open(&store_paths(&directory), Durability::Process).unwrap());
         let profile = self.profile(&upstream);
         let secret = Secret::new(self.secret.value().to_owned());
         let sealed_secret = (self.source == Source::Sealed).then_some(&secret);
@@ -338,7 +338,7 @@ impl TestGateway {
 
     /// Opens the store a second time, as another process would.
     pub(crate) fn open_second_store(&self) -> Store {
-        Store::open(&places(&self.directory), Durability::Process).unwrap()
+        Store::open(&store_paths(&self.directory), Durability::Process).unwrap()
     }
 
     /// Sends the signal to stop, and does not wait.
@@ -400,7 +400,7 @@ fn base_url(url: &str) -> BaseUrl {
     BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap()
 }
 
-fn places(directory: &TempDir) -> StorePaths {
+fn store_paths(directory: &TempDir) -> StorePaths {
     StorePaths {
         data: directory.path().join("data"),
         keys: directory.path().join("config"),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::error_envelope::check_error;
 use crate::harness::{JSON, REQUEST_BODY, Setup, TestGateway};
 
-/// A gateway in front of the sandbox, with profile `work` (A) and further profiles, and a key for all of them.
+/// A gateway in front of the sandbox, with profile `work` (A) and more profiles (B, C), and a key for all of them.
 struct SandboxPool {
     sandbox: Sandbox,
     gateway: TestGateway,
@@ -195,8 +195,8 @@ fn cooldown_survives_a_restart() {
     let pool = SandboxPool::with(&[]);
     pool.script(0, &json!([rate_limited(&json!({"retry-after": "600"}))]));
     pool.profile_used();
-    let known = pool.gateway.open_second_store().lease_snapshot().unwrap();
-    let stored: Vec<&Health> = known.health.iter().map(|(_, health)| health).collect();
+    let snapshot = pool.gateway.open_second_store().lease_snapshot().unwrap();
+    let stored: Vec<&Health> = snapshot.health.iter().map(|(_, health)| health).collect();
     assert!(
         matches!(stored.as_slice(), [Health::Cooldown(_)]),
         "{stored:?}"
@@ -211,14 +211,14 @@ fn profiles_of_one_organization_share_a_cooldown() {
     pool.script(0, &json!([credit]));
     pool.script(1, &json!([{"ok": true, "headers": same}]));
     // B's response names its organization.
-    let drain = |profile: usize, action| {
+    let apply = |profile: usize, action| {
         let scope = HealthScope::Credential(pool.profiles[profile].id);
         let change = move |health| apply_action(health, action, system::now());
         pool.gateway.store.update_health(&scope, change).unwrap();
     };
-    drain(0, ManualAction::Drain);
+    apply(0, ManualAction::Drain);
     assert_eq!(pool.profile_used(), 1);
-    drain(0, ManualAction::Resume);
+    apply(0, ManualAction::Resume);
     // A is out of credit, and so is B, which is not tried: C serves.
     assert_eq!(pool.post().status(), 200);
     let entries = pool.gateway.entries();
@@ -230,7 +230,7 @@ fn profiles_of_one_organization_share_a_cooldown() {
 fn estimated_cooldown_is_probed_early_once() {
     let pool = SandboxPool::with(&[]);
     pool.script(0, &json!([{"error": "credit", "times": 2}]));
-    // The first request finds it out; the second, with no other profile, probes it.
+    // The first request starts the cooldown; the second probes it, because no other profile is left.
     assert_eq!(pool.post().status(), 400);
     assert_eq!(pool.post().status(), 400);
     let response = pool.post();
@@ -275,7 +275,7 @@ fn other_billing_class_is_skipped_and_named() {
 }
 
 #[test]
-fn failing_upstream_opens_the_circuit_and_no_cooldown() {
+fn failing_upstream_opens_the_circuit_without_cooldown() {
     let pool = SandboxPool::with(&[]);
     pool.script(0, &json!([{"error": "internal", "times": 6}]));
     for _ in 0..5 {

@@ -35,8 +35,8 @@ fn entry_has_key_profile_model_and_request() {
     assert!(!intent.stream && !intent.simulated);
     assert_eq!(intent.request_hash, *blake3::hash(REQUEST_BODY).as_bytes());
     assert_eq!(intent.request_bytes, REQUEST_BODY.len() as u64);
-    let shown = response.head.header("x-keyreeve-request-id").unwrap();
-    assert_eq!(intent.request.to_string(), shown);
+    let id = response.head.header("x-keyreeve-request-id").unwrap();
+    assert_eq!(intent.request.to_string(), id);
 
     assert_eq!((outcome.ending, outcome.status), (Ending::Done, Some(200)));
     assert_eq!(

@@ -167,9 +167,12 @@ fn profile_with_plan_headers_is_blocked_for_keys() {
     ] {
         let gateway = check_plan(steps, status, body);
         // Another process sees it too.
-        let known = gateway.open_second_store().lease_snapshot().unwrap();
+        let snapshot = gateway.open_second_store().lease_snapshot().unwrap();
         let scope = HealthScope::Credential(gateway.profile.id);
-        assert!(matches!(known.health.get(&scope), Health::Blocked { .. }));
+        assert!(matches!(
+            snapshot.health.get(&scope),
+            Health::Blocked { .. }
+        ));
         let windows = stored_limits(&gateway, |found| found.len() == 1);
         assert_eq!(windows[0].limit.kind.to_string(), "plan five_hour");
         assert_eq!(windows[0].class, None);
@@ -180,8 +183,8 @@ fn profile_with_plan_headers_is_blocked_for_keys() {
 fn resumed_plan_is_detected_again() {
     let gateway = check_plan(response_steps(200, &[STATUS], MESSAGE), 200, REQUEST_BODY);
     let scope = HealthScope::Credential(gateway.profile.id);
-    let wake = |standing| apply_action(standing, ManualAction::Resume, system::now());
-    gateway.store.update_health(&scope, wake).unwrap();
+    let resume = |health| apply_action(health, ManualAction::Resume, system::now());
+    gateway.store.update_health(&scope, resume).unwrap();
     assert_eq!(gateway.post(REQUEST_BODY).status(), 200);
     assert_eq!(gateway.post(REQUEST_BODY).status(), 403);
     assert_eq!(gateway.upstream.requests().len(), 2);
@@ -276,11 +279,11 @@ fn late_refusal_of_the_old_secret_is_not_counted() {
         Arc::new(AtomicUsize::new(0)),
         Arc::new(AtomicBool::new(false)),
     );
-    let (count, over) = (Arc::clone(&requests), Arc::clone(&rotated));
+    let (count, is_rotated) = (Arc::clone(&requests), Arc::clone(&rotated));
     let gateway = TestGateway::start(move |_| {
         if count.fetch_add(1, Ordering::SeqCst) == 0 {
-            // It was in flight when the secret was replaced, and the response arrives late.
-            assert!(eventually(|| over.load(Ordering::SeqCst)));
+            // The request was in flight when the secret was replaced, and the response arrives late.
+            assert!(eventually(|| is_rotated.load(Ordering::SeqCst)));
         }
         forbidden()
     });

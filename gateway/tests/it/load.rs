@@ -57,7 +57,7 @@ fn seconds(response: &WireResponse) -> u64 {
         .unwrap()
 }
 
-/// NF-07: under load, a rate limit is passed on or answered with its retry time.
+/// NF-07: under load, clients get the upstream's rate limit or the gateway's own, each with its retry time.
 #[test]
 fn rate_limited_upstream_under_load() {
     let body = r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your organization's rate limit of 50 requests per minute"}}"#;

@@ -1,4 +1,4 @@
-//! Rate limits: failover to another profile, waiting for the limit to end, and billing classes that are never crossed.
+//! Rate limits: failover to another profile, but never to another billing class, and waiting for the limit to end.
 
 use std::time::{Duration, Instant};
 

@@ -13,19 +13,19 @@ use crate::harness::{JSON, REQUEST_BODY, TestGateway};
 fn check(gateway: &TestGateway, what: &str, message: &[u8]) {
     let before = gateway.upstream.requests().len();
     let responses = gateway.send_raw(message);
-    let shown: Vec<_> = responses.iter().map(WireResponse::status).collect();
+    let statuses: Vec<_> = responses.iter().map(WireResponse::status).collect();
     let requests = gateway.upstream.requests();
     let new = &requests[before..];
-    assert!(new.len() <= 1, "{what}: {shown:?} {new:?}");
-    assert!(responses.len() <= 1, "{what}: {shown:?}");
+    assert!(new.len() <= 1, "{what}: {statuses:?} {new:?}");
+    assert!(responses.len() <= 1, "{what}: {statuses:?}");
     for request in new {
         assert!(!request.head.line.contains("smuggled"), "{what}");
-        assert_eq!(shown, [200], "{what}");
+        assert_eq!(statuses, [200], "{what}");
     }
     if new.is_empty() {
         assert!(
-            shown.iter().all(|status| (400..500).contains(status)),
-            "{what}: {shown:?}"
+            statuses.iter().all(|status| (400..500).contains(status)),
+            "{what}: {statuses:?}"
         );
     }
 }

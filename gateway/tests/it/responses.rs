@@ -20,7 +20,7 @@ fn json_response_is_unchanged() {
     let fixture = fixtures::json("success.json");
     // Formatted as no serializer of ours would.
     let body = format!(" {}\r\n", fixture["body"].to_string().replace(':', " :\t"));
-    let (_stage, response) = response_to(REQUEST_BODY, responses::json(200, &body));
+    let (_gateway, response) = response_to(REQUEST_BODY, responses::json(200, &body));
     assert_eq!((response.status(), response.text()), (200, body.clone()));
     let length = body.len().to_string();
     assert_eq!(
@@ -33,7 +33,7 @@ fn json_response_is_unchanged() {
 #[test]
 fn stream_is_unchanged() {
     for stream in fixtures::streams() {
-        let (_stage, response) = response_to(
+        let (_gateway, response) = response_to(
             STREAM_REQUEST_BODY,
             responses::stream(stream.bytes.chunks(100)),
         );
@@ -62,7 +62,7 @@ fn response_without_a_body_is_passed_on() {
         (204, ResponseEnd::Complete)
     );
     assert_eq!(gateway.entry().1.status, Some(204));
-    let (_stage, response) = response_to(REQUEST_BODY, responses::with_headers(500, &[], b""));
+    let (_gateway, response) = response_to(REQUEST_BODY, responses::with_headers(500, &[], b""));
     assert_eq!(
         (response.status(), response.body.as_slice()),
         (500, b"".as_slice())
@@ -160,7 +160,7 @@ fn response_headers_are_filtered() {
         ("access-control-allow-origin", "*"),
         ("access-control-allow-credentials", "true"),
     ];
-    let (_stage, response) = response_to(
+    let (_gateway, response) = response_to(
         REQUEST_BODY,
         responses::with_headers(200, &[&passed[..], &dropped[..]].concat(), b"{}"),
     );

@@ -49,8 +49,8 @@ fn check(
     // Each attempt has one intent, one outcome, one number and the same body.
     let entries = pool.gateway.entries();
     assert_eq!(entries.len(), order.len(), "{responses:?}");
-    for (place, entry) in entries.iter().enumerate() {
-        assert_eq!(entry.intent.number as usize, place + 1, "{responses:?}");
+    for (index, entry) in entries.iter().enumerate() {
+        assert_eq!(entry.intent.number as usize, index + 1, "{responses:?}");
         assert_eq!(
             entry.intent.request, entries[0].intent.request,
             "{responses:?}"
@@ -115,7 +115,7 @@ fn client_gets_the_most_useful_failed_response() {
         ),
         (&["credit", "credit", "failing"], &[0, 1, 2], (2, 500)),
         (&["busy", "ok", "failing"], &[0, 2], (2, 500)),
-        // Any credential would have response the same response.
+        // Any credential would get the same response.
         (&["limit 40", "wrong", "ok"], &[0, 1], (1, 400)),
         (&["invalid key", "no model", "ok"], &[0, 1], (1, 404)),
     ] {
@@ -185,8 +185,8 @@ fn stream_that_starts_with_an_error_is_retried() {
     let attempts = pool.attempts();
     assert_eq!((attempts[0].0, attempts[0].3.as_str()), (0, "overloaded"));
     assert_eq!((attempts[1].0, attempts[1].2), (1, "after-failure"));
-    let free = pool.gateway.entries()[0].outcome.clone().unwrap();
-    assert_eq!(free.cost.get(), 0);
+    let outcome = pool.gateway.entries()[0].outcome.clone().unwrap();
+    assert_eq!(outcome.cost.get(), 0);
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn renewed_credential_is_retried_once() {
     // A program that prints an expired token first, and then a valid one.
     let script = format!(
         "if [ -e '{0}' ]; then cat '{1}'; else : > '{0}'; echo {EXPIRED_TOKEN}; fi",
-        path("asked"),
+        path("expired-printed"),
         path("good")
     );
     let argv = ["/bin/sh", "-c", &script].map(ToOwned::to_owned).to_vec();

@@ -103,7 +103,7 @@ fn hundred_rotations_under_load() {
             acknowledged.store(generation, Ordering::SeqCst);
             std::thread::sleep(ROTATION_INTERVAL);
         }
-        // Until the last but one key is no longer accepted.
+        // Until the second-to-last key is no longer accepted.
         std::thread::sleep(OVERLAP + ROTATION_INTERVAL);
         stop.store(true, Ordering::SeqCst);
         clients

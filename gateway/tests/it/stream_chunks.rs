@@ -47,10 +47,10 @@ fn check(
             ending,
             tokens,
             cost,
-            response_hash: answer_hash,
+            response_hash,
             ..
         } = entry.outcome.unwrap();
-        assert_eq!(answer_hash, Some(hash), "{name}");
+        assert_eq!(response_hash, Some(hash), "{name}");
         assert_eq!(expected["input"], tokens.input, "{name}");
         assert_eq!(expected["output"], tokens.output, "{name}");
         assert_eq!(expected["cache_read"], tokens.cache_read, "{name}");

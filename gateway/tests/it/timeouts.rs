@@ -1,4 +1,4 @@
-//! NF-05: timeouts of a stalled upstream. Nothing hangs, and its share of the body budget is released.
+//! NF-05: timeouts of a stalled upstream. Nothing hangs, and the request's share of the body budget is released.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn start_gateway(
     setup.start(|_| Vec::new())
 }
 
-/// `True` if the request may have been sent to the upstream.
+/// The expected record: the request may have been sent upstream, or certainly was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Sent {
     Yes,
@@ -98,7 +98,7 @@ fn slow_response_head_times_out() {
     let head = responses::stream_head();
     let bytes = head.iter().map(|byte| Step::Send(vec![*byte])).collect();
     let drip = responses::paced(bytes, SHORT_TIMEOUT / 10);
-    assert!(drip.len() > 40, "the drip is over before the limit");
+    assert!(drip.len() > 40, "the head is complete before the timeout");
     check_response("drip", drip, timeouts);
 }
 

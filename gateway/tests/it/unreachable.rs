@@ -31,7 +31,7 @@ fn check_unreachable(gateway: &TestGateway) {
     }
     check_error(&gateway.post(REQUEST_BODY), 529, "overloaded_error");
     let entries = gateway.entries();
-    assert_eq!(entries.len(), 6, "the circuit breaker counts");
+    assert_eq!(entries.len(), 6, "the last request was not sent");
     for entry in &entries {
         let outcome = entry.outcome.as_ref().unwrap();
         assert_eq!((outcome.ending, outcome.cost.get()), (Ending::Failed, 0));
@@ -72,10 +72,12 @@ fn silent_resolver_times_out() {
     if !namespace::is_available(&resolver) {
         skip!("this machine does not allow a namespace with its own resolver");
     }
-    let mut here = namespace::command(&resolver, std::env::current_exe().unwrap());
+    let mut child = namespace::command(&resolver, std::env::current_exe().unwrap());
     let test = "unreachable::in_child_silent_resolver";
-    let here = here.args(["--exact", test, "--ignored"]).env(INSIDE, "yes");
-    assert!(here.status().unwrap().success());
+    let child = child
+        .args(["--exact", test, "--ignored"])
+        .env(INSIDE, "yes");
+    assert!(child.status().unwrap().success());
 }
 
 #[test]

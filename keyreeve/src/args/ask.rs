@@ -18,8 +18,7 @@ pub(crate) struct CheckArgs {
     /// Test every profile
     #[arg(long, conflicts_with = "profiles")]
     pub(crate) all: bool,
-    /// Model to ask [default: `default_model` of the configuration, or else the
-    /// cheapest]
+    /// Model to use [default: `default_model` of the configuration, or the cheapest]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 }
@@ -30,14 +29,13 @@ pub(crate) struct CheckArgs {
     keyreeve ask --profile work --model claude-haiku-5-5 - < question.txt\n  \
     git diff | keyreeve ask --system 'Write a commit message for this diff.'")]
 pub(crate) struct AskArgs {
-    /// Question; `-` reads standard input, and so does no question without a terminal
+    /// Question; `-` reads standard input, which is the default in a pipe
     #[arg(value_name = "PROMPT")]
     pub(crate) prompt: Option<String>,
     /// Profile that pays [default: the default profile]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<Name>,
-    /// Model to ask [default: `default_model` of the configuration, or else
-    /// claude-sonnet-5-5]
+    /// Model to ask [default: `default_model` of the configuration, or claude-sonnet-5-5]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// Maximum number of output tokens

@@ -8,7 +8,7 @@ pub(crate) struct CredentialArgs {
     /// Profile that pays [default: the default profile]
     #[arg(long, short, value_name = "PROFILE", conflicts_with = "key")]
     pub(crate) profile: Option<Name>,
-    /// Virtual key to create a temporary key from, with its limits
+    /// Virtual key whose profiles and limits apply
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<Name>,
 }

@@ -25,7 +25,7 @@ pub(crate) fn usage_error(error: &clap::Error, arguments: &[OsString]) -> Comman
     let mut help = vec!["keyreeve".to_owned()];
     help.extend(path);
     help.push("--help".to_owned());
-    CommandError::new(Exit::Usage, message(error)).hint(format!("see `{}`", help.join(" ")))
+    CommandError::new(Exit::Usage, message(error)).hint(format!("See `{}`", help.join(" ")))
 }
 
 /// Returns the error for a name that is no subcommand of `parent`, with the most similar one.
@@ -142,8 +142,8 @@ mod tests {
             ("xyz", "unknown command `xyz`"),
             ("key ad", "unknown command `ad`. Did you mean `add`?"),
             (
-                "status --fo x",
-                "unknown option `--fo`. Did you mean `--for`?",
+                "status --forx x",
+                "unknown option `--forx`. Did you mean `--for`?",
             ),
             ("profile list extra", "unexpected argument `extra`"),
             ("profile resume", "missing argument <NAME>"),

@@ -17,7 +17,7 @@ pub(crate) enum KeyCommand {
         /// Key name
         name: Name,
     },
-    /// Let a key fall back to profiles with other billing (metered, cloud, gateway)
+    /// Let a key fall back to profiles with other billing
     #[command(
         after_help = "Replaces the list of additional classes; without a CLASS, it becomes empty.\n\n\
         Examples:\n  \
@@ -34,7 +34,7 @@ pub(crate) enum KeyCommand {
     },
     /// Replace a key's secret and show the new one once
     Rotate(RotateKeyArgs),
-    /// Revoke a key for good
+    /// Revoke a key permanently
     #[command(after_help = "Example:\n  keyreeve key revoke laptop")]
     Revoke {
         /// Key name
@@ -54,8 +54,7 @@ pub(crate) enum KeyCommand {
 pub(crate) struct AddKeyArgs {
     /// Key name
     pub(crate) name: Name,
-    /// Copy the settings of this key, except those given here, its secret and its
-    /// expiry
+    /// Copy this key's settings, except its secret, its expiry and those given here
     #[arg(long, value_name = "KEY")]
     pub(crate) like: Option<Name>,
     /// Profile that the key uses; repeat it to add fallbacks
@@ -64,8 +63,7 @@ pub(crate) struct AddKeyArgs {
     /// Selection among ready profiles [default: ordered]
     #[arg(long, value_enum)]
     pub(crate) strategy: Option<StrategyArg>,
-    /// Additional billing class besides that of the first profile: metered, cloud or
-    /// gateway
+    /// Additional billing class: metered, cloud or gateway [default: none]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "CLASS")]
     pub(crate) allow_billing: Vec<BillingClassArg>,
     /// Create a key without profiles, for clients that send their own login
@@ -124,7 +122,7 @@ pub(crate) enum CacheTtlArg {
 pub(crate) struct RotateKeyArgs {
     /// Key name
     pub(crate) name: Name,
-    /// Accept the old secret for this long, such as 10m or 1h
+    /// Time for which the old secret still works, such as 10m
     #[arg(long, value_name = "DURATION", default_value = "0s")]
     pub(crate) overlap: String,
 }

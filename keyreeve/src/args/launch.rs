@@ -67,18 +67,16 @@ pub(crate) struct EnvArgs {
 /// Options that choose the credential.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LaunchArgs {
-    /// Profile that pays [default: that of this directory, or the default profile]
+    /// Profile that pays [default: the directory's, or the default profile]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<Name>,
-    /// Fail if another account would pay: plan, metered, cloud, gateway or a profile
+    /// Fail unless this one pays: plan, metered, cloud, gateway or a profile
     #[arg(long, value_name = "PAYER")]
     pub(crate) expect: Option<Expected>,
-    /// Client whose rules the program follows, such as claude-code@2.1.197
-    /// [default: by the program's name]
+    /// Client whose rules apply, such as claude-code@2.1.197 [default: by the program's name]
     #[arg(long = "for", value_name = "CLIENT")]
     pub(crate) client: Option<ClientProgram>,
-    /// Continue although settings of this directory influence who pays; what would
-    /// leak the credential is refused anyway
+    /// Continue although this directory's settings influence who pays; what would leak the credential is refused anyway
     #[arg(long)]
     pub(crate) allow_project_settings: bool,
 }

@@ -131,7 +131,7 @@ pub(crate) enum CliCommand {
     Bindings,
     /// Print a shell hook that reports when `cd` changes who pays
     Hook(HookArgs),
-    /// Print Claude Code's status line: payer, plan use, session cost
+    /// Print Claude Code's status line: payer, plan usage, session cost
     Statusline(StatuslineArgs),
     /// Recommend an authentication method for a use case
     Advise(AdviseArgs),

@@ -29,7 +29,7 @@ pub(crate) struct OnboardArgs {
     /// Use an existing login by reference; its tokens are not copied
     #[arg(long = "use", group = "method", value_name = "LOGIN", value_enum)]
     pub(crate) login: Option<ExistingLogin>,
-    /// Save the token of `claude setup-token`, for `keyreeve exec -- claude` only
+    /// Save the token of `claude setup-token`; only `claude` can use it
     #[arg(long, group = "method")]
     pub(crate) setup_token: bool,
     /// Use another gateway, with its token from standard input
@@ -55,7 +55,7 @@ pub(crate) struct OnboardArgs {
     /// Allow http to a loopback IP address of this machine
     #[arg(long, requires = "gateway")]
     pub(crate) insecure_loopback: bool,
-    /// The gateway is a keyreeve sandbox: requests are free and marked as simulated
+    /// The gateway is a sandbox: requests are free and marked as simulated
     #[arg(long, requires = "insecure_loopback")]
     pub(crate) simulated: bool,
 }

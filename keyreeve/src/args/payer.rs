@@ -21,15 +21,13 @@ pub(crate) struct StatusArgs {
     /// Also list the steps in which nothing is set
     #[arg(long)]
     pub(crate) all: bool,
-    /// Print only the first line; it starts with `warning:` if the wrong account
-    /// would pay
+    /// Print only the first line; it starts with `warning:` if the wrong account would pay
     #[arg(long, conflicts_with_all = ["all", "check"])]
     pub(crate) brief: bool,
-    /// Report in the exit code whether the next request can be paid
+    /// Exit 0 only if the next request can be paid
     #[arg(long)]
     pub(crate) check: bool,
-    /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of
-    /// this directory]
+    /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of this directory]
     #[arg(long, value_name = "PAYER", requires = "check")]
     pub(crate) expect: Option<Expected>,
 }
@@ -37,8 +35,7 @@ pub(crate) struct StatusArgs {
 /// The client, and how it is started.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClientArgs {
-    /// Client whose chain to follow: claude-code, bare, sdk-python, sdk-typescript or
-    /// keyreeve, with @VERSION if it matters
+    /// Client whose chain to follow: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
     #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code")]
     pub(crate) client: ClientProgram,
     /// Arguments the client would be started with
@@ -53,8 +50,7 @@ pub(crate) struct ClientArgs {
     keyreeve guard --expect metered --for sdk-python"
 )]
 pub(crate) struct GuardArgs {
-    /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of
-    /// this directory]
+    /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of this directory]
     #[arg(long, value_name = "PAYER")]
     pub(crate) expect: Option<Expected>,
     #[command(flatten)]

@@ -35,7 +35,7 @@ pub(crate) enum ProfileCommand {
     },
     /// Replace a profile's stored secret
     Rotate(RotateProfileArgs),
-    /// Write a profile for the official SDKs and Claude Code that uses the gateway
+    /// Write a profile for the SDKs and Claude Code that uses the gateway
     Link(LinkProfileArgs),
     /// Remove what `profile link` wrote, and revoke its key
     #[command(after_help = "Example:\n  keyreeve profile unlink work")]
@@ -60,7 +60,7 @@ pub(crate) enum ProfileCommand {
         /// Profile name
         name: Name,
     },
-    /// Use a profile again: ends a cooldown, pause, drain or block
+    /// Use a profile again: end its cooldown, pause, drain or block
     #[command(after_help = "Example:\n  keyreeve profile resume work")]
     Resume {
         /// Profile name
@@ -71,7 +71,7 @@ pub(crate) enum ProfileCommand {
     Pause {
         /// Profile name
         name: Name,
-        /// Length of the pause, such as 10m, 12h or 30d
+        /// Length of the pause: 10m, 12h or 30d
         #[arg(long = "for", value_name = "DURATION", default_value = "1h")]
         duration: String,
     },
@@ -108,20 +108,19 @@ pub(crate) struct AddProfileArgs {
     /// The only origin the secret is sent to
     #[arg(long, value_name = "URL", default_value = "https://api.anthropic.com")]
     pub(crate) origin: String,
-    /// Header that carries the secret [default: api-key for Anthropic, else bearer]
+    /// Header with the secret [default: api-key for Anthropic, else bearer]
     #[arg(long, value_enum)]
     pub(crate) auth: Option<AuthArg>,
     /// Read the secret from standard input
     #[arg(long, group = "secret")]
     pub(crate) stdin: bool,
-    /// Read the secret from this environment variable of `keyreeve serve` when it is
-    /// used
+    /// Read the secret from this environment variable of `keyreeve serve` when it is used
     #[arg(long, group = "secret", value_name = "NAME")]
     pub(crate) env: Option<String>,
     /// Read the secret from this file when it is used; only you may have access to it
     #[arg(long, group = "secret", value_name = "PATH")]
     pub(crate) from_file: Option<PathBuf>,
-    /// Use a profile of the official SDKs: federation, or a login refreshed as they do
+    /// Use a profile of the official SDKs: federation, or a login that keyreeve refreshes as they do
     #[arg(long, group = "secret", value_name = "NAME")]
     pub(crate) sdk_profile: Option<Name>,
     /// Directory of the SDK profile [default: where the SDKs look]
@@ -130,22 +129,20 @@ pub(crate) struct AddProfileArgs {
     /// Use a login of Anthropic's `ant` [default: that of its active profile]
     #[arg(long, group = "secret", value_name = "PROFILE", num_args = 0..=1, action = ArgAction::Set)]
     pub(crate) ant: Option<Vec<Name>>,
-    /// Start Claude Code with its own login, by reference; no token is copied, and no
-    /// key can use it
+    /// Start Claude Code with its own login, by reference; no token is copied, and no key can use it
     #[arg(long, group = "secret", conflicts_with_all = ["origin", "auth", "direct"])]
     pub(crate) claude_login: bool,
     /// Claude Code's configuration directory [default: its usual one]
     #[arg(long, value_name = "DIR", requires = "claude_login")]
     pub(crate) config_dir: Option<PathBuf>,
-    /// Save the token of `claude setup-token`, for `keyreeve exec -- claude` only
+    /// Save the token of `claude setup-token`; only `claude` can use it
     #[arg(long, conflicts_with_all = [
         "origin", "auth", "env", "from_file", "sdk_profile", "ant", "claude_login", "command", "direct", "insecure_loopback"
     ])]
     pub(crate) setup_token: bool,
     #[command(flatten)]
     pub(crate) plan: SetupTokenArgs,
-    /// Run the program after `--` when the secret is used; it must print only the
-    /// secret
+    /// Run the program after `--` when the secret is used; it must print nothing else
     #[arg(long, group = "secret", requires = "argv")]
     pub(crate) command: bool,
     /// Program and arguments for --command
@@ -157,7 +154,7 @@ pub(crate) struct AddProfileArgs {
     /// Allow http to a loopback IP address of this machine
     #[arg(long)]
     pub(crate) insecure_loopback: bool,
-    /// The origin is a keyreeve sandbox: requests are free and marked as simulated
+    /// The origin is a sandbox: requests are free and marked as simulated
     #[arg(long, requires = "insecure_loopback")]
     pub(crate) simulated: bool,
 }
@@ -201,12 +198,10 @@ pub(crate) struct RotateProfileArgs {
 /// Options for a setup-token.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SetupTokenArgs {
-    /// Confirm that the setup-token is of your own plan, that you know Anthropic's
-    /// terms, and that keyreeve may save it
+    /// Confirm that the setup-token is of your own plan, that you know Anthropic's terms, and that keyreeve may save it
     #[arg(long)]
     pub(crate) consent: bool,
-    /// Date on which the setup-token was created; it is valid for a year [default:
-    /// today]
+    /// Date on which the setup-token was created; it is valid for a year [default: today]
     #[arg(long, value_name = "DATE")]
     pub(crate) made: Option<String>,
 }

@@ -21,8 +21,8 @@ pub(crate) struct InspectArgs {
     keyreeve usage --by day --csv > usage.csv"
 )]
 pub(crate) struct UsageArgs {
-    /// Grouping of the rows
-    #[arg(long, value_name = "WHAT", value_enum, default_value = "key")]
+    /// Group the rows
+    #[arg(long, value_name = "GROUP", value_enum, default_value = "key")]
     pub(crate) by: UsageDimension,
     /// Only requests since this time: 7d, 12h or 2026-11-01T00:00:00Z
     #[arg(long, value_name = "TIME")]

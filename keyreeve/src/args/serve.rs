@@ -18,15 +18,13 @@ pub(crate) struct ServeArgs {
     /// Port of the simulated API on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 0, requires = "sandbox")]
     pub(crate) sandbox_port: u16,
-    /// Address to listen on; `localhost` means 127.0.0.1 and `[::1]` [default:
-    /// localhost:8484]
+    /// Address to listen on; `localhost` means 127.0.0.1 and `[::1]` [default: localhost:8484]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
-    /// Let clients use their own login through /passthrough, with a virtual key in
-    /// x-keyreeve-key
+    /// Let clients use their own login through /passthrough, with a virtual key in x-keyreeve-key
     #[arg(long)]
     pub(crate) pass_through: bool,
-    /// Write a systemd user unit that starts the gateway on demand, and exit
+    /// Write a systemd user unit for the gateway, without starting it
     #[arg(long, conflicts_with_all = ["sandbox", "uninstall"])]
     pub(crate) install: bool,
     /// With --install: print the unit and write nothing
@@ -41,7 +39,7 @@ pub(crate) struct ServeArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  keyreeve sandbox --port 8499")]
 pub(crate) struct SandboxArgs {
-    /// Port to listen on at 127.0.0.1; 0 picks a free one
+    /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 8485)]
     pub(crate) port: u16,
 }

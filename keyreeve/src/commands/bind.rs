@@ -15,7 +15,6 @@ use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Align, Format, Table, abbreviate_home};
 use crate::settings::Bind;
-use crate::variables;
 
 pub(super) fn run(bind: &Bind, context: &Context) -> Result<(), CommandError> {
     let directory = system::canonical_directory(&bind.directory).ok_or_else(|| {
@@ -46,7 +45,7 @@ pub(super) fn run(bind: &Bind, context: &Context) -> Result<(), CommandError> {
     let text = format!("Bound {}: {}", view.directory, describe_binding(&view));
     context
         .output
-        .success(&abbreviate_home(&text, home(context)));
+        .success(&abbreviate_home(&text, context.home()));
     Ok(())
 }
 
@@ -72,7 +71,7 @@ pub(super) fn unbind(directory: &Path, context: &Context) -> Result<(), CommandE
     let text = format!("Unbound {}", binding.directory);
     context
         .output
-        .success(&abbreviate_home(&text, home(context)));
+        .success(&abbreviate_home(&text, context.home()));
     Ok(())
 }
 
@@ -87,16 +86,16 @@ fn binding_paths(directory: &Path) -> impl Iterator<Item = String> {
 }
 
 pub(super) fn list(context: &Context) -> Result<(), CommandError> {
-    let known = context
+    let lease_snapshot = context
         .machine_state(&keyreeve_core::claude_code::Arguments::default())?
         .lease_snapshot;
-    let policy = known.as_ref().map(|known| &*known.policy);
+    let policy = lease_snapshot.as_ref().map(|snapshot| &*snapshot.policy);
     let view = view(policy);
     if context.output.format() == Format::Json {
         return Ok(context.output.document(&view)?);
     }
     if view.bindings.is_empty() {
-        context.output.note("No directory is bound");
+        context.output.success("No directory is bound");
         context
             .output
             .hint("Bind one: `keyreeve bind DIR --expect plan`");
@@ -110,7 +109,7 @@ pub(super) fn list(context: &Context) -> Result<(), CommandError> {
         } else {
             ""
         };
-        let directory = abbreviate_home(&binding.directory, home(context));
+        let directory = abbreviate_home(&binding.directory, context.home());
         table.row([
             format!("{directory}{here}"),
             profile_name(binding).unwrap_or_default(),
@@ -154,8 +153,4 @@ fn profile_name(binding: &BindingView) -> Option<String> {
         (_, true) => Some("(removed)".to_owned()),
         (name, false) => name.clone(),
     }
-}
-
-fn home(context: &Context) -> Option<&str> {
-    context.snapshot.environment.get(variables::USER_HOME)
 }

@@ -7,11 +7,11 @@ use keyreeve_broker::view::CredentialView;
 use super::temporary_key::{self, Caller, ClientCredentialKind};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Format, KEY_PLACEHOLDER, utc_minute};
+use crate::output::{Format, KEY_PLACEHOLDER, relative_time_from_text};
 use crate::settings::CredentialChoice;
 
 pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), CommandError> {
-    let output = Arc::clone(&context.output);
+    let (output, clock) = (Arc::clone(&context.output), context.clock());
     let credential = temporary_key::find_in_time(choice, Caller::UsesOurAddress, context)?;
     let view = CredentialView::new(
         match credential.kind {
@@ -24,7 +24,8 @@ pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), Comm
     match output.format() {
         Format::Json => output.reveal_token(&view, &credential.secret)?,
         Format::Human => {
-            let expiry = view.expires_at.as_deref().map(utc_minute);
+            let expiry = view.expires_at.as_deref();
+            let expiry = expiry.map(|at| relative_time_from_text(at, &clock));
             let template = format!(
                 "token        {KEY_PLACEHOLDER}\nkind         {}\nbase url     {}\nexpires      {}",
                 view.kind,

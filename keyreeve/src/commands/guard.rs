@@ -43,7 +43,7 @@ pub(super) fn run(guard: &Guard, context: &Context) -> Result<(), CommandError> 
     if context.output.format() == Format::Human {
         context
             .output
-            .data(&abbreviate_home(&text, snapshot.home.as_deref()))?;
+            .wrapped(&abbreviate_home(&text, snapshot.home.as_deref()), "  ")?;
     }
     Ok(())
 }
@@ -60,8 +60,8 @@ fn check_not_diverted(client: ClientProgram, snapshot: &Snapshot) -> Result<(), 
             None
         }
     };
-    redirect.map_or(Ok(()), |offence| {
-        let text = format!("{offence}: requests would pass through another server");
+    redirect.map_or(Ok(()), |setting| {
+        let text = format!("{setting}: requests would pass through another server");
         let error = CommandError::new(
             Exit::Policy,
             abbreviate_home(&text, snapshot.home.as_deref()),

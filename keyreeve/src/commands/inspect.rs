@@ -46,7 +46,7 @@ fn print(
         .map(|g| format!(", generation {g}"))
         .unwrap_or_default();
     output.headline(&format!("{}{generation}", report.family))?;
-    let line = |label: &str, value: &str| output.line(&format!("{label:<12} {value}"));
+    let line = |label: &str, value: &str| output.field(label, value);
     if let (Some(body), Some(total)) = (view.body_chars, view.clean_chars) {
         line(
             "length",

@@ -1,6 +1,7 @@
 //! `key`: create, list, rotate and revoke virtual keys.
 
 use keyreeve_broker::view::{KeyView, KeysView};
+use keyreeve_core::clock::Clock;
 use keyreeve_core::profile::{BillingClass, Name, Profile};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::{KeyId, KeyRefusedError, Strategy, VirtualKey};
@@ -12,7 +13,9 @@ use jiff::SignedDuration;
 use super::profile;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::output::{Align, Format, KEY_PLACEHOLDER, Table, relative_time, utc_minute};
+use crate::output::{
+    Align, Format, KEY_PLACEHOLDER, Table, local_time, relative_time, relative_time_from_text,
+};
 use crate::settings::{self, AddKey};
 
 pub(super) fn run(key: settings::KeyAction, context: &Context) -> Result<(), CommandError> {
@@ -101,7 +104,7 @@ pub(super) fn create(add: AddKey, store: &Store) -> Result<Secret, CommandError>
         created_at: now(),
         simulated: false,
     };
-    let new_key = context::mint_key()?;
+    let new_key = context::new_key()?;
     store.add_key(&key, new_key.public_id, new_key.hash)?;
     Ok(new_key.key)
 }
@@ -125,7 +128,7 @@ fn find_template<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, 
     }
     let message = format!("key `{name}` has no profiles to copy: it is for pass-through only");
     Err(CommandError::new(Exit::Failed, message)
-        .hint("for another such key: `keyreeve key add NAME --pass-through`")
+        .hint("Create another such key: `keyreeve key add NAME --pass-through`")
         .fix("keyreeve key add NAME --profile PROFILE"))
 }
 
@@ -170,13 +173,13 @@ fn rotate(name: &Name, overlap: SignedDuration, context: &Context) -> Result<(),
     let old_until = now().checked_add(overlap).map_err(|error| {
         CommandError::new(Exit::Usage, "`--overlap` is too long").caused_by(&error)
     })?;
-    let new_key = context::mint_key()?;
+    let new_key = context::new_key()?;
     store.rotate_key(key.id, (new_key.public_id, new_key.hash), old_until)?;
     context.output.note(&if overlap.is_zero() {
-        format!("the old secret of key `{name}` no longer works")
+        format!("The old secret of key `{name}` no longer works")
     } else {
         let until = relative_time(old_until, &context.clock_now());
-        format!("the old secret of key `{name}` works until {until}")
+        format!("The old secret of key `{name}` works until {until}")
     });
     print_new_key(name, &new_key.key, &store, context)
 }
@@ -243,7 +246,7 @@ pub(super) fn add_without_secret(
         created_at: now(),
         simulated: profile.simulated,
     };
-    let discarded = context::mint_key()?;
+    let discarded = context::new_key()?;
     store.add_key(&key, discarded.public_id, discarded.hash)?;
     Ok(key.id)
 }
@@ -280,7 +283,7 @@ pub(super) fn print_new_key(
         _ => "claude-code",
     };
     context.output.hint(&format!(
-        "connect a client: `keyreeve connect {client} --key {name}`"
+        "Connect a client: `keyreeve connect {client} --key {name}`"
     ));
     Ok(())
 }
@@ -295,19 +298,19 @@ fn list(context: &Context) -> Result<(), CommandError> {
         context.output.success("No virtual keys yet");
         context
             .output
-            .hint("create one: `keyreeve key add NAME --profile PROFILE`");
+            .hint("Create one: `keyreeve key add NAME --profile PROFILE`");
         return Ok(());
     }
-    Ok(context.output.table(&table(&view.keys))?)
+    Ok(context.output.table(&table(&view.keys, &context.clock()))?)
 }
 
 /// Returns the keys as a table.
-fn table(keys: &[KeyView]) -> Table {
+fn table(keys: &[KeyView], clock: &Clock) -> Table {
     let columns = [
         "key", "state", "profiles", "strategy", "billing", "models", "expires",
     ]
     .map(|title| (title, Align::Left));
-    let mut table = Table::new(&columns);
+    let mut table = Table::new(&columns).omit_if_narrow(&["strategy"]);
     for key in keys {
         table.row([
             key.name.clone(),
@@ -318,7 +321,7 @@ fn table(keys: &[KeyView]) -> Table {
             or_placeholder(&key.models.join(", "), "any"),
             key.expires_at
                 .as_deref()
-                .map_or_else(|| "never".to_owned(), utc_minute),
+                .map_or_else(|| "never".to_owned(), |at| local_time(at, clock)),
         ]);
     }
     table
@@ -330,6 +333,8 @@ fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
     if context.output.format() == Format::Json {
         return Ok(context.output.document(&view)?);
     }
+    let clock = context.clock();
+    let time = |at: &str| relative_time_from_text(at, &clock);
     context
         .output
         .headline(&format!("{} ({})", view.name, view.state.name()))?;
@@ -349,17 +354,17 @@ fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
             "expires",
             view.expires_at
                 .as_deref()
-                .map_or_else(|| "never".to_owned(), utc_minute),
+                .map_or_else(|| "never".to_owned(), time),
         ),
-        ("created", utc_minute(&view.created_at)),
+        ("created", time(&view.created_at)),
         (
             "revoked",
             view.revoked_at
                 .as_deref()
-                .map_or_else(|| "no".to_owned(), utc_minute),
+                .map_or_else(|| "no".to_owned(), time),
         ),
     ] {
-        context.output.line(&format!("{label:<12} {value}"))?;
+        context.output.field(label, &value)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! is not shown.
 
 use jiff::Timestamp;
-use keyreeve_broker::view::{LimitOwnerView, LimitView, LimitsView, SubjectLimitsView};
+use keyreeve_broker::view::{LimitOwnerView, LimitView, LimitsView, OwnerLimitsView};
 use keyreeve_core::clock::Clock;
 
 use super::profile::billing_label;
@@ -24,15 +24,15 @@ pub(super) fn run(context: &Context) -> Result<(), CommandError> {
     }
     if view.subjects.is_empty() {
         output.success("No limits seen yet: there are no profiles");
-        output.hint("add a profile: `keyreeve profile add NAME`");
-        output.hint("see the limits of your own plan: `keyreeve statusline --print-settings`");
+        output.hint("Add a profile: `keyreeve profile add NAME`");
+        output.hint("See the limits of your own plan: `keyreeve statusline --print-settings`");
         return Ok(());
     }
-    let home = context.snapshot.home.as_deref();
+    let home = context.home();
     Ok(output.table(&table(&view.subjects, &context.clock(), home))?)
 }
 
-fn table(subjects: &[SubjectLimitsView], clock: &Clock, home: Option<&str>) -> Table {
+fn table(subjects: &[OwnerLimitsView], clock: &Clock, home: Option<&str>) -> Table {
     let mut table = Table::new(&[
         ("account", Align::Left),
         ("billing", Align::Left),
@@ -41,9 +41,10 @@ fn table(subjects: &[SubjectLimitsView], clock: &Clock, home: Option<&str>) -> T
         ("usage", Align::Left),
         ("resets", Align::Left),
         ("seen", Align::Left),
-    ]);
-    for SubjectLimitsView { owner, limits, .. } in subjects {
-        let name = abbreviate_home(&subject_name(owner), home);
+    ])
+    .omit_if_narrow(&["billing", "seen"]);
+    for OwnerLimitsView { owner, limits, .. } in subjects {
+        let name = abbreviate_home(&owner_name(owner), home);
         let row = |cells: [String; 5]| {
             [
                 name.clone(),
@@ -70,7 +71,7 @@ fn table(subjects: &[SubjectLimitsView], clock: &Clock, home: Option<&str>) -> T
 }
 
 /// Returns the name of a limit's owner.
-pub(in crate::commands) fn subject_name(owner: &LimitOwnerView) -> String {
+pub(in crate::commands) fn owner_name(owner: &LimitOwnerView) -> String {
     let key = || owner.name.as_deref().or(owner.id.as_deref());
     match (owner.kind, &owner.config_dir) {
         ("claude_code", None) => "Claude Code's own login".to_owned(),
@@ -91,13 +92,17 @@ pub(in crate::commands) fn describe(limit: &LimitView, clock: &Clock) -> String 
         return format!("{name}{class}: {}{resets}", usage(limit));
     }
     match (limit.has_reset, limit.remaining, limit.limit) {
-        (true, _, Some(all)) => format!("{} {name}{class} (window has reset)", thousands(all)),
-        (true, _, None) => format!("{name}{class} (window has reset)"),
-        (false, Some(left), Some(all)) => {
-            let (left, all) = (thousands(left), thousands(all));
-            format!("{left} of {all} {name} left{class}{resets}")
+        (true, _, Some(maximum)) => {
+            format!("{} {name}{class} (window has reset)", thousands(maximum))
         }
-        (false, Some(left), None) => format!("{} {name} left{class}{resets}", thousands(left)),
+        (true, _, None) => format!("{name}{class} (window has reset)"),
+        (false, Some(remaining), Some(maximum)) => {
+            let (remaining, maximum) = (thousands(remaining), thousands(maximum));
+            format!("{remaining} of {maximum} {name} left{class}{resets}")
+        }
+        (false, Some(remaining), None) => {
+            format!("{} {name} left{class}{resets}", thousands(remaining))
+        }
         (false, None, _) => format!("{name}{class}: {}{resets}", usage(limit)),
     }
 }
@@ -120,8 +125,10 @@ fn limit_name(limit: &LimitView) -> String {
 /// Returns what is used or left of a limit: `28% used`, `250 of 1,000 left`.
 fn usage(limit: &LimitView) -> String {
     if limit.has_reset {
-        let all = limit.limit.map(|all| format!(" to {}", thousands(all)));
-        return format!("has reset{}", all.unwrap_or_default());
+        let maximum = limit
+            .limit
+            .map(|maximum| format!(" to {}", thousands(maximum)));
+        return format!("has reset{}", maximum.unwrap_or_default());
     }
     let state = match limit.state.as_deref() {
         None | Some("allowed") => None,
@@ -129,10 +136,11 @@ fn usage(limit: &LimitView) -> String {
         Some(other) => Some(other),
     };
     let figure = match (limit.remaining, limit.limit, limit.used) {
-        (Some(left), Some(all), _) => {
-            Some(format!("{} of {} left", thousands(left), thousands(all)))
+        (Some(remaining), Some(maximum), _) => {
+            let (remaining, maximum) = (thousands(remaining), thousands(maximum));
+            Some(format!("{remaining} of {maximum} left"))
         }
-        (Some(left), None, _) => Some(format!("{} left", thousands(left))),
+        (Some(remaining), None, _) => Some(format!("{} left", thousands(remaining))),
         (None, _, Some(used)) => Some(format!("{:.0}% used", (used * 100.0).floor())),
         (None, _, None) => None,
     };
@@ -254,7 +262,7 @@ mod tests {
     #[test]
     fn accounts_without_limits_are_not_seen_yet() {
         let subject =
-            |kind, name: Option<&str>, config_dir: Option<&str>, limits| SubjectLimitsView {
+            |kind, name: Option<&str>, config_dir: Option<&str>, limits| OwnerLimitsView {
                 owner: LimitOwnerView {
                     kind,
                     id: Some("0a".to_owned()),

@@ -52,7 +52,7 @@ pub(crate) fn run(command: Command, context: Context) -> Result<(), CommandError
         Command::Doctor(doctor) => doctor::run(&doctor, &context),
         Command::Status(status) => status::run(&status, &context),
         Command::Guard(guard) => guard::run(&guard, &context),
-        Command::Advise(wanted) => advise::run(wanted, &context),
+        Command::Advise(use_case) => advise::run(use_case, &context),
         Command::Bind(bind) => bind::run(&bind, &context),
         Command::Unbind(directory) => bind::unbind(&directory, &context),
         Command::Bindings => bind::list(&context),

@@ -8,6 +8,7 @@ use keyreeve_core::token::{self, Family, TokenReport};
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::output::sentence_case;
 use crate::prompt::{Repeat, SecretPrompt};
 use crate::settings::SecretInput;
 
@@ -57,7 +58,7 @@ pub(super) fn read_credential(
     };
     check_injectable(api, family)?;
     for problem in problems {
-        context.output.note(&problem);
+        context.output.note(&sentence_case(&problem));
     }
     Ok(PastedCredential {
         secret,

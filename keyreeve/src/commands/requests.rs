@@ -7,11 +7,11 @@ use keyreeve_core::select::MAX_ATTEMPTS;
 use super::usage::{dollars, plan_equivalent};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, thousands};
+use crate::output::{Align, Format, Table, local_time, thousands};
 use crate::settings::{RequestDetail, RequestsQuery};
 
 /// Marks the cost of a request to a sandbox.
-const SIMULATED_MARK: &str = "*";
+pub(super) const SIMULATED_MARK: &str = "*";
 
 pub(super) fn run(query: RequestsQuery, context: &Context) -> Result<(), CommandError> {
     match query.detail {
@@ -66,7 +66,8 @@ fn requests_table(requests: &[RequestView], clock: &Clock) -> Table {
         ("tokens", Align::Right),
         ("usd", Align::Right),
         ("ms", Align::Right),
-    ]);
+    ])
+    .omit_if_narrow(&["ms"]);
     for request in requests {
         let model = request.model_served.as_ref();
         let model = model.or(request.model_requested.as_ref());
@@ -95,24 +96,22 @@ fn attempts_table(attempts: &[AttemptView], clock: &Clock) -> Table {
         ("profile", Align::Left),
         ("reason", Align::Left),
         ("model", Align::Left),
-        ("status", Align::Right),
-        ("ending", Align::Left),
+        ("result", Align::Left),
         ("tokens", Align::Right),
         ("usd", Align::Right),
         ("ms", Align::Right),
-    ]);
+    ])
+    .omit_if_narrow(&["ms", "tokens"]);
     for attempt in attempts {
         let model = attempt.model_served.as_ref();
         let model = model.or(attempt.model_requested.as_ref());
-        let status = attempt.status.map(|status| status.to_string());
         table.row([
             local_time(&attempt.started_at, clock),
             attempt.key.clone().unwrap_or_default(),
             attempt.profile.clone().unwrap_or_default(),
             reason(attempt),
             model.cloned().unwrap_or_default(),
-            status.unwrap_or_default(),
-            with_verdict(attempt.ending, attempt.verdict.as_deref()),
+            result(attempt.status, attempt.verdict.as_deref(), attempt.ending),
             thousands(attempt.tokens.total()),
             cost(
                 attempt.equivalent_usd,
@@ -125,20 +124,28 @@ fn attempts_table(attempts: &[AttemptView], clock: &Clock) -> Table {
     table
 }
 
-/// Returns the status, or how the request ended without a good one, and the number of attempts if there were several.
+/// Returns the result of a request, and the number of its attempts if there were several.
 fn request_result(request: &RequestView) -> String {
-    let status = request.status.map(|status| status.to_string());
-    let outcome = match (request.verdict.as_deref(), request.ending) {
-        (None | Some("ok"), "done") => None,
-        (Some("ok") | None, ending) => Some(ending),
-        (Some(verdict), _) => Some(verdict),
-    };
-    let result = status.into_iter().chain(outcome.map(ToOwned::to_owned));
-    let result = result.collect::<Vec<_>>().join(" ");
+    let result = result(request.status, request.verdict.as_deref(), request.ending);
     match request.attempts {
         0 | 1 => result,
         attempts => format!("{result}, {attempts} attempts"),
     }
+}
+
+/// Returns the status, and the verdict or ending unless it is that of a good response.
+fn result(status: Option<u16>, verdict: Option<&str>, ending: &str) -> String {
+    let status = status.map(|status| status.to_string());
+    let outcome = match (verdict, ending) {
+        (None | Some("ok"), "done") => None,
+        (None | Some("ok"), ending) => Some(ending.to_owned()),
+        (Some(verdict), _) => Some(verdict.to_owned()),
+    };
+    status
+        .into_iter()
+        .chain(outcome)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Returns why this profile was selected, and the number of the attempt unless it is the first.
@@ -146,13 +153,6 @@ fn reason(attempt: &AttemptView) -> String {
     match attempt.number {
         1 => attempt.reason.to_owned(),
         number => format!("{} ({number})", attempt.reason),
-    }
-}
-
-fn with_verdict(ending: &str, verdict: Option<&str>) -> String {
-    match verdict {
-        None | Some("ok") => ending.to_owned(),
-        Some(verdict) => format!("{ending} ({verdict})"),
     }
 }
 
@@ -165,16 +165,11 @@ fn cost(equivalent_usd: Option<f64>, paid: String, simulated: bool) -> String {
     }
 }
 
-fn explain_mark(has_simulated: bool, context: &Context) {
+/// Explains the mark if it was printed.
+pub(super) fn explain_mark(has_simulated: bool, context: &Context) {
     if has_simulated {
         context
             .output
-            .note(&format!("{SIMULATED_MARK} simulated: nothing was billed"));
+            .note(&format!("{SIMULATED_MARK} Simulated: nothing was billed"));
     }
-}
-
-/// Formats an RFC 3339 time in the user's zone.
-fn local_time(rfc3339: &str, clock: &Clock) -> String {
-    let at = rfc3339.parse();
-    at.map_or_else(|_| rfc3339.to_owned(), |at| clock.format(at))
 }

@@ -29,7 +29,7 @@ pub(super) fn run(sandbox: settings::SandboxPort, context: &Context) -> Result<(
         }
         context
             .output
-            .note("every response is simulated; any well-formed credential is accepted");
+            .note("Every response is simulated; any well-formed credential is accepted");
         bound.run(stop).await.map_err(|error| {
             CommandError::new(Exit::Failed, "the sandbox failed").caused_by(&error)
         })

@@ -1,7 +1,7 @@
 //! `store`: create, describe, back up and restore the store.
 
 use keyreeve_core::secret::Secret;
-use keyreeve_os::memory::Swap;
+use keyreeve_os::memory::SwapProtection;
 use keyreeve_store::MasterKeyHome;
 use serde::Serialize;
 
@@ -75,9 +75,9 @@ fn info(context: &Context) -> Result<Info, CommandError> {
         master_key,
         master_key_directory: dirs.config.display().to_string(),
         protects_against,
-        master_key_may_be_swapped: match store.master_key_swap() {
-            Swap::LockedOut => false,
-            Swap::Possible => true,
+        master_key_may_be_swapped: match store.master_key_swap_protection() {
+            SwapProtection::Locked => false,
+            SwapProtection::Unlocked => true,
         },
         profiles: policy.profiles().len(),
         keys: policy.keys().len(),
@@ -104,12 +104,12 @@ fn print(info: &Info, context: &Context) -> Result<(), CommandError> {
             ),
         ),
     ] {
-        context.output.line(&format!("{label:<12} {value}"))?;
+        context.output.field(label, value)?;
     }
     if info.master_key_may_be_swapped {
         context
             .output
-            .note("the master key could not be locked into memory: it may be swapped to disk");
+            .note("The master key could not be locked into memory: it may be swapped to disk");
     }
     Ok(())
 }

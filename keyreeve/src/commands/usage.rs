@@ -3,6 +3,7 @@
 use keyreeve_broker::view::{UsageRowView, UsageView};
 use keyreeve_store::{Grouping, UsageQuery};
 
+use super::requests::{SIMULATED_MARK, explain_mark};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Align, Format, Table, thousands};
@@ -58,11 +59,18 @@ fn print_table(view: &UsageView, context: &Context) -> Result<(), CommandError> 
             thousands(row.tokens.cache_read_tokens),
             thousands(row.tokens.cache_write_5m_tokens),
             thousands(row.tokens.cache_write_1h_tokens),
-            dollars(row.cost_usd, row.cost_is_at_most),
+            cost(row),
             remarks(row),
         ]);
     }
-    Ok(context.output.table(&table)?)
+    context.output.table(&table)?;
+    explain_mark(view.rows.iter().any(|row| row.simulated), context);
+    Ok(())
+}
+
+fn cost(row: &UsageRowView) -> String {
+    let mark = if row.simulated { SIMULATED_MARK } else { "" };
+    format!("{}{mark}", dollars(row.cost_usd, row.cost_is_at_most))
 }
 
 /// Formats an amount with six decimals, and `<=` before an upper bound.
@@ -74,10 +82,10 @@ pub(super) fn dollars(usd: f64, is_at_most: bool) -> String {
 fn remarks(row: &UsageRowView) -> String {
     let simulated = match row.simulated_attempts {
         0 => None,
-        _ if row.simulated => Some("simulated".to_owned()),
-        some => Some(format!(
+        _ if row.simulated => None,
+        simulated => Some(format!(
             "{} of {} attempts simulated",
-            thousands(some),
+            thousands(simulated),
             thousands(row.attempts)
         )),
     };

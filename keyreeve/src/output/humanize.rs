@@ -3,12 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::clock::Clock;
 
-/// Formats an RFC 3339 time to the minute, such as `2026-11-21 04:46 UTC`.
-pub(crate) fn utc_minute(rfc3339: &str) -> String {
-    match rfc3339.get(.."2026-11-21T04:46".len()) {
-        Some(time) => format!("{} UTC", time.replace('T', " ")),
-        None => rfc3339.to_owned(),
-    }
+/// Formats an RFC 3339 time in the user's zone, such as `04:46` or `Dec 24 04:46`.
+pub(crate) fn local_time(rfc3339: &str, clock: &Clock) -> String {
+    let at = rfc3339.parse();
+    at.map_or_else(|_| rfc3339.to_owned(), |at| clock.format(at))
 }
 
 /// Formats the date of an RFC 3339 time, such as `2026-11-21`.
@@ -69,6 +67,17 @@ pub(crate) fn abbreviate_home(text: &str, home: Option<&str>) -> String {
     abbreviated
 }
 
+/// Capitalizes an error's text, to print it as a note. A text that starts with code, a name or a path stays as it is.
+pub(crate) fn sentence_case(text: &str) -> String {
+    let word = text.split([' ', ',', ':']).next().unwrap_or_default();
+    let is_name = word == "keyreeve" || !word.bytes().all(|c| c.is_ascii_lowercase());
+    let mut sentence = text.to_owned();
+    if !is_name && let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence
+}
+
 /// Formats a count with its noun: `1 key`, `2 keys`.
 pub(crate) fn pluralize(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -121,11 +130,30 @@ mod tests {
     }
 
     #[test]
+    fn only_ordinary_words_are_capitalized() {
+        for (text, expected) in [
+            ("the file is missing", "The file is missing"),
+            ("a", "A"),
+            ("keyreeve serve", "keyreeve serve"),
+            ("apiKeyHelper failed", "apiKeyHelper failed"),
+            ("`claude` is missing", "`claude` is missing"),
+            ("/etc/passwd: no access", "/etc/passwd: no access"),
+            ("", ""),
+        ] {
+            assert_eq!(sentence_case(text), expected);
+        }
+    }
+
+    #[test]
     fn times_and_counts_are_formatted() {
+        let clock = Clock {
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            zone: jiff::tz::TimeZone::posix("CET-1").unwrap(),
+        };
         let time = "2026-11-21T04:46:12.65685Z";
-        assert_eq!(utc_minute(time), "2026-11-21 04:46 UTC");
+        assert_eq!(local_time(time, &clock), "Sat 05:46");
         assert_eq!(utc_date(time), "2026-11-21");
-        assert_eq!(utc_minute("soon"), "soon");
+        assert_eq!(local_time("soon", &clock), "soon");
         let grouped = [0, 999, 1_000, 800_000, 1_234_567].map(thousands);
         assert_eq!(grouped, ["0", "999", "1,000", "800,000", "1,234,567"]);
         assert_eq!(

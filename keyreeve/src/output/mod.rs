@@ -5,12 +5,12 @@
 //! standard output, once.
 
 mod humanize;
+mod messages;
 mod paint;
 mod table;
 mod wrap;
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Effects, Style};
 use keyreeve_broker::view::Document;
@@ -22,36 +22,40 @@ use keyreeve_os::system;
 use serde::Serialize;
 
 pub(crate) use humanize::{
-    abbreviate_home, pluralize, relative_time, relative_time_from_text, rough_duration, thousands,
-    utc_date, utc_minute,
+    abbreviate_home, local_time, pluralize, relative_time, relative_time_from_text, rough_duration,
+    sentence_case, thousands, utc_date,
 };
 pub(crate) use table::{Align, Table};
 
 use paint::Paint;
 
 use crate::args::GlobalArgs;
-use crate::error::{CommandError, Exit, Label};
 
 /// The placeholder that [`Output::reveal`] replaces with the secret.
 pub(crate) const KEY_PLACEHOLDER: &str = "{key}";
+
+/// Width of the labels of [`Output::field`].
+const LABEL_WIDTH: usize = 12;
+/// Indent of the continuation lines of [`Output::field`], as wide as a label and a space.
+const FIELD_INDENT: &str = "             ";
 
 /// Standard output and standard error, with the format, verbosity and colors to use.
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Format,
     verbosity: Verbosity,
-    /// Width of the terminal, or `None` if standard output is not one.
-    columns: Option<usize>,
     /// Colors of data for a program that renders them although it is not a terminal.
     statusline_paint: Paint,
     stdout: OutputStream<io::Stdout>,
     stderr: OutputStream<io::Stderr>,
 }
 
-/// An output stream and its colors.
+/// An output stream, its width and its colors.
 #[derive(Debug)]
 struct OutputStream<T> {
     stream: T,
+    /// Width of the terminal, or `None` if the stream is not one.
+    columns: Option<usize>,
     paint: Paint,
 }
 
@@ -86,13 +90,14 @@ impl Output {
             } else {
                 Verbosity::Normal
             },
-            columns: system::terminal_width(&stdout),
             statusline_paint: paint(true),
             stdout: OutputStream {
+                columns: system::terminal_width(&stdout),
                 paint: paint(stdout.is_terminal()),
                 stream: stdout,
             },
             stderr: OutputStream {
+                columns: system::terminal_width(&stderr),
                 paint: paint(stderr.is_terminal()),
                 stream: stderr,
             },
@@ -104,27 +109,17 @@ impl Output {
         Self {
             format,
             verbosity: Verbosity::Normal,
-            columns: None,
             statusline_paint: Paint::Plain,
             stdout: OutputStream {
                 stream: io::stdout(),
+                columns: None,
                 paint: Paint::Plain,
             },
             stderr: OutputStream {
+                columns: system::terminal_width(io::stderr()),
                 stream: io::stderr(),
                 paint: Paint::Plain,
             },
-        }
-    }
-
-    /// Prints the error of a failed command and returns the exit code.
-    pub(crate) fn finish(&self, result: Result<(), CommandError>) -> ExitCode {
-        match result {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                self.error(&error);
-                error.exit().into()
-            }
         }
     }
 
@@ -172,11 +167,16 @@ impl Output {
         self.write_wrapped(text, indent, Style::new())
     }
 
+    /// Writes a label and its value, aligned with those of other fields and wrapped as in [`Self::wrapped`].
+    pub(crate) fn field(&self, label: &str, value: &str) -> io::Result<()> {
+        self.wrapped(&format!("{label:<LABEL_WIDTH$} {value}"), FIELD_INDENT)
+    }
+
     /// Writes a label and its description on one line. On a narrow terminal, the description starts a line of its own.
     pub(crate) fn entry(&self, label: &str, description: &str, indent: &str) -> io::Result<()> {
         let text = format!("{label}  {description}");
         let fits = |columns| text.chars().count() <= columns;
-        if self.columns.is_none_or(fits) {
+        if self.stdout.columns.is_none_or(fits) {
             return self.wrapped(&text, indent);
         }
         self.wrapped(label.trim_end(), indent)?;
@@ -192,7 +192,7 @@ impl Output {
         let style = self.stdout.paint.style(style);
         let text = sanitize_line(text, MAX_LINE_CHARS);
         let mut stdout = self.stdout.stream.lock();
-        for line in wrap::wrap(&text, indent, self.columns) {
+        for line in wrap::wrap(&text, indent, self.stdout.columns) {
             writeln!(stdout, "{style}{line}{style:#}")?;
         }
         stdout.flush()
@@ -216,14 +216,14 @@ impl Output {
         stdout.flush()
     }
 
-    /// Writes a table with a dimmed header. On a narrow terminal, long cells lose their middle.
+    /// Writes a table with a dimmed header, shortened as in [`Table::lines`] on a narrow terminal.
     pub(crate) fn table(&self, table: &Table) -> io::Result<()> {
         let style = self
             .stdout
             .paint
             .style(Style::new().effects(Effects::DIMMED));
         let mut stdout = self.stdout.stream.lock();
-        for (index, line) in table.lines(self.columns).iter().enumerate() {
+        for (index, line) in table.lines(self.stdout.columns).iter().enumerate() {
             match index {
                 0 => writeln!(stdout, "{style}{line}{style:#}")?,
                 _ => writeln!(stdout, "{line}")?,
@@ -283,84 +283,9 @@ impl Output {
         })
     }
 
-    /// Prints what is about to happen, marked as keyreeve's, because the output of another program follows.
-    pub(crate) fn announce(&self, text: &str) {
-        self.message("keyreeve:", AnsiColor::Cyan, text);
-    }
-
     /// Returns `true` if data appears on a screen.
     pub(crate) fn stdout_is_terminal(&self) -> bool {
         self.stdout.stream.is_terminal()
-    }
-
-    /// Prints that a command succeeded, and with what result.
-    pub(crate) fn success(&self, text: &str) {
-        if self.verbosity == Verbosity::Normal {
-            let text = sanitize_line(text, MAX_LINE_CHARS);
-            // Nothing can be done if the terminal is gone.
-            let _gone = writeln!(self.stderr.stream.lock(), "{text}");
-        }
-    }
-
-    /// Prints something the user should know.
-    pub(crate) fn note(&self, text: &str) {
-        self.message("note:", AnsiColor::Cyan, text);
-    }
-
-    /// Prints advice, such as the next step.
-    pub(crate) fn hint(&self, text: &str) {
-        self.message("hint:", AnsiColor::Green, text);
-    }
-
-    /// Prints the command that repairs a problem.
-    pub(crate) fn fix(&self, command: &str) {
-        self.message("fix:", AnsiColor::Green, command);
-    }
-
-    fn error(&self, error: &CommandError) {
-        if matches!(error.exit(), Exit::BrokenPipe | Exit::Child(_)) {
-            return;
-        }
-        if self.format == Format::Json {
-            self.json_error(error);
-            return;
-        }
-        for (label, text) in error.lines() {
-            match label {
-                Label::Error => self.labeled("error:", AnsiColor::Red, text),
-                Label::CausedBy => self.labeled("  caused by:", AnsiColor::Red, text),
-                Label::Hint => self.labeled("hint:", AnsiColor::Green, text),
-                Label::Fix => self.labeled("fix:", AnsiColor::Green, text),
-                Label::Docs => self.labeled("docs:", AnsiColor::Green, text),
-            }
-        }
-    }
-
-    /// Writes an error as one line of JSON, on standard error: standard output holds data only.
-    fn json_error(&self, error: &CommandError) {
-        if let Ok(json) = serde_json::to_string(&Document::new(error.view())) {
-            let json = escape_non_ascii(&json);
-            let _gone = writeln!(self.stderr.stream.lock(), "{json}");
-        }
-    }
-
-    fn message(&self, label: &str, color: AnsiColor, text: &str) {
-        if self.verbosity == Verbosity::Normal {
-            self.labeled(label, color, text);
-        }
-    }
-
-    fn labeled(&self, label: &str, color: AnsiColor, text: &str) {
-        let style = self
-            .stderr
-            .paint
-            .style(color.on_default().effects(Effects::BOLD));
-        // Nothing can be done if the terminal is gone.
-        let _gone = writeln!(
-            self.stderr.stream.lock(),
-            "{style}{label}{style:#} {}",
-            sanitize_line(text, MAX_LINE_CHARS)
-        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Text tables whose columns are as wide as their widest cell.
 //!
-//! Invariant: every cell is sanitized, so that foreign text can neither move the cursor nor break a line.
+//! Invariants: every cell is sanitized, so that foreign text can neither move the cursor nor break a line; nothing is
+//! omitted or shortened unless the table is wider than the terminal.
 
 use std::borrow::Cow;
 
@@ -23,6 +24,8 @@ pub(crate) enum Align {
 /// A header and rows.
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
+    /// Columns to omit on a narrow terminal, in this order.
+    optional: &'static [&'static str],
     rows: Vec<Vec<String>>,
 }
 
@@ -31,8 +34,16 @@ impl Table {
     pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
         Self {
             columns: columns.to_vec(),
+            optional: &[],
             rows: Vec::new(),
         }
+    }
+
+    /// Names the columns to omit, one after the other, while the table is wider than the terminal.
+    #[must_use]
+    pub(crate) fn omit_if_narrow(mut self, titles: &'static [&'static str]) -> Self {
+        self.optional = titles;
+        self
     }
 
     /// Adds a row with one cell for each column.
@@ -45,8 +56,8 @@ impl Table {
         );
     }
 
-    /// Returns the lines, header first, without trailing spaces. If they are wider than `columns`, the widest text cells lose
-    /// their middle.
+    /// Returns the lines, header first, without trailing spaces. If they are wider than `columns`, optional columns are
+    /// omitted, then the widest text cells lose their middle.
     pub(crate) fn lines(&self, columns: Option<usize>) -> Vec<String> {
         let header = self
             .columns
@@ -57,39 +68,48 @@ impl Table {
         let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|column| all.iter().map(|row| width(&row[column])).max().unwrap_or(0))
             .collect();
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
         if let Some(columns) = columns {
-            self.narrow(&mut widths, columns);
+            self.omit(&mut shown, &widths, columns);
+            self.narrow(&shown, &mut widths, columns);
         }
-        all.iter().map(|row| self.line(row, &widths)).collect()
+        all.iter()
+            .map(|row| self.line(row, &shown, &widths))
+            .collect()
+    }
+
+    /// Omits optional columns until the table fits or none is left.
+    fn omit(&self, shown: &mut Vec<usize>, widths: &[usize], columns: usize) {
+        for title in self.optional {
+            if total_width(shown, widths) <= columns {
+                return;
+            }
+            shown.retain(|column| self.columns[*column].0 != *title);
+        }
     }
 
     /// Shrinks the widest text columns until the table fits or all have the minimum width.
-    fn narrow(&self, widths: &mut [usize], columns: usize) {
-        let gaps = GAP.len() * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > columns {
-            let columns = widths.iter_mut().zip(&self.columns);
-            let widest = columns
-                .filter(|(_, (_, align))| *align == Align::Left)
-                .map(|(width, _)| width)
-                .max();
-            match widest {
-                Some(width) if *width > MIN_TEXT_WIDTH => *width -= 1,
+    fn narrow(&self, shown: &[usize], widths: &mut [usize], columns: usize) {
+        while total_width(shown, widths) > columns {
+            let text = shown
+                .iter()
+                .filter(|column| self.columns[**column].1 == Align::Left);
+            match text.max_by_key(|column| widths[**column]) {
+                Some(widest) if widths[*widest] > MIN_TEXT_WIDTH => widths[*widest] -= 1,
                 Some(_) | None => return,
             }
         }
     }
 
-    fn line(&self, row: &[String], widths: &[usize]) -> String {
+    fn line(&self, row: &[String], shown: &[usize], widths: &[usize]) -> String {
         let mut line = String::new();
-        for (index, ((cell, (_, align)), target)) in
-            row.iter().zip(&self.columns).zip(widths).enumerate()
-        {
+        for (index, &column) in shown.iter().enumerate() {
             if index > 0 {
                 line.push_str(GAP);
             }
-            let cell = shorten_middle(cell, *target);
-            let padding = " ".repeat(target - width(&cell));
-            match align {
+            let cell = shorten_middle(&row[column], widths[column]);
+            let padding = " ".repeat(widths[column] - width(&cell));
+            match self.columns[column].1 {
                 Align::Left => line.extend([&*cell, padding.as_str()]),
                 Align::Right => line.extend([padding.as_str(), &*cell]),
             }
@@ -97,6 +117,12 @@ impl Table {
         line.truncate(line.trim_end().len());
         line
     }
+}
+
+/// Returns the width of a line with these columns.
+fn total_width(shown: &[usize], widths: &[usize]) -> usize {
+    let cells: usize = shown.iter().map(|column| widths[*column]).sum();
+    cells + GAP.len() * shown.len().saturating_sub(1)
 }
 
 /// Replaces the middle of a cell that is too wide with `…`; the end of a path is more useful than its middle.
@@ -147,6 +173,19 @@ mod tests {
         assert_eq!(lines[1], "~/a/pat…ng/settings.json       7");
         assert!(lines.iter().all(|line| width(line) <= 32), "{lines:?}");
         assert!(width(&table.lines(Some(1))[1]) >= MIN_TEXT_WIDTH);
+    }
+
+    #[test]
+    fn narrow_terminal_omits_optional_columns_first() {
+        let columns = ["name", "kind", "seen"].map(|title| (title, Align::Left));
+        let mut table = Table::new(&columns).omit_if_narrow(&["seen", "kind"]);
+        table.row(["a-long-name", "kind", "today"].map(ToOwned::to_owned));
+        assert_eq!(table.lines(Some(24))[1], "a-long-name  kind  today");
+        assert_eq!(
+            table.lines(Some(23)),
+            ["name         kind", "a-long-name  kind"]
+        );
+        assert_eq!(table.lines(Some(11)), ["name", "a-long-name"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Line wrapping between words.
 //!
-//! Invariant: nothing is lost and no word is split, so that a path can still be copied.
+//! Invariant: nothing is lost, and neither a word nor a command in backticks is split, so that both can still be copied.
 
 /// Wraps a line at `columns`, if given; all lines but the first start with `indent`.
 pub(super) fn wrap(text: &str, indent: &str, columns: Option<usize>) -> Vec<String> {
@@ -11,7 +11,7 @@ pub(super) fn wrap(text: &str, indent: &str, columns: Option<usize>) -> Vec<Stri
     let mut line = String::new();
     // `true` if the line has more than its indentation.
     let mut has_words = false;
-    for word in text.split_inclusive(' ') {
+    for word in words(text) {
         let length = line.chars().count() + word.trim_end().chars().count();
         if has_words && length > columns {
             lines.push(std::mem::replace(&mut line, indent.to_owned()));
@@ -25,6 +25,16 @@ pub(super) fn wrap(text: &str, indent: &str, columns: Option<usize>) -> Vec<Stri
         line.truncate(line.trim_end().len());
     }
     lines
+}
+
+/// Splits a text after each space outside of backticks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_balanced = text.matches('`').count().is_multiple_of(2);
+    let mut in_code = false;
+    text.split_inclusive(move |c| {
+        in_code ^= c == '`' && is_balanced;
+        c == ' ' && !in_code
+    })
 }
 
 #[cfg(test)]
@@ -41,5 +51,14 @@ mod tests {
             ["  one two", "    /a/long/path/to/x", "    three"]
         );
         assert_eq!(wrap("", "  ", Some(10)), [""]);
+    }
+
+    #[test]
+    fn commands_in_backticks_stay_whole() {
+        assert_eq!(
+            wrap("run `keyreeve key list` now", "  ", Some(12)),
+            ["run", "  `keyreeve key list`", "  now"]
+        );
+        assert_eq!(wrap("a ` b c", "", Some(4)), ["a `", "b c"]);
     }
 }

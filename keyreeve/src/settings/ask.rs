@@ -62,15 +62,12 @@ impl Check {
             seen.push(name.clone());
             is_new
         });
-        let which = match (typed.all, names.is_empty()) {
+        let targets = match (typed.all, names.is_empty()) {
             (true, _) => CheckTargets::All,
             (false, true) => CheckTargets::Default,
             (false, false) => CheckTargets::Named(names),
         };
-        Ok(Self {
-            targets: which,
-            model,
-        })
+        Ok(Self { targets, model })
     }
 }
 

@@ -5,18 +5,18 @@ use super::{Setting, args};
 /// Values of flags that override settings; empty if not given.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Flags {
-    /// `--listen`
+    /// Value of `--listen`.
     pub(crate) listen: Vec<String>,
-    /// `--pass-through`, as `true`.
+    /// `true` for `--pass-through`.
     pub(crate) pass_through: Vec<String>,
 }
 
-/// The pass-through setting: clients using their own credential.
+/// The pass-through setting, for clients that use their own credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PassThroughMode {
-    /// They may, on loopback.
+    /// Allowed, on loopback.
     On,
-    /// They may not.
+    /// Not allowed.
     Off,
 }
 

@@ -14,7 +14,7 @@ pub(crate) use crate::args::EnvShell;
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Exec {
     /// keyreeve replaces itself with the program.
-    Become {
+    Replace {
         launch: Launch,
         /// The program and its arguments, as typed.
         argv: Vec<OsString>,
@@ -82,14 +82,10 @@ impl Exec {
         }
         let argv = typed.command;
         if typed.gateway {
-            let behind = typed.key.map_or(GatewayKey::ForProfile, GatewayKey::Named);
-            return Self::Supervise {
-                launch,
-                key: behind,
-                argv,
-            };
+            let key = typed.key.map_or(GatewayKey::ForProfile, GatewayKey::Named);
+            return Self::Supervise { launch, key, argv };
         }
-        Self::Become { launch, argv }
+        Self::Replace { launch, argv }
     }
 }
 

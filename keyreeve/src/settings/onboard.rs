@@ -69,7 +69,7 @@ impl Onboard {
         if !typed.setup_token && plan != SetupTokenOptions::default() {
             return Err(vec![plan.misplaced()]);
         }
-        let way = match (typed.login, typed.gateway) {
+        let method = match (typed.login, typed.gateway) {
             (Some(args::ExistingLogin::ClaudeLogin), _) => Some(OnboardMethod::ClaudeLogin),
             (None, Some(url)) => {
                 let plain = if typed.insecure_loopback {
@@ -93,7 +93,7 @@ impl Onboard {
             (None, None) => typed.from_env.then_some(OnboardMethod::Environment),
         };
         Ok(Self {
-            method: way,
+            method,
             name: typed.name,
             key: typed.key,
             test_request: if typed.no_check {

@@ -22,7 +22,7 @@ pub(crate) struct SetupTokenOptions {
 pub(crate) enum Consent {
     /// Given as an option.
     Given,
-    /// To be asked for.
+    /// Must still be asked for.
     #[default]
     Required,
 }

@@ -31,8 +31,8 @@ fn helper_for(case: &Case, base_url: &str, arguments: &[&str]) -> ProcessOutput 
 fn printed_key(output: &ProcessOutput) -> String {
     let line = output.stdout.strip_suffix('\n').unwrap_or_default();
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
-    let whole = !line.is_empty() && line.bytes().all(plain);
-    assert!(output.code == 0 && whole, "{output:?}");
+    let is_valid = !line.is_empty() && line.bytes().all(plain);
+    assert!(output.code == 0 && is_valid, "{output:?}");
     assert_eq!(output.stderr, "", "a helper prints nothing else");
     line.to_owned()
 }
@@ -208,7 +208,7 @@ fn squatter_on_the_other_loopback_address_gets_no_key() {
     redirect_runtime_file(&case, address);
     // It keeps listening, and sends nothing.
     let first = squatter.try_clone().unwrap();
-    let taken = std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         let (mut stream, _) = first.accept().unwrap();
         let mut bytes = Vec::new();
         let _until_it_gave_up = stream.read_to_end(&mut bytes);
@@ -216,11 +216,11 @@ fn squatter_on_the_other_loopback_address_gets_no_key() {
     });
     let result = assert_no_output_for_squatter(case.run(&["helper", "--profile", "work"]));
     assert!(result.is_none_or(|result| result.contains(&address.to_string())));
-    let printed_text = taken.join().unwrap();
-    let text = String::from_utf8_lossy(&printed_text).to_lowercase();
+    let received = reader.join().unwrap();
+    let text = String::from_utf8_lossy(&received).to_lowercase();
     assert!(text.starts_with("get /healthz?nonce="), "{text}");
     assert!(!text.contains("krv_"), "{text}");
-    leakscan::assert_no_leaks(&LeakScan::new([&canary]).bytes("the squatter", &printed_text));
+    leakscan::assert_no_leaks(&LeakScan::new([&canary]).bytes("the squatter", &received));
 }
 
 #[test]
@@ -427,8 +427,8 @@ fn redirecting_project_gets_no_credential() {
         ("settings.json", "https_proxy"),
         ("settings.json", "ANTHROPIC_UNIX_SOCKET"),
     ] {
-        let moved = format!(r#"{{"env": {{"{name}": "https://evil.test"}}}}"#);
-        fs::write(dir.join(file), moved).unwrap();
+        let redirect = format!(r#"{{"env": {{"{name}": "https://evil.test"}}}}"#);
+        fs::write(dir.join(file), redirect).unwrap();
         let result = assert_no_output(case.run(&helper), 8);
         assert!(result.contains(file), "{result}");
         fs::remove_file(dir.join(file)).unwrap();

@@ -88,11 +88,11 @@ fn gateway_crash_leaves_a_record_and_no_core_dump() {
     if !writes_core_dumps(&test.case) {
         skip!("this machine writes no core dumps");
     }
-    let made = test
+    let added = test
         .case
         .run(&["key", "add", "laptop", "--profile", "work"])
         .expect_code(0);
-    let key = made.stdout.trim();
+    let key = added.stdout.trim();
     for (number, signal) in CRASH_SIGNALS.into_iter().enumerate() {
         let serving = Serving::new(
             test.case

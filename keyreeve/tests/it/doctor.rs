@@ -279,12 +279,12 @@ fn own_state_is_checked() {
 
 #[test]
 fn doctor_has_no_side_effects() {
-    let strace =
-        match Strace::of("socket,connect,execve,openat,open,creat,rename,renameat,unlink,unlinkat")
-        {
-            Ok(strace) => strace,
-            Err(reason) => skip!("{reason}"),
-        };
+    let strace = match Strace::new(
+        "socket,connect,execve,openat,open,creat,rename,renameat,unlink,unlinkat",
+    ) {
+        Ok(strace) => strace,
+        Err(reason) => skip!("{reason}"),
+    };
     let (case, _, _) = with_export();
     let helper = r#"{"apiKeyHelper": "touch ran"}"#;
     write(

@@ -366,7 +366,7 @@ fn signals_are_forwarded_to_the_program() {
     let machine = GatewayMachine::new("https://api.anthropic.com");
     machine.program(
         "decides",
-        "#!/bin/sh\nfor it in HUP INT QUIT TERM USR1; do trap \"echo $it; echo $it >> heard\" $it; done\n\
+        "#!/bin/sh\nfor it in HUP INT QUIT TERM USR1; do trap \"echo $it; echo $it >> received\" $it; done\n\
          trap 'exit 6' USR2\necho > started\nwhile :; do sleep 0.05; done\n",
     );
     let mut command = machine.in_a_session(&[], &["--", "decides"]);
@@ -380,8 +380,8 @@ fn signals_are_forwarded_to_the_program() {
         std::thread::sleep(Duration::from_millis(100));
         signal(&format!("-{name}"), running.pid());
         wait_until(name, || {
-            let heard = fs::read_to_string(work.join("heard")).unwrap_or_default();
-            heard.lines().last() == Some(name)
+            let received = fs::read_to_string(work.join("received")).unwrap_or_default();
+            received.lines().last() == Some(name)
         });
     }
     signal("-USR2", running.pid());

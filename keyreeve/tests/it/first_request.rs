@@ -51,8 +51,8 @@ fn revocation_is_effective_while_serve_runs() {
     let case = Case::new();
     let serving = Serving::with_sandbox(&case);
     let arguments = ["key", "add", "laptop", "--profile", "sandbox", "--json"];
-    let made = case.run(&arguments).expect_code(0).json();
-    let key = made["key"].as_str().unwrap();
+    let added = case.run(&arguments).expect_code(0).json();
+    let key = added["key"].as_str().unwrap();
     assert_eq!(serving.ask(key, &message("before")).status(), 200);
 
     assert_exit(case.run(&["key", "revoke", "laptop"]), 0);

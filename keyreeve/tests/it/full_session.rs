@@ -63,21 +63,22 @@ pub(crate) struct FullSession<'a> {
 impl SessionSecrets {
     /// Creates the secrets; `test` makes them unique to a test.
     pub(crate) fn new(test: &str) -> Self {
-        let key = |way: &str| Canary::api_key(&format!("{test}-{way}"));
+        let key = |name: &str| Canary::api_key(&format!("{test}-{name}"));
         // The middle, by which it is recognized, contains the test's name.
-        let made = |way: &str| Canary::generated(way, &format!("{way}-{test}-{test}-{test}-{way}"));
+        let generated =
+            |name: &str| Canary::generated(name, &format!("{name}-{test}-{test}-{test}-{name}"));
         Self {
             stdin: key("stdin"),
             prompt: key("prompt"),
             environment: key("variable"),
             program: key("program"),
-            bearer: made("bearer-token"),
+            bearer: generated("bearer-token"),
             old: key("old"),
             new: key("new"),
             inspected: key("inspected"),
             client: key("client"),
             wrong_key: Canary::wrong_virtual_key(&format!("{test}-wrong")),
-            passphrase: made("passphrase"),
+            passphrase: generated("passphrase"),
         }
     }
 

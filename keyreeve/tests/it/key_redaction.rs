@@ -22,7 +22,7 @@ struct KeyValue {
 }
 
 impl KeyValue {
-    fn of(prefix: &[&str], length: usize) -> Option<Self> {
+    fn new(prefix: &[&str], length: usize) -> Option<Self> {
         let prefix = prefix.concat();
         let body = length.checked_sub(prefix.len()).filter(|body| *body > 0)?;
         let mut state = length + 7 * prefix.len();
@@ -31,11 +31,8 @@ impl KeyValue {
             char::from(LETTERS[(state >> 16) % LETTERS.len()])
         });
         let secret: String = letters.collect();
-        let content = prefix + &secret;
-        Some(Self {
-            text: content,
-            secret,
-        })
+        let text = prefix + &secret;
+        Some(Self { text, secret })
     }
 
     /// Fails the test if a text contains more of the value than may be shown.
@@ -83,7 +80,7 @@ impl KeyValue {
 fn at_most_four_characters_of_a_key_are_shown() {
     for prefix in PREFIXES {
         for length in LENGTHS {
-            if let Some(value) = KeyValue::of(prefix, length) {
+            if let Some(value) = KeyValue::new(prefix, length) {
                 check(&value);
             }
         }

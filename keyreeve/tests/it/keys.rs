@@ -149,10 +149,14 @@ fn removed_profile_does_not_change_the_payer() {
         "work",
     ];
     assert_exit(case.run(&key), 0);
+    let revoked = ["key", "add", "old", "--profile", "other"];
+    assert_exit(case.run(&revoked), 0);
+    assert_exit(case.run(&["key", "revoke", "old"]), 0);
     let removed = case.run(&["profile", "remove", "other"]);
     let stderr = &removed.stderr;
     let fix = "`keyreeve key allow-billing tool metered`";
     assert!(stderr.contains(fix), "{stderr}");
+    assert!(!stderr.contains("`old`"), "a revoked key: {stderr}");
     assert_exit(removed, 0);
 }
 

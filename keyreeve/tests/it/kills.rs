@@ -52,21 +52,21 @@ fn two_hundred_kills_lose_no_record() {
         load.set_target(None);
     }
     let took = load_started.elapsed();
-    let answered_hashes = load.end();
+    let completed_hashes = load.end();
     let cut_off = open_attempts(&attempts(&case));
     let _ended = Serving::start(&case).end();
     let ledger = attempts(&case);
-    let seen = LedgerCheck::check(&upstream.requests(), &answered_hashes, &ledger, &cut_off);
+    let seen = LedgerCheck::check(&upstream.requests(), &completed_hashes, &ledger, &cut_off);
     print_figure(&format!(
         "{KILLS} kills in {took:.1?}, worst start {worst:.0?}; upstream saw {}, clients got {} responses, \
          the ledger has {} entries, {} of them cut off",
         upstream.requests().len(),
-        answered_hashes.len(),
+        completed_hashes.len(),
         seen.entries,
         seen.unknown
     ));
     assert!(seen.unknown > 0, "no kill hit a request: nothing was tried");
-    assert!(answered_hashes.len() > KILLS, "the load was no load");
+    assert!(completed_hashes.len() > KILLS, "the load was no load");
     assert!(worst < READY_TIMEOUT, "{worst:?}");
     case.store().verify().unwrap();
 }
@@ -90,8 +90,8 @@ fn set_up(case: &Case, upstream: &Scripted, canary: &Canary) -> String {
     let arguments = ["profile", "add", "work", "--origin", &origin];
     let arguments = [&arguments[..], &["--insecure-loopback", "--stdin"]].concat();
     assert_exit(case.feed(&arguments, canary.value()), 0);
-    let made = case.run(&["key", "add", "load", "--profile", "work"]);
-    made.expect_code(0).stdout.trim().to_owned()
+    let added = case.run(&["key", "add", "load", "--profile", "work"]);
+    added.expect_code(0).stdout.trim().to_owned()
 }
 
 fn attempts(case: &Case) -> Vec<Value> {
@@ -125,7 +125,7 @@ impl LedgerCheck {
     /// Fails the test unless every request has exactly one entry, with an outcome.
     fn check(
         received: &[ReceivedRequest],
-        answered_hashes: &BTreeSet<String>,
+        completed_hashes: &BTreeSet<String>,
         entries: &[Value],
         cut_off: &BTreeMap<String, f64>,
     ) -> Self {
@@ -156,7 +156,7 @@ impl LedgerCheck {
             assert!(by_body.contains_key(&hash), "no record: {body}");
             assert!(seen.insert(hash), "sent twice: {body}");
         }
-        for hash in answered_hashes {
+        for hash in completed_hashes {
             assert!(
                 by_body.contains_key(hash),
                 "response without a record: {hash}"
@@ -210,28 +210,28 @@ impl Load {
     /// Stops the clients, and returns the fingerprints of the bodies with a complete response.
     fn end(self) -> BTreeSet<String> {
         self.shared.stop.store(true, Ordering::Release);
-        let answered_hashes = self
+        let completed_hashes = self
             .clients
             .into_iter()
             .map(|client| client.join().unwrap());
-        answered_hashes.flatten().collect()
+        completed_hashes.flatten().collect()
     }
 }
 
 impl Shared {
     fn send_until_stopped(&self) -> BTreeSet<String> {
-        let mut answered_hashes = BTreeSet::new();
+        let mut completed_hashes = BTreeSet::new();
         while !self.stop.load(Ordering::Acquire) {
             let sent = Instant::now();
             let target = *self.target.lock().unwrap();
             if let Some(address) = target {
-                answered_hashes.extend(self.send(address));
+                completed_hashes.extend(self.send(address));
                 std::thread::sleep(REQUEST_INTERVAL.saturating_sub(sent.elapsed()));
             } else {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        answered_hashes
+        completed_hashes
     }
 
     /// Sends one request and reads the response; the gateway may be killed meanwhile.
@@ -248,9 +248,9 @@ impl Shared {
         stream.write_all(&request(address, &self.key, &body)).ok()?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).ok()?;
-        let answers = keyreeve_testkit::wire::split_responses(&bytes);
-        let response = answers.first()?;
-        let content = response.end == keyreeve_testkit::wire::ResponseEnd::Complete;
-        (content && response.status() == 200).then(|| fingerprint(&body.to_string()))
+        let responses = keyreeve_testkit::wire::split_responses(&bytes);
+        let response = responses.first()?;
+        let is_complete = response.end == keyreeve_testkit::wire::ResponseEnd::Complete;
+        (is_complete && response.status() == 200).then(|| fingerprint(&body.to_string()))
     }
 }

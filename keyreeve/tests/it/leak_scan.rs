@@ -44,9 +44,9 @@ fn no_secret_leaks_in_a_full_session() {
     assert!(seen.keys.len() >= 8, "{}", seen.keys.len());
     for key in &seen.keys {
         let hits = LeakScan::new([key]).path(case.home.path());
-        let places: Vec<_> = hits.iter().map(ToString::to_string).collect();
-        assert_eq!(hits.len(), 1, "{}", places.join("\n"));
-        assert!(is_data(&hits[0]), "{}", places[0]);
+        let texts: Vec<_> = hits.iter().map(ToString::to_string).collect();
+        assert_eq!(hits.len(), 1, "{}", texts.join("\n"));
+        assert!(is_data(&hits[0]), "{}", texts[0]);
     }
     assert_master_key_is_alone(&case);
 }
@@ -65,8 +65,8 @@ fn instance_secret_stays_in_its_file() {
     leakscan::assert_no_leaks(&scan.bytes("the response", &response.body));
     leakscan::assert_no_leaks(&scan.process(serving.pid()));
     let hits = scan.path(case.home.path());
-    let places: Vec<_> = hits.iter().map(|hit| hit.location.as_str()).collect();
-    assert_eq!(places, [file.to_str().unwrap()]);
+    let locations: Vec<_> = hits.iter().map(|hit| hit.location.as_str()).collect();
+    assert_eq!(locations, [file.to_str().unwrap()]);
     let _ended = serving.end();
     leakscan::assert_no_leaks(&scan.path(case.home.path()));
 }

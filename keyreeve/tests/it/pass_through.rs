@@ -12,8 +12,8 @@ fn prepared() -> (Case, String, Canary) {
     let login = Canary::plan_login("client");
     case.home.plant(&login);
     let arguments = ["key", "add", "own-login", "--pass-through", "--json"];
-    let made = case.run(&arguments).expect_code(0).json();
-    (case, made["key"].as_str().unwrap().to_owned(), login)
+    let added = case.run(&arguments).expect_code(0).json();
+    (case, added["key"].as_str().unwrap().to_owned(), login)
 }
 
 fn serving(case: &Case, base: &[&str]) -> Serving {

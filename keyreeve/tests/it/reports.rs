@@ -86,10 +86,16 @@ fn usage_has_token_classes_and_cost() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines.len(), 2, "{csv}");
     assert!(lines[1].starts_with("sandbox,2,2,0,"), "{csv}");
-    let table = case.run(&["usage"]).expect_code(0).stdout;
+    let usage = case.run(&["usage"]).expect_code(0);
     assert!(
-        table.contains("simulated") && table.contains("cache read"),
-        "{table}"
+        usage.stdout.contains('*') && usage.stdout.contains("cache read"),
+        "{}",
+        usage.stdout
+    );
+    assert!(
+        usage.stderr.contains("* Simulated: nothing was billed"),
+        "{}",
+        usage.stderr
     );
 }
 

@@ -19,7 +19,7 @@ use crate::strace::Strace;
 /// LA-06: no secret is in the arguments or the environment of a program that keyreeve starts.
 #[test]
 fn no_secret_is_passed_to_a_program() {
-    let strace = match Strace::of("execve,execveat") {
+    let strace = match Strace::new("execve,execveat") {
         Ok(strace) => strace,
         Err(why) => skip!("{why}"),
     };

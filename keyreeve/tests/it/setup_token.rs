@@ -27,7 +27,7 @@ pub(crate) fn with_claude(case: &Case, command: &mut Command, script: &str) {
 }
 
 /// Asserts that a token is nowhere in plain text.
-fn assert_sealed(case: &Case, token: &Canary) {
+fn assert_encrypted(case: &Case, token: &Canary) {
     let homes = [case.home.keyreeve_home(), case.home.user_home()];
     for home in homes {
         leakscan::assert_no_leaks(&LeakScan::new(std::slice::from_ref(token)).path(&home));
@@ -82,11 +82,11 @@ fn token_is_read_from_the_output_of_claude() {
         "Store this token securely.",
         "Read the token from its output",
         "Joined the wrapped lines",
-        "no virtual key can use it",
+        "No virtual key can use it",
     ] {
         assert!(seen.stdout.contains(part), "{part}: {}", seen.stdout);
     }
-    assert_sealed(&case, &token);
+    assert_encrypted(&case, &token);
     case.home.plant(&rival);
 
     let shown = case.run(&["profile", "show", "plan", "--json"]).json();
@@ -205,7 +205,7 @@ fn nothing_is_saved_without_consent() {
     let token = Canary::oauth("unasked");
     case.home.plant(&token);
     check(
-        "setup_token_unasked",
+        "setup_token_no_consent",
         &case,
         &case.feed(&[&ADD[..], &["--stdin"]].concat(), token.value()),
     );
@@ -252,7 +252,7 @@ fn token_from_standard_input_is_validated() {
     );
     assert_no_profile(&case);
     let leftover = format!("{}#state\n", token.value());
-    check("setup_token_kept", &case, &case.feed(&add, leftover));
+    check("setup_token_saved", &case, &case.feed(&add, leftover));
     check(
         "setup_token_shown",
         &case,
@@ -273,8 +273,8 @@ fn expiry_is_reported_and_token_is_replaced() {
     let (token, new) = (Canary::oauth("old"), Canary::oauth("new"));
     case.home.plant(&token);
     case.home.plant(&new);
-    let made = ago(345);
-    let add = [&ADD[..], &["--stdin", "--consent", "--made", &made]].concat();
+    let created_at = ago(345);
+    let add = [&ADD[..], &["--stdin", "--consent", "--made", &created_at]].concat();
     assert_exit(case.feed(&add, token.value()), 0);
     for command in [
         &["profile", "list"][..],
@@ -284,7 +284,7 @@ fn expiry_is_reported_and_token_is_replaced() {
     ] {
         let stderr = case.run(command).expect_code(0).stderr;
         assert!(
-            stderr.contains("the secret of profile `plan` expires on 2"),
+            stderr.contains("The secret of profile `plan` expires on 2"),
             "{command:?}: {stderr}"
         );
         assert!(
@@ -296,7 +296,7 @@ fn expiry_is_reported_and_token_is_replaced() {
     assert_exit(case.feed(&rotate, new.value()), 2);
     let rotated = case.feed(&[&rotate[..], &["--consent"]].concat(), new.value());
     let rotated = rotated.expect_code(0).stderr;
-    assert!(rotated.contains("the terms: https://"), "{rotated}");
+    assert!(rotated.contains("The terms: https://"), "{rotated}");
     let stderr = case.run(&["profile", "list"]).expect_code(0).stderr;
     assert_eq!(stderr, "");
     for wrong in [&ago(365), &ago(-2), "someday"] {

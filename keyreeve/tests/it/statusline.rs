@@ -60,30 +60,30 @@ fn planted_key(case: &Case) -> Canary {
 /// Returns the limits saved in the store.
 fn saved_limits(case: &Case) -> Vec<LimitObservation> {
     let home = case.home.keyreeve_home();
-    let places = StorePaths {
+    let paths = StorePaths {
         data: home.join("data"),
         keys: home.join("config"),
     };
-    QuickReader::open(&places)
+    QuickReader::open(&paths)
         .unwrap()
         .unwrap()
         .limits()
         .unwrap()
 }
 
-/// Returns the saved windows of one subject, with the percentage used.
-fn shares(case: &Case, config_dir: Option<&str>) -> Vec<(String, Option<u32>)> {
-    let subject = LimitOwner::ClaudeCode {
+/// Returns the saved windows of one login, with the percentage used.
+fn saved_windows(case: &Case, config_dir: Option<&str>) -> Vec<(String, Option<u32>)> {
+    let owner = LimitOwner::ClaudeCode {
         config_dir: config_dir.map(ToOwned::to_owned),
     };
-    let of_it = saved_limits(case)
+    let windows = saved_limits(case)
         .into_iter()
-        .filter(|seen| seen.owner == subject);
-    let share = |seen: LimitObservation| {
+        .filter(|seen| seen.owner == owner);
+    let used = |seen: LimitObservation| {
         let used = seen.limit.used().map(Fraction::percent);
         (seen.limit.kind.name().to_owned(), used)
     };
-    of_it.map(share).collect()
+    windows.map(used).collect()
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn plan_windows_and_cost_fit_one_line() {
 }
 
 #[test]
-fn key_that_shadows_a_login_has_warning() {
+fn key_that_shadows_a_login_causes_a_warning() {
     let case = Case::new();
     login(&case, ".claude");
     let key = planted_key(&case);
@@ -140,7 +140,7 @@ fn expected_payer_comes_from_the_sessions_directory() {
         let input = format!(r#"{{"cwd": "/", "workspace": {workspace}}}"#);
         piped(&case, &[], &input).expect_code(0).stdout
     };
-    let meant = "! plan: metered should pay";
+    let warning = "! plan: metered should pay";
     for (workspace, has_warning) in [
         (format!(r#"{{"project_dir": "{bound}"}}"#), true),
         (format!(r#"{{"current_dir": "{bound}"}}"#), true),
@@ -155,7 +155,11 @@ fn expected_payer_comes_from_the_sessions_directory() {
         (r#"{"project_dir": 3}"#.to_owned(), false),
     ] {
         let line = line_for(&workspace);
-        assert_eq!(line.starts_with(meant), has_warning, "{workspace}: {line}");
+        assert_eq!(
+            line.starts_with(warning),
+            has_warning,
+            "{workspace}: {line}"
+        );
     }
 }
 
@@ -170,21 +174,21 @@ fn new_plan_windows_are_saved() {
         [("five_hour", first), ("seven_day", 91)]
             .map(|(window, used)| (window.to_owned(), Some(used)))
     };
-    assert_eq!(shares(&case, None), both(42));
+    assert_eq!(saved_windows(&case, None), both(42));
     let before = saved_limits(&case);
     assert_exit(piped(&case, &[], PLAN), 0);
     assert_exit(piped(&case, &[], KEY), 0);
     assert_eq!(saved_limits(&case), before, "nothing was written again");
     assert_exit(piped(&case, &[], &PLAN.replace("42", "43")), 0);
-    assert_eq!(shares(&case, None), both(43));
+    assert_eq!(saved_windows(&case, None), both(43));
     assert_eq!(saved_limits(&case)[1], before[1], "only what changed");
 
     let other = case.home.user_home().join("other");
     let mut command = statusline(&case, &[]);
     command.env("CLAUDE_CONFIG_DIR", &other);
     assert_exit(case.home.run_with_input(&mut command, PLAN.as_bytes()), 0);
-    assert_eq!(shares(&case, other.to_str()), both(42));
-    assert_eq!(shares(&case, None), both(43));
+    assert_eq!(saved_windows(&case, other.to_str()), both(42));
+    assert_eq!(saved_windows(&case, None), both(43));
 }
 
 #[test]
@@ -421,7 +425,7 @@ fn terminal_input_is_a_usage_error() {
 
 #[test]
 fn statusline_opens_no_socket_and_starts_no_program() {
-    let strace = match Strace::of("execve,execveat,socket,connect") {
+    let strace = match Strace::new("execve,execveat,socket,connect") {
         Ok(strace) => strace,
         Err(why) => skip!("{why}"),
     };

@@ -27,7 +27,7 @@ impl Strace {
     ///
     /// # Errors
     /// If the machine does not allow it, with the reason.
-    pub(crate) fn of(calls: &'static str) -> Result<Self, String> {
+    pub(crate) fn new(calls: &'static str) -> Result<Self, String> {
         // Only root can read the memory of a hardened process, and so the paths it opens.
         if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
             return Err("strace can trace a hardened process only as root".to_owned());

@@ -29,8 +29,8 @@ fn unit_is_written_printed_and_removed() {
     let start = format!("ExecStart=\"{}\" serve\n", program.display());
     assert!(printed.stdout.contains(&start), "{}", printed.stdout);
     let state = case.home.keyreeve_home().join("state");
-    let place = format!("Environment=\"KEYREEVE_STATE_DIR={}\"\n", state.display());
-    assert!(printed.stdout.contains(&place), "{}", printed.stdout);
+    let state_line = format!("Environment=\"KEYREEVE_STATE_DIR={}\"\n", state.display());
+    assert!(printed.stdout.contains(&state_line), "{}", printed.stdout);
     assert!(!case.home.keyreeve_home().exists(), "nothing was created");
 
     let other_url = ["serve", "--install", "--listen", "127.0.0.1:9000"];

@@ -27,14 +27,14 @@ fn files_are_private_under_any_umask() {
     };
     let _seen = FullSession::new(&case, &start, SessionSecrets::new("la03")).run_all();
     for made in ["keyreeve", "restored", "backup", "home", "work", "tmp"] {
-        assert_closed(&case.home.path().join(made));
+        assert_private(&case.home.path().join(made));
     }
 }
 
 /// LA-03: every file is private from the moment it is created.
 #[test]
 fn every_file_is_created_private() {
-    let strace = match Strace::of(CALLS) {
+    let strace = match Strace::new(CALLS) {
         Ok(strace) => strace,
         Err(why) => skip!("{why}"),
     };
@@ -45,7 +45,7 @@ fn every_file_is_created_private() {
     for trace in strace.traces() {
         let mut renamed = Vec::new();
         for line in trace.lines() {
-            let call = SystemCall::of(line);
+            let call = SystemCall::parse(line);
             if call.renames_or_links() {
                 renamed.push(call.file_name());
             } else if call.creates_a_file() && !renamed.contains(&call.file_name()) {
@@ -61,13 +61,13 @@ fn every_file_is_created_private() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn assert_closed(path: &Path) {
+fn assert_private(path: &Path) {
     let metadata = path.symlink_metadata().unwrap();
     let mode = metadata.permissions().mode();
     assert_eq!(mode & 0o077, 0, "{mode:o} {}", path.display());
     if metadata.is_dir() {
         for entry in path.read_dir().unwrap() {
-            assert_closed(&entry.unwrap().path());
+            assert_private(&entry.unwrap().path());
         }
     }
 }
@@ -79,7 +79,7 @@ struct SystemCall<'a> {
 }
 
 impl<'a> SystemCall<'a> {
-    fn of(line: &'a str) -> Self {
+    fn parse(line: &'a str) -> Self {
         let (_process, call) = line.split_once(' ').unwrap_or_default();
         let (name, arguments) = call.trim_start().split_once('(').unwrap_or_default();
         let arguments = arguments.rsplit_once(" = ").unwrap_or((arguments, "")).0;

@@ -197,7 +197,7 @@ fn status_reports_profile_health() {
 
 #[test]
 fn status_uses_no_network_and_starts_no_program() {
-    let strace = match Strace::of("execve,execveat,socket,connect") {
+    let strace = match Strace::new("execve,execveat,socket,connect") {
         Ok(strace) => strace,
         Err(why) => skip!("{why}"),
     };
@@ -422,16 +422,16 @@ fn fish_hook_reports_a_change_of_payer() {
 
 /// Odd settings that Claude Code still reads, and that redirect all requests.
 fn odd_settings() -> [(&'static str, Vec<u8>); 3] {
-    let moved = br#"{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}}"#;
-    let with_mark = [b"\xef\xbb\xbf".as_slice(), moved].concat();
+    let redirect = br#"{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}}"#;
+    let with_mark = [b"\xef\xbb\xbf".as_slice(), redirect].concat();
     let no_text = [
         br#"{"theme": ""#.as_slice(),
         b"\xff",
         br#"", "#,
-        &moved[1..],
+        &redirect[1..],
     ]
     .concat();
-    let long = [moved.as_slice(), &vec![b' '; 2 << 20]].concat();
+    let long = [redirect.as_slice(), &vec![b' '; 2 << 20]].concat();
     [
         ("a byte order mark", with_mark),
         ("no UTF-8", no_text),

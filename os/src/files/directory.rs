@@ -32,9 +32,10 @@ impl SafeDir {
     /// Opens a directory. Its parents may contain symbolic links, as ordinary homes do; they are resolved once, here.
     ///
     /// # Errors
-    /// If it is missing and is not to be created, is not a directory, is owned by another user, or is writable by others.
-    pub fn open(path: &Path, make: CreateDir) -> Result<Self, FileError> {
-        if make == CreateDir::IfMissing {
+    /// If it is missing and is not to be created, is not a directory, is owned by another user, or is writable by
+    /// others.
+    pub fn open(path: &Path, create: CreateDir) -> Result<Self, FileError> {
+        if create == CreateDir::IfMissing {
             let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
             created.map_err(|source| directory_error("create", path, source))?;
         }
@@ -121,7 +122,7 @@ impl SafeDir {
     /// Returns `true` if the name is taken by a file of any kind.
     ///
     /// # Errors
-    /// If the system cannot tell.
+    /// On an I/O error.
     pub fn contains(&self, name: &str) -> Result<bool, FileError> {
         let path = self.child(name)?;
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -134,7 +135,7 @@ impl SafeDir {
     /// Creates a file atomically and syncs it.
     ///
     /// # Errors
-    /// [`FileError::Exists`] if the name is taken; otherwise if the system refuses.
+    /// [`FileError::Exists`] if the name is taken; otherwise on an I/O error.
     pub fn create_new(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         let mut file = self.start(name)?;
         file.write_all(bytes)?;
@@ -144,7 +145,7 @@ impl SafeDir {
     /// Starts a file that is written in parts; it gets its name when it is finished.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// On an I/O error.
     pub fn start(&self, name: &str) -> Result<NewFile, FileError> {
         NewFile::start(
             self.clone_fd()?,
@@ -156,7 +157,7 @@ impl SafeDir {
     /// Replaces or creates a file atomically: even after a crash it is complete, either the old or the new version.
     ///
     /// # Errors
-    /// If the existing file fails the strict checks, or the system refuses; the old file then remains.
+    /// If the existing file fails the strict checks, or on an I/O error; the old file then remains.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         match self.check(name) {
             Ok(_) | Err(FileError::Missing { .. }) => {}
@@ -174,16 +175,16 @@ impl SafeDir {
     /// Renames a file in this directory to a name that must not exist yet, and syncs the directory.
     ///
     /// # Errors
-    /// [`FileError::Exists`] if the name is taken; otherwise if the system refuses.
+    /// [`FileError::Exists`] if the name is taken; otherwise on an I/O error.
     pub fn rename_new(&self, from: &str, to: &str) -> Result<(), FileError> {
         let (from, to) = (self.child(from)?, self.child(to)?);
-        replace::settle(&self.fd, &from, &to, replace::ExistingFile::MustNotExist)
+        replace::rename_and_sync(&self.fd, &from, &to, replace::ExistingFile::MustNotExist)
     }
 
     /// Removes a file. A missing file is not an error.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// On an I/O error.
     pub fn remove(&self, name: &str) -> Result<(), FileError> {
         let path = self.child(name)?;
         match unlinkat(&self.fd, name, AtFlags::empty()) {
@@ -204,7 +205,7 @@ impl SafeDir {
     fn open_with(&self, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd, FileError> {
         let path = self.child(name)?;
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        // O_PATH allows only some flags, and openat2 refuses the others.
+        // O_PATH allows only some flags, and openat2 rejects the others.
         let flags = if flags.contains(OFlags::PATH) {
             flags - OFlags::NONBLOCK
         } else {
@@ -256,7 +257,7 @@ impl SafeDir {
 /// Opens a regular file of any owner, anywhere, for reading: only for content that is verified by other means.
 ///
 /// # Errors
-/// If it is missing, is not a regular file, or the system refuses.
+/// If it is missing, is not a regular file, or cannot be opened.
 pub fn open_anywhere(path: &Path) -> Result<File, FileError> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let fd = open(path, flags, Mode::empty()).map_err(|errno| match errno {
@@ -269,7 +270,7 @@ pub fn open_anywhere(path: &Path) -> Result<File, FileError> {
     Ok(fd.into())
 }
 
-fn directory_error(doing: &'static str, path: &Path, source: std::io::Error) -> FileError {
+fn directory_error(action: &'static str, path: &Path, source: std::io::Error) -> FileError {
     let path = path.to_owned();
     match source.kind() {
         std::io::ErrorKind::NotFound => FileError::Missing { path },
@@ -277,7 +278,7 @@ fn directory_error(doing: &'static str, path: &Path, source: std::io::Error) -> 
             FileError::NotADirectory { path }
         }
         _ => FileError::System {
-            action: doing,
+            action,
             path,
             source,
         },

@@ -1,7 +1,7 @@
-//! Edits a file that the user wrote, such as a shell's startup file: atomically, with a backup of the old version next to it.
+//! Edits a file that the user wrote, such as a shell's startup file: atomically, with a backup next to it.
 //!
-//! Invariants: the file keeps its permission bits and its owner; a file of another user is refused; a concurrent change by
-//! another program is never lost; the backup has mode 0600, since the file may contain credentials.
+//! Invariants: the file keeps its permission bits and its owner; a file of another user is refused; a concurrent change
+//! by another program is never lost; the backup has mode 0600, since the file may contain credentials.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -64,7 +64,7 @@ impl FileEdit {
     /// Returns the path of the backup.
     ///
     /// # Errors
-    /// [`FileError::ModifiedMeanwhile`] if the file was modified since it was read; otherwise if the system refuses.
+    /// [`FileError::ModifiedMeanwhile`] if the file was modified since it was read; otherwise on an I/O error.
     pub fn replace(self, text: &str, label: &str) -> Result<PathBuf, FileError> {
         let (current, _) = read(&self.path)?;
         if *current != *self.text {
@@ -128,7 +128,7 @@ fn read(path: &Path) -> Result<(Zeroizing<String>, Metadata), FileError> {
     if !metadata.is_file() {
         return Err(FileError::NotAFile {
             path: path.to_owned(),
-            kind: "another kind of file",
+            kind: "a directory or a special file",
         });
     }
     let user = geteuid().as_raw();

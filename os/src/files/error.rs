@@ -146,12 +146,12 @@ impl FileError {
     }
 
     pub(crate) fn system(
-        doing: &'static str,
+        action: &'static str,
         path: &Path,
     ) -> impl FnOnce(rustix::io::Errno) -> Self {
         let path = path.to_owned();
         move |errno| Self::System {
-            action: doing,
+            action,
             path,
             source: errno.into(),
         }

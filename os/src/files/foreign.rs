@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{FileError, checks, open_anywhere};
 
-/// Maximum number of names that are listed of one directory.
+/// Maximum number of names listed from one directory.
 const MAX_NAMES: usize = 1000;
 
 /// A file of another program that was read.
@@ -25,9 +25,9 @@ pub struct ForeignFile {
 /// Reads a file of another program. Links are followed: people often link their settings to another directory.
 ///
 /// # Errors
-/// If it is missing, is not a regular file, is owned by another user, is larger than `limit` bytes, or the system refuses.
+/// If it is missing, is not a regular file, is owned by another user, is larger than `limit` bytes, or cannot be read.
 pub fn read_foreign(path: &Path, limit: usize) -> Result<ForeignFile, FileError> {
-    let (file, open_to_others) = open_foreign(path)?;
+    let (file, exposed_mode) = open_foreign(path)?;
     let max_read = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     // Allocated once: growing would leave copies in freed memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
@@ -46,7 +46,7 @@ pub fn read_foreign(path: &Path, limit: usize) -> Result<ForeignFile, FileError>
     }
     Ok(ForeignFile {
         bytes,
-        exposed_mode: open_to_others,
+        exposed_mode,
     })
 }
 
@@ -55,7 +55,7 @@ pub fn read_foreign(path: &Path, limit: usize) -> Result<ForeignFile, FileError>
 /// # Errors
 /// As [`read_foreign`].
 pub fn check_foreign(path: &Path) -> Result<Option<u32>, FileError> {
-    open_foreign(path).map(|(_, open_to_others)| open_to_others)
+    open_foreign(path).map(|(_, exposed_mode)| exposed_mode)
 }
 
 /// Lists the names in a directory in sorted order; the list is empty if there is no such directory.

@@ -34,7 +34,7 @@ pub struct NewFile {
 pub(super) enum ExistingFile {
     /// Replaces it.
     Replace,
-    /// Refuses to write, and leaves it as it is.
+    /// Returns an error, and leaves the file unchanged.
     MustNotExist,
 }
 
@@ -42,7 +42,7 @@ impl NewFile {
     /// Starts a file in any directory, including one that others can write to: only for encrypted content.
     ///
     /// # Errors
-    /// [`FileError::Exists`] if the file already exists; otherwise if the system refuses.
+    /// [`FileError::Exists`] if the file already exists; otherwise on an I/O error.
     pub fn create_anywhere(path: &Path) -> Result<Self, FileError> {
         if path.file_name().is_none() {
             return Err(FileError::InvalidName {
@@ -88,7 +88,7 @@ impl NewFile {
     /// Appends bytes.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// On an I/O error.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.file.write_all(bytes);
         written.map_err(|source| self.write_error(source))
@@ -97,12 +97,12 @@ impl NewFile {
     /// Syncs and renames the file, then syncs the directory, so that a power loss leaves the old or the new version.
     ///
     /// # Errors
-    /// [`FileError::Exists`] if the name was taken meanwhile; otherwise if the system refuses.
+    /// [`FileError::Exists`] if the name was taken meanwhile; otherwise on an I/O error.
     pub fn finish(mut self) -> Result<(), FileError> {
         self.file
             .sync_all()
             .map_err(|source| self.write_error(source))?;
-        settle(&self.dir, &self.temporary, &self.path, self.existing)?;
+        rename_and_sync(&self.dir, &self.temporary, &self.path, self.existing)?;
         self.is_finished = true;
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Drop for NewFile {
 }
 
 /// Renames within `dir` and syncs it, so that the new name survives a power loss.
-pub(super) fn settle(
+pub(super) fn rename_and_sync(
     dir: impl AsFd,
     from: &Path,
     to: &Path,

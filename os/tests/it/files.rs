@@ -1,5 +1,5 @@
-//! Unsafe files are refused with the command that fixes them, new files are private, and interrupted replacements leave the
-//! old file.
+//! Unsafe files are refused with the command that fixes them, new files are private, and interrupted replacements leave
+//! the old file.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -229,8 +229,8 @@ fn links_above_the_directory_are_followed() {
 fn non_directory_is_refused() {
     let home = directory();
     fs::write(home.path().join("file"), "").unwrap();
-    for make in [CreateDir::IfMissing, CreateDir::Never] {
-        let error = SafeDir::open(&home.path().join("file"), make).unwrap_err();
+    for create in [CreateDir::IfMissing, CreateDir::Never] {
+        let error = SafeDir::open(&home.path().join("file"), create).unwrap_err();
         assert!(
             matches!(error, FileError::NotADirectory { .. }),
             "{error:?}"

@@ -21,14 +21,14 @@ fn hardened_process_dumps_no_core_and_creates_private_files() {
 fn executed_program_gets_the_original_limits() {
     let home = tempfile::tempdir().unwrap();
     let setup = "umask 027; ulimit -S -c 2; ulimit -H -c 4; export GONE=1";
-    assert!(child::run("process::in_child_become", setup, home.path()).success());
+    assert!(child::run("process::in_child_exec", setup, home.path()).success());
     let output = std::fs::read_to_string(home.path().join(CREATED)).unwrap();
     assert_eq!(output, "0027 2 4 a b set\n");
 }
 
 #[test]
 #[ignore = "run by executed_program_gets_the_original_limits in a child process"]
-fn in_child_become() {
+fn in_child_exec() {
     let Some(home) = child::directory() else {
         return;
     };

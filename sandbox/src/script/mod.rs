@@ -1,7 +1,7 @@
 //! Scripts: make a key misbehave, one step per request; after the last step, responses are normal again.
 //!
-//! `docs/sandbox.md` lists the fields of a step. A step with an unknown field is rejected: a script that is silently ignored
-//! would prove nothing.
+//! `docs/sandbox.md` lists the fields of a step. A step with an unknown field is rejected: a script that is silently
+//! ignored would prove nothing.
 
 mod parse;
 

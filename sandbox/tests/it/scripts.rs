@@ -112,7 +112,7 @@ async fn each_request_of_the_key_takes_one_step() {
 }
 
 #[tokio::test]
-async fn response_is_cut_where_the_script_says() {
+async fn response_is_cut_after_the_scripted_bytes() {
     let sandbox = TestSandbox::start().await;
     for stream in [false, true] {
         for (how, error) in [

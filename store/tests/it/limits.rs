@@ -14,12 +14,12 @@ fn remaining_usage(remaining: u64, limit: Option<u64>) -> LimitUsage {
     LimitUsage::Remaining { remaining, limit }
 }
 
-fn seen(subject: LimitOwner, which: &str, second: i64) -> LimitObservation {
+fn observation(owner: LimitOwner, kind: &str, second: i64) -> LimitObservation {
     LimitObservation {
-        owner: subject,
+        owner,
         class: None,
         limit: Limit {
-            kind: which.parse().unwrap(),
+            kind: kind.parse().unwrap(),
             usage: None,
             state: None,
             resets_at: None,
@@ -32,7 +32,7 @@ fn default_login() -> LimitOwner {
     LimitOwner::ClaudeCode { config_dir: None }
 }
 
-/// Returns a store with a profile, and the subject of its limits.
+/// Returns a store with a profile, and the profile as the owner of limits.
 fn store_with_profile(home: &TestHome) -> (Store, LimitOwner) {
     let store = home.open();
     let work_profile = profile(1, "work");
@@ -50,11 +50,11 @@ fn limits_survive_a_restart() {
         config_dir: Some("/home/a b/.claude".to_owned()),
     };
     let mut all = vec![
-        seen(work.clone(), "requests", 1),
-        seen(work, "plan 9w", 2),
-        seen(default_login(), "plan five_hour", 3),
-        seen(other_login, "plan seven_day", 4),
-        seen(LimitOwner::PassThrough(KeyId(id(7))), "plan overage", 5),
+        observation(work.clone(), "requests", 1),
+        observation(work, "plan 9w", 2),
+        observation(default_login(), "plan five_hour", 3),
+        observation(other_login, "plan seven_day", 4),
+        observation(LimitOwner::PassThrough(KeyId(id(7))), "plan overage", 5),
     ];
     all[0].class = RequestClass::from_model("claude-opus-5-5");
     all[0].limit.usage = Some(remaining_usage(7, Some(50)));
@@ -78,9 +78,9 @@ fn later_observation_wins_in_any_write_order() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
     let observed = |second, remaining| {
-        let mut observation = seen(work.clone(), "requests", second);
-        observation.limit.usage = Some(remaining_usage(remaining, None));
-        observation
+        let mut observed = observation(work.clone(), "requests", second);
+        observed.limit.usage = Some(remaining_usage(remaining, None));
+        observed
     };
     let of_class = LimitObservation {
         class: RequestClass::from_model("claude-haiku-5"),
@@ -93,8 +93,8 @@ fn later_observation_wins_in_any_write_order() {
         store.queue_limits(vec![observed(second, remaining)]);
         store.flush().unwrap();
         let found = store.limits().unwrap();
-        let whole = found.iter().find(|seen| seen.class.is_none()).unwrap();
-        assert_eq!(whole.limit.usage, Some(remaining_usage(expected, None)));
+        let any_class = found.iter().find(|one| one.class.is_none()).unwrap();
+        assert_eq!(any_class.limit.usage, Some(remaining_usage(expected, None)));
         assert!(found.contains(&of_class), "another class is another limit");
     }
 }
@@ -103,7 +103,7 @@ fn later_observation_wins_in_any_write_order() {
 fn observation_from_a_clock_ahead_is_replaced() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
-    let observed = |second| vec![seen(work.clone(), "requests", second)];
+    let observed = |second| vec![observation(work.clone(), "requests", second)];
     for (second, expected) in [
         (100_000, 100_000),
         (96_400, 100_000),
@@ -119,7 +119,7 @@ fn observation_from_a_clock_ahead_is_replaced() {
 fn queued_limits_are_committed_on_close() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
-    store.queue_limits(vec![seen(work, "requests", 1)]);
+    store.queue_limits(vec![observation(work, "requests", 1)]);
     drop(store);
     assert_eq!(home.open().limits().unwrap().len(), 1);
 }
@@ -129,7 +129,7 @@ fn limits_are_flushed_while_attempts_are_open() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
     record_intent(&store, intent(1)).unwrap();
-    store.queue_limits(vec![seen(work, "requests", 1)]);
+    store.queue_limits(vec![observation(work, "requests", 1)]);
     store.flush().unwrap();
     assert_eq!(home.open().limits().unwrap().len(), 1);
 }
@@ -139,19 +139,19 @@ fn number_of_limits_has_a_maximum() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
     let name = |number: i64| format!("plan w{number}");
-    let many = (0..200).map(|number| seen(work.clone(), &name(number), number));
+    let many = (0..200).map(|number| observation(work.clone(), &name(number), number));
     store.save_limits(many.collect()).unwrap();
     let found = store.limits().unwrap();
     assert_eq!(found.len(), 64);
     assert!(
         found
             .iter()
-            .all(|seen| seen.limit.observed_at >= at(200 - 64))
+            .all(|one| one.limit.observed_at >= at(200 - 64))
     );
 
     let directories = (0..5000).map(|number| {
         let config_dir = Some(format!("/d{number}"));
-        seen(
+        observation(
             LimitOwner::ClaudeCode { config_dir },
             "plan five_hour",
             number,
@@ -167,13 +167,13 @@ fn limits_are_deleted_with_their_profile_or_its_secret() {
     let (store, work) = store_with_profile(&home);
     let observed = || {
         vec![
-            seen(work.clone(), "requests", 1),
-            seen(default_login(), "plan overage", 1),
+            observation(work.clone(), "requests", 1),
+            observation(default_login(), "plan overage", 1),
         ]
     };
     let count = |store: &Store| {
         let found = store.limits().unwrap();
-        found.iter().filter(|seen| seen.owner == work).count()
+        found.iter().filter(|one| one.owner == work).count()
     };
     let work_profile = profile(1, "work");
     store.save_limits(observed()).unwrap();
@@ -186,22 +186,24 @@ fn limits_are_deleted_with_their_profile_or_its_secret() {
     // A response that was in flight.
     store.save_limits(observed()).unwrap();
     store
-        .save_limits(vec![seen(
+        .save_limits(vec![observation(
             LimitOwner::Profile(ProfileId(id(9))),
             "requests",
             1,
         )])
         .unwrap();
     let found = store.limits().unwrap();
-    let subjects: Vec<_> = found.iter().map(|seen| &seen.owner).collect();
-    assert_eq!(subjects, [&default_login()]);
+    let owners: Vec<_> = found.iter().map(|one| &one.owner).collect();
+    assert_eq!(owners, [&default_login()]);
 }
 
 #[test]
 fn invalid_row_is_an_error() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
-    store.save_limits(vec![seen(work, "requests", 1)]).unwrap();
+    store
+        .save_limits(vec![observation(work, "requests", 1)])
+        .unwrap();
     home.run_sql("UPDATE limits SET which = 'nonsense'");
     assert!(store.limits().is_err());
 }

@@ -1,4 +1,4 @@
-//! Encryption at rest: sealed secrets can be decrypted in their own context only, and no file contains them in plaintext.
+//! Encryption at rest: sealed secrets decrypt in their own context only, and no file contains them in plaintext.
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Profile;

@@ -1,7 +1,7 @@
 //! Leak scan: searches bytes, files and processes for planted secrets, in plain and encoded forms.
 //!
-//! Invariants: a hit names the secret, the location and the encoding, never the value; unreadable input fails the test, so
-//! that a clean scan covers everything; file names are scanned as well as contents.
+//! Invariants: a hit names the secret, the location and the encoding, never the value; unreadable input fails the test,
+//! so that a clean scan covers everything; file names are scanned as well as contents.
 
 mod decode;
 mod needles;
@@ -119,8 +119,8 @@ impl LeakScan {
         hits
     }
 
-    /// Scans the arguments and the environment of a running process of the same user. They may be unreadable, which counts
-    /// as no leak.
+    /// Scans the arguments and the environment of a running process of the same user. They may be unreadable, which
+    /// counts as no leak.
     pub fn process(&self, pid: u32) -> Vec<Hit> {
         let mut hits = Vec::new();
         for file in ["cmdline", "environ"] {

@@ -31,7 +31,7 @@ pub(super) fn encodings(marker: &[u8]) -> Vec<(Encoding, Vec<u8>)> {
     encodings
 }
 
-/// Returns the Base64 characters of `alignment` unknown bytes and then `marker` that do not depend on neighboring bytes.
+/// Returns the Base64 characters of `alignment` unknown bytes and then `marker` that no neighboring byte affects.
 fn base64_core(marker: &[u8], alignment: usize, engine: &impl Engine) -> Vec<u8> {
     let padded = [&[0_u8; 2][..alignment], marker].concat();
     let encoded = engine.encode(&padded);

@@ -68,8 +68,8 @@ impl Decoy {
         received
     }
 
-    /// Waits until all earlier connections have been accepted. Connections are accepted in order, so the last one is a marker
-    /// of our own. On a shared port another listener could accept that, so there is no wait.
+    /// Waits until all earlier connections have been accepted. Connections are accepted in order, so the last one is a
+    /// marker of our own. On a shared port another listener could accept that, so there is no wait.
     fn settle(&self) {
         match self.port {
             Port::Exclusive => {}

@@ -1,7 +1,7 @@
 //! Upstreams that misbehave on purpose, down to the byte, and record everything they receive.
 //!
-//! Invariants: every byte is recorded before it is parsed, even if it is not a request; connections are numbered; dropping
-//! an upstream stops it.
+//! Invariants: every byte is recorded before it is parsed, even if it is not a request; connections are numbered;
+//! dropping an upstream stops it.
 
 mod certificates;
 mod decoy;

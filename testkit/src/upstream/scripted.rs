@@ -59,8 +59,8 @@ struct Shared {
 }
 
 impl Scripted {
-    /// Starts an upstream that responds to each request with the steps that `script` returns; [`super::responses`] has common
-    /// ones.
+    /// Starts an upstream that responds to each request with the steps that `script` returns; [`super::responses`] has
+    /// common ones.
     pub fn start(script: impl Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::on_listener(free_port(), script)
     }

@@ -1,6 +1,7 @@
 //! A loopback listener with a thread per connection and a log of all received bytes.
 //!
-//! Invariants: connections are numbered in the order in which they are accepted; dropping the listener stops everything.
+//! Invariants: connections are numbered in the order in which they are accepted; dropping the listener stops
+//! everything.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

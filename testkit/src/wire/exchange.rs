@@ -1,7 +1,7 @@
 //! One connection, on which a test writes arbitrary bytes and reads responses.
 //!
-//! Invariants: responses are read one after the other, and bytes after a response stay for the next; a connection that the
-//! other side has closed can still be written to, because some tests check that.
+//! Invariants: responses are read one after the other, and bytes after a response stay for the next; a connection that
+//! the other side has closed can still be written to, because some tests check that.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -1,6 +1,6 @@
 //! Head and body framing, shared by requests and responses.
 //!
-//! Invariant: parsing is strict on purpose. An invalid chunk size or length is a [`FramingError`].
+//! Invariant: parsing is strict on purpose. An invalid chunk size or length is a [`FramingError`], never guessed.
 
 /// The start line and the headers of a message, in order; bytes beyond ASCII are read as Latin-1.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,7 +133,7 @@ impl MessageBody {
         Ok(())
     }
 
-    /// Returns `true` if the body is complete, which one that ends with its connection never is.
+    /// Returns `true` if the body is complete. A body that ends with its connection never is.
     pub(crate) fn is_complete(&self) -> bool {
         self.framing == Framing::Sized(0)
     }

@@ -1,7 +1,7 @@
 //! Raw HTTP/1.1 over a blocking socket, including messages that a client library would refuse to send or would hide.
 //!
-//! Invariants: bytes are sent as given; a response is stored as received, with arrival times and the way it ended; nothing
-//! waits longer than its timeout.
+//! Invariants: bytes are sent as given; a response is stored as received, with arrival times and the way it ended;
+//! nothing waits longer than its timeout.
 
 mod exchange;
 mod message;
@@ -39,8 +39,8 @@ pub fn send_request(address: SocketAddr, request: &[u8]) -> WireResponse {
         .unwrap_or_else(|error| panic!("no response: {error:?}"))
 }
 
-/// Builds a well-formed request. `line` is method and target, such as `POST /v1/messages`. `host` is added unless it is among
-/// the headers, `content-length` unless the body is empty or a header defines the framing.
+/// Builds a well-formed request. `line` is method and target, such as `POST /v1/messages`. `host` is added unless it is
+/// among the headers, `content-length` unless the body is empty or a header defines the framing.
 pub fn request(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let has_header = |name: &str| {
         headers

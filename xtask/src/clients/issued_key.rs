@@ -11,30 +11,35 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::compare;
+use super::fixture::Fixture;
 use super::http;
 use super::program::Program;
 use super::scenario::Action;
-use super::stage::Stage;
 use crate::environment;
 
 /// Sets up a client to which keyreeve issues a key.
-pub(super) fn client(stage: &Stage, program: Program, act: Action, file: &Path) -> Result<Command> {
-    let home = stage.client_home()?;
+pub(super) fn client(
+    fixture: &Fixture,
+    program: Program,
+    action: Action,
+    file: &Path,
+) -> Result<Command> {
+    let home = fixture.client_home()?;
     let mut command = Command::new(file);
-    prepare(&mut command, stage, &home)?;
-    match (act, program) {
+    prepare(&mut command, fixture, &home)?;
+    match (action, program) {
         (Action::Provider, Program::Typescript(_)) => {
             // Node looks for modules relative to the importing file.
-            let example = super::install::folder(stage.root(), program).join("example.mjs");
+            let example = super::install::folder(fixture.root(), program).join("example.mjs");
             fs::copy(
-                stage.root().join("examples/credential-provider.mjs"),
+                fixture.root().join("examples/credential-provider.mjs"),
                 &example,
             )
             .context("cannot copy the example")?;
             command.arg(example);
         }
         (Action::Provider, _) => {
-            command.arg(stage.root().join("examples/credential_provider.py"));
+            command.arg(fixture.root().join("examples/credential_provider.py"));
         }
         (Action::KeyreeveHelper, _) => {
             let settings =
@@ -42,16 +47,16 @@ pub(super) fn client(stage: &Stage, program: Program, act: Action, file: &Path) 
             fs::create_dir_all(home.join(".claude"))?;
             fs::write(home.join(".claude/settings.json"), settings.to_string())?;
             command
-                .env("ANTHROPIC_BASE_URL", &stage.gateway_url)
+                .env("ANTHROPIC_BASE_URL", &fixture.gateway_url)
                 .args(["-p", "hi"]);
         }
         (_, _) => {
-            link(stage, &home)?;
+            link(fixture, &home)?;
             command.env("ANTHROPIC_PROFILE", "sandbox");
             match program {
                 Program::ClaudeCode(_) => command.args(["-p", "hi"]),
                 _ => command
-                    .arg(stage.root().join("xtask/clients/python_sdk.py"))
+                    .arg(fixture.root().join("xtask/clients/python_sdk.py"))
                     .arg("plain"),
             };
         }
@@ -60,15 +65,15 @@ pub(super) fn client(stage: &Stage, program: Program, act: Action, file: &Path) 
 }
 
 /// Checks that one request reached the sandbox with the profile's credential, and that the ledger names the right key.
-pub(super) fn check(stage: &Stage, act: Action, entry: &Value) -> Result<()> {
-    let requests = http::get(&stage.sandbox, "/_sandbox/requests")?;
+pub(super) fn check(fixture: &Fixture, action: Action, entry: &Value) -> Result<()> {
+    let requests = http::get(&fixture.sandbox, "/_sandbox/requests")?;
     let requests: Vec<&Value> = requests["data"].as_array().into_iter().flatten().collect();
     ensure!(
         requests.len() == 1 && requests[0]["status"] == 200,
         "not exactly one successful request: {requests:?}"
     );
-    compare::check_credential_replaced(&stage.key, requests[0])?;
-    let key = match act {
+    compare::check_credential_replaced(&fixture.key, requests[0])?;
+    let key = match action {
         Action::LinkedProfile => "sdk-sandbox",
         _ => "helper-sandbox",
     };
@@ -80,9 +85,9 @@ pub(super) fn check(stage: &Stage, act: Action, entry: &Value) -> Result<()> {
 }
 
 /// Sets the environment of a user with `keyreeve` on the `PATH`.
-fn prepare(command: &mut Command, stage: &Stage, home: &Path) -> Result<()> {
+fn prepare(command: &mut Command, fixture: &Fixture, home: &Path) -> Result<()> {
     environment::scrub(command, home);
-    let program = super::keyreeve(stage.root());
+    let program = super::keyreeve(fixture.root());
     let folder = program.parent().context("keyreeve has no directory")?;
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(
@@ -90,7 +95,7 @@ fn prepare(command: &mut Command, stage: &Stage, home: &Path) -> Result<()> {
             .into_iter()
             .chain(env::split_paths(&path)),
     )?;
-    let keyreeve_home = stage.keyreeve_home()?;
+    let keyreeve_home = fixture.keyreeve_home()?;
     command
         .env("PATH", path)
         .env(
@@ -112,9 +117,9 @@ fn prepare(command: &mut Command, stage: &Stage, home: &Path) -> Result<()> {
 }
 
 /// Runs `keyreeve profile link` for the client's home.
-fn link(stage: &Stage, home: &Path) -> Result<()> {
-    let mut command = Command::new(super::keyreeve(stage.root()));
-    prepare(&mut command, stage, home)?;
+fn link(fixture: &Fixture, home: &Path) -> Result<()> {
+    let mut command = Command::new(super::keyreeve(fixture.root()));
+    prepare(&mut command, fixture, home)?;
     let output = command
         .args(["profile", "link", "sandbox", "--no-input"])
         .output()?;

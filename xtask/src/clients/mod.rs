@@ -7,6 +7,7 @@
 //! Invariant: a scenario whose client cannot be installed on this machine is reported as skipped, by name.
 
 mod compare;
+mod fixture;
 pub(crate) mod http;
 pub(crate) mod install;
 mod issued_key;
@@ -16,7 +17,6 @@ pub(crate) mod program;
 mod relay;
 mod runner;
 mod scenario;
-mod stage;
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader};

@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::compare;
+use super::fixture::Fixture;
 use super::http::Request;
 use super::program::Program;
 use super::scenario::{Action, Scenario};
-use super::stage::Stage;
 use crate::environment;
 
 /// Path prefix of pass-through requests.
@@ -25,19 +25,19 @@ fn login() -> String {
 }
 
 /// Sets up a client with its own login.
-pub(super) fn client(stage: &Stage, scenario: &Scenario, program: &Path) -> Result<Command> {
-    let home = stage.client_home()?;
+pub(super) fn client(fixture: &Fixture, scenario: &Scenario, program: &Path) -> Result<Command> {
+    let home = fixture.client_home()?;
     let mut command = Command::new(program);
     environment::scrub(&mut command, &home);
     command.current_dir(&home).stdin(Stdio::null());
-    let base_url = format!("{}{PREFIX}", stage.relay.url());
+    let base_url = format!("{}{PREFIX}", fixture.relay.url());
     if let Program::ClaudeCode(_) = scenario.program {
         command
             .env("ANTHROPIC_BASE_URL", base_url)
             .env("CLAUDE_CODE_OAUTH_TOKEN", login())
             .env(
                 "ANTHROPIC_CUSTOM_HEADERS",
-                format!("x-keyreeve-key: {}", stage.key),
+                format!("x-keyreeve-key: {}", fixture.key),
             )
             .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
             .args(["-p", "hi"]);
@@ -55,20 +55,24 @@ pub(super) fn client(stage: &Stage, scenario: &Scenario, program: &Path) -> Resu
     command
         .env("GATEWAY", base_url)
         .env("OWN_LOGIN", login())
-        .env("KEYREEVE_KEY", &stage.key)
-        .arg(stage.root().join("xtask/clients").join(script))
+        .env("KEYREEVE_KEY", &fixture.key)
+        .arg(fixture.root().join("xtask/clients").join(script))
         .arg(mode);
     Ok(command)
 }
 
 /// Checks that a request was forwarded unchanged, with only the client's own login as its credential.
-pub(super) fn check_passed_through(stage: &Stage, sent: &Request, received: &Value) -> Result<()> {
+pub(super) fn check_passed_through(
+    fixture: &Fixture,
+    sent: &Request,
+    received: &Value,
+) -> Result<()> {
     let key = sent
         .headers
         .iter()
         .find(|(name, _)| name == "x-keyreeve-key");
     ensure!(
-        key.is_some_and(|(_, value)| *value == stage.key),
+        key.is_some_and(|(_, value)| *value == fixture.key),
         "the client did not send its virtual key"
     );
     compare::check_unchanged(&as_forwarded(sent)?, received)?;
@@ -87,7 +91,7 @@ pub(super) fn check_passed_through(stage: &Stage, sent: &Request, received: &Val
             && credentials[0][1]["family"] == "oauth_access",
         "not exactly the client's own login: {credentials:?}"
     );
-    check_not_stored(&stage.keyreeve_home()?, &login)
+    check_not_stored(&fixture.keyreeve_home()?, &login)
 }
 
 /// Returns the request as it should be forwarded: without the path prefix and the virtual key.
@@ -136,7 +140,7 @@ fn check_not_stored(folder: &Path, login: &str) -> Result<()> {
 }
 
 /// Checks the ledger entry: charged to the key, without a profile and at no cost.
-pub(super) fn check_ledger(entry: &Value, sent: &Request, act: Action) -> Result<()> {
+pub(super) fn check_ledger(entry: &Value, sent: &Request, action: Action) -> Result<()> {
     ensure!(
         entry["ending"] == "done" && entry["status"] == 200,
         "not a completed attempt: {entry}"
@@ -159,7 +163,7 @@ pub(super) fn check_ledger(entry: &Value, sent: &Request, act: Action) -> Result
     let estimate = entry["equivalent_usd"]
         .as_f64()
         .context("the attempt has no estimate")?;
-    let (operation, is_plausible) = match act {
+    let (operation, is_plausible) = match action {
         Action::OwnLoginUsage => ("account", estimate == 0.0),
         _ => ("messages", estimate > 0.0),
     };

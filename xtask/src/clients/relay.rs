@@ -115,7 +115,7 @@ mod tests {
     use super::{Relay, replace};
 
     #[test]
-    fn recorded_as_sent_and_forwarded_with_the_gateway_port() {
+    fn bytes_are_recorded_as_sent_and_host_is_rewritten() {
         let gateway = TcpListener::bind("127.0.0.1:0").expect("listen");
         let relay = Relay::start(gateway.local_addr().expect("address")).expect("start");
         let sent = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", relay.address);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn replacing_keeps_the_length() {
+    fn host_rewrite_keeps_the_length() {
         let mut bytes = *b"Host: 127.0.0.1:40000, 127.0.0.1:40000";
         replace(&mut bytes, b"127.0.0.1:40000", b"127.0.0.1:18484");
         assert_eq!(&bytes, b"Host: 127.0.0.1:18484, 127.0.0.1:18484");

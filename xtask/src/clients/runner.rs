@@ -1,4 +1,4 @@
-//! Runs the scenarios inside the namespace, one after the other, each on its own stage, and prints their outcomes.
+//! Runs the scenarios inside the namespace, one after the other, each with its own fixture, and prints their outcomes.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use super::compare;
+use super::fixture::Fixture;
 use super::http::{self, Request};
 use super::program::Program;
 use super::scenario::{Action, Expected, Scenario, all};
-use super::stage::Stage;
 use super::{Outcome, install, issued_key, namespace, own_login};
 use crate::output;
 
@@ -43,15 +43,15 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 }
 
 fn run_scenario(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Result<()> {
-    let stage = Stage::start(root, number, scenario)?;
-    let output = run_with_timeout(stage.client(scenario, program)?, CLIENT_TIMEOUT)?;
+    let fixture = Fixture::start(root, number, scenario)?;
+    let output = run_with_timeout(fixture.client(scenario, program)?, CLIENT_TIMEOUT)?;
     check_output(scenario, &output)?;
     if scenario.expected() == Expected::IssuedKey {
-        return issued_key::check(&stage, scenario.action, &finished_attempt(&stage)?);
+        return issued_key::check(&fixture, scenario.action, &finished_attempt(&fixture)?);
     }
-    let requests = stage.relay.requests();
+    let requests = fixture.relay.requests();
     let sent = only_request(&requests, scenario.path())?;
-    let received = http::get(&stage.sandbox, "/_sandbox/requests")?;
+    let received = http::get(&fixture.sandbox, "/_sandbox/requests")?;
     let received: Vec<&Value> = received["data"].as_array().into_iter().flatten().collect();
     match scenario.expected() {
         Expected::IssuedKey => {}
@@ -60,8 +60,8 @@ fn run_scenario(root: &Path, number: usize, scenario: &Scenario, program: &Path)
                 received.len() == 1 && received[0]["status"] == 200,
                 "not exactly one successful request: {received:?}"
             );
-            let attempt = finished_attempt(&stage)?;
-            own_login::check_passed_through(&stage, sent, received[0])?;
+            let attempt = finished_attempt(&fixture)?;
+            own_login::check_passed_through(&fixture, sent, received[0])?;
             own_login::check_ledger(&attempt, sent, scenario.action)?;
         }
         Expected::RejectedOnce => {
@@ -70,7 +70,7 @@ fn run_scenario(root: &Path, number: usize, scenario: &Scenario, program: &Path)
                 "{} requests were sent upstream",
                 received.len()
             );
-            let ledger = stage.keyreeve(&["requests", "--attempts"])?;
+            let ledger = fixture.keyreeve(&["requests", "--attempts"])?;
             ensure!(
                 ledger["attempts"].as_array().is_some_and(Vec::is_empty),
                 "the ledger is not empty: {ledger}"
@@ -88,8 +88,8 @@ fn run_scenario(root: &Path, number: usize, scenario: &Scenario, program: &Path)
                 received[0]["status"]
             );
             compare::check_unchanged(sent, received[0])?;
-            compare::check_credential_replaced(&stage.key, received[0])?;
-            let attempt = finished_attempt(&stage)?;
+            compare::check_credential_replaced(&fixture.key, received[0])?;
+            let attempt = finished_attempt(&fixture)?;
             compare::check_ledger(&attempt, sent, (status, operation, scenario.streams()))?;
         }
     }
@@ -164,10 +164,10 @@ fn only_request<'a>(requests: &'a [Request], path: &str) -> Result<&'a Request> 
 }
 
 /// Returns the only attempt in the ledger, once its outcome is recorded.
-fn finished_attempt(stage: &Stage) -> Result<Value> {
+fn finished_attempt(fixture: &Fixture) -> Result<Value> {
     let deadline = Instant::now() + LEDGER_TIMEOUT;
     loop {
-        let ledger = stage.keyreeve(&["requests", "--attempts"])?;
+        let ledger = fixture.keyreeve(&["requests", "--attempts"])?;
         let attempts = ledger["attempts"]
             .as_array()
             .context("the ledger has no attempts")?;

@@ -7,28 +7,28 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::case_setup::{CaseSetup, PlantedCredential};
 use super::exec_case::{ExecCase, Expected, PayerKind};
 use super::observe::{self, ClientRun, SentRequest, label};
-use super::scene::{PlantedCredential, Scene};
 use crate::clients::{install, keyreeve};
 
 /// Exit code of keyreeve for a refusal by policy.
 const POLICY_EXIT_CODE: i32 = 8;
 
 /// Adds the credential and starts the client through keyreeve.
-pub(super) fn run(root: &Path, case: &ExecCase, scene: &Scene) -> Result<ClientRun> {
-    add_profile(root, case.payer, scene, &scene.listeners.upstream.url())?;
+pub(super) fn run(root: &Path, case: &ExecCase, setup: &CaseSetup) -> Result<ClientRun> {
+    add_profile(root, case.payer, setup, &setup.listeners.upstream.url())?;
     let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
-    let mut command = scene.command(&keyreeve(root));
+    let mut command = setup.command(&keyreeve(root));
     command
         .args(case.arguments())
         .arg(program)
-        .args(observe::arguments(root, case.program, scene));
-    Ok(observe::run(command, scene))
+        .args(observe::arguments(root, case.program, setup));
+    Ok(observe::run(command, setup))
 }
 
-fn add_profile(root: &Path, payer: PayerKind, scene: &Scene, upstream: &str) -> Result<()> {
-    let mut command = scene.command(&keyreeve(root));
+fn add_profile(root: &Path, payer: PayerKind, setup: &CaseSetup, upstream: &str) -> Result<()> {
+    let mut command = setup.command(&keyreeve(root));
     command.args(payer.add_arguments(upstream));
     if payer.reads_stdin() {
         command.stdin(Stdio::piped());

@@ -9,6 +9,7 @@
 
 mod anthropic_hosts;
 mod case;
+mod case_setup;
 mod documented;
 mod exec;
 mod exec_case;
@@ -20,7 +21,6 @@ mod profile_files;
 mod random;
 mod report;
 mod runner;
-mod scene;
 mod token;
 mod upstream;
 

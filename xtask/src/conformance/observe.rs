@@ -1,4 +1,4 @@
-//! Runs the real client in a scene and records its requests.
+//! Runs the real client of a combination and records its requests.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::scene::{PlantedCredential, Scene};
+use super::case_setup::{CaseSetup, PlantedCredential};
 use super::upstream::{Listeners, is_message};
 use crate::clients::http::Request;
 use crate::clients::program::Program;
@@ -47,15 +47,15 @@ pub(super) struct SentRequest {
 }
 
 /// Runs the client until it exits or times out.
-pub(super) fn observe(root: &Path, case: &Case, scene: &Scene) -> Result<ClientRun> {
+pub(super) fn observe(root: &Path, case: &Case, setup: &CaseSetup) -> Result<ClientRun> {
     let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
-    let mut command = scene.command(&program);
-    command.args(arguments(root, case.program, scene));
-    Ok(run(command, scene))
+    let mut command = setup.command(&program);
+    command.args(arguments(root, case.program, setup));
+    Ok(run(command, setup))
 }
 
 /// Runs a command until it exits or times out, and returns the received requests.
-pub(super) fn run(command: Command, scene: &Scene) -> ClientRun {
+pub(super) fn run(command: Command, setup: &CaseSetup) -> ClientRun {
     let mut observed = ClientRun::default();
     match run_with_timeout(command, CLIENT_TIMEOUT) {
         Ok(output) => {
@@ -67,17 +67,17 @@ pub(super) fn run(command: Command, scene: &Scene) -> ClientRun {
         }
         Err(error) => observed.output = format!("{error:#}"),
     }
-    observed.collect(&scene.listeners);
-    let runs = fs::read_to_string(scene.helper_runs()).unwrap_or_default();
+    observed.collect(&setup.listeners);
+    let runs = fs::read_to_string(setup.helper_runs()).unwrap_or_default();
     observed.helper_runs = runs.lines().map(str::to_owned).collect();
     observed
 }
 
 /// Returns the client's arguments for one message.
-pub(super) fn arguments(root: &Path, program: Program, scene: &Scene) -> Vec<OsString> {
+pub(super) fn arguments(root: &Path, program: Program, setup: &CaseSetup) -> Vec<OsString> {
     let script = |name: &str| root.join("xtask/clients").join(name).into_os_string();
     match program {
-        Program::ClaudeCode(_) => scene
+        Program::ClaudeCode(_) => setup
             .arguments
             .iter()
             .map(String::as_str)
@@ -144,13 +144,13 @@ impl ClientRun {
     }
 
     /// Returns the record of the run, with labels in place of values.
-    pub(super) fn record(&self, scene: &Scene) -> Value {
+    pub(super) fn record(&self, setup: &CaseSetup) -> Value {
         let short = |text: &str| {
-            let text = text.replace(&scene.folder.display().to_string(), "{scene}");
-            let text = text.replace(&scene.url("{upstream}"), "{upstream}");
-            text.replace(&scene.url("{other}"), "{other}")
+            let text = text.replace(&setup.folder.display().to_string(), "{scene}");
+            let text = text.replace(&setup.url("{upstream}"), "{upstream}");
+            text.replace(&setup.url("{other}"), "{other}")
         };
-        let label = |value: &String| label(&scene.planted, value);
+        let label = |value: &String| label(&setup.planted, value);
         let sent = |sent: &SentRequest| {
             json!({
                 "to": short(&sent.to),

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::anthropic_hosts;
 use super::case::Case;
+use super::case_setup::{CaseSetup, PlantedCredential};
 use super::observe::{ClientRun, SentRequest, label};
-use super::scene::{PlantedCredential, Scene};
 use crate::clients::program::Program;
 use crate::clients::{keyreeve, run_with_timeout};
 
@@ -20,11 +20,11 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(15);
 const HEADERS: [&str; 2] = ["x_api_key", "authorization"];
 
 /// Runs `keyreeve status` with the client's home, project and environment. It must not start a helper.
-pub(super) fn predict(root: &Path, case: &Case, scene: &Scene) -> Result<Value> {
-    let mut command = scene.command(&keyreeve(root));
+pub(super) fn predict(root: &Path, case: &Case, setup: &CaseSetup) -> Result<Value> {
+    let mut command = setup.command(&keyreeve(root));
     command.args(["status", "--json", "--for", &case.client()]);
     if let Program::ClaudeCode(_) = case.program {
-        command.arg("--").args(&scene.arguments).args(["-p", "hi"]);
+        command.arg("--").args(&setup.arguments).args(["-p", "hi"]);
     }
     let output = run_with_timeout(command, STATUS_TIMEOUT)?;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -34,7 +34,7 @@ pub(super) fn predict(root: &Path, case: &Case, scene: &Scene) -> Result<Value> 
         stderr.trim()
     );
     ensure!(
-        !scene.helper_runs().exists(),
+        !setup.helper_runs().exists(),
         "keyreeve status started the helper"
     );
     serde_json::from_slice(&output.stdout).context("keyreeve status printed no JSON")
@@ -207,8 +207,8 @@ fn describe(sent: &SentRequest, planted: &[PlantedCredential]) -> String {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::case_setup::PlantedCredential;
     use super::super::observe::{ClientRun, SentRequest};
-    use super::super::scene::PlantedCredential;
     use super::differences;
 
     const TO: &str = "http://127.0.0.1:1";

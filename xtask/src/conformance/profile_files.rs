@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::case_setup::CaseSetup;
 use super::ingredient::{FederationSetup, LoginFile, SdkProfileSetup};
-use super::scene::Scene;
 use super::token::{Family, access_token, fake_token, identity_token, refresh_token};
 
 const ORGANIZATION: &str = "00000000-1111-4222-8333-444444444444";
@@ -15,7 +15,7 @@ const PAST: u64 = 1_700_000_000;
 const CONFIG: &str = "home/.config/anthropic";
 
 /// Adds the login file.
-pub(super) fn add_login(scene: &mut Scene, login: LoginFile) {
+pub(super) fn add_login(setup: &mut CaseSetup, login: LoginFile) {
     let access = fake_token(Family::Oauth, "login");
     let login_json = |expires: u64, refresh_token: Value, scopes: Value| {
         json!({ "claudeAiOauth": {
@@ -45,42 +45,42 @@ pub(super) fn add_login(scene: &mut Scene, login: LoginFile) {
         LoginFile::InConfigDir => "home/elsewhere/.credentials.json",
         _ => "home/.claude/.credentials.json",
     };
-    scene.add_file(file, text);
+    setup.add_file(file, text);
     if !matches!(login, LoginFile::Damaged | LoginFile::EmptyObject) {
-        let renewed = login == LoginFile::Expired && scene.no_base_url;
+        let renewed = login == LoginFile::Expired && setup.no_base_url;
         let sent = if renewed {
             access_token("login")
         } else {
             access
         };
-        scene.plant("login", "login", sent);
+        setup.plant("login", "login", sent);
     }
 }
 
 /// Adds an SDK profile.
-pub(super) fn add_profile(scene: &mut Scene, profile: SdkProfileSetup) {
+pub(super) fn add_profile(setup: &mut CaseSetup, profile: SdkProfileSetup) {
     let name = match profile {
         SdkProfileSetup::Named
         | SdkProfileSetup::NamedFederation
         | SdkProfileSetup::NamedExpired
         | SdkProfileSetup::NamedReadable
         | SdkProfileSetup::NamedBaseUrl => "work",
-        SdkProfileSetup::NamedAbsent => return scene.set_variable("ANTHROPIC_PROFILE", "missing"),
-        SdkProfileSetup::NamedEmpty => return scene.set_variable("ANTHROPIC_PROFILE", ""),
+        SdkProfileSetup::NamedAbsent => return setup.set_variable("ANTHROPIC_PROFILE", "missing"),
+        SdkProfileSetup::NamedEmpty => return setup.set_variable("ANTHROPIC_PROFILE", ""),
         SdkProfileSetup::Active | SdkProfileSetup::Unnamed | SdkProfileSetup::ActiveFederation => {
             "default"
         }
     };
     if name == "work" {
-        scene.set_variable("ANTHROPIC_PROFILE", name);
+        setup.set_variable("ANTHROPIC_PROFILE", name);
     } else if profile != SdkProfileSetup::Unnamed {
-        scene.add_file(&format!("{CONFIG}/active_config"), format!("{name}\n"));
+        setup.add_file(&format!("{CONFIG}/active_config"), format!("{name}\n"));
     }
     if matches!(
         profile,
         SdkProfileSetup::NamedFederation | SdkProfileSetup::ActiveFederation
     ) {
-        return add_federation_profile(scene, name);
+        return add_federation_profile(setup, name);
     }
     let mut config = json!({
         "version": "1.0",
@@ -101,9 +101,9 @@ pub(super) fn add_profile(scene: &mut Scene, profile: SdkProfileSetup) {
             sent = access_token("profile");
         }
         SdkProfileSetup::NamedBaseUrl => {
-            let other = scene.url("{other}");
+            let other = setup.url("{other}");
             config["base_url"] = other.into();
-            scene.environment.remove("ANTHROPIC_BASE_URL");
+            setup.environment.remove("ANTHROPIC_BASE_URL");
         }
         _ => {}
     }
@@ -112,17 +112,17 @@ pub(super) fn add_profile(scene: &mut Scene, profile: SdkProfileSetup) {
     } else {
         ""
     };
-    scene.add_file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
+    setup.add_file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
     let file = format!("{CONFIG}/credentials/{name}.json{readable}");
-    scene.add_file(&file, credentials.to_string());
-    scene.plant("sdk_profile", "sdk_profile", sent);
+    setup.add_file(&file, credentials.to_string());
+    setup.plant("sdk_profile", "sdk_profile", sent);
 }
 
 /// Suffix of the name of a file that other users may read; it is removed from the name.
 pub(super) const READABLE: &str = "#readable";
 
-fn add_federation_profile(scene: &mut Scene, name: &str) {
-    let path = scene.home().join("identity-of-profile");
+fn add_federation_profile(setup: &mut CaseSetup, name: &str) {
+    let path = setup.home().join("identity-of-profile");
     let config = json!({
         "version": "1.0",
         "authentication": {
@@ -134,27 +134,27 @@ fn add_federation_profile(scene: &mut Scene, name: &str) {
         "organization_id": ORGANIZATION,
         "workspace_id": "wrkspc_01MADEUP",
     });
-    scene.add_file("home/identity-of-profile", identity_token("profile"));
-    scene.add_file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
-    scene.plant("sdk_profile", "sdk_profile", access_token("profile"));
+    setup.add_file("home/identity-of-profile", identity_token("profile"));
+    setup.add_file(&format!("{CONFIG}/configs/{name}.json"), config.to_string());
+    setup.plant("sdk_profile", "sdk_profile", access_token("profile"));
 }
 
 /// Sets the variables of workload identity federation.
-pub(super) fn add_federation(scene: &mut Scene, federation: FederationSetup) {
-    scene.set_variable("ANTHROPIC_FEDERATION_RULE_ID", "fdrl_01MADEUP");
+pub(super) fn add_federation(setup: &mut CaseSetup, federation: FederationSetup) {
+    setup.set_variable("ANTHROPIC_FEDERATION_RULE_ID", "fdrl_01MADEUP");
     if federation != FederationSetup::WithoutOrganization {
-        scene.set_variable("ANTHROPIC_ORGANIZATION_ID", ORGANIZATION);
+        setup.set_variable("ANTHROPIC_ORGANIZATION_ID", ORGANIZATION);
     }
     if federation != FederationSetup::WithoutServiceAccount {
-        scene.set_variable("ANTHROPIC_SERVICE_ACCOUNT_ID", "svac_01MADEUP");
+        setup.set_variable("ANTHROPIC_SERVICE_ACCOUNT_ID", "svac_01MADEUP");
     }
     if federation == FederationSetup::FromFile {
-        scene.add_file("home/identity", identity_token("federation"));
-        scene.set_variable("ANTHROPIC_IDENTITY_TOKEN_FILE", "{home}/identity");
+        setup.add_file("home/identity", identity_token("federation"));
+        setup.set_variable("ANTHROPIC_IDENTITY_TOKEN_FILE", "{home}/identity");
     } else {
-        scene.set_variable("ANTHROPIC_IDENTITY_TOKEN", &identity_token("federation"));
+        setup.set_variable("ANTHROPIC_IDENTITY_TOKEN", &identity_token("federation"));
     }
-    scene.plant("federation", "federation", access_token("federation"));
+    setup.plant("federation", "federation", access_token("federation"));
 }
 
 /// Returns the mode of a file.

@@ -12,13 +12,13 @@ use serde_json::json;
 
 use super::anthropic_hosts::AnthropicHosts;
 use super::case::Case;
+use super::case_setup::CaseSetup;
 use super::exec;
 use super::exec_case::ExecCase;
 use super::ingredient::Ingredient;
 use super::observe::observe;
 use super::predict::{differences, predict};
 use super::report::{CaseResult, CheckKind};
-use super::scene::Scene;
 use crate::clients::install;
 use crate::output;
 use crate::scratch::Scratch;
@@ -153,33 +153,33 @@ impl<'a> Runner<'a> {
     fn run_job(&self, number: usize, job: &Job, result: &mut CaseResult) -> Result<()> {
         let folder = self.scratch.folder(&number.to_string())?;
         let hosts = self.anthropic_hosts.as_ref().ok();
-        let scene = Scene::set_up(&job.case(), &folder, hosts)?;
-        result.record["environment"] = json!(scene.environment);
-        result.record["arguments"] = json!(scene.arguments);
-        result.record["files"] = json!(scene.files);
+        let setup = CaseSetup::create(&job.case(), &folder, hosts)?;
+        result.record["environment"] = json!(setup.environment);
+        result.record["arguments"] = json!(setup.arguments);
+        result.record["files"] = json!(setup.files);
         match job {
-            Job::Status(case) => self.run_status(case, &scene, result),
-            Job::Exec(case) => self.run_exec(case, &scene, result),
+            Job::Status(case) => self.run_status(case, &setup, result),
+            Job::Exec(case) => self.run_exec(case, &setup, result),
         }?;
         let _removed_with_scratch = fs::remove_dir_all(&folder);
         Ok(())
     }
 
     /// Gets the prediction, then runs the client.
-    fn run_status(&self, case: &Case, scene: &Scene, result: &mut CaseResult) -> Result<()> {
-        let predicted = predict(self.root, case, scene);
-        if !scene.listeners.take().is_empty() {
+    fn run_status(&self, case: &Case, setup: &CaseSetup, result: &mut CaseResult) -> Result<()> {
+        let predicted = predict(self.root, case, setup);
+        if !setup.listeners.take().is_empty() {
             result
                 .differences
                 .push("keyreeve status sent a request".to_owned());
         }
-        let observed = observe(self.root, case, scene)?;
-        result.record["observed"] = observed.record(scene);
+        let observed = observe(self.root, case, setup)?;
+        result.record["observed"] = observed.record(setup);
         match predicted {
             Ok(predicted) => {
                 result
                     .differences
-                    .extend(differences(&predicted, &observed, &scene.planted));
+                    .extend(differences(&predicted, &observed, &setup.planted));
                 result.record["predicted"] = predicted;
             }
             Err(error) => result.differences.push(format!("{error:#}")),
@@ -188,11 +188,11 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs the client through `keyreeve exec`.
-    fn run_exec(&self, case: &ExecCase, scene: &Scene, result: &mut CaseResult) -> Result<()> {
-        let observed = exec::run(self.root, case, scene)?;
-        result.record["observed"] = observed.record(scene);
-        let expected = case.expected(&scene.listeners.upstream.url());
-        result.differences = exec::differences(&expected, &observed, &scene.planted);
+    fn run_exec(&self, case: &ExecCase, setup: &CaseSetup, result: &mut CaseResult) -> Result<()> {
+        let observed = exec::run(self.root, case, setup)?;
+        result.record["observed"] = observed.record(setup);
+        let expected = case.expected(&setup.listeners.upstream.url());
+        result.differences = exec::differences(&expected, &observed, &setup.planted);
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn an_anchor_without_heading_is_found() {
+    fn anchor_without_heading_is_found() {
         let facts = ("docs/facts.md", "# Facts\n## tokens\n");
         case::check(
             check,

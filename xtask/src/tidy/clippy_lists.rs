@@ -36,7 +36,7 @@ mod tests {
     const ROOT: &str = "x = 1\nlist = [\n  { path = \"std::env::var\", reason = \"a\" },\n]\n";
 
     #[test]
-    fn a_ban_that_core_lacks_is_found() {
+    fn ban_missing_in_core_is_found() {
         let same = ROOT.replace("\"a\"", "\"b\"");
         case::check(
             check,

@@ -1,9 +1,9 @@
-//! Constants carry the field's affixes: `MAX_*`, `MIN_*`, `DEFAULT_*`, `*_TIMEOUT`, `*_INTERVAL`.
+//! Constants have the standard affixes: `MAX_*`, `MIN_*`, `DEFAULT_*`, `*_TIMEOUT`, `*_INTERVAL`.
 
 use super::Finding;
 use crate::tree::Tree;
 
-/// First words that stand in for one of the affixes.
+/// First words that replace one of the affixes.
 const BANNED: &[(&str, &str)] = &[
     ("MOST", "MAX_…"),
     ("LONGEST", "MAX_…"),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_names_are_free() {
+    fn standard_names_are_allowed() {
         let text =
             "//! x\nconst MAX_LINES: usize = 1;\nconst fn most() {}\npub const RESTART: u8 = 1;\n";
         case::check(check, &[("a.rs", text)], &[]);

@@ -1,4 +1,4 @@
-//! Core serialises nothing: published shapes live in the broker, so that no secret is published by accident.
+//! Core serializes nothing: published shapes live in the broker, so that no secret is published by accident.
 
 use super::Finding;
 use super::pure_core::in_core;
@@ -19,7 +19,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_derive_in_core_is_found_and_elsewhere_is_not() {
+    fn serialize_derive_is_found_in_core_only() {
         let derive = "//! x\n#[derive(Serialize)]\npub struct A;\n";
         case::check(check, &[("core/src/a.rs", derive)], &["core/src/a.rs:2"]);
         case::check(check, &[("broker/src/view.rs", derive)], &[]);

@@ -7,7 +7,7 @@ use crate::tree::Tree;
 const ROWS: &str = "docs/dependencies.md";
 const ROOT: &str = "Cargo.toml";
 
-/// Finds dependencies without a row, rows without a dependency, unused ones, and versions given outside the workspace.
+/// Finds dependencies without a row, rows without a dependency, unused dependencies, and versions outside the root.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let declared = declared(tree.text(ROOT));
     let rows = rows(tree.text(ROWS));
@@ -42,15 +42,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     }
     for manifest in &manifests {
         for name in manifest.own_versions() {
-            let advice =
-                format!("write `{name}.workspace = true`; the version belongs into {ROOT}");
+            let advice = format!("write `{name}.workspace = true`; the version belongs in {ROOT}");
             findings.push(Finding::new(&manifest.path, 1, advice));
         }
     }
     findings
 }
 
-/// The names of the workspace's dependencies, without its own crates.
+/// Returns the names of the workspace's external dependencies.
 fn declared(root: &str) -> Vec<String> {
     let table: toml::Table = toml::from_str(root).unwrap_or_default();
     let dependencies = table
@@ -60,13 +59,13 @@ fn declared(root: &str) -> Vec<String> {
     let Some(dependencies) = dependencies else {
         return Vec::new();
     };
-    let foreign = dependencies
+    let external = dependencies
         .iter()
         .filter(|(_, value)| value.get("path").is_none());
-    foreign.map(|(name, _)| name.clone()).collect()
+    external.map(|(name, _)| name.clone()).collect()
 }
 
-/// The rows of the page: table lines that begin with a name in backticks, with their line numbers.
+/// Returns the rows of the page, with line numbers: table lines that start with a name in backticks.
 fn rows(page: &str) -> Vec<(usize, String)> {
     let name = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
     page.lines()
@@ -92,7 +91,7 @@ mod tests {
     const USES: &str = "[package]\nname = \"a\"\n[dependencies]\nserde.workspace = true\n";
 
     #[test]
-    fn both_sides_of_the_page_are_compared() {
+    fn missing_and_stale_rows_are_found() {
         let files = |page| {
             [
                 ("Cargo.toml", ROOT),
@@ -114,18 +113,18 @@ mod tests {
     }
 
     #[test]
-    fn unused_ones_and_own_versions_are_found() {
+    fn unused_dependencies_and_own_versions_are_found() {
         let page = ("docs/dependencies.md", "| `serde` | x | y |\n");
-        let idle = "[package]\nname = \"a\"\n[dependencies]\n";
+        let unused = "[package]\nname = \"a\"\n[dependencies]\n";
         case::check(
             check,
-            &[("Cargo.toml", ROOT), ("a/Cargo.toml", idle), page],
+            &[("Cargo.toml", ROOT), ("a/Cargo.toml", unused), page],
             &["Cargo.toml:3"],
         );
-        let own = "[package]\nname = \"a\"\n[dependencies]\nserde = \"1\"\n";
+        let own_version = "[package]\nname = \"a\"\n[dependencies]\nserde = \"1\"\n";
         case::check(
             check,
-            &[("Cargo.toml", ROOT), ("a/Cargo.toml", own), page],
+            &[("Cargo.toml", ROOT), ("a/Cargo.toml", own_version), page],
             &["a/Cargo.toml:1"],
         );
     }

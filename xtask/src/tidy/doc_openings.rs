@@ -1,4 +1,4 @@
-//! A doc comment starts with a verb or a noun phrase, never with a headless relative ("What …", "Whether …").
+//! A doc comment starts with a verb or a noun phrase, never with a relative or question word ("What …", "Whether …").
 
 use super::Finding;
 use crate::tree::Tree;
@@ -29,7 +29,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// A doc line's marker and text; `None` for an empty doc line and for any other line.
+/// Returns a doc line's marker and text, or `None` for an empty doc line and for any other line.
 fn paragraph(line: &str) -> Option<(&str, &str)> {
     let (marker, text) = line.trim_start().split_at_checked(3)?;
     let text = text.trim();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn later_lines_of_a_paragraph_and_code_are_free() {
+    fn later_lines_and_code_are_allowed() {
         let text = "//! Counts, and says\n//! What it means.\n// What for: speed.\nenum E { What }\n/// Whole numbers.\n";
         case::check(check, &[("a.rs", text)], &[]);
     }

@@ -1,12 +1,12 @@
-//! Crate edges: each of our crates imports only those below it, and outside crates are limited to the crates that may use them.
+//! Crate edges: a workspace crate imports only lower ones, and external crates are limited to the ones that need them.
 //!
 //! A new edge needs a decision record in `docs/decisions/`, then a line here.
 
 use super::Finding;
 use crate::tree::Tree;
 
-/// Our crates, each with those of ours it may import.
-const BELOW: &[(&str, &[&str])] = &[
+/// The crates of the workspace, each with the ones it may import.
+const LAYERS: &[(&str, &[&str])] = &[
     ("keyreeve-core", &[]),
     ("keyreeve-os", &["keyreeve-core"]),
     ("keyreeve-store", &["keyreeve-core", "keyreeve-os"]),
@@ -39,9 +39,9 @@ const BELOW: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Outside crates that make a dependency wall, with the crates of ours that may use them. The unpublished crates,
-/// testkit and xtask, are exempt.
-const WALLS: &[(&[&str], &[&str])] = &[
+/// External crates that only these crates of the workspace may use. The unpublished crates, testkit and xtask, are
+/// exempt.
+const RESTRICTED: &[(&[&str], &[&str])] = &[
     (
         &["rusqlite", "argon2", "chacha20poly1305"],
         &["keyreeve-store"],
@@ -91,8 +91,8 @@ const WALLS: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-/// Everything core may import: it does no IO, so the list is closed.
-const CORE: &[&str] = &[
+/// The only external crates that core may import, because it does no IO.
+const CORE_IMPORTS: &[&str] = &[
     "blake3",
     "crc32fast",
     "jiff",
@@ -149,12 +149,12 @@ impl Manifest {
         })
     }
 
-    /// The names of all its dependencies, with those of its tests.
+    /// Returns the names of all dependencies, including dev-dependencies.
     pub(super) fn all(&self) -> impl Iterator<Item = &String> {
         self.normal.keys().chain(self.dev.keys())
     }
 
-    /// The names of dependencies with a version of their own.
+    /// Returns the names of dependencies whose version is not the workspace's.
     pub(super) fn own_versions(&self) -> impl Iterator<Item = &String> {
         let own = |(_, value): &(&String, &toml::Value)| value.get("workspace").is_none();
         self.normal
@@ -175,11 +175,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         let normal = manifest
             .normal
             .keys()
-            .filter_map(|name| refusal(&manifest.name, name));
+            .filter_map(|name| violation(&manifest.name, name));
         let dev = manifest
             .dev
             .keys()
-            .filter_map(|name| dev_refusal(&manifest.name, name));
+            .filter_map(|name| dev_violation(&manifest.name, name));
         findings.extend(
             normal
                 .chain(dev)
@@ -189,40 +189,42 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-fn refusal(importer: &str, imported: &str) -> Option<String> {
-    let Some((_, below)) = BELOW.iter().find(|(name, _)| *name == importer) else {
+fn violation(importer: &str, imported: &str) -> Option<String> {
+    let Some((_, lower)) = LAYERS.iter().find(|(name, _)| *name == importer) else {
         return Some(format!(
             "`{importer}` has no row in xtask/src/tidy/edges.rs"
         ));
     };
-    let ours = BELOW.iter().any(|(name, _)| *name == imported);
-    if ours {
-        let message = format!("`{importer}` may not import `{imported}`: it is not below");
-        return (!below.contains(&imported)).then_some(message);
+    let is_workspace_crate = LAYERS.iter().any(|(name, _)| *name == imported);
+    if is_workspace_crate {
+        let message = format!("`{importer}` may not import `{imported}`: only lower crates");
+        return (!lower.contains(&imported)).then_some(message);
     }
-    if importer == "keyreeve-core" && !CORE.contains(&imported) {
+    if importer == "keyreeve-core" && !CORE_IMPORTS.contains(&imported) {
         return Some(format!("core does no IO and may not import `{imported}`"));
     }
     if matches!(importer, "keyreeve-testkit" | "xtask") {
         return None;
     }
-    let (_, allowed) = WALLS.iter().find(|(names, _)| names.contains(&imported))?;
+    let (_, allowed) = RESTRICTED
+        .iter()
+        .find(|(names, _)| names.contains(&imported))?;
     let message = format!("`{imported}` may only be used by {}", allowed.join(", "));
     (!allowed.contains(&importer)).then_some(message)
 }
 
-/// Tests may use any outside crate, but of ours only those below, and the testkit if they are above its own imports.
-fn dev_refusal(importer: &str, imported: &str) -> Option<String> {
-    let kit_is_below = !matches!(
+/// Tests may use any external crate, lower crates of the workspace, and the testkit unless it imports their crate.
+fn dev_violation(importer: &str, imported: &str) -> Option<String> {
+    let may_use_testkit = !matches!(
         importer,
         "keyreeve-core" | "keyreeve-sandbox" | "keyreeve-testkit"
     );
-    if imported == "keyreeve-testkit" && kit_is_below {
+    if imported == "keyreeve-testkit" && may_use_testkit {
         return None;
     }
-    let ours = BELOW.iter().any(|(name, _)| *name == imported);
-    if ours {
-        refusal(importer, imported)
+    let is_workspace_crate = LAYERS.iter().any(|(name, _)| *name == imported);
+    if is_workspace_crate {
+        violation(importer, imported)
     } else {
         None
     }
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_go_down_only() {
+    fn upward_imports_are_found() {
         let cases = [
             ("keyreeve-store", "keyreeve-os.workspace = true", true),
             ("keyreeve-store", "keyreeve-broker.workspace = true", false),
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn walls_keep_outside_crates_in_their_place() {
+    fn restricted_crates_are_found() {
         let cases = [
             ("keyreeve-core", "tokio", false),
             ("keyreeve-core", "rand", false),
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn platforms_and_build_scripts_are_no_way_round() {
+    fn platform_and_build_dependencies_are_checked() {
         for section in ["build-dependencies", "target.'cfg(unix)'.dependencies"] {
             let text = manifest("keyreeve-core", "").replace("dependencies]", "dependencies-none]")
                 + &format!("[{section}]\nrustix.workspace = true\n");
@@ -290,23 +292,23 @@ mod tests {
     }
 
     #[test]
-    fn tests_may_use_the_kit_but_not_what_is_above() {
+    fn tests_may_use_the_testkit_and_lower_crates() {
         let dev = |name: &str, dependency: &str| {
             manifest(name, "").replace("[dependencies]", "[dev-dependencies]")
                 + &format!("{dependency}.workspace = true\n")
         };
-        let kit = dev("keyreeve-gateway", "keyreeve-testkit");
-        case::check(check, &[("gateway/Cargo.toml", &kit)], &[]);
+        let testkit = dev("keyreeve-gateway", "keyreeve-testkit");
+        case::check(check, &[("gateway/Cargo.toml", &testkit)], &[]);
         let cycle = dev("keyreeve-core", "keyreeve-testkit");
         case::check(
             check,
             &[("core/Cargo.toml", &cycle)],
             &["core/Cargo.toml:1"],
         );
-        let above = dev("keyreeve-store", "keyreeve-gateway");
+        let upward = dev("keyreeve-store", "keyreeve-gateway");
         case::check(
             check,
-            &[("store/Cargo.toml", &above)],
+            &[("store/Cargo.toml", &upward)],
             &["store/Cargo.toml:1"],
         );
     }

@@ -1,4 +1,4 @@
-//! Each `KEYREEVE_*` variable is spelt in one file of the product; all others use that constant.
+//! Each `KEYREEVE_*` variable is spelled out in one file of the product; all others use that constant.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use crate::tree::Tree;
 
 const PREFIX: &str = "\"KEYREEVE_";
 
-/// Finds names that are spelt in more than one file.
+/// Finds names that are spelled out in more than one file.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut spelt: BTreeMap<&str, Vec<(&str, usize)>> = BTreeMap::new();
+    let mut spelled: BTreeMap<&str, Vec<(&str, usize)>> = BTreeMap::new();
     for file in tree.rust().filter(|file| is_product(&file.path)) {
         for (number, line) in shipped_lines(&file.text) {
             for name in names(line) {
-                spelt.entry(name).or_default().push((&file.path, number));
+                spelled.entry(name).or_default().push((&file.path, number));
             }
         }
     }
     let mut findings = Vec::new();
-    for (name, places) in spelt {
+    for (name, places) in spelled {
         let (first, _) = places[0];
         for (path, number) in places.iter().filter(|(path, _)| *path != first) {
             findings.push(Finding::new(
@@ -50,7 +50,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_second_spelling_is_found() {
+    fn duplicate_variable_name_is_found() {
         let home = "const HOME: &str = \"KEYREEVE_HOME\";\n";
         let again = "//! x\nlet home = env.get(\"KEYREEVE_HOME\");\n";
         case::check(check, &[("a/src/env.rs", home)], &[]);

@@ -1,4 +1,4 @@
-//! The name of an error type ends in `Error`, and no other type's does.
+//! The name of an error type ends in `Error`.
 
 use super::Finding;
 use crate::rust_source::has_word;
@@ -18,7 +18,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
                 derives = has_word(line, "Error");
             }
             if let Some(name) = name.filter(|name| !name.ends_with("Error")) {
-                let advice = format!("`{name}` is an error: let its name end in `Error`");
+                let advice = format!("`{name}` is an error type: end its name in `Error`");
                 findings.push(Finding::new(&file.path, index + 1, advice));
             }
         }
@@ -26,7 +26,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The name that a line gives to a struct or an enum.
+/// Returns the name of the type or trait that a line declares.
 pub(super) fn type_name(line: &str) -> Option<&str> {
     let code = line.trim_start();
     let code = match code.strip_prefix("pub") {
@@ -40,7 +40,7 @@ pub(super) fn type_name(line: &str) -> Option<&str> {
     (end > 0).then(|| &name[..end])
 }
 
-/// The type for which a line implements the standard `Error`.
+/// Returns the type for which a line implements the standard `Error`.
 fn implemented(line: &str) -> Option<&str> {
     let (implementation, name) = line.split_once("Error for ")?;
     let standard = implementation.starts_with("impl") && implementation.ends_with([' ', ':']);
@@ -54,9 +54,9 @@ mod tests {
     use super::check;
 
     #[test]
-    fn errors_under_another_name_are_found() {
+    fn error_types_with_other_names_are_found() {
         let derived =
-            "//! x\n#[derive(Debug, Error)]\n#[error(\"x\")]\npub(crate) struct NoAnswer;\n";
+            "//! x\n#[derive(Debug, Error)]\n#[error(\"x\")]\npub(crate) struct NoResponse;\n";
         case::check(check, &[("a.rs", derived)], &["a.rs:4"]);
         let path = "//! x\n#[derive(Debug, thiserror::Error)]\npub enum Refused {\n";
         case::check(check, &[("a.rs", path)], &["a.rs:3"]);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn named_errors_and_other_types_are_free() {
+    fn named_errors_and_other_types_are_allowed() {
         let text = "//! x\n#[derive(Debug, Error)]\npub enum OpenError {\n}\n#[derive(Debug)]\nstruct Reader;\nimpl ErrorKind for Reader {}\n";
         case::check(check, &[("a.rs", text)], &[]);
     }

@@ -38,7 +38,7 @@ mod tests {
     use super::read;
 
     #[test]
-    fn comments_are_passed_over_and_numbers_read() {
+    fn comments_are_skipped_and_numbers_parsed() {
         let read = read("# subject lines reason\n\na.rs 700 one table\n");
         let entries: Vec<_> = read
             .iter()

@@ -41,7 +41,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The first line that opens a secret or names a sink for one.
+/// Returns the first line that opens a secret or names a sink for one.
 fn opens(text: &str) -> Option<usize> {
     let opening = |line: &str| line.contains("expose_for(") || line.contains("Sink::");
     shipped_lines(text)
@@ -50,7 +50,7 @@ fn opens(text: &str) -> Option<usize> {
         .map(|(number, _)| number)
 }
 
-/// The entries: line number, path, reason.
+/// Parses the entries: line number, path, reason.
 fn listed(text: &str) -> Vec<(usize, &str, &str)> {
     let mut entries = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -70,7 +70,7 @@ mod tests {
     const OPENS: &str = "//! x\nlet text = secret.expose_for(Sink::Seal);\n";
 
     #[test]
-    fn an_unlisted_opening_is_found() {
+    fn unlisted_file_is_found() {
         case::check(
             check,
             &[("store/src/seal.rs", OPENS)],
@@ -85,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_needed_and_have_a_reason() {
-        let idle = ("xtask/expose-for.txt", "store/src/seal.rs to seal it\n");
-        case::check(check, &[idle], &["xtask/expose-for.txt:1"]);
-        let mute = ("xtask/expose-for.txt", "store/src/seal.rs\n");
+    fn unneeded_and_unexplained_entries_are_found() {
+        let unneeded = ("xtask/expose-for.txt", "store/src/seal.rs to seal it\n");
+        case::check(check, &[unneeded], &["xtask/expose-for.txt:1"]);
+        let unexplained = ("xtask/expose-for.txt", "store/src/seal.rs\n");
         case::check(
             check,
-            &[("store/src/seal.rs", OPENS), mute],
+            &[("store/src/seal.rs", OPENS), unexplained],
             &["xtask/expose-for.txt:1"],
         );
     }

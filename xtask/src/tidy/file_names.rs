@@ -1,20 +1,20 @@
-//! A file is named for its subject, never by a name that fits everything (`utils`, `helpers`, `common`).
+//! A file is named for its subject, never with a name that fits anything (`utils`, `helpers`, `common`).
 
 use super::Finding;
 use crate::tree::Tree;
 
-const EMPTY_NAMES: [&str; 8] = [
+const VAGUE_NAMES: [&str; 8] = [
     "util", "utils", "helper", "helpers", "common", "types", "manager", "service",
 ];
 
 /// Finds files and folders with such a name.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let says_nothing = |path: &str| {
+    let is_vague = |path: &str| {
         let path = path.trim_end_matches(".rs");
-        path.split('/').any(|word| EMPTY_NAMES.contains(&word))
+        path.split('/').any(|word| VAGUE_NAMES.contains(&word))
     };
     tree.rust()
-        .filter(|file| says_nothing(&file.path))
+        .filter(|file| is_vague(&file.path))
         .map(|file| Finding::new(&file.path, 1, "name it for its subject"))
         .collect()
 }
@@ -25,8 +25,8 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_name_tells_the_subject() {
-        case::check(check, &[("core/src/standing.rs", "")], &[]);
+    fn vague_names_are_found() {
+        case::check(check, &[("core/src/health.rs", "")], &[]);
         case::check(
             check,
             &[

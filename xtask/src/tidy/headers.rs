@@ -5,14 +5,14 @@ use crate::tree::Tree;
 
 /// Finds files whose first line is not a doc sentence.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let silent = |text: &str| {
+    let lacks_header = |text: &str| {
         let first = text.lines().next().unwrap_or_default();
         first
             .strip_prefix("//! ")
             .is_none_or(|sentence| sentence.trim().is_empty())
     };
     tree.rust()
-        .filter(|file| silent(&file.text))
+        .filter(|file| lacks_header(&file.text))
         .map(|file| {
             Finding::new(
                 &file.path,
@@ -29,7 +29,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn the_first_line_must_speak() {
+    fn missing_header_is_found() {
         case::check(check, &[("a.rs", "//! Counts.\n")], &[]);
         case::check(
             check,

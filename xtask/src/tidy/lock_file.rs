@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::tree::Tree;
 
-const LIMIT: usize = 330;
+const MAX_PACKAGES: usize = 330;
 
 /// Finds a lock file that is over the limit.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -12,11 +12,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         .lines()
         .filter(|line| *line == "[[package]]")
         .count();
-    if packages <= LIMIT {
+    if packages <= MAX_PACKAGES {
         return Vec::new();
     }
     let advice = format!(
-        "{packages} packages, {LIMIT} are allowed: `cargo tree --duplicates` shows where to begin"
+        "{packages} packages, {MAX_PACKAGES} are allowed: `cargo tree --duplicates` shows where to start"
     );
     vec![Finding::new("Cargo.lock", 1, advice)]
 }
@@ -24,18 +24,18 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::super::case;
-    use super::{LIMIT, check};
+    use super::{MAX_PACKAGES, check};
 
     #[test]
     fn one_package_too_many_is_found() {
         case::check(
             check,
-            &[("Cargo.lock", &"[[package]]\n".repeat(LIMIT))],
+            &[("Cargo.lock", &"[[package]]\n".repeat(MAX_PACKAGES))],
             &[],
         );
         case::check(
             check,
-            &[("Cargo.lock", &"[[package]]\n".repeat(LIMIT + 1))],
+            &[("Cargo.lock", &"[[package]]\n".repeat(MAX_PACKAGES + 1))],
             &["Cargo.lock:1"],
         );
     }

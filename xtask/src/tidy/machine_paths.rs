@@ -3,8 +3,8 @@
 use super::Finding;
 use crate::tree::Tree;
 
-/// Package registries, which a build takes from its client's settings, and the home of the superuser. Assembled from
-/// parts, so that this file passes its own rule.
+/// Package registries, which belong in the settings of the package manager, and the home of the superuser. Assembled
+/// from parts, so that this file passes its own rule.
 const BANNED: &[&str] = &[
     concat!("/ro", "ot/"),
     concat!("registry.npm", "js.org"),
@@ -16,7 +16,7 @@ const BANNED: &[&str] = &[
     concat!("deb.", "debian.org"),
 ];
 
-/// Finds such names, and the path of this very checkout.
+/// Finds such names, and the path of this checkout.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let here = tree.root.to_string_lossy();
     let deep_enough = here.matches('/').count() > 1;
@@ -43,7 +43,7 @@ mod tests {
     use super::{BANNED, check};
 
     #[test]
-    fn the_checkout_and_the_hosts_are_found() {
+    fn checkout_path_and_registries_are_found() {
         case::check(
             check,
             &[("a.toml", "x = \"/srv/checkouts/keyreeve/target\"\n")],

@@ -104,7 +104,8 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let tree = Tree::read(root)?;
     for (path, lines) in sizes::long_files(&tree) {
         output::print_line(format_args!(
-            "note: {path} has {lines} lines; 400 are wanted"
+            "note: {path} has {lines} lines; aim for at most {}",
+            sizes::RECOMMENDED_FILE_LINES
         ));
     }
     let findings = findings(&tree);
@@ -138,14 +139,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_repository_is_tidy() {
+    fn repository_is_tidy() {
         let tree = Tree::read(&crate::root()).expect("read the repository");
         let found: Vec<String> = findings(&tree).iter().map(ToString::to_string).collect();
         assert!(found.is_empty(), "cargo xtask tidy:\n{}", found.join("\n"));
     }
 
     #[test]
-    fn a_finding_is_printed_as_location_rule_and_advice() {
+    fn finding_is_printed_as_location_rule_and_advice() {
         let finding = Finding {
             rule: "headers",
             ..Finding::new("a.rs", 1, "open with //!")

@@ -1,6 +1,6 @@
 //! A promise is listed once; one that holds names its tests, and each test it names exists.
 //!
-//! `docs/promises.md` names a test by its catalogue id (`NF-03`); the test's doc comment contains that id.
+//! `docs/promises.md` names a test by its catalog id (`NF-03`); the test's doc comment contains that id.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The ids in the doc comments of all tests.
+/// Returns the ids in the doc comments of all tests.
 fn tested(tree: &Tree) -> HashSet<&str> {
     let product = tree.rust().filter(|file| !file.path.starts_with("xtask/"));
     let docs = product
@@ -43,7 +43,7 @@ fn tested(tree: &Tree) -> HashSet<&str> {
     docs.flat_map(ids).collect()
 }
 
-/// The ids in a text: two capital letters, a hyphen, two digits.
+/// Returns the ids in a text: two capital letters, a hyphen, two digits.
 fn ids(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
         .filter(|word| {
@@ -62,7 +62,7 @@ mod tests {
     const HEAD: &str = "| # | promise | holds | not yet |\n|---|---|---|---|\n";
 
     #[test]
-    fn a_named_test_must_exist() {
+    fn promise_without_its_test_is_found() {
         let page = format!("{HEAD}| P1 | one place | NF-03, PR-01 | SU-01 |\n");
         let page = ("docs/promises.md", page.as_str());
         let cut = "//! x\n/// NF-03: cut.\n#[test]\nfn cut() {}\n";
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_is_listed_once() {
+    fn duplicate_promise_is_found() {
         let page = "| P1 | one place | | |\n| P2 | another | | |\n| P1 | one place | | |\n";
         case::check(
             check,

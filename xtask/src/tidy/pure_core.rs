@@ -51,7 +51,7 @@ mod tests {
     use super::{BANNED, check};
 
     #[test]
-    fn each_way_out_is_found() {
+    fn io_names_are_found_in_core_only() {
         for banned in BANNED {
             let text = format!("//! x\nuse {banned};\n");
             case::check(check, &[("core/src/a.rs", &text)], &["core/src/a.rs:2"]);

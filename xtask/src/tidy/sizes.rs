@@ -1,13 +1,14 @@
-//! A file has at most 600 lines and a function at most 60; `xtask/tidy-exceptions.txt` lists exceptions, and may only shrink.
+//! A file has at most 600 lines, a function at most 60; the exceptions in `xtask/tidy-exceptions.txt` may only shrink.
 
 use super::Finding;
 use super::exceptions::{Exception, LIST, read};
 use crate::rust_source::{functions, is_test_file, shipped_lines};
 use crate::tree::Tree;
 
-const FILE_LINES: usize = 600;
-const FILE_LINES_WANTED: usize = 400;
-const FUNCTION_LINES: usize = 60;
+const MAX_FILE_LINES: usize = 600;
+/// The recommended maximum; longer files are noted.
+pub(super) const RECOMMENDED_FILE_LINES: usize = 400;
+const MAX_FUNCTION_LINES: usize = 60;
 
 /// Finds files and functions over their limit, and exceptions that allow more than is used.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -38,13 +39,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Lists the files that are longer than wanted, though within the limit.
+/// Lists the files that are longer than recommended, though within the limit.
 pub(super) fn long_files(tree: &Tree) -> Vec<(&str, usize)> {
     let measured = tree
         .rust()
         .map(|file| (file.path.as_str(), file.text.lines().count()));
     measured
-        .filter(|(_, lines)| (FILE_LINES_WANTED + 1..=FILE_LINES).contains(lines))
+        .filter(|(_, lines)| (RECOMMENDED_FILE_LINES + 1..=MAX_FILE_LINES).contains(lines))
         .collect()
 }
 
@@ -75,7 +76,7 @@ fn subjects(tree: &Tree) -> Vec<Subject<'_>> {
             line: 1,
             name: path.to_owned(),
             lines,
-            limit: FILE_LINES,
+            limit: MAX_FILE_LINES,
         });
         if is_test_file(path) {
             continue;
@@ -88,7 +89,7 @@ fn subjects(tree: &Tree) -> Vec<Subject<'_>> {
                 line,
                 name,
                 lines,
-                limit: FUNCTION_LINES,
+                limit: MAX_FUNCTION_LINES,
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Each test that `.config/nextest.toml` gives more time exists: a renamed test must not silently lose its limit.
+//! Each test with a longer timeout in `.config/nextest.toml` exists: a renamed test must not silently lose it.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The functions named in a line's `test(=path)` filters.
+/// Returns the functions named in a line's `test(=path)` filters.
 fn named(line: &str) -> impl Iterator<Item = &str> {
     let filters = line
         .match_indices("test(=")

@@ -1,4 +1,4 @@
-//! Each file under `tests/it/` is declared by its `main.rs` (or the `mod.rs` next to it), so that none is silently skipped.
+//! Each file under `tests/it/` is declared by its `main.rs` (or the `mod.rs` next to it), so that none is skipped.
 
 use super::Finding;
 use crate::tree::{File, Tree};
@@ -26,7 +26,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The file that must declare this one, and the module name; `None` for files outside a test binary.
+/// Returns the file that must declare this one, and the module name; `None` for files outside a test binary.
 fn parent_and_module(file: &File) -> Option<(String, &str)> {
     let (crate_path, inside) = file.path.split_once("/tests/it/")?;
     let inside = inside.strip_suffix(".rs")?.trim_end_matches("/mod");
@@ -46,7 +46,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn an_undeclared_file_is_found() {
+    fn undeclared_file_is_found() {
         let main = ("a/tests/it/main.rs", "//! x\nmod keys;\nmod fault;\n");
         let keys = ("a/tests/it/keys.rs", "//! x\n");
         let fault = ("a/tests/it/fault/mod.rs", "//! x\nmod disk;\n");

@@ -1,4 +1,4 @@
-//! A test is named by its subject, in at most 60 characters; ids of the test catalogue go into its doc comment.
+//! A test is named by its subject, in at most 60 characters; ids of the test catalog go into its doc comment.
 
 use super::Finding;
 use crate::rust_source::tests;
@@ -34,7 +34,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Returns `true` for `nf_03_…`: a family of the test catalogue and two digits.
+/// Returns `true` for `nf_03_…`: a family of the test catalog and two digits.
 fn starts_with_id(name: &str) -> bool {
     let mut words = name.split('_');
     let family = words.next().is_some_and(|word| FAMILIES.contains(&word));

@@ -1,17 +1,17 @@
-//! No file contains a string in the full shape of a token: secret scanners would report it, and one day it would be real.
+//! No file contains a string in the full shape of a token: secret scanners would report it, and one day it may be real.
 
 use super::Finding;
 use crate::tree::Tree;
 
 const FAMILIES: &[&str] = &["api", "oat", "ort", "admin"];
-const BODY: usize = 60;
+const MIN_BODY_LENGTH: usize = 60;
 
 /// Finds a family's prefix followed by 60 or more token characters.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
         for (index, line) in file.text.lines().enumerate() {
-            if holds_token(line) {
+            if contains_token(line) {
                 let advice =
                     "looks like a whole token: assemble it from parts, and revoke it if it is real";
                 findings.push(Finding::new(&file.path, index + 1, advice));
@@ -21,12 +21,12 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-fn holds_token(line: &str) -> bool {
+fn contains_token(line: &str) -> bool {
     line.match_indices("sk-ant-").any(|(at, prefix)| {
         let rest = &line[at + prefix.len()..];
         let body = FAMILIES.iter().find_map(|family| rest.strip_prefix(family));
         body.is_some_and(|body| {
-            body.bytes().take_while(|byte| is_token_byte(*byte)).count() >= BODY
+            body.bytes().take_while(|byte| is_token_byte(*byte)).count() >= MIN_BODY_LENGTH
         })
     })
 }

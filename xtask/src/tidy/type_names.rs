@@ -1,4 +1,4 @@
-//! A type's name means one thing in the whole workspace: no two public types share one.
+//! A type name means one thing in the whole workspace: no two public types share a name.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::error_names::type_name;
 use crate::rust_source::{is_product, shipped_lines};
 use crate::tree::Tree;
 
-/// Finds types whose name another file of the product has as well.
+/// Finds public types whose name another file of the product also declares.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut named: BTreeMap<&str, Vec<(&str, usize)>> = BTreeMap::new();
     for file in tree.rust().filter(|file| is_product(&file.path)) {
@@ -21,7 +21,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     for (name, places) in named {
         let (first, _) = places[0];
         for (path, number) in &places[1..] {
-            let advice = format!("`{name}` is a type of {first} already: choose another name");
+            let advice = format!("`{name}` is already a type in {first}: choose another name");
             findings.push(Finding::new(path, *number, advice));
         }
     }
@@ -34,7 +34,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_name_used_twice_is_found() {
+    fn duplicate_type_name_is_found() {
         let store = ("store/src/a.rs", "//! x\npub struct Scope {\n}\n");
         let core = ("core/src/a.rs", "//! x\npub(crate) enum Scope {\n}\n");
         case::check(check, &[core, store], &["store/src/a.rs:2"]);

@@ -31,7 +31,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn a_root_that_forbids_nothing_is_found() {
+    fn crate_root_without_forbid_is_found() {
         case::check(
             check,
             &[("core/src/lib.rs", "//! x\n#![forbid(unsafe_code)]\n")],

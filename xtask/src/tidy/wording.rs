@@ -1,13 +1,13 @@
 //! The field's standard words: doc comments, messages and documents avoid the words that `docs/glossary.md` replaces.
 //!
-//! Quoted text in backticks is free: it names code, or an upstream's own words.
+//! Text in backticks is exempt: it quotes code, or an upstream's wording.
 
 use super::Finding;
 use crate::rust_source::{is_product, shipped_lines};
 use crate::rust_text::{TextKind, texts};
 use crate::tree::{File, Tree};
 
-/// Words that are used nowhere, each with its replacement.
+/// Words that are banned everywhere, each with its replacement.
 const BANNED: &[(&str, &str)] = &[
     ("mend", "fix"),
     ("mends", "fixes"),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn code_quotes_and_tests_are_free() {
+    fn quotes_code_and_tests_are_exempt() {
         let quoted = "//! x\n/// Sends `heed`.\n// heed\nlet heed = \"heed\";\n";
         case::check(check, &[("core/src/a.rs", quoted)], &[]);
         let test = "//! x\n#[cfg(test)]\nmod tests {\n    const A: &str = \"it heeds it\";\n}\n";

@@ -1,8 +1,8 @@
 //! Configuration of an SDK profile: `configs/<name>.json`, with missing fields filled from environment variables
 //! (docs/facts.md#sdk-profiles).
 //!
-//! Invariant: it is used only if its base URL is the one the profile is bound to: a changed file cannot redirect a refresh
-//! token or an identity token.
+//! Invariant: it is used only if its base URL is the one the profile is bound to: a changed file cannot redirect a
+//! refresh token or an identity token.
 
 use std::path::{Path, PathBuf};
 
@@ -131,22 +131,22 @@ pub(super) fn read(
 fn check_base_url(
     config: &SdkConfigFile,
     path: &Path,
-    own: &BaseUrl,
+    bound: &BaseUrl,
 ) -> Result<(), SdkProfileError> {
     let text = non_empty(config.base_url.as_deref()).unwrap_or(DEFAULT_BASE_URL);
-    let theirs = BaseUrl::parse(text, PlainHttp::LoopbackOnly).map_err(|error| {
+    let configured = BaseUrl::parse(text, PlainHttp::LoopbackOnly).map_err(|error| {
         SdkProfileError::InvalidFile {
             path: path.to_owned(),
             what: format!("`base_url`: {error}"),
         }
     })?;
-    if theirs == *own {
+    if configured == *bound {
         Ok(())
     } else {
         Err(SdkProfileError::OtherOrigin {
             path: path.to_owned(),
-            theirs: theirs.to_string(),
-            own: own.to_string(),
+            configured: configured.to_string(),
+            bound: bound.to_string(),
         })
     }
 }

@@ -20,7 +20,7 @@ pub enum SdkProfileError {
     #[error("cannot use a file of the profile{}", fix_suffix(.0))]
     File(#[source] FileError),
     /// A file is not a JSON object of the expected form.
-    #[error("{} is not a valid file of the SDKs: {what}", path.display())]
+    #[error("{} is not a valid SDK profile file: {what}", path.display())]
     InvalidFile {
         /// The file.
         path: PathBuf,
@@ -29,15 +29,15 @@ pub enum SdkProfileError {
     },
     /// The profile's base URL is not the one that its secret is bound to.
     #[error(
-        "{} has base URL {theirs}, but this profile is bound to {own}: add it again with `--origin {theirs}`", path.display()
+        "{} has base URL {configured}, but this profile is bound to {bound}: add it again with `--origin {configured}`", path.display()
     )]
     OtherOrigin {
         /// The configuration file.
         path: PathBuf,
         /// The base URL in the file.
-        theirs: String,
+        configured: String,
         /// The base URL that the profile is bound to.
-        own: String,
+        bound: String,
     },
     /// The identity token cannot be read or is invalid.
     #[error("the identity token {what}")]
@@ -99,7 +99,7 @@ pub enum SdkProfileError {
     /// The response did not arrive within the timeout.
     #[error("no complete response from the token endpoint within 30 s")]
     TimedOut,
-    /// Another process holds the lock for longer than a renewal takes: the lock timed out.
+    /// Another process holds the lock for longer than a renewal takes: waiting for it timed out.
     #[error("another process has been renewing this login for 40 s: {0}")]
     Busy(String),
     /// The lock cannot be acquired.

@@ -1,7 +1,7 @@
 //! One request to the token endpoint, `POST {base}/v1/oauth/token` (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: it is sent only to the base URL the profile is bound to, since no redirect is followed; its user agent is
-//! keyreeve's own; at most 1 MiB of a response is read, and of an error only the three fields of RFC 6749 are shown,
+//! Invariants: it is sent only to the base URL the profile is bound to, since no redirect is followed; its user agent
+//! is keyreeve's own; at most 1 MiB of a response is read, and of an error only the three fields of RFC 6749 are shown,
 //! sanitized and with keys redacted.
 
 use std::time::Duration;
@@ -26,17 +26,17 @@ use super::config::FederationRule;
 use super::{AccessToken, SdkProfileError};
 use crate::upstream::Upstream;
 
-/// Our user agent.
+/// The user agent of keyreeve.
 const OUR_USER_AGENT: &str = concat!("keyreeve/", env!("CARGO_PKG_VERSION"));
 /// The beta header of an identity token exchange; a refresh must not have it.
 const FEDERATION_BETA: &str = "oauth-2025-04-20,oidc-federation-2026-04-01";
 /// Timeout of an exchange, to the last byte.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum size of a response.
+/// Maximum size of a response in bytes.
 const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
-/// Maximum characters shown of a field of an error.
+/// Maximum length shown of an error field, in characters.
 const MAX_FIELD_CHARS: usize = 200;
-/// Maximum lifetime accepted for a token: ten years.
+/// Maximum lifetime accepted for a token, in seconds: ten years.
 const MAX_LIFETIME_SECS: u64 = 10 * 366 * 24 * 3_600;
 
 /// The credential that is exchanged for an access token.

@@ -1,8 +1,8 @@
 //! A profile of the official SDKs: a federation rule, a login with its refresh token, or a file that another program
 //! refreshes. Tokens are obtained and renewed as the SDKs do it, in the files they use (docs/facts.md#sdk-profiles).
 //!
-//! Invariants: tokens are sent to the profile's origin only; a token is renewed by one task at a time; a login that another
-//! process renewed is read from its file instead of being renewed again.
+//! Invariants: tokens are sent to the profile's origin only; a token is renewed by one task at a time; a login that
+//! another process renewed is read from its file instead of being renewed again.
 
 mod config;
 mod credentials;
@@ -34,7 +34,7 @@ use crate::Broker;
 
 pub use self::error::SdkProfileError;
 
-/// Time without background renewals after one failed.
+/// Time without background renewals after one has failed.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// The tokens obtained for each profile, and the running renewals.
@@ -76,7 +76,8 @@ pub(super) async fn obtain(
     parse_credential(profile, &access.token, provenance)
 }
 
-/// Returns the provenance of an SDK profile's tokens from its configuration alone: sends no request and reads no secret.
+/// Returns the provenance of an SDK profile's tokens from its configuration alone: sends no request and reads no
+/// secret.
 ///
 /// # Errors
 /// The errors that a lease has before its first request.
@@ -218,7 +219,7 @@ impl SdkTokens {
 }
 
 impl TokenSlot {
-    /// Returns the token that was obtained with these rules.
+    /// Returns the token that was obtained with this rule.
     fn exchanged_with(&self, rule: &FederationRule) -> Option<AccessToken> {
         let exchanged = self
             .exchanged

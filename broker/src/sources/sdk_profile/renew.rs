@@ -1,7 +1,8 @@
 //! Renewal (refresh) of tokens: one at a time in this process and, for a login, on this machine.
 //!
-//! Invariants: a renewal runs to its end even if its caller is canceled, since a refresh token works once and its successor
-//! must be saved; before it sends a request it checks if another task or process has renewed the token already.
+//! Invariants: a renewal runs to its end even if its caller is canceled, since a refresh token works once and its
+//! successor must be saved; before it sends a request, it checks whether another task or process has already renewed
+//! the token.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use crate::Broker;
 /// Maximum length of an identity token in bytes (docs/facts.md#sdk-profiles).
 const MAX_IDENTITY_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The way of a renewal.
+/// The method of a renewal.
 pub(super) enum RenewalMethod {
     /// Exchange of an identity token.
     Federation(FederationRule),
@@ -114,7 +115,8 @@ impl Renewal {
         }
     }
 
-    /// Handles an error response. The SDKs do not use our lock: an invalid refresh token may mean that one of them was faster.
+    /// Handles an error response. The SDKs do not use our lock: an invalid refresh token may mean that one of them was
+    /// faster.
     fn handle_refusal(
         &self,
         file: &SdkCredentialsFile,
@@ -150,7 +152,7 @@ impl Renewal {
         is_other && renewal_need(access.expires_at, system::now()) != RenewalNeed::Now
     }
 
-    /// Reads the current identity token: its issuer rotates it.
+    /// Reads the identity token again each time, because its issuer rotates it.
     fn identity_token(&self, identity: &IdentitySource) -> Result<Secret, SdkProfileError> {
         let text = match identity {
             IdentitySource::Variable => {

@@ -4,8 +4,8 @@ use keyreeve_core::cache_ttl::{Ttl, TtlEdit, apply_ttl};
 
 use super::properties::count_edits;
 
-/// The requests of `claude -p hi`, one per line, with fictional texts and three of its tools: of 2.1.329 with a key, with a
-/// key and `--bare`, and with an OAuth token, and of 2.1.197 with a key (docs/facts.md#claude-code).
+/// The requests of `claude -p hi`, one per line, with fictional texts and three of its tools: of 2.1.329 with a key,
+/// with a key and `--bare`, and with an OAuth token, and of 2.1.197 with a key (docs/facts.md#claude-code).
 const REQUESTS: &str = include_str!("../../fixtures/client-requests.jsonl");
 
 #[test]

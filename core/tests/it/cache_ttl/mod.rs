@@ -205,7 +205,7 @@ fn mixed_lifetimes_become_one() {
 }
 
 #[test]
-fn unparseable_body_is_not_edited() {
+fn malformed_body_is_not_edited() {
     for (marker, reason) in [
         (r#""ephemeral""#, "left: marker"),
         (r#"[{"type":"ephemeral"}]"#, "left: marker"),

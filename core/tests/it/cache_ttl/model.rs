@@ -1,4 +1,5 @@
-//! Random request bodies with markers, decoys and unusual spellings; and a reference implementation of the edit on a tree.
+//! Random request bodies with markers, decoys and unusual spellings; and a reference implementation of the edit on a
+//! tree.
 
 use keyreeve_core::cache_ttl::Ttl;
 use proptest::collection::vec;
@@ -202,8 +203,8 @@ fn one_of_raw(words: &'static [&'static str]) -> impl Strategy<Value = Json> {
     select(words).prop_map(|word| Json::Raw(word.to_owned()))
 }
 
-/// Returns the lifetimes of a request's markers in the order in which the API processes them, after setting each editable
-/// one to `ttl` if it is given.
+/// Returns the lifetimes of a request's markers in the order in which the API processes them, after setting each
+/// editable one to `ttl` if it is given.
 pub(super) fn collect_ttls(request: &mut Value, ttl: Option<Ttl>) -> Vec<String> {
     let mut ttls = Vec::new();
     for tool in elements(request.pointer_mut("/tools")) {

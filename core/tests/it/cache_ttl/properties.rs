@@ -68,7 +68,8 @@ fn is_in_order(ttls: &[String]) -> bool {
         .any(|pair| pair[0] == "5m" && pair[1] == "1h")
 }
 
-/// Removes the default `5m` from every marker, which is equivalent to no lifetime: a wrong edit would still differ in `1h`.
+/// Removes the default `5m` from every marker, which is equivalent to no lifetime: a wrong edit would still differ in
+/// `1h`.
 fn without_default(mut tree: Value) -> Value {
     fn strip(tree: &mut Value) {
         match tree {

@@ -6,7 +6,7 @@ use keyreeve_core::finding::{
     keys_in_history,
 };
 
-use super::{Machine, NOW, expanded, logged_in, script};
+use super::{Machine, NOW, expand_tokens, logged_in, script};
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
@@ -108,7 +108,7 @@ fn files_have_their_codes() {
             settings: &[],
             evidence,
         }
-        .has_codes(codes);
+        .assert_codes(codes);
     }
 }
 
@@ -127,7 +127,7 @@ fn other_evidence_has_its_codes() {
         mode,
         is_owned_by_user,
     };
-    let history = keys_in_history(&expanded("ls\n: 1:0;claude --key {api}\n"));
+    let history = keys_in_history(&expand_tokens("ls\n: 1:0;claude --key {api}\n"));
     assert_eq!(history.first().unwrap().line, 2);
     for (evidence, codes) in [
         (
@@ -229,6 +229,6 @@ fn other_evidence_has_its_codes() {
             evidence,
             ..Machine::default()
         }
-        .has_codes(codes);
+        .assert_codes(codes);
     }
 }

@@ -24,7 +24,7 @@ fn token(family: &str) -> String {
 }
 
 /// Replaces `{api}`, `{oat}`, `{admin}` and `{other}` with fake tokens.
-fn expanded(text: &str) -> String {
+fn expand_tokens(text: &str) -> String {
     text.replace("{api}", &token("api03"))
         .replace("{oat}", &token("oat01"))
         .replace("{admin}", &token("admin01"))
@@ -44,7 +44,7 @@ impl Machine<'_> {
         let pairs = self
             .variables
             .iter()
-            .map(|(name, value)| (*name, expanded(value)));
+            .map(|(name, value)| (*name, expand_tokens(value)));
         let mut snapshot = Snapshot::from_environment(Environment::from_pairs(pairs), NOW);
         snapshot.home = Some("/home/me".to_owned());
         snapshot.login = self.login.clone().map(|state| Login {
@@ -57,7 +57,7 @@ impl Machine<'_> {
             .map(|(scope, text)| SettingsFile {
                 scope: *scope,
                 path: format!("/{}.json", scope.name()),
-                state: match ClaudeSettings::parse(&expanded(text)) {
+                state: match ClaudeSettings::parse(&expand_tokens(text)) {
                     Ok(settings) => SettingsState::Read(settings),
                     Err(damage) => SettingsState::Damaged(damage),
                 },
@@ -66,7 +66,7 @@ impl Machine<'_> {
         snapshot
     }
 
-    fn found(&self) -> Vec<Finding> {
+    fn checked_findings(&self) -> Vec<Finding> {
         let snapshot = self.snapshot();
         let resolutions = [resolve(&snapshot, ClientProgram::CLAUDE_CODE)];
         let found = findings(&snapshot, &self.evidence, &resolutions);
@@ -78,8 +78,12 @@ impl Machine<'_> {
     }
 
     #[track_caller]
-    fn has_codes(&self, expected: &[&str]) {
-        let codes: Vec<_> = self.found().iter().map(|it| it.code.name()).collect();
+    fn assert_codes(&self, expected: &[&str]) {
+        let codes: Vec<_> = self
+            .checked_findings()
+            .iter()
+            .map(|it| it.code.name())
+            .collect();
         assert_eq!(codes, expected, "{:?} {:?}", self.variables, self.settings);
     }
 }
@@ -94,7 +98,7 @@ fn logged_in() -> LoginState {
 
 fn script(path: &str, kind: ScriptKind, text: &str) -> Evidence {
     Evidence {
-        scripts: vec![Script::parse(path.to_owned(), kind, &expanded(text))],
+        scripts: vec![Script::parse(path.to_owned(), kind, &expand_tokens(text))],
         ..Evidence::default()
     }
 }
@@ -170,7 +174,7 @@ fn variables_have_their_codes() {
             variables,
             ..Machine::default()
         }
-        .has_codes(codes);
+        .assert_codes(codes);
     }
 }
 
@@ -266,6 +270,6 @@ fn logins_and_settings_have_their_codes() {
             settings,
             evidence: Evidence::default(),
         }
-        .has_codes(codes);
+        .assert_codes(codes);
     }
 }

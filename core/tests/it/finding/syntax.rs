@@ -159,7 +159,7 @@ fn hostile_text_is_sanitized() {
                 evidence,
                 ..Machine::default()
             })
-            .found()
+            .checked_findings()
             {
                 let shown = format!("{} {}", finding.message, finding.location);
                 assert!(!shown.contains(char::is_control), "{shown:?}");
@@ -184,7 +184,7 @@ fn only_a_lone_line_in_a_users_file_is_commented_out() {
             evidence,
             ..Machine::default()
         }
-        .found();
+        .checked_findings();
         let is_fixed = found.first().unwrap().fix == Fix::CommentOut;
         assert_eq!(is_fixed, expected, "{path} {text}");
     }
@@ -252,9 +252,9 @@ fn key_in_an_unusual_place_is_redacted() {
             evidence,
             ..Machine::default()
         };
-        // `found` checks that no token is shown.
-        assert!(machine.found().len() >= 3, "{text}");
-        let text = super::expanded(text);
+        // `checked_findings` checks that no token is shown.
+        assert!(machine.checked_findings().len() >= 3, "{text}");
+        let text = super::expand_tokens(text);
         if let Some(proposal) = propose(&text, 1, "/home/me/rc") {
             assert!(
                 !format!("{proposal:?}").contains("Fake0_Fake0_"),
@@ -328,9 +328,9 @@ proptest! {
     fn any_text_is_parsed_without_showing_a_value(text in any_text(), kind in 0usize..5) {
         let kind = [ScriptKind::Bash, ScriptKind::Fish, ScriptKind::PowerShell, ScriptKind::Editor, ScriptKind::Ci][kind];
         let evidence = script("/home/me/rc", kind, &text);
-        // `found` checks that no token is shown.
-        Machine { evidence, ..Machine::default() }.found();
-        let text = super::expanded(&text);
+        // `checked_findings` checks that no token is shown.
+        Machine { evidence, ..Machine::default() }.checked_findings();
+        let text = super::expand_tokens(&text);
         for line in 0..=text.lines().count() + 1 {
             for path in ["/rc", "/rc.fish", "/rc.ps1"] {
                 if let Some(proposal) = propose(&text, line, path) {

@@ -9,7 +9,7 @@ use keyreeve_core::verdict::Verdict;
 use shuttle::sync::{Arc, Mutex};
 
 use super::{
-    at, health_after, health_input, limited, limited_until, overloaded, rejected, wrong_request,
+    at, health_after, health_input, invalid_request, limited, limited_until, overloaded, rejected,
 };
 
 /// Number of interleavings tested per case.
@@ -160,7 +160,7 @@ fn one_probe_is_claimed_and_no_report_is_lost_in_any_order() {
         (
             "two kinds of failure",
             Health::Ready,
-            [rejected(), limited_until(200), wrong_request()],
+            [rejected(), limited_until(200), invalid_request()],
         ),
         ("a probe", half_open(), [ok(), limited(), limited()]),
         (
@@ -176,7 +176,7 @@ fn one_probe_is_claimed_and_no_report_is_lost_in_any_order() {
         (
             "a rejection and a limit",
             rejected_once(),
-            [limited_until(200), overloaded(), wrong_request()],
+            [limited_until(200), overloaded(), invalid_request()],
         ),
     ] {
         check(name, initial, verdicts);

@@ -67,7 +67,7 @@ fn blocked() -> Verdict {
     verdict(400, "invalid_request_error", text, &[])
 }
 
-fn wrong_request() -> Verdict {
+fn invalid_request() -> Verdict {
     verdict(400, "invalid_request_error", "max_tokens: required", &[])
 }
 

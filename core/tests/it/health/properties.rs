@@ -9,8 +9,8 @@ use keyreeve_core::verdict::Verdict;
 use proptest::prelude::*;
 
 use super::{
-    at, blocked, health_input, limited, limited_until, out_of_credit, overloaded, rejected,
-    seconds, wrong_request,
+    at, blocked, health_input, invalid_request, limited, limited_until, out_of_credit, overloaded,
+    rejected, seconds,
 };
 
 /// Maximum clock jump in seconds: ten years.
@@ -28,7 +28,7 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
         Just(rejected()),
         Just(blocked()),
         Just(overloaded()),
-        Just(wrong_request()),
+        Just(invalid_request()),
     ]
 }
 

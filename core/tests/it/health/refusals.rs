@@ -7,8 +7,8 @@ use keyreeve_core::verdict::{ErrorResponse, Verdict, VerdictEffect};
 use proptest::prelude::*;
 
 use super::{
-    at, health_input, limited, out_of_credit, overloaded, rejected, upstream_failed, verdict,
-    wrong_request,
+    at, health_input, invalid_request, limited, out_of_credit, overloaded, rejected,
+    upstream_failed, verdict,
 };
 
 fn unexplained() -> Verdict {
@@ -44,7 +44,7 @@ fn never_counted() -> Vec<Verdict> {
         overloaded(),
         rejected(),
         upstream_failed(),
-        wrong_request(),
+        invalid_request(),
     ]
 }
 

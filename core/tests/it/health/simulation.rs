@@ -262,8 +262,8 @@ impl Run {
             let pinned = self.conversations.pinned_to(self.key.id, name, now);
             let selection = self.choose(&failed_attempts, pinned, (request.arrived, now));
             let selected = match selection {
-                Ok(OwnedSelection::Use(selected, entry)) => {
-                    if entry == LeaseMode::Probe {
+                Ok(OwnedSelection::Use(selected, lease_mode)) => {
+                    if lease_mode == LeaseMode::Probe {
                         self.recorded.claim(selected, now);
                     }
                     selected
@@ -358,8 +358,8 @@ impl Run {
         })
     }
 
-    /// Checks that no profile could have served: none was ready or in cooldown until a server's reset. Out of credit
-    /// and dead end at an unknown time, which only probes find out.
+    /// Checks that no profile that was ready, or in cooldown until a server's reset, could have served. A missing
+    /// credit and a dead key end at an unknown time, which only a probe detects.
     fn check_refusal(&self, millis: i64) {
         for profile in 0..MEMBERS.len() {
             let has_server_time = match self.recorded.readiness(profile, now_at(millis)) {
@@ -413,7 +413,7 @@ fn simulate(strategy: Strategy) -> (Counts, i64) {
 }
 
 #[test]
-fn no_request_is_refused_that_a_ready_profile_could_serve() {
+fn request_is_not_refused_if_a_ready_profile_could_serve_it() {
     for strategy in [Strategy::Ordered, Strategy::Spread] {
         let (counts, millis) = simulate(strategy);
         let Counts {
@@ -443,7 +443,7 @@ fn no_request_is_refused_that_a_ready_profile_could_serve() {
             served > REQUESTS / 3 && refused > 0 && waits > 0,
             "{strategy:?}: {served} served, {refused} refused, {waits} waited"
         );
-        // Conversations move because of limits, not by themselves.
+        // Conversations move only because of limits.
         assert!(
             sticky > 3 * moved,
             "{strategy:?}: {sticky} sticky, {moved} moved"

@@ -8,8 +8,8 @@ use keyreeve_core::health::{
 use keyreeve_core::verdict::Verdict;
 
 use super::{
-    at, blocked, health_after, health_input, limited, limited_until, out_of_credit, overloaded,
-    rejected, seconds, upstream_failed, wrong_request,
+    at, blocked, health_after, health_input, invalid_request, limited, limited_until,
+    out_of_credit, overloaded, rejected, seconds, upstream_failed,
 };
 
 /// Returns the end of the cooldown in seconds and the early probe; panics if it is not in cooldown.
@@ -116,14 +116,14 @@ fn rate_limit_means_the_credential_was_accepted() {
 }
 
 #[test]
-fn wrong_request_means_only_that_it_was_accepted() {
+fn invalid_request_only_proves_acceptance() {
     assert_eq!(
-        health_after(&[(0, rejected()), (1, wrong_request())]),
+        health_after(&[(0, rejected()), (1, invalid_request())]),
         Health::Ready
     );
     let credit = health_after(&[(0, out_of_credit())]);
     assert_eq!(
-        transition(credit, &health_input(wrong_request(), at(1)), at(2)),
+        transition(credit, &health_input(invalid_request(), at(1)), at(2)),
         credit
     );
 }
@@ -211,7 +211,7 @@ fn clock_jump_lengthens_nothing() {
     assert_eq!(cooldown_end(claimed, 1), (60, EarlyProbe::Denied));
     let failed = transition(health, &health_input(limited(), at(1)), at(1));
     assert_eq!(cooldown_end(failed, 2).0, 1 + 60);
-    // Forward: it is over.
+    // Forward: the cooldown has ended.
     assert_eq!(readiness(&health, at(20_000)), Readiness::Probe);
     // An implausible end.
     let Health::Cooldown(mut cooldown) = health_after(&[(0, limited())]) else {

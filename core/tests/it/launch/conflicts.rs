@@ -56,13 +56,13 @@ proptest! {
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let machine = Machine::with_variables(&pairs);
         for profile in every_profile() {
-            let started = machine.started(LaunchGoal::Profile(&profile), &claude("-p hi"));
+            let started = machine.plan_and_verify(LaunchGoal::Profile(&profile), &claude("-p hi"));
             prop_assert!(started.is_ok(), "{}: {:?}", profile.name, started.err());
         }
-        let own_login = machine.started(LaunchGoal::OwnLogin, &claude("-p hi"));
+        let own_login = machine.plan_and_verify(LaunchGoal::OwnLogin, &claude("-p hi"));
         prop_assert!(own_login.is_ok(), "{:?}", own_login.err());
         for profile in [key(), gateway(), sdk_profile()] {
-            let started = machine.started(LaunchGoal::Profile(&profile), &python());
+            let started = machine.plan_and_verify(LaunchGoal::Profile(&profile), &python());
             prop_assert!(started.is_ok(), "{}: {:?}", profile.name, started.err());
         }
     }
@@ -95,7 +95,7 @@ fn conflicting_setting_is_refused_only_for_logins() {
     ] {
         let machine = Machine::with_file(SettingsScope::User, text);
         for profile in [key(), gateway()] {
-            let started = machine.started(LaunchGoal::Profile(&profile), &claude("-p hi"));
+            let started = machine.plan_and_verify(LaunchGoal::Profile(&profile), &claude("-p hi"));
             assert!(
                 started.is_ok(),
                 "{}: {text}: {:?}",
@@ -110,7 +110,7 @@ fn conflicting_setting_is_refused_only_for_logins() {
             LaunchGoal::Profile(&token),
             LaunchGoal::Profile(&sdk),
         ] {
-            let error = machine.started(goal, &claude("-p hi")).unwrap_err();
+            let error = machine.plan_and_verify(goal, &claude("-p hi")).unwrap_err();
             assert!(error.to_string().starts_with(expected), "{text}: {error}");
         }
     }
@@ -128,7 +128,7 @@ fn header_in_settings_is_refused_if_a_release_sends_it() {
             client.parse::<ClientProgram>().ok(),
             arguments("-p"),
         );
-        machine.started(LaunchGoal::Profile(&work), &target)
+        machine.plan_and_verify(LaunchGoal::Profile(&work), &target)
     };
     assert!(started("claude-code@2.1.329").is_ok());
     for client in ["claude-code@2.1.197", ""] {
@@ -151,7 +151,7 @@ fn helper_is_turned_off_if_a_release_would_run_it() {
             arguments(line),
         );
         machine
-            .started(LaunchGoal::Profile(&work), &target)
+            .plan_and_verify(LaunchGoal::Profile(&work), &target)
             .map(|(_, verified)| verified.settings_argument)
     };
     let off = Some(r#"{"apiKeyHelper":""}"#.to_owned());
@@ -170,7 +170,7 @@ fn helper_is_turned_off_if_a_release_would_run_it() {
     ));
     let managed = Machine::with_file(SettingsScope::Managed, r#"{"apiKeyHelper": "~/key"}"#);
     let error = managed
-        .started(LaunchGoal::Profile(&work), &claude("-p"))
+        .plan_and_verify(LaunchGoal::Profile(&work), &claude("-p"))
         .unwrap_err();
     assert!(
         error
@@ -227,7 +227,7 @@ fn other_credentials_are_removed() {
     };
     let work = key();
     let (plan, _) = machine
-        .started(LaunchGoal::Profile(&work), &python())
+        .plan_and_verify(LaunchGoal::Profile(&work), &python())
         .unwrap();
     assert_eq!(plan.remove, ["MY_KEY", "SOME_KEY"]);
     assert_eq!(plan.warnings.len(), 2);

@@ -29,12 +29,20 @@ fn plan_login_is_only_given_to_the_genuine_program() {
         (&gateway_token, &claude("-p hi")),
     ] {
         let error = machine
-            .started(LaunchGoal::Profile(profile), target)
+            .plan_and_verify(LaunchGoal::Profile(profile), target)
             .unwrap_err();
         assert!(error.to_string().contains("plan login"), "{error}");
     }
-    assert!(machine.started(LaunchGoal::Profile(&login), &npx).is_ok());
-    assert!(machine.started(LaunchGoal::OwnLogin, &python()).is_err());
+    assert!(
+        machine
+            .plan_and_verify(LaunchGoal::Profile(&login), &npx)
+            .is_ok()
+    );
+    assert!(
+        machine
+            .plan_and_verify(LaunchGoal::OwnLogin, &python())
+            .is_err()
+    );
 }
 
 /// Only a terminal session asks, and only about a key in its own header.
@@ -60,7 +68,7 @@ fn rejected_key_is_not_given_to_a_terminal_session() {
         (&team, &claude(""), &secret, true),
     ] {
         let (plan, verified) = machine
-            .started(LaunchGoal::Profile(profile), target)
+            .plan_and_verify(LaunchGoal::Profile(profile), target)
             .unwrap();
         let result = verified.check_secret(secret, &plan);
         let expected = LaunchError::KeyRejected {
@@ -119,7 +127,7 @@ fn unusable_credential_is_reported_before_the_start() {
         (&bare, sdk, "-p", bare_by_settings),
         (&signed_in, missing, "-p", absent),
     ] {
-        let error = machine.started(goal, &claude(line)).unwrap_err();
+        let error = machine.plan_and_verify(goal, &claude(line)).unwrap_err();
         assert!(error.to_string().contains(expected), "{line}: {error}");
     }
 }
@@ -154,7 +162,7 @@ fn sdk_profile_with_another_base_url_starts_nothing() {
                 ..Machine::with_variables(&[])
             };
             for target in [claude("-p"), python()] {
-                let started = machine.started(LaunchGoal::Profile(profile), &target);
+                let started = machine.plan_and_verify(LaunchGoal::Profile(profile), &target);
                 let is_mismatch = matches!(started, Err(LaunchError::BaseUrlMismatch { .. }));
                 assert_eq!(
                     (started.is_ok(), is_mismatch),
@@ -174,7 +182,7 @@ fn raw_key_is_only_given_out_by_a_direct_profile() {
             secret_exposure: SecretExposure::RequestsOnly,
             ..profile
         };
-        let result = machine.started(LaunchGoal::Profile(&profile), &claude("-p"));
+        let result = machine.plan_and_verify(LaunchGoal::Profile(&profile), &claude("-p"));
         assert!(
             matches!(result, Err(LaunchError::SecretNotExposed { .. })),
             "{}",

@@ -104,7 +104,7 @@ impl Machine {
         Environment::from_pairs(self.variables.iter().cloned())
     }
 
-    fn started(
+    fn plan_and_verify(
         &self,
         goal: LaunchGoal<'_>,
         target: &Target,
@@ -216,7 +216,7 @@ fn each_kind_of_profile_has_its_own_delivery() {
     let mut described = String::new();
     for profile in every_profile() {
         let goal = LaunchGoal::Profile(&profile);
-        let (plan, verified) = machine.started(goal, &claude("-p hi")).unwrap();
+        let (plan, verified) = machine.plan_and_verify(goal, &claude("-p hi")).unwrap();
         let set = plan.set.iter().map(|it| {
             format!(
                 "{}={}",
@@ -270,11 +270,11 @@ fn background_requests_stay_on_if_they_carry_no_login() {
     );
     let work = key();
     let (plan, _) = machine
-        .started(LaunchGoal::Profile(&work), &newest)
+        .plan_and_verify(LaunchGoal::Profile(&work), &newest)
         .unwrap();
     machine.login = None;
     let (other, _) = machine
-        .started(LaunchGoal::Profile(&work), &claude("-p hi"))
+        .plan_and_verify(LaunchGoal::Profile(&work), &claude("-p hi"))
         .unwrap();
     for plan in [plan, other] {
         assert!(plan.set.iter().all(|it| !it.name.contains("NONESSENTIAL")));
@@ -285,7 +285,7 @@ fn background_requests_stay_on_if_they_carry_no_login() {
 fn expected_payer_is_checked() {
     let machine = Machine::with_variables(&[]);
     let pays = |goal, expected: &str| {
-        let (plan, verified) = machine.started(goal, &claude("-p")).unwrap();
+        let (plan, verified) = machine.plan_and_verify(goal, &claude("-p")).unwrap();
         verified
             .check_expected(&expected.parse::<Expected>().unwrap(), &plan)
             .is_ok()
@@ -321,7 +321,7 @@ fn program_behind_gateway_gets_only_a_virtual_key() {
     work.secret_exposure = SecretExposure::RequestsOnly;
     for (target, profile) in [(claude("-p hi"), &work), (python(), &sdk_profile())] {
         let goal = LaunchGoal::Gateway { gateway, profile };
-        let (plan, verified) = machine.started(goal, &target).unwrap();
+        let (plan, verified) = machine.plan_and_verify(goal, &target).unwrap();
         let set: Vec<_> = plan.set.iter().map(|it| it.name).collect();
         let managed = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
         assert_eq!(set, ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", managed]);
@@ -334,7 +334,7 @@ fn program_behind_gateway_gets_only_a_virtual_key() {
         );
     }
     let profile = &setup_token();
-    let result = machine.started(LaunchGoal::Gateway { gateway, profile }, &claude("-p"));
+    let result = machine.plan_and_verify(LaunchGoal::Gateway { gateway, profile }, &claude("-p"));
     assert!(matches!(
         result,
         Err(LaunchError::PlanLoginBehindKey { .. })

@@ -18,6 +18,7 @@ const NOW: &str = "2026-11-20T12:00:00Z";
 fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
+
 #[test]
 fn reset_time_is_parsed_in_either_form_and_limited() {
     for (value, expected) in [

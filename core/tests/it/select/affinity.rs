@@ -65,8 +65,11 @@ fn key_with_many_conversations_evicts_only_its_own() {
     for name in ["a", "b", "c"] {
         assert_eq!(pins.pinned_to(key(1), named(name), at(2)), Some(id(1)));
     }
-    let of_second = |name: i32| pins.pinned_to(key(2), named(&name.to_string()), at(2));
-    assert_eq!((of_second(902), of_second(903)), (None, Some(id(2))));
+    let second_key_pin = |name: i32| pins.pinned_to(key(2), named(&name.to_string()), at(2));
+    assert_eq!(
+        (second_key_pin(902), second_key_pin(903)),
+        (None, Some(id(2)))
+    );
 }
 
 #[test]

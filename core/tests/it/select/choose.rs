@@ -26,7 +26,7 @@ fn three() -> Vec<Profile> {
 }
 
 #[test]
-fn first_existing_profile_that_is_no_plan_is_selected() {
+fn first_existing_non_plan_profile_is_selected() {
     let stored = [
         billed(1, BillingClass::Metered),
         billed(2, BillingClass::Plan),

@@ -16,7 +16,7 @@ use keyreeve_core::resolve::{ClientProgram, resolve};
 use keyreeve_core::snapshot::{Environment, KeyreeveState, Snapshot};
 use keyreeve_core::statusline::{self, SessionInput, StatusLine, warnings};
 
-use crate::resolve::expanded;
+use crate::resolve::expand_tokens;
 
 /// A Saturday; the windows of the observed inputs end later that day and on Monday.
 const NOW: &str = "2026-11-21T13:00:00Z";
@@ -38,7 +38,7 @@ fn observed(name: &str) -> Vec<u8> {
 fn snapshot(variables: &[(&str, &str)], login: Option<()>, expect: Option<&str>) -> Snapshot {
     let pairs = variables
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), expanded(value)));
+        .map(|(name, value)| ((*name).to_owned(), expand_tokens(value)));
     let text = r#"{"claudeAiOauth": {"accessToken": "a", "scopes": ["user:inference"]}}"#;
     let binding = expect.map(|expect| Binding {
         directory: "/home/me".to_owned(),

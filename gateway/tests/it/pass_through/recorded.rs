@@ -161,8 +161,8 @@ fn upstream_error_is_unchanged_and_changes_no_health() {
         let (_, outcome) = check_recorded(&gateway, Operation::Messages);
         assert_eq!(outcome.cost, NanoDollars::ZERO);
         assert_ne!(outcome.verdict.as_deref(), Some("ok"));
-        let known = gateway.store.lease_snapshot().unwrap();
-        assert!(known.health.all_ready(), "{status}");
+        let snapshot = gateway.store.lease_snapshot().unwrap();
+        assert!(snapshot.health.all_ready(), "{status}");
         // The key's own profile still serves.
         let before = gateway.upstream.requests().len();
         gateway.post(REQUEST_BODY);

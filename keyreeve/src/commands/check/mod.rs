@@ -36,7 +36,7 @@ struct Checker {
     probe: Probe,
 }
 
-/// Result of checking one profile, and the exit code it asks for.
+/// Result of checking one profile, and the exit code of a failure.
 struct CheckResult {
     view: ProfileCheckView,
     exit: Option<Exit>,
@@ -70,7 +70,7 @@ pub(super) fn check_one(
     let failed = overall_result(&results);
     match results.pop() {
         Some(result) => Ok((result.view, failed)),
-        None => Err(CommandError::new(Exit::Failed, "no profile was results")),
+        None => Err(CommandError::new(Exit::Failed, "no profile was checked")),
     }
 }
 
@@ -179,13 +179,13 @@ impl Checker {
     }
 }
 
-/// Result for a profile for targets no request was sent.
+/// Returns the result for a profile for which no request was sent.
 fn not_sent(profile: &Profile, error: LeaseError) -> Result<CheckResult, CommandError> {
-    let no_request = |summary: &str, reason: String, command: &str| CheckResult {
+    let no_request = |summary: &str, reason: &dyn std::error::Error, command: &str| CheckResult {
         view: ProfileCheckView::not_tested(
             profile,
             ("no_credential", summary),
-            Some(reason),
+            Some(CommandError::from_error(Exit::Credential, reason).one_line()),
             Some(format!(
                 "Run `keyreeve profile {command} {}`.",
                 profile.name
@@ -194,19 +194,13 @@ fn not_sent(profile: &Profile, error: LeaseError) -> Result<CheckResult, Command
         exit: Some(Exit::Credential),
     };
     match &error {
-        LeaseError::Source { source, .. } => Ok(no_request(
-            "credential unavailable",
-            source.to_string(),
-            "show",
-        )),
-        LeaseError::Inject { source, .. } => Ok(no_request(
-            "credential not sent",
-            source.to_string(),
-            "rotate",
-        )),
-        LeaseError::PlanDetected { .. } => {
-            Ok(no_request("credential not sent", error.to_string(), "show"))
+        LeaseError::Source { source, .. } => {
+            Ok(no_request("credential unavailable", source, "show"))
         }
+        LeaseError::Inject { source, .. } => {
+            Ok(no_request("credential not sent", source, "rotate"))
+        }
+        LeaseError::PlanDetected { .. } => Ok(no_request("credential not sent", &error, "show")),
         LeaseError::Authenticate(_)
         | LeaseError::NoProfile(_)
         | LeaseError::Ledger(_)

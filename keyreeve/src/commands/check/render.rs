@@ -7,6 +7,9 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::relative_time_from_text;
 
+/// Indent of continuation lines, as wide as a label.
+const INDENT: &str = "               ";
+
 const PLAN_WARNING: &str =
     "the response is that of a plan login, so this credential is not an API key";
 
@@ -22,7 +25,9 @@ pub(super) fn result(check: &ProfileCheckView, context: &Context) -> Result<(), 
         .output
         .headline(&format!("{}: {}{until}", check.profile, check.summary))?;
     for (label, value) in lines(check) {
-        context.output.line(&format!("  {label:<12} {value}"))?;
+        context
+            .output
+            .wrapped(&format!("  {label:<12} {value}"), INDENT)?;
     }
     Ok(())
 }

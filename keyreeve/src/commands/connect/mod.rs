@@ -16,7 +16,7 @@ use super::key;
 use crate::context::Context;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
+use crate::output::{Format, sentence_case};
 use crate::prompt::{Repeat, SecretPrompt};
 use crate::running_gateway::{self, GatewayStatus};
 use crate::settings::{self, ConnectClient, SecretInput, Settings};
@@ -57,7 +57,7 @@ pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), 
     if key.profiles.is_empty() && connect.client != ConnectClient::PassThrough {
         let name = &connect.key;
         context.output.note(&format!(
-            "key `{name}` has no profiles: it works for pass-through only"
+            "Key `{name}` has no profiles: it works for pass-through only"
         ));
         context
             .output
@@ -66,10 +66,10 @@ pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), 
     if secret.is_none() {
         let (variable, name) = (crate::variables::KEY, &connect.key);
         context.output.note(&format!(
-            "set {variable} to the key, which was shown when it was created"
+            "Set {variable} to the key, which was shown when it was created"
         ));
         context.output.hint(&format!(
-            "for a new secret: `export {variable}=$(keyreeve key rotate {name})`"
+            "For a new secret: `export {variable}=$(keyreeve key rotate {name})`"
         ));
     }
     Ok(())
@@ -83,10 +83,10 @@ pub(super) fn gateway_url(dirs: &Dirs, settings: &Settings, context: &Context) -
             .output
             .note("`keyreeve serve` is not running: this is its configured address"),
         GatewayStatus::Unverified(error) => {
-            context.output.note(&error.to_string());
+            context.output.note(&sentence_case(&error.to_string()));
             context
                 .output
-                .note("no verified `keyreeve serve` is running: this is its configured address");
+                .note("No verified `keyreeve serve` is running: this is its configured address");
         }
     }
     configured_url(settings.listen.value)

@@ -28,7 +28,7 @@ pub(super) fn ask_and_fix(
         Prompter::NonInteractive => {
             return Err(CommandError::new(
                 Exit::Usage,
-                "--fix asks before each change and needs a terminal",
+                "`--fix` asks before each change and needs a terminal",
             )
             .fix("keyreeve doctor"));
         }
@@ -129,7 +129,7 @@ fn edit_file(
     let backup = edit.replace(&text, &format!("keyreeve-{day}"))?;
     output.line(&format!("Changed {path}; backup: {}", backup.display()))?;
     output.note(
-        "The credential is still in the comment and in the backup. Delete both once everything works",
+        "The credential is still in the comment and in the backup. Delete both once everything works.",
     );
     output.note("Shells that are already running keep the variable until they end");
     Ok(accepted.into_iter().map(|(line, _)| line).collect())

@@ -11,7 +11,7 @@ use keyreeve_core::resolve::resolve;
 
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, pluralize};
+use crate::output::{Format, abbreviate_home, pluralize, sentence_case};
 use crate::settings::{Doctor, DoctorMode, HelperMode};
 
 pub(super) fn run(doctor: &Doctor, context: &Context) -> Result<(), CommandError> {
@@ -52,6 +52,8 @@ pub(super) fn run(doctor: &Doctor, context: &Context) -> Result<(), CommandError
 
 fn render(view: &FindingsView, context: &Context) -> Result<(), CommandError> {
     let output = &context.output;
+    let home = context.home();
+    let abbreviate = |text: &str| abbreviate_home(&sentence_case(text), home);
     if view.findings.is_empty() {
         output.headline("No problems found")?;
         output.data(
@@ -63,19 +65,22 @@ fn render(view: &FindingsView, context: &Context) -> Result<(), CommandError> {
     for finding in &view.findings {
         output.headline(&format!(
             "{} {}: {}",
-            finding.code, finding.severity, finding.location
+            finding.code,
+            finding.severity,
+            abbreviate_home(&finding.location, home)
         ))?;
-        output.line(&format!("  {}", finding.message))?;
+        output.wrapped(&format!("  {}", abbreviate(&finding.message)), "  ")?;
         if let Some(command) = &finding.fix {
             output.line(&format!("  fix: {command}"))?;
         } else if let Some(advice) = &finding.advice {
-            output.line(&format!("  hint: {advice}"))?;
+            output.wrapped(&format!("  hint: {}", abbreviate(advice)), "  ")?;
         }
         output.line(&format!("  docs: {}", finding.docs))?;
     }
     for path in &view.files_skipped {
         output.note(&format!(
-            "Skipped {path}: it is not a readable regular text file, or it is too long"
+            "Skipped {}: it is not a readable regular text file, or it is too long",
+            abbreviate_home(path, home)
         ));
     }
     Ok(())

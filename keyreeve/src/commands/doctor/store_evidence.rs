@@ -11,7 +11,7 @@ use keyreeve_store::{Policy, Store};
 
 use crate::commands::serve::runtime_file::stale_runtime_file;
 use crate::context::{self, Context};
-use crate::error::{CommandError, Label};
+use crate::error::CommandError;
 
 /// Number of the newest ledger entries that are read.
 const MAX_ENTRIES: u32 = 500;
@@ -29,7 +29,7 @@ pub(super) struct StoreEvidence {
 /// Reads the store if there is one.
 pub(super) fn read(context: &Context) -> StoreEvidence {
     try_read(context).unwrap_or_else(|error| StoreEvidence {
-        open_error: Some(error_text(&error)),
+        open_error: Some(error.one_line()),
         ..StoreEvidence::default()
     })
 }
@@ -82,13 +82,4 @@ fn read_ledger(
     evidence.last_written = timestamps.into_iter().max();
     evidence.last_responses = newest.into_values().collect();
     Ok(())
-}
-
-fn error_text(error: &CommandError) -> String {
-    let lines = error.lines().filter(|(label, _)| match label {
-        Label::Error | Label::CausedBy => true,
-        Label::Hint | Label::Fix | Label::Docs => false,
-    });
-    let texts: Vec<_> = lines.map(|(_, text)| text).collect();
-    texts.join(": ")
 }

@@ -34,7 +34,7 @@ pub(super) fn run(env: &Env, context: &Context) -> Result<(), CommandError> {
         let quoted = quote(env.shell, settings);
         context
             .output
-            .note(&format!("Start Claude Code with --settings {quoted}"));
+            .note(&format!("Start Claude Code with `--settings {quoted}`"));
     }
     context.output.announce(&verified.summary);
     let secret = Secret::new(quote(env.shell, secret.expose_for(Sink::Display)));
@@ -52,7 +52,7 @@ fn check_can_reveal(env: &Env, context: &Context) -> Result<(), CommandError> {
     };
     match env.secret {
         Reveal::Hidden => Err(refused(
-            "this would print the secret; pass --reveal to allow it",
+            "this would print the secret; pass `--reveal` to allow it",
         )),
         Reveal::Shown if context.output.stdout_is_terminal() => Ok(()),
         Reveal::Shown => Err(refused(

@@ -167,7 +167,7 @@ fn selected_profile(
 fn no_profile_error() -> CommandError {
     CommandError::new(
         Exit::Credential,
-        "no profile is selected for this directory, and --profile is not given",
+        "no profile is selected for this directory, and `--profile` is not given",
     )
     .fix("keyreeve exec --profile NAME -- PROGRAM")
 }

@@ -23,7 +23,7 @@ use crate::settings::{Exec, Launch};
 
 pub(super) fn run(exec: Exec, context: &Context) -> Result<(), CommandError> {
     match exec {
-        Exec::Become { launch, argv } => {
+        Exec::Replace { launch, argv } => {
             replace_process(&launch, argv, context).map_err(CommandError::for_exec)
         }
         Exec::Supervise { launch, key, argv } => {

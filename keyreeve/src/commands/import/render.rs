@@ -5,7 +5,10 @@ use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize_line};
 
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::pluralize;
+use crate::output::{pluralize, sentence_case};
+
+/// Indent of the lines below an entry, as wide as the column of outcomes.
+const INDENT: &str = "           ";
 
 pub(super) fn import(view: &ImportView, context: &Context) -> Result<(), CommandError> {
     for entry in &view.entries {
@@ -16,15 +19,18 @@ pub(super) fn import(view: &ImportView, context: &Context) -> Result<(), Command
         };
         context
             .output
-            .line(&format!("{label:<10} {title}, {}", entry.path))?;
+            .wrapped(&format!("{label:<10} {title}, {}", entry.path), INDENT)?;
         for line in detail_lines(entry) {
-            context.output.line(&format!("{:<10} {line}", ""))?;
+            context.output.wrapped(&format!("{INDENT}{line}"), INDENT)?;
+        }
+        if let Some(command) = &entry.fix {
+            context.output.line(&format!("{INDENT}fix: {command}"))?;
         }
     }
     for note in &view.notes {
-        context.output.note(&note.text);
-        if let Some(hint) = &note.hint {
-            context.output.hint(hint);
+        context.output.note(&sentence_case(&note.text));
+        if let Some(command) = &note.hint {
+            context.output.hint(&format!("Run `{command}`"));
         }
     }
     match view.stage {
@@ -55,7 +61,6 @@ fn detail_lines(entry: &ImportEntryView) -> Vec<String> {
     }
     lines.extend(entry.reason.clone());
     lines.extend(entry.warnings.iter().cloned());
-    lines.extend(entry.fix.iter().map(|fix| format!("fix: {fix}")));
     lines
 }
 
@@ -70,7 +75,7 @@ fn summary(view: &ImportView) -> String {
         Stage::Done => format!("Added {added}"),
     };
     format!(
-        "{added}; {} already there, {} skipped, {} in conflict. Nothing in {} was changed",
+        "{added}; {} already there, {} skipped, {} in conflict. Nothing in {} was changed.",
         count(ImportOutcome::Reuse),
         count(ImportOutcome::Skip),
         count(ImportOutcome::Conflict),

@@ -12,6 +12,7 @@ use keyreeve_store::Store;
 
 use crate::context::{self, Context};
 use crate::error::CommandError;
+use crate::output::abbreviate_home;
 
 /// Variables that contain a credential, in the order of precedence (docs/facts.md#claude-code).
 pub(super) const KEY_VARIABLES: [&str; 2] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
@@ -82,6 +83,7 @@ pub(super) fn report(detected: &DetectedState, context: &Context) {
         profiles,
         has_store: _,
     } = detected;
+    let home = context.home();
     let mut found = Vec::new();
     found.extend(login.as_ref().map(|login| format!("Claude Code {login}")));
     found.extend(variable.map(|variable| format!("{variable} is set")));
@@ -96,11 +98,13 @@ pub(super) fn report(detected: &DetectedState, context: &Context) {
             .iter()
             .map(|profile| format!("profile `{profile}`")),
     );
+    let headline = abbreviate_home(headline, home);
     context.output.note(&format!("Now: {headline}"));
     if found.is_empty() {
         context.output.note("Found no credentials");
     }
     for item in found {
+        let item = abbreviate_home(&item, home);
         context.output.note(&format!("Found: {item}"));
     }
 }

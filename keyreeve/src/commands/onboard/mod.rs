@@ -56,7 +56,7 @@ fn not_interactive() -> CommandError {
         "no credential is selected, and there is no terminal to ask on",
     )
     .hint(
-        "Pass one of --api-key-stdin, --use claude-login, --setup-token, --gateway URL, --from-env",
+        "Pass `--api-key-stdin`, `--use claude-login`, `--setup-token`, `--gateway URL` or `--from-env`",
     )
     .hint("See `keyreeve onboard --help`")
 }

@@ -23,7 +23,7 @@ pub(super) fn next_commands(set_up: &SetUpResult) -> Vec<NextCommand> {
     let name = &set_up.profile.name;
     let exec = (
         format!("keyreeve exec --profile {name} -- claude"),
-        "start Claude Code with this credential",
+        "start Claude Code with it",
     );
     if set_up.profile.is_plan_login() {
         return vec![exec, ("keyreeve status".to_owned(), "see who would pay")];
@@ -58,16 +58,15 @@ pub(super) fn summary(
     context.output.data("\n")?;
     context.output.headline("Done")?;
     for line in changes {
-        context.output.data(&format!("  {line}"))?;
+        context.output.wrapped(&format!("  {line}"), "    ")?;
     }
     context.output.data("\n")?;
     context.output.headline("Next")?;
     let longest = next.iter().map(|(command, _)| command.len()).max();
     let width = longest.unwrap_or_default();
     for (command, purpose) in next {
-        context
-            .output
-            .data(&format!("  {command:<width$}  {purpose}"))?;
+        let command = format!("  {command:<width$}");
+        context.output.entry(&command, purpose, "    ")?;
     }
     Ok(())
 }

@@ -34,16 +34,16 @@ pub(super) fn find_or_add_profile(
             let existing = profile::find(&*store.policy()?, &name)?.clone();
             return Ok((existing, None));
         }
-        OnboardMethod::ApiKey(from) => at_anthropic(profile_name, SecretOrigin::Given(from))?,
-        OnboardMethod::SetupToken { input: from, plan } => {
-            at_anthropic(profile_name, SecretOrigin::SetupToken { input: from, plan })?
+        OnboardMethod::ApiKey(input) => at_anthropic(profile_name, SecretOrigin::Given(input))?,
+        OnboardMethod::SetupToken { input, plan } => {
+            at_anthropic(profile_name, SecretOrigin::SetupToken { input, plan })?
         }
         OnboardMethod::ClaudeLogin => at_anthropic(profile_name, claude_login(context))?,
         OnboardMethod::Gateway {
             base_url,
             api,
-            input: from,
-        } => AddProfile::with_defaults(profile_name, base_url, api, SecretOrigin::Given(from)),
+            input,
+        } => AddProfile::with_defaults(profile_name, base_url, api, SecretOrigin::Given(input)),
         OnboardMethod::Environment => profile_from_environment(profile_name, context)?,
     };
     if name.is_none()

@@ -93,7 +93,7 @@ fn check_sdk_profile(profile: &mut Profile, context: &Context) {
     match sdk_profile_provenance(profile, directory.as_deref(), name, environment) {
         Ok(provenance) => profile.provenance = provenance,
         Err(error) => {
-            let mut note = format!("the SDK profile `{name}` is not usable yet: {error}");
+            let mut note = format!("SDK profile `{name}` is not usable yet: {error}");
             if let Some(cause) = error.source() {
                 note = format!("{note}: {cause}");
             }
@@ -108,7 +108,7 @@ fn report(profile: &Profile, context: &Context) {
     if let (Provenance::SetupToken, Some(expires_at)) = (profile.provenance, profile.expires_at) {
         let saved = setup_token::saved_message(name.as_str(), expires_at);
         context.output.success(&saved);
-        context.output.note("no virtual key can use it");
+        context.output.note("No virtual key can use it");
         return;
     }
     if profile.is_plan_login() {
@@ -117,7 +117,7 @@ fn report(profile: &Profile, context: &Context) {
         ));
         context
             .output
-            .note("no virtual key can use it, and its tokens are not copied");
+            .note("No virtual key can use it, and its tokens are not copied");
         return;
     }
     context.output.success(&format!(
@@ -125,7 +125,7 @@ fn report(profile: &Profile, context: &Context) {
         profile.base_url
     ));
     context.output.hint(&format!(
-        "create a virtual key for it: `keyreeve key add NAME --profile {name}`"
+        "Create a virtual key for it: `keyreeve key add NAME --profile {name}`"
     ));
 }
 
@@ -206,7 +206,7 @@ fn read_secret(
     let pasted = paste::read_credential(input, add.api, context, &command)?;
     if add.api == Api::Gateway && pasted.family == Family::ApiKey {
         context.output.note(&format!(
-            "this looks like an Anthropic API key, but it will be sent to {}",
+            "This looks like an Anthropic API key, but it will be sent to {}",
             add.base_url
         ));
     }
@@ -232,13 +232,13 @@ fn resolve_program(argv: &[String], context: &Context) -> Result<Vec<String>, Co
     let Some(program) = program else {
         return Err(
             CommandError::new(Exit::Usage, format!("program `{name}` is not on PATH")).hint(
-                "the working directory is not searched: give the absolute path of the program",
+                "The working directory is not searched; to run a program there, give its absolute path",
             ),
         );
     };
     context
         .output
-        .note(&format!("the secret comes from {program}"));
+        .note(&format!("The secret comes from {program}"));
     *name = program;
     Ok(argv)
 }

@@ -25,14 +25,14 @@ pub(super) fn apply(
         ManualAction::Resume => resume(profile, &store, &snapshot, context)?,
         ManualAction::Pause { until } => match update(profile, action, &store)? {
             Health::Drained { .. } => {
-                output.note(&format!("profile `{name}` is drained, and stays drained"));
+                output.note(&format!("Profile `{name}` is drained and stays drained"));
                 output.fix(&format!("keyreeve profile resume {name}"));
             }
             Health::Ready | Health::Cooldown(_) | Health::Blocked { .. } | Health::Dead { .. } => {
                 let until = relative_time(until, &context.clock());
                 output.success(&format!("Paused profile `{name}` until {until}"));
                 output.hint(&format!(
-                    "end the pause earlier: `keyreeve profile resume {name}`"
+                    "End the pause earlier: `keyreeve profile resume {name}`"
                 ));
             }
         },
@@ -41,7 +41,7 @@ pub(super) fn apply(
             output.success(&format!(
                 "Drained profile `{name}`: it gets no new requests"
             ));
-            output.hint(&format!("use it again: `keyreeve profile resume {name}`"));
+            output.hint(&format!("Use it again: `keyreeve profile resume {name}`"));
         }
     }
     render::print_changed(name, &store, context)
@@ -88,7 +88,7 @@ fn resume(
     if is_shared {
         context
             .output
-            .note("this also resumed the other profiles of its organization");
+            .note("This also resumed the other profiles of its organization");
     }
     Ok(())
 }

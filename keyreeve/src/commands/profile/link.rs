@@ -94,7 +94,7 @@ pub(super) fn link(name: &Name, key: Option<&Name>, context: &Context) -> Result
     let base_url = connect::gateway_url(&dirs, &settings, context);
     let policy = store.policy()?;
     let id = key_for(name, key, &policy, &store)?;
-    let new_key = context::mint_key()?;
+    let new_key = context::new_key()?;
     let at = now();
     store.add_temporary_secret(id, (new_key.public_id, new_key.hash), (None, at))?;
     let written = write(&sdk_dirs, name, &base_url, &new_key.key)?;
@@ -120,7 +120,7 @@ pub(super) fn link(name: &Name, key: Option<&Name>, context: &Context) -> Result
                 "ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN override it: do not set them as well",
             );
             context.output.hint(&format!(
-                "use it: `export {}={name}`",
+                "Use it: `export {}={name}`",
                 variables::SDK_PROFILE
             ));
         }

@@ -139,7 +139,7 @@ fn remove(name: &Name, context: &Context) -> Result<(), CommandError> {
     let keys = policy
         .keys()
         .iter()
-        .filter(|key| key.profiles.contains(&profile.id));
+        .filter(|key| key.revoked_at.is_none() && key.profiles.contains(&profile.id));
     for key in keys {
         let remaining = describe_remaining(key, profile, policy);
         context.output.note(&remaining);
@@ -156,12 +156,12 @@ fn describe_remaining(key: &VirtualKey, deleted: &Profile, policy: &Policy) -> S
         .map(|profile| profile.billing)
         .collect();
     match classes.first() {
-        None => format!("key `{name}` has no profiles left"),
+        None => format!("Key `{name}` has no profiles left"),
         Some(_) if classes.iter().any(|class| key.allows_billing(*class)) => {
-            format!("key `{name}` still works, without `{}`", deleted.name)
+            format!("Key `{name}` still works, without `{}`", deleted.name)
         }
         Some(class) => format!(
-            "key `{name}` may not use its remaining profiles, which have {0} billing. To allow it: `keyreeve key allow-billing {name} {0}`",
+            "Key `{name}` may not use its remaining profiles, which have {0} billing. To allow it: `keyreeve key allow-billing {name} {0}`",
             class.name()
         ),
     }

@@ -4,7 +4,7 @@ use std::slice;
 
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_broker::view::{
-    LimitView, ProfileDetailsView, ProfileView, ProfilesView, SourceView, SubjectLimitsView,
+    LimitView, OwnerLimitsView, ProfileDetailsView, ProfileView, ProfilesView, SourceView,
 };
 use keyreeve_core::clock::Clock;
 use keyreeve_core::profile::{Name, Profile};
@@ -14,7 +14,7 @@ use super::super::limits::describe;
 use super::{find, health};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, utc_date, utc_minute};
+use crate::output::{Align, Format, Table, relative_time_from_text, utc_date};
 
 /// A secret that expires within this number of days is reported.
 const EXPIRY_WARNING_DAYS: i64 = 30;
@@ -27,7 +27,7 @@ pub(super) fn list(context: &Context) -> Result<(), CommandError> {
     }
     if view.profiles.is_empty() {
         context.output.success("No profiles yet");
-        context.output.hint("add one: `keyreeve profile add NAME`");
+        context.output.hint("Add one: `keyreeve profile add NAME`");
         return Ok(());
     }
     context.output.table(&table(&view.profiles))?;
@@ -46,7 +46,7 @@ pub(in crate::commands) fn warn_expiring(profiles: &[Profile], context: &Context
         let name = &profile.name;
         context
             .output
-            .note(&format!("the secret of profile `{name}` {warning}"));
+            .note(&format!("The secret of profile `{name}` {warning}"));
         context
             .output
             .fix(&format!("keyreeve profile rotate {name}"));
@@ -74,7 +74,7 @@ fn table(profiles: &[ProfileView]) -> Table {
         "profile", "secret", "sent to", "header", "billing", "health",
     ]
     .map(|title| (title, Align::Left));
-    let mut table = Table::new(&columns);
+    let mut table = Table::new(&columns).omit_if_narrow(&["header"]);
     for profile in profiles {
         let suffix = if profile.default { " (default)" } else { "" };
         table.row([
@@ -95,12 +95,13 @@ pub(super) fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
     let profile = find(&snapshot.policy, name)?;
     let details = ProfileDetailsView {
         profile: ProfileView::new(profile, &snapshot, now),
-        limits: SubjectLimitsView::for_profile(profile, &store.limits()?, now).limits,
+        limits: OwnerLimitsView::for_profile(profile, &store.limits()?, now).limits,
     };
     if context.output.format() == Format::Json {
         return Ok(context.output.document(&details)?);
     }
     let (view, clock) = (details.profile, context.clock());
+    let time = |at: &str| relative_time_from_text(at, &clock);
     let mut lines = vec![
         ("secret", secret_label(&view)),
         ("sent to", view.base_url.clone()),
@@ -111,18 +112,10 @@ pub(super) fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
         ),
         ("provenance", view.provenance.to_owned()),
         ("raw key", exposure_label(&view).to_owned()),
-        ("added", utc_minute(&view.created_at)),
+        ("added", time(&view.created_at)),
     ];
-    lines.extend(
-        view.expires_at
-            .as_deref()
-            .map(|at| ("expires", utc_minute(at))),
-    );
-    lines.extend(
-        view.rotated_at
-            .as_deref()
-            .map(|at| ("rotated", utc_minute(at))),
-    );
+    lines.extend(view.expires_at.as_deref().map(|at| ("expires", time(at))));
+    lines.extend(view.rotated_at.as_deref().map(|at| ("rotated", time(at))));
     lines.push(("health", health::describe(&view.health, &clock)));
     for reason in &view.health.reasons {
         lines.extend(health::reason_lines(reason, &view.name, &clock));
@@ -131,7 +124,7 @@ pub(super) fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
     let suffix = if view.default { " (default)" } else { "" };
     context.output.headline(&format!("{}{suffix}", view.name))?;
     for (label, value) in lines {
-        context.output.line(&format!("{label:<12} {value}"))?;
+        context.output.field(label, &value)?;
     }
     warn_expiring(slice::from_ref(profile), context);
     Ok(())

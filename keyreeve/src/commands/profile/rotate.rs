@@ -40,7 +40,7 @@ pub(super) fn run(
         .success(&format!("Replaced the secret of profile `{name}`{expiry}"));
     context
         .output
-        .note("the old secret is still valid at its issuer: delete it there");
+        .note("The old secret is still valid at its issuer: delete it there");
     render::print_changed(name, &store, context)
 }
 

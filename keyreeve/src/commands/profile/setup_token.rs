@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::utc_date;
+use crate::output::{sentence_case, utc_date};
 use crate::prompt::{Answer, Prompter, Question, Repeat, SecretPrompt};
 use crate::settings::{Consent, SecretInput, SetupTokenOptions};
 
@@ -25,13 +25,13 @@ const TERMS: &str = "https://code.claude.com/docs/en/legal-and-compliance";
 
 /// Information before the consent; it summarizes the terms as of 2026-08-22.
 const CONSENT_NOTES: [&str; 7] = [
-    "a setup-token is a login to your own plan, valid for a year",
-    "the terms: a plan is for its owner, in Anthropic's own applications",
-    "the terms: other products may not collect, store or relay plan logins",
-    "they do not say whether this covers your own store on your own machine",
-    "safer: sign in to `claude` itself (--claude-login), or use an API key",
-    "it would be stored encrypted, for the `claude` that `keyreeve exec` starts",
-    "no virtual key, no gateway and no other user could use it",
+    "A setup-token is a login to your own plan, valid for a year",
+    "The terms: a plan is for its owner, in Anthropic's own applications",
+    "The terms: other products may not collect, store or relay plan logins",
+    "They do not say whether this covers your own store on your own machine",
+    "Safer: sign in to `claude` itself (`--claude-login`), or use an API key",
+    "It would be stored encrypted, for the `claude` that `keyreeve exec` starts",
+    "No virtual key, no gateway and no other user could use it",
 ];
 
 /// Maximum number of lines of a pasted token.
@@ -67,7 +67,7 @@ pub(super) fn read(
         );
     }
     match plan.consent {
-        Consent::Given => context.output.note(&format!("the terms: {TERMS}")),
+        Consent::Given => context.output.note(&format!("The terms: {TERMS}")),
         Consent::Required => ask_consent(&unattended, context)?,
     }
     let token = match input {
@@ -81,7 +81,7 @@ pub(super) fn read(
         context.output.note(&repair.to_string());
     }
     for warning in &token.warnings {
-        context.output.note(&warning.to_string());
+        context.output.note(&sentence_case(&warning.to_string()));
     }
     let made_at = plan.made_at.unwrap_or_else(now);
     let expires_at = made_at.checked_add(SETUP_TOKEN_LIFETIME).map_err(|error| {
@@ -109,7 +109,7 @@ fn ask_consent(unattended: &str, context: &Context) -> Result<(), CommandError> 
     for line in CONSENT_NOTES {
         context.output.note(line);
     }
-    context.output.note(&format!("the terms: {TERMS}"));
+    context.output.note(&format!("The terms: {TERMS}"));
     let question = Question {
         prompt: "Is this your own plan, and may keyreeve save its token?",
         command: unattended,

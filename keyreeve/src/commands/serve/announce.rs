@@ -74,7 +74,7 @@ impl ReadyNotice {
             (Format::Json, None) => output.document(self)?,
             (Format::Human, Some(sandbox)) => {
                 output.reveal(&self.sandbox_notice(), &sandbox.key)?;
-                output.note("Responses are simulated and cost nothing. Try it: paste one of these commands into another terminal");
+                output.note("Responses are simulated and cost nothing. Try it: paste one of these commands into another terminal.");
             }
             (Format::Human, None) => {
                 output.data(&self.address)?;

@@ -105,7 +105,7 @@ impl SandboxEntries<'_> {
     }
 
     fn key(&self, profile: ProfileId, old: Option<&VirtualKey>) -> Result<Secret, CommandError> {
-        let new_key = context::mint_key()?;
+        let new_key = context::new_key()?;
         let at = now();
         match old {
             Some(old) if old.profiles == [profile] && is_usable(old, at) => {
@@ -146,7 +146,7 @@ fn check_names_free(
     let name_taken = |kind: &str| {
         CommandError::new(
             Exit::Failed,
-            format!("--sandbox needs the name `{NAME}`, which one of your {kind}s has"),
+            format!("`--sandbox` needs the name `{NAME}`, which one of your {kind}s has"),
         )
     };
     match (profile, key) {

@@ -87,7 +87,7 @@ fn own_profile_not_ready(report: &StatusReport, clock: &Clock) -> Option<Command
     };
     let profile = report.snapshot.selected_profile()?;
     let text = format!(
-        "profile `{}` is {}",
+        "profile `{}`: {}",
         profile.name,
         health::describe(own_health, clock)
     );

@@ -23,7 +23,7 @@ use keyreeve_store::{LeaseSnapshot, Store};
 use super::profile;
 use crate::context::{Context, MachineState};
 use crate::error::CommandError;
-use crate::output::Format;
+use crate::output::{Format, sentence_case};
 use crate::settings::{Status, StatusDetail, StatusExit};
 
 /// Number of the newest attempts read to find when each profile was last used.
@@ -73,10 +73,10 @@ pub(super) fn run(status: &Status, context: &Context) -> Result<(), CommandError
 /// Warns about variables that new shells will set and this one does not have.
 fn warn_about_new_shells(snapshot: &Snapshot, context: &Context) {
     for conflict in find_conflicts(snapshot, &shell_scripts(snapshot, &FileSystem::Real)) {
-        let sentence = conflict.describe(snapshot.home.as_deref());
+        let text = sentence_case(&conflict.describe(snapshot.home.as_deref()));
         context
             .output
-            .note(&format!("{sentence}; details: `keyreeve doctor`"));
+            .note(&format!("{text}; details: `keyreeve doctor`"));
     }
 }
 

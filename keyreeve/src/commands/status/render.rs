@@ -2,17 +2,18 @@
 
 use std::io;
 
-use keyreeve_broker::view::{StatusProfileView, StatusView, SubjectLimitsView};
+use keyreeve_broker::view::{OwnerLimitsView, StatusProfileView, StatusView};
+use keyreeve_core::clock::Clock;
 use keyreeve_core::resolve::{ChainStep, StepState};
 use keyreeve_core::unusable::UnusableReason;
 
 use super::super::bind::describe_binding;
-use super::super::limits::{describe, subject_name};
+use super::super::limits::{describe, owner_name};
 use super::super::profile::{billing_label, health, secret_label};
 use super::StatusReport;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Align, Output, Table, abbreviate_home, pluralize, utc_minute};
+use crate::output::{Align, Output, Table, abbreviate_home, local_time, pluralize};
 use crate::settings::StatusDetail;
 
 /// Maximum width of the column of locations; longer ones are not aligned.
@@ -70,7 +71,11 @@ pub(super) fn full(
     }
     if !view.profiles.is_empty() {
         output.data("\n")?;
-        output.table(&profiles(&view.profiles, status.home()))?;
+        output.table(&profiles_table(
+            &view.profiles,
+            status.home(),
+            &context.clock(),
+        ))?;
         health::print_details(view.profiles.iter().map(|listed| &listed.profile), context)?;
     }
     for (profile, reason) in &status.unusable_profiles {
@@ -82,7 +87,7 @@ pub(super) fn full(
         );
         output.wrapped(&abbreviate_home(&text, status.home()), INDENT)?;
     }
-    limits(view, status, context)?;
+    print_limits(view, status, context)?;
     if !view.keys.is_empty() {
         output.data(&format!(
             "\n{} (list: keyreeve key list)",
@@ -165,14 +170,14 @@ fn mark_and_text(step: &ChainStep, used: &[String]) -> (&'static str, String) {
             });
             (" ", format!("shadowed{by}{pays}"))
         }
-        StepState::NotRead { reason: because } => (" ", because.to_string()),
+        StepState::NotRead { reason } => (" ", reason.to_string()),
         StepState::Absent => (" ", "not set".to_owned()),
         StepState::Empty => (" ", "empty (counts as not set)".to_owned()),
         StepState::Broken(error) => ("!", error.to_string()),
     }
 }
 
-fn profiles(profiles: &[StatusProfileView], home: Option<&str>) -> Table {
+fn profiles_table(profiles: &[StatusProfileView], home: Option<&str>, clock: &Clock) -> Table {
     let columns = [
         "profile",
         "secret",
@@ -182,7 +187,10 @@ fn profiles(profiles: &[StatusProfileView], home: Option<&str>) -> Table {
         "last used",
     ];
     let mut table = Table::new(&columns.map(|title| (title, Align::Left)));
-    let moment = |at: &Option<String>| at.as_deref().map_or_else(|| "-".to_owned(), utc_minute);
+    let time = |at: &Option<String>| {
+        let at = at.as_deref();
+        at.map_or_else(|| "-".to_owned(), |at| local_time(at, clock))
+    };
     for StatusProfileView {
         profile,
         last_used_at,
@@ -194,25 +202,25 @@ fn profiles(profiles: &[StatusProfileView], home: Option<&str>) -> Table {
             abbreviate_home(&secret_label(profile), home),
             billing_label(profile.billing, profile.simulated).to_owned(),
             health::short_state(&profile.health),
-            moment(&profile.expires_at),
-            moment(last_used_at),
+            time(&profile.expires_at),
+            time(last_used_at),
         ]);
     }
     table
 }
 
-/// Prints the tightest limit of each subject whose limits are known.
-fn limits(view: &StatusView, status: &StatusReport, context: &Context) -> io::Result<()> {
+/// Prints the tightest limit of each owner whose limits are known.
+fn print_limits(view: &StatusView, status: &StatusReport, context: &Context) -> io::Result<()> {
     let clock = context.clock();
     let mut separator = "\n";
-    for SubjectLimitsView {
+    for OwnerLimitsView {
         owner, tightest, ..
     } in &view.limits
     {
         if let Some(limit) = tightest {
             context.output.data(separator)?;
             separator = "";
-            let text = format!("{}: {}", subject_name(owner), describe(limit, &clock));
+            let text = format!("{}: {}", owner_name(owner), describe(limit, &clock));
             context
                 .output
                 .wrapped(&abbreviate_home(&text, status.home()), INDENT)?;

@@ -64,7 +64,7 @@ fn print_line(diagnostics: Diagnostics, context: &Context) -> Result<(), Command
     match limit_owner(&snapshot, &resolution) {
         Some(owner) if !input.windows.is_empty() => {
             store.record_limits(
-                |known| new_observations(&owner, known, &input, now),
+                |saved| new_observations(&owner, saved, &input, now),
                 &report,
             );
         }

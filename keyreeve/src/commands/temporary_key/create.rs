@@ -45,7 +45,7 @@ pub(super) struct TemporaryKey {
 #[derive(Clone, Copy)]
 pub(super) struct Period {
     number: i64,
-    /// Separates clients choice destination is known from those that may get a raw credential instead.
+    /// Separates clients whose destination is known from those that may get a raw credential instead.
     audience: &'static str,
 }
 

@@ -19,7 +19,7 @@ pub(super) enum Destination {
     Unset,
     /// This base URL.
     At(BaseUrl),
-    /// `localhost` at this port, which stands for both loopback addresses.
+    /// `localhost` at this port, which means both loopback addresses.
     Localhost(u16),
     /// A value that cannot be parsed.
     Unknown,
@@ -95,7 +95,7 @@ impl Destination {
         if let Ok(base_url) = BaseUrl::parse(text, PlainHttp::LoopbackOnly) {
             return Self::At(base_url);
         }
-        // The parser accepts no name as a loopback address; `localhost` stands for both of them.
+        // The parser accepts no name as a loopback address; `localhost` means both.
         let localhost = text
             .strip_prefix("http://localhost:")
             .map(|rest| rest.trim_end_matches('/'))

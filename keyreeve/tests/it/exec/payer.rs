@@ -139,7 +139,7 @@ fn key_rejected_in_claude_code_is_not_used_interactively() {
 /// Stores a plan token, as `claude setup-token` creates it.
 pub(crate) fn add_setup_token(machine: &Machine, token: &Canary) {
     let root = machine.case.home.keyreeve_home();
-    let places = StorePaths {
+    let paths = StorePaths {
         data: root.join("data"),
         keys: root.join("config"),
     };
@@ -159,7 +159,7 @@ pub(crate) fn add_setup_token(machine: &Machine, token: &Canary) {
         created_at: Timestamp::UNIX_EPOCH,
         rotated_at: None,
     };
-    let store = Store::open(&places, Durability::Process).unwrap();
+    let store = Store::open(&paths, Durability::Process).unwrap();
     let secret = Secret::new(token.value().to_owned());
     store.add_profile(&profile, Some(&secret)).unwrap();
 }

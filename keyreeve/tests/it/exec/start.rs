@@ -26,12 +26,12 @@ fn only_the_program_has_the_secret_and_only_one() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let environment = String::from_utf8(read("environ")).unwrap();
-    let holding: Vec<_> = environment
+    let secrets: Vec<_> = environment
         .split('\0')
         .filter(|it| it.contains("CANARY"))
         .collect();
     assert_eq!(
-        holding,
+        secrets,
         [format!("ANTHROPIC_API_KEY={}", machine.key.value())]
     );
     running.terminate();

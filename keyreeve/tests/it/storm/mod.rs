@@ -1,7 +1,7 @@
 //! A storm: many clients in conversations, five profiles of three organizations whose limits fill up and whose money runs out,
 //! and one gateway in between, in its own process.
 //!
-//! Invariants: bounded in time and count; seeded; the gateway is report by what the simulated API sent, and when.
+//! Invariants: bounded in time and count; seeded; the gateway is judged by what the simulated API sent, and when.
 //! `cargo xtask storm` runs it in full size against the release build.
 
 mod api;
@@ -89,11 +89,11 @@ impl StormSetup {
         for strategy in STRATEGIES {
             let add = ["key", "add", strategy, "--strategy", strategy];
             let mut add = self.command(&[&add[..], &profiles].concat());
-            let made = self.case.home.run(&mut add).expect_code(0);
-            self.keys.push(made.stdout.trim().to_owned());
+            let added = self.case.home.run(&mut add).expect_code(0);
+            self.keys.push(added.stdout.trim().to_owned());
         }
-        let known = self.case.store().lease_snapshot().unwrap();
-        let mut profiles: Vec<_> = known.policy.profiles().iter().collect();
+        let snapshot = self.case.store().lease_snapshot().unwrap();
+        let mut profiles: Vec<_> = snapshot.policy.profiles().iter().collect();
         profiles.sort_by_key(|profile| profile.name.to_string());
         self.profiles = profiles.into_iter().map(|profile| profile.id).collect();
     }
@@ -164,7 +164,7 @@ fn storm_loses_nothing_and_starts_no_false_cooldown() {
         entries: &entries,
         wait_instructions: &wait_instructions,
     };
-    let mut report = StormReport::of(&data);
+    let mut report = StormReport::from_data(&data);
     report.false_cooldowns.extend(unexplained);
     print(size, &data, &report);
     let wasted = setup.api.wasted();

@@ -39,7 +39,7 @@ pub(super) struct StormData<'a> {
 }
 
 impl StormReport {
-    pub(super) fn of(data: &StormData<'_>) -> Self {
+    pub(super) fn from_data(data: &StormData<'_>) -> Self {
         let mut report = Self::default();
         report.clients(data);
         report.ledger(data);

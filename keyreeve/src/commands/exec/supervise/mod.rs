@@ -229,10 +229,10 @@ impl ReportedProblem {
         }
         context.output.note(match problem {
             RenewalProblem::Gateway => {
-                "The gateway does not respond. The program's key expires within a minute unless the gateway returns"
+                "The gateway does not respond. The program's key expires within a minute unless the gateway returns."
             }
             RenewalProblem::Store => {
-                "Cannot renew the program's key in the store; retrying. It expires within a minute"
+                "Cannot renew the program's key in the store; retrying. It expires within a minute."
             }
             RenewalProblem::Ended => "The program's key was revoked; its requests are refused from now on",
         });

@@ -16,7 +16,7 @@ use crate::error::{CommandError, Exit};
 
 /// Validity after each renewal.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
-/// Age at which the secret is renewed; leaves two more attempts before it expires.
+/// Age at which the secret is renewed. Its remaining lifetime leaves time to retry a failed renewal.
 const RENEWAL_INTERVAL: SignedDuration = SignedDuration::from_secs(20);
 /// Expired secrets of killed runs of the same key are deleted after this time; a program that sleeps longer loses its key.
 const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -45,7 +45,7 @@ impl RunKey {
     /// # Errors
     /// Exit 1 if the key was revoked in the meantime, 7 if the store cannot be written.
     pub(super) fn create(store: Arc<Store>, key: KeyId) -> Result<(Self, Secret), CommandError> {
-        let (new_key, now) = (context::mint_key()?, now());
+        let (new_key, now) = (context::new_key()?, now());
         let expires_at = expiry_after(now)
             .ok_or_else(|| CommandError::new(Exit::Failed, "the clock is out of range"))?;
         let delete_before = now.saturating_sub(RETENTION).unwrap_or(now);

@@ -1,4 +1,4 @@
-//! The stage of one scenario: new home directories, `keyreeve serve --sandbox`, the relay, and the client's command.
+//! The fixture of one scenario: new home directories, `keyreeve serve --sandbox`, the relay, and the client's command.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -25,8 +25,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(20);
 /// File for the gateway's standard error.
 const LOG_FILE: &str = "serve.log";
 
-/// The stage of one scenario; the gateway is stopped on drop.
-pub(super) struct Stage {
+/// The fixture of one scenario; the gateway is stopped on drop.
+pub(super) struct Fixture {
     root: PathBuf,
     scratch: Scratch,
     gateway: Child,
@@ -39,7 +39,7 @@ pub(super) struct Stage {
     pub(super) gateway_url: String,
 }
 
-impl Stage {
+impl Fixture {
     /// Starts the gateway with the sandbox as its upstream, and the relay in front of it.
     pub(super) fn start(root: &Path, number: usize, scenario: &Scenario) -> Result<Self> {
         let scratch = Scratch::new(&environment::target_dir(root), &format!("clients-{number}"))?;
@@ -184,7 +184,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Fixture {
     fn drop(&mut self) {
         let _already_ended = self.gateway.kill();
         let _already_reaped = self.gateway.wait();
@@ -252,8 +252,8 @@ fn at_file(path: &Path) -> String {
     format!("@{}", path.display())
 }
 
-fn curl_request(act: Action) -> String {
-    let model = if act == Action::Error {
+fn curl_request(action: Action) -> String {
+    let model = if action == Action::Error {
         "claude-unknown"
     } else {
         "claude-opus-5-5"
@@ -261,11 +261,11 @@ fn curl_request(act: Action) -> String {
     let mut body = serde_json::json!({
         "model": model,
         "max_tokens": 64,
-        "stream": act == Action::Stream,
+        "stream": action == Action::Stream,
         "system": [{ "type": "text", "text": "You are terse.  Two spaces stay two." }],
         "messages": [{ "role": "user", "content": "Use the tool if there is one, otherwise say h\u{00e9}llo." }],
     });
-    if act == Action::Tool {
+    if action == Action::Tool {
         let schema = serde_json::json!({ "type": "object", "properties": {}, "required": [] });
         body["tools"] = serde_json::json!([{ "name": "lookup", "input_schema": schema }]);
         body["tool_choice"] = serde_json::json!({ "type": "tool", "name": "lookup" });

@@ -18,7 +18,7 @@ use super::ingredient::{HelperScript, Ingredient, Layer, Shape, Slot};
 use super::upstream::Listeners;
 use super::{profile_files, token};
 
-/// Name of the scene's hosts file.
+/// Name of the combination's hosts file.
 const HOSTS: &str = "hosts";
 
 /// A credential in the client's configuration, with the names of `keyreeve status --json`.
@@ -31,7 +31,7 @@ pub(super) struct PlantedCredential {
 }
 
 /// The setup of one combination.
-pub(super) struct Scene {
+pub(super) struct CaseSetup {
     pub(super) folder: PathBuf,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) arguments: Vec<String>,
@@ -46,14 +46,14 @@ pub(super) struct Scene {
     pub(super) no_base_url: bool,
 }
 
-impl Scene {
+impl CaseSetup {
     /// Sets up a combination in an existing, empty directory.
-    pub(super) fn set_up(
+    pub(super) fn create(
         case: &Case,
         folder: &Path,
         anthropic_hosts: Option<&AnthropicHosts>,
     ) -> Result<Self> {
-        let mut scene = Self {
+        let mut setup = Self {
             folder: folder.to_owned(),
             environment: BTreeMap::new(),
             arguments: Vec::new(),
@@ -65,17 +65,17 @@ impl Scene {
             has_config_dir: case.ingredients.iter().any(is_config_dir),
             no_base_url: case.ingredients.contains(&Ingredient::NoBaseUrl),
         };
-        scene.set_defaults();
-        if scene.no_base_url {
+        setup.set_defaults();
+        if setup.no_base_url {
             let hosts = anthropic_hosts.context("the simulated Anthropic hosts are not running")?;
-            scene.use_anthropic_hosts(hosts);
+            setup.use_anthropic_hosts(hosts);
         }
         for ingredient in &case.ingredients {
-            scene.add(*ingredient);
+            setup.add(*ingredient);
         }
-        scene.finish_settings();
-        scene.write_files()?;
-        Ok(scene)
+        setup.finish_settings();
+        setup.write_files()?;
+        Ok(setup)
     }
 
     fn set_defaults(&mut self) {
@@ -124,7 +124,7 @@ impl Scene {
         self.environment.insert(name.to_owned(), value);
     }
 
-    /// Adds a file, by its path in the scene's directory.
+    /// Adds a file, by its path in the combination's directory.
     pub(super) fn add_file(&mut self, path: &str, text: String) {
         self.files.insert(path.to_owned(), text);
     }
@@ -262,7 +262,7 @@ impl Scene {
             if let Some(parent) = file.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::write(&file, text).with_context(|| format!("write {path}"))?;
+            fs::write(&file, text).with_context(|| format!("cannot write {path}"))?;
             let mode = profile_files::mode(path);
             fs::set_permissions(&file, fs::Permissions::from_mode(mode))?;
         }
@@ -282,7 +282,7 @@ impl Scene {
             .replace("{other}", &self.listeners.other.url())
     }
 
-    /// Returns a command with the scene's environment and working directory.
+    /// Returns a command with the combination's environment and working directory.
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = if self.no_base_url {
             anthropic_hosts::with_hosts(&self.folder.join(HOSTS), program)
