@@ -16,7 +16,7 @@ use keyreeve_os::system;
 use keyreeve_store::{HealthChange, HealthStates, LeaseSnapshot, Operation};
 use tokio::sync::oneshot;
 
-use crate::{Broker, view};
+use crate::Broker;
 
 /// An attempt, with everything that its profile's health depends on.
 #[derive(Clone, Debug)]
@@ -325,13 +325,29 @@ fn log(scope: &HealthScope, snapshot: &LeaseSnapshot, verdict: Verdict) {
     };
     let profile = profile.and_then(|id| snapshot.policy.profile(id));
     tracing::info!(
-        scope = view::scope_name(scope),
+        scope = scope_name(scope),
         profile = profile.map(|profile| profile.name.as_str()),
         organization,
-        class = view::scope_class(scope).map(tracing::field::display),
+        class = scope_class(scope).map(tracing::field::display),
         verdict = verdict.code(),
         "health changed",
     );
+}
+
+pub(crate) fn scope_class(scope: &HealthScope) -> Option<&RequestClass> {
+    match scope {
+        HealthScope::Credential(_) | HealthScope::Organization(_) => None,
+        HealthScope::CredentialClass(_, class) | HealthScope::OrganizationClass(_, class) => {
+            Some(class)
+        }
+    }
+}
+
+pub(crate) fn scope_name(scope: &HealthScope) -> &'static str {
+    match scope {
+        HealthScope::Credential(_) | HealthScope::CredentialClass(..) => "credential",
+        HealthScope::Organization(_) | HealthScope::OrganizationClass(..) => "organization",
+    }
 }
 
 /// Returns the scopes that a verdict applies to: the one it names, or, for a success, all of the request's scopes.

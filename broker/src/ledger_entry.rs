@@ -11,14 +11,15 @@ use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Cost, PaymentKind, PriceTable};
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::select::Reason;
+use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::system;
-use keyreeve_store::{AttemptId, Ending, Intent, Operation, RequestId};
+use keyreeve_store::{AttemptId, Ending, Intent, Operation, Outcome, RequestId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::report::{self, Report};
+use crate::report::{Report, ending, settle};
 use crate::{Broker, LeaseError, LeaseRequest};
 
 /// An open ledger entry (RAII guard).
@@ -132,10 +133,10 @@ impl OpenEntry {
     /// Writes the outcome of the attempt and returns its cost.
     pub(crate) fn close(&mut self, report: Report) -> Cost {
         self.closed = true;
-        let cost = report::settle(&report, self.operation, self.max_cost, self.prices())
+        let cost = settle(&report, self.operation, self.max_cost, self.prices())
             .with_payment(self.parties.payment);
-        let outcome = report::outcome(self, report, cost);
-        report::log(self, &outcome);
+        let outcome = outcome(self, report, cost);
+        log(self, &outcome);
         self.broker.store.record_outcome(outcome);
         cost
     }
@@ -171,6 +172,70 @@ fn max_cost(prices: &PriceTable, request: &LeaseRequest) -> NanoDollars {
         }
         Operation::CountTokens | Operation::Models | Operation::Account => NanoDollars::ZERO,
     }
+}
+
+/// Creates the outcome that closes the ledger entry.
+fn outcome(open: &OpenEntry, report: Report, cost: Cost) -> Outcome {
+    let verdict = report.verdict.name();
+    let duration_micros = micros(open.age());
+    let prices_as_of = open.prices().as_of().to_owned();
+    let without_response = Outcome {
+        attempt: open.attempt,
+        ending: report.ending,
+        ended_at: system::now(),
+        status: None,
+        verdict,
+        upstream_request_id: None,
+        model_served: None,
+        tokens: TokenCounts::default(),
+        web_searches: 0,
+        cost: cost.amount,
+        basis: cost.basis,
+        prices_as_of,
+        first_byte_micros: None,
+        duration_micros,
+        response_hash: None,
+        response_bytes: 0,
+        cache_edit: open.cache_edit,
+    };
+    match report.response {
+        None => without_response,
+        Some(response) => Outcome {
+            status: Some(response.status),
+            upstream_request_id: response.upstream_request_id,
+            tokens: response.meter_report.usage.totals(),
+            web_searches: response.meter_report.usage.web_searches,
+            model_served: response.meter_report.model,
+            first_byte_micros: response.first_byte.map(micros),
+            response_hash: Some(response.body_hash),
+            response_bytes: response.body_bytes,
+            ..without_response
+        },
+    }
+}
+
+/// Logs an attempt at its end, by names and figures only: no text of a client or an upstream.
+fn log(open: &OpenEntry, outcome: &Outcome) {
+    tracing::info!(
+        request = %open.request,
+        key = open.parties.key_name,
+        profile = open.parties.profile_name,
+        status = outcome.status,
+        verdict = outcome.verdict,
+        ending = ending(outcome.ending),
+        input = outcome.tokens.input,
+        output = outcome.tokens.output,
+        cache_read = outcome.tokens.cache_read,
+        write_5m = outcome.tokens.write_5m,
+        write_1h = outcome.tokens.write_1h,
+        cost_usd = %outcome.cost,
+        micros = outcome.duration_micros,
+        "attempt",
+    );
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Creates a UUID v7.

@@ -44,12 +44,11 @@ use keyreeve_store::{LeaseSnapshot, Store};
 
 use crate::upstream::Upstream;
 
-pub use acquire::LeaseError;
 pub use classify::classify_response;
 pub use claude_cli::{ClaudeCliError, ClaudeCliResult};
 pub use header::HeaderValueError;
 pub use lease::Lease;
-pub use lease_request::LeaseRequest;
+pub use lease_request::{LeaseError, LeaseRequest};
 pub use limits::reported_limits;
 pub use pass_through::{PassThroughAttempt, PassThroughTarget, PassThroughTerms};
 pub use probe::{MIN_API_VERSION, Probe, ProbeResult};

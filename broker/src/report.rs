@@ -5,13 +5,9 @@
 
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Cost, CostBasis, PriceTable};
-use keyreeve_core::usage::{MeterReport, TokenCounts};
+use keyreeve_core::usage::MeterReport;
 use keyreeve_core::verdict::{Verdict, VerdictEffect, VerdictScope};
-use keyreeve_os::system;
-use keyreeve_store::{Ending, Operation, Outcome};
-
-use crate::ledger_entry::OpenEntry;
-use crate::view::ending;
+use keyreeve_store::{Ending, Operation};
 
 /// Report on an attempt.
 #[derive(Clone, Debug)]
@@ -133,66 +129,12 @@ fn has_usage(meter_report: &MeterReport) -> bool {
     !meter_report.usage.parts.is_empty() && !meter_report.has_gaps
 }
 
-/// Creates the outcome that closes the ledger entry.
-pub(crate) fn outcome(open: &OpenEntry, report: Report, cost: Cost) -> Outcome {
-    let verdict = report.verdict.name();
-    let duration_micros = micros(open.age());
-    let prices_as_of = open.prices().as_of().to_owned();
-    let without_response = Outcome {
-        attempt: open.attempt,
-        ending: report.ending,
-        ended_at: system::now(),
-        status: None,
-        verdict,
-        upstream_request_id: None,
-        model_served: None,
-        tokens: TokenCounts::default(),
-        web_searches: 0,
-        cost: cost.amount,
-        basis: cost.basis,
-        prices_as_of,
-        first_byte_micros: None,
-        duration_micros,
-        response_hash: None,
-        response_bytes: 0,
-        cache_edit: open.cache_edit,
-    };
-    match report.response {
-        None => without_response,
-        Some(response) => Outcome {
-            status: Some(response.status),
-            upstream_request_id: response.upstream_request_id,
-            tokens: response.meter_report.usage.totals(),
-            web_searches: response.meter_report.usage.web_searches,
-            model_served: response.meter_report.model,
-            first_byte_micros: response.first_byte.map(micros),
-            response_hash: Some(response.body_hash),
-            response_bytes: response.body_bytes,
-            ..without_response
-        },
+/// Names an ending, for the log and the published JSON.
+pub(crate) fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Done => "done",
+        Ending::Incomplete => "incomplete",
+        Ending::Failed => "failed",
+        Ending::Unknown => "unknown",
     }
-}
-
-/// Logs an attempt at its end, by names and figures only: no text of a client or an upstream.
-pub(crate) fn log(open: &OpenEntry, outcome: &Outcome) {
-    tracing::info!(
-        request = %open.request,
-        key = open.parties.key_name,
-        profile = open.parties.profile_name,
-        status = outcome.status,
-        verdict = outcome.verdict,
-        ending = ending(outcome.ending),
-        input = outcome.tokens.input,
-        output = outcome.tokens.output,
-        cache_read = outcome.tokens.cache_read,
-        write_5m = outcome.tokens.write_5m,
-        write_1h = outcome.tokens.write_1h,
-        cost_usd = %outcome.cost,
-        micros = outcome.duration_micros,
-        "attempt",
-    );
-}
-
-fn micros(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
+use crate::expected::Expected;
 use crate::profile::ProfileId;
-use crate::resolve::Expected;
 
 /// The binding of a directory and everything below it.
 #[derive(Clone, PartialEq, Eq, Debug)]

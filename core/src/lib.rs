@@ -7,14 +7,17 @@
 
 pub mod advise;
 pub mod api;
+mod auth;
 pub mod binding;
 pub mod cache_ttl;
 pub mod claude_code;
 pub mod clock;
 pub mod conflicts;
 pub mod credential;
+pub mod expected;
 pub mod finding;
 pub mod health;
+mod hidden_text;
 pub mod import;
 pub mod inject;
 pub mod launch;
@@ -26,6 +29,7 @@ pub mod peek;
 pub mod price;
 pub mod profile;
 pub mod renewal;
+mod request_class;
 pub mod resolve;
 pub mod response_text;
 pub mod sanitize;

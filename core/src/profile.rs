@@ -9,6 +9,8 @@ use uuid::Uuid;
 use crate::origin::BaseUrl;
 use crate::token::Family;
 
+pub use crate::auth::Auth;
+
 /// A stored profile, without its secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Profile {
@@ -166,15 +168,6 @@ pub enum SecretExposure {
     RequestsOnly,
     /// Also programs that the user starts with it, and the user's credential helpers (security promise P1).
     Programs,
-}
-
-/// The header that carries a credential to its origin.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Auth {
-    /// `x-api-key: …`
-    ApiKey,
-    /// `Authorization: Bearer …`
-    Bearer,
 }
 
 /// The provenance of a token. It decides the allowed use of a token if the prefix does not (docs/facts.md#tokens).

@@ -15,6 +15,8 @@ use crate::claude_code::{Login, RejectedKeys, SettingsFile};
 use crate::profile::{Profile, ProfileId};
 use crate::sdk_store::SdkStore;
 
+pub use crate::hidden_text::HiddenText;
+
 /// The state of the machine at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -47,28 +49,6 @@ pub struct KeyreeveState {
     pub default: Option<ProfileId>,
     /// Every directory binding.
     pub bindings: Vec<Binding>,
-}
-
-/// Text that may be a secret: it is never printed, and overwritten when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct HiddenText(Zeroizing<String>);
-
-impl HiddenText {
-    /// Hides a text.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// Returns the text, to inspect and never to print.
-    pub fn inspect(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for HiddenText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
 }
 
 impl Snapshot {

@@ -6,8 +6,7 @@
 use keyreeve_broker::classify_response;
 use keyreeve_core::verdict::Verdict;
 
-use crate::forward::{ForwardError, UpstreamResponse};
-use crate::prefix::ResponseKind;
+use crate::attempt::{ForwardError, ResponseKind, UpstreamResponse};
 
 /// Returns the verdict on the credential for the start of a response.
 pub(crate) fn classify(result: &Result<UpstreamResponse, ForwardError>) -> Verdict {

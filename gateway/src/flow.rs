@@ -12,17 +12,18 @@ use axum::response::Response;
 use keyreeve_broker::{Client, RetryDecision, RetryState};
 use tokio::time::Instant;
 
-use crate::Gateway;
 use crate::authenticate::authenticate;
 use crate::classify::classify;
 use crate::error::GatewayError;
 use crate::fallback::FailedResponses;
 use crate::forward::{attempt_result, forward};
+use crate::forwarded_route::ForwardedRoute;
 use crate::inject::inject;
 use crate::models;
+use crate::read_request::read_request;
 use crate::record::record;
-use crate::request::{ClientRequest, read_request};
-use crate::routes::ForwardedRoute;
+use crate::request::ClientRequest;
+use crate::state::Gateway;
 
 /// Handles one client request; an error becomes a response.
 pub(crate) async fn handle(
@@ -45,7 +46,7 @@ async fn process(
 
     // The whole body is read, because it is inspected and may be sent again; it is forwarded unchanged.
     let request = read_request(gateway, route, request).await?;
-    let request = request.check_allowed(&client)?;
+    let request = models::check_allowed(request, &client)?;
     let request = request.with_cache_ttl(gateway, &client)?;
 
     let deadline = received_at + request.timeout();

@@ -14,9 +14,9 @@ use axum::response::Response;
 use keyreeve_core::virtual_key::{KeyKind, PresentedKey};
 use serde::{Deserialize, Serialize};
 
-use crate::Gateway;
 use crate::instance::{Challenge, NONCE_HEX_DIGITS, Ticket, TicketState};
 use crate::json_response::json_response;
+use crate::state::Gateway;
 
 #[derive(Deserialize)]
 pub(crate) struct HealthzQuery {

@@ -5,8 +5,6 @@
 //! is refused; no response ever has a CORS header; a connection with ambiguous framing, or with a request refused here,
 //! is closed after the response.
 
-use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -14,32 +12,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::Gateway;
+use crate::allowed_hosts::AllowedHosts;
 use crate::error::GatewayError;
-
-/// The exact `Host` values allowed: compared as text, never parsed, so that no parser can be confused.
-pub(crate) struct AllowedHosts(HashSet<String>);
-
-impl AllowedHosts {
-    /// Allows the loopback names with each port that is bound, and the configured names.
-    pub(crate) fn new(addresses: &[SocketAddr], allowed: &[String]) -> Self {
-        let mut hosts = HashSet::new();
-        for port in addresses.iter().map(SocketAddr::port) {
-            for name in ["localhost", "127.0.0.1", "[::1]"] {
-                hosts.insert(format!("{name}:{port}"));
-            }
-            for name in allowed {
-                hosts.insert(name.to_ascii_lowercase());
-                hosts.insert(format!("{}:{port}", name.to_ascii_lowercase()));
-            }
-        }
-        Self(hosts)
-    }
-
-    fn contains(&self, host: &str) -> bool {
-        self.0.contains(&host.to_ascii_lowercase())
-    }
-}
+use crate::state::Gateway;
 
 /// Runs the ingress checks, and then the handler or an error response.
 pub(crate) async fn check_ingress(

@@ -11,20 +11,13 @@ use http_body_util::Full;
 use keyreeve_broker::{HeaderValueError, Lease};
 use keyreeve_core::cache_ttl::{self, TtlEdit, TtlOutcome, TtlSkipReason};
 use keyreeve_core::credential::Credential;
-use keyreeve_core::inject::{
-    BetaLines, HeaderAction, connection_headers, edit_beta, request_header,
-};
+use keyreeve_core::inject::{BetaLines, edit_beta, request_header};
 use keyreeve_core::token::Family;
 
-use crate::forward::ForwardError;
+use crate::attempt::{ForwardError, OutgoingRequest};
+use crate::headers::forwarded_headers;
 use crate::redact::Redactor;
 use crate::request::ClientRequest;
-
-/// A request ready to be sent, and the redactor of its credential for the response.
-pub(crate) struct OutgoingRequest {
-    pub(crate) request: Request<Full<Bytes>>,
-    pub(crate) redactor: Redactor,
-}
 
 /// Builds the upstream request.
 ///
@@ -77,28 +70,6 @@ fn body_with_cache_ttl(request: &ClientRequest, lease: &mut Lease, token: Family
     };
     lease.record_cache_edit(outcome);
     body
-}
-
-/// Returns the client's headers that are forwarded: those that `action` passes and `Connection` does not name.
-pub(crate) fn forwarded_headers(
-    client: &HeaderMap,
-    action: impl Fn(&str) -> HeaderAction,
-) -> HeaderMap {
-    let mut hop_by_hop = Vec::new();
-    for value in client.get_all(header::CONNECTION) {
-        hop_by_hop.extend(connection_headers(value.to_str().unwrap_or_default()));
-    }
-    let is_forwarded = |name: &HeaderName| {
-        action(name.as_str()) == HeaderAction::Pass
-            && !hop_by_hop
-                .iter()
-                .any(|named| name.as_str().eq_ignore_ascii_case(named))
-    };
-    let mut headers = HeaderMap::with_capacity(client.len() + 2);
-    for (name, value) in client.iter().filter(|(name, _)| is_forwarded(name)) {
-        headers.append(name, value.clone());
-    }
-    headers
 }
 
 fn edit_beta_header(headers: &mut HeaderMap, edit: keyreeve_core::inject::BetaEdit) {

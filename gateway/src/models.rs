@@ -1,21 +1,79 @@
-//! Filters the list of models: the upstream's list reduced to the models a key allows, or the price table's list if the
-//! upstream has no such route. Every other response is passed on unchanged.
+//! The models a key may use: checks the model of a request, and filters the list of models: the upstream's list reduced
+//! to the models a key allows, or the price table's list if the upstream has no such route. Every other response is
+//! passed on unchanged.
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{Broker, Client};
+use keyreeve_core::sanitize::sanitize_line;
 use keyreeve_store::{Operation, RequestId};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::attempt::ForwardError;
 use crate::error::GatewayError;
-use crate::forward::ForwardError;
 use crate::json_response::json_response;
 use crate::request::ClientRequest;
 
 /// The maximum size of a page of models. A page of 1,000 stays far below it (docs/facts.md#endpoints).
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Checks the model against the key. A key limited to some models gets the whole list of models at once, since a
+/// page of it could be left with few or none after filtering.
+///
+/// # Errors
+/// [`GatewayError::ModelNotAllowed`] or [`GatewayError::MissingModel`], with the models allowed;
+/// [`GatewayError::NotFound`] for a model name that an upstream might read as another path.
+pub(crate) fn check_allowed(
+    mut request: ClientRequest,
+    client: &Client,
+) -> Result<ClientRequest, GatewayError> {
+    check_model(&request, client)?;
+    let is_limited = !client.key.models.is_empty();
+    if is_limited && request.operation == Operation::Models && request.model().is_none() {
+        request.query = Some("limit=1000".to_owned());
+    }
+    Ok(request)
+}
+
+/// Checks the model against the key, and changes nothing.
+///
+/// # Errors
+/// The same as [`check_allowed`].
+pub(crate) fn check_model(request: &ClientRequest, client: &Client) -> Result<(), GatewayError> {
+    if request
+        .model_in_path()
+        .is_some_and(|id| !is_one_segment(id))
+    {
+        let path = sanitize_line(&request.path, 128).into_owned();
+        return Err(GatewayError::NotFound { path });
+    }
+    if client.key.models.is_empty() {
+        return Ok(());
+    }
+    let allowed = || client.key.models.join(", ");
+    match request.model() {
+        Some(model) if client.key.allows_model(model) => Ok(()),
+        Some(model) => Err(GatewayError::ModelNotAllowed {
+            requested: sanitize_line(model, 128).into_owned(),
+            allowed: allowed(),
+        }),
+        None => match request.operation {
+            // An upstream with a default model would choose that one.
+            Operation::Messages | Operation::CountTokens => {
+                Err(GatewayError::MissingModel { allowed: allowed() })
+            }
+            Operation::Models | Operation::Account => Ok(()),
+        },
+    }
+}
+
+/// Returns `true` if a model name is one plain path segment for every parser: not dots alone, no escapes.
+fn is_one_segment(id: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-' | b':' | b'@');
+    !id.is_empty() && id.bytes().all(plain) && id.bytes().any(|c| c != b'.')
+}
 
 /// Filters the upstream's response for this client.
 ///

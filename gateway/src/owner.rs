@@ -18,8 +18,9 @@ use keyreeve_store::AttemptId;
 use crate::classify::classify;
 use crate::error::GatewayError;
 use crate::forward::forward;
+use crate::headers::is_stream;
 use crate::inject::inject;
-use crate::record::{is_stream, record};
+use crate::record::record;
 use crate::request::ClientRequest;
 
 /// A response whose body has started; its ledger entry is closed when the body ends or is dropped.

@@ -7,7 +7,6 @@
 //! retried (docs/plan-logins.md).
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -15,10 +14,9 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::Full;
-use keyreeve_broker::{Broker, Client, PassThroughTarget, PassThroughTerms};
+use keyreeve_broker::{Broker, Client, PassThroughTerms};
 use keyreeve_core::inject::HeaderAction;
 use keyreeve_core::limits;
-use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::pass_through::{self, CREDENTIAL_HEADERS, ClientCredentialError, KEY_HEADER};
 use keyreeve_core::price::PaymentKind;
 use keyreeve_core::token::Family;
@@ -26,90 +24,24 @@ use keyreeve_core::virtual_key::PresentedKey;
 use keyreeve_os::system;
 use keyreeve_store::Operation;
 
+use crate::attempt::{ForwardError, OutgoingRequest};
 use crate::authenticate::credential_values;
 use crate::classify::classify;
-use crate::error::GatewayError;
-use crate::forward::{ForwardError, forward};
-use crate::inject::{OutgoingRequest, forwarded_headers, upstream_url};
-use crate::listen::BoundListeners;
-use crate::models::collect_body;
+use crate::config::{Config, PassThrough};
+use crate::error::{GatewayError, PassThroughError};
+use crate::forward::forward;
+use crate::forwarded_route::ForwardedRoute;
+use crate::headers::forwarded_headers;
+use crate::inject::upstream_url;
+use crate::models::{check_model, collect_body};
+use crate::read_request::read_request;
 use crate::record::record;
 use crate::redact::Redactor;
-use crate::request::{ClientRequest, read_request};
-use crate::routes::ForwardedRoute;
-use crate::{Config, Gateway};
+use crate::request::ClientRequest;
+use crate::state::Gateway;
 
 /// The path that reports how much of a plan's windows is used.
 const USAGE: &str = "/api/oauth/usage";
-
-/// The destination of requests with the client's own credential.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PassThrough {
-    base_url: BaseUrl,
-    target: PassThroughTarget,
-}
-
-/// An address other than loopback is bound, so that other machines could use pass-through.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("pass-through works on loopback addresses only, and {0} is not one")]
-pub struct NotLoopbackError(SocketAddr);
-
-/// The reason a request is not passed through.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum PassThroughError {
-    #[error(
-        "pass-through is off. Turn it on with `keyreeve serve --pass-through`, or with pass_through = true under [serve] in the configuration"
-    )]
-    Disabled,
-    #[error(
-        "pass-through needs a keyreeve key in x-keyreeve-key, in addition to your own credential. Make one with `keyreeve key add NAME --pass-through`"
-    )]
-    MissingKey,
-    #[error("x-keyreeve-key must be sent once, with one keyreeve key (krv_…)")]
-    InvalidKeyHeader,
-    #[error(transparent)]
-    Credential(#[from] ClientCredentialError),
-}
-
-impl PassThrough {
-    /// Passes requests through to Anthropic's API.
-    ///
-    /// # Errors
-    /// [`NotLoopbackError`].
-    pub fn to_anthropic(bound: &BoundListeners) -> Result<Self, NotLoopbackError> {
-        check_loopback_only(bound.addresses())?;
-        Ok(Self {
-            base_url: BaseUrl::anthropic(),
-            target: PassThroughTarget::Anthropic,
-        })
-    }
-
-    /// Passes requests through to a sandbox.
-    ///
-    /// # Errors
-    /// [`NotLoopbackError`].
-    pub fn to_sandbox(base_url: BaseUrl, bound: &BoundListeners) -> Result<Self, NotLoopbackError> {
-        check_loopback_only(bound.addresses())?;
-        Ok(Self {
-            base_url,
-            target: PassThroughTarget::Sandbox,
-        })
-    }
-
-    /// The base URL that requests are passed through to.
-    pub fn base_url(&self) -> &BaseUrl {
-        &self.base_url
-    }
-}
-
-fn check_loopback_only(addresses: &[SocketAddr]) -> Result<(), NotLoopbackError> {
-    let is_reachable_from_outside =
-        |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
-    match addresses.iter().find(is_reachable_from_outside) {
-        Some(address) => Err(NotLoopbackError(*address)),
-        None => Ok(()),
-    }
-}
 
 /// Handles one pass-through request; an error becomes a response.
 pub(crate) async fn handle(
@@ -133,7 +65,7 @@ async fn process(
     check_no_keyreeve_key(&request)?;
 
     let request = read_request(gateway, route, request).await?;
-    request.check_model(&client)?;
+    check_model(&request, &client)?;
 
     let terms = PassThroughTerms {
         payment,
@@ -230,7 +162,7 @@ fn build_request(
     };
     let mut outgoing = axum::http::Request::new(Full::new(request.body.clone()));
     *outgoing.method_mut() = request.method.clone();
-    *outgoing.uri_mut() = upstream_url(request, &format!("{}{version}", destination.base_url))?;
+    *outgoing.uri_mut() = upstream_url(request, &format!("{}{version}", destination.base_url()))?;
     *outgoing.headers_mut() = headers;
     Ok(OutgoingRequest {
         request: outgoing,
@@ -253,29 +185,4 @@ async fn record_usage_windows(
     let windows = limits::from_usage_body(response.body(), system::now());
     broker.record_windows(client, windows);
     Ok(response.map(Body::from))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// SU-01: pass-through needs all addresses to be loopback addresses.
-    #[test]
-    fn pass_through_requires_loopback() {
-        for (addresses, expected) in [
-            (&["127.0.0.1:1", "[::1]:1"][..], "ok"),
-            (&["127.8.8.8:1"], "ok"),
-            (&["[::ffff:127.0.0.1]:1"], "ok"),
-            (&["127.0.0.1:1", "0.0.0.0:1"], "0.0.0.0:1"),
-            (&["[::]:1"], "[::]:1"),
-            (&["192.168.0.1:1"], "192.168.0.1:1"),
-        ] {
-            let parsed: Vec<SocketAddr> = addresses.iter().map(|it| it.parse().unwrap()).collect();
-            let got = match check_loopback_only(&parsed) {
-                Ok(()) => "ok".to_owned(),
-                Err(NotLoopbackError(address)) => address.to_string(),
-            };
-            assert_eq!(got, expected, "{addresses:?}");
-        }
-    }
 }

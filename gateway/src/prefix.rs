@@ -16,8 +16,8 @@ use keyreeve_core::usage::{StreamStart, stream_start};
 use keyreeve_core::verdict::MAX_ERROR_BODY_BYTES;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::forward::ForwardError;
-use crate::record::is_stream;
+use crate::attempt::{BufferedPrefix, ForwardError, ResponseKind};
+use crate::headers::is_stream;
 
 /// The maximum size of the buffer of one response.
 const MAX_PREFIX_BYTES: usize = MAX_ERROR_BODY_BYTES;
@@ -27,32 +27,6 @@ pub(crate) const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The time from the first chunk of a stream to its first event that is not a ping.
 const STREAM_PREFIX_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// The buffered start of a response body.
-pub(crate) struct BufferedPrefix {
-    /// The bytes received, or `None` if the body is empty.
-    pub(crate) bytes: Option<Bytes>,
-    /// The kind of response, as far as its start shows.
-    pub(crate) kind: ResponseKind,
-    /// The error that cut the body after these bytes.
-    pub(crate) cut: Option<hyper::Error>,
-}
-
-/// The kind of a response, as far as its start shows.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum ResponseKind {
-    /// A successful response, or an error that is too long or too slow to be buffered whole.
-    Content,
-    /// An error status, buffered to the last byte.
-    Error,
-    /// A stream that consists of one error, buffered to the last byte.
-    StreamedError {
-        /// The error's type.
-        kind: String,
-        /// The error's message.
-        message: Option<String>,
-    },
-}
 
 /// A response body while its start is read.
 struct PrefixBuffer<'a> {

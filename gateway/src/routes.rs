@@ -13,7 +13,9 @@ use axum::routing::{MethodFilter, on};
 use keyreeve_store::Operation;
 
 use crate::error::GatewayError;
-use crate::{Gateway, flow, healthz, ingress, pass_through, status_page};
+use crate::forwarded_route::{ForwardedRoute, PASS_THROUGH, version_variants};
+use crate::state::Gateway;
+use crate::{flow, healthz, ingress, pass_through, status_page};
 
 /// One row of the table.
 struct Route {
@@ -49,15 +51,6 @@ enum RouteHandler {
     StyleSheet,
 }
 
-/// A forwarded API route, as the pipeline needs it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ForwardedRoute {
-    /// The API endpoint.
-    pub(crate) operation: Operation,
-    /// The maximum size of a request body, in bytes.
-    pub(crate) body_limit: usize,
-}
-
 /// Anthropic's own limit for messages (docs/facts.md#endpoints).
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 
@@ -77,9 +70,6 @@ const ACCOUNT: ForwardedRoute = ForwardedRoute {
     operation: Operation::Account,
     body_limit: 0,
 };
-
-/// The path prefix of pass-through requests.
-const PASS_THROUGH: &str = "/passthrough";
 
 #[rustfmt::skip]
 const TABLE: [Route; 16] = [
@@ -117,22 +107,6 @@ pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
             ingress::check_ingress,
         ))
         .with_state(Arc::clone(gateway))
-}
-
-/// Returns the path without the pass-through prefix and without up to two `/v1`: some clients expect the version in the
-/// base URL and some add it, and users mix them up (docs/facts.md#clients).
-pub(crate) fn strip_version(path: &str) -> &str {
-    let path = path
-        .strip_prefix(PASS_THROUGH)
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(path);
-    let path = path
-        .strip_prefix("/v1")
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(path);
-    path.strip_prefix("/v1")
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(path)
 }
 
 impl Route {
@@ -199,17 +173,6 @@ impl Route {
     }
 }
 
-/// The variants of a path that clients use.
-fn version_variants(path: &str) -> Vec<String> {
-    let mut variants = vec![
-        path.to_owned(),
-        strip_version(path).to_owned(),
-        format!("/v1{path}"),
-    ];
-    variants.dedup();
-    variants
-}
-
 async fn not_found(request: Request) -> Response {
     let path = keyreeve_core::sanitize::sanitize_line(request.uri().path(), 128).into_owned();
     GatewayError::NotFound { path }.into_response()
@@ -220,22 +183,4 @@ async fn method_not_allowed(request: Request) -> Response {
         method: request.method().to_string(),
     }
     .into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn up_to_two_versions_are_stripped() {
-        for (path, stripped) in [
-            ("/messages", "/messages"),
-            ("/v1/messages", "/messages"),
-            ("/v1/v1/messages", "/messages"),
-            ("/v1/v1/v1/messages", "/v1/messages"),
-            ("/v1messages", "/v1messages"),
-        ] {
-            assert_eq!(strip_version(path), stripped);
-        }
-    }
 }

@@ -23,10 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::ingress::AllowedHosts;
+use crate::allowed_hosts::AllowedHosts;
+use crate::body_budget::BodyBudget;
+use crate::config::Config;
+use crate::instance::InstanceSecret;
 use crate::listen::BoundListeners;
-use crate::request::BodyBudget;
-use crate::{Config, Gateway, InstanceSecret, routes};
+use crate::routes;
+use crate::state::Gateway;
 
 /// The maximum size of a request head; hyper responds to a larger one with 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;

@@ -18,8 +18,9 @@ use crate::plan;
 use crate::prompt_cache::PromptTokens;
 use crate::recorded_requests::BodyDigest;
 use crate::response::SimulatedResponse;
+use crate::response_ids::ResponseIds;
 use crate::script::ScriptStep;
-use crate::state::{ResponseIds, SandboxState};
+use crate::state::SandboxState;
 use crate::stream;
 use crate::tokens;
 

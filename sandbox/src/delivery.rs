@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
+use http::Response;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::response::ResponseContent;
+use crate::response::{ResponseContent, SimulatedResponse};
 
 /// The body of every HTTP response.
 pub(crate) type Body = UnsyncBoxBody<Bytes, AbortedResponseError>;
@@ -60,8 +61,27 @@ enum SendAction {
     Abort(CloseMode),
 }
 
+impl SimulatedResponse {
+    /// Converts it into the HTTP response that the server sends.
+    pub(crate) fn into_response(self, delivery: Delivery) -> Response<Body> {
+        let length = match &self.content {
+            ResponseContent::Whole(bytes) => Some(bytes.len()),
+            ResponseContent::Events(_) => None,
+        };
+        let mut response = Response::new(build_body(self.content, delivery));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        if let Some(length) = length {
+            response
+                .headers_mut()
+                .insert("content-length", length.into());
+        }
+        response
+    }
+}
+
 /// Builds the body that sends `content` as `delivery` requires.
-pub(crate) fn build_body(content: ResponseContent, delivery: Delivery) -> Body {
+fn build_body(content: ResponseContent, delivery: Delivery) -> Body {
     match content {
         ResponseContent::Whole(bytes) if delivery.stall.is_none() && delivery.cut.is_none() => {
             Full::new(bytes)

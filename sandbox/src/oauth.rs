@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::credentials::beta_values;
 use crate::response::SimulatedResponse;
-use crate::state::ResponseIds;
+use crate::response_ids::ResponseIds;
 
 /// Path of the token endpoint.
 pub(crate) const PATH: &str = "/v1/oauth/token";

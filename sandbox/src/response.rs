@@ -1,11 +1,9 @@
 //! A response before it is sent: status, headers, and the body as one piece or as a list of events.
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
 use serde::Serialize;
-
-use crate::delivery::{Body, Delivery, build_body};
 
 /// A response of the sandbox.
 pub(crate) struct SimulatedResponse {
@@ -70,22 +68,5 @@ impl SimulatedResponse {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
-    }
-
-    /// Converts it into the HTTP response that the server sends.
-    pub(crate) fn into_response(self, delivery: Delivery) -> Response<Body> {
-        let length = match &self.content {
-            ResponseContent::Whole(bytes) => Some(bytes.len()),
-            ResponseContent::Events(_) => None,
-        };
-        let mut response = Response::new(build_body(self.content, delivery));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        if let Some(length) = length {
-            response
-                .headers_mut()
-                .insert("content-length", length.into());
-        }
-        response
     }
 }

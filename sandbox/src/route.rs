@@ -17,7 +17,8 @@ use crate::control;
 use crate::delivery::{AbortedResponseError, Body, CloseMode, Delivery};
 use crate::recorded_requests::BodyDigest;
 use crate::response::SimulatedResponse;
-use crate::state::{ResponseIds, SandboxState};
+use crate::response_ids::ResponseIds;
+use crate::state::SandboxState;
 
 /// Handles one request.
 pub(crate) async fn handle(

@@ -14,7 +14,6 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,10 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::control::Control;
 use crate::delivery::{AbortedResponseError, CloseMode};
 use crate::route;
-use crate::state::SandboxState;
-
-/// Returns the current time. The sandbox never reads the machine's clock itself.
-pub type NowFn = fn() -> Timestamp;
+use crate::state::{NowFn, SandboxState};
 
 /// Settings of a sandbox.
 #[derive(Clone, Copy, Debug)]

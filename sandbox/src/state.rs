@@ -11,8 +11,11 @@ use crate::models::Models;
 use crate::oauth::UsedRefreshTokens;
 use crate::prompt_cache::PromptCache;
 use crate::recorded_requests::RequestLog;
+use crate::response_ids::ResponseIds;
 use crate::script::Scripts;
-use crate::server::NowFn;
+
+/// Returns the current time. The sandbox never reads the machine's clock itself.
+pub type NowFn = fn() -> Timestamp;
 
 /// The state of one sandbox.
 pub(crate) struct SandboxState {
@@ -70,35 +73,5 @@ impl SandboxState {
     /// Locks the prompt cache.
     pub(crate) fn cache(&self) -> MutexGuard<'_, PromptCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Seed of the ids in one response: the same requests in the same order get the same ids.
-#[derive(Clone, Copy)]
-pub(crate) struct ResponseIds(blake3::Hash);
-
-impl ResponseIds {
-    /// Derives the seed from the request body and the number of earlier responses.
-    pub(crate) fn new(body: &blake3::Hash, earlier: u64) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher
-            .update(body.as_bytes())
-            .update(&earlier.to_le_bytes());
-        Self(hasher.finalize())
-    }
-
-    /// Returns the request id.
-    pub(crate) fn request_id(self) -> String {
-        self.id("req_011C")
-    }
-
-    /// Returns an id of 22 base-62 characters after a prefix such as `msg_01`, like those of the API.
-    pub(crate) fn id(self, prefix: &str) -> String {
-        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let hash = blake3::keyed_hash(self.0.as_bytes(), prefix.as_bytes());
-        let digits = hash.as_bytes()[..22]
-            .iter()
-            .map(|byte| DIGITS[usize::from(*byte) % 62]);
-        prefix.chars().chain(digits.map(char::from)).collect()
     }
 }

@@ -134,7 +134,7 @@ pub enum StoreError {
 /// The error behind a [`StoreError`], for the log.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct UnderlyingError(Arc<dyn std::error::Error + Send + Sync>);
+pub struct UnderlyingError(pub(crate) Arc<dyn std::error::Error + Send + Sync>);
 
 impl UnderlyingError {
     pub(crate) fn new(source: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -180,49 +180,6 @@ impl StoreError {
             other => other,
         }
     }
-
-    /// Converts an SQLite error. It is shared, because a batch that fails is reported to every caller waiting for it.
-    pub(crate) fn from_sqlite(error: &Arc<rusqlite::Error>) -> Self {
-        use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
-            ReadOnly,
-        };
-        let cause = UnderlyingError(Arc::<rusqlite::Error>::clone(error));
-        match error.sqlite_error_code() {
-            Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
-            Some(DiskFull) => Self::DiskFull(cause),
-            // The write-ahead log is next to the database and could not be created.
-            Some(ReadOnly | CannotOpen) => Self::NotWritable {
-                path: crate::sqlite::FILE.into(),
-            },
-            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt {
-                path: crate::sqlite::FILE.into(),
-                what: error.to_string(),
-            },
-            _ if is_invalid_value(error) => Self::Corrupt {
-                path: crate::sqlite::FILE.into(),
-                what: error.to_string(),
-            },
-            _ => Self::Database(cause),
-        }
-    }
-}
-
-/// Returns `true` if a column holds a value that keyreeve never writes there.
-fn is_invalid_value(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
-        rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::Utf8Error(..)
-    )
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::from_sqlite(&Arc::new(error))
-    }
 }
 
 impl From<LockError> for StoreError {
@@ -230,25 +187,6 @@ impl From<LockError> for StoreError {
         match error {
             LockError::Held { holder } => Self::InUse { holder },
             LockError::File(error) => Self::File(error),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rusqlite::ffi;
-
-    use super::*;
-
-    #[test]
-    fn unwritable_database_is_named() {
-        for code in [ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_CANTOPEN] {
-            let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-            let error = StoreError::from(failure).with_path(Path::new("there/keyreeve.db"));
-            assert!(
-                matches!(&error, StoreError::NotWritable { path } if path.ends_with("there/keyreeve.db")),
-                "{error:?}"
-            );
         }
     }
 }

@@ -20,6 +20,7 @@ mod open;
 mod policy;
 mod profiles;
 mod quick_reader;
+mod rows;
 mod schema;
 mod seal;
 mod sealed_stream;
@@ -35,11 +36,14 @@ pub use entries::{
 };
 pub use error::{StoreError, UnderlyingError};
 pub use foreign::{ForeignCell, ForeignError, read_foreign_text};
-pub use health::{HealthChange, HealthStates};
+pub use health::HealthChange;
 pub use keyreeve_os::memory::SwapProtection;
-pub use open::{Durability, MasterKeyHome, Store, StorePaths};
+pub use master_key::MasterKeyHome;
+pub use open::{Store, StorePaths};
 pub use policy::{FoundKey, LeaseSnapshot, Policy};
 pub use quick_reader::QuickReader;
+pub use rows::health::HealthStates;
 pub use usage::{Certainty, Grouping, UsageQuery, UsageRow};
+pub use writer::Durability;
 
 type Result<T> = std::result::Result<T, StoreError>;

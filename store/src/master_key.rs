@@ -19,6 +19,13 @@ pub(crate) const FILE: &str = "master.key";
 const HEADER: &[u8; 22] = b"keyreeve master key 1\n";
 const KEY_BYTES: usize = 32;
 
+/// The location of the master key: chosen once, when the store is created, and recorded in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MasterKeyHome {
+    /// A file in the configuration directory: every process of the same user can read it.
+    KeyFile,
+}
+
 /// The 256-bit master key.
 pub(crate) struct MasterKey(Pinned<KEY_BYTES>);
 

@@ -15,13 +15,13 @@ use keyreeve_os::memory::SwapProtection;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::ledger_lock::LedgerLock;
-use crate::master_key::MasterKey;
-use crate::policy::PolicyReader;
+use crate::master_key::{MasterKey, MasterKeyHome};
+use crate::policy::{LeaseSnapshot, Policy, PolicyReader};
 use crate::seal::{self, RecordKind, SealContext};
 use crate::sql_enum::SqlEnum as _;
 use crate::sql_types::sql_enum;
 use crate::sqlite::{self, Access, Checkpointer};
-use crate::writer::Writer;
+use crate::writer::{Durability, Writer};
 use crate::{Result, StoreError, schema};
 
 /// The oldest SQLite version allowed: the one that fixed a race in resetting the write-ahead log.
@@ -43,23 +43,6 @@ pub struct StorePaths {
     pub data: PathBuf,
     /// Directory of the master key file, `…/config`.
     pub keys: PathBuf,
-}
-
-/// The durability of ledger entries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Durability {
-    /// Entries survive a killed process always; a power failure may lose the last second.
-    #[default]
-    Process,
-    /// Each batch is synced to the disk: entries survive a power failure, too.
-    Strict,
-}
-
-/// The location of the master key: chosen once, when the store is created, and recorded in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MasterKeyHome {
-    /// A file in the configuration directory: every process of the same user can read it.
-    KeyFile,
 }
 
 /// An open store. Cheap to share; all writes go through its one writer thread.
@@ -121,6 +104,23 @@ impl Store {
             dir,
             ledger_lock: LedgerLock::default(),
         })
+    }
+
+    /// Returns the current policy: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation
+    /// counter).
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn policy(&self) -> Result<Arc<Policy>> {
+        Ok(self.lease_snapshot()?.policy)
+    }
+
+    /// Returns the current policy and health, with one query if nothing changed.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn lease_snapshot(&self) -> Result<LeaseSnapshot> {
+        self.reader().snapshot()
     }
 
     /// Acquires the serve lock: one gateway at a time serves from a store.

@@ -1,7 +1,7 @@
 //! Policy for leasing and resolution: profiles, keys, bindings and health, read in one transaction and cached until
 //! they change.
 //!
-//! Invariant: [`Store::policy`] contains every change that any process committed before the call.
+//! Invariant: [`PolicyReader::snapshot`] contains every change that any process committed before the call.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,10 @@ use keyreeve_core::virtual_key::{KeyHash, PublicId, VirtualKey};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::{HealthStates, Result, Store, bindings, keys, profiles};
+use crate::Result;
+use crate::rows::health::HealthStates;
+use crate::rows::keys::KeySecret;
+use crate::rows::{bindings, keys, profiles};
 
 /// Profiles, keys and bindings, read in one transaction.
 #[derive(Debug)]
@@ -24,17 +27,6 @@ pub struct Policy {
     secrets: HashMap<PublicId, KeySecret>,
     default_profile: Option<ProfileId>,
     bindings: Vec<Binding>,
-}
-
-/// A secret of a key; a rotated key has several for a while.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeySecret {
-    /// Index of the key in [`Policy::keys`].
-    pub key: usize,
-    /// SHA-256 of the secret.
-    pub hash: KeyHash,
-    /// Expiry of the secret.
-    pub valid_until: Option<Timestamp>,
 }
 
 /// The result of [`Policy::key`]: a key and the secret that matched.
@@ -148,7 +140,7 @@ impl PolicyReader {
         }
     }
 
-    fn snapshot(&mut self) -> Result<LeaseSnapshot> {
+    pub(crate) fn snapshot(&mut self) -> Result<LeaseSnapshot> {
         // Read first: a commit after this point changes it again.
         let data_version = read_integer(&self.connection, "PRAGMA data_version")?;
         if let Some(cached) = &self.cached
@@ -193,25 +185,6 @@ impl Generations {
                 })
             });
         Ok(generations?)
-    }
-}
-
-impl Store {
-    /// Returns the current policy: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation
-    /// counter).
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn policy(&self) -> Result<Arc<Policy>> {
-        Ok(self.lease_snapshot()?.policy)
-    }
-
-    /// Returns the current policy and health, with one query if nothing changed.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn lease_snapshot(&self) -> Result<LeaseSnapshot> {
-        self.reader().snapshot()
     }
 }
 

@@ -3,19 +3,17 @@
 //! Invariants: a removed profile keeps its row for the ledger and loses its secret; a secret is sealed for the base URL
 //! in the profile's row.
 
-use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Name, Profile, ProfileId, SecretExposure, Source};
 use keyreeve_core::secret::{Secret, Sink};
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
-use serde_json::{Value, json};
+use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use crate::master_key::MasterKey;
+use crate::rows::health;
+use crate::rows::profiles::{insert, name_taken};
 use crate::seal::{self, RecordKind, SealContext};
 use crate::sql_enum::SqlEnum;
-use crate::sql_types::{
-    micros, optional_sql_enum, optional_timestamp, parsed, sql_enum, sql_integer, timestamp, uuid,
-};
-use crate::{Result, Store, StoreError, health};
+use crate::sql_types::{micros, sql_integer};
+use crate::{Result, Store, StoreError};
 
 impl Store {
     /// Adds a profile; `secret` is encrypted and stored if its source is `Sealed`.
@@ -143,24 +141,6 @@ impl Store {
     }
 }
 
-/// Reads all profiles that were not removed, sorted by name.
-pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Profile>> {
-    let mut statement =
-        connection.prepare("SELECT * FROM profiles WHERE removed = 0 ORDER BY name")?;
-    let profiles = statement.query_map([], read_row)?;
-    Ok(profiles.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Converts a constraint violation to [`StoreError::NameTaken`].
-pub(crate) fn name_taken(error: rusqlite::Error, name: &Name) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::ConstraintViolation) => StoreError::NameTaken {
-            name: name.to_string(),
-        },
-        _ => error.into(),
-    }
-}
-
 /// Copies the secret for the writer thread.
 fn copy_secret(secret: &Secret) -> Secret {
     Secret::new(secret.expose_for(Sink::Seal).to_owned())
@@ -172,35 +152,6 @@ fn check_found(updated: usize) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-fn insert(connection: &Connection, profile: &Profile) -> Result<()> {
-    let (source, detail) = source_columns(&profile.source);
-    connection.execute(
-        "INSERT INTO profiles (id, name, source, detail, base_url, auth, provenance, billing, family, hint, handing,
-                               simulated, expires_at, created_at, rotated_at)
-         VALUES (:id, :name, :source, :detail, :base_url, :auth, :provenance, :billing, :family, :hint, :handing,
-                 :simulated, :expires_at, :created_at, :rotated_at)",
-        named_params! {
-            ":id": profile.id.0.into_bytes(),
-            ":name": profile.name.as_str(),
-            ":source": source,
-            ":detail": detail,
-            ":base_url": profile.base_url.to_string(),
-            ":auth": profile.auth.word(),
-            ":provenance": profile.provenance.word(),
-            ":billing": profile.billing.word(),
-            ":family": profile.family.map(SqlEnum::word),
-            ":hint": profile.hint,
-            ":handing": profile.secret_exposure.word(),
-            ":simulated": profile.simulated,
-            ":expires_at": profile.expires_at.map(micros),
-            ":created_at": micros(profile.created_at),
-            ":rotated_at": profile.rotated_at.map(micros),
-        },
-    )
-    .map_err(|error| name_taken(error, &profile.name))?;
-    Ok(())
 }
 
 /// Encrypts (seals) a secret for the base URL in the profile's row, with the next generation, and writes it.
@@ -239,76 +190,4 @@ fn write_sealed(
         (id, sql_integer(generation), sealed),
     )?;
     Ok(())
-}
-
-fn read_row(row: &Row<'_>) -> rusqlite::Result<Profile> {
-    Ok(Profile {
-        id: ProfileId(uuid(row, "id")?),
-        name: parsed(row, "name", |text| text.parse().ok())?,
-        source: read_source(row)?,
-        base_url: parsed(row, "base_url", read_base_url)?,
-        auth: sql_enum(row, "auth")?,
-        provenance: sql_enum(row, "provenance")?,
-        billing: sql_enum(row, "billing")?,
-        family: optional_sql_enum(row, "family")?,
-        hint: row.get("hint")?,
-        secret_exposure: sql_enum(row, "handing")?,
-        simulated: row.get("simulated")?,
-        expires_at: optional_timestamp(row, "expires_at")?,
-        created_at: timestamp(row, "created_at")?,
-        rotated_at: optional_timestamp(row, "rotated_at")?,
-    })
-}
-
-/// Returns the columns `source` and `detail` of a source.
-fn source_columns(source: &Source) -> (&'static str, Option<String>) {
-    match source {
-        Source::Sealed => ("sealed", None),
-        Source::Environment { variable } => ("environment", Some(variable.clone())),
-        Source::File { path } => ("file", Some(path.clone())),
-        Source::Command { argv } => ("command", Some(Value::from(argv.as_slice()).to_string())),
-        Source::SdkProfile { directory, name } => (
-            "sdk-profile",
-            Some(json!([name.as_str(), directory]).to_string()),
-        ),
-        Source::Ant { profile } => ("ant", profile.as_ref().map(ToString::to_string)),
-        Source::ClaudeLogin { config_dir } => ("claude-login", config_dir.clone()),
-    }
-}
-
-fn read_source(row: &Row<'_>) -> rusqlite::Result<Source> {
-    let source: String = row.get("source")?;
-    Ok(match source.as_str() {
-        "environment" => Source::Environment {
-            variable: row.get("detail")?,
-        },
-        "file" => Source::File {
-            path: row.get("detail")?,
-        },
-        "command" => Source::Command {
-            argv: parsed(row, "detail", |text| serde_json::from_str(text).ok())?,
-        },
-        "sdk-profile" => parsed(row, "detail", |text| {
-            let (name, directory) = serde_json::from_str::<(String, Option<String>)>(text).ok()?;
-            let name = name.parse().ok()?;
-            Some(Source::SdkProfile { directory, name })
-        })?,
-        "ant" => Source::Ant {
-            profile: match row.get::<_, Option<String>>("detail")? {
-                Some(_) => Some(parsed(row, "detail", |text| text.parse().ok())?),
-                None => None,
-            },
-        },
-        "claude-login" => Source::ClaudeLogin {
-            config_dir: row.get("detail")?,
-        },
-        _ => parsed(row, "source", |text| {
-            (text == "sealed").then_some(Source::Sealed)
-        })?,
-    })
-}
-
-/// Parses a stored base URL. The parser drops one trailing `/v1`; appending one keeps a `/v1` of the path itself.
-fn read_base_url(text: &str) -> Option<BaseUrl> {
-    BaseUrl::parse(&format!("{text}/v1"), PlainHttp::LoopbackOnly).ok()
 }

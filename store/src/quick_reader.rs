@@ -11,8 +11,9 @@ use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use crate::rows::limits;
 use crate::sqlite::{self, Access};
-use crate::{Policy, Result, StoreError, StorePaths, limits, schema};
+use crate::{Policy, Result, StoreError, StorePaths, schema};
 
 /// The maximum wait for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(5);

@@ -12,7 +12,7 @@ use keyreeve_core::verdict::DecidedBy;
 use keyreeve_core::virtual_key::Strategy;
 
 use crate::entries::{Ending, Operation};
-use crate::open::MasterKeyHome;
+use crate::master_key::MasterKeyHome;
 
 /// An enum with one SQL word for each variant.
 pub(crate) trait SqlEnum: Sized + Copy {

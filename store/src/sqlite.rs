@@ -1,9 +1,11 @@
-//! SQLite connections with the same settings for reading and writing, and the thread that checkpoints the WAL.
+//! SQLite connections with the same settings for reading and writing, the thread that checkpoints the WAL, and the
+//! conversion of SQLite errors.
 //!
 //! Invariants: a file is checked before SQLite opens it; SQLite never creates one; the writer never waits for a
 //! checkpoint.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use keyreeve_os::files::{FileError, SafeDir};
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::error::UnderlyingError;
 use crate::{Result, StoreError};
 
 /// The file name of the database.
@@ -163,5 +166,67 @@ fn checkpoint_loop(connection: &Connection, requests: &Receiver<()>) {
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
             .ok();
         std::thread::sleep(CHECKPOINT_INTERVAL);
+    }
+}
+
+impl StoreError {
+    /// Converts an SQLite error. It is shared, because a batch that fails is reported to every caller waiting for it.
+    pub(crate) fn from_sqlite(error: &Arc<rusqlite::Error>) -> Self {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
+            ReadOnly,
+        };
+        let cause = UnderlyingError(Arc::<rusqlite::Error>::clone(error));
+        match error.sqlite_error_code() {
+            Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
+            Some(DiskFull) => Self::DiskFull(cause),
+            // The write-ahead log is next to the database and could not be created.
+            Some(ReadOnly | CannotOpen) => Self::NotWritable { path: FILE.into() },
+            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt {
+                path: FILE.into(),
+                what: error.to_string(),
+            },
+            _ if is_invalid_value(error) => Self::Corrupt {
+                path: FILE.into(),
+                what: error.to_string(),
+            },
+            _ => Self::Database(cause),
+        }
+    }
+}
+
+/// Returns `true` if a column holds a value that keyreeve never writes there.
+fn is_invalid_value(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::from_sqlite(&Arc::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn unwritable_database_is_named() {
+        for code in [ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_CANTOPEN] {
+            let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = StoreError::from(failure).with_path(Path::new("there/keyreeve.db"));
+            assert!(
+                matches!(&error, StoreError::NotWritable { path } if path.ends_with("there/keyreeve.db")),
+                "{error:?}"
+            );
+        }
     }
 }

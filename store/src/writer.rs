@@ -14,8 +14,9 @@ use keyreeve_core::limits::LimitObservation;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::entries::{Intent, Outcome};
+use crate::rows::{ledger, limits};
 use crate::sqlite::{self, Checkpointer};
-use crate::{Durability, Result, StoreError, ledger, limits};
+use crate::{Result, StoreError};
 
 /// Maximum number of queued jobs before new intents are refused as busy. A full queue means that the disk is stalled.
 pub(crate) const MAX_QUEUED: usize = 4096;
@@ -25,6 +26,16 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Time between two retries of a batch after a failed commit.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The durability of ledger entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// Entries survive a killed process always; a power failure may lose the last second.
+    #[default]
+    Process,
+    /// Each batch is synced to the disk: entries survive a power failure, too.
+    Strict,
+}
 
 /// A callback with the result of a commit.
 type Callback = Box<dyn FnOnce(Result<()>) + Send>;

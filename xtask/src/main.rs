@@ -9,12 +9,17 @@ mod bench;
 mod clients;
 mod conformance;
 mod environment;
+mod http;
+mod namespace;
+mod outcome;
 mod output;
+mod programs;
 mod rust_source;
 mod rust_text;
 mod scratch;
 mod storm;
 mod suite;
+mod tally;
 mod tidy;
 mod tree;
 

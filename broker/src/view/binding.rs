@@ -1,11 +1,10 @@
 //! Bound directories and the check of the expected payer.
 
 use keyreeve_core::binding::Binding;
+use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Profile;
-use keyreeve_core::resolve::{Confidence, Expected, PayerMismatchError};
+use keyreeve_core::resolve::{Confidence, PayerMismatchError};
 use serde::Serialize;
-
-use super::ResolutionView;
 
 /// All bound directories.
 #[derive(Debug, Serialize)]
@@ -40,16 +39,6 @@ pub struct ExpectedView {
     pub certain: Option<bool>,
     /// The payer instead of the expected one, as a sentence; null if the expectation is met.
     pub problem: Option<String>,
-}
-
-/// The result of `guard`.
-#[derive(Debug, Serialize)]
-pub struct GuardView {
-    /// The expected payer.
-    pub expected: ExpectedView,
-    /// The client's next request.
-    #[serde(flatten)]
-    pub resolution: ResolutionView,
 }
 
 impl BindingView {

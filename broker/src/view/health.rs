@@ -4,13 +4,14 @@
 
 use jiff::Timestamp;
 use keyreeve_core::health::{
-    self, BlockReason, CooldownReason, Health, HealthScope, Organization, Readiness, RequestClass,
-    TimeSource,
+    self, BlockReason, CooldownReason, Health, HealthScope, Organization, Readiness, TimeSource,
 };
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_core::verdict::DecidedBy;
 use keyreeve_store::HealthStates;
 use serde::Serialize;
+
+use crate::health::{scope_class, scope_name};
 
 /// Health of a profile.
 #[derive(Debug, Serialize)]
@@ -130,22 +131,6 @@ fn applies_to(
         HealthScope::Organization(found) | HealthScope::OrganizationClass(found, _) => {
             Some(found) == organization
         }
-    }
-}
-
-pub(crate) fn scope_class(scope: &HealthScope) -> Option<&RequestClass> {
-    match scope {
-        HealthScope::Credential(_) | HealthScope::Organization(_) => None,
-        HealthScope::CredentialClass(_, class) | HealthScope::OrganizationClass(_, class) => {
-            Some(class)
-        }
-    }
-}
-
-pub(crate) fn scope_name(scope: &HealthScope) -> &'static str {
-    match scope {
-        HealthScope::Credential(_) | HealthScope::CredentialClass(..) => "credential",
-        HealthScope::Organization(_) | HealthScope::OrganizationClass(..) => "organization",
     }
 }
 

@@ -4,9 +4,11 @@ use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::CostBasis;
 use keyreeve_core::usage::TokenCounts;
 use keyreeve_store::{
-    Certainty, Ending, EntryOutcome, Grouping, Intent, LedgerEntry, Operation, UsageQuery, UsageRow,
+    Certainty, EntryOutcome, Grouping, Intent, LedgerEntry, Operation, UsageQuery, UsageRow,
 };
 use serde::Serialize;
+
+use crate::report::ending;
 
 /// The newest attempts.
 #[derive(Debug, Serialize)]
@@ -349,15 +351,6 @@ fn cache_edit(stored: &str) -> String {
     match stored.strip_prefix("left: ") {
         Some(reason) => format!("skipped: {reason}"),
         None => stored.to_owned(),
-    }
-}
-
-pub(crate) fn ending(ending: Ending) -> &'static str {
-    match ending {
-        Ending::Done => "done",
-        Ending::Incomplete => "incomplete",
-        Ending::Failed => "failed",
-        Ending::Unknown => "unknown",
     }
 }
 

@@ -24,22 +24,20 @@ use serde::Serialize;
 
 pub use advice::{AdviceView, AvoidedView};
 pub use assignments::{AssignmentView, AssignmentsView};
-pub use binding::{BindingView, BindingsView, ExpectedView, GuardView};
+pub use binding::{BindingView, BindingsView, ExpectedView};
 pub use check::{AskView, CheckView, ProfileCheckView, docs_url};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use finding::{FindingView, FindingsView};
 pub use health::{HealthView, ReasonView};
-pub(crate) use health::{scope_class, scope_name};
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
 pub use issued_credential::CredentialView;
-pub(crate) use ledger::ending;
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use limits::{LimitOwnerView, LimitView, LimitsView, OwnerLimitsView, ProfileDetailsView};
 pub use onboard::OnboardView;
 pub use requests::{RequestView, RequestsView};
 pub use status::{
-    LocationView, PayerView, ResolutionView, SlotView, StatusProfileView, StatusView, StepView,
-    UnusableView,
+    GuardView, LocationView, PayerView, ResolutionView, SlotView, StatusProfileView, StatusView,
+    StepView, UnusableView,
 };
 pub use statusline::{SessionView, SessionWindowView, StatuslineView};
 pub use token_report::{ProblemView, TokenRepairView, TokenReportView};

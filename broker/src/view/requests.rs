@@ -12,7 +12,8 @@ use keyreeve_store::{LedgerEntry, RequestId};
 use serde::Serialize;
 
 use super::TokensView;
-use super::ledger::{AttemptCost, dollars, ending, operation};
+use super::ledger::{AttemptCost, dollars, operation};
+use crate::report::ending;
 
 /// The newest requests.
 #[derive(Debug, Serialize)]

@@ -85,6 +85,16 @@ pub struct ResolutionView {
     pub steps: Vec<StepView>,
 }
 
+/// The result of `guard`.
+#[derive(Debug, Serialize)]
+pub struct GuardView {
+    /// The expected payer.
+    pub expected: ExpectedView,
+    /// The client's next request.
+    #[serde(flatten)]
+    pub resolution: ResolutionView,
+}
+
 /// A payer and its certainty.
 #[derive(Debug, Serialize)]
 pub struct PayerView {

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::snapshot::HiddenText;
+use crate::hidden_text::HiddenText;
 
 /// Number of trailing characters of a rejected key that Claude Code stores.
 const SUFFIX_CHARS: usize = 20;

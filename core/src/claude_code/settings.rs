@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::snapshot::HiddenText;
+use crate::hidden_text::HiddenText;
 
 /// An existing settings file.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,11 +3,10 @@
 //! Invariants: only variables that hold or redirect credentials are recorded; no line, whatever its length or content,
 //! causes a failure; a value is [`HiddenText`], and only its family and its redacted form are shown.
 
-use crate::snapshot::HiddenText;
+use crate::hidden_text::HiddenText;
 use crate::token::{Family, contains_token, redact, scan};
 
-use super::evidence::ScriptKind;
-use super::syntax::{ScriptValue, ShellCommand, commands};
+use super::syntax::{ScriptValue, ShellCommand, Syntax, commands};
 
 /// The variables that contain a credential.
 pub(super) const CREDENTIALS: [&str; 3] = [
@@ -74,7 +73,7 @@ impl ExposedKey {
 }
 
 /// Parses every relevant assignment, and every other key in the text that is not in a comment.
-pub(super) fn parse(text: &str, kind: ScriptKind) -> (Vec<VariableAssignment>, Vec<ExposedKey>) {
+pub(super) fn parse(text: &str, syntax: Syntax) -> (Vec<VariableAssignment>, Vec<ExposedKey>) {
     let (mut assignments, mut keys) = (Vec::new(), Vec::new());
     let mut continued = false;
     for (at, line) in text.lines().enumerate() {
@@ -84,7 +83,7 @@ pub(super) fn parse(text: &str, kind: ScriptKind) -> (Vec<VariableAssignment>, V
         }
         let number = at + 1;
         let before = assignments.len();
-        let commands = commands(line, kind.syntax());
+        let commands = commands(line, syntax);
         let line_content = if commands.len() == 1 && !follows && !continued {
             LineContent::Alone
         } else {

@@ -201,7 +201,7 @@ impl ScriptKind {
 impl Script {
     /// Parses the text of a file.
     pub fn parse(path: String, kind: ScriptKind, text: &str) -> Self {
-        let (assignments, keys) = assignment::parse(text, kind);
+        let (assignments, keys) = assignment::parse(text, kind.syntax());
         Self {
             path,
             kind,

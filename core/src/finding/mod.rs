@@ -15,6 +15,7 @@ mod propose;
 mod syntax;
 mod urls;
 mod values;
+mod variable;
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Proposes to comment out a line that sets a credential, in a form that can be shown without its value.
 
-use crate::snapshot::HiddenText;
+use crate::hidden_text::HiddenText;
 use crate::token::redact;
 
 use super::assignment::{AssignedValue, LineContent};

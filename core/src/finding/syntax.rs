@@ -3,7 +3,7 @@
 //! This is not a shell: anything it cannot interpret is [`ShellCommand::Other`] or [`ScriptValue::Computed`].
 //! Invariant: it never fails.
 
-use crate::snapshot::HiddenText;
+use crate::hidden_text::HiddenText;
 
 /// The syntax of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

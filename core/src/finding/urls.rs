@@ -5,7 +5,7 @@ use url::Url;
 use crate::snapshot::Snapshot;
 use crate::token::contains_token;
 
-use super::values::{Variable, set_variables};
+use super::variable::{Variable, set_variables};
 use super::{Finding, FindingCode, Fix};
 
 const BASE_URL: &str = "ANTHROPIC_BASE_URL";

@@ -1,68 +1,16 @@
 //! Findings about credentials in variables, in the environment and in Claude Code's settings
 //! (docs/facts.md#claude-code).
 
-use crate::claude_code::SettingsState;
 use crate::resolve::{
     ClientProgram, CredentialHeader, Location, Method, PayerClass, Resolution, StepState,
 };
 use crate::snapshot::Snapshot;
-use crate::token::{Family, redact};
+use crate::token::Family;
 
 use super::assignment::CREDENTIALS;
 use super::urls::has_custom_base_url;
+use super::variable::{Variable, set_variables};
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
-
-/// A variable that is set, with its location.
-pub(super) struct Variable<'a> {
-    pub(super) name: &'a str,
-    pub(super) location: FindingLocation,
-    pub(super) text: &'a str,
-    /// The settings file that sets it, or `None` if it is in the environment.
-    pub(super) file: Option<&'a str>,
-}
-
-/// Returns every location that sets one of these variables.
-pub(super) fn set_variables<'a>(snapshot: &'a Snapshot, names: &[&'a str]) -> Vec<Variable<'a>> {
-    let mut all = Vec::new();
-    for name in names {
-        if let Some(text) = snapshot.environment.get(name) {
-            all.push(Variable {
-                name,
-                location: FindingLocation::variable(name),
-                text,
-                file: None,
-            });
-        }
-        for file in &snapshot.settings {
-            if let SettingsState::Read(settings) = &file.state
-                && let Some(setting) = settings.variable(name)
-            {
-                all.push(Variable {
-                    name,
-                    location: FindingLocation::line(&file.path, setting.line),
-                    text: setting.value.inspect(),
-                    file: Some(&file.path),
-                });
-            }
-        }
-    }
-    all
-}
-
-impl Variable<'_> {
-    /// Returns the fix that removes it.
-    pub(super) fn removal(&self) -> Fix {
-        match self.file {
-            None => Fix::unset(self.name),
-            Some(path) => Fix::manual(format!("remove env.{} from {}", self.name, shown(path))),
-        }
-    }
-
-    /// Returns the variable with its redacted value.
-    fn redacted(&self) -> String {
-        format!("{} ({})", self.name, redact(self.text.trim()))
-    }
-}
 
 pub(super) fn findings(snapshot: &Snapshot, resolutions: &[Resolution]) -> Vec<Finding> {
     let has_custom_base_url = has_custom_base_url(snapshot);

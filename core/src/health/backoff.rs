@@ -2,7 +2,6 @@
 
 use jiff::SignedDuration;
 
-use super::state::TimeSource;
 use crate::limits::MAX_RESET_DISTANCE;
 use crate::verdict::{Verdict, VerdictEffect};
 
@@ -22,6 +21,17 @@ pub enum BackoffSchedule {
     FetchedSecret,
     /// A pause by the user.
     Manual,
+}
+
+/// The source of a cooldown's end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TimeSource {
+    /// The upstream's response.
+    Server,
+    /// The backoff schedule: a guess.
+    Schedule,
+    /// The user.
+    User,
 }
 
 /// One row of the table.

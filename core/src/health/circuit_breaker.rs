@@ -7,9 +7,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::readiness::{CooldownReason, EarlyProbe, Readiness};
-use super::scope::RequestClass;
 use super::transition::later;
 use crate::origin::Origin;
+use crate::request_class::RequestClass;
 use crate::verdict::{Verdict, VerdictEffect, VerdictScope};
 
 /// Number of consecutive failures that opens the circuit.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::backoff::BackoffSchedule;
-use super::state::{Cooldown, Health, TimeSource};
+use super::backoff::{BackoffSchedule, TimeSource};
+use super::state::{Cooldown, Health};
 use super::transition::later;
 
 /// A health change requested by the user.

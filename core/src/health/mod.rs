@@ -16,7 +16,9 @@ mod scope;
 mod state;
 mod transition;
 
-pub use backoff::{BackoffSchedule, MAX_JITTER};
+pub use crate::request_class::{IdentifierError, RequestClass};
+
+pub use backoff::{BackoffSchedule, MAX_JITTER, TimeSource};
 pub use circuit_breaker::{
     CIRCUIT_FAILURE_THRESHOLD, CIRCUIT_FAILURE_WINDOW, CIRCUIT_OPEN_DURATION, CircuitBreaker,
     CircuitScope, UpstreamOutcome,
@@ -27,6 +29,6 @@ pub use readiness::{
     combine, next_probe_at, readiness, ready_at, release_probe,
 };
 pub use refusals::{ConsecutiveRefusals, MAX_CONSECUTIVE_REFUSALS};
-pub use scope::{HealthScope, HealthScopes, IdentifierError, Organization, RequestClass};
-pub use state::{Cooldown, Health, HealthReason, TimeSource};
+pub use scope::{HealthScope, HealthScopes, Organization};
+pub use state::{Cooldown, Health, HealthReason};
 pub use transition::{HealthInput, Jitter, SecretStorage, transition};

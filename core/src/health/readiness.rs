@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::backoff::BackoffSchedule;
-use super::state::{Cooldown, Health, TimeSource};
+use super::backoff::{BackoffSchedule, TimeSource};
+use super::state::{Cooldown, Health};
 use super::transition::later;
 use crate::verdict::VerdictCode;
 

@@ -6,7 +6,7 @@
 //! cannot block the credential for other clients; a success resets the count, every other response leaves it unchanged.
 //! The count lives in memory only and is not stored.
 
-use super::scope::RequestClass;
+use crate::request_class::RequestClass;
 use crate::verdict::{Verdict, VerdictEffect};
 
 /// Number of consecutive refusals that blocks a credential.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::BackoffSchedule;
+use super::backoff::{BackoffSchedule, TimeSource};
 use crate::verdict::{DecidedBy, VerdictCode};
 
 /// The health of one scope.
@@ -60,17 +60,6 @@ pub struct HealthReason {
     pub code: VerdictCode,
     /// The part of the response that decided.
     pub decided_by: DecidedBy,
-}
-
-/// The source of a cooldown's end.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum TimeSource {
-    /// The upstream's response.
-    Server,
-    /// The backoff schedule: a guess.
-    Schedule,
-    /// The user.
-    User,
 }
 
 impl Health {

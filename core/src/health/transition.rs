@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::backoff::{BackoffSchedule, HealthEffect, MAX_JITTER};
-use super::state::{Cooldown, Health, HealthReason, TimeSource};
+use super::backoff::{BackoffSchedule, HealthEffect, MAX_JITTER, TimeSource};
+use super::state::{Cooldown, Health, HealthReason};
 use crate::verdict::Verdict;
 
 /// One attempt's result, as input to a health transition.

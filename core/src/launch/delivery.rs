@@ -8,8 +8,8 @@ use crate::sdk_store::SdkStore;
 use crate::snapshot::{Environment, Snapshot};
 use crate::token::contains_token;
 
+use super::env_change::{EnvAssignment, LaunchWarning};
 use super::error::LaunchError;
-use super::plan::{EnvAssignment, LaunchWarning};
 use super::target::{Program, Target};
 
 const API_KEY: &str = "ANTHROPIC_API_KEY";

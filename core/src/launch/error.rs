@@ -6,7 +6,7 @@ use crate::origin::{BaseUrl, Origin, PlainHttp};
 use crate::profile::Name;
 use crate::resolve::{Flaw, Location, PayerMismatchError};
 
-use super::project;
+use super::project_override::ProjectOverride;
 
 /// The reason a program is not started. Nothing was started and no secret was opened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -160,37 +160,6 @@ impl fmt::Display for ConflictEffect {
             Self::MakesBare => {
                 f.write_str("would start Claude Code in bare mode, without its login")
             }
-        }
-    }
-}
-
-/// A project setting that decides who pays or where requests go.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ProjectOverride {
-    /// The file.
-    pub path: String,
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The setting, such as `env.ANTHROPIC_BASE_URL`, or `None` if the file cannot be read.
-    pub key: Option<String>,
-}
-
-impl ProjectOverride {
-    /// Returns `true` if it starts a program, which would see the environment.
-    pub fn starts_program(&self) -> bool {
-        self.key.as_deref().is_none_or(project::starts_program)
-    }
-}
-
-impl fmt::Display for ProjectOverride {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, line, key } = self;
-        match key {
-            Some(key) => write!(f, "{path}:{line} sets {key}"),
-            None => write!(
-                f,
-                "{path}:{line} cannot be read, so its settings are unknown"
-            ),
         }
     }
 }

@@ -7,16 +7,20 @@
 //! [`resolve`](crate::resolve::resolve), so the prediction and the launch follow the same rules.
 
 mod delivery;
+mod env_change;
 mod error;
 mod plan;
 mod project;
+mod project_override;
 mod settings_override;
 mod target;
 mod verify;
 
-pub use self::error::{ConflictEffect, LaunchError, LaunchErrorKind, ProjectOverride};
-pub use self::plan::{EnvAssignment, LaunchGoal, LaunchPlan, LaunchWarning, plan};
-pub(crate) use self::project::runs_credential_program;
+pub use self::env_change::{EnvAssignment, LaunchWarning};
+pub use self::error::{ConflictEffect, LaunchError, LaunchErrorKind};
+pub use self::plan::{LaunchGoal, LaunchPlan, plan};
 pub use self::project::{ProjectSettingsPolicy, find_project_redirect, list_project_overrides};
+pub use self::project_override::ProjectOverride;
+pub(crate) use self::project_override::runs_credential_program;
 pub use self::target::{Program, Target};
 pub use self::verify::{VerifiedPlan, verify};

@@ -1,15 +1,14 @@
 //! The launch plan: the variables to remove from and to set in a program's environment.
 
-use std::fmt;
-
 use crate::conflicts::MANAGED_BY_HOST;
-use crate::origin::{BaseUrl, Origin};
+use crate::origin::BaseUrl;
 use crate::profile::{Auth, Name, Profile};
 use crate::resolve::PayerClass;
 use crate::snapshot::{Environment, Snapshot};
 use crate::token::Family;
 
 use super::delivery::{CredentialDelivery, LoginDirectory, background_traffic};
+use super::env_change::{EnvAssignment, LaunchWarning};
 use super::error::LaunchError;
 use super::target::Target;
 
@@ -44,41 +43,6 @@ pub struct LaunchPlan {
     pub(super) delivery: CredentialDelivery,
     /// The profile, or `None` for the program's own login.
     pub(super) payer: Option<PayingProfile>,
-}
-
-/// A variable to set.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EnvAssignment {
-    /// Its name.
-    pub name: &'static str,
-    /// Its value, or `None` for the profile's secret, which a plan does not contain.
-    pub value: Option<String>,
-}
-
-/// A warning about a launch plan.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LaunchWarning {
-    /// A variable outside the known conflicting ones is removed.
-    CredentialRemoved(String),
-    /// A gateway gets its credential in another header than the profile's.
-    SentAsBearer(Origin),
-}
-
-impl fmt::Display for LaunchWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CredentialRemoved(name) => {
-                write!(
-                    f,
-                    "{name} is removed from the environment because it contains a credential"
-                )
-            }
-            Self::SentAsBearer(origin) => write!(
-                f,
-                "{origin} gets the credential as `Authorization: Bearer`, since Claude Code would also send an API key to Anthropic"
-            ),
-        }
-    }
 }
 
 /// The profile that pays.
@@ -183,19 +147,6 @@ impl LaunchPlan {
             _ => return "planned".to_owned(),
         };
         ["sk-", "ant-", prefix, "planned"].concat()
-    }
-}
-
-impl EnvAssignment {
-    pub(super) fn literal(name: &'static str, text: &str) -> Self {
-        Self {
-            name,
-            value: Some(text.to_owned()),
-        }
-    }
-
-    pub(super) fn secret(name: &'static str) -> Self {
-        Self { name, value: None }
     }
 }
 

@@ -4,8 +4,8 @@ use crate::claude_code::{SettingSources, SettingsFile, SettingsScope, SettingsSt
 use crate::conflicts;
 use crate::snapshot::Snapshot;
 
-use super::error::ProjectOverride;
 use super::plan::LaunchPlan;
+use super::project_override::{ProjectOverride, starts_program};
 use super::target::Target;
 
 /// The policy for project settings that decide who pays or where requests go.
@@ -15,24 +15,6 @@ pub enum ProjectSettingsPolicy {
     Refuse,
     /// Start it, since the user has read them, unless they would redirect the credential.
     Allow,
-}
-
-/// Settings, other than `env` and the helper, that run a program to get a credential or a header.
-const CREDENTIAL_PROGRAMS: [&str; 4] = [
-    "awsAuthRefresh",
-    "awsCredentialExport",
-    "gcpAuthRefresh",
-    "otelHeadersHelper",
-];
-
-/// Returns `true` if a setting runs a program to get a credential or a header.
-pub(crate) fn runs_credential_program(key: &str) -> bool {
-    CREDENTIAL_PROGRAMS.contains(&key)
-}
-
-/// Returns `true` if a setting runs a program, which then sees the environment.
-pub(super) fn starts_program(key: &str) -> bool {
-    runs_credential_program(key) || matches!(key, "hooks" | "statusLine")
 }
 
 /// Lists the project settings that would change who pays or where requests go, file by file.

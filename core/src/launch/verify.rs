@@ -2,10 +2,10 @@
 
 use crate::claude_code::{RejectedKeys, SettingsScope, SettingsState};
 use crate::conflicts::SIMPLE;
+use crate::expected::Expected;
 use crate::origin::{BaseUrl, PlainHttp};
 use crate::resolve::{
-    ChainStep, Expected, Flaw, Location, Method, PayerClass, Resolution, SkipReason, StepState,
-    resolve,
+    ChainStep, Flaw, Location, Method, PayerClass, Resolution, SkipReason, StepState, resolve,
 };
 use crate::snapshot::Snapshot;
 

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::health::RequestClass;
 use crate::limits::{Limit, LimitKind, LimitState, PlanWindow};
 use crate::profile::ProfileId;
+use crate::request_class::RequestClass;
 use crate::virtual_key::KeyId;
 
 /// The owner of a limit.

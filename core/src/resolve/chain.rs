@@ -4,9 +4,10 @@
 use crate::sanitize::sanitize_line;
 use crate::token::{Family, redact};
 
+use super::destination::{RequestDestination, single_credential};
 use super::location::Location;
 use super::parsed_value::{Flaw, ParsedValue, Whitespace};
-use super::payer::{self, Payer, PayerClass, RequestDestination};
+use super::payer::{Payer, PayerClass, likely};
 use super::step::{
     ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, Slot, StepState,
 };
@@ -250,8 +251,8 @@ impl<'a> ChainWalk<'a> {
                 None => "(empty)".to_owned(),
             });
             let payer = match (value, known) {
-                (Some(_), None) => payer::likely(PayerClass::NoPayer),
-                _ => payer::single_credential(candidate.method, family, header, &self.destination),
+                (Some(_), None) => likely(PayerClass::NoPayer),
+                _ => single_credential(candidate.method, family, header, &self.destination),
             };
             let filled = FilledHeader {
                 slot: Slot {
@@ -282,7 +283,7 @@ impl<'a> ChainWalk<'a> {
             Provides::Known(value) => Some(Family::from_prefix(value)),
             Provides::Fetched => None,
         };
-        Some(payer::single_credential(
+        Some(single_credential(
             candidate.method,
             family,
             header,

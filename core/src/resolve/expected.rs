@@ -1,28 +1,11 @@
-//! The expected payer, and the check of a resolution against it.
+//! The check of a resolution against the expected payer.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::profile::{Name, NameError, Profile, Source};
+use crate::expected::Expected;
+use crate::profile::{Name, Profile, Source};
 use crate::snapshot::Snapshot;
 
 use super::payer::{Confidence, PayerClass};
 use super::{Location, Resolution, Slot};
-
-/// The account that should pay.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Expected {
-    /// A person's subscription.
-    Plan,
-    /// An organization's API credit.
-    Metered,
-    /// A cloud account.
-    Cloud,
-    /// A gateway.
-    Gateway,
-    /// The account that pays for this profile, with the profile's own credential.
-    Profile(Name),
-}
 
 /// Number of trailing characters in a redacted token; without them, all tokens of a family look alike.
 const SHOWN_SUFFIX_LEN: usize = 4;
@@ -196,32 +179,5 @@ fn matches_slot(profile: &Profile, slot: &Slot, snapshot: &Snapshot) -> Option<C
         (true, _) => Some(Confidence::Certain),
         (false, true) => Some(Confidence::Likely),
         (false, false) => None,
-    }
-}
-
-impl FromStr for Expected {
-    type Err = NameError;
-
-    /// Parses a class; any other name is a profile's.
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        Ok(match text {
-            "plan" => Self::Plan,
-            "metered" => Self::Metered,
-            "cloud" => Self::Cloud,
-            "gateway" => Self::Gateway,
-            name => Self::Profile(name.parse()?),
-        })
-    }
-}
-
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plan => f.write_str("plan"),
-            Self::Metered => f.write_str("metered"),
-            Self::Cloud => f.write_str("cloud"),
-            Self::Gateway => f.write_str("gateway"),
-            Self::Profile(name) => name.fmt(f),
-        }
     }
 }

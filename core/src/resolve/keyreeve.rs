@@ -6,8 +6,8 @@ use crate::profile::{Auth, Profile};
 use crate::snapshot::Snapshot;
 
 use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
+use super::destination::RequestDestination;
 use super::location::Location;
-use super::payer::RequestDestination;
 use super::step::{FilledHeaders, Method};
 
 /// Walks keyreeve's chain.

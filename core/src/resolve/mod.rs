@@ -9,6 +9,7 @@ mod chain;
 mod claude_code;
 mod client;
 mod clouds;
+mod destination;
 mod expected;
 mod headline;
 mod keyreeve;
@@ -20,7 +21,7 @@ mod step;
 mod variables;
 
 pub use self::client::{ClientProgram, PythonMajor, Release, TypescriptMajor, UnknownClientError};
-pub use self::expected::{Expected, PayerMismatchError};
+pub use self::expected::PayerMismatchError;
 pub use self::location::Location;
 pub use self::parsed_value::Flaw;
 pub use self::payer::{Confidence, Payer, PayerClass};

@@ -6,9 +6,9 @@ use crate::snapshot::Snapshot;
 
 use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
 use super::client::{ClientProgram, PythonMajor, TypescriptMajor};
+use super::destination::RequestDestination;
 use super::location::Location;
 use super::parsed_value::{Flaw, Whitespace};
-use super::payer::RequestDestination;
 use super::step::{CredentialHeader, FilledHeaders, Method};
 use super::variables::Variables;
 

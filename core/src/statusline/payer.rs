@@ -4,7 +4,8 @@ use std::fmt;
 
 use url::Url;
 
-use crate::resolve::{Confidence, Expected, Location, Method, PayerClass, Resolution, Slot};
+use crate::expected::Expected;
+use crate::resolve::{Confidence, Location, Method, PayerClass, Resolution, Slot};
 use crate::sanitize::sanitize_line;
 use crate::snapshot::Snapshot;
 

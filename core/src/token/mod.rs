@@ -15,11 +15,12 @@ mod terminal_text;
 mod validate;
 
 pub use family::{Family, TokenGeneration};
-pub use problem::{CharClass, ProblemKind, TokenProblem};
-pub use read::{Grammar, MAX_TOKEN_CHARS, TokenReport, TokenVerdict, UsableFor, read};
+pub use problem::{CharClass, MAX_TOKEN_CHARS, ProblemKind, TokenProblem};
+pub use read::{TokenReport, TokenVerdict, UsableFor, read};
 pub use redact::redact;
 pub use repair::TokenRepair;
 pub use scan::{TOKEN_PATTERN, contains_token, scan};
 pub use setup_token::{
     SETUP_TOKEN_LIFETIME, SetupRepair, SetupToken, SetupTokenError, read_setup_token,
 };
+pub use validate::Grammar;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::read::MAX_TOKEN_CHARS;
+/// Maximum length of a token, in characters.
+pub const MAX_TOKEN_CHARS: usize = 16_384;
 
 /// A problem with a pasted token, and its position.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -4,27 +4,15 @@
 //! every intermediate copy is wiped.
 
 use super::family::{Family, TokenGeneration, TokenParts};
-use super::problem::{ProblemKind, TokenProblem};
+use super::problem::{MAX_TOKEN_CHARS, ProblemKind, TokenProblem};
 use super::redact::redact;
 use super::repair::{TokenRepair, is_invisible, join_lines, repair, strip_invisible};
-use super::validate::{Validation, is_canonical, validate};
-use crate::profile::Auth;
+use super::validate::{Grammar, Validation, is_canonical, validate};
+use crate::auth::Auth;
 use crate::secret::Secret;
-
-/// Maximum length of a token, in characters.
-pub const MAX_TOKEN_CHARS: usize = 16_384;
 
 /// Maximum size in bytes of a pasted text: no repair shortens a longer one to [`MAX_TOKEN_CHARS`].
 const MAX_PASTED_BYTES: usize = 4 * MAX_TOKEN_CHARS;
-
-/// The grammar that a token is validated by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Grammar {
-    /// Anthropic's, for its API.
-    Anthropic,
-    /// Another gateway's: any token of printable ASCII, since only that gateway knows its format.
-    Printable,
-}
 
 /// The verdict on a pasted token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

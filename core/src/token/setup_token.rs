@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use super::family::Family;
 use super::problem::TokenProblem;
-use super::read::{Grammar, TokenReport, read};
+use super::read::{TokenReport, read};
 use super::scan::is_token_char;
 use super::terminal_text::strip_escapes;
-use super::validate::is_canonical;
+use super::validate::{Grammar, is_canonical};
 use crate::secret::Secret;
 
 /// Lifetime of a setup-token from its creation (docs/facts.md#tokens).

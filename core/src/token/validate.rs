@@ -6,8 +6,7 @@
 use zeroize::Zeroizing;
 
 use super::family::{Family, TokenParts, VENDOR};
-use super::problem::{CharClass, ProblemKind};
-use super::read::{Grammar, MAX_TOKEN_CHARS};
+use super::problem::{CharClass, MAX_TOKEN_CHARS, ProblemKind};
 use super::scan::{MIN_BODY_CHARS, is_token_char, scan};
 
 /// Number of body characters in every family whose shape is known.
@@ -22,6 +21,15 @@ const MAX_PLACEHOLDER_CHARS: usize = 64;
 
 /// Length of the longest prefix, `sk-ant-admin01-`.
 const MAX_PREFIX_CHARS: usize = 15;
+
+/// The grammar that a token is validated by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grammar {
+    /// Anthropic's, for its API.
+    Anthropic,
+    /// Another gateway's: any token of printable ASCII, since only that gateway knows its format.
+    Printable,
+}
 
 /// The result: the family, and at most one problem with the offset of the invalid byte.
 pub(super) struct Validation {

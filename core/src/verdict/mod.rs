@@ -5,6 +5,7 @@
 //! never counts against a credential; a header that is missing, unknown or garbage never makes a verdict worse than its
 //! absence would. Each code has a page, `docs/responses/<code>.md`.
 
+mod classify;
 mod cloud;
 mod codes;
 mod credential_status;
@@ -175,7 +176,7 @@ impl Verdict {
     /// Classifies a response by its status, headers and body. `now` is the time it was received. A 2xx is
     /// [`Verdict::ok`].
     pub fn from_response(response: &ErrorResponse<'_>, now: Timestamp) -> Self {
-        response::classify(response, now)
+        classify::classify(response, now)
     }
 
     /// Classifies a response by its status alone, if headers and body were not read. A verdict against the credential

@@ -12,7 +12,9 @@ use keyreeve_core::select::{ExcludedProfiles, NoProfileError};
 use keyreeve_core::virtual_key::KeyRefusedError;
 use keyreeve_os::system;
 
-use super::{API, AUTHENTICATION, ErrorStatus, OVERLOADED, PERMISSION, RetryAdvice, capitalize};
+use super::envelope::{
+    API, AUTHENTICATION, ErrorStatus, OVERLOADED, PERMISSION, RetryAdvice, capitalize,
+};
 
 pub(super) fn status(error: &LeaseError) -> ErrorStatus {
     use RetryAdvice::{Never, Soon};

@@ -4,23 +4,28 @@
 //! the log only; if waiting cannot help, `x-should-retry: false` stops clients from retrying, because both SDKs and
 //! Claude Code would otherwise retry up to eleven times (docs/facts.md#claude-code).
 
+mod envelope;
 mod lease;
+mod pass_through;
 mod upstream;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::HeaderValue;
 use axum::response::Response;
 use keyreeve_broker::{AuthenticateError, LeaseError};
-use keyreeve_core::pass_through::ClientCredentialError;
 use keyreeve_core::peek::BodyError;
 use keyreeve_core::virtual_key::MalformedKeyError;
 use keyreeve_os::system;
 use keyreeve_store::RequestId;
-use serde::Serialize;
 
+use self::envelope::{
+    AUTHENTICATION, ErrorDetail, ErrorEnvelope, ErrorStatus, NOT_FOUND, OVERLOADED, PERMISSION,
+    REQUEST, RetryAdvice, capitalize,
+};
 pub(crate) use self::lease::skipped_header;
-use crate::forward::ForwardError;
+pub(crate) use self::pass_through::PassThroughError;
+use crate::attempt::ForwardError;
+use crate::body_budget::BodyBudgetError;
 use crate::json_response::json_response;
-use crate::pass_through::PassThroughError;
 
 /// The reason a request fails in the gateway. Its text is the message that the client gets, unless
 /// [`GatewayError::client_message`] has a better one.
@@ -65,8 +70,8 @@ pub(crate) enum GatewayError {
     IncompleteBody,
     #[error("Compressed request bodies are not supported. Send the body without content-encoding")]
     CompressedBody,
-    #[error("The gateway is handling too many large requests. Retry in a moment")]
-    BodyBudgetExhausted,
+    #[error(transparent)]
+    BodyBudget(#[from] BodyBudgetError),
     #[error(
         "This Host header is not allowed. Address the gateway as localhost or 127.0.0.1, or add the name to allowed_hosts under [serve] in the configuration"
     )]
@@ -90,50 +95,6 @@ pub(crate) enum GatewayError {
         #[source]
         error: ForwardError,
     },
-}
-
-/// The HTTP status, error type and retry advice of an error.
-pub(super) struct ErrorStatus {
-    status: StatusCode,
-    kind: &'static str,
-    /// A stable code, for tests and the log.
-    code: &'static str,
-    retry: RetryAdvice,
-}
-
-/// The advice to the client whether and when to retry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum RetryAdvice {
-    /// A retry gets the same response.
-    Never,
-    /// A retry may succeed in a moment.
-    Soon,
-    /// A retry may succeed after this many seconds.
-    After(u64),
-}
-
-/// The maximum wait in seconds that clients are asked for. A longer one would not help the user, so they must not
-/// retry.
-const MAX_CLIENT_WAIT_SECONDS: u64 = 60;
-
-impl RetryAdvice {
-    fn set_headers(self, headers: &mut HeaderMap) {
-        let no = HeaderValue::from_static("false");
-        match self {
-            Self::Never => {
-                headers.insert("x-should-retry", no);
-            }
-            Self::Soon => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
-            }
-            Self::After(seconds) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-                if seconds > MAX_CLIENT_WAIT_SECONDS {
-                    headers.insert("x-should-retry", no);
-                }
-            }
-        }
-    }
 }
 
 impl From<AuthenticateError> for GatewayError {
@@ -197,14 +158,14 @@ impl GatewayError {
             Self::TwoKeys => (400, REQUEST, "two_keys", Never),
             Self::MistypedKey(_) => (401, AUTHENTICATION, "mistyped_key", Never),
             Self::Lease(error) => return lease::status(error),
-            Self::PassThrough(error) => return pass_through_status(*error),
+            Self::PassThrough(error) => return pass_through::status(*error),
             Self::ModelNotAllowed { .. } => (403, PERMISSION, "model_not_allowed", Never),
             Self::MissingModel { .. } => (400, REQUEST, "missing_model", Never),
             Self::Body(_) => (400, REQUEST, "invalid_body", Never),
             Self::BodyTooLarge { .. } => (413, "request_too_large", "body_too_large", Never),
             Self::IncompleteBody => (400, REQUEST, "incomplete_body", Never),
             Self::CompressedBody => (415, REQUEST, "compressed_body", Never),
-            Self::BodyBudgetExhausted => (529, OVERLOADED, "body_budget_exhausted", Soon),
+            Self::BodyBudget(_) => (529, OVERLOADED, "body_budget_exhausted", Soon),
             Self::UnknownHost => (421, REQUEST, "unknown_host", Never),
             Self::AmbiguousFraming => (400, REQUEST, "ambiguous_framing", Never),
             Self::ForeignOrigin => (403, PERMISSION, "foreign_origin", Never),
@@ -216,62 +177,12 @@ impl GatewayError {
     }
 }
 
-pub(super) const AUTHENTICATION: &str = "authentication_error";
-pub(super) const PERMISSION: &str = "permission_error";
-pub(super) const OVERLOADED: &str = "overloaded_error";
-pub(super) const API: &str = "api_error";
-const REQUEST: &str = "invalid_request_error";
-const NOT_FOUND: &str = "not_found_error";
-
-impl ErrorStatus {
-    pub(super) fn new(
-        status: u16,
-        kind: &'static str,
-        code: &'static str,
-        retry: RetryAdvice,
-    ) -> Self {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self {
-            status,
-            kind,
-            code,
-            retry,
-        }
-    }
-}
-
-fn pass_through_status(error: PassThroughError) -> ErrorStatus {
-    let (status, kind, code) = match error {
-        PassThroughError::Disabled => (404, NOT_FOUND, "pass_through_disabled"),
-        PassThroughError::MissingKey => (401, AUTHENTICATION, "missing_key"),
-        PassThroughError::InvalidKeyHeader => (401, AUTHENTICATION, "invalid_key_header"),
-        PassThroughError::Credential(ClientCredentialError::Missing) => {
-            (401, AUTHENTICATION, "no_credential")
-        }
-        PassThroughError::Credential(
-            ClientCredentialError::VirtualKey
-            | ClientCredentialError::RefreshToken
-            | ClientCredentialError::AdminKey
-            | ClientCredentialError::SessionCookie
-            | ClientCredentialError::WorkToken,
-        ) => (403, PERMISSION, "client_credential_not_allowed"),
-    };
-    ErrorStatus::new(status, kind, code, RetryAdvice::Never)
-}
-
 fn limit_text(bytes: usize) -> String {
     if bytes == 0 {
         "this route accepts no body".to_owned()
     } else {
         format!("this route accepts at most {} MiB", bytes >> 20)
     }
-}
-
-/// Returns the text with its first letter in upper case.
-pub(super) fn capitalize(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(chars).collect()
 }
 
 /// Creates an id for a request that has no ledger entry.
@@ -284,19 +195,4 @@ fn new_request_id() -> String {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-#[derive(Serialize)]
-struct ErrorEnvelope<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    error: ErrorDetail<'a>,
-    request_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct ErrorDetail<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    message: &'a str,
 }

@@ -3,8 +3,8 @@
 use keyreeve_broker::HeaderValueError;
 use keyreeve_broker::upstream::UpstreamError;
 
-use super::{API, ErrorStatus, RetryAdvice};
-use crate::forward::ForwardError;
+use super::envelope::{API, ErrorStatus, RetryAdvice};
+use crate::attempt::ForwardError;
 
 pub(super) fn status(error: &ForwardError) -> ErrorStatus {
     use RetryAdvice::{Never, Soon};

@@ -10,15 +10,14 @@ mod recorder;
 
 use axum::body::Body;
 use axum::http::response::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use keyreeve_broker::Report;
-use keyreeve_core::inject::{HeaderAction, connection_headers, response_header};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
 
+use crate::attempt::{ForwardError, UpstreamResponse};
 use crate::error::GatewayError;
-use crate::forward::{ForwardError, UpstreamResponse};
+use crate::headers::filter_response_headers;
 use attempt_handle::AttemptHandle;
 use body::{IdleTimer, RecordedBody, UpstreamCutError};
 use recorder::ResponseRecorder;
@@ -101,46 +100,4 @@ impl ForwardError {
             Self::Broken(_) | Self::TimedOut(_) | Self::NoBody => Ending::Incomplete,
         }
     }
-}
-
-/// Removes hop-by-hop headers and those that must not reach the client, and sets `cache-control`.
-fn filter_response_headers(headers: &mut HeaderMap) {
-    let hop_by_hop: Vec<_> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(connection_headers)
-        .collect();
-    let is_hop_by_hop = |name: &HeaderName| {
-        hop_by_hop
-            .iter()
-            .any(|named| name.as_str().eq_ignore_ascii_case(named))
-    };
-    let removed: Vec<_> = headers
-        .keys()
-        .filter(|name| response_header(name.as_str()) == HeaderAction::Drop || is_hop_by_hop(name))
-        .cloned()
-        .collect();
-    for name in removed {
-        headers.remove(name);
-    }
-    if is_stream(headers) {
-        // Proxies must neither cache nor buffer a stream (docs/facts.md#streaming).
-        headers.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("no-cache, no-transform"),
-        );
-        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    } else {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-}
-
-/// Returns `true` if the body is a stream of server-sent events.
-pub(crate) fn is_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
-        kind.as_bytes()
-            .to_ascii_lowercase()
-            .starts_with(b"text/event-stream")
-    })
 }

@@ -11,7 +11,7 @@ use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
 
 use super::attempt_handle::AttemptHandle;
-use super::is_stream;
+use crate::headers::is_stream;
 
 /// The record of one response.
 pub(super) struct ResponseRecorder {

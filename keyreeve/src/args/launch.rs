@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 
 use clap::ValueEnum;
+use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{ClientProgram, Expected};
+use keyreeve_core::resolve::ClientProgram;
 
 /// Arguments of `exec`.
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use keyreeve_broker::view::{BindingView, BindingsView};
 use keyreeve_core::binding::Binding;
-use keyreeve_core::resolve::Expected;
+use keyreeve_core::expected::Expected;
 use keyreeve_os::system;
 use keyreeve_store::Policy;
 

@@ -1,8 +1,9 @@
 //! `guard`: checks, for scripts, that the expected payer would pay.
 
 use keyreeve_broker::view::{ExpectedView, GuardView};
+use keyreeve_core::expected::Expected;
 use keyreeve_core::launch::find_project_redirect;
-use keyreeve_core::resolve::{ClientProgram, Confidence, Expected, resolve};
+use keyreeve_core::resolve::{ClientProgram, Confidence, resolve};
 use keyreeve_core::snapshot::Snapshot;
 
 use crate::context::Context;

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 
+use keyreeve_core::expected::Expected;
 use keyreeve_core::launch::ProjectSettingsPolicy;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{ClientProgram, Expected};
+use keyreeve_core::resolve::ClientProgram;
 
 use crate::args;
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use keyreeve_core::advise::UseCase;
 use keyreeve_core::claude_code::Arguments;
+use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{ClientProgram, Expected};
+use keyreeve_core::resolve::ClientProgram;
 
 use crate::args;
 

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::http::Request;
+use crate::http::Request;
 
 /// Headers of the connection and of the client's credential, which the gateway replaces.
 const HOP_HEADERS: [&str; 9] = [

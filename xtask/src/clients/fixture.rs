@@ -1,8 +1,7 @@
-//! The fixture of one scenario: new home directories, `keyreeve serve --sandbox`, the relay, and the client's command.
+//! The fixture of one scenario: new home directories, `keyreeve serve --sandbox`, and the relay.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -12,11 +11,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::program::Program;
 use super::relay::Relay;
-use super::scenario::{Action, Expected, Scenario};
-use super::{issued_key, own_login};
+use super::scenario::{Expected, Scenario};
 use crate::environment;
+use crate::programs::keyreeve;
 use crate::scratch::Scratch;
 
 /// Time limit for the gateway to report its address.
@@ -28,7 +26,7 @@ const LOG_FILE: &str = "serve.log";
 /// The fixture of one scenario; the gateway is stopped on drop.
 pub(super) struct Fixture {
     root: PathBuf,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     gateway: Child,
     /// The virtual key created by `serve --sandbox`.
     pub(super) key: String,
@@ -73,34 +71,6 @@ impl Fixture {
         })
     }
 
-    /// Returns the client's command, with only the scenario's variables in its environment.
-    pub(super) fn client(&self, scenario: &Scenario, program: &Path) -> Result<Command> {
-        if scenario.expected() == Expected::IssuedKey {
-            return issued_key::client(self, scenario.program, scenario.action, program);
-        }
-        if scenario.expected() == Expected::PassedThrough {
-            return own_login::client(self, scenario, program);
-        }
-        let home = self.client_home()?;
-        let mut command = Command::new(program);
-        environment::scrub(&mut command, &home);
-        command.current_dir(&home).stdin(Stdio::null());
-        match scenario.program {
-            Program::Curl => self.curl(scenario, &mut command)?,
-            Program::Python(_) => {
-                command
-                    .env("ANTHROPIC_BASE_URL", self.relay.url())
-                    .env("ANTHROPIC_API_KEY", &self.key);
-                command.arg(self.root.join("xtask/clients/python_sdk.py"));
-                command.arg(format!("{:?}", scenario.action).to_lowercase());
-            }
-            // Handled above: they get an issued key or send their own login.
-            Program::Typescript(_) | Program::Httpx(_) | Program::LangChain(_) => {}
-            Program::ClaudeCode(_) => self.claude(scenario, &home, &mut command)?,
-        }
-        Ok(command)
-    }
-
     /// Returns the client's home directory.
     pub(super) fn client_home(&self) -> Result<PathBuf> {
         self.scratch.folder("client")
@@ -116,56 +86,9 @@ impl Fixture {
         &self.root
     }
 
-    /// Sets up curl with the key in a file, because other users can list its arguments.
-    fn curl(&self, scenario: &Scenario, command: &mut Command) -> Result<()> {
-        let headers = self.scratch.file("headers");
-        let body = self.scratch.file("body");
-        fs::write(
-            &headers,
-            format!(
-                "x-api-key: {}\nanthropic-version: 2023-06-01\ncontent-type: application/json\n",
-                self.key
-            ),
-        )?;
-        fs::write(&body, curl_request(scenario.action))?;
-        command
-            .args(["-sS", "-N", "--max-time", "20", "--header"])
-            .arg(at_file(&headers));
-        command.arg("--data-binary").arg(at_file(&body));
-        command.arg(format!("{}{}?made=up", self.relay.url(), scenario.path()));
-        Ok(())
-    }
-
-    fn claude(&self, scenario: &Scenario, home: &Path, command: &mut Command) -> Result<()> {
-        command.env("ANTHROPIC_BASE_URL", self.relay.url());
-        command
-            .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
-            .args(["-p", "hi"]);
-        match scenario.action {
-            Action::Helper => {
-                let helper = home.join("helper.sh");
-                fs::write(
-                    &helper,
-                    format!("#!/bin/sh\nprintf '%s\\n' '{}'\n", self.key),
-                )?;
-                fs::set_permissions(&helper, fs::Permissions::from_mode(0o700))?;
-                fs::create_dir_all(home.join(".claude"))?;
-                let settings = serde_json::json!({ "apiKeyHelper": helper });
-                fs::write(home.join(".claude/settings.json"), settings.to_string())?;
-            }
-            Action::WrongKey => {
-                command.env("ANTHROPIC_AUTH_TOKEN", altered_key(&self.key));
-            }
-            _ => {
-                command.env("ANTHROPIC_AUTH_TOKEN", &self.key);
-            }
-        }
-        Ok(())
-    }
-
     /// Runs a keyreeve command in the gateway's home and parses its JSON.
     pub(super) fn keyreeve(&self, arguments: &[&str]) -> Result<Value> {
-        let mut command = Command::new(super::keyreeve(&self.root));
+        let mut command = Command::new(keyreeve(&self.root));
         environment::scrub(&mut command, &self.scratch.folder("home")?);
         let output = command
             .args(arguments)
@@ -198,7 +121,7 @@ fn start_gateway(
     (number, scenario): (usize, &Scenario),
 ) -> Result<Child> {
     let home = scratch.folder("home")?;
-    let mut command = Command::new(super::keyreeve(root));
+    let mut command = Command::new(keyreeve(root));
     environment::scrub(&mut command, &home);
     // Five digits, like an ephemeral port: the relay replaces its own port with this one.
     let listen = format!("127.0.0.1:{}", 18_000 + number);
@@ -248,50 +171,9 @@ fn authority(url: &str) -> &str {
     url.trim_start_matches("http://").trim_end_matches('/')
 }
 
-fn at_file(path: &Path) -> String {
-    format!("@{}", path.display())
-}
-
-fn curl_request(action: Action) -> String {
-    let model = if action == Action::Error {
-        "claude-unknown"
-    } else {
-        "claude-opus-5-5"
-    };
-    let mut body = serde_json::json!({
-        "model": model,
-        "max_tokens": 64,
-        "stream": action == Action::Stream,
-        "system": [{ "type": "text", "text": "You are terse.  Two spaces stay two." }],
-        "messages": [{ "role": "user", "content": "Use the tool if there is one, otherwise say h\u{00e9}llo." }],
-    });
-    if action == Action::Tool {
-        let schema = serde_json::json!({ "type": "object", "properties": {}, "required": [] });
-        body["tools"] = serde_json::json!([{ "name": "lookup", "input_schema": schema }]);
-        body["tool_choice"] = serde_json::json!({ "type": "tool", "name": "lookup" });
-    }
-    format!("{body:#}\n")
-}
-
-/// Returns a key of the same form that does not exist: one character is changed.
-fn altered_key(key: &str) -> String {
-    let swap = |c: char| if c == 'a' { 'b' } else { 'a' };
-    let (before, after) = key.split_at(key.len() / 2);
-    let mut rest = after.chars();
-    let changed = rest.next().map(swap);
-    before.chars().chain(changed).chain(rest).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{altered_key, authority};
-
-    #[test]
-    fn altered_key_differs_in_content_only() {
-        let key = format!("krv_{}_{}_{}", "k".repeat(8), "a".repeat(32), "c".repeat(6));
-        assert_eq!(altered_key(&key).len(), key.len());
-        assert_ne!(altered_key(&key), key);
-    }
+    use super::authority;
 
     #[test]
     fn base_url_is_reduced_to_host_and_port() {

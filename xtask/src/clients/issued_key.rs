@@ -12,10 +12,9 @@ use serde_json::Value;
 
 use super::compare;
 use super::fixture::Fixture;
-use super::http;
-use super::program::Program;
 use super::scenario::Action;
-use crate::environment;
+use crate::programs::{Program, install, keyreeve};
+use crate::{environment, http};
 
 /// Sets up a client to which keyreeve issues a key.
 pub(super) fn client(
@@ -30,7 +29,7 @@ pub(super) fn client(
     match (action, program) {
         (Action::Provider, Program::Typescript(_)) => {
             // Node looks for modules relative to the importing file.
-            let example = super::install::folder(fixture.root(), program).join("example.mjs");
+            let example = install::folder(fixture.root(), program).join("example.mjs");
             fs::copy(
                 fixture.root().join("examples/credential-provider.mjs"),
                 &example,
@@ -87,7 +86,7 @@ pub(super) fn check(fixture: &Fixture, action: Action, entry: &Value) -> Result<
 /// Sets the environment of a user with `keyreeve` on the `PATH`.
 fn prepare(command: &mut Command, fixture: &Fixture, home: &Path) -> Result<()> {
     environment::scrub(command, home);
-    let program = super::keyreeve(fixture.root());
+    let program = keyreeve(fixture.root());
     let folder = program.parent().context("keyreeve has no directory")?;
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(
@@ -118,7 +117,7 @@ fn prepare(command: &mut Command, fixture: &Fixture, home: &Path) -> Result<()> 
 
 /// Runs `keyreeve profile link` for the client's home.
 fn link(fixture: &Fixture, home: &Path) -> Result<()> {
-    let mut command = Command::new(super::keyreeve(fixture.root()));
+    let mut command = Command::new(keyreeve(fixture.root()));
     prepare(&mut command, fixture, home)?;
     let output = command
         .args(["profile", "link", "sandbox", "--no-input"])

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::compare;
 use super::fixture::Fixture;
-use super::http::Request;
-use super::program::Program;
 use super::scenario::{Action, Scenario};
 use crate::environment;
+use crate::http::Request;
+use crate::programs::Program;
 
 /// Path prefix of pass-through requests.
 const PREFIX: &str = "/passthrough";

@@ -10,7 +10,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
-use super::http::{Request, parse_requests};
+use crate::http::{Request, parse_requests};
 
 type Recording = Arc<Mutex<Vec<Vec<u8>>>>;
 

@@ -1,20 +1,21 @@
 //! Runs the scenarios inside the namespace, one after the other, each with its own fixture, and prints their outcomes.
 
 use std::path::Path;
-use std::process::{Command, ExitCode, Output, Stdio};
+use std::process::{Command, ExitCode, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::compare;
 use super::fixture::Fixture;
-use super::http::{self, Request};
-use super::program::Program;
 use super::scenario::{Action, Expected, Scenario, all};
-use super::{Outcome, install, issued_key, namespace, own_login};
-use crate::output;
+use super::{given_key, issued_key, own_login};
+use crate::http::{self, Request};
+use crate::outcome::Outcome;
+use crate::programs::{Program, install, run_with_timeout};
+use crate::{namespace, output};
 
 /// Time limit for one client run.
 const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -44,7 +45,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 
 fn run_scenario(root: &Path, number: usize, scenario: &Scenario, program: &Path) -> Result<()> {
     let fixture = Fixture::start(root, number, scenario)?;
-    let output = run_with_timeout(fixture.client(scenario, program)?, CLIENT_TIMEOUT)?;
+    let output = run_with_timeout(client(&fixture, scenario, program)?, CLIENT_TIMEOUT)?;
     check_output(scenario, &output)?;
     if scenario.expected() == Expected::IssuedKey {
         return issued_key::check(&fixture, scenario.action, &finished_attempt(&fixture)?);
@@ -96,22 +97,17 @@ fn run_scenario(root: &Path, number: usize, scenario: &Scenario, program: &Path)
     Ok(())
 }
 
-/// Runs a command and returns its output; kills it after the timeout.
-pub(crate) fn run_with_timeout(mut command: Command, timeout: Duration) -> Result<Output> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start the command")?;
-    let deadline = Instant::now() + timeout;
-    while child.try_wait()?.is_none() {
-        if Instant::now() > deadline {
-            child.kill()?;
-            bail!("timed out after {timeout:?}");
+/// Returns the client's command, with only the scenario's variables in its environment.
+fn client(fixture: &Fixture, scenario: &Scenario, program: &Path) -> Result<Command> {
+    match scenario.expected() {
+        Expected::IssuedKey => {
+            issued_key::client(fixture, scenario.program, scenario.action, program)
         }
-        thread::sleep(POLL_INTERVAL);
+        Expected::PassedThrough => own_login::client(fixture, scenario, program),
+        Expected::Forwarded { .. } | Expected::RejectedOnce => {
+            given_key::client(fixture, scenario, program)
+        }
     }
-    Ok(child.wait_with_output()?)
 }
 
 /// Checks the client's exit status and output.

@@ -1,6 +1,6 @@
 //! The scenarios as data: a program, its action, and the expected result.
 
-use super::program::Program;
+use crate::programs::Program;
 
 /// The programs of all scenarios.
 pub(super) const PROGRAMS: [Program; 7] = [

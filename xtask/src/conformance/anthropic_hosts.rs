@@ -9,8 +9,6 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::upstream::Upstream;
-
 /// The origin that clients use by default.
 pub(super) const ORIGIN: &str = "https://api.anthropic.com";
 
@@ -71,9 +69,9 @@ impl Drop for AnthropicHosts {
     }
 }
 
-/// Returns a hosts file that directs the simulated hosts to a listener, with its port encoded in the address.
-pub(super) fn hosts_file(upstream: &Upstream) -> String {
-    let [high, low] = upstream.port().to_be_bytes();
+/// Returns a hosts file that directs the simulated hosts to a listener on a port, which is encoded in the address.
+pub(super) fn hosts_file(port: u16) -> String {
+    let [high, low] = port.to_be_bytes();
     let localhost = "127.0.0.1 localhost".to_owned();
     let simulated = HOSTS.map(|host| format!("127.{high}.{low}.1 {host}"));
     [&[localhost], &simulated[..]].concat().join("\n") + "\n"

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::ingredient::Ingredient;
-use crate::clients::program::Program;
+use crate::programs::Program;
 
 /// A combination of a client and its configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]

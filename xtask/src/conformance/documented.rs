@@ -12,7 +12,7 @@ use super::ingredient::Slot::{
     ApiKey, AuthToken, BedrockBearer, CustomHeader, FoundryKey, OauthToken,
 };
 use super::ingredient::{FederationSetup, HelperScript, Ingredient, LoginFile, SdkProfileSetup};
-use crate::clients::program::Program;
+use crate::programs::Program;
 
 /// Both versions of Claude Code.
 pub(super) const CLAUDE_CODE: [Program; 2] = [

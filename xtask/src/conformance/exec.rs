@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::case_setup::{CaseSetup, PlantedCredential};
 use super::exec_case::{ExecCase, Expected, PayerKind};
 use super::observe::{self, ClientRun, SentRequest, label};
-use crate::clients::{install, keyreeve};
+use crate::programs::{install, keyreeve};
 
 /// Exit code of keyreeve for a refusal by policy.
 const POLICY_EXIT_CODE: i32 = 8;

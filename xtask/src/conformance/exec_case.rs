@@ -13,7 +13,7 @@ use super::ingredient::{FederationSetup, HelperScript, Ingredient, Layer, Shape,
 use super::ingredient::{LoginFile, SdkProfileSetup};
 use super::observe::SentRequest;
 use super::token::{Family, fake_token};
-use crate::clients::program::Program;
+use crate::programs::Program;
 
 /// Name of the profile with the intended credential.
 pub(super) const INTENDED_PROFILE: &str = "intended";

@@ -10,8 +10,7 @@ use super::case::Case;
 use super::report::{self, CaseResult, CheckKind};
 use super::runner::{Job, Runner};
 use super::{CaseFilter, documented, exec_case, programs, random};
-use crate::clients::namespace;
-use crate::output;
+use crate::{namespace, output};
 
 /// [`CaseFilter::Share`] runs one job in this many.
 const SHARE_DIVISOR: u64 = 3;

@@ -9,6 +9,7 @@
 
 mod anthropic_hosts;
 mod case;
+mod case_ingredients;
 mod case_setup;
 mod documented;
 mod exec;
@@ -30,9 +31,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::clients::program::Program;
-use crate::clients::{self, NO_NAMESPACE_REASON, Outcome, build, in_namespace, install};
+use crate::namespace::{NO_NAMESPACE_REASON, in_namespace};
+use crate::outcome::Outcome;
 use crate::output;
+use crate::programs::{Program, build, install};
+use crate::tally::print_summary;
 pub(crate) use jobs::run as run_inside;
 
 /// Selection of the combinations to run.
@@ -68,7 +71,7 @@ impl fmt::Display for CaseFilter {
 
 /// Runs combinations, and prints the differences and the summary.
 pub(crate) fn run(root: &Path, filter: &CaseFilter) -> Result<ExitCode> {
-    Ok(clients::print_summary(outcomes(root, filter)?))
+    Ok(print_summary(outcomes(root, filter)?))
 }
 
 /// Installs missing clients, runs the combinations in the namespace, and returns the outcome of each client.

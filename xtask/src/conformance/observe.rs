@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use super::case::Case;
 use super::case_setup::{CaseSetup, PlantedCredential};
 use super::upstream::{Listeners, is_message};
-use crate::clients::http::Request;
-use crate::clients::program::Program;
-use crate::clients::{install, run_with_timeout};
+use crate::http::Request;
+use crate::programs::{Program, install, run_with_timeout};
 
 /// Time limit for a client run.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);

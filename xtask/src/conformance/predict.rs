@@ -10,8 +10,7 @@ use super::anthropic_hosts;
 use super::case::Case;
 use super::case_setup::{CaseSetup, PlantedCredential};
 use super::observe::{ClientRun, SentRequest, label};
-use crate::clients::program::Program;
-use crate::clients::{keyreeve, run_with_timeout};
+use crate::programs::{Program, keyreeve, run_with_timeout};
 
 /// Time limit for `keyreeve status`; long enough for a busy machine.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(15);

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::case_setup::CaseSetup;
+use super::case_setup::{CaseSetup, READABLE};
 use super::ingredient::{FederationSetup, LoginFile, SdkProfileSetup};
 use super::token::{Family, access_token, fake_token, identity_token, refresh_token};
 
@@ -118,9 +118,6 @@ pub(super) fn add_profile(setup: &mut CaseSetup, profile: SdkProfileSetup) {
     setup.plant("sdk_profile", "sdk_profile", sent);
 }
 
-/// Suffix of the name of a file that other users may read; it is removed from the name.
-pub(super) const READABLE: &str = "#readable";
-
 fn add_federation_profile(setup: &mut CaseSetup, name: &str) {
     let path = setup.home().join("identity-of-profile");
     let config = json!({
@@ -155,14 +152,4 @@ pub(super) fn add_federation(setup: &mut CaseSetup, federation: FederationSetup)
         setup.set_variable("ANTHROPIC_IDENTITY_TOKEN", &identity_token("federation"));
     }
     setup.plant("federation", "federation", access_token("federation"));
-}
-
-/// Returns the mode of a file.
-pub(super) fn mode(path: &str) -> u32 {
-    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    match extension {
-        "sh" => 0o700,
-        "json#readable" => 0o644,
-        _ => 0o600,
-    }
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::clients::Outcome;
-use crate::clients::program::Program;
 use crate::environment;
+use crate::outcome::Outcome;
+use crate::programs::Program;
 
 /// Maximum number of differences in a client's outcome; the record has all of them.
 const MAX_LISTED_DIFFERENCES: usize = 3;
@@ -167,8 +167,8 @@ mod tests {
     use serde_json::Value;
 
     use super::{CaseResult, CheckKind, outcomes};
-    use crate::clients::Outcome;
-    use crate::clients::program::Program;
+    use crate::outcome::Outcome;
+    use crate::programs::Program;
 
     const CLIENT: Program = Program::ClaudeCode("2.1.329");
 

@@ -19,8 +19,8 @@ use super::ingredient::Ingredient;
 use super::observe::observe;
 use super::predict::{differences, predict};
 use super::report::{CaseResult, CheckKind};
-use crate::clients::install;
 use crate::output;
+use crate::programs::install;
 use crate::scratch::Scratch;
 
 /// Maximum number of clients that run at once.

@@ -12,7 +12,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 
 use super::{anthropic_hosts, token};
-use crate::clients::http::{Request, parse_request};
+use crate::http::{Request, parse_request};
 
 /// A listener and its recorded requests.
 pub(super) struct Upstream {

@@ -4,7 +4,6 @@
 //! runs with the caller's home or credentials.
 
 mod debian;
-mod tally;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
@@ -13,9 +12,10 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::outcome::Outcome;
 use crate::scratch::Scratch;
+use crate::tally::Tally;
 use crate::{clients, conformance, environment, output};
-pub(crate) use tally::Tally;
 
 /// Variable with the path of the file to which a test that cannot run appends `SKIPPED name: reason`.
 const SKIPS_FILE_VARIABLE: &str = "KEYREEVE_SKIPS_FILE";
@@ -158,7 +158,7 @@ impl Suite<'_> {
     }
 
     /// Counts outcomes that cargo does not report.
-    fn add_outcomes(&mut self, name: &str, outcomes: Result<Vec<clients::Outcome>>) {
+    fn add_outcomes(&mut self, name: &str, outcomes: Result<Vec<Outcome>>) {
         match outcomes {
             Ok(outcomes) => outcomes
                 .into_iter()

@@ -11,6 +11,7 @@ use keyreeve_core::claude_code::{
     Arguments, ClaudeSettings, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope,
     SettingsState,
 };
+use keyreeve_core::expected::Expected;
 use keyreeve_core::launch::{
     LaunchError, LaunchGoal, LaunchPlan, Target, VerifiedPlan, plan, verify,
 };
@@ -18,7 +19,7 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{
     Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
 };
-use keyreeve_core::resolve::{ClientProgram, Expected};
+use keyreeve_core::resolve::ClientProgram;
 use keyreeve_core::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_core::snapshot::{Environment, KeyreeveState, Snapshot};
 use keyreeve_core::token::Family;

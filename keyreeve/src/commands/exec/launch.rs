@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use keyreeve_core::credential::Credential;
+use keyreeve_core::expected::Expected;
 use keyreeve_core::inject;
 use keyreeve_core::launch::{
     LaunchError, LaunchGoal, LaunchPlan, ProjectOverride, ProjectSettingsPolicy, Target,
@@ -13,7 +14,6 @@ use keyreeve_core::launch::{
 };
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::profile::Profile;
-use keyreeve_core::resolve::Expected;
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::token::Family;

@@ -11,9 +11,10 @@ use keyreeve_broker::view::{
     BindingView, ExpectedView, HealthView, KeysView, LimitsView, ProfilesView, StatusProfileView,
     StatusView, UnusableView,
 };
+use keyreeve_core::expected::Expected;
 use keyreeve_core::finding::find_conflicts;
 use keyreeve_core::profile::{Profile, ProfileId};
-use keyreeve_core::resolve::{Confidence, Expected, PayerMismatchError, Resolution, resolve};
+use keyreeve_core::resolve::{Confidence, PayerMismatchError, Resolution, resolve};
 use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::unusable::UnusableReason;
 use keyreeve_os::file_system::FileSystem;

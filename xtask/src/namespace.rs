@@ -1,17 +1,20 @@
-//! Network namespaces: created directly as root, or within a user namespace if the kernel permits it.
+//! Network namespaces: created directly as root, or within a user namespace if the kernel permits it; and the xtask
+//! commands that run in one.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::environment;
+use crate::outcome::Outcome;
+use crate::{environment, output};
 
 /// Method to create a network namespace.
 #[derive(Clone, Copy)]
-pub(crate) enum Namespace {
+enum Namespace {
     /// `unshare -n`
     AsRoot,
     /// `unshare -r -n`
@@ -19,7 +22,7 @@ pub(crate) enum Namespace {
 }
 
 /// Returns the first method that works, or `None` if none does.
-pub(crate) fn detect() -> Option<Namespace> {
+fn detect() -> Option<Namespace> {
     [Namespace::AsRoot, Namespace::AsUser]
         .into_iter()
         .find(|namespace| {
@@ -34,7 +37,7 @@ pub(crate) fn detect() -> Option<Namespace> {
 
 impl Namespace {
     /// Returns a command that runs a program in a new namespace.
-    pub(crate) fn command(self, program: &Path) -> Command {
+    fn command(self, program: &Path) -> Command {
         let mut command = Command::new("unshare");
         match self {
             Self::AsRoot => command.arg("-n"),
@@ -43,6 +46,38 @@ impl Namespace {
         command.arg("--").arg(program);
         command
     }
+}
+
+/// Skip reason of everything that needs a network namespace.
+pub(crate) const NO_NAMESPACE_REASON: &str =
+    "network namespaces are not permitted on this machine (unshare -n, unshare -rn)";
+
+/// Runs an xtask command in a new namespace, prints its output and returns the outcomes in it, or `None` if
+/// namespaces are not permitted.
+pub(crate) fn in_namespace(root: &Path, arguments: &[&str]) -> Result<Option<Vec<Outcome>>> {
+    let Some(namespace) = detect() else {
+        return Ok(None);
+    };
+    let mut command = namespace.command(&std::env::current_exe()?);
+    command
+        .args(arguments)
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .context("cannot enter the network namespace")?;
+    let mut outcomes = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            output::print_line(&line);
+            outcomes.extend(Outcome::parse(&line));
+        }
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "{} failed", arguments.join(" "));
+    Ok(Some(outcomes))
 }
 
 /// Prepares the current namespace: enables loopback and checks that there is no other network.

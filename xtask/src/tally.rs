@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::process::ExitCode;
 
-use crate::clients::Outcome;
+use crate::outcome::Outcome;
+use crate::output;
 
 /// Counts of passed, failed and skipped tests.
 #[derive(Default)]
@@ -107,6 +109,20 @@ impl fmt::Display for Tally {
     }
 }
 
+/// Prints the numbers of passed, failed and skipped scenarios; fails if one failed.
+pub(crate) fn print_summary(outcomes: Vec<Outcome>) -> ExitCode {
+    let mut tally = Tally::default();
+    for outcome in outcomes {
+        tally.add(outcome);
+    }
+    output::print_line(&tally);
+    if tally.failed() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
 /// Returns the number before a word, as in `3 passed`, or 0 if there is none.
 fn number_before(text: &str, word: &str) -> usize {
     let parts = text.split([',', ';', ':', '(', ')', '.']);
@@ -126,7 +142,7 @@ fn ignored(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::Tally;
-    use crate::clients::Outcome;
+    use crate::outcome::Outcome;
 
     fn tally(lines: &[&str]) -> Tally {
         let mut tally = Tally::default();

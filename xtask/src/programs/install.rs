@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::program::Program;
-use super::runner::run_with_timeout;
+use super::client::Program;
+use super::run::run_with_timeout;
 use crate::{environment, output};
 
 /// Time limit for one installation step, so that an unresponsive registry does not block the run.

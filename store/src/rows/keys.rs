@@ -1,0 +1,170 @@
+//! Rows of virtual keys, of their profiles and of their secrets, which are stored as hashes.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use keyreeve_core::cache_ttl::Ttl;
+use keyreeve_core::profile::{BillingClass, ProfileId};
+use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
+use rusqlite::{Connection, Row, named_params};
+use uuid::Uuid;
+
+use super::profiles::name_taken;
+use crate::sql_enum::SqlEnum as _;
+use crate::sql_types::{
+    micros, optional_sql_enum, optional_timestamp, parsed, sql_enum, timestamp, uuid,
+};
+use crate::{Result, StoreError};
+
+/// A secret of a key; a rotated key has several for a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySecret {
+    /// Index of the key in [`Policy::keys`](crate::Policy::keys).
+    pub key: usize,
+    /// SHA-256 of the secret.
+    pub hash: KeyHash,
+    /// Expiry of the secret.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// Reads all keys, sorted by name; of several with one name the active one first, then the newest.
+pub(crate) fn read_all(connection: &Connection) -> Result<Vec<VirtualKey>> {
+    let mut profiles = read_profiles(connection)?;
+    let mut statement = connection.prepare(
+        "SELECT * FROM keys ORDER BY name, revoked_at IS NOT NULL, created_at DESC, id DESC",
+    )?;
+    let keys = statement.query_map([], |row| {
+        let id = KeyId(uuid(row, "id")?);
+        read_row(row, id, profiles.remove(&id).unwrap_or_default())
+    })?;
+    Ok(keys.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Reads the secrets of the keys, by public id.
+pub(crate) fn read_secrets(
+    connection: &Connection,
+    keys: &[VirtualKey],
+) -> Result<HashMap<PublicId, KeySecret>> {
+    let indexes: HashMap<KeyId, usize> = keys
+        .iter()
+        .enumerate()
+        .map(|(index, key)| (key.id, index))
+        .collect();
+    let mut statement = connection.prepare("SELECT * FROM key_secrets")?;
+    let mut rows = statement.query([])?;
+    let mut secrets = HashMap::new();
+    while let Some(row) = rows.next()? {
+        if let Some(&key) = indexes.get(&KeyId(uuid(row, "key")?)) {
+            let hash = KeyHash(row.get("hash")?);
+            let valid_until = optional_timestamp(row, "valid_until")?;
+            secrets.insert(
+                PublicId(row.get("public_id")?),
+                KeySecret {
+                    key,
+                    hash,
+                    valid_until,
+                },
+            );
+        }
+    }
+    Ok(secrets)
+}
+
+pub(crate) fn insert(connection: &Connection, key: &VirtualKey) -> Result<()> {
+    connection.execute(
+        "INSERT INTO keys (id, name, billing, strategy, may_spend, models, cache_ttl, expires_at, revoked_at, created_at, simulated)
+         VALUES (:id, :name, :billing, :strategy, :may_spend, :models, :cache_ttl, :expires_at, :revoked_at, :created_at, :simulated)",
+        named_params! {
+            ":id": key.id.0.into_bytes(),
+            ":name": key.name.as_str(),
+            ":billing": key.billing.map(BillingClass::word),
+            ":strategy": key.strategy.word(),
+            ":may_spend": billing_json(&key.allow_billing),
+            ":models": serde_json::Value::from(key.models.as_slice()).to_string(),
+            ":cache_ttl": key.cache_ttl.map(Ttl::as_str),
+            ":expires_at": key.expires_at.map(micros),
+            ":revoked_at": key.revoked_at.map(micros),
+            ":created_at": micros(key.created_at),
+            ":simulated": key.simulated,
+        },
+    )
+    .map_err(|error| name_taken(error, &key.name))?;
+    Ok(())
+}
+
+pub(crate) fn billing_json(classes: &[BillingClass]) -> String {
+    let words: Vec<&str> = classes.iter().map(|class| class.word()).collect();
+    serde_json::Value::from(words).to_string()
+}
+
+/// Parses the output of [`billing_json`].
+fn parse_billing_json(text: &str) -> Option<Vec<BillingClass>> {
+    let words: Vec<String> = serde_json::from_str(text).ok()?;
+    words
+        .iter()
+        .map(|word| BillingClass::from_word(word))
+        .collect()
+}
+
+pub(crate) fn insert_profile(
+    connection: &Connection,
+    key: &VirtualKey,
+    place: i64,
+    profile: ProfileId,
+) -> Result<()> {
+    let inserted = connection.execute(
+        "INSERT INTO key_profiles (key, place, profile)
+         SELECT ?1, ?2, id FROM profiles WHERE id = ?3 AND removed = 0",
+        (key.id.0.into_bytes(), place, profile.0.into_bytes()),
+    )?;
+    if inserted == 0 {
+        Err(StoreError::NotFound { what: "profile" })
+    } else {
+        Ok(())
+    }
+}
+
+pub(crate) fn insert_secret(
+    connection: &Connection,
+    key: KeyId,
+    public: PublicId,
+    hash: KeyHash,
+) -> Result<()> {
+    connection.execute(
+        "INSERT INTO key_secrets (public_id, key, hash) VALUES (?1, ?2, ?3)",
+        (public.0, key.0.into_bytes(), hash.0),
+    )?;
+    Ok(())
+}
+
+fn read_profiles(connection: &Connection) -> Result<HashMap<KeyId, Vec<ProfileId>>> {
+    let mut statement =
+        connection.prepare("SELECT key, profile FROM key_profiles ORDER BY key, place")?;
+    let mut rows = statement.query([])?;
+    let mut profiles: HashMap<KeyId, Vec<ProfileId>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let profile = ProfileId(Uuid::from_bytes(row.get("profile")?));
+        profiles
+            .entry(KeyId(uuid(row, "key")?))
+            .or_default()
+            .push(profile);
+    }
+    Ok(profiles)
+}
+
+fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Result<VirtualKey> {
+    Ok(VirtualKey {
+        id,
+        name: parsed(row, "name", |text| text.parse().ok())?,
+        profiles,
+        billing: optional_sql_enum(row, "billing")?,
+        strategy: sql_enum(row, "strategy")?,
+        allow_billing: parsed(row, "may_spend", parse_billing_json)?,
+        models: parsed(row, "models", |text| serde_json::from_str(text).ok())?,
+        cache_ttl: optional_sql_enum(row, "cache_ttl")?,
+        expires_at: optional_timestamp(row, "expires_at")?,
+        revoked_at: optional_timestamp(row, "revoked_at")?,
+        created_at: timestamp(row, "created_at")?,
+        simulated: row.get("simulated")?,
+    })
+}

@@ -1,0 +1,10 @@
+//! The rows of each table, read and written on a connection.
+//!
+//! Invariant: nothing here knows the store, its threads or its files.
+
+pub(crate) mod bindings;
+pub(crate) mod health;
+pub(crate) mod keys;
+pub(crate) mod ledger;
+pub(crate) mod limits;
+pub(crate) mod profiles;
