@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
-use crate::settings::{Problem, redact_keys};
+use crate::problem::{Problem, redact_keys};
 
 /// `config.toml` in keyreeve's configuration directory. Precedence: flag, `KEYREEVE_*` variable, this file, default.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize, JsonSchema)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use keyreeve_core::snapshot::Environment;
 
-use crate::settings::Problem;
+use crate::problem::Problem;
 use crate::variables;
 
 /// keyreeve's directories.

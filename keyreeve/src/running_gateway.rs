@@ -14,7 +14,8 @@ use std::time::Duration;
 use keyreeve_gateway::{Challenge, InstanceSecret, NONCE_HEX_DIGITS, Ticket, TicketState};
 use keyreeve_os::deadline::Deadline;
 use keyreeve_os::files::{CreateDir, FileError, SafeDir};
-use keyreeve_os::system;
+use keyreeve_os::{process, system};
+use keyreeve_store::Store;
 use serde::Deserialize;
 use zeroize::Zeroize as _;
 
@@ -295,6 +296,31 @@ fn parse_proof(response: &[u8]) -> Option<String> {
         return None;
     }
     serde_json::from_str::<HealthzProof>(body).ok()?.proof
+}
+
+/// Returns the note that a `serve` writes into its claim of the store.
+pub(crate) fn claim_note(process: u32) -> String {
+    format!("keyreeve serve, process {process}")
+}
+
+/// Returns the path of a runtime file that no running `serve` owns.
+pub(crate) fn stale_runtime_file(dirs: &Dirs, store: &Store) -> Option<PathBuf> {
+    let directory = SafeDir::open(&dirs.state, CreateDir::Never).ok()?;
+    let exists = directory.contains(RUNTIME_FILE).ok()?;
+    // A successful claim is released immediately.
+    let is_stale = exists
+        && store
+            .acquire_serve_lock(&claim_note(process::pid()))
+            .is_ok();
+    is_stale.then(|| dirs.state.join(RUNTIME_FILE))
+}
+
+/// Removes the runtime file of a killed `serve`.
+///
+/// # Errors
+/// If it cannot be removed.
+pub(crate) fn remove_runtime_file(dirs: &Dirs) -> Result<(), CommandError> {
+    Ok(SafeDir::open(&dirs.state, CreateDir::Never)?.remove(RUNTIME_FILE)?)
 }
 
 #[cfg(test)]

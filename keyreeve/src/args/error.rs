@@ -6,10 +6,8 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::subcommand_path;
+use super::unknown_command::unknown_command;
 use crate::error::{CommandError, Exit};
-
-/// Commands that are less alike are no suggestion.
-const MIN_SIMILARITY: f64 = 0.7;
 
 /// Converts an error of clap, given what was typed.
 pub(crate) fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CommandError {
@@ -26,26 +24,6 @@ pub(crate) fn usage_error(error: &clap::Error, arguments: &[OsString]) -> Comman
     help.extend(path);
     help.push("--help".to_owned());
     CommandError::new(Exit::Usage, message(error)).hint(format!("See `{}`", help.join(" ")))
-}
-
-/// Returns the error for a name that is no subcommand of `parent`, with the most similar one.
-pub(super) fn unknown_command(parent: &clap::Command, name: &str) -> CommandError {
-    let names = parent.get_subcommands().flat_map(|command| {
-        std::iter::once(command.get_name()).chain(command.get_visible_aliases())
-    });
-    let nearest = names
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > MIN_SIMILARITY)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    let suggestion = nearest.map_or_else(String::new, |(_, candidate)| {
-        format!(". Did you mean `{candidate}`?")
-    });
-    let help = match parent.get_name() {
-        "keyreeve" => "keyreeve help".to_owned(),
-        group => format!("keyreeve help {group}"),
-    };
-    CommandError::new(Exit::Usage, format!("unknown command `{name}`{suggestion}"))
-        .hint(format!("`{help}` lists the commands"))
 }
 
 fn message(error: &clap::Error) -> String {

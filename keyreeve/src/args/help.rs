@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::CommandFactory as _;
 
 use super::Cli;
-use super::error::unknown_command;
+use super::unknown_command::unknown_command;
 use crate::error::CommandError;
 
 /// The groups of `keyreeve --help`, each with its commands.

@@ -18,6 +18,7 @@ mod report;
 mod serve;
 mod statusline;
 mod store;
+mod unknown_command;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use keyreeve_core::secret::{Secret, Sink};
 
-use super::temporary_key::{self, Caller};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, KEY_PLACEHOLDER};
 use crate::settings::CredentialChoice;
+use crate::temporary_key::{self, Caller};
 
 pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), CommandError> {
     match context.output.format() {

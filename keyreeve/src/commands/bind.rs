@@ -10,10 +10,11 @@ use keyreeve_core::expected::Expected;
 use keyreeve_os::system;
 use keyreeve_store::Policy;
 
-use super::profile;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Align, Format, Table, abbreviate_home};
+use crate::profiles;
+use crate::render::binding::{describe_binding, profile_name};
 use crate::settings::Bind;
 
 pub(super) fn run(bind: &Bind, context: &Context) -> Result<(), CommandError> {
@@ -27,10 +28,10 @@ pub(super) fn run(bind: &Bind, context: &Context) -> Result<(), CommandError> {
     let policy = store.policy()?;
     let profile = bind.profile.as_ref();
     let profile = profile
-        .map(|name| Ok::<_, CommandError>(profile::find(&policy, name)?.id))
+        .map(|name| Ok::<_, CommandError>(profiles::find(&policy, name)?.id))
         .transpose()?;
     if let Some(Expected::Profile(name)) = &bind.expect {
-        profile::find(&policy, name)?;
+        profiles::find(&policy, name)?;
     }
     let binding = Binding {
         directory,
@@ -131,26 +132,5 @@ fn view(policy: Option<&Policy>) -> BindingsView {
             .map(|binding| BindingView::new(binding, profiles))
             .collect(),
         here: here.map(|binding| binding.directory.clone()),
-    }
-}
-
-/// Describes a binding: `profile work, expected payer plan`.
-pub(super) fn describe_binding(binding: &BindingView) -> String {
-    let profile = profile_name(binding).map(|name| format!("profile {name}"));
-    let expect = binding
-        .expect
-        .as_ref()
-        .map(|payer| format!("expected payer {payer}"));
-    [profile, expect]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn profile_name(binding: &BindingView) -> Option<String> {
-    match (&binding.profile, binding.profile_removed) {
-        (_, true) => Some("(removed)".to_owned()),
-        (name, false) => name.clone(),
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use keyreeve_broker::view::CredentialView;
 
-use super::temporary_key::{self, Caller, ClientCredentialKind};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Format, KEY_PLACEHOLDER, relative_time_from_text};
 use crate::settings::CredentialChoice;
+use crate::temporary_key::{self, Caller, ClientCredentialKind};
 
 pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), CommandError> {
     let (output, clock) = (Arc::clone(&context.output), context.clock());

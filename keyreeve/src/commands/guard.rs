@@ -1,7 +1,6 @@
 //! `guard`: checks, for scripts, that the expected payer would pay.
 
 use keyreeve_broker::view::{ExpectedView, GuardView};
-use keyreeve_core::expected::Expected;
 use keyreeve_core::launch::find_project_redirect;
 use keyreeve_core::resolve::{ClientProgram, Confidence, resolve};
 use keyreeve_core::snapshot::Snapshot;
@@ -9,6 +8,7 @@ use keyreeve_core::snapshot::Snapshot;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, abbreviate_home};
+use crate::profiles::unknown_profile;
 use crate::settings::Guard;
 
 pub(super) fn run(guard: &Guard, context: &Context) -> Result<(), CommandError> {
@@ -69,18 +69,4 @@ fn check_not_diverted(client: ClientProgram, snapshot: &Snapshot) -> Result<(), 
         );
         Err(error.fix("keyreeve doctor"))
     })
-}
-
-/// Explains an expectation that can never be met: its profile does not exist.
-pub(super) fn unknown_profile(expected: &Expected, snapshot: &Snapshot) -> Option<String> {
-    match expected {
-        Expected::Profile(name) if snapshot.keyreeve.profiles.iter().all(|it| it.name != *name) => {
-            Some(format!("no profile is named `{name}`"))
-        }
-        Expected::Profile(_)
-        | Expected::Plan
-        | Expected::Metered
-        | Expected::Cloud
-        | Expected::Gateway => None,
-    }
 }

@@ -20,16 +20,13 @@ mod inspect;
 mod key;
 mod limits;
 mod onboard;
-mod paste;
 mod profile;
-mod quoting;
 mod requests;
 mod sandbox;
 mod serve;
 mod status;
 mod statusline;
 mod store;
-mod temporary_key;
 mod usage;
 mod version;
 

@@ -4,14 +4,11 @@ use keyreeve_broker::view::{AttemptView, AttemptsView, RequestView, RequestsView
 use keyreeve_core::clock::Clock;
 use keyreeve_core::select::MAX_ATTEMPTS;
 
-use super::usage::{dollars, plan_equivalent};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table, local_time, thousands};
+use crate::render::cost::{SIMULATED_MARK, dollars, explain_mark, plan_equivalent};
 use crate::settings::{RequestDetail, RequestsQuery};
-
-/// Marks the cost of a request to a sandbox.
-pub(super) const SIMULATED_MARK: &str = "*";
 
 pub(super) fn run(query: RequestsQuery, context: &Context) -> Result<(), CommandError> {
     match query.detail {
@@ -162,14 +159,5 @@ fn cost(equivalent_usd: Option<f64>, paid: String, simulated: bool) -> String {
         format!("{cost}{SIMULATED_MARK}")
     } else {
         cost
-    }
-}
-
-/// Explains the mark if it was printed.
-pub(super) fn explain_mark(has_simulated: bool, context: &Context) {
-    if has_simulated {
-        context
-            .output
-            .note(&format!("{SIMULATED_MARK} Simulated: nothing was billed"));
     }
 }

@@ -1,15 +1,12 @@
 //! `sandbox`: runs the simulated Anthropic API.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
-use keyreeve_sandbox::{Sandbox, SandboxSettings};
 use serde::Serialize;
 
-use super::serve::signal;
 use crate::context::{Context, new_runtime};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::settings;
+use crate::stop_signal::nth_stop_signal;
 
 #[derive(Serialize)]
 struct SandboxReady {
@@ -18,8 +15,8 @@ struct SandboxReady {
 
 pub(super) fn run(sandbox: settings::SandboxPort, context: &Context) -> Result<(), CommandError> {
     new_runtime()?.block_on(async {
-        let stop = signal::nth_stop_signal(1)?;
-        let bound = bind(sandbox.port).await?;
+        let stop = nth_stop_signal(1)?;
+        let bound = crate::sandbox::bind(sandbox.port).await?;
         let ready = SandboxReady {
             sandbox: format!("http://{}", bound.addr()),
         };
@@ -33,28 +30,5 @@ pub(super) fn run(sandbox: settings::SandboxPort, context: &Context) -> Result<(
         bound.run(stop).await.map_err(|error| {
             CommandError::new(Exit::Failed, "the sandbox failed").caused_by(&error)
         })
-    })
-}
-
-/// Binds the simulated API to a loopback port.
-///
-/// # Errors
-/// Exit 1 if the port is in use.
-pub(super) async fn bind(port: u16) -> Result<Sandbox, CommandError> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Sandbox::bind(
-        address,
-        SandboxSettings {
-            now: keyreeve_os::system::now,
-        },
-    )
-    .await
-    .map_err(|error| {
-        CommandError::new(
-            Exit::Failed,
-            format!("cannot start the sandbox on {address}"),
-        )
-        .caused_by(&error)
-        .fix("keyreeve sandbox --port 0")
     })
 }

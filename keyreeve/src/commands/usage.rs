@@ -3,10 +3,10 @@
 use keyreeve_broker::view::{UsageRowView, UsageView};
 use keyreeve_store::{Grouping, UsageQuery};
 
-use super::requests::{SIMULATED_MARK, explain_mark};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Align, Format, Table, thousands};
+use crate::render::cost::{SIMULATED_MARK, dollars, explain_mark, plan_equivalent};
 use crate::settings::{TableFormat, UsageDimension, UsageOptions};
 
 pub(super) fn run(usage: UsageOptions, context: &Context) -> Result<(), CommandError> {
@@ -73,12 +73,6 @@ fn cost(row: &UsageRowView) -> String {
     format!("{}{mark}", dollars(row.cost_usd, row.cost_is_at_most))
 }
 
-/// Formats an amount with six decimals, and `<=` before an upper bound.
-pub(super) fn dollars(usd: f64, is_at_most: bool) -> String {
-    let sign = if is_at_most { "<= " } else { "" };
-    format!("{sign}{usd:.6}")
-}
-
 fn remarks(row: &UsageRowView) -> String {
     let simulated = match row.simulated_attempts {
         0 => None,
@@ -92,11 +86,6 @@ fn remarks(row: &UsageRowView) -> String {
     let plan = (row.equivalent_usd > 0.0).then(|| plan_equivalent(row.equivalent_usd));
     let remarks: Vec<String> = plan.into_iter().chain(simulated).collect();
     remarks.join("; ")
-}
-
-/// Formats what a plan paid for at API prices, which is never part of the cost.
-pub(super) fn plan_equivalent(equivalent_usd: f64) -> String {
-    format!("plan, ≈ {equivalent_usd:.6} at API prices")
 }
 
 fn csv(view: &UsageView) -> Result<String, CommandError> {

@@ -3,7 +3,7 @@
 use keyreeve_core::profile::Name;
 
 use crate::args;
-use crate::settings::Problem;
+use crate::problem::Problem;
 
 /// The model of `ask` if none is named or configured.
 pub(crate) const DEFAULT_ASK_MODEL: &str = "claude-sonnet-5-5";

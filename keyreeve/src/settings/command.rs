@@ -10,12 +10,14 @@ use keyreeve_core::profile::{BillingClass, Name};
 use keyreeve_core::virtual_key::Strategy;
 
 use crate::args;
+use crate::problem::Problem;
 use crate::settings::models::is_glob;
 use crate::settings::payer::use_case;
+use crate::settings::secret_input::{SecretInput, secret_input};
 use crate::settings::when::{Direction, parse_duration, parse_time};
 use crate::settings::{
-    Ask, Bind, Check, Doctor, Env, Exec, Guard, HookShell, Import, Onboard, Problem, ProfileAction,
-    Status, Statusline,
+    Ask, Bind, Check, Doctor, Env, Exec, Guard, HookShell, Import, Onboard, ProfileAction, Status,
+    Statusline,
 };
 
 pub(crate) use crate::args::{ConfigCommand, ConnectClient, UsageDimension};
@@ -86,15 +88,6 @@ pub(crate) struct SandboxPort {
 pub(crate) struct Inspect {
     /// Source of the token.
     pub(crate) input: SecretInput,
-}
-
-/// Source of a secret that must not be an argument.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum SecretInput {
-    /// A prompt on the terminal.
-    Prompt,
-    /// Standard input.
-    Stdin,
 }
 
 /// Actions of `key`.
@@ -261,14 +254,6 @@ impl Command {
             Some(args::CliCommand::Version) => Self::Version,
             Some(args::CliCommand::Help { command }) => Self::Help(command),
         })
-    }
-}
-
-pub(super) fn secret_input(stdin: bool) -> SecretInput {
-    if stdin {
-        SecretInput::Stdin
-    } else {
-        SecretInput::Prompt
     }
 }
 

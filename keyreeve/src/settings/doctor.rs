@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use keyreeve_core::resolve::ClientProgram;
 
 use crate::args;
-use crate::settings::Problem;
+use crate::problem::Problem;
 use crate::settings::when::{Direction, parse_time};
 
 /// Settings of `doctor`.

@@ -2,8 +2,7 @@
 
 use keyreeve_core::snapshot::Environment;
 
-use crate::settings::Problem;
-use crate::settings::problem::redact_keys;
+use crate::problem::{Problem, redact_keys};
 
 /// Names of a setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +26,17 @@ pub(crate) enum Layer {
     File(&'static str),
     /// The built-in default.
     Default,
+}
+
+impl Layer {
+    /// Creates a problem with the value of this layer; `key` is the setting's name in the file.
+    pub(super) fn problem(self, key: &str, text: impl Into<String>) -> Problem {
+        match self {
+            Self::Flag(flag) => Problem::flag(flag, text),
+            Self::Variable(variable) => Problem::variable(variable, text),
+            Self::File(_) | Self::Default => Problem::key(key, text),
+        }
+    }
 }
 
 /// A value and its source.
@@ -122,8 +132,7 @@ impl Layers {
             Ok(value) => Some(value),
             Err(requirement) => {
                 let text = redact_keys(format!("must be {requirement}, not `{word}`"));
-                self.problems
-                    .push(Problem::layer(raw.from, raw.setting.key, text));
+                self.problems.push(raw.from.problem(raw.setting.key, text));
                 None
             }
         }

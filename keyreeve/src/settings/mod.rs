@@ -14,8 +14,8 @@ mod models;
 mod onboard;
 mod payer;
 mod plan;
-mod problem;
 mod profile;
+mod secret_input;
 mod setting_values;
 mod statusline;
 mod values;
@@ -39,13 +39,14 @@ pub(crate) use layers::{Layer, Setting, Sourced};
 pub(crate) use onboard::{Onboard, OnboardMethod, TestRequest};
 pub(crate) use payer::{Bind, Guard, HookShell, Status, StatusDetail, StatusExit};
 pub(crate) use plan::{Consent, SetupTokenOptions};
-pub(crate) use problem::{Problem, redact_keys};
 pub(crate) use profile::{AddProfile, ProfileAction, SecretOrigin};
+pub(crate) use secret_input::SecretInput;
 pub(crate) use setting_values::SettingValue;
 pub(crate) use statusline::{Diagnostics, Statusline};
 
 use crate::args;
 use crate::config::ConfigFile;
+use crate::problem::Problem;
 use crate::variables;
 use flags::{PASS_THROUGH, parse_pass_through};
 use layers::{Layers, raw_value, single};
@@ -252,7 +253,10 @@ fn pass_through_beyond_loopback(settings: &Settings) -> Option<Problem> {
         let text = format!(
             "cannot be combined with `serve.allowed_hosts` (`{host}`): a client's own login may only pass through on this machine. Remove one of the two."
         );
-        Problem::layer(settings.pass_through.from, PASS_THROUGH.key, text)
+        settings
+            .pass_through
+            .from
+            .problem(PASS_THROUGH.key, text)
     })
 }
 

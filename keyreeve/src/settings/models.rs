@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use keyreeve_core::cache_ttl::Ttl;
 
 use super::layers::Layers;
-use super::{Problem, redact_keys};
 use crate::config::{ModelSection, dotted_key};
+use crate::problem::{Problem, redact_keys};
 
 /// Parses the cache lifetimes by model pattern, in alphabetical order.
 pub(super) fn cache_ttls(

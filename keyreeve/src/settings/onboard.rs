@@ -6,9 +6,10 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Name;
 
 use crate::args;
-use crate::settings::command::secret_input;
+use crate::problem::Problem;
+use crate::settings::SetupTokenOptions;
 use crate::settings::profile::{api, origin_problem};
-use crate::settings::{Problem, SecretInput, SetupTokenOptions};
+use crate::settings::secret_input::{SecretInput, secret_input};
 
 /// Settings of `onboard`.
 #[derive(PartialEq, Eq, Debug)]

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use keyreeve_core::token::SETUP_TOKEN_LIFETIME;
 
 use crate::args;
-use crate::settings::Problem;
+use crate::problem::Problem;
 
 /// Options for a setup-token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -9,9 +9,10 @@ use keyreeve_core::origin::{BaseUrl, OriginError, PlainHttp};
 use keyreeve_core::profile::{Auth, Name, SecretExposure};
 
 use crate::args;
-use crate::settings::command::{SecretInput, secret_input};
+use crate::problem::Problem;
+use crate::settings::SetupTokenOptions;
+use crate::settings::secret_input::{SecretInput, secret_input};
 use crate::settings::when::parse_duration;
-use crate::settings::{Problem, SetupTokenOptions};
 
 /// Actions of `profile`.
 #[derive(Debug)]

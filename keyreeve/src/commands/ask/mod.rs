@@ -16,12 +16,14 @@ use keyreeve_store::Store;
 use serde_json::{Value, json};
 
 use self::response::StreamedResponse;
-use super::serve::signal;
-use super::{check, profile, usage};
 use crate::context::{self, Context, OwnerAccess, new_runtime};
+use crate::credential_check::exit_code_for;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, relative_time, thousands};
+use crate::profiles;
+use crate::render::cost::dollars;
 use crate::settings::{Ask, DEFAULT_ASK_MODEL, PromptSource};
+use crate::stop_signal::nth_stop_signal;
 
 /// Maximum question in bytes: the API's request limit (docs/facts.md#endpoints).
 const MAX_PROMPT: usize = 32 * 1024 * 1024;
@@ -32,7 +34,7 @@ pub(super) fn run(ask: &Ask, context: &Context) -> Result<(), CommandError> {
     let owner = context::owner_access(context)?;
     let store = owner.broker.store();
     let policy = store.policy()?;
-    let profile = profile::find_or_default(&policy, ask.profile.as_ref())?;
+    let profile = profiles::find_or_default(&policy, ask.profile.as_ref())?;
     let model = ask.model.as_deref().or(owner.default_model.as_deref());
     let body = body(
         ask,
@@ -40,7 +42,7 @@ pub(super) fn run(ask: &Ask, context: &Context) -> Result<(), CommandError> {
         &prompt(&ask.prompt)?,
     );
     let result = new_runtime()?.block_on(async {
-        let stop = signal::nth_stop_signal(1)?;
+        let stop = nth_stop_signal(1)?;
         let result = tokio::select! {
             result = send(&owner, profile, &body, context) => result,
             () = stop => Err(CommandError::new(
@@ -134,7 +136,7 @@ fn send_error(error: SendError, context: &Context) -> CommandError {
 
 /// Describes a failed or incomplete response: what it means, what to do, and where to read more.
 fn request_error(verdict: Verdict, context: &Context) -> CommandError {
-    let exit = check::exit_code_for(verdict.credential_status()).unwrap_or(Exit::Failed);
+    let exit = exit_code_for(verdict.credential_status()).unwrap_or(Exit::Failed);
     let until = verdict.until().map_or_else(String::new, |at| {
         format!(" until {}", relative_time(at, &context.clock_now()))
     });
@@ -204,7 +206,7 @@ fn cost_summary(view: &AskView) -> String {
         "Paid by profile `{}` ({payer}{organization}): {} tokens, {} USD, {}",
         attempt.profile.as_deref().unwrap_or_default(),
         classes.join(", "),
-        usage::dollars(attempt.cost_usd, attempt.cost_is_at_most),
+        dollars(attempt.cost_usd, attempt.cost_is_at_most),
         attempt
             .model_served
             .as_deref()

@@ -12,10 +12,10 @@ use keyreeve_core::snapshot::{HiddenText, Snapshot};
 use keyreeve_os::files::FileEdit;
 use zeroize::Zeroizing;
 
-use crate::commands::serve::runtime_file::remove_runtime_file;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::prompt::{Answer, Prompter};
+use crate::running_gateway::remove_runtime_file;
 
 /// Offers each possible fix, applies the accepted ones, and returns the findings that remain.
 pub(super) fn ask_and_fix(

@@ -9,9 +9,9 @@ use keyreeve_core::profile::ProfileId;
 use keyreeve_core::snapshot::KeyreeveState;
 use keyreeve_store::{Policy, Store};
 
-use crate::commands::serve::runtime_file::stale_runtime_file;
 use crate::context::{self, Context};
 use crate::error::CommandError;
+use crate::running_gateway::stale_runtime_file;
 
 /// Number of the newest ledger entries that are read.
 const MAX_ENTRIES: u32 = 500;

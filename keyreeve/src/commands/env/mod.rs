@@ -7,12 +7,12 @@ use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::launch::{LaunchPlan, Target};
 use keyreeve_core::secret::{Secret, Sink};
 
-use super::exec::launch;
-use super::quoting::{assignment, quote, removal};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::launch;
 use crate::output::{Format, KEY_PLACEHOLDER};
 use crate::settings::{Env, EnvShell, Reveal};
+use crate::shell_quoting::{assignment, quote, removal};
 
 pub(super) fn run(env: &Env, context: &Context) -> Result<(), CommandError> {
     let arguments = Arguments::default();

@@ -4,7 +4,6 @@
 //! `PATH` and never in the working directory; it keeps our process, terminal and streams, so signals and the exit code are
 //! its own.
 
-pub(super) mod launch;
 mod supervise;
 
 use std::ffi::{OsStr, OsString};
@@ -19,6 +18,7 @@ use keyreeve_os::system;
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::launch;
 use crate::settings::{Exec, Launch};
 
 pub(super) fn run(exec: Exec, context: &Context) -> Result<(), CommandError> {

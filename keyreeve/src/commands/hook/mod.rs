@@ -5,10 +5,10 @@
 
 use keyreeve_os::system;
 
-use super::quoting::quote;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::settings::{EnvShell, HookShell};
+use crate::shell_quoting::quote;
 
 /// Placeholder for the program's path in the scripts.
 const PROGRAM: &str = "@PROGRAM@";

@@ -12,12 +12,14 @@ use keyreeve_broker::view::{OnboardView, ProfileCheckView, ProfileView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 
-use super::{check, key};
 use crate::context::Context;
+use crate::credential_check::check_one;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::prompt::Prompter;
+use crate::render::new_key::print_new_key;
 use crate::settings::{AddKey, Onboard, TestRequest};
+use crate::virtual_keys;
 
 /// Result of the setup.
 struct SetUpResult {
@@ -41,7 +43,7 @@ pub(super) fn run(onboard: Onboard, context: &Context) -> Result<(), CommandErro
         TestRequest::Skip => (None, Ok(())),
         TestRequest::Send => {
             context.output.note(&render::test_notice(&set_up.profile));
-            let (view, result) = check::check_one(&set_up.profile.name, context)?;
+            let (view, result) = check_one(&set_up.profile.name, context)?;
             (Some(view), result)
         }
     };
@@ -93,7 +95,7 @@ fn set_up(
                 cache_ttl: None,
                 expires_at: None,
             };
-            let secret = key::create(add, &store)?;
+            let secret = virtual_keys::create(add, &store)?;
             changes.push(format!(
                 "Created key `{name}` for profile `{}`",
                 profile.name
@@ -119,7 +121,7 @@ fn finish(
             render::summary(&set_up.changes, &next, context)?;
             if let Some((name, secret)) = &set_up.key {
                 context.output.data("\n")?;
-                key::print_new_key(name, secret, &context.open_store()?, context)?;
+                print_new_key(name, secret, &context.open_store()?, context)?;
             }
             Ok(())
         }

@@ -8,11 +8,11 @@ use keyreeve_store::Store;
 
 use super::detect::{KEY_VARIABLES, is_set};
 use super::questions::NewKeyName;
-use crate::commands::profile;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::utc_date;
 use crate::settings::{AddProfile, OnboardMethod, SecretOrigin};
+use crate::{new_profile, profiles};
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
 
@@ -26,12 +26,12 @@ pub(super) fn find_or_add_profile(
     let profile_name = match name {
         Some(name) => name.clone(),
         None => free_name(default_name(&method), |name| {
-            Ok(profile::find(&*store.policy()?, name).is_ok())
+            Ok(profiles::find(&*store.policy()?, name).is_ok())
         })?,
     };
     let add = match method {
         OnboardMethod::Profile(name) => {
-            let existing = profile::find(&*store.policy()?, &name)?.clone();
+            let existing = profiles::find(&*store.policy()?, &name)?.clone();
             return Ok((existing, None));
         }
         OnboardMethod::ApiKey(input) => at_anthropic(profile_name, SecretOrigin::Given(input))?,
@@ -55,7 +55,7 @@ pub(super) fn find_or_add_profile(
         ));
         return Ok((existing, None));
     }
-    let added = profile::save(add, store, context)?;
+    let added = new_profile::save(add, store, context)?;
     let change = format!("Added profile `{}`: {}", added.name, describe(&added));
     Ok((added, Some(change)))
 }

@@ -1,105 +1,19 @@
 //! `profile add`: saves a credential encrypted, or a reference to it, bound to one origin.
 
-use std::error::Error as _;
+use keyreeve_core::profile::{Profile, Provenance};
 
-use jiff::Timestamp;
-use keyreeve_broker::sdk_profile_provenance;
-use keyreeve_core::api::Api;
-use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Provenance, Source};
-use keyreeve_core::secret::Secret;
-use keyreeve_core::token::Family;
-use keyreeve_os::programs;
-use keyreeve_os::system::now;
-use keyreeve_store::{Policy, Store};
-
-use super::{paste, render, setup_token};
-use crate::context::{self, Context};
-use crate::error::{CommandError, Exit};
-use crate::settings::{AddProfile, SecretInput, SecretOrigin};
-
-/// The source of a new profile's secret, and the secret itself if it is stored.
-struct SecretSource {
-    source: Source,
-    secret: Option<Secret>,
-    family: Option<Family>,
-    hint: Option<String>,
-    expires_at: Option<Timestamp>,
-}
+use super::render;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::new_profile::save;
+use crate::profile_secret::setup_token;
+use crate::settings::AddProfile;
 
 pub(super) fn run(add: AddProfile, context: &Context) -> Result<(), CommandError> {
     let store = context.open_store()?;
     let profile = save(add, &store, context)?;
     report(&profile, context);
     render::print_changed(&profile.name, &store, context)
-}
-
-/// Reads the secret, if it is to be stored, and saves the profile. The first profile becomes the default.
-///
-/// # Errors
-/// Exit 1 for a name in use; any problem with the secret.
-pub(in crate::commands) fn save(
-    add: AddProfile,
-    store: &Store,
-    context: &Context,
-) -> Result<Profile, CommandError> {
-    // Before prompting for a secret.
-    check_free(&add.name, &*store.policy()?)?;
-    let origin = secret_source(&add, context)?;
-    let provenance = add
-        .api
-        .provenance(&origin.source, origin.family.unwrap_or(Family::Opaque));
-    let billing = match (&origin.source, provenance) {
-        (Source::ClaudeLogin { .. }, _) | (_, Provenance::SetupToken) => BillingClass::Plan,
-        (
-            Source::Sealed
-            | Source::Environment { .. }
-            | Source::File { .. }
-            | Source::Command { .. }
-            | Source::SdkProfile { .. }
-            | Source::Ant { .. },
-            _,
-        ) => add.api.billing(),
-    };
-    let mut profile = Profile {
-        id: ProfileId(context::new_id()?),
-        name: add.name,
-        provenance,
-        source: origin.source,
-        base_url: add.base_url,
-        auth: add.auth,
-        billing,
-        family: origin.family,
-        hint: origin.hint,
-        secret_exposure: add.exposure,
-        simulated: add.api == Api::Sandbox,
-        expires_at: origin.expires_at,
-        created_at: now(),
-        rotated_at: None,
-    };
-    check_sdk_profile(&mut profile, context);
-    store.add_profile(&profile, origin.secret.as_ref())?;
-    if store.policy()?.default_profile().is_none() {
-        store.use_profile(profile.id)?;
-    }
-    Ok(profile)
-}
-
-/// Reads the SDK profile now, if it exists, so that a problem is shown at once and not with the first request.
-fn check_sdk_profile(profile: &mut Profile, context: &Context) {
-    let Source::SdkProfile { directory, name } = &profile.source else {
-        return;
-    };
-    let environment = &context.snapshot.environment;
-    match sdk_profile_provenance(profile, directory.as_deref(), name, environment) {
-        Ok(provenance) => profile.provenance = provenance,
-        Err(error) => {
-            let mut note = format!("SDK profile `{name}` is not usable yet: {error}");
-            if let Some(cause) = error.source() {
-                note = format!("{note}: {cause}");
-            }
-            context.output.note(&note);
-        }
-    }
 }
 
 /// Prints what was saved, and the next step.
@@ -127,118 +41,4 @@ fn report(profile: &Profile, context: &Context) {
     context.output.hint(&format!(
         "Create a virtual key for it: `keyreeve key add NAME --profile {name}`"
     ));
-}
-
-fn check_free(name: &Name, policy: &Policy) -> Result<(), CommandError> {
-    if policy
-        .profiles()
-        .iter()
-        .all(|profile| profile.name != *name)
-    {
-        return Ok(());
-    }
-    Err(
-        CommandError::new(Exit::Failed, format!("profile `{name}` already exists"))
-            .fix(format!("keyreeve profile rotate {name}")),
-    )
-}
-
-fn secret_source(add: &AddProfile, context: &Context) -> Result<SecretSource, CommandError> {
-    let reference = |source| SecretSource {
-        source,
-        secret: None,
-        family: None,
-        hint: None,
-        expires_at: None,
-    };
-    match &add.secret {
-        SecretOrigin::Given(input) => read_secret(*input, add, context),
-        SecretOrigin::Environment { variable } => {
-            if context
-                .snapshot
-                .environment
-                .get(variable)
-                .is_none_or(str::is_empty)
-            {
-                context.output.note(&format!(
-                    "{variable} is not set in this shell. Set it where `keyreeve serve` runs."
-                ));
-            }
-            Ok(reference(Source::Environment {
-                variable: variable.clone(),
-            }))
-        }
-        SecretOrigin::File { path } => Ok(reference(Source::File { path: path.clone() })),
-        SecretOrigin::Command { argv } => Ok(reference(Source::Command {
-            argv: resolve_program(argv, context)?,
-        })),
-        SecretOrigin::SdkProfile { directory, name } => Ok(reference(Source::SdkProfile {
-            directory: directory.clone(),
-            name: name.clone(),
-        })),
-        SecretOrigin::Ant { profile } => Ok(reference(Source::Ant {
-            profile: profile.clone(),
-        })),
-        SecretOrigin::SetupToken { input, plan } => {
-            let command = format!("keyreeve profile add {} --setup-token", add.name);
-            let token = setup_token::read(*input, *plan, &command, context)?;
-            Ok(SecretSource {
-                source: Source::Sealed,
-                secret: Some(token.secret),
-                family: Some(setup_token::FAMILY),
-                hint: Some(token.hint),
-                expires_at: Some(token.expires_at),
-            })
-        }
-        SecretOrigin::ClaudeLogin { config_dir } => Ok(reference(Source::ClaudeLogin {
-            config_dir: config_dir.clone(),
-        })),
-    }
-}
-
-/// Reads the secret from the user.
-fn read_secret(
-    input: SecretInput,
-    add: &AddProfile,
-    context: &Context,
-) -> Result<SecretSource, CommandError> {
-    let command = format!("keyreeve profile add {} --stdin", add.name);
-    let pasted = paste::read_credential(input, add.api, context, &command)?;
-    if add.api == Api::Gateway && pasted.family == Family::ApiKey {
-        context.output.note(&format!(
-            "This looks like an Anthropic API key, but it will be sent to {}",
-            add.base_url
-        ));
-    }
-    Ok(SecretSource {
-        source: Source::Sealed,
-        secret: Some(pasted.secret),
-        family: Some(pasted.family),
-        hint: Some(pasted.hint),
-        expires_at: None,
-    })
-}
-
-/// Returns the command with the absolute path of its program. It is looked up once, while the user can see the result, and
-/// not again by a daemon in another directory.
-fn resolve_program(argv: &[String], context: &Context) -> Result<Vec<String>, CommandError> {
-    let mut argv = argv.to_vec();
-    let path = context.snapshot.environment.get("PATH").unwrap_or_default();
-    let Some(name) = argv.first_mut() else {
-        return Err(CommandError::new(Exit::Usage, "no command is given"));
-    };
-    let program =
-        programs::find(name, path).and_then(|file| file.into_os_string().into_string().ok());
-    let Some(program) = program else {
-        return Err(
-            CommandError::new(Exit::Usage, format!("program `{name}` is not on PATH")).hint(
-                "The working directory is not searched; to run a program there, give its absolute path",
-            ),
-        );
-    };
-    context
-        .output
-        .note(&format!("The secret comes from {program}"));
-    *name = program;
-    Ok(argv)
 }

@@ -17,11 +17,11 @@ use keyreeve_store::{Policy, Store};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::super::{connect, key};
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
+use crate::gateway_url::gateway_url;
 use crate::output::Format;
-use crate::{dirs, variables};
+use crate::{dirs, profiles, variables, virtual_keys};
 
 /// Marks the files we wrote.
 const MARK: &str = "keyreeve profile link";
@@ -91,7 +91,7 @@ pub(super) fn link(name: &Name, key: Option<&Name>, context: &Context) -> Result
             LinkState::Foreign => return Err(foreign_file(&folder.join(file))),
         }
     }
-    let base_url = connect::gateway_url(&dirs, &settings, context);
+    let base_url = gateway_url(&dirs, &settings, context);
     let policy = store.policy()?;
     let id = key_for(name, key, &policy, &store)?;
     let new_key = context::new_key()?;
@@ -293,11 +293,11 @@ fn key_for(
     store: &Store,
 ) -> Result<KeyId, CommandError> {
     if let Some(key) = key {
-        return key::check_usable(key::find(policy, key)?).map(|key| key.id);
+        return virtual_keys::check_usable(virtual_keys::find(policy, key)?).map(|key| key.id);
     }
-    let profile = super::find(policy, name)?;
+    let profile = profiles::find(policy, name)?;
     if profile.is_plan_login() {
-        return Err(key::plan_login_error(name));
+        return Err(virtual_keys::plan_login_error(name));
     }
     let dedicated = dedicated_name(name)?;
     let active = policy
@@ -306,13 +306,13 @@ fn key_for(
         .find(|key| key.name == dedicated && key.revoked_at.is_none());
     if let Some(key) = active {
         if key.profiles == [profile.id] {
-            return key::check_usable(key).map(|key| key.id);
+            return virtual_keys::check_usable(key).map(|key| key.id);
         }
         let message = format!("key `{dedicated}` must use profile `{name}` only");
         return Err(CommandError::new(Exit::Failed, message)
             .fix(format!("keyreeve profile link {name} --key {dedicated}")));
     }
-    key::add_without_secret(dedicated, profile, store)
+    virtual_keys::add_without_secret(dedicated, profile, store)
 }
 
 /// Returns the name of a linked profile's dedicated key, as in reports and for `key revoke`.

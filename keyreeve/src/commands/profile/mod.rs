@@ -1,22 +1,18 @@
 //! `profile`: add, list, change and delete credentials.
 
 mod add;
-pub(super) mod health;
+mod health;
 mod link;
 mod render;
 mod rotate;
-mod setup_token;
-
-pub(super) use add::save;
-pub(super) use render::{billing_label, secret_label, warn_expiring};
 
 use keyreeve_core::profile::{Name, Profile, SecretExposure};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::Policy;
 
-use super::paste;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::profiles::find;
 use crate::settings;
 
 pub(super) fn run(profile: settings::ProfileAction, context: &Context) -> Result<(), CommandError> {
@@ -38,47 +34,6 @@ pub(super) fn run(profile: settings::ProfileAction, context: &Context) -> Result
         settings::ProfileAction::SetHealth { name, action } => {
             health::apply(&name, action, context)
         }
-    }
-}
-
-/// Finds a profile by name.
-///
-/// # Errors
-/// Exit 1 if there is none.
-pub(super) fn find<'a>(policy: &'a Policy, name: &Name) -> Result<&'a Profile, CommandError> {
-    policy
-        .profiles()
-        .iter()
-        .find(|profile| profile.name == *name)
-        .ok_or_else(|| {
-            CommandError::new(Exit::Failed, format!("profile `{name}` does not exist"))
-                .fix("keyreeve profile list")
-        })
-}
-
-/// Returns the named profile, else the default one, else the only one.
-///
-/// # Errors
-/// Exit 1 if the named one does not exist, exit 4 if there are none, exit 2 if there are several without a default.
-pub(super) fn find_or_default<'a>(
-    policy: &'a Policy,
-    name: Option<&Name>,
-) -> Result<&'a Profile, CommandError> {
-    if let Some(name) = name {
-        return find(policy, name);
-    }
-    let default = policy.default_profile().and_then(|id| policy.profile(id));
-    match (default, policy.profiles()) {
-        (Some(profile), _) | (None, [profile]) => Ok(profile),
-        (None, []) => Err(
-            CommandError::new(Exit::Credential, "there are no profiles yet")
-                .fix("keyreeve profile add NAME"),
-        ),
-        (None, _) => Err(CommandError::new(
-            Exit::Usage,
-            "there are several profiles but no default",
-        )
-        .fix("keyreeve profile use NAME")),
     }
 }
 

@@ -2,22 +2,20 @@
 
 use std::slice;
 
-use jiff::{SignedDuration, Timestamp};
 use keyreeve_broker::view::{
-    LimitView, OwnerLimitsView, ProfileDetailsView, ProfileView, ProfilesView, SourceView,
+    LimitView, OwnerLimitsView, ProfileDetailsView, ProfileView, ProfilesView,
 };
 use keyreeve_core::clock::Clock;
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_store::{LeaseSnapshot, Store};
 
-use super::super::limits::describe;
-use super::{find, health};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, relative_time_from_text, utc_date};
-
-/// A secret that expires within this number of days is reported.
-const EXPIRY_WARNING_DAYS: i64 = 30;
+use crate::output::{Align, Format, Table, relative_time_from_text};
+use crate::profiles::find;
+use crate::render::health;
+use crate::render::limit::describe;
+use crate::render::profile::{billing_label, secret_label, warn_expiring};
 
 pub(super) fn list(context: &Context) -> Result<(), CommandError> {
     let snapshot = context.open_store()?.lease_snapshot()?;
@@ -34,38 +32,6 @@ pub(super) fn list(context: &Context) -> Result<(), CommandError> {
     health::print_details(&view.profiles, context)?;
     warn_expiring(snapshot.policy.profiles(), context);
     Ok(())
-}
-
-/// Prints which secrets expire soon or have expired.
-pub(in crate::commands) fn warn_expiring(profiles: &[Profile], context: &Context) {
-    let now = context.snapshot.now;
-    for profile in profiles {
-        let Some(warning) = profile.expires_at.and_then(|at| expiry_warning(at, now)) else {
-            continue;
-        };
-        let name = &profile.name;
-        context
-            .output
-            .note(&format!("The secret of profile `{name}` {warning}"));
-        context
-            .output
-            .fix(&format!("keyreeve profile rotate {name}"));
-    }
-}
-
-/// Returns when a secret expires, if that is soon.
-fn expiry_warning(at: Timestamp, now: Timestamp) -> Option<String> {
-    let day = utc_date(&at.to_string());
-    let remaining = at.duration_since(now);
-    if remaining <= SignedDuration::ZERO {
-        return Some(format!("expired on {day}"));
-    }
-    let days = remaining.as_hours() / 24;
-    match days {
-        0 => Some(format!("expires within a day, on {day}")),
-        1..EXPIRY_WARNING_DAYS => Some(format!("expires on {day}, in {days} days")),
-        _ => None,
-    }
 }
 
 /// Returns the profiles as a table.
@@ -170,71 +136,11 @@ pub(super) fn print_removed(
     Ok(())
 }
 
-/// Returns the source of a profile's secret, or the visible part of a stored one.
-pub(in crate::commands) fn secret_label(profile: &ProfileView) -> String {
-    match &profile.source {
-        SourceView::Encrypted => profile.hint.clone().unwrap_or_default(),
-        SourceView::Environment { variable } => format!("${variable}"),
-        SourceView::File { path } => path.clone(),
-        SourceView::Command { argv } => argv.join(" "),
-        SourceView::SdkProfile {
-            directory: None,
-            name,
-        } => format!("SDK profile {name}"),
-        SourceView::SdkProfile {
-            directory: Some(directory),
-            name,
-        } => format!("SDK profile {name} in {directory}"),
-        SourceView::Ant { profile: None } => "login of `ant`".to_owned(),
-        SourceView::Ant {
-            profile: Some(profile),
-        } => format!("login of `ant`, profile {profile}"),
-        SourceView::ClaudeLogin { config_dir: None } => "Claude Code's own login".to_owned(),
-        SourceView::ClaudeLogin {
-            config_dir: Some(directory),
-        } => format!("Claude Code's own login in {directory}"),
-    }
-}
-
 /// Returns whether programs get a profile's raw key.
 fn exposure_label(profile: &ProfileView) -> &'static str {
     match (profile.billing, profile.secret_exposure) {
         ("plan", _) => "given only to the real `claude`",
         (_, "programs") => "given to programs you start",
         _ => "never given to programs",
-    }
-}
-
-/// Returns the billing class of a profile.
-pub(in crate::commands) fn billing_label(class: &'static str, simulated: bool) -> &'static str {
-    if simulated { "simulated" } else { class }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expiry_is_reported_a_month_ahead() {
-        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        for (at, expected) in [
-            ("2027-05-01T00:00:00Z", None),
-            ("2026-12-21T12:00:00Z", None),
-            (
-                "2026-12-21T11:00:00Z",
-                Some("expires on 2026-12-21, in 29 days"),
-            ),
-            (
-                "2026-11-22T11:00:00Z",
-                Some("expires within a day, on 2026-11-22"),
-            ),
-            ("2026-11-21T12:00:00Z", Some("expired on 2026-11-21")),
-        ] {
-            assert_eq!(
-                expiry_warning(at.parse().unwrap(), now).as_deref(),
-                expected,
-                "{at}"
-            );
-        }
     }
 }

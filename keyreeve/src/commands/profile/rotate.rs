@@ -4,10 +4,12 @@ use keyreeve_core::profile::{Name, Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_os::system::now;
 
-use super::{find, paste, render, setup_token};
+use super::render;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::utc_date;
+use crate::profile_secret::{paste, setup_token};
+use crate::profiles::find;
 use crate::settings::{SecretInput, SetupTokenOptions};
 
 pub(super) fn run(

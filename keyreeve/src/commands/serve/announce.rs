@@ -7,9 +7,9 @@ use keyreeve_store::Policy;
 use serde::Serialize;
 
 use super::sandbox_setup::SandboxSetup;
-use crate::commands::connect;
 use crate::error::CommandError;
 use crate::output::{Format, KEY_PLACEHOLDER, Output};
+use crate::render::snippet;
 use crate::settings::ConnectClient;
 
 /// The addresses of the gateway and the sandbox.
@@ -93,7 +93,7 @@ impl ReadyNotice {
     /// The notice for `--sandbox`. Each command is on a line of its own, so that it can be copied whole.
     fn sandbox_notice(&self) -> String {
         let snippet = |client| {
-            connect::render(client, &self.address, connect::SnippetModel::DEFAULT).template
+            snippet::render(client, &self.address, snippet::SnippetModel::DEFAULT).template
         };
         format!(
             "address      {}\nkey          {KEY_PLACEHOLDER}\nstatus page  {}\n\n{}\n\n{}\n\n{}",

@@ -4,9 +4,8 @@
 //! stops after the gateway, whose last streams may come from it.
 
 mod announce;
-pub(super) mod runtime_file;
+mod runtime_file;
 mod sandbox_setup;
-pub(super) mod signal;
 pub(super) mod unit;
 
 use std::sync::Arc;
@@ -23,7 +22,9 @@ use crate::context::{self, Context, new_runtime};
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::output::pluralize;
+use crate::running_gateway::claim_note;
 use crate::settings::{PassThroughMode, Serve, Settings};
+use crate::stop_signal::nth_stop_signal;
 
 /// A `serve` that has claimed its store.
 struct ServeProcess {
@@ -37,7 +38,7 @@ pub(super) fn run(serve: Serve, context: Context) -> Result<(), CommandError> {
     let dirs = context.dirs()?;
     let settings = context.settings(&dirs)?;
     let store = Arc::new(context::open_store(&dirs, &settings)?);
-    let _claim = store.acquire_serve_lock(&runtime_file::claim_note(process::pid()))?;
+    let _claim = store.acquire_serve_lock(&claim_note(process::pid()))?;
     context::init_logging(settings.log.value, &context.output);
     let unknown = store.close_open_intents(system::now())?;
     if unknown > 0 {
@@ -59,7 +60,7 @@ pub(super) fn run(serve: Serve, context: Context) -> Result<(), CommandError> {
 
 impl ServeProcess {
     async fn run(self, serve: Serve) -> Result<(), CommandError> {
-        let (stop, abort) = (signal::nth_stop_signal(1)?, signal::nth_stop_signal(2)?);
+        let (stop, abort) = (nth_stop_signal(1)?, nth_stop_signal(2)?);
         let sandbox = match serve.sandbox_port {
             Some(port) => Some(SandboxSetup::prepare(port, &self.store).await?),
             None => None,

@@ -1,12 +1,9 @@
 //! The runtime file by which other processes find a running `serve` and verify it: mode 0600, in the state directory. It is
 //! read in [`crate::running_gateway`].
 
-use std::path::PathBuf;
-
 use keyreeve_broker::view::Document;
 use keyreeve_os::files::{CreateDir, SafeDir};
 use keyreeve_os::process;
-use keyreeve_store::Store;
 use serde::Serialize;
 
 use super::announce::ReadyNotice;
@@ -57,29 +54,4 @@ impl RuntimeFile {
     pub(super) fn remove(self) -> Result<(), CommandError> {
         Ok(self.directory.remove(RUNTIME_FILE)?)
     }
-}
-
-/// Returns the note that a `serve` writes into its claim of the store.
-pub(super) fn claim_note(process: u32) -> String {
-    format!("keyreeve serve, process {process}")
-}
-
-/// Returns the path of a runtime file that no running `serve` owns.
-pub(in crate::commands) fn stale_runtime_file(dirs: &Dirs, store: &Store) -> Option<PathBuf> {
-    let directory = SafeDir::open(&dirs.state, CreateDir::Never).ok()?;
-    let exists = directory.contains(RUNTIME_FILE).ok()?;
-    // A successful claim is released immediately.
-    let is_stale = exists
-        && store
-            .acquire_serve_lock(&claim_note(process::pid()))
-            .is_ok();
-    is_stale.then(|| dirs.state.join(RUNTIME_FILE))
-}
-
-/// Removes the runtime file of a killed `serve`.
-///
-/// # Errors
-/// If it cannot be removed.
-pub(in crate::commands) fn remove_runtime_file(dirs: &Dirs) -> Result<(), CommandError> {
-    Ok(SafeDir::open(&dirs.state, CreateDir::Never)?.remove(RUNTIME_FILE)?)
 }

@@ -15,9 +15,9 @@ use keyreeve_os::system::now;
 use keyreeve_sandbox::Sandbox;
 use keyreeve_store::Store;
 
-use crate::commands::sandbox;
 use crate::context::{self, random_bytes};
 use crate::error::{CommandError, Exit};
+use crate::sandbox;
 
 /// Name of the profile and the key.
 const NAME: &str = "sandbox";

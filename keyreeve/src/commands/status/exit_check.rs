@@ -5,11 +5,11 @@ use keyreeve_core::resolve::{ClientProgram, CredentialHeader, Method, PayerClass
 use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::unusable::AffectedUsers;
 
-use super::super::guard::unknown_profile;
-use super::super::profile::health;
 use super::StatusReport;
 use crate::error::{CommandError, Exit};
 use crate::output::abbreviate_home;
+use crate::profiles::unknown_profile;
+use crate::render::health;
 use keyreeve_core::clock::Clock;
 
 /// Succeeds if the next request has a credential that may work, and the expected payer would pay.

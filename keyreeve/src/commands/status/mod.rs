@@ -21,10 +21,10 @@ use keyreeve_os::file_system::FileSystem;
 use keyreeve_os::files::{FileError, check_foreign};
 use keyreeve_store::{LeaseSnapshot, Store};
 
-use super::profile;
 use crate::context::{Context, MachineState};
 use crate::error::CommandError;
 use crate::output::{Format, sentence_case};
+use crate::render::profile::warn_expiring;
 use crate::settings::{Status, StatusDetail, StatusExit};
 
 /// Number of the newest attempts read to find when each profile was last used.
@@ -62,7 +62,7 @@ pub(super) fn run(status: &Status, context: &Context) -> Result<(), CommandError
         }
     }
     if status.detail != StatusDetail::Line {
-        profile::warn_expiring(&report.snapshot.keyreeve.profiles, context);
+        warn_expiring(&report.snapshot.keyreeve.profiles, context);
         warn_about_new_shells(&report.snapshot, context);
     }
     match &status.exit {

@@ -7,13 +7,14 @@ use keyreeve_core::clock::Clock;
 use keyreeve_core::resolve::{ChainStep, StepState};
 use keyreeve_core::unusable::UnusableReason;
 
-use super::super::bind::describe_binding;
-use super::super::limits::{describe, owner_name};
-use super::super::profile::{billing_label, health, secret_label};
 use super::StatusReport;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Align, Output, Table, abbreviate_home, local_time, pluralize};
+use crate::render::binding::describe_binding;
+use crate::render::health;
+use crate::render::limit::{describe, owner_name};
+use crate::render::profile::{billing_label, secret_label};
 use crate::settings::StatusDetail;
 
 /// Maximum width of the column of locations; longer ones are not aligned.

@@ -5,11 +5,11 @@
 use keyreeve_os::system;
 use serde_json::json;
 
-use super::super::quoting::quote;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Format;
 use crate::settings::EnvShell;
+use crate::shell_quoting::quote;
 
 pub(super) fn print(context: &Context) -> Result<(), CommandError> {
     let program = system::own_program().unwrap_or_else(|| "keyreeve".to_owned());

@@ -24,11 +24,11 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use self::gateway::{OpenGateway, RunGateway};
 use self::run_key::{RenewalResult, RunKey};
-use super::launch;
-use crate::commands::key;
 use crate::context::{self, Context, new_runtime};
 use crate::error::{CommandError, Exit};
+use crate::launch;
 use crate::settings::{GatewayKey, Launch};
+use crate::virtual_keys;
 
 /// Interval of the check that the key is due for renewal. Shorter than the renewal interval, because a machine may wake
 /// from sleep with an expired key.
@@ -88,7 +88,7 @@ pub(super) fn run(
 }
 
 fn profiles_of(name: &Name, policy: &Policy) -> Result<Vec<Profile>, CommandError> {
-    let key = key::check_usable(key::find(policy, name)?)?;
+    let key = virtual_keys::check_usable(virtual_keys::find(policy, name)?)?;
     let profiles = key.profiles.iter().filter_map(|id| policy.profile(*id));
     Ok(profiles.cloned().collect())
 }
@@ -101,13 +101,15 @@ fn key_for(
     store: &Store,
 ) -> Result<KeyId, CommandError> {
     match (gateway_key, profiles) {
-        (GatewayKey::Named(name), _) => Ok(key::check_usable(key::find(policy, name)?)?.id),
+        (GatewayKey::Named(name), _) => {
+            Ok(virtual_keys::check_usable(virtual_keys::find(policy, name)?)?.id)
+        }
         (GatewayKey::ForProfile, [profile]) => {
             let key_name = format!("exec-{}", profile.name).parse().map_err(|error| {
                 CommandError::from_error(Exit::Failed, &error)
                     .fix("keyreeve exec --gateway --key NAME -- PROGRAM")
             })?;
-            key::dedicated_key(profile, key_name, store)
+            virtual_keys::dedicated_key(profile, key_name, store)
         }
         (GatewayKey::ForProfile, _) => Err(CommandError::new(
             Exit::Failed,

@@ -12,7 +12,7 @@ const EXAMPLE_MODEL: &str = "claude-haiku-5-5";
 
 /// The model named in settings.
 #[derive(Clone, Copy)]
-pub(in crate::commands) enum SnippetModel<'a> {
+pub(crate) enum SnippetModel<'a> {
     /// The configured model, set in every client that supports it.
     Configured(&'a str),
     /// An example, for a request that must name a model.
@@ -21,7 +21,7 @@ pub(in crate::commands) enum SnippetModel<'a> {
 
 impl SnippetModel<'static> {
     /// The fallback.
-    pub(in crate::commands) const DEFAULT: Self = Self::Example(EXAMPLE_MODEL);
+    pub(crate) const DEFAULT: Self = Self::Example(EXAMPLE_MODEL);
 }
 
 impl<'a> SnippetModel<'a> {
@@ -42,7 +42,7 @@ impl<'a> SnippetModel<'a> {
 
 /// Returns a model that a key may use: the configured one, else the example, else the first one in the price table, else the
 /// first one that the key names without wildcards.
-pub(super) fn model_for<'a>(
+pub(crate) fn model_for<'a>(
     key: &'a VirtualKey,
     configured: Option<&'a str>,
     prices: &'a PriceTable,
@@ -60,11 +60,11 @@ pub(super) fn model_for<'a>(
 }
 
 /// Settings for a client.
-pub(in crate::commands) struct Snippet {
+pub(crate) struct Snippet {
     /// The client's name in `connect`.
-    pub(in crate::commands) client: &'static str,
+    pub(crate) client: &'static str,
     /// The settings, with [`KEY_PLACEHOLDER`] for the key.
-    pub(in crate::commands) template: String,
+    pub(crate) template: String,
     /// Expression that reads the key from a variable.
     variable: String,
     /// Prefix of the settings if they read a variable.
@@ -73,7 +73,7 @@ pub(in crate::commands) struct Snippet {
 
 impl Snippet {
     /// Returns the settings with a variable for the key.
-    pub(in crate::commands) fn with_variable(&self) -> String {
+    pub(crate) fn with_variable(&self) -> String {
         // Quotes around the key are part of the expression that reads the variable.
         let settings = self
             .template
@@ -84,11 +84,7 @@ impl Snippet {
 }
 
 /// Returns the settings for a client: one line, ready to paste.
-pub(in crate::commands) fn render(
-    client: ConnectClient,
-    base_url: &str,
-    model: SnippetModel<'_>,
-) -> Snippet {
+pub(crate) fn render(client: ConnectClient, base_url: &str, model: SnippetModel<'_>) -> Snippet {
     let name = variables::KEY;
     match client {
         ConnectClient::Curl => Snippet {

@@ -13,20 +13,20 @@ use crate::prompt::{Repeat, SecretPrompt};
 use crate::settings::SecretInput;
 
 /// A validated credential.
-pub(super) struct PastedCredential {
+pub(crate) struct PastedCredential {
     /// The credential.
-    pub(super) secret: Secret,
+    pub(crate) secret: Secret,
     /// Token family, by its prefix.
-    pub(super) family: Family,
+    pub(crate) family: Family,
     /// The part that may be shown.
-    pub(super) hint: String,
+    pub(crate) hint: String,
 }
 
 /// Reads a credential and prints repairs and warnings. `command` reads it without a prompt.
 ///
 /// # Errors
 /// Exit 4 for an unusable credential, exit 8 for a plan login.
-pub(super) fn read_credential(
+pub(crate) fn read_credential(
     input: SecretInput,
     api: Api,
     context: &Context,

@@ -20,10 +20,9 @@ use keyreeve_os::deadline::Deadline;
 use keyreeve_store::Policy;
 
 use self::create::Period;
-pub(super) use self::deadline::find_in_time;
+pub(crate) use self::deadline::find_in_time;
 use self::deadline::{Progress, ProgressSender};
 use self::destination::{Destination, SettingsDestination, destination_in_settings};
-use super::{key, profile};
 use crate::context::Context;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
@@ -31,7 +30,7 @@ use crate::running_gateway::{
     self, GatewayStatus, RunningGateway, TicketStatus, UnverifiedGatewayError,
 };
 use crate::settings::CredentialChoice;
-use crate::variables;
+use crate::{profiles, variables, virtual_keys};
 
 /// Time limit for verifying the gateway and for waiting on other helpers, before the store is opened.
 const GATEWAY_TIMEOUT: Duration = Duration::from_millis(600);
@@ -39,18 +38,18 @@ const GATEWAY_TIMEOUT: Duration = Duration::from_millis(600);
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A key for a client, and where it may be sent.
-pub(super) struct ClientCredential {
-    pub(super) secret: Secret,
-    pub(super) kind: ClientCredentialKind,
+pub(crate) struct ClientCredential {
+    pub(crate) secret: Secret,
+    pub(crate) kind: ClientCredentialKind,
     /// The only base URL it may be sent to.
-    pub(super) base_url: String,
+    pub(crate) base_url: String,
     /// Its expiry, if known.
-    pub(super) expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// Kind of a client's key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum ClientCredentialKind {
+pub(crate) enum ClientCredentialKind {
     /// A virtual key, accepted only by the gateway.
     VirtualKey,
     /// The raw credential.
@@ -59,7 +58,7 @@ pub(super) enum ClientCredentialKind {
 
 /// The way the client learns where to send the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Caller {
+pub(crate) enum Caller {
     /// From its own settings; only the secret is printed.
     OwnSettings,
     /// From us; the base URL is printed with the secret.
@@ -234,10 +233,10 @@ fn exposed_credential(
     };
     let store = context.open_store()?;
     let policy = store.policy()?;
-    let profile = profile::find(&policy, name)?.clone();
+    let profile = profiles::find(&policy, name)?.clone();
     // Neither a gateway nor `profile direct` would help, so this error suggests neither.
     if profile.is_plan_login() {
-        return Err(key::plan_login_error(name));
+        return Err(virtual_keys::plan_login_error(name));
     }
     match profile.secret_exposure {
         SecretExposure::RequestsOnly => return Ok(None),

@@ -9,9 +9,7 @@ use crate::error::{CommandError, Exit};
 ///
 /// # Errors
 /// If the signal handlers cannot be installed.
-pub(in crate::commands) fn nth_stop_signal(
-    count: u32,
-) -> Result<impl Future<Output = ()>, CommandError> {
+pub(crate) fn nth_stop_signal(count: u32) -> Result<impl Future<Output = ()>, CommandError> {
     let (mut terminate, mut interrupt) = (
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,

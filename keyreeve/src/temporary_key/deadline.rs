@@ -33,7 +33,7 @@ pub(super) type ProgressSender = Sender<Progress>;
 ///
 /// # Errors
 /// See [`super::find`]; exit 7 if the store is too slow, 4 if a source is.
-pub(in crate::commands) fn find_in_time(
+pub(crate) fn find_in_time(
     choice: CredentialChoice,
     caller: Caller,
     context: Context,

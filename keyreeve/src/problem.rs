@@ -5,7 +5,6 @@ use std::fmt;
 use keyreeve_core::token::contains_token;
 
 use crate::error::{CommandError, Exit};
-use crate::settings::Layer;
 
 /// A problem with one argument or setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,15 +48,6 @@ impl Problem {
         Self {
             location: ProblemLocation::Key(key.to_owned()),
             text: text.into(),
-        }
-    }
-
-    /// Creates a problem with the value of the layer that wins; `key` is the setting's name in the file.
-    pub(crate) fn layer(layer: Layer, key: &str, text: impl Into<String>) -> Self {
-        match layer {
-            Layer::Flag(flag) => Self::flag(flag, text),
-            Layer::Variable(variable) => Self::variable(variable, text),
-            Layer::File(_) | Layer::Default => Self::key(key, text),
         }
     }
 

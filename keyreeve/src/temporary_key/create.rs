@@ -16,13 +16,14 @@ use keyreeve_os::lock::{Lock, LockError};
 use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
-use super::super::{key, profile};
 use super::destination::Destination;
 use crate::context::Context;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
+use crate::profiles;
 use crate::running_gateway::{self, GatewayStatus, RunningGateway, TicketStatus};
 use crate::settings::CredentialChoice;
+use crate::virtual_keys;
 
 /// Length of a period in seconds.
 const PERIOD: i64 = 600;
@@ -171,17 +172,17 @@ fn virtual_key_for(
 ) -> Result<KeyId, CommandError> {
     let name = match choice {
         CredentialChoice::Key(name) => {
-            return key::check_usable(key::find(policy, name)?).map(|key| key.id);
+            return virtual_keys::check_usable(virtual_keys::find(policy, name)?).map(|key| key.id);
         }
         CredentialChoice::Profile(name) => name.clone(),
         CredentialChoice::Default => super::default_profile(policy)?,
     };
-    let profile = profile::find(policy, &name)?;
+    let profile = profiles::find(policy, &name)?;
     if profile.is_plan_login() {
-        return Err(key::plan_login_error(&name));
+        return Err(virtual_keys::plan_login_error(&name));
     }
     let key_name = helper_key_name(&name)?;
-    key::dedicated_key(profile, key_name, store)
+    virtual_keys::dedicated_key(profile, key_name, store)
 }
 
 /// Returns the name of the dedicated key of a profile's helpers, as it appears in reports and for `key revoke`.

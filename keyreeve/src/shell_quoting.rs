@@ -3,7 +3,7 @@
 use crate::settings::EnvShell;
 
 /// Quotes a value as a single word.
-pub(super) fn quote(shell: EnvShell, value: &str) -> String {
+pub(crate) fn quote(shell: EnvShell, value: &str) -> String {
     match shell {
         EnvShell::Bash | EnvShell::Zsh => format!("'{}'", value.replace('\'', r"'\''")),
         EnvShell::Fish => {
@@ -25,7 +25,7 @@ pub(super) fn quote(shell: EnvShell, value: &str) -> String {
 }
 
 /// Returns a line that sets a variable to a value that is already quoted.
-pub(super) fn assignment(shell: EnvShell, name: &str, quoted: &str) -> String {
+pub(crate) fn assignment(shell: EnvShell, name: &str, quoted: &str) -> String {
     match shell {
         EnvShell::Bash | EnvShell::Zsh => format!("export {name}={quoted}\n"),
         EnvShell::Fish => format!("set -gx {name} {quoted}\n"),
@@ -34,7 +34,7 @@ pub(super) fn assignment(shell: EnvShell, name: &str, quoted: &str) -> String {
 }
 
 /// Returns a line that unsets a variable, or nothing for an invalid name, which no shell can have set.
-pub(super) fn removal(shell: EnvShell, name: &str) -> String {
+pub(crate) fn removal(shell: EnvShell, name: &str) -> String {
     let is_name = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
     match shell {
         _ if !is_name => String::new(),

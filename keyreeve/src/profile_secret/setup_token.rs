@@ -38,23 +38,23 @@ const CONSENT_NOTES: [&str; 7] = [
 const MAX_PASTED_LINES: usize = 4;
 
 /// A validated setup-token.
-pub(super) struct OwnedSetupToken {
+pub(crate) struct OwnedSetupToken {
     /// The token.
-    pub(super) secret: Secret,
+    pub(crate) secret: Secret,
     /// The part that may be shown.
-    pub(super) hint: String,
+    pub(crate) hint: String,
     /// Its expiry.
-    pub(super) expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// Token family of setup-tokens.
-pub(super) const FAMILY: Family = Family::OauthAccess;
+pub(crate) const FAMILY: Family = Family::OauthAccess;
 
 /// Asks for consent, then reads the token.
 ///
 /// # Errors
 /// Exit 1 without consent, 2 if prompts are not possible, 4 for anything but a setup-token.
-pub(super) fn read(
+pub(crate) fn read(
     input: SecretInput,
     plan: SetupTokenOptions,
     command: &str,
@@ -95,7 +95,7 @@ pub(super) fn read(
 }
 
 /// Returns the message after a setup-token was saved.
-pub(super) fn saved_message(name: &str, expires_at: Timestamp) -> String {
+pub(crate) fn saved_message(name: &str, expires_at: Timestamp) -> String {
     format!(
         "Saved profile `{name}` for `keyreeve exec --profile {name} -- claude` only. It expires on {}.",
         utc_date(&expires_at.to_string())

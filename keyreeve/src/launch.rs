@@ -19,15 +19,15 @@ use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::token::Family;
 use keyreeve_store::Policy;
 
-use crate::commands::profile;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
+use crate::profiles;
 use crate::settings::{Launch, LaunchCredential};
 
 /// A verified launch plan and the profile that pays.
-pub(in crate::commands) struct PreparedLaunch {
-    pub(in crate::commands) plan: LaunchPlan,
-    pub(in crate::commands) verified: VerifiedPlan,
+pub(crate) struct PreparedLaunch {
+    pub(crate) plan: LaunchPlan,
+    pub(crate) verified: VerifiedPlan,
     profile: Option<Profile>,
 }
 
@@ -35,7 +35,7 @@ pub(in crate::commands) struct PreparedLaunch {
 ///
 /// # Errors
 /// Exit 4 if there is no credential, 8 if a rule forbids the launch.
-pub(in crate::commands) fn prepare(
+pub(crate) fn prepare(
     launch: &Launch,
     target: &Target,
     context: &Context,
@@ -60,7 +60,7 @@ pub(in crate::commands) fn prepare(
 ///
 /// # Errors
 /// See [`prepare`].
-pub(in crate::commands) fn prepare_with_gateway(
+pub(crate) fn prepare_with_gateway(
     (launch, target): (&Launch, &Target),
     (gateway, profiles): (&BaseUrl, &[Profile]),
     policy: &Policy,
@@ -82,7 +82,7 @@ pub(in crate::commands) fn prepare_with_gateway(
 ///
 /// # Errors
 /// Exit 4 if no profile is selected.
-pub(in crate::commands) fn profile_for_gateway(
+pub(crate) fn profile_for_gateway(
     launch: &Launch,
     target: &Target,
     policy: &Policy,
@@ -128,7 +128,7 @@ impl PreparedLaunch {
     ///
     /// # Errors
     /// Exit 4 if the secret is unavailable, 8 if it may not be given to the program or would not be used.
-    pub(in crate::commands) fn with_secret(
+    pub(crate) fn with_secret(
         self,
         context: &Context,
     ) -> Result<(LaunchPlan, VerifiedPlan, Secret), CommandError> {
@@ -155,7 +155,7 @@ fn selected_profile(
 ) -> Result<Option<Profile>, CommandError> {
     match &launch.credential {
         LaunchCredential::Native => Ok(None),
-        LaunchCredential::Profile(name) => Ok(Some(profile::find(policy, name)?.clone())),
+        LaunchCredential::Profile(name) => Ok(Some(profiles::find(policy, name)?.clone())),
         LaunchCredential::Default => match snapshot.selected_profile() {
             Some(profile) => Ok(Some(profile.clone())),
             None if target.has_login() => Ok(None),

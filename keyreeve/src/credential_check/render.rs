@@ -2,10 +2,10 @@
 
 use keyreeve_broker::view::ProfileCheckView;
 
-use super::super::usage::dollars;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::relative_time_from_text;
+use crate::render::cost::dollars;
 
 /// Indent of continuation lines, as wide as a label.
 const INDENT: &str = "               ";

@@ -1,4 +1,4 @@
-//! `check`: tests credentials with a one-token request to each profile's upstream.
+//! Tests credentials with a one-token request to each profile's upstream.
 //!
 //! Invariants: at most [`MAX_CONCURRENT`] requests run at a time, each within [`PROBE_TIMEOUT`]; each is in the ledger before
 //! its result is printed; the exit code is the highest of all profiles.
@@ -11,18 +11,16 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use keyreeve_broker::upstream::Upstream;
-use keyreeve_broker::view::{CheckView, ProfileCheckView};
+use keyreeve_broker::view::ProfileCheckView;
 use keyreeve_broker::{Broker, LeaseError, Probe};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::verdict::CredentialStatus;
-use keyreeve_store::Policy;
 
-use super::profile;
-use super::serve::signal;
 use crate::context::{self, Context, OwnerAccess, new_runtime};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings::{Check, CheckTargets};
+use crate::profiles;
+use crate::stop_signal::nth_stop_signal;
 
 /// Maximum number of requests at a time, so that a check does not run into rate limits itself.
 const MAX_CONCURRENT: usize = 2;
@@ -30,42 +28,28 @@ const MAX_CONCURRENT: usize = 2;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Sends the test requests.
-struct Checker {
-    broker: Arc<Broker>,
+pub(crate) struct Checker {
+    pub(crate) broker: Arc<Broker>,
     upstream: Upstream,
-    probe: Probe,
+    pub(crate) probe: Probe,
 }
 
 /// Result of checking one profile, and the exit code of a failure.
-struct CheckResult {
-    view: ProfileCheckView,
+pub(crate) struct CheckResult {
+    pub(crate) view: ProfileCheckView,
     exit: Option<Exit>,
-}
-
-pub(super) fn run(check: Check, context: &Context) -> Result<(), CommandError> {
-    let checker = Checker::new(check.model, context)?;
-    let profiles = selected_profiles(&*checker.broker.store().policy()?, &check.targets)?;
-    let results = checker.run(profiles, context)?;
-    let failed = overall_result(&results);
-    if context.output.format() == Format::Json {
-        context.output.document(&CheckView {
-            model: checker.probe.model,
-            profiles: results.into_iter().map(|result| result.view).collect(),
-        })?;
-    }
-    failed
 }
 
 /// Checks one profile for another command. Prints the result as `check` does, and returns its view and whether it failed.
 ///
 /// # Errors
 /// If no request could be sent at all.
-pub(super) fn check_one(
+pub(crate) fn check_one(
     name: &Name,
     context: &Context,
 ) -> Result<(ProfileCheckView, Result<(), CommandError>), CommandError> {
     let checker = Checker::new(None, context)?;
-    let profile = profile::find(&*checker.broker.store().policy()?, name)?.clone();
+    let profile = profiles::find(&*checker.broker.store().policy()?, name)?.clone();
     let mut results = checker.run(vec![profile], context)?;
     let failed = overall_result(&results);
     match results.pop() {
@@ -79,25 +63,6 @@ fn interrupted() -> CommandError {
         Exit::Interrupted,
         "stopped; requests in flight are recorded as incomplete",
     )
-}
-
-fn selected_profiles(
-    policy: &Policy,
-    targets: &CheckTargets,
-) -> Result<Vec<Profile>, CommandError> {
-    match targets {
-        CheckTargets::Default => Ok(vec![profile::find_or_default(policy, None)?.clone()]),
-        CheckTargets::Named(names) => names
-            .iter()
-            .map(|name| Ok(profile::find(policy, name)?.clone()))
-            .collect(),
-        CheckTargets::All if policy.profiles().is_empty() => Err(CommandError::new(
-            Exit::Credential,
-            "there are no profiles yet",
-        )
-        .fix("keyreeve profile add NAME")),
-        CheckTargets::All => Ok(policy.profiles().to_vec()),
-    }
 }
 
 /// Checks all profiles concurrently, and prints the results in the given order as they arrive.
@@ -123,7 +88,7 @@ async fn check_all(
 
 impl Checker {
     /// Creates a checker for `model`, else the configured default model, else the cheapest one.
-    fn new(model: Option<String>, context: &Context) -> Result<Self, CommandError> {
+    pub(crate) fn new(model: Option<String>, context: &Context) -> Result<Self, CommandError> {
         let OwnerAccess {
             broker,
             upstream,
@@ -143,13 +108,13 @@ impl Checker {
     }
 
     /// Checks these profiles; stops at the first interrupt.
-    fn run(
+    pub(crate) fn run(
         &self,
         profiles: Vec<Profile>,
         context: &Context,
     ) -> Result<Vec<CheckResult>, CommandError> {
         let results = new_runtime()?.block_on(async {
-            let stop = signal::nth_stop_signal(1)?;
+            let stop = nth_stop_signal(1)?;
             let results = tokio::select! {
                 results = check_all(self, profiles, context) => results,
                 () = stop => Err(interrupted()),
@@ -210,7 +175,7 @@ fn not_sent(profile: &Profile, error: LeaseError) -> Result<CheckResult, Command
 }
 
 /// Fails with the highest exit code of all results.
-fn overall_result(results: &[CheckResult]) -> Result<(), CommandError> {
+pub(crate) fn overall_result(results: &[CheckResult]) -> Result<(), CommandError> {
     let worst = results
         .iter()
         .filter_map(|result| Some((result.exit?, result)))
@@ -226,7 +191,7 @@ fn overall_result(results: &[CheckResult]) -> Result<(), CommandError> {
 }
 
 /// Returns the exit code for a credential status, or `None` if the credential works.
-pub(super) fn exit_code_for(status: CredentialStatus) -> Option<Exit> {
+pub(crate) fn exit_code_for(status: CredentialStatus) -> Option<Exit> {
     match status {
         CredentialStatus::Works => None,
         CredentialStatus::RevokedOrMistyped

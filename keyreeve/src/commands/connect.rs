@@ -3,23 +3,18 @@
 //! Invariants: the settings contain the key only if the user passes it in (keyreeve stores only its hash); the address of a
 //! running `serve` takes precedence over the configuration.
 
-mod snippets;
-
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::PresentedKey;
-use keyreeve_gateway::Listen;
 use serde::Serialize;
 
-pub(super) use snippets::{SnippetModel, render};
-
-use super::key;
 use crate::context::Context;
-use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, sentence_case};
+use crate::gateway_url::gateway_url;
+use crate::output::Format;
 use crate::prompt::{Repeat, SecretPrompt};
-use crate::running_gateway::{self, GatewayStatus};
-use crate::settings::{self, ConnectClient, SecretInput, Settings};
+use crate::render::snippet;
+use crate::settings::{self, ConnectClient, SecretInput};
+use crate::virtual_keys;
 
 #[derive(Serialize)]
 struct Connection<'a> {
@@ -34,7 +29,7 @@ pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), 
     let settings = context.settings(&dirs)?;
     let store = crate::context::open_store(&dirs, &settings)?;
     let policy = store.policy()?;
-    let key = key::check_usable(key::find(&policy, &connect.key)?)?;
+    let key = virtual_keys::check_usable(virtual_keys::find(&policy, &connect.key)?)?;
     let secret = connect
         .key_input
         .map(|input| read_key(input, connect, context))
@@ -42,8 +37,8 @@ pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), 
     let base_url = gateway_url(&dirs, &settings, context);
     let prices = crate::context::price_table(&settings)?;
     let configured = settings.default_model.value.as_deref();
-    let model = snippets::model_for(key, configured, &prices);
-    let snippet = render(connect.client, &base_url, model);
+    let model = snippet::model_for(key, configured, &prices);
+    let snippet = snippet::render(connect.client, &base_url, model);
     match (context.output.format(), &secret) {
         (Format::Human, Some(secret)) => context.output.reveal(&snippet.template, secret)?,
         (Format::Human, None) => context.output.data(&snippet.with_variable())?,
@@ -73,31 +68,6 @@ pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), 
         ));
     }
     Ok(())
-}
-
-/// Returns the base URL of the running, verified gateway, or else the configured one.
-pub(super) fn gateway_url(dirs: &Dirs, settings: &Settings, context: &Context) -> String {
-    match running_gateway::verify(dirs) {
-        GatewayStatus::Verified(gateway) => return gateway.base_url(),
-        GatewayStatus::NotRunning => context
-            .output
-            .note("`keyreeve serve` is not running: this is its configured address"),
-        GatewayStatus::Unverified(error) => {
-            context.output.note(&sentence_case(&error.to_string()));
-            context
-                .output
-                .note("No verified `keyreeve serve` is running: this is its configured address");
-        }
-    }
-    configured_url(settings.listen.value)
-}
-
-/// Returns the base URL of a gateway started without `--listen`.
-fn configured_url(listen: Listen) -> String {
-    match listen {
-        Listen::Loopback { port } => format!("http://127.0.0.1:{port}"),
-        Listen::Address(address) => format!("http://{address}"),
-    }
 }
 
 /// Reads the key, and refuses anything else: it would end up in saved settings.
