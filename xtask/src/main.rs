@@ -10,6 +10,7 @@ mod clients;
 mod conformance;
 mod environment;
 mod http;
+mod imports;
 mod namespace;
 mod outcome;
 mod output;

@@ -7,6 +7,7 @@ mod anchors;
 mod clippy_lists;
 mod constant_names;
 mod core_serializes_nothing;
+mod cycles;
 mod dependencies;
 mod doc_openings;
 mod edges;
@@ -76,6 +77,7 @@ const RULES: &[Rule] = &[
     ("clippy-lists", clippy_lists::check),
     ("constant-names", constant_names::check),
     ("core-serializes-nothing", core_serializes_nothing::check),
+    ("cycles", cycles::check),
     ("dependencies", dependencies::check),
     ("doc-openings", doc_openings::check),
     ("edges", edges::check),
