@@ -295,7 +295,7 @@ impl Broker {
     fn queue_change(
         &self,
         scope: HealthScope,
-        step: impl FnOnce(Health) -> Health + Send + 'static,
+        step: impl Fn(Health) -> Health + Send + 'static,
     ) -> StoreResult<Pending> {
         let (sender, pending) = oneshot::channel();
         self.store.queue_health(scope, step, move |changed| {

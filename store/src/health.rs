@@ -20,14 +20,15 @@ pub struct HealthChange {
 }
 
 impl Store {
-    /// Updates the health of a scope: `update` gets the current health and returns the new one.
+    /// Updates the health of a scope: `update` gets the current health and returns the new one. It may be called again if
+    /// another process changed the health meanwhile.
     ///
     /// # Errors
     /// If the change cannot be committed.
     pub fn update_health(
         &self,
         scope: &HealthScope,
-        update: impl FnOnce(Health) -> Health + Send + 'static,
+        update: impl Fn(Health) -> Health + Send + 'static,
     ) -> Result<HealthChange> {
         let scope = scope.clone();
         self.writer
@@ -42,7 +43,7 @@ impl Store {
     pub fn queue_health(
         &self,
         scope: HealthScope,
-        update: impl FnOnce(Health) -> Health + Send + 'static,
+        update: impl Fn(Health) -> Health + Send + 'static,
         done: impl FnOnce(Result<HealthChange>) + Send + 'static,
     ) -> Result<()> {
         self.writer.queue_work(move |connection| {
@@ -67,7 +68,7 @@ impl Store {
 fn apply(
     connection: &mut Connection,
     scope: &HealthScope,
-    update: impl FnOnce(Health) -> Health,
+    update: impl Fn(Health) -> Health,
 ) -> Result<HealthChange> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let before = find(&transaction, scope)?;
