@@ -1,7 +1,7 @@
 //! Supervises a child process: waits for its exit, forwards signals to it, stops when it stops.
 //!
-//! The child stays in our process group, so that the terminal, job control and pipelines work as the shell expects.
-//! What the terminal sends goes to the whole group: the child gets it directly.
+//! The child stays in our process group, so that the terminal, job control and pipelines work as the shell expects: the
+//! terminal sends its signals to the whole group, and the child gets them directly.
 //!
 //! Invariant: a signal is sent only to a child that has not been reaped, so its process id cannot have been reused.
 
