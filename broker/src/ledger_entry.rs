@@ -176,7 +176,7 @@ fn max_cost(prices: &PriceTable, request: &LeaseRequest) -> NanoDollars {
 
 /// Creates the outcome that closes the ledger entry.
 fn outcome(open: &OpenEntry, report: Report, cost: Cost) -> Outcome {
-    let verdict = report.verdict.name();
+    let verdict = report.verdict.code();
     let duration_micros = micros(open.age());
     let prices_as_of = open.prices().as_of().to_owned();
     let without_response = Outcome {

@@ -5,14 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::profile::{BillingClass, Profile, Provenance};
 use crate::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
 use crate::snapshot::Snapshot;
-use crate::token::Family;
+use crate::token::{Family, SETUP_TOKEN_LIFETIME};
 use crate::verdict::Verdict;
 
 use super::evidence::Evidence;
 use super::{Finding, FindingCode, FindingLocation, Fix, quoted, shown};
 
-/// The lifetime of a setup token (docs/facts.md#tokens).
-const SETUP_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Remaining lifetime below which a credential is reported.
 const EXPIRY_WARNING: SignedDuration = SignedDuration::from_hours(30 * 24);
 

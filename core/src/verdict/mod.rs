@@ -271,11 +271,6 @@ impl Verdict {
         VerdictCode(self.meaning)
     }
 
-    /// Returns the code as stored in the ledger.
-    pub fn name(self) -> &'static str {
-        self.code()
-    }
-
     /// Returns the part of the response that decided the verdict.
     pub fn decided_by(self) -> DecidedBy {
         self.decided_by

@@ -223,17 +223,17 @@ fn status_alone_keeps_its_codes() {
         (0, "upstream"),
     ] {
         let verdict = Verdict::from_status(status);
-        assert_eq!(verdict.name(), name, "{status}");
+        assert_eq!(verdict.code(), name, "{status}");
         assert_ne!(verdict.effect(), VerdictEffect::Dead, "{status}");
         if status > 299 {
             assert_eq!(
-                classify(status, &Headers::new(), b"").name(),
+                classify(status, &Headers::new(), b"").code(),
                 name,
                 "{status}"
             );
         }
     }
-    assert_eq!(Verdict::no_response().name(), "no_answer");
+    assert_eq!(Verdict::no_response().code(), "no_answer");
 }
 
 /// BI-07: an unknown field's name, chosen by the client and repeated in the message, never affects the credential.
@@ -273,7 +273,7 @@ fn end_of_a_stream_is_classified() {
         (false, Some("request_too_large"), "request"),
     ] {
         let verdict = Verdict::from_stream_end(complete, error, None);
-        assert_eq!(verdict.name(), name, "{complete} {error:?}");
+        assert_eq!(verdict.code(), name, "{complete} {error:?}");
     }
 }
 
