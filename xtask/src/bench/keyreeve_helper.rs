@@ -2,17 +2,16 @@
 //!
 //! Starting 200 processes of any kind at once is slow, so `true` is measured in the same way as a baseline.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 
 use super::commands::time_command;
-use super::setup::command;
+use super::setup::{command, start_serve};
 use crate::scratch::Scratch;
 use crate::{environment, output};
 
@@ -61,20 +60,8 @@ impl Gateway {
         let target = environment::target_dir(root);
         let scratch = Scratch::new(&target, "bench-helpers")?;
         let binary = target.join("release/keyreeve");
-        let mut serve = command(&scratch, &binary)?
-            .args(["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot start keyreeve serve")?;
-        let mut line = String::new();
-        let stdout = serve
-            .stdout
-            .take()
-            .context("keyreeve serve has no standard output")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        ensure!(!line.is_empty(), "keyreeve serve ended before it was ready");
+        let arguments = ["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"];
+        let serve = start_serve(command(&scratch, &binary)?.args(arguments))?;
         Ok(Self {
             binary,
             serve,

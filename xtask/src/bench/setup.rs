@@ -126,7 +126,7 @@ fn add_profile_and_key(scratch: &Scratch, binary: &Path) -> Result<String> {
         .to_owned())
 }
 
-/// Starts the gateway on its core and waits until it reports that it is ready.
+/// Starts the gateway on its core.
 fn start_gateway(scratch: &Scratch, binary: &Path) -> Result<Child> {
     let inner = command(scratch, binary)?;
     let mut pinned = Command::new("taskset");
@@ -136,24 +136,24 @@ fn start_gateway(scratch: &Scratch, binary: &Path) -> Result<Child> {
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    let mut gateway = pinned
-        .args([
-            "serve",
-            "--json",
-            "--listen",
-            &format!("127.0.0.1:{GATEWAY_PORT}"),
-        ])
+    let address = format!("127.0.0.1:{GATEWAY_PORT}");
+    start_serve(pinned.args(["serve", "--json", "--listen", &address]))
+}
+
+/// Starts `keyreeve serve --json` and waits until it reports that it is ready.
+pub(super) fn start_serve(serve: &mut Command) -> Result<Child> {
+    let mut serve = serve
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .context("cannot start keyreeve serve")?;
     let mut line = String::new();
-    let stdout = gateway
+    let stdout = serve
         .stdout
         .take()
         .context("keyreeve serve has no standard output")?;
     BufReader::new(stdout).read_line(&mut line)?;
     ensure!(!line.is_empty(), "keyreeve serve ended before it was ready");
-    Ok(gateway)
+    Ok(serve)
 }
