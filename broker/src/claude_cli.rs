@@ -8,12 +8,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyreeve_core::conflicts::without_conflicts;
 use keyreeve_core::profile::{Profile, Source};
 use keyreeve_core::sanitize::sanitize_line;
-use keyreeve_core::snapshot::Environment;
 use keyreeve_core::verdict::{ErrorResponse, Verdict};
+use keyreeve_os::environment::Environment;
 use keyreeve_os::{programs, system};
+use keyreeve_resolver::conflicts::without_conflicts;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;

@@ -5,22 +5,15 @@
 //! It compiles in seconds and its tests need no setup.
 #![forbid(unsafe_code)]
 
-pub mod advise;
 pub mod api;
 mod auth;
 pub mod binding;
 pub mod cache_ttl;
-pub mod claude_code;
 pub mod clock;
-pub mod conflicts;
 pub mod credential;
 pub mod expected;
-pub mod finding;
 pub mod health;
-mod hidden_text;
-pub mod import;
 pub mod inject;
-pub mod launch;
 pub mod limits;
 pub mod money;
 pub mod origin;
@@ -30,16 +23,11 @@ pub mod price;
 pub mod profile;
 pub mod renewal;
 mod request_class;
-pub mod resolve;
 pub mod response_text;
 pub mod sanitize;
-pub mod sdk_store;
 pub mod secret;
 pub mod select;
-pub mod snapshot;
-pub mod statusline;
 pub mod token;
-pub mod unusable;
 pub mod usage;
 pub mod verdict;
 pub mod virtual_key;

@@ -121,7 +121,7 @@ mod tests {
         Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
     };
     use keyreeve_core::secret::Secret;
-    use keyreeve_core::snapshot::Environment;
+    use keyreeve_os::environment::Environment;
     use keyreeve_os::system;
     use keyreeve_store::{Durability, Ending, Store, StorePaths};
     use keyreeve_testkit::canary::Canary;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 
 use crate::problem::Problem;
 use crate::variables;

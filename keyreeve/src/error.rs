@@ -9,10 +9,10 @@ use std::process::ExitCode;
 
 use keyreeve_broker::{LeaseError, RawKeyError};
 use keyreeve_core::inject;
-use keyreeve_core::launch::{LaunchError, LaunchErrorKind};
 use keyreeve_gateway::BindError;
 use keyreeve_os::files::FileError;
 use keyreeve_os::ports;
+use keyreeve_resolver::launch::{LaunchError, LaunchErrorKind};
 use keyreeve_store::StoreError;
 use serde::Serialize;
 

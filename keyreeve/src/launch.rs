@@ -8,15 +8,15 @@ use std::sync::Arc;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::expected::Expected;
 use keyreeve_core::inject;
-use keyreeve_core::launch::{
-    LaunchError, LaunchGoal, LaunchPlan, ProjectOverride, ProjectSettingsPolicy, Target,
-    VerifiedPlan, list_project_overrides, plan, verify,
-};
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::token::Family;
+use keyreeve_resolver::launch::{
+    LaunchError, LaunchGoal, LaunchPlan, ProjectOverride, ProjectSettingsPolicy, Target,
+    VerifiedPlan, list_project_overrides, plan, verify,
+};
+use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_store::Policy;
 
 use crate::context::{self, Context};

@@ -36,9 +36,9 @@ use std::sync::Arc;
 
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
-use keyreeve_core::snapshot::Snapshot;
 use keyreeve_core::token::contains_token;
 use keyreeve_os::{process, system};
+use keyreeve_resolver::snapshot::Snapshot;
 
 use crate::args::{Cli, CliCommand};
 use crate::context::Context;

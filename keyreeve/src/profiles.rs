@@ -2,7 +2,7 @@
 
 use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::{Name, Profile};
-use keyreeve_core::snapshot::Snapshot;
+use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_store::Policy;
 
 use crate::error::{CommandError, Exit};

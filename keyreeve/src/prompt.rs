@@ -5,7 +5,7 @@
 use std::io::{self, IsTerminal as _, Read as _};
 
 use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 use zeroize::Zeroizing;
 
 use crate::error::{CommandError, Exit};

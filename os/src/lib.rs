@@ -4,6 +4,7 @@
 //! It is a separate crate because it is the only one that may contain `unsafe`. It knows paths and bytes, not profiles.
 
 pub mod deadline;
+pub mod environment;
 pub mod file_system;
 pub mod files;
 pub mod lock;

@@ -4,8 +4,9 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use jiff::Timestamp;
-use keyreeve_core::snapshot::Environment;
 use rustix::termios::tcgetwinsize;
+
+use crate::environment::Environment;
 
 /// Returns the current time. The only such call in the product.
 pub fn now() -> Timestamp {

@@ -6,8 +6,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use keyreeve_core::snapshot::Environment;
 
+use crate::environment::Environment;
 use crate::files::open_anywhere;
 
 /// The machine's time zone.

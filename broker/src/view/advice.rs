@@ -1,6 +1,6 @@
 //! Recommended authentication methods, as `advise` publishes them.
 
-use keyreeve_core::advise::UseCase;
+use keyreeve_resolver::advise::UseCase;
 use serde::Serialize;
 
 /// The recommended method for a use case, and methods to avoid.

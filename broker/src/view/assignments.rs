@@ -1,6 +1,6 @@
 //! Environment variables that make programs use a profile, without its secret.
 
-use keyreeve_core::launch::LaunchPlan;
+use keyreeve_resolver::launch::LaunchPlan;
 use serde::Serialize;
 
 /// Changes to an environment.

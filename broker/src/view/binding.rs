@@ -3,7 +3,7 @@
 use keyreeve_core::binding::Binding;
 use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Profile;
-use keyreeve_core::resolve::{Confidence, PayerMismatchError};
+use keyreeve_resolver::resolve::{Confidence, PayerMismatchError};
 use serde::Serialize;
 
 /// All bound directories.

@@ -1,6 +1,6 @@
 //! Findings of `doctor`.
 
-use keyreeve_core::finding::{Finding, FindingLocation, Fix};
+use keyreeve_resolver::finding::{Finding, FindingLocation, Fix};
 use serde::Serialize;
 
 /// All findings, the most severe first.

@@ -1,7 +1,7 @@
 //! The result of `import`: entries found and their outcome.
 
-use keyreeve_core::import::{ImportAction, ImportEntry, ImportPlan, ImportSource, NewProfile};
 use keyreeve_core::profile::Source;
+use keyreeve_resolver::import::{ImportAction, ImportEntry, ImportPlan, ImportSource, NewProfile};
 use serde::Serialize;
 
 use super::SourceView;
@@ -84,7 +84,7 @@ pub struct ImportNoteView {
 impl ImportView {
     /// Creates the view of an import plan.
     pub fn new(source: ImportSource, directory: &str, plan: &ImportPlan, stage: Stage) -> Self {
-        let note = |note: &keyreeve_core::import::ImportNote| ImportNoteView {
+        let note = |note: &keyreeve_resolver::import::ImportNote| ImportNoteView {
             text: note.text.clone(),
             hint: note.hint.clone(),
         };

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{ChainStep, Confidence, Location, Payer, Resolution, Slot, StepState};
-use keyreeve_core::unusable::{AffectedUsers, UnusableReason};
+use keyreeve_resolver::resolve::{
+    ChainStep, Confidence, Location, Payer, Resolution, Slot, StepState,
+};
+use keyreeve_resolver::unusable::{AffectedUsers, UnusableReason};
 use serde::Serialize;
 
 use super::{BindingView, ExpectedView, KeyView, OwnerLimitsView, ProfileView};

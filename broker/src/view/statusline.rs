@@ -1,7 +1,7 @@
 //! The status line as JSON.
 
 use keyreeve_core::limits::{Fraction, Limit};
-use keyreeve_core::statusline::SessionInput;
+use keyreeve_resolver::statusline::SessionInput;
 use serde::Serialize;
 
 use super::ResolutionView;

@@ -8,8 +8,8 @@ use keyreeve_broker::{AttemptResult, Lease, LeaseError, Report, RetryDecision, R
 use keyreeve_core::health::{BackoffSchedule, Cooldown, Health, HealthScope, TimeSource};
 use keyreeve_core::profile::{Profile, ProfileId, Source};
 use keyreeve_core::select::NoProfileError;
-use keyreeve_core::snapshot::Environment;
 use keyreeve_core::verdict::{ErrorResponse, Verdict};
+use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 use keyreeve_store::Ending;
 use tokio::task::JoinSet;

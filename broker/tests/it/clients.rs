@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 use keyreeve_broker::AuthenticateError;
 use keyreeve_core::profile::{BillingClass, ProfileId, Source};
-use keyreeve_core::snapshot::Environment;
 use keyreeve_core::virtual_key::{
     KeyId, KeyKind, PresentedKey, Strategy, VirtualKey, generate_key,
 };
+use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keyreeve_broker::{AuthenticateError, LeaseError};
 use keyreeve_core::profile::Source;
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 use tempfile::TempDir;
 
 use crate::harness::Harness;

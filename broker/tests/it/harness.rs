@@ -12,10 +12,10 @@ use keyreeve_core::profile::{
     Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
 };
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::snapshot::Environment;
 use keyreeve_core::virtual_key::{
     KeyId, KeyKind, PresentedKey, Strategy, VirtualKey, generate_key,
 };
+use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 use keyreeve_store::{Durability, LedgerEntry, Operation, RequestId, Store, StorePaths};
 use tempfile::TempDir;

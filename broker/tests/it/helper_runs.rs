@@ -1,10 +1,11 @@
 //! Helper runs: helpers run as in Claude Code, and are reported by their outcome, never by their output.
 
 use jiff::Timestamp;
-use keyreeve_broker::gather::run_helpers;
-use keyreeve_core::claude_code::{ClaudeSettings, SettingsFile, SettingsScope, SettingsState};
-use keyreeve_core::finding::HelperOutcome;
-use keyreeve_core::snapshot::{Environment, Snapshot};
+use keyreeve_broker::run_helpers;
+use keyreeve_os::environment::Environment;
+use keyreeve_resolver::claude_code::{ClaudeSettings, SettingsFile, SettingsScope, SettingsState};
+use keyreeve_resolver::finding::HelperOutcome;
+use keyreeve_resolver::snapshot::Snapshot;
 
 async fn outcomes(scope: SettingsScope, command: &str) -> Vec<HelperOutcome> {
     let nothing: [(&str, &str); 0] = [];

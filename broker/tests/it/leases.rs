@@ -3,7 +3,7 @@
 use keyreeve_broker::{AuthenticateError, LeaseError};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Source;
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 
 use crate::harness::Harness;
 

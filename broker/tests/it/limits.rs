@@ -9,8 +9,8 @@ use keyreeve_core::limits::{
 };
 use keyreeve_core::profile::{Profile, SecretExposure, Source};
 use keyreeve_core::select::NoProfileError;
-use keyreeve_core::snapshot::Environment;
 use keyreeve_core::verdict::Verdict;
+use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 
 use crate::harness::{Harness, lease_request, profile};

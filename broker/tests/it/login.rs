@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::profile::Source;
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::sandbox::Sandbox;
 use serde_json::{Value, json};

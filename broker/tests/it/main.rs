@@ -9,7 +9,6 @@ mod helper_runs;
 mod leases;
 mod limits;
 mod login;
-mod observed;
 mod probes;
 mod sdk_profile;
 mod sdk_profile_refused;

@@ -13,9 +13,9 @@ use keyreeve_broker::upstream::{Timeouts, Upstream};
 use keyreeve_broker::{ClaudeCliError, LeaseError, Probe, RawKeyError};
 use keyreeve_core::inject::InjectError;
 use keyreeve_core::profile::{BillingClass, Profile, Source};
-use keyreeve_core::snapshot::Environment;
 use keyreeve_core::verdict::CredentialStatus;
 use keyreeve_core::virtual_key::KeyId;
+use keyreeve_os::environment::Environment;
 use keyreeve_store::Ending;
 use keyreeve_testkit::upstream::{Handshake, Identity, Scripted, Step, TlsUpstream, responses};
 

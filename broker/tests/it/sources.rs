@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keyreeve_broker::LeaseError;
 use keyreeve_core::profile::{Auth, Provenance, Source};
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 
 use crate::harness::Harness;
 use crate::login::chmod;

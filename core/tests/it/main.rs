@@ -6,19 +6,14 @@
 
 mod cache_ttl;
 mod credential_status;
-mod finding;
 mod health;
-mod import;
 mod inject;
-mod launch;
 mod limits;
 mod oauth_usage;
 mod pass_through;
 mod peek;
 mod price;
-mod resolve;
 mod select;
-mod statusline;
 mod token;
 mod usage;
 mod verdict;

@@ -17,10 +17,10 @@ use keyreeve_core::profile::{
     Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
 };
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::snapshot::Environment;
 use keyreeve_core::token::Family;
 use keyreeve_core::virtual_key::{KeyKind, Strategy, VirtualKey, generate_key};
 use keyreeve_gateway::{Config, GatewayParts, InstanceSecret};
+use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 use keyreeve_store::{Durability, EntryOutcome, LedgerEntry, Store, StorePaths};
 use keyreeve_testkit::canary::Canary;

@@ -1,6 +1,6 @@
 //! Arguments of `doctor`.
 
-use keyreeve_core::resolve::ClientProgram;
+use keyreeve_resolver::resolve::ClientProgram;
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::ClientProgram;
+use keyreeve_resolver::resolve::ClientProgram;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! `advise`: prints the recommended way to authenticate for a use case: the reason, the commands, and what to avoid.
 
 use keyreeve_broker::view::AdviceView;
-use keyreeve_core::advise::UseCase;
+use keyreeve_resolver::advise::UseCase;
 
 use crate::context::Context;
 use crate::error::CommandError;

@@ -88,7 +88,7 @@ fn binding_paths(directory: &Path) -> impl Iterator<Item = String> {
 
 pub(super) fn list(context: &Context) -> Result<(), CommandError> {
     let lease_snapshot = context
-        .machine_state(&keyreeve_core::claude_code::Arguments::default())?
+        .machine_state(&keyreeve_resolver::claude_code::Arguments::default())?
         .lease_snapshot;
     let policy = lease_snapshot.as_ref().map(|snapshot| &*snapshot.policy);
     let view = view(policy);

@@ -1,9 +1,9 @@
 //! `guard`: checks, for scripts, that the expected payer would pay.
 
 use keyreeve_broker::view::{ExpectedView, GuardView};
-use keyreeve_core::launch::find_project_redirect;
-use keyreeve_core::resolve::{ClientProgram, Confidence, resolve};
-use keyreeve_core::snapshot::Snapshot;
+use keyreeve_resolver::launch::find_project_redirect;
+use keyreeve_resolver::resolve::{ClientProgram, Confidence, resolve};
+use keyreeve_resolver::snapshot::Snapshot;
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
@@ -24,7 +24,7 @@ pub(super) fn run(guard: &Guard, context: &Context) -> Result<(), CommandError> 
             .fix("keyreeve bind --expect plan")
     })?;
     let resolution = resolve(&snapshot, guard.started.client);
-    let evaluated = expected.evaluate(&resolution, &snapshot);
+    let evaluated = resolution.confirm_payer(&expected, &snapshot);
     check_not_diverted(guard.started.client, &snapshot)?;
     if context.output.format() == Format::Json {
         context.output.document(&GuardView {

@@ -16,9 +16,9 @@ use anstyle::{AnsiColor, Effects, Style};
 use keyreeve_broker::view::Document;
 use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize, sanitize_line};
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::snapshot::Environment;
-use keyreeve_core::statusline::{LinePart, Tone};
+use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
+use keyreeve_resolver::statusline::{LinePart, Tone};
 use serde::Serialize;
 
 pub(crate) use humanize::{

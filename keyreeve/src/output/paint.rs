@@ -1,7 +1,7 @@
 //! Color support of an output stream.
 
 use anstyle::Style;
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 
 use crate::args::ColorWhen;
 use crate::variables;

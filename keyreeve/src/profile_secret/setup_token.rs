@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::Timestamp;
-use keyreeve_core::conflicts::without_conflicts;
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::{self, Family, SETUP_TOKEN_LIFETIME, SetupTokenError};
 use keyreeve_os::terminal::{self, TerminalError};
 use keyreeve_os::{programs, system::now};
+use keyreeve_resolver::conflicts::without_conflicts;
 use zeroize::Zeroizing;
 
 use crate::context::Context;

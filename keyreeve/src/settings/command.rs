@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
-use keyreeve_core::advise::UseCase;
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, Name};
 use keyreeve_core::virtual_key::Strategy;
+use keyreeve_resolver::advise::UseCase;
 
 use crate::args;
 use crate::problem::Problem;

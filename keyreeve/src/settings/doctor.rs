@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use keyreeve_core::resolve::ClientProgram;
+use keyreeve_resolver::resolve::ClientProgram;
 
 use crate::args;
 use crate::problem::Problem;

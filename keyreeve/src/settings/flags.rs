@@ -52,7 +52,7 @@ pub(super) fn parse_pass_through(word: &str) -> Result<PassThroughMode, String> 
 
 #[cfg(test)]
 mod tests {
-    use keyreeve_core::snapshot::Environment;
+    use keyreeve_os::environment::Environment;
 
     use super::*;
     use crate::settings::{Layer, Settings};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use keyreeve_core::import::ImportSource;
+use keyreeve_resolver::import::ImportSource;
 
 use crate::args;
 

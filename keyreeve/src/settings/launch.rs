@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 
 use keyreeve_core::expected::Expected;
-use keyreeve_core::launch::ProjectSettingsPolicy;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::ClientProgram;
+use keyreeve_resolver::launch::ProjectSettingsPolicy;
+use keyreeve_resolver::resolve::ClientProgram;
 
 use crate::args;
 

@@ -1,6 +1,6 @@
 //! The layers of a setting: flag, variable, file, default.
 
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 
 use crate::problem::{Problem, redact_keys};
 

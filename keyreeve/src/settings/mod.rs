@@ -25,8 +25,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keyreeve_core::cache_ttl::Ttl;
-use keyreeve_core::snapshot::Environment;
 use keyreeve_gateway::{DEFAULT_PORT, DEFAULT_THROTTLE_WAIT, Listen};
+use keyreeve_os::environment::Environment;
 use keyreeve_store::Durability;
 
 pub(crate) use ask::{Ask, Check, CheckTargets, DEFAULT_ASK_MODEL, PromptSource};

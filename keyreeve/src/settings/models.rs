@@ -61,7 +61,7 @@ pub(super) fn is_glob(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use keyreeve_core::snapshot::Environment;
+    use keyreeve_os::environment::Environment;
 
     use super::*;
     use crate::settings::{Flags, Layer, Settings, Sourced};

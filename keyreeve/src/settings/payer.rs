@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use keyreeve_core::advise::UseCase;
-use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::ClientProgram;
+use keyreeve_resolver::advise::UseCase;
+use keyreeve_resolver::claude_code::Arguments;
+use keyreeve_resolver::resolve::ClientProgram;
 
 use crate::args;
 

@@ -4,11 +4,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use keyreeve_core::claude_code::{Mode, SettingSources};
-use keyreeve_core::launch::find_project_redirect;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::resolve::{ClientProgram, Location, Release, resolve};
-use keyreeve_core::snapshot::{Environment, Snapshot};
+use keyreeve_os::environment::Environment;
+use keyreeve_resolver::claude_code::{Mode, SettingSources};
+use keyreeve_resolver::launch::find_project_redirect;
+use keyreeve_resolver::resolve::{ClientProgram, Location, Release, resolve};
+use keyreeve_resolver::snapshot::Snapshot;
 
 use crate::variables;
 

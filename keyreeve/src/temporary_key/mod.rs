@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keyreeve_broker::RawKeyError;
-use keyreeve_core::claude_code::Arguments;
 use keyreeve_core::profile::{Name, Profile, SecretExposure};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::snapshot::KeyreeveState;
 use keyreeve_os::deadline::Deadline;
+use keyreeve_resolver::claude_code::Arguments;
+use keyreeve_resolver::snapshot::KeyreeveState;
 use keyreeve_store::Policy;
 
 use self::create::Period;

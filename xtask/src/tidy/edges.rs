@@ -9,16 +9,23 @@ use crate::tree::Tree;
 const LAYERS: &[(&str, &[&str])] = &[
     ("keyreeve-core", &[]),
     ("keyreeve-os", &["keyreeve-core"]),
+    ("keyreeve-resolver", &["keyreeve-core", "keyreeve-os"]),
     ("keyreeve-store", &["keyreeve-core", "keyreeve-os"]),
     (
         "keyreeve-broker",
-        &["keyreeve-core", "keyreeve-os", "keyreeve-store"],
+        &[
+            "keyreeve-core",
+            "keyreeve-os",
+            "keyreeve-resolver",
+            "keyreeve-store",
+        ],
     ),
     (
         "keyreeve-gateway",
         &[
             "keyreeve-core",
             "keyreeve-os",
+            "keyreeve-resolver",
             "keyreeve-store",
             "keyreeve-broker",
         ],
@@ -28,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "keyreeve-core",
             "keyreeve-os",
+            "keyreeve-resolver",
             "keyreeve-store",
             "keyreeve-broker",
             "keyreeve-gateway",
@@ -96,7 +104,6 @@ const CORE_IMPORTS: &[&str] = &[
     "blake3",
     "crc32fast",
     "jiff",
-    "jsonc-parser",
     "serde",
     "serde_json",
     "sha2",
@@ -244,6 +251,17 @@ mod tests {
         let cases = [
             ("keyreeve-store", "keyreeve-os.workspace = true", true),
             ("keyreeve-store", "keyreeve-broker.workspace = true", false),
+            (
+                "keyreeve-store",
+                "keyreeve-resolver.workspace = true",
+                false,
+            ),
+            ("keyreeve-resolver", "keyreeve-os.workspace = true", true),
+            (
+                "keyreeve-resolver",
+                "keyreeve-store.workspace = true",
+                false,
+            ),
             ("keyreeve-sandbox", "keyreeve-os.workspace = true", false),
             (
                 "keyreeve-gateway",
@@ -268,6 +286,9 @@ mod tests {
             ("keyreeve-core", "rand", false),
             ("keyreeve-core", "jiff", true),
             ("keyreeve-store", "rusqlite", true),
+            ("keyreeve-resolver", "rusqlite", false),
+            ("keyreeve-resolver", "tokio", false),
+            ("keyreeve-resolver", "hyper", false),
             ("keyreeve-gateway", "rusqlite", false),
             ("keyreeve-broker", "clap", false),
             ("keyreeve-broker", "axum", false),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::sanitize::sanitize_line;
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 use keyreeve_os::files::{CreateDir, SafeDir};
 use serde::Deserialize;
 

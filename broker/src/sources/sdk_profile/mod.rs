@@ -19,7 +19,7 @@ use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Name, Profile, ProfileId, Provenance};
 use keyreeve_core::renewal::{RenewalNeed, renewal_need};
 use keyreeve_core::secret::Fingerprint;
-use keyreeve_core::snapshot::Environment;
+use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;

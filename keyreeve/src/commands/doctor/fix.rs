@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use keyreeve_core::finding::{Finding, FindingCode, FindingLocation, Fix, Proposal, propose};
-use keyreeve_core::snapshot::{HiddenText, Snapshot};
 use keyreeve_os::files::FileEdit;
+use keyreeve_resolver::finding::{Finding, FindingCode, FindingLocation, Fix, Proposal, propose};
+use keyreeve_resolver::hidden_text::HiddenText;
+use keyreeve_resolver::snapshot::Snapshot;
 use zeroize::Zeroizing;
 
 use crate::context::Context;

@@ -3,11 +3,11 @@
 mod fix;
 mod store_evidence;
 
-use keyreeve_broker::gather::run_helpers;
+use keyreeve_broker::run_helpers;
 use keyreeve_broker::view::{FindingView, FindingsView};
-use keyreeve_core::claude_code::Arguments;
-use keyreeve_core::finding::{Finding, Severity, findings};
-use keyreeve_core::resolve::resolve;
+use keyreeve_resolver::claude_code::Arguments;
+use keyreeve_resolver::finding::{Finding, Severity, findings};
+use keyreeve_resolver::resolve::resolve;
 
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};

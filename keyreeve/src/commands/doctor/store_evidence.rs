@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use keyreeve_core::finding::LastResponse;
 use keyreeve_core::profile::ProfileId;
-use keyreeve_core::snapshot::KeyreeveState;
+use keyreeve_resolver::finding::LastResponse;
+use keyreeve_resolver::snapshot::KeyreeveState;
 use keyreeve_store::{Policy, Store};
 
 use crate::context::{self, Context};

@@ -3,9 +3,9 @@
 //! Invariant: the secret is printed only to a terminal and only with `--reveal`, never to a pipe.
 
 use keyreeve_broker::view::AssignmentsView;
-use keyreeve_core::claude_code::Arguments;
-use keyreeve_core::launch::{LaunchPlan, Target};
 use keyreeve_core::secret::{Secret, Sink};
+use keyreeve_resolver::claude_code::Arguments;
+use keyreeve_resolver::launch::{LaunchPlan, Target};
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};

@@ -9,12 +9,12 @@ mod supervise;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::claude_code::Arguments;
-use keyreeve_core::launch::{LaunchPlan, Target};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_os::process::ProgramSpec;
 use keyreeve_os::programs::{self, ProgramLookupError};
 use keyreeve_os::system;
+use keyreeve_resolver::claude_code::Arguments;
+use keyreeve_resolver::launch::{LaunchPlan, Target};
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};

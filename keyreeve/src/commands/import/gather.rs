@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::import::{FileFormat, FilePattern, FoundFile, ImportNote, ImportSource};
 use keyreeve_os::files::{FileError, ForeignFile, check_foreign, list_names, read_foreign};
+use keyreeve_resolver::import::{FileFormat, FilePattern, FoundFile, ImportNote, ImportSource};
 use keyreeve_store::{ForeignCell, ForeignError, read_foreign_text};
 use zeroize::Zeroizing;
 

@@ -8,11 +8,11 @@ mod render;
 
 use keyreeve_broker::view::{ImportView, Stage};
 use keyreeve_core::api::Api;
-use keyreeve_core::import::{
-    ExistingProfile, ExistingSource, ImportAction, ImportPlan, NewProfile, plan,
-};
 use keyreeve_core::profile::{Profile, ProfileId, SecretExposure, Source};
 use keyreeve_os::system::now;
+use keyreeve_resolver::import::{
+    ExistingProfile, ExistingSource, ImportAction, ImportPlan, NewProfile, plan,
+};
 use keyreeve_store::Store;
 
 use crate::context::{self, Context};

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use keyreeve_broker::view::ResolutionView;
-use keyreeve_core::claude_code::{Arguments, Login, LoginState};
 use keyreeve_core::profile::Name;
-use keyreeve_core::resolve::{ClientProgram, resolve};
-use keyreeve_core::snapshot::{Environment, KeyreeveState};
+use keyreeve_os::environment::Environment;
 use keyreeve_os::programs;
+use keyreeve_resolver::claude_code::{Arguments, Login, LoginState};
+use keyreeve_resolver::resolve::{ClientProgram, resolve};
+use keyreeve_resolver::snapshot::KeyreeveState;
 use keyreeve_store::Store;
 
 use crate::context::{self, Context};

@@ -1,9 +1,9 @@
 //! `status --check`: the exit code for whether the next request can be paid.
 
-use keyreeve_core::claude_code::{LoginRenewal, LoginState};
-use keyreeve_core::resolve::{ClientProgram, CredentialHeader, Method, PayerClass};
-use keyreeve_core::snapshot::Snapshot;
-use keyreeve_core::unusable::AffectedUsers;
+use keyreeve_resolver::claude_code::{LoginRenewal, LoginState};
+use keyreeve_resolver::resolve::{ClientProgram, CredentialHeader, Method, PayerClass};
+use keyreeve_resolver::snapshot::Snapshot;
+use keyreeve_resolver::unusable::AffectedUsers;
 
 use super::StatusReport;
 use crate::error::{CommandError, Exit};

@@ -6,19 +6,19 @@ mod exit_check;
 mod render;
 
 use jiff::Timestamp;
-use keyreeve_broker::gather::shell_scripts;
 use keyreeve_broker::view::{
     BindingView, ExpectedView, HealthView, KeysView, LimitsView, ProfilesView, StatusProfileView,
     StatusView, UnusableView,
 };
 use keyreeve_core::expected::Expected;
-use keyreeve_core::finding::find_conflicts;
 use keyreeve_core::profile::{Profile, ProfileId};
-use keyreeve_core::resolve::{Confidence, PayerMismatchError, Resolution, resolve};
-use keyreeve_core::snapshot::Snapshot;
-use keyreeve_core::unusable::UnusableReason;
 use keyreeve_os::file_system::FileSystem;
 use keyreeve_os::files::{FileError, check_foreign};
+use keyreeve_resolver::finding::find_conflicts;
+use keyreeve_resolver::machine::shell_scripts;
+use keyreeve_resolver::resolve::{Confidence, PayerMismatchError, Resolution, resolve};
+use keyreeve_resolver::snapshot::Snapshot;
+use keyreeve_resolver::unusable::UnusableReason;
 use keyreeve_store::{LeaseSnapshot, Store};
 
 use crate::context::{Context, MachineState};
@@ -95,7 +95,7 @@ fn build_report(
         .binding()
         .and_then(|binding| binding.expect.clone());
     let expected = requested.or(bound).map(|expected| {
-        let evaluated = expected.evaluate(&resolution, &snapshot);
+        let evaluated = resolution.confirm_payer(&expected, &snapshot);
         (expected, evaluated)
     });
     let unusable = |profile: &Profile| {

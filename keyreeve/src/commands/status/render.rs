@@ -4,8 +4,8 @@ use std::io;
 
 use keyreeve_broker::view::{OwnerLimitsView, StatusProfileView, StatusView};
 use keyreeve_core::clock::Clock;
-use keyreeve_core::resolve::{ChainStep, StepState};
-use keyreeve_core::unusable::UnusableReason;
+use keyreeve_resolver::resolve::{ChainStep, StepState};
+use keyreeve_resolver::unusable::UnusableReason;
 
 use super::StatusReport;
 use crate::context::Context;

@@ -6,14 +6,14 @@ use std::error::Error as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use keyreeve_broker::gather::{Machine, gather};
-use keyreeve_core::claude_code::{Arguments, Mode};
 use keyreeve_core::limits::LimitObservation;
-use keyreeve_core::resolve::{ClientProgram, Release};
-use keyreeve_core::snapshot::{KeyreeveState, Snapshot};
-use keyreeve_core::statusline::SessionInput;
 use keyreeve_os::file_system::{FileState, FileSystem};
 use keyreeve_os::system;
+use keyreeve_resolver::claude_code::{Arguments, Mode};
+use keyreeve_resolver::machine::{Machine, gather};
+use keyreeve_resolver::resolve::{ClientProgram, Release};
+use keyreeve_resolver::snapshot::{KeyreeveState, Snapshot};
+use keyreeve_resolver::statusline::SessionInput;
 use keyreeve_store::{QuickReader, StoreError};
 
 use crate::context::{Context, keyreeve_state, store_paths};

@@ -9,8 +9,8 @@ mod settings;
 use std::io::{self, IsTerminal as _, Read as _};
 
 use keyreeve_broker::view::StatuslineView;
-use keyreeve_core::resolve::resolve;
-use keyreeve_core::statusline::{
+use keyreeve_resolver::resolve::resolve;
+use keyreeve_resolver::statusline::{
     SessionInput, limit_owner, new_observations, render_line, warnings,
 };
 

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt as _, poll_fn, select_all};
-use keyreeve_core::launch::{LaunchPlan, VerifiedPlan};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::supervise::{ChildEvent, ChildProcess, ForwardedSignal, stop_self};
 use keyreeve_os::system::now;
+use keyreeve_resolver::launch::{LaunchPlan, VerifiedPlan};
 use keyreeve_store::{Policy, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};

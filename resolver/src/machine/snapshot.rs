@@ -1,0 +1,408 @@
+//! Builds the snapshot: the input of resolution.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keyreeve_os::environment::Environment;
+use keyreeve_os::file_system::{FileState, FileSystem, TextFile};
+use keyreeve_os::system;
+
+use crate::rules::claude_code::{
+    Arguments, ClaudeSettings, Login, LoginState, Mode, RejectedKeys, SettingsArgument,
+    SettingsFile, SettingsScope, SettingsState,
+};
+use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
+use crate::rules::snapshot::{KeyreeveState, Snapshot};
+
+/// Path of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
+const MANAGED_SETTINGS: &str = if cfg!(target_os = "macos") {
+    "/Library/Application Support/ClaudeCode/managed-settings.json"
+} else {
+    "/etc/claude-code/managed-settings.json"
+};
+
+/// The machine whose state is read.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    /// The environment of a client.
+    pub environment: Arc<Environment>,
+    /// The working directory of a client.
+    pub directory: Option<String>,
+    /// The file system.
+    pub files: &'a FileSystem,
+    /// The current time.
+    pub now: Timestamp,
+}
+
+impl Machine<'static> {
+    /// Returns this machine as a client started now would find it, with the environment and the working directory of
+    /// this process.
+    pub fn current() -> Self {
+        Self {
+            environment: Arc::new(system::environment()),
+            directory: system::working_directory(),
+            files: &FileSystem::Real,
+            now: system::now(),
+        }
+    }
+}
+
+/// Reads everything that a client started with these arguments would read.
+pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -> Snapshot {
+    let Machine {
+        environment,
+        directory,
+        files,
+        now,
+    } = machine;
+    let reader = MachineReader {
+        environment: &environment,
+        directory: directory.as_deref().map(Path::new),
+        files,
+    };
+    let (settings, login, sdk_stores) = (
+        reader.settings(arguments),
+        reader.login(),
+        reader.sdk_stores(),
+    );
+    let rejected_keys = reader.rejected_keys(arguments.mode);
+    let home = reader.home().map(to_text);
+    Snapshot {
+        environment,
+        directory,
+        home,
+        settings,
+        login,
+        rejected_keys,
+        sdk_stores,
+        keyreeve: own,
+        now,
+    }
+}
+
+struct MachineReader<'a> {
+    environment: &'a Environment,
+    directory: Option<&'a Path>,
+    files: &'a FileSystem,
+}
+
+impl MachineReader<'_> {
+    fn home(&self) -> Option<PathBuf> {
+        self.path("HOME")
+    }
+
+    /// Returns the path in a variable, resolved as the client would.
+    fn path(&self, variable: &str) -> Option<PathBuf> {
+        let value = self.environment.get(variable)?.trim();
+        if value.is_empty() {
+            return None;
+        }
+        Some(self.resolve(value))
+    }
+
+    fn resolve(&self, path: &str) -> PathBuf {
+        self.directory
+            .map_or_else(|| PathBuf::from(path), |directory| directory.join(path))
+    }
+
+    /// Returns Claude Code's configuration directory.
+    fn claude_directory(&self) -> Option<PathBuf> {
+        self.path("CLAUDE_CONFIG_DIR")
+            .or_else(|| Some(self.home()?.join(".claude")))
+    }
+
+    fn settings(&self, arguments: &Arguments) -> Vec<SettingsFile> {
+        let user = self
+            .claude_directory()
+            .map(|directory| directory.join("settings.json"));
+        let in_project = |name| {
+            let path = self.directory?.join(".claude").join(name);
+            // In the home directory the project's file is the user's own.
+            (Some(&path) != user.as_ref()).then_some(path)
+        };
+        let mut settings: Vec<_> = [
+            (
+                SettingsScope::Managed,
+                Some(PathBuf::from(MANAGED_SETTINGS)),
+            ),
+            (SettingsScope::Local, in_project("settings.local.json")),
+            (SettingsScope::Project, in_project("settings.json")),
+            (SettingsScope::User, user.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(scope, path)| self.settings_file(scope, &path?))
+        .collect();
+        settings.extend(match &arguments.settings {
+            None => None,
+            Some(SettingsArgument::File(path)) => {
+                self.settings_file(SettingsScope::Flag, &self.resolve(path))
+            }
+            Some(SettingsArgument::Json(text)) => Some(SettingsFile {
+                scope: SettingsScope::Flag,
+                path: "--settings".to_owned(),
+                state: parse_settings(text),
+            }),
+        });
+        settings
+    }
+
+    fn settings_file(&self, scope: SettingsScope, path: &Path) -> Option<SettingsFile> {
+        // As Claude Code reads it: of any size, and even if it is not UTF-8 (docs/facts.md#claude-code-files).
+        let state = match self.files.read_lossy(path) {
+            FileState::Missing => return None,
+            FileState::Unreadable => SettingsState::Unreadable,
+            FileState::Text(file) => parse_settings(&file.text),
+        };
+        Some(SettingsFile {
+            scope,
+            path: to_text(path.to_owned()),
+            state,
+        })
+    }
+
+    fn login(&self) -> Option<Login> {
+        let path = self.claude_directory()?.join(".credentials.json");
+        let state = match self.files.read(&path) {
+            FileState::Missing => return None,
+            FileState::Unreadable => LoginState::Unreadable,
+            FileState::Text(file) => LoginState::parse(&file.text),
+        };
+        Some(Login {
+            path: to_text(path),
+            state,
+        })
+    }
+
+    /// Reads the API keys that the user rejected in Claude Code. The state file `.claude.json` is in the home
+    /// directory, or in `CLAUDE_CONFIG_DIR` if that is set. It is long, so it is read only in interactive mode, where
+    /// it matters.
+    fn rejected_keys(&self, mode: Mode) -> RejectedKeys {
+        let directory = match mode {
+            Mode::Interactive => self.path("CLAUDE_CONFIG_DIR").or_else(|| self.home()),
+            Mode::Print | Mode::Bare => None,
+        };
+        let path = directory.map(|directory| directory.join(".claude.json"));
+        match path.map(|path| self.files.read_lossy(&path)) {
+            Some(FileState::Text(file)) => RejectedKeys::parse(&file.text),
+            Some(FileState::Missing | FileState::Unreadable) | None => RejectedKeys::default(),
+        }
+    }
+
+    /// Reads both directories that the SDKs use: not all SDKs respect `XDG_CONFIG_HOME`.
+    fn sdk_stores(&self) -> Vec<SdkStore> {
+        let mut directories: Vec<_> = match self.path("ANTHROPIC_CONFIG_DIR") {
+            Some(directory) => vec![directory],
+            None => [
+                self.path("XDG_CONFIG_HOME"),
+                self.home().map(|home| home.join(".config")),
+            ]
+            .into_iter()
+            .flatten()
+            .map(|config| config.join("anthropic"))
+            .collect(),
+        };
+        directories.dedup();
+        directories
+            .into_iter()
+            .map(|directory| self.sdk_store(&directory))
+            .collect()
+    }
+
+    fn sdk_store(&self, directory: &Path) -> SdkStore {
+        let configs = directory.join("configs");
+        let profile = |file: String| {
+            let name = file.strip_suffix(".json")?;
+            Some(SdkProfile {
+                name: name.to_owned(),
+                config: match self.files.read(&configs.join(&file)) {
+                    FileState::Missing => return None,
+                    FileState::Text(file) if file.mode & 0o022 == 0 => SdkConfig::parse(&file.text),
+                    FileState::Text(_) | FileState::Unreadable => SdkConfig::Refused,
+                },
+                credentials: match self.files.read(&directory.join("credentials").join(&file)) {
+                    FileState::Missing => None,
+                    FileState::Text(TextFile { mode, .. }) if mode & 0o077 != 0 => {
+                        Some(SdkCredentials::Refused)
+                    }
+                    FileState::Text(file) => Some(SdkCredentials::parse(&file.text)),
+                    FileState::Unreadable => Some(SdkCredentials::Refused),
+                },
+            })
+        };
+        let active = match self.files.read(&directory.join("active_config")) {
+            FileState::Text(file) => {
+                Some(file.text.trim().to_owned()).filter(|name| !name.is_empty())
+            }
+            FileState::Missing | FileState::Unreadable => None,
+        };
+        SdkStore {
+            directory: to_text(directory.to_owned()),
+            active,
+            profiles: self
+                .files
+                .list(&configs)
+                .into_iter()
+                .filter_map(profile)
+                .collect(),
+        }
+    }
+}
+
+fn parse_settings(text: &str) -> SettingsState {
+    match ClaudeSettings::parse(text) {
+        Ok(settings) => SettingsState::Read(settings),
+        Err(damage) => SettingsState::Damaged(damage),
+    }
+}
+
+/// Converts a path to text, lossily: a path that is not UTF-8 does not come from a settings file, and is only
+/// displayed.
+fn to_text(path: PathBuf) -> String {
+    path.into_os_string()
+        .into_string()
+        .unwrap_or_else(|path| path.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn gather_snapshot(variables: &[(&str, &str)], files: &[(&str, u32, &str)]) -> Snapshot {
+        let file = |(path, mode, text): &(&str, u32, &str)| {
+            (PathBuf::from(path), FileState::fake(*mode, text))
+        };
+        let machine = Machine {
+            environment: Arc::new(Environment::from_pairs(variables.iter().copied())),
+            directory: Some("/w/project".to_owned()),
+            files: &FileSystem::Fake(files.iter().map(file).collect::<BTreeMap<_, _>>()),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        gather(machine, &Arguments::default(), KeyreeveState::default())
+    }
+
+    const HOME: (&str, &str) = ("HOME", "/home/me");
+
+    #[test]
+    fn settings_are_found_where_claude_code_reads_them() {
+        let files = [
+            ("/home/me/.claude/settings.json", 0o644, "{}"),
+            ("/w/project/.claude/settings.json", 0o644, "{}"),
+            ("/w/project/.claude/settings.local.json", 0o644, "["),
+            ("/other/settings.json", 0o644, "{}"),
+        ];
+        let found = |variables: &[(&str, &str)]| {
+            let mut found: Vec<_> = gather_snapshot(variables, &files)
+                .settings
+                .into_iter()
+                .map(|file| (file.scope, file.path))
+                .collect();
+            found.sort();
+            found
+        };
+        let project = |name: &str| format!("/w/project/.claude/{name}");
+        assert_eq!(
+            found(&[HOME]),
+            [
+                (SettingsScope::Local, project("settings.local.json")),
+                (SettingsScope::Project, project("settings.json")),
+                (
+                    SettingsScope::User,
+                    "/home/me/.claude/settings.json".to_owned()
+                ),
+            ]
+        );
+        let config_dir = found(&[HOME, ("CLAUDE_CONFIG_DIR", "/other")]);
+        assert_eq!(
+            config_dir[2],
+            (SettingsScope::User, "/other/settings.json".to_owned())
+        );
+    }
+
+    #[test]
+    fn rejected_keys_are_read_in_interactive_mode_only() {
+        let state_file = r#"{"customApiKeyResponses": {"rejected": ["made-up"]}}"#;
+        let files = |path: &str| {
+            let file = (PathBuf::from(path), FileState::fake(0o600, state_file));
+            FileSystem::Fake(BTreeMap::from([file]))
+        };
+        let contains = |mode, config_dir: &[(&str, &str)], path: &str| {
+            let variables = [HOME].into_iter().chain(config_dir.iter().copied());
+            let machine = Machine {
+                environment: Arc::new(Environment::from_pairs(variables)),
+                directory: None,
+                files: &files(path),
+                now: Timestamp::UNIX_EPOCH,
+            };
+            let arguments = Arguments {
+                mode,
+                ..Arguments::default()
+            };
+            let snapshot = gather(machine, &arguments, KeyreeveState::default());
+            snapshot.rejected_keys.contains("made-up")
+        };
+        let config_dir = [("CLAUDE_CONFIG_DIR", "/other")];
+        for (mode, variables, path, expected) in [
+            (Mode::Interactive, &[][..], "/home/me/.claude.json", true),
+            (Mode::Print, &[], "/home/me/.claude.json", false),
+            (
+                Mode::Interactive,
+                &config_dir,
+                "/home/me/.claude.json",
+                false,
+            ),
+            (Mode::Interactive, &config_dir, "/other/.claude.json", true),
+        ] {
+            assert_eq!(contains(mode, variables, path), expected, "{mode:?} {path}");
+        }
+    }
+
+    #[test]
+    fn login_is_recorded_without_its_token() {
+        let text =
+            r#"{"claudeAiOauth": {"accessToken": "made-up-token", "scopes": ["user:inference"]}}"#;
+        let snapshot = gather_snapshot(
+            &[HOME],
+            &[("/home/me/.claude/.credentials.json", 0o600, text)],
+        );
+        assert!(!format!("{snapshot:?}").contains("made-up-token"));
+        assert!(matches!(
+            snapshot.login.map(|login| login.state),
+            Some(LoginState::Present { .. })
+        ));
+    }
+
+    #[test]
+    fn credential_readable_by_others_is_refused() {
+        let config = r#"{"authentication": {"type": "user_oauth"}}"#;
+        let credentials = r#"{"access_token": "a"}"#;
+        let with_mode = |mode| {
+            let snapshot = gather_snapshot(
+                &[HOME],
+                &[
+                    (
+                        "/home/me/.config/anthropic/configs/work.json",
+                        0o644,
+                        config,
+                    ),
+                    (
+                        "/home/me/.config/anthropic/credentials/work.json",
+                        mode,
+                        credentials,
+                    ),
+                    ("/home/me/.config/anthropic/active_config", 0o644, "work\n"),
+                ],
+            );
+            let store = snapshot.sdk_stores.into_iter().next().unwrap();
+            (
+                store.active().to_owned(),
+                store.profiles[0].credentials.clone(),
+            )
+        };
+        let present = SdkCredentials::Present { expires_at: None };
+        assert_eq!(with_mode(0o600), ("work".to_owned(), Some(present)));
+        assert_eq!(with_mode(0o640).1, Some(SdkCredentials::Refused));
+    }
+}

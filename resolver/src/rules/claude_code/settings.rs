@@ -1,0 +1,286 @@
+//! A settings file of Claude Code: the variables and commands in it that determine who pays, each with its line.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::rules::hidden_text::HiddenText;
+
+/// An existing settings file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingsFile {
+    /// The scope of the settings.
+    pub scope: SettingsScope,
+    /// The path of the file, or `--settings` for settings on the command line.
+    pub path: String,
+    /// The state of the file.
+    pub state: SettingsState,
+}
+
+/// The scope of a settings file, in order of precedence (docs/facts.md#claude-code).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SettingsScope {
+    /// The organization's settings, set by an administrator.
+    Managed,
+    /// Settings given with `--settings`.
+    Flag,
+    /// The user's own settings for this project: `.claude/settings.local.json`.
+    Local,
+    /// The project's settings: `.claude/settings.json`.
+    Project,
+    /// The user's settings: `settings.json` in Claude Code's directory.
+    User,
+}
+
+impl SettingsScope {
+    /// Returns its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Managed => "managed",
+            Self::Flag => "flag",
+            Self::Local => "local",
+            Self::Project => "project",
+            Self::User => "user",
+        }
+    }
+}
+
+/// The state of a settings file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SettingsState {
+    /// Valid settings.
+    Read(ClaudeSettings),
+    /// Invalid: Claude Code ignores the whole file.
+    Damaged(SettingsFileError),
+    /// We may not read the file.
+    Unreadable,
+}
+
+/// A settings file is invalid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("it is not a valid JSON object from line {line} on")]
+pub struct SettingsFileError {
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// The settings that determine who pays.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct ClaudeSettings {
+    /// The variables set for every session, in file order. For a duplicate name the last one counts.
+    pub env: Vec<EnvSetting>,
+    /// `apiKeyHelper`.
+    pub helper: Option<HelperSetting>,
+    /// Other settings that start programs or control logins.
+    pub others: Vec<OtherSetting>,
+}
+
+/// A variable that a settings file sets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnvSetting {
+    /// Its name.
+    pub name: String,
+    /// Its value, which may be a secret.
+    pub value: HiddenText,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// A command that prints a credential.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HelperSetting {
+    /// The shell command line; empty turns a helper off. It may contain a secret.
+    pub command: HiddenText,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// A setting that starts a program or controls logins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OtherSetting {
+    /// Its key, one of [`OtherSetting::KEYS`].
+    pub key: &'static str,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+impl OtherSetting {
+    /// The keys that are checked (docs/facts.md#claude-code).
+    pub const KEYS: [&'static str; 8] = [
+        "awsAuthRefresh",
+        "awsCredentialExport",
+        "forceLoginMethod",
+        "forceLoginOrgUUID",
+        "gcpAuthRefresh",
+        "hooks",
+        "otelHeadersHelper",
+        "statusLine",
+    ];
+}
+
+impl ClaudeSettings {
+    /// Parses the text of a settings file. Empty text is an empty file.
+    ///
+    /// # Errors
+    /// [`SettingsFileError`] if it is not a JSON object, or a checked setting has the wrong type.
+    pub fn parse(text: &str) -> Result<Self, SettingsFileError> {
+        // Claude Code does the same (docs/facts.md#claude-code-files).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let lines = Lines(text);
+        let damage = |error: &serde_json::Error| SettingsFileError {
+            line: error.line().max(1),
+        };
+        let Entries(top) = serde_json::from_str(text).map_err(|error| damage(&error))?;
+        let mut settings = Self::default();
+        for (key, raw) in top {
+            let line = lines.line_of(raw);
+            let invalid = |_| SettingsFileError { line };
+            match key.as_str() {
+                "env" => {
+                    settings.env =
+                        variables(raw, lines).map_err(|()| SettingsFileError { line })?;
+                }
+                "apiKeyHelper" => {
+                    let command: Option<String> =
+                        serde_json::from_str(raw.get()).map_err(invalid)?;
+                    settings.helper = command.map(|command| HelperSetting {
+                        command: HiddenText::new(command),
+                        line,
+                    });
+                }
+                _ => settings.others.extend(
+                    OtherSetting::KEYS
+                        .into_iter()
+                        .find(|known| *known == key)
+                        .map(|key| OtherSetting { key, line }),
+                ),
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Returns the last setting of a variable in this file, which is the one that counts.
+    pub fn variable(&self, name: &str) -> Option<&EnvSetting> {
+        self.env.iter().rev().find(|setting| setting.name == name)
+    }
+}
+
+/// Parses `env`. A number or a boolean counts as its text.
+fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
+    let Entries(entries) = match serde_json::from_str(raw.get()) {
+        Ok(Some(entries)) => entries,
+        Ok(None) => return Ok(Vec::new()),
+        Err(_) => return Err(()),
+    };
+    let setting = |(name, raw): (String, &RawValue)| {
+        let line = lines.line_of(raw);
+        let value = match serde_json::from_str(raw.get()) {
+            Ok(serde_json::Value::String(text)) => text,
+            Ok(serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => raw.get().to_owned(),
+            _ => return None,
+        };
+        Some(EnvSetting {
+            name,
+            value: HiddenText::new(value),
+            line,
+        })
+    };
+    Ok(entries.into_iter().filter_map(setting).collect())
+}
+
+/// An object's entries in file order, with unparsed values.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+/// The text of a file, for finding the line number of a value in it.
+#[derive(Clone, Copy)]
+struct Lines<'a>(&'a str);
+
+impl Lines<'_> {
+    fn line_of(self, part: &RawValue) -> usize {
+        // A raw value is borrowed from the text, so the distance is its offset.
+        let offset = part
+            .get()
+            .as_ptr()
+            .addr()
+            .saturating_sub(self.0.as_ptr().addr());
+        let before = self.0.get(..offset).unwrap_or(self.0);
+        before.matches('\n').count() + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_parsed_with_their_lines() {
+        let settings = ClaudeSettings::parse(
+            "{\n  \"env\": {\n    \"A\": \"one\",\n    \"B\": 2, \"A\": \"three\",\n    \"C\": null\n  },\n  \
+             \"apiKeyHelper\": \"~/key\",\n  \"hooks\": {}, \"theme\": \"dark\"\n}",
+        )
+        .unwrap();
+        let variable = |name| {
+            settings
+                .variable(name)
+                .map(|setting| (setting.value.inspect(), setting.line))
+        };
+        assert_eq!(variable("A"), Some(("three", 4)));
+        assert_eq!(variable("B"), Some(("2", 4)));
+        assert_eq!(variable("C"), None);
+        let helper = settings.helper.unwrap();
+        assert_eq!((helper.command.inspect(), helper.line), ("~/key", 7));
+        assert_eq!(
+            settings.others,
+            [OtherSetting {
+                key: "hooks",
+                line: 8
+            }]
+        );
+    }
+
+    #[test]
+    fn invalid_settings_are_reported_with_the_line() {
+        for (text, line) in [
+            ("[]", 1),
+            ("{\n\"env\": {\n", 3),
+            ("{\n\"env\": []}", 2),
+            ("{\n\n\"apiKeyHelper\": 3}", 3),
+        ] {
+            assert_eq!(
+                ClaudeSettings::parse(text),
+                Err(SettingsFileError { line }),
+                "{text:?}"
+            );
+        }
+        assert_eq!(ClaudeSettings::parse(" \n"), Ok(ClaudeSettings::default()));
+    }
+}

@@ -1,0 +1,93 @@
+//! Findings about the machine: the connection to the API, the clock and the search path of programs.
+
+use jiff::SignedDuration;
+
+use super::evidence::Evidence;
+use super::{Finding, FindingCode, FindingLocation, Fix, shown};
+use crate::rules::conflicts::{CERTIFICATES, PROXIES};
+use crate::rules::snapshot::Snapshot;
+
+/// Maximum time the clock may be behind the latest recorded time without a finding.
+const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(2);
+
+pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
+    let is_set = |name: &str| {
+        snapshot
+            .environment
+            .get(name)
+            .is_some_and(|value| !value.trim().is_empty())
+    };
+    let mut found = Vec::new();
+    let proxies = PROXIES.map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
+    for name in proxies.as_flattened().iter().filter(|name| is_set(name)) {
+        found.push(Finding::new(
+            FindingCode::Proxy,
+            FindingLocation::variable(name),
+            format!("{name} is set: clients that support it send requests through a proxy; keyreeve's own requests do not use it"),
+            Fix::unset(name),
+        ));
+    }
+    for name in CERTIFICATES.iter().filter(|name| is_set(name)) {
+        found.push(Finding::new(
+            FindingCode::Certificates,
+            FindingLocation::variable(name),
+            format!("{name} is set: the issuer of those certificates can intercept connections to the API"),
+            Fix::unset(name),
+        ));
+    }
+    found.extend(tls_unchecked(snapshot));
+    found.extend(clock(snapshot, evidence));
+    found.extend(relative_path(snapshot));
+    found.extend(evidence.local_claude.as_deref().map(|path| {
+        Finding::new(
+            FindingCode::LocalClaude,
+            FindingLocation::file(path),
+            "a program named claude is in this directory, where it could run instead of the real one",
+            Fix::manual(format!("check {}, and start the real one by its absolute path", shown(path))),
+        )
+    }));
+    found
+}
+
+fn tls_unchecked(snapshot: &Snapshot) -> Option<Finding> {
+    const NAME: &str = "NODE_TLS_REJECT_UNAUTHORIZED";
+    (snapshot.environment.get(NAME)?.trim() == "0").then(|| {
+        Finding::new(
+            FindingCode::TlsUnchecked,
+            FindingLocation::variable(NAME),
+            format!("{NAME} is 0: Node programs send credentials without checking the server's certificate"),
+            Fix::unset(NAME),
+        )
+    })
+}
+
+/// Finds a clock that is behind the latest recorded time; without a network no other check is possible.
+fn clock(snapshot: &Snapshot, evidence: &Evidence) -> Option<Finding> {
+    let written = evidence.last_written_at?;
+    let behind = written.duration_since(snapshot.now);
+    (behind > MAX_CLOCK_DIFFERENCE).then(|| {
+        Finding::new(
+            FindingCode::ClockSetBack,
+            FindingLocation::Machine,
+            format!("the clock is at {:.0}, but keyreeve recorded {written:.0} earlier; expiry checks of tokens depend on this clock", snapshot.now),
+            Fix::manual("set the clock, preferably from a time server"),
+        )
+    })
+}
+
+fn relative_path(snapshot: &Snapshot) -> Option<Finding> {
+    let path = snapshot.environment.get("PATH")?;
+    let relative = path.split(':').find(|entry| !entry.starts_with('/'))?;
+    let entry = match relative {
+        "" => "an empty entry".to_owned(),
+        entry => format!("`{}`", shown(entry)),
+    };
+    Some(Finding::new(
+        FindingCode::RelativePath,
+        FindingLocation::variable("PATH"),
+        format!(
+            "PATH contains {entry}: a project's own `claude` or helper could run instead of the real one"
+        ),
+        Fix::manual("keep only absolute paths in PATH"),
+    ))
+}

@@ -1,0 +1,96 @@
+//! Import from Claude Code: its helper, the credentials in its settings, and its login by reference
+//! (docs/facts.md#moving-in).
+
+use keyreeve_core::profile::Source;
+use keyreeve_core::token::contains_token;
+
+use crate::rules::import::ImportSkip;
+use crate::rules::import::document::Node;
+use crate::rules::import::files::{FileRole, FoundFile};
+use crate::rules::import::names;
+use crate::rules::import::planner::{FoundItem, ImportDestination, Planner};
+
+/// Plans the import of settings and login.
+pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[FoundFile]) {
+    for file in files {
+        match file.role {
+            FileRole::Settings => settings(planner, file),
+            FileRole::Login => login(planner, directory, file),
+            FileRole::Config
+            | FileRole::AuthProfiles
+            | FileRole::AuthState
+            | FileRole::OlderAuth
+            | FileRole::SdkProfile
+            | FileRole::ActiveConfig => {}
+        }
+    }
+}
+
+fn settings(planner: &mut Planner<'_>, file: &FoundFile) {
+    let whole_file = FoundItem::new("settings", &file.path, "");
+    let settings = match Node::parse(&file.text) {
+        Ok(settings) => settings,
+        Err(reason) => return planner.skip(whole_file, reason),
+    };
+    if !settings.is_object() {
+        return planner.skip(whole_file, ImportSkip::OtherShape("expected an object"));
+    }
+    let destination = ImportDestination::new(settings.text(&["env", "ANTHROPIC_BASE_URL"]));
+    let item = |label, base_name| FoundItem::new(label, &file.path, base_name);
+    if let Some(helper) = settings.text(&["apiKeyHelper"]) {
+        self::helper(
+            planner,
+            item("apiKeyHelper", "helper"),
+            helper,
+            &destination,
+        );
+    }
+    if let Some(token) = settings.text(&["env", "ANTHROPIC_AUTH_TOKEN"]) {
+        let item = item("env.ANTHROPIC_AUTH_TOKEN", "auth-token");
+        planner.token(item, token, &destination);
+    }
+    if let Some(key) = settings.text(&["env", "ANTHROPIC_API_KEY"]) {
+        let item = item("env.ANTHROPIC_API_KEY", "api-key");
+        planner.token(item, key, &destination.as_api_key());
+    }
+    if settings.text(&["env", "CLAUDE_CODE_OAUTH_TOKEN"]).is_some() {
+        let item = item("env.CLAUDE_CODE_OAUTH_TOKEN", "");
+        planner.skip(item, ImportSkip::SetupToken);
+    }
+    for (name, _) in settings.entries(&["env"]) {
+        if name.starts_with("CLAUDE_CODE_USE_") {
+            let text = format!(
+                "{} sets {}; cloud accounts are not imported",
+                file.path,
+                names::display_name(name)
+            );
+            planner.note(text, None);
+        }
+    }
+}
+
+/// Plans the import of a helper. Claude Code passes its text to a shell, so the profile must do the same.
+fn helper(
+    planner: &mut Planner<'_>,
+    item: FoundItem<'_>,
+    text: &str,
+    destination: &ImportDestination,
+) {
+    if contains_token(text) {
+        return planner.skip(item, ImportSkip::KeyInHelper);
+    }
+    let argv = ["/bin/sh", "-c", text].map(ToOwned::to_owned).to_vec();
+    let remark = "it is a shell command line and runs as in Claude Code: /bin/sh -c TEXT";
+    let source = Source::Command { argv };
+    planner.reference(item.with_remark(remark), source, destination);
+}
+
+fn login(planner: &mut Planner<'_>, directory: Option<&str>, file: &FoundFile) {
+    let item = FoundItem::new("login", &file.path, "login");
+    let source = Source::ClaudeLogin {
+        config_dir: directory.map(ToOwned::to_owned),
+    };
+    let remark = "it remains Claude Code's own login, which is never read or copied";
+    let destination = ImportDestination::new(None);
+    planner.reference(item.with_remark(remark), source, &destination);
+}

@@ -1,0 +1,26 @@
+//! Starting a program so that one intended credential pays: the variables to remove and to set, and the check that this
+//! is enough.
+//!
+//! Two steps. [`plan`] derives the environment from the goal; [`verify`](fn@verify) resolves what a client would send
+//! in the planned environment and fails if that is anything else. Invariants: a plan contains no secret, only the
+//! variable that will hold one; a plan login is only given to the genuine client; every check goes through
+//! [`resolve`](crate::rules::resolve::resolve), so the prediction and the launch follow the same rules.
+
+mod delivery;
+mod env_change;
+mod error;
+mod plan;
+mod project;
+mod project_override;
+mod settings_override;
+mod target;
+mod verify;
+
+pub use self::env_change::{EnvAssignment, LaunchWarning};
+pub use self::error::{ConflictEffect, LaunchError, LaunchErrorKind};
+pub use self::plan::{LaunchGoal, LaunchPlan, plan};
+pub use self::project::{ProjectSettingsPolicy, find_project_redirect, list_project_overrides};
+pub use self::project_override::ProjectOverride;
+pub(crate) use self::project_override::runs_credential_program;
+pub use self::target::{Program, Target};
+pub use self::verify::{VerifiedPlan, verify};

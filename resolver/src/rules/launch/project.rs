@@ -1,0 +1,109 @@
+//! Project settings that would change who pays: a repository is untrusted (security promise P3).
+
+use super::plan::LaunchPlan;
+use super::project_override::{ProjectOverride, starts_program};
+use super::target::Target;
+use crate::rules::claude_code::{SettingSources, SettingsFile, SettingsScope, SettingsState};
+use crate::rules::conflicts;
+use crate::rules::snapshot::Snapshot;
+
+/// The policy for project settings that decide who pays or where requests go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProjectSettingsPolicy {
+    /// Refuse to start the program.
+    Refuse,
+    /// Start it, since the user has read them, unless they would redirect the credential.
+    Allow,
+}
+
+/// Lists the project settings that would change who pays or where requests go, file by file.
+pub fn list_project_overrides(
+    planned: &Snapshot,
+    plan: &LaunchPlan,
+    target: &Target,
+) -> Vec<ProjectOverride> {
+    let is_read = |file: &&SettingsFile| {
+        let is_project_file = match file.scope {
+            SettingsScope::Local | SettingsScope::Project => true,
+            SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => false,
+        };
+        is_project_file && target.arguments.sources.includes(file.scope)
+    };
+    planned
+        .settings
+        .iter()
+        .filter(is_read)
+        .flat_map(|file| overrides_in_file(file, plan))
+        .collect()
+}
+
+/// Finds a project setting, in the files that are read, that redirects connections whatever base URL is set.
+pub fn find_project_redirect(
+    snapshot: &Snapshot,
+    sources: SettingSources,
+) -> Option<ProjectOverride> {
+    let in_file = |file: &SettingsFile| {
+        let settings = match (&file.state, file.scope) {
+            (SettingsState::Read(settings), SettingsScope::Local | SettingsScope::Project) => {
+                settings
+            }
+            (
+                SettingsState::Read(_),
+                SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User,
+            )
+            | (SettingsState::Damaged(_) | SettingsState::Unreadable, _) => return None,
+        };
+        let redirect = settings.env.iter().find(|variable| {
+            let name = variable.name.as_str();
+            let is_set = !variable.value.inspect().trim().is_empty();
+            is_set
+                && (conflicts::redirects_connections(name)
+                    || conflicts::redirects_claude_code(name))
+        })?;
+        Some(ProjectOverride {
+            path: file.path.clone(),
+            line: redirect.line,
+            key: Some(format!("env.{}", redirect.name)),
+        })
+    };
+    let files = snapshot.settings.iter();
+    files
+        .filter(|file| sources.includes(file.scope))
+        .find_map(in_file)
+}
+
+fn overrides_in_file(file: &SettingsFile, plan: &LaunchPlan) -> Vec<ProjectOverride> {
+    let found = |line, key| ProjectOverride {
+        path: file.path.clone(),
+        line,
+        key,
+    };
+    let settings = match &file.state {
+        SettingsState::Read(settings) => settings,
+        // Another reader may be more forgiving than ours.
+        SettingsState::Damaged(damage) => return vec![found(damage.line, None)],
+        SettingsState::Unreadable => return vec![found(1, None)],
+    };
+    let is_set = |text: &str| !text.trim().is_empty();
+    let mut overrides = Vec::new();
+    for variable in &settings.env {
+        let name = variable.name.as_str();
+        if conflicts::is_forbidden_in_projects(name) && is_set(variable.value.inspect()) {
+            overrides.push(found(variable.line, Some(format!("env.{name}"))));
+        }
+    }
+    let helper = settings.helper.as_ref();
+    overrides.extend(
+        helper
+            .filter(|helper| is_set(helper.command.inspect()))
+            .map(|helper| found(helper.line, Some("apiKeyHelper".to_owned()))),
+    );
+    if plan.exposes_secret() {
+        let programs = settings
+            .others
+            .iter()
+            .filter(|other| starts_program(other.key));
+        overrides.extend(programs.map(|other| found(other.line, Some(other.key.to_owned()))));
+    }
+    overrides
+}

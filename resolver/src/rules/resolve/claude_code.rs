@@ -1,0 +1,392 @@
+//! Claude Code's chain, with a table of the rules that differ between releases (docs/facts.md#claude-code).
+//!
+//! It fills two headers independently, so one request can carry two credentials.
+
+use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
+use super::client::{ClientProgram, Release};
+use super::clouds::{CLOUDS, Cloud};
+use super::destination::RequestDestination;
+use super::location::Location;
+use super::parsed_value::{Flaw, Switch, Whitespace};
+use super::payer::{Confidence, Payer, PayerClass};
+use super::sdk;
+use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
+use super::variables::{ProviderManagement, Variables};
+use crate::rules::claude_code::{LoginDamage, LoginState, Mode, SettingSources, SettingsScope};
+use crate::rules::snapshot::Snapshot;
+
+/// The rules that differ between releases.
+struct Rules {
+    /// The treatment of whitespace around a value.
+    whitespace: Whitespace,
+    /// The methods that `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` disables, in addition to the provider's variables in
+    /// settings.
+    disabled_by_host: &'static [Method],
+    /// The variables in settings that the same switch disables.
+    management: ProviderManagement,
+    /// `true` if `CLAUDE_CODE_OAUTH_TOKEN` is read from project settings.
+    reads_project_login: bool,
+    /// `true` if an API key is sent in addition to Bedrock's signature.
+    sends_key_with_signature: bool,
+}
+
+impl Rules {
+    fn for_release(release: Release) -> &'static Self {
+        match release {
+            Release::V2_1_197 => &Self {
+                whitespace: Whitespace::TrimmedAndSent,
+                disabled_by_host: &[],
+                management: ProviderManagement::ByHostExceptHeaders,
+                reads_project_login: true,
+                sends_key_with_signature: true,
+            },
+            Release::V2_1_329 => &Self {
+                whitespace: Whitespace::Trimmed,
+                management: ProviderManagement::ByHost,
+                disabled_by_host: &[
+                    Method::Helper,
+                    Method::SdkProfile,
+                    Method::Federation,
+                    Method::Login,
+                ],
+                reads_project_login: false,
+                sends_key_with_signature: false,
+            },
+        }
+    }
+}
+
+const BASE_URL: &str = "ANTHROPIC_BASE_URL";
+const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
+const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
+
+/// The input for all parts of the chain.
+struct ClaudeCodeChain<'a> {
+    snapshot: &'a Snapshot,
+    client: ClientProgram,
+    rules: &'static Rules,
+    variables: Variables<'a>,
+    management: ProviderManagement,
+    is_bare: bool,
+}
+
+/// The options that Claude Code is started with.
+#[derive(Clone, Copy)]
+pub(super) struct StartOptions {
+    pub(super) release: Release,
+    pub(super) mode: Mode,
+    pub(super) sources: SettingSources,
+}
+
+/// Walks Claude Code's chain.
+pub(super) fn walk(
+    snapshot: &Snapshot,
+    client: ClientProgram,
+    start: StartOptions,
+) -> ChainWalk<'_> {
+    let rules = Rules::for_release(start.release);
+    let management = match Switch::parse(snapshot.environment.get(MANAGED_BY_HOST)) {
+        Switch::On | Switch::MaybeOn => rules.management,
+        Switch::Off | Switch::Absent => ProviderManagement::NotManaged,
+    };
+    let variables = Variables::for_claude_code(snapshot, start.sources, management);
+    let is_bare = start.mode == Mode::Bare || variables.switch(SIMPLE).is_on();
+    let chain = ClaudeCodeChain {
+        snapshot,
+        client,
+        rules,
+        variables,
+        management,
+        is_bare,
+    };
+    let mut walk = ChainWalk::new(chain.destination());
+    chain.add_clouds(&mut walk);
+    chain.add_keys(&mut walk);
+    let profiles = chain.add_logins(&mut walk);
+    profiles.override_base_url(&mut walk);
+    sdk::apply_custom_headers(&chain.variables, &mut walk);
+    fail_on_blank_key(&mut walk);
+    walk
+}
+
+/// Marks a lone key that is only whitespace as broken.
+fn fail_on_blank_key(walk: &mut ChainWalk<'_>) {
+    let is_blank = walk.authorization.is_none()
+        && walk
+            .x_api_key
+            .as_ref()
+            .is_some_and(|filled| filled.value == Some(""));
+    if is_blank && let Some(filled) = walk.x_api_key.take() {
+        walk.broken = Some((filled.slot.location, Flaw::SurroundingWhitespace));
+    }
+}
+
+impl<'a> ClaudeCodeChain<'a> {
+    /// Returns the destination; a cloud that is switched on has its own base URL.
+    fn destination(&self) -> RequestDestination {
+        let cloud = CLOUDS
+            .iter()
+            .find(|cloud| self.variables.switch(cloud.switch).is_on());
+        match cloud {
+            None => RequestDestination::from_variable(self.variables.effective(BASE_URL)),
+            Some(cloud) => RequestDestination::from_variable(
+                cloud
+                    .base_url
+                    .and_then(|variable| self.variables.effective(variable)),
+            ),
+        }
+    }
+
+    /// Adds the cloud switches. The first that is on shadows the others.
+    fn add_clouds(&self, walk: &mut ChainWalk<'a>) {
+        let mut on: Option<&Cloud> = None;
+        for cloud in &CLOUDS {
+            let found = self.variables.effective(cloud.switch);
+            let location = found.map_or(Location::Variable { name: cloud.switch }, |found| {
+                found.location
+            });
+            let confidence = match self.variables.switch(cloud.switch) {
+                Switch::Absent | Switch::Off => None,
+                Switch::On => Some(Confidence::Certain),
+                Switch::MaybeOn => Some(Confidence::Likely),
+            };
+            let payer = confidence.map(|confidence| Payer {
+                class: PayerClass::Cloud,
+                confidence,
+            });
+            let state = match (payer, &walk.cloud) {
+                (None, _) if self.variables.switch(cloud.switch) == Switch::Off => StepState::Off,
+                (None, _) => StepState::Absent,
+                (Some(_), Some((by, _))) => StepState::Shadowed { by: by.to_string() },
+                (Some(payer), None) => {
+                    on = Some(cloud);
+                    walk.cloud = Some((location.clone(), payer));
+                    StepState::On
+                }
+            };
+            walk.steps.push(ChainStep {
+                method: Method::Cloud,
+                location,
+                state,
+                would_pay: payer,
+            });
+        }
+        if let Some(cloud) = on {
+            self.add_cloud_key(cloud, walk);
+        }
+    }
+
+    /// Adds the cloud's own key, which is sent instead of a signature.
+    fn add_cloud_key(&self, cloud: &'static Cloud, walk: &mut ChainWalk<'a>) {
+        let skips_auth = cloud
+            .skip_auth
+            .is_some_and(|switch| self.variables.switch(switch).is_on());
+        let (method, name, header) = match cloud.key {
+            _ if skips_auth => (
+                Method::AuthToken,
+                "ANTHROPIC_AUTH_TOKEN",
+                CredentialHeader::Authorization,
+            ),
+            Some((name, header)) => (Method::CloudKey, name, header),
+            None => return,
+        };
+        // The switch must not shadow these steps.
+        let switch = walk.cloud.take();
+        let variable = |name, method| {
+            Candidate::from_variable(&self.variables, name, method, self.rules.whitespace)
+        };
+        walk.add_steps(
+            variable(name, method),
+            header.into(),
+            OverriddenBy::SameHeader,
+        );
+        if cloud.signs && self.rules.sends_key_with_signature && walk.authorization.is_none() {
+            let key = variable("ANTHROPIC_API_KEY", Method::ApiKey);
+            walk.add_steps(key, FilledHeaders::XApiKey, OverriddenBy::SameHeader);
+        }
+        walk.cloud = switch;
+    }
+
+    /// Adds the API key, the auth token and the helper.
+    fn add_keys(&self, walk: &mut ChainWalk<'a>) {
+        for (name, method, headers) in [
+            ("ANTHROPIC_API_KEY", Method::ApiKey, FilledHeaders::XApiKey),
+            (
+                "ANTHROPIC_AUTH_TOKEN",
+                Method::AuthToken,
+                FilledHeaders::Authorization,
+            ),
+        ] {
+            // A cloud may have added this step already.
+            if walk.steps.iter().all(|step| step.method != method) {
+                let candidates =
+                    Candidate::from_variable(&self.variables, name, method, self.rules.whitespace);
+                let candidates = candidates.into_iter().map(|candidate| {
+                    let rejected = self.rejected(&candidate);
+                    candidate.skipped(rejected)
+                });
+                walk.add_steps(candidates.collect(), headers, OverriddenBy::SameHeader);
+            }
+        }
+        walk.add_steps(
+            self.helpers(),
+            FilledHeaders::Both,
+            OverriddenBy::SameHeader,
+        );
+    }
+
+    /// Adds the steps that apply only if no header is filled yet.
+    fn add_logins(&self, walk: &mut ChainWalk<'a>) -> sdk::SdkProfiles<'a> {
+        let bare = self.is_bare.then_some(SkipReason::Bare);
+        let whitespace = self.rules.whitespace;
+        let token = Candidate::from_variable(
+            &self.variables,
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            Method::OauthToken,
+            whitespace,
+        );
+        let token = token.into_iter().map(|candidate| {
+            let project = self.project_login(&candidate.location);
+            candidate.skipped(bare.or(project))
+        });
+        let token = token.collect();
+        // A helper that the host disables still overrides logins.
+        let is_disabled_helper = |step: &&ChainStep| {
+            let disabled = StepState::NotRead {
+                reason: SkipReason::ManagedByHost,
+            };
+            step.method == Method::Helper && step.state == disabled
+        };
+        let helper = walk.steps.iter().find(is_disabled_helper);
+        walk.blocked_by = helper.map(|step| step.location.to_string());
+        let mut bearer = |candidates| {
+            walk.add_steps(
+                candidates,
+                FilledHeaders::Authorization,
+                OverriddenBy::AnyHeader,
+            );
+        };
+        bearer(token);
+        let with_skip_reason = |candidate: Candidate<'a>| {
+            let reason = bare.or_else(|| self.disabled_by_host(candidate.method));
+            vec![candidate.skipped(reason)]
+        };
+        let profiles = sdk::SdkProfiles::new(self.client, self.snapshot, &self.variables);
+        bearer(with_skip_reason(skip_if_missing(profiles.named())));
+        // Once a profile is named, only the login can replace it.
+        let other_named = profiles.is_named().then_some(SkipReason::OtherProfileNamed);
+        bearer(with_skip_reason(profiles.federation().skipped(other_named)));
+        // A sign-in to the Console has lower precedence than Claude Code's login, a federation has higher.
+        let active = skip_if_missing(profiles.active()).skipped(other_named);
+        if profiles.active_is_federation() {
+            bearer(with_skip_reason(active));
+            bearer(with_skip_reason(self.login()));
+        } else {
+            bearer(with_skip_reason(self.login()));
+            bearer(with_skip_reason(active));
+        }
+        profiles
+    }
+
+    /// Returns `apiKeyHelper` of each settings file, in order of precedence; an empty one turns a helper off.
+    fn helpers(&self) -> Vec<Candidate<'a>> {
+        let disabled = self.disabled_by_host(Method::Helper);
+        let in_file = |file: &super::variables::ReadableFile<'a>| {
+            let helper = file.settings.helper.as_ref()?;
+            let only_by_flag =
+                (self.is_bare && file.scope != SettingsScope::Flag).then_some(SkipReason::Bare);
+            let by_host = disabled.filter(|_| !self.is_bare);
+            Some(Candidate {
+                method: Method::Helper,
+                location: Location::Setting {
+                    scope: file.scope,
+                    path: file.path.to_owned(),
+                    line: helper.line,
+                    key: "apiKeyHelper".to_owned(),
+                },
+                provides: if helper.command.inspect().trim().is_empty() {
+                    Provides::Empty
+                } else {
+                    Provides::Fetched
+                },
+                skip_reason: file.skip_reason.or(only_by_flag).or(by_host),
+            })
+        };
+        self.variables.files().iter().filter_map(in_file).collect()
+    }
+
+    /// Returns Claude Code's stored login.
+    fn login(&self) -> Candidate<'a> {
+        let candidate = |path: &str, provides, flaw: Option<Flaw>| Candidate {
+            method: Method::Login,
+            location: Location::Login {
+                path: path.to_owned(),
+            },
+            provides,
+            skip_reason: flaw.map(SkipReason::Unusable),
+        };
+        let Some(login) = &self.snapshot.login else {
+            return candidate("Claude Code's directory", Provides::Nothing, None);
+        };
+        match &login.state {
+            // An expired login is used as well: it is refreshed, or the API refuses it.
+            LoginState::Present { .. } => candidate(&login.path, Provides::Fetched, None),
+            LoginState::Damaged(LoginDamage::NoInference) => {
+                candidate(&login.path, Provides::Fetched, Some(Flaw::NoInference))
+            }
+            LoginState::SignedOut => candidate(&login.path, Provides::Nothing, None),
+            LoginState::Damaged(_) => {
+                candidate(&login.path, Provides::Fetched, Some(Flaw::Damaged))
+            }
+            LoginState::Unreadable => {
+                candidate(&login.path, Provides::Fetched, Some(Flaw::Refused))
+            }
+        }
+    }
+
+    /// Returns the reason to skip a login in project settings, if the release does not read it there.
+    fn project_login(&self, location: &Location) -> Option<SkipReason> {
+        let Location::Setting { scope, .. } = location else {
+            return None;
+        };
+        let is_project_file = match scope {
+            SettingsScope::Local | SettingsScope::Project => true,
+            SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => false,
+        };
+        (is_project_file && !self.rules.reads_project_login).then_some(SkipReason::ProjectLogin)
+    }
+
+    /// Returns the reason to skip a key that the user rejected in a terminal session.
+    fn rejected(&self, candidate: &Candidate<'a>) -> Option<SkipReason> {
+        let asks = candidate.method == Method::ApiKey && self.client.asks_about_keys();
+        let is_rejected = asks
+            && match candidate.provides {
+                Provides::Known(key) => self.snapshot.rejected_keys.contains(key),
+                Provides::Nothing | Provides::Empty | Provides::Fetched | Provides::Broken(_) => {
+                    false
+                }
+            };
+        is_rejected.then_some(SkipReason::Rejected)
+    }
+
+    /// Returns the reason to skip a method that the managing host disables.
+    fn disabled_by_host(&self, method: Method) -> Option<SkipReason> {
+        let is_disabled =
+            self.management.is_by_host() && self.rules.disabled_by_host.contains(&method);
+        is_disabled.then_some(SkipReason::ManagedByHost)
+    }
+}
+
+/// Marks a profile that does not exist, or has no credential, as skipped; any other flaw is fatal.
+fn skip_if_missing(candidate: Candidate<'_>) -> Candidate<'_> {
+    match candidate.provides {
+        Provides::Broken(flaw @ (Flaw::NoSuchProfile | Flaw::NoCredential)) => {
+            candidate.skipped(Some(SkipReason::Unusable(flaw)))
+        }
+        Provides::Nothing
+        | Provides::Empty
+        | Provides::Known(_)
+        | Provides::Fetched
+        | Provides::Broken(_) => candidate,
+    }
+}

@@ -1,0 +1,292 @@
+//! The official SDKs' chain, and what Claude Code shares with it: profiles, federation, custom headers
+//! (docs/facts.md#sdk-chain).
+
+use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
+use super::client::{ClientProgram, PythonMajor, TypescriptMajor};
+use super::destination::RequestDestination;
+use super::location::Location;
+use super::parsed_value::{Flaw, Whitespace};
+use super::step::{CredentialHeader, FilledHeaders, Method};
+use super::variables::Variables;
+use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
+use crate::rules::snapshot::Snapshot;
+
+/// Walks the chain of an official SDK.
+pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> {
+    let variables = Variables::from_environment(snapshot);
+    let profiles = SdkProfiles::new(client, snapshot, &variables);
+    let mut walk = ChainWalk::new(RequestDestination::from_variable(
+        variables.effective("ANTHROPIC_BASE_URL"),
+    ));
+    let (key_headers, token_overridden_by) = match client {
+        ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
+            (FilledHeaders::XApiKey, OverriddenBy::SameHeader)
+        }
+        // One bearer token: the key overrides the auth token.
+        ClientProgram::SdkPython(PythonMajor::Two)
+        | ClientProgram::SdkTypescript(TypescriptMajor::One)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => (FilledHeaders::Authorization, OverriddenBy::AnyHeader),
+    };
+    let whitespace = match client {
+        ClientProgram::SdkPython(_) => Whitespace::Kept,
+        ClientProgram::SdkTypescript(_)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => Whitespace::Trimmed,
+    };
+    let variable = |name, method| Candidate::from_variable(&variables, name, method, whitespace);
+    walk.add_steps(
+        variable("ANTHROPIC_API_KEY", Method::ApiKey),
+        key_headers,
+        OverriddenBy::SameHeader,
+    );
+    walk.add_steps(
+        variable("ANTHROPIC_AUTH_TOKEN", Method::AuthToken),
+        FilledHeaders::Authorization,
+        token_overridden_by,
+    );
+    for candidate in profile_steps(client, &profiles) {
+        walk.add_steps(
+            vec![candidate],
+            FilledHeaders::Authorization,
+            OverriddenBy::AnyHeader,
+        );
+    }
+    profiles.override_base_url(&mut walk);
+    apply_custom_headers(&variables, &mut walk);
+    if let (ClientProgram::SdkPython(_), Some(found)) =
+        (client, variables.effective("ANTHROPIC_BASE_URL"))
+        && found.value == Ok("")
+    {
+        // The SDK uses an empty address unchanged.
+        walk.broken.get_or_insert((found.location, Flaw::NoAddress));
+    }
+    walk
+}
+
+/// Returns the profile steps in the client's order: before Python 2.0, an active profile precedes the federation.
+fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Candidate<'a>; 3] {
+    match client {
+        ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One)
+            if profiles.has_active_config() =>
+        {
+            [profiles.named(), profiles.active(), profiles.federation()]
+        }
+        ClientProgram::SdkPython(_)
+        | ClientProgram::SdkTypescript(_)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => [profiles.named(), profiles.federation(), profiles.active()],
+    }
+}
+
+/// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others.
+pub(super) fn apply_custom_headers<'a>(variables: &Variables<'a>, walk: &mut ChainWalk<'a>) {
+    const NAME: &str = "ANTHROPIC_CUSTOM_HEADERS";
+    let Some(found) = variables.effective(NAME) else {
+        return;
+    };
+    for line in found.value.unwrap_or_default().lines() {
+        let Some((header, value)) = line.split_once(':') else {
+            continue;
+        };
+        let (header, value) = match header.trim().to_ascii_lowercase().as_str() {
+            "x-api-key" => (CredentialHeader::XApiKey, value.trim()),
+            "authorization" => (CredentialHeader::Authorization, bearer_token(value.trim())),
+            _ => continue,
+        };
+        let candidate = Candidate {
+            method: Method::CustomHeader,
+            location: found.location.clone(),
+            provides: Provides::Known(value),
+            skip_reason: None,
+        };
+        walk.override_header(candidate, header, value);
+    }
+}
+
+/// Returns the token of an `Authorization` value.
+fn bearer_token(value: &str) -> &str {
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => value,
+    }
+}
+
+/// The SDKs' profiles and federation variables, as one client sees them.
+pub(super) struct SdkProfiles<'a> {
+    store: Option<&'a SdkStore>,
+    named: Option<&'a str>,
+    is_federated: bool,
+    snapshot: &'a Snapshot,
+}
+
+impl<'a> SdkProfiles<'a> {
+    pub(super) fn new(
+        client: ClientProgram,
+        snapshot: &'a Snapshot,
+        variables: &Variables<'a>,
+    ) -> Self {
+        let is_set = |name| variables.is_non_empty(name);
+        Self {
+            store: store(client, snapshot, variables),
+            named: variables
+                .value("ANTHROPIC_PROFILE")
+                .map(str::trim)
+                .filter(|name| !name.is_empty()),
+            is_federated: is_set("ANTHROPIC_FEDERATION_RULE_ID")
+                && is_set("ANTHROPIC_ORGANIZATION_ID")
+                && (is_set("ANTHROPIC_IDENTITY_TOKEN_FILE") || is_set("ANTHROPIC_IDENTITY_TOKEN")),
+            snapshot,
+        }
+    }
+
+    /// Returns the profile that `ANTHROPIC_PROFILE` names; a missing one is an error.
+    pub(super) fn named(&self) -> Candidate<'a> {
+        let provides = match self.named {
+            None => Provides::Nothing,
+            Some(name) => match self.store.and_then(|store| store.profile(name)) {
+                None => Provides::Broken(Flaw::NoSuchProfile),
+                Some(profile) => self.provides(profile),
+            },
+        };
+        self.candidate(self.named.unwrap_or("(ANTHROPIC_PROFILE)"), provides)
+    }
+
+    /// Returns the federation that variables configure.
+    pub(super) fn federation(&self) -> Candidate<'a> {
+        Candidate {
+            method: Method::Federation,
+            location: Location::Federation,
+            provides: if self.is_federated {
+                Provides::Fetched
+            } else {
+                Provides::Nothing
+            },
+            skip_reason: None,
+        }
+    }
+
+    /// Returns the profile that is active by default.
+    pub(super) fn active(&self) -> Candidate<'a> {
+        let name = self.store.map_or("default", SdkStore::active);
+        let profile = self
+            .store
+            .filter(|_| self.named != Some(name))
+            .and_then(|store| store.profile(name));
+        let provides = profile.map_or(Provides::Nothing, |profile| self.provides(profile));
+        self.candidate(name, provides)
+    }
+
+    /// Returns `true` if `ANTHROPIC_PROFILE` names a profile.
+    pub(super) fn is_named(&self) -> bool {
+        self.named.is_some()
+    }
+
+    /// Returns `true` if a file names the profile that is active by default.
+    fn has_active_config(&self) -> bool {
+        self.store.is_some_and(|store| store.active.is_some())
+    }
+
+    /// Returns `true` if the profile that is active by default is a federation.
+    pub(super) fn active_is_federation(&self) -> bool {
+        let profile = self.store.and_then(|store| store.profile(store.active()));
+        profile.is_some_and(|profile| match profile.config {
+            SdkConfig::Known { kind, .. } => kind == SdkKind::Federation,
+            SdkConfig::Damaged { .. } | SdkConfig::Refused => false,
+        })
+    }
+
+    fn candidate(&self, name: &str, provides: Provides<'a>) -> Candidate<'a> {
+        Candidate {
+            method: Method::SdkProfile,
+            location: Location::SdkProfile {
+                name: name.to_owned(),
+                directory: self
+                    .store
+                    .map_or("the SDKs' directory", |store| store.directory.as_str())
+                    .to_owned(),
+            },
+            provides,
+            skip_reason: None,
+        }
+    }
+
+    fn provides(&self, profile: &SdkProfile) -> Provides<'a> {
+        let kind = match profile.config {
+            SdkConfig::Known { kind, .. } => kind,
+            SdkConfig::Damaged { .. } => return Provides::Broken(Flaw::Damaged),
+            SdkConfig::Refused => return Provides::Broken(Flaw::Refused),
+        };
+        match (kind, &profile.credentials) {
+            (SdkKind::Federation, _) => Provides::Fetched,
+            (SdkKind::UserLogin | SdkKind::ExternallyRotated, None) => {
+                Provides::Broken(Flaw::NoCredential)
+            }
+            (_, Some(SdkCredentials::Damaged)) => Provides::Broken(Flaw::Damaged),
+            (_, Some(SdkCredentials::Refused)) => Provides::Broken(Flaw::Refused),
+            (SdkKind::ExternallyRotated, Some(SdkCredentials::Present { expires_at }))
+                if expires_at.is_some_and(|end| end <= self.snapshot.now) =>
+            {
+                Provides::Broken(Flaw::Expired)
+            }
+            (
+                SdkKind::UserLogin | SdkKind::ExternallyRotated,
+                Some(SdkCredentials::Present { .. }),
+            ) => Provides::Fetched,
+        }
+    }
+
+    /// Uses the base URL of the profile that fills the header, unless a variable sets one.
+    pub(super) fn override_base_url(&self, walk: &mut ChainWalk<'_>) {
+        let Some(filled) = &walk.authorization else {
+            return;
+        };
+        let Location::SdkProfile { name, .. } = &filled.slot.location else {
+            return;
+        };
+        let profile = self.store.and_then(|store| store.profile(name));
+        if let Some(SdkConfig::Known {
+            base_url: Some(base_url),
+            ..
+        }) = profile.map(|profile| &profile.config)
+        {
+            let location = filled.slot.location.clone();
+            walk.destination.set_unless_overridden(base_url, location);
+        }
+    }
+}
+
+/// Returns the profile directory that a client reads. Only TypeScript follows `XDG_CONFIG_HOME`.
+fn store<'a>(
+    client: ClientProgram,
+    snapshot: &'a Snapshot,
+    variables: &Variables<'_>,
+) -> Option<&'a SdkStore> {
+    let non_empty = |name| {
+        variables
+            .value(name)
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+    };
+    let in_home = || {
+        snapshot
+            .home
+            .as_ref()
+            .map(|home| format!("{home}/.config/anthropic"))
+    };
+    let in_xdg = || non_empty("XDG_CONFIG_HOME").map(|config| format!("{config}/anthropic"));
+    let directory = match (non_empty("ANTHROPIC_CONFIG_DIR"), client) {
+        (Some(directory), _) => Some(directory.to_owned()),
+        (None, ClientProgram::SdkTypescript(_)) => in_xdg().or_else(in_home),
+        (
+            None,
+            ClientProgram::SdkPython(_)
+            | ClientProgram::ClaudeCode { .. }
+            | ClientProgram::Keyreeve,
+        ) => in_home(),
+    }?;
+    snapshot
+        .sdk_stores
+        .iter()
+        .find(|store| store.directory == directory)
+}

@@ -1,0 +1,161 @@
+//! The variables as a client sees them: the process environment and, over it, what settings files set.
+
+use keyreeve_os::environment::Environment;
+
+use super::location::Location;
+use super::parsed_value::{Flaw, Switch};
+use super::step::SkipReason;
+use crate::rules::claude_code::{
+    ClaudeSettings, SettingSources, SettingsFile, SettingsScope, SettingsState,
+};
+use crate::rules::snapshot::Snapshot;
+
+/// Everything that sets variables, in order of precedence.
+pub(super) struct Variables<'a> {
+    files: Vec<ReadableFile<'a>>,
+    environment: &'a Environment,
+    management: ProviderManagement,
+}
+
+/// A readable settings file.
+pub(super) struct ReadableFile<'a> {
+    pub(super) scope: SettingsScope,
+    pub(super) path: &'a str,
+    pub(super) settings: &'a ClaudeSettings,
+    /// The reason the client skips it, if it does.
+    pub(super) skip_reason: Option<SkipReason>,
+}
+
+/// One location that sets a variable.
+pub(super) struct SetVariable<'a> {
+    pub(super) location: Location,
+    /// Its value, or a flaw if it is not text.
+    pub(super) value: Result<&'a str, Flaw>,
+    pub(super) skip_reason: Option<SkipReason>,
+}
+
+/// The management of the provider's variables (docs/facts.md#claude-code).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProviderManagement {
+    /// The program that starts the client sets them, and they are ignored in settings files.
+    ByHost,
+    /// The same, but custom headers in settings files are read.
+    ByHostExceptHeaders,
+    /// No program manages them.
+    NotManaged,
+}
+
+impl ProviderManagement {
+    pub(super) fn is_by_host(self) -> bool {
+        match self {
+            Self::ByHost | Self::ByHostExceptHeaders => true,
+            Self::NotManaged => false,
+        }
+    }
+
+    fn skip_reason(self, name: &str) -> Option<SkipReason> {
+        let is_read = match self {
+            Self::ByHost => false,
+            Self::ByHostExceptHeaders => name == "ANTHROPIC_CUSTOM_HEADERS",
+            Self::NotManaged => true,
+        };
+        (!is_read).then_some(SkipReason::ManagedByHost)
+    }
+}
+
+impl<'a> Variables<'a> {
+    /// Returns the variables of a program that reads no settings.
+    pub(super) fn from_environment(snapshot: &'a Snapshot) -> Self {
+        Self {
+            files: Vec::new(),
+            environment: &snapshot.environment,
+            management: ProviderManagement::NotManaged,
+        }
+    }
+
+    /// Returns the variables as Claude Code sees them.
+    pub(super) fn for_claude_code(
+        snapshot: &'a Snapshot,
+        sources: SettingSources,
+        management: ProviderManagement,
+    ) -> Self {
+        let readable = |file: &'a SettingsFile| match &file.state {
+            SettingsState::Read(settings) => Some(ReadableFile {
+                scope: file.scope,
+                path: &file.path,
+                settings,
+                skip_reason: (!sources.includes(file.scope)).then_some(SkipReason::SettingSources),
+            }),
+            SettingsState::Damaged(_) | SettingsState::Unreadable => None,
+        };
+        let mut files: Vec<_> = snapshot.settings.iter().filter_map(readable).collect();
+        files.sort_by(|one, other| (one.scope, one.path).cmp(&(other.scope, other.path)));
+        Self {
+            files,
+            environment: &snapshot.environment,
+            management,
+        }
+    }
+
+    /// Returns the readable settings files, in order of precedence.
+    pub(super) fn files(&self) -> &[ReadableFile<'a>] {
+        &self.files
+    }
+
+    /// Returns every location that sets a variable, in order of precedence.
+    pub(super) fn all(&self, name: &'static str) -> Vec<SetVariable<'a>> {
+        let in_file = |file: &ReadableFile<'a>| {
+            let setting = file.settings.variable(name)?;
+            Some(SetVariable {
+                location: Location::Setting {
+                    scope: file.scope,
+                    path: file.path.to_owned(),
+                    line: setting.line,
+                    key: format!("env.{name}"),
+                },
+                value: Ok(setting.value.inspect()),
+                skip_reason: file
+                    .skip_reason
+                    .or_else(|| self.management.skip_reason(name)),
+            })
+        };
+        let mut found: Vec<_> = self.files.iter().filter_map(in_file).collect();
+        if self.environment.is_set(name) {
+            found.push(SetVariable {
+                location: Location::Variable { name },
+                value: self.environment.get(name).ok_or(Flaw::NotUtf8),
+                skip_reason: None,
+            });
+        }
+        found
+    }
+
+    /// Returns the location whose value applies.
+    pub(super) fn effective(&self, name: &'static str) -> Option<SetVariable<'a>> {
+        self.all(name)
+            .into_iter()
+            .find(|found| found.skip_reason.is_none())
+    }
+
+    /// Returns the value of a variable for the client.
+    pub(super) fn value(&self, name: &'static str) -> Option<&'a str> {
+        self.effective(name)?.value.ok()
+    }
+
+    /// Returns `true` if a variable is set to a non-empty value.
+    pub(super) fn is_non_empty(&self, name: &'static str) -> bool {
+        self.value(name)
+            .is_some_and(|value| !value.trim().is_empty())
+    }
+
+    /// Returns the state of a switch. A value that is not text may be on.
+    pub(super) fn switch(&self, name: &'static str) -> Switch {
+        match self.effective(name) {
+            None => Switch::Absent,
+            Some(SetVariable {
+                value: Ok(value), ..
+            }) => Switch::parse(Some(value)),
+            Some(SetVariable { value: Err(_), .. }) => Switch::MaybeOn,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The snapshot: everything that resolution may look at, gathered in advance into one value.
+//!
+//! Invariant: no value of the environment is ever printed, not even by `Debug`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keyreeve_core::binding::Binding;
+use keyreeve_core::profile::{Profile, ProfileId};
+use keyreeve_os::environment::Environment;
+
+use crate::rules::claude_code::{Login, RejectedKeys, SettingsFile};
+use crate::rules::sdk_store::SdkStore;
+
+/// The state of the machine at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The environment a client would be started with.
+    pub environment: Arc<Environment>,
+    /// The directory it would be started in, with symbolic links resolved, or `None` if unknown.
+    pub directory: Option<String>,
+    /// The user's home directory, or `None` if unknown.
+    pub home: Option<String>,
+    /// The existing settings files of Claude Code, in any order.
+    pub settings: Vec<SettingsFile>,
+    /// Claude Code's own login, or `None` if there is no login file.
+    pub login: Option<Login>,
+    /// The keys that the user rejected in Claude Code; gathered only if it is started in a terminal.
+    pub rejected_keys: RejectedKeys,
+    /// The existing directories in which the SDKs look for profiles.
+    pub sdk_stores: Vec<SdkStore>,
+    /// keyreeve's own profiles and bindings.
+    pub keyreeve: KeyreeveState,
+    /// The time of the snapshot.
+    pub now: Timestamp,
+}
+
+/// The part of keyreeve's own state that resolution needs.
+#[derive(Default, Debug)]
+pub struct KeyreeveState {
+    /// Every profile.
+    pub profiles: Vec<Profile>,
+    /// The profile chosen with `profile use`.
+    pub default: Option<ProfileId>,
+    /// Every directory binding.
+    pub bindings: Vec<Binding>,
+}
+
+impl Snapshot {
+    /// Creates a snapshot in which only these variables are set.
+    pub fn from_environment(environment: Environment, now: Timestamp) -> Self {
+        Self {
+            environment: Arc::new(environment),
+            directory: None,
+            home: None,
+            settings: Vec::new(),
+            login: None,
+            rejected_keys: RejectedKeys::default(),
+            sdk_stores: Vec::new(),
+            keyreeve: KeyreeveState::default(),
+            now,
+        }
+    }
+}
