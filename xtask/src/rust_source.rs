@@ -1,4 +1,4 @@
-//! Splits a Rust file into shipped code and tests, and finds its functions, line by line.
+//! Splits a Rust file into shipped code and tests, and finds its tests, line by line.
 //!
 //! Invariant: the text is formatted by rustfmt (`.ci/run` checks that first), so indentation can be trusted.
 
@@ -40,42 +40,6 @@ fn skip_item<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>) {
         }
     }
     let _closing = lines.find(|(_, line)| line.starts_with('}'));
-}
-
-/// A function: its name, the line it starts at, and its number of lines.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Function<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) line: usize,
-    pub(crate) lines: usize,
-}
-
-/// Finds the functions with a body among lines; one ends at the closing brace with its own indentation.
-pub(crate) fn functions<'a>(lines: &[(usize, &'a str)]) -> Vec<Function<'a>> {
-    lines
-        .iter()
-        .enumerate()
-        .filter_map(|(at, _)| function_at(&lines[at..]))
-        .collect()
-}
-
-fn function_at<'a>(lines: &[(usize, &'a str)]) -> Option<Function<'a>> {
-    let (first, line) = *lines.first()?;
-    let name = function_name(line)?;
-    let indent = line.len() - line.trim_start().len();
-    for &(number, line) in lines {
-        let code = line.trim_end();
-        let here = line.len() - line.trim_start().len();
-        let closes = here == indent && (code.trim_start() == "}" || code.ends_with([';', '}']));
-        if closes {
-            return Some(Function {
-                name,
-                line: first,
-                lines: number - first + 1,
-            });
-        }
-    }
-    None
 }
 
 fn function_name(line: &str) -> Option<&str> {
@@ -140,22 +104,6 @@ mod tests {
 //! Doc.
 fn short() {}
 
-pub(crate) async fn long(
-    a: u8,
-) -> u8
-where
-    u8: Copy,
-{
-    a
-}
-
-trait Named {
-    fn name(&self) -> &str;
-    fn other(&self) {
-        let x = 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,23 +112,6 @@ mod tests {
 }
 // fn commented() {
 ";
-
-    #[test]
-    fn functions_are_measured_from_signature_to_closing_brace() {
-        let found: Vec<_> = functions(&shipped_lines(SAMPLE))
-            .into_iter()
-            .map(|function| (function.name, function.line, function.lines))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                ("short", 2, 1),
-                ("long", 4, 8),
-                ("name", 14, 1),
-                ("other", 15, 3)
-            ]
-        );
-    }
 
     #[test]
     fn test_modules_and_comments_are_not_shipped() {

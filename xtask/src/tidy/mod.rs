@@ -13,7 +13,6 @@ mod doc_openings;
 mod edges;
 mod env_names;
 mod error_names;
-mod exceptions;
 mod expose_for;
 mod file_names;
 mod headers;
