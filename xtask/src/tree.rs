@@ -15,6 +15,19 @@ pub(crate) struct File {
     pub(crate) text: String,
 }
 
+impl File {
+    /// Returns the lines outside code blocks of a Markdown document, with their numbers from 1.
+    pub(crate) fn lines_outside_code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut in_code = false;
+        let lines = (1..).zip(self.text.lines());
+        lines.filter(move |(_, line)| {
+            let is_fence = line.trim_start().starts_with("```");
+            in_code ^= is_fence;
+            !in_code && !is_fence
+        })
+    }
+}
+
 /// The text files of the repository.
 pub(crate) struct Tree {
     /// The directory they were read from; a test's tree has a made-up one.

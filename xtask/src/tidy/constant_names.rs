@@ -1,6 +1,6 @@
 //! Constants have the standard affixes: `MAX_*`, `MIN_*`, `DEFAULT_*`, `*_TIMEOUT`, `*_INTERVAL`.
 
-use super::Finding;
+use super::{Finding, in_lines};
 use crate::tree::Tree;
 
 /// First words that replace one of the affixes.
@@ -22,20 +22,11 @@ const BANNED: &[(&str, &str)] = &[
 
 /// Finds constants and statics whose name starts with such a word, or ends in `PATIENCE`.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for file in tree.rust() {
-        for (index, line) in file.text.lines().enumerate() {
-            let Some(name) = constant(line) else { continue };
-            if let Some(instead) = banned(name) {
-                findings.push(Finding::new(
-                    &file.path,
-                    index + 1,
-                    format!("`{name}`: name it {instead}"),
-                ));
-            }
-        }
-    }
-    findings
+    in_lines(tree.rust(), |line| {
+        let name = constant(line)?;
+        let instead = banned(name)?;
+        Some(format!("`{name}`: name it {instead}"))
+    })
 }
 
 fn constant(line: &str) -> Option<&str> {

@@ -1,4 +1,5 @@
-//! Each direct dependency has its row in `docs/dependencies.md`, is used, and takes its version from the workspace.
+//! Each direct dependency has its row in `docs/dependencies.md`, is used, and takes its version from the workspace; the
+//! lock file has at most 330 packages, because each one is code that users must trust.
 
 use super::Finding;
 use super::edges::Manifest;
@@ -6,6 +7,8 @@ use crate::tree::Tree;
 
 const ROWS: &str = "docs/dependencies.md";
 const ROOT: &str = "Cargo.toml";
+const LOCK_FILE: &str = "Cargo.lock";
+const MAX_PACKAGES: usize = 330;
 
 /// Finds dependencies without a row, rows without a dependency, unused dependencies, and versions outside the root.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -49,6 +52,17 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// Finds a lock file that is over the limit.
+pub(super) fn check_lock_file(tree: &Tree) -> Vec<Finding> {
+    let lines = tree.text(LOCK_FILE).lines();
+    let packages = lines.filter(|line| *line == "[[package]]").count();
+    let advice = format!(
+        "{packages} packages, {MAX_PACKAGES} are allowed: `cargo tree --duplicates` shows where to start"
+    );
+    let finding = (packages > MAX_PACKAGES).then(|| Finding::new(LOCK_FILE, 1, advice));
+    finding.into_iter().collect()
+}
+
 /// Returns the names of the workspace's external dependencies.
 fn declared(root: &str) -> Vec<String> {
     let table: toml::Table = toml::from_str(root).unwrap_or_default();
@@ -85,7 +99,7 @@ fn line_of(text: &str, name: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::case;
-    use super::check;
+    use super::{MAX_PACKAGES, check, check_lock_file};
 
     const ROOT: &str = "[workspace.dependencies]\nown = { path = \"own\" }\nserde = \"1\"\n";
     const USES: &str = "[package]\nname = \"a\"\n[dependencies]\nserde.workspace = true\n";
@@ -127,5 +141,16 @@ mod tests {
             &[("Cargo.toml", ROOT), ("a/Cargo.toml", own_version), page],
             &["a/Cargo.toml:1"],
         );
+    }
+
+    #[test]
+    fn one_package_too_many_is_found() {
+        for (packages, found) in [
+            (MAX_PACKAGES, &[][..]),
+            (MAX_PACKAGES + 1, &["Cargo.lock:1"]),
+        ] {
+            let lock_file = "[[package]]\n".repeat(packages);
+            case::check(check_lock_file, &[("Cargo.lock", &lock_file)], found);
+        }
     }
 }

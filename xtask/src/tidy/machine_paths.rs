@@ -1,6 +1,6 @@
 //! No file names the machine it was written on, nor a package registry.
 
-use super::Finding;
+use super::{Finding, in_lines};
 use crate::tree::Tree;
 
 /// Package registries, which belong in the settings of the package manager, and the home of the superuser. Assembled
@@ -20,21 +20,17 @@ const BANNED: &[&str] = &[
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let here = tree.root.to_string_lossy();
     let deep_enough = here.matches('/').count() > 1;
-    let mut findings = Vec::new();
-    for file in &tree.files {
-        for (index, line) in file.text.lines().enumerate() {
-            let banned = BANNED.iter().find(|banned| line.contains(**banned));
-            let named = banned
-                .copied()
-                .or_else(|| (deep_enough && line.contains(&*here)).then_some(&*here));
-            if let Some(named) = named {
-                let advice =
-                    format!("names `{named}`: take it from the environment or leave it out");
-                findings.push(Finding::new(&file.path, index + 1, advice));
-            }
-        }
-    }
-    findings
+    let banned: Vec<&str> = BANNED
+        .iter()
+        .copied()
+        .chain(deep_enough.then_some(&*here))
+        .collect();
+    in_lines(&tree.files, |line| {
+        let named = banned.iter().find(|banned| line.contains(**banned))?;
+        Some(format!(
+            "names `{named}`: take it from the environment or leave it out"
+        ))
+    })
 }
 
 #[cfg(test)]

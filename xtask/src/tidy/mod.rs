@@ -1,7 +1,7 @@
 //! The project rules that no compiler or linter checks.
 //!
-//! Invariants: each rule is one function in the file of its name, from a [`Tree`] to findings, with tests that show it
-//! fail. The rules run as `cargo xtask tidy` and as a test of this crate, from the same list.
+//! Invariants: each rule is one function from a [`Tree`] to findings, with tests that show it fail. The rules run as
+//! `cargo xtask tidy` and as a test of this crate, from the same list.
 
 mod anchors;
 mod clippy_lists;
@@ -12,17 +12,13 @@ mod dependencies;
 mod doc_openings;
 mod edges;
 mod env_names;
-mod error_names;
 mod expose_for;
-mod file_names;
-mod headers;
-mod lock_file;
 mod machine_paths;
 mod promises;
 mod prose_width;
 mod pure_core;
-mod sizes;
 mod slow_tests;
+mod source_files;
 mod test_modules;
 mod test_names;
 mod token_strings;
@@ -37,7 +33,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::output;
-use crate::tree::Tree;
+use crate::tree::{File, Tree};
 
 /// A violation of a rule: its location and what to do.
 #[derive(Debug)]
@@ -81,21 +77,21 @@ const RULES: &[Rule] = &[
     ("doc-openings", doc_openings::check),
     ("edges", edges::check),
     ("env-names", env_names::check),
-    ("error-names", error_names::check),
+    ("error-names", type_names::check_errors),
     ("expose-for", expose_for::check),
-    ("file-names", file_names::check),
-    ("headers", headers::check),
-    ("lock-file", lock_file::check),
+    ("file-names", source_files::check_names),
+    ("headers", source_files::check_headers),
+    ("lock-file", dependencies::check_lock_file),
     ("machine-paths", machine_paths::check),
     ("promises", promises::check),
     ("prose-width", prose_width::check),
     ("pure-core", pure_core::check),
-    ("sizes", sizes::check),
+    ("sizes", source_files::check_sizes),
     ("slow-tests", slow_tests::check),
     ("test-modules", test_modules::check),
     ("test-names", test_names::check),
     ("token-strings", token_strings::check),
-    ("type-names", type_names::check),
+    ("type-names", type_names::check_unique),
     ("unsafe-code", unsafe_code::check),
     ("wording", wording::check),
 ];
@@ -103,10 +99,10 @@ const RULES: &[Rule] = &[
 /// Runs every rule over the repository at `root` and prints the findings.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let tree = Tree::read(root)?;
-    for (path, lines) in sizes::long_files(&tree) {
+    for (path, lines) in source_files::long_files(&tree) {
         output::print_line(format_args!(
             "note: {path} has {lines} lines; aim for at most {}",
-            sizes::RECOMMENDED_FILE_LINES
+            source_files::RECOMMENDED_FILE_LINES
         ));
     }
     let findings = findings(&tree);
@@ -133,6 +129,21 @@ fn findings(tree: &Tree) -> Vec<Finding> {
             .map(move |finding| Finding { rule, ..finding })
     };
     RULES.iter().flat_map(named).collect()
+}
+
+/// Applies `check` to each line of the files; the text it returns is the advice.
+fn in_lines<'a>(
+    files: impl IntoIterator<Item = &'a File>,
+    check: impl Fn(&str) -> Option<String>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in files {
+        for (index, line) in file.text.lines().enumerate() {
+            let advice = check(line);
+            findings.extend(advice.map(|advice| Finding::new(&file.path, index + 1, advice)));
+        }
+    }
+    findings
 }
 
 #[cfg(test)]

@@ -9,13 +9,10 @@ const MAX_COLUMNS: usize = 120;
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.documents() {
-        let mut in_code = false;
-        for (index, line) in file.text.lines().enumerate() {
-            if line.trim_start().starts_with("```") {
-                in_code = !in_code;
-            } else if !in_code && is_prose(line) && line.chars().count() > MAX_COLUMNS {
+        for (number, line) in file.lines_outside_code() {
+            if is_prose(line) && line.chars().count() > MAX_COLUMNS {
                 let advice = format!("wrap this line at {MAX_COLUMNS} columns");
-                findings.push(Finding::new(&file.path, index + 1, advice));
+                findings.push(Finding::new(&file.path, number, advice));
             }
         }
     }

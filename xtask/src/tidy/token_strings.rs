@@ -1,6 +1,6 @@
 //! No file contains a string in the full shape of a token: secret scanners would report it, and one day it may be real.
 
-use super::Finding;
+use super::{Finding, in_lines};
 use crate::tree::Tree;
 
 const FAMILIES: &[&str] = &["api", "oat", "ort", "admin"];
@@ -8,17 +8,10 @@ const MIN_BODY_LENGTH: usize = 60;
 
 /// Finds a family's prefix followed by 60 or more token characters.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for file in &tree.files {
-        for (index, line) in file.text.lines().enumerate() {
-            if contains_token(line) {
-                let advice =
-                    "looks like a whole token: assemble it from parts, and revoke it if it is real";
-                findings.push(Finding::new(&file.path, index + 1, advice));
-            }
-        }
-    }
-    findings
+    let advice = "looks like a whole token: assemble it from parts, and revoke it if it is real";
+    in_lines(&tree.files, |line| {
+        contains_token(line).then(|| advice.to_owned())
+    })
 }
 
 fn contains_token(line: &str) -> bool {

@@ -49,7 +49,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     // The glossary lists the replaced words.
     let is_glossary = |file: &&File| file.path == "docs/glossary.md";
     let documents = tree.documents().filter(|file| !is_glossary(file));
-    rust.chain(documents.flat_map(in_document)).collect()
+    let in_documents = documents.flat_map(|file| {
+        file.lines_outside_code()
+            .filter_map(|(number, line)| finding(&file.path, number, line, &[]))
+    });
+    rust.chain(in_documents).collect()
 }
 
 fn in_rust(file: &File) -> Vec<Finding> {
@@ -75,19 +79,6 @@ fn in_rust(file: &File) -> Vec<Finding> {
             finding(&file.path, text.line, text.content, in_docs)
         })
         .collect()
-}
-
-fn in_document(file: &File) -> Vec<Finding> {
-    let mut in_code = false;
-    let mut findings = Vec::new();
-    for (index, line) in file.text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            in_code = !in_code;
-        } else if !in_code {
-            findings.extend(finding(&file.path, index + 1, line, &[]));
-        }
-    }
-    findings
 }
 
 fn finding(path: &str, line: usize, text: &str, more: &[(&str, &str)]) -> Option<Finding> {
