@@ -1,9 +1,12 @@
-//! The environment of tests and clients: a short list of variables and a new home directory.
+//! The environment of tests and clients: a short list of variables, and a scratch directory for their homes and files.
 //!
 //! Invariant: no credential and no setting of the user is passed on, so a test can neither use nor change them.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::{Context as _, Result};
 
 /// Variables of the caller that are passed on, mainly for the toolchain.
 const ALLOWED: &[&str] = &[
@@ -57,6 +60,36 @@ pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
+}
+
+/// A scratch directory; removed on drop.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Creates an empty directory in `target`, named for this process.
+    pub(crate) fn new(target: &Path, name: &str) -> Result<Self> {
+        let path = target.join(format!("xtask-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Creates a subdirectory and returns its path.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Returns the path of a file in the directory, which may be missing.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ignored = fs::remove_dir_all(&self.0);
+    }
 }
 
 #[cfg(test)]

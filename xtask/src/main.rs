@@ -12,12 +12,10 @@ mod environment;
 mod http;
 mod imports;
 mod namespace;
-mod outcome;
 mod output;
 mod programs;
 mod rust_source;
 mod rust_text;
-mod scratch;
 mod storm;
 mod suite;
 mod tally;
@@ -78,11 +76,7 @@ fn ci() -> Result<ExitCode> {
         .arg(".ci/run")
         .current_dir(root())
         .status()?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(output::exit_code(status.success()))
 }
 
 /// Returns the root of the repository: the directory above this crate.

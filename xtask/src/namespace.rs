@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::outcome::Outcome;
+use crate::output::Outcome;
 use crate::{environment, output};
 
 /// Method to create a network namespace.

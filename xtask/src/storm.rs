@@ -8,8 +8,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result};
 
-use crate::scratch::Scratch;
-use crate::{bench, environment};
+use crate::environment::{self, Scratch};
+use crate::{bench, output};
 
 /// Full name of the test.
 const TEST: &str = "storm::storm_loses_nothing_and_starts_no_false_cooldown";
@@ -33,9 +33,5 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         .stdin(Stdio::null())
         .status()
         .context("cannot run cargo test")?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(output::exit_code(status.success()))
 }

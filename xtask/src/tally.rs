@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::outcome::Outcome;
-use crate::output;
+use crate::output::{self, Outcome};
 
 /// Counts of passed, failed and skipped tests.
 #[derive(Default)]
@@ -21,13 +20,14 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts the tests in one line of output from cargo nextest or the standard test harness.
     pub(crate) fn read_line(&mut self, line: &str) {
-        let line = line.trim();
-        if let Some(summary) = line.strip_prefix("Summary [") {
+        // nextest aligns its own lines to the right, and indents what a failed test printed: the harness's result is there.
+        let aligned = line.trim_start();
+        if let Some(summary) = aligned.strip_prefix("Summary [") {
             self.add_nextest(summary);
         } else if let Some(result) = line.strip_prefix("test result: ") {
             self.passed += number_before(result, "passed");
             self.failed += number_before(result, "failed");
-        } else if let Some(name) = line.strip_prefix("SKIP [") {
+        } else if let Some(name) = aligned.strip_prefix("SKIP [") {
             let name = name.split_once("] ").map_or(name, |(_, name)| name);
             let name = name.split_once(") ").map_or(name, |(_, name)| name);
             self.add_skip(name.trim(), "marked #[ignore]");
@@ -38,7 +38,7 @@ impl Tally {
 
     /// Records a skipped test. An ignored function `in_child_…` is a process that a test starts, not a test.
     fn add_skip(&mut self, name: &str, reason: &str) {
-        let last = name.rsplit("::").next().unwrap_or(name);
+        let last = name.rsplit([':', ' ']).next().unwrap_or(name);
         if !last.starts_with("in_child_") {
             self.skips.insert(format!("{name}: {reason}"));
         }
@@ -46,12 +46,10 @@ impl Tally {
 
     /// Counts a summary of nextest. Its "skipped" tests are the ignored ones, which it lists on separate lines.
     fn add_nextest(&mut self, summary: &str) {
-        let failed = ["failed", "timed out", "exec failed"];
         self.passed += number_before(summary, "passed");
-        self.failed += failed
-            .map(|word| number_before(summary, word))
-            .iter()
-            .sum::<usize>();
+        for word in ["failed", "timed out", "exec failed"] {
+            self.failed += number_before(summary, word);
+        }
     }
 
     /// Counts the lines `SKIPPED name: reason` of tests that skipped themselves.
@@ -62,6 +60,13 @@ impl Tally {
             .collect();
         self.passed = self.passed.saturating_sub(skips.len());
         self.skips.extend(skips.into_iter().map(str::to_owned));
+    }
+
+    /// Counts the outcomes of client scenarios.
+    pub(crate) fn of(outcomes: Vec<Outcome>) -> Self {
+        let mut tally = Self::default();
+        outcomes.into_iter().for_each(|outcome| tally.add(outcome));
+        tally
     }
 
     /// Counts the outcome of a client scenario.
@@ -86,14 +91,16 @@ impl Tally {
         self.failed
     }
 
-    /// Returns the failures that no runner has printed.
-    pub(crate) fn failures(&self) -> &[String] {
-        &self.failures
-    }
-
-    /// Returns the skipped tests with their reasons.
-    pub(crate) fn skips(&self) -> impl Iterator<Item = &String> {
-        self.skips.iter()
+    /// Prints failures, skipped tests and, as the last line, the counts; the exit code is a failure if a test failed.
+    pub(crate) fn report(&self) -> ExitCode {
+        for failure in &self.failures {
+            output::print_line(format_args!("FAILED {failure}"));
+        }
+        for skip in &self.skips {
+            output::print_line(format_args!("SKIPPED {skip}"));
+        }
+        output::print_line(self);
+        output::exit_code(self.failed == 0)
     }
 }
 
@@ -106,20 +113,6 @@ impl fmt::Display for Tally {
             self.failed,
             self.skips.len()
         )
-    }
-}
-
-/// Prints the numbers of passed, failed and skipped scenarios; fails if one failed.
-pub(crate) fn print_summary(outcomes: Vec<Outcome>) -> ExitCode {
-    let mut tally = Tally::default();
-    for outcome in outcomes {
-        tally.add(outcome);
-    }
-    output::print_line(&tally);
-    if tally.failed() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
     }
 }
 
@@ -142,7 +135,7 @@ fn ignored(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::Tally;
-    use crate::outcome::Outcome;
+    use crate::output::Outcome;
 
     fn tally(lines: &[&str]) -> Tally {
         let mut tally = Tally::default();
@@ -157,11 +150,13 @@ mod tests {
         let tally = tally(&[
             "        SKIP [         ] (─────) keyreeve-store::it power_cut",
             "        SKIP [         ] (─────) keyreeve-os::it files::in_child_make_files",
+            "        SKIP [         ] (─────) keyreeve-os in_child_make_files",
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 28 filtered out",
             "     Summary [   0.244s] 33 tests run: 29 passed (2 slow), 1 failed, 3 timed out, 1 skipped",
         ]);
         assert_eq!(tally.to_string(), "29 passed, 4 failed, 1 skipped");
         assert_eq!(
-            tally.skips().collect::<Vec<_>>(),
+            Vec::from_iter(tally.skips),
             ["keyreeve-store::it power_cut: marked #[ignore]"]
         );
     }
@@ -174,10 +169,7 @@ mod tests {
             "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out",
         ]);
         assert_eq!(tally.to_string(), "6 passed, 1 failed, 1 skipped");
-        assert_eq!(
-            tally.skips().collect::<Vec<_>>(),
-            ["a::b: needs a second user"]
-        );
+        assert_eq!(Vec::from_iter(tally.skips), ["a::b: needs a second user"]);
     }
 
     #[test]
@@ -201,6 +193,6 @@ mod tests {
             reason: "no curl".to_owned(),
         });
         assert_eq!(tally.to_string(), "1 passed, 1 failed, 1 skipped");
-        assert_eq!(tally.failures(), ["curl gets a message: no attempt"]);
+        assert_eq!(tally.failures, ["curl gets a message: no attempt"]);
     }
 }

@@ -12,8 +12,8 @@ use anyhow::Result;
 
 use super::commands::time_command;
 use super::setup::{command, start_serve};
-use crate::scratch::Scratch;
-use crate::{environment, output};
+use crate::environment::{self, Scratch};
+use crate::output;
 
 /// Processes that run at the same time.
 const CONCURRENCY: usize = 200;

@@ -10,8 +10,7 @@ use serde_json::Value;
 use super::load::Target;
 use super::nginx::Nginx;
 use super::process::resident_mib;
-use crate::environment;
-use crate::scratch::Scratch;
+use crate::environment::{self, Scratch};
 
 const UPSTREAM_PORT: u16 = 18_701;
 const PROXY_PORT: u16 = 18_702;

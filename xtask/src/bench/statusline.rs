@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::commands::time_command;
 use super::keyreeve_helper::percentile;
 use super::setup::command;
-use crate::scratch::Scratch;
-use crate::{environment, output};
+use crate::environment::{self, Scratch};
+use crate::output;
 
 /// Runs per command.
 const RUNS: usize = 200;

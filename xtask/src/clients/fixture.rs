@@ -13,9 +13,8 @@ use serde_json::Value;
 
 use super::relay::Relay;
 use super::scenario::{Expected, Scenario};
-use crate::environment;
+use crate::environment::{self, Scratch};
 use crate::programs::keyreeve;
-use crate::scratch::Scratch;
 
 /// Time limit for the gateway to report its address.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);

@@ -21,15 +21,14 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::namespace::{NO_NAMESPACE_REASON, in_namespace};
-use crate::outcome::Outcome;
-use crate::output;
+use crate::output::{self, Outcome};
 use crate::programs::{build, install};
-use crate::tally::print_summary;
+use crate::tally::Tally;
 pub(crate) use runner::run as run_inside;
 
 /// Runs every scenario and prints the summary.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    Ok(print_summary(outcomes(root)?))
+    Ok(Tally::of(outcomes(root)?).report())
 }
 
 /// Installs missing clients, runs every scenario in the namespace, and returns the outcomes.

@@ -177,7 +177,7 @@ pub(super) fn check_ledger(entry: &Value, sent: &Request, action: Action) -> Res
 #[cfg(test)]
 mod tests {
     use super::{Request, as_forwarded, check_not_stored};
-    use crate::scratch::Scratch;
+    use crate::environment::Scratch;
 
     fn sent(target: &str) -> Request {
         let header = |name: &str| (name.to_owned(), "x".to_owned());

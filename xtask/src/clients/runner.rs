@@ -13,7 +13,7 @@ use super::fixture::Fixture;
 use super::scenario::{Action, Expected, Scenario, all};
 use super::{given_key, issued_key, own_login};
 use crate::http::{self, Request};
-use crate::outcome::Outcome;
+use crate::output::Outcome;
 use crate::programs::{Program, install, run_with_timeout};
 use crate::{namespace, output};
 

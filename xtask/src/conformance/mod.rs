@@ -32,10 +32,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::namespace::{NO_NAMESPACE_REASON, in_namespace};
-use crate::outcome::Outcome;
-use crate::output;
+use crate::output::{self, Outcome};
 use crate::programs::{Program, build, install};
-use crate::tally::print_summary;
+use crate::tally::Tally;
 pub(crate) use jobs::run as run_inside;
 
 /// Selection of the combinations to run.
@@ -71,7 +70,7 @@ impl fmt::Display for CaseFilter {
 
 /// Runs combinations, and prints the differences and the summary.
 pub(crate) fn run(root: &Path, filter: &CaseFilter) -> Result<ExitCode> {
-    Ok(print_summary(outcomes(root, filter)?))
+    Ok(Tally::of(outcomes(root, filter)?).report())
 }
 
 /// Installs missing clients, runs the combinations in the namespace, and returns the outcome of each client.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use crate::environment;
-use crate::outcome::Outcome;
+use crate::output::Outcome;
 use crate::programs::Program;
 
 /// Maximum number of differences in a client's outcome; the record has all of them.
@@ -167,7 +167,7 @@ mod tests {
     use serde_json::Value;
 
     use super::{CaseResult, CheckKind, outcomes};
-    use crate::outcome::Outcome;
+    use crate::output::Outcome;
     use crate::programs::Program;
 
     const CLIENT: Program = Program::ClaudeCode("2.1.329");

@@ -19,9 +19,9 @@ use super::ingredient::Ingredient;
 use super::observe::observe;
 use super::predict::{differences, predict};
 use super::report::{CaseResult, CheckKind};
+use crate::environment::Scratch;
 use crate::output;
 use crate::programs::install;
-use crate::scratch::Scratch;
 
 /// Maximum number of clients that run at once.
 const MAX_PARALLEL: usize = 2;

@@ -6,26 +6,19 @@
 mod debian;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::outcome::Outcome;
-use crate::scratch::Scratch;
+use crate::environment::{self, Scratch};
+use crate::output::Outcome;
 use crate::tally::Tally;
-use crate::{clients, conformance, environment, output};
+use crate::{clients, conformance, output};
 
 /// Variable with the path of the file to which a test that cannot run appends `SKIPPED name: reason`.
 const SKIPS_FILE_VARIABLE: &str = "KEYREEVE_SKIPS_FILE";
-
-/// The output stream of a command that contains the test counts; the other goes to the terminal unchanged.
-#[derive(Clone, Copy)]
-enum CountedStream {
-    Stdout,
-    Stderr,
-}
 
 /// Runs everything and prints the summary.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
@@ -48,22 +41,19 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         tally: Tally::default(),
     };
     if nextest {
-        suite.run_tests("tests", nextest_command(), CountedStream::Stderr)?;
+        suite.run_tests("tests", nextest_command())?;
     } else {
-        suite.run_tests("tests", cargo_test("--all-targets"), CountedStream::Stdout)?;
+        suite.run_tests("tests", cargo_test("--all-targets"))?;
     }
-    suite.run_tests(
-        "documentation examples",
-        cargo_test("--doc"),
-        CountedStream::Stdout,
-    )?;
+    suite.run_tests("documentation examples", cargo_test("--doc"))?;
     suite.read_skips_file();
     suite.add_outcomes("real clients", clients::outcomes(root));
     suite.add_outcomes(
         "conformance",
         conformance::outcomes(root, &conformance::CaseFilter::Share),
     );
-    Ok(print_report(&suite.tally))
+    output::print_line("");
+    Ok(suite.tally.report())
 }
 
 fn nextest_command() -> Command {
@@ -122,31 +112,27 @@ struct Suite<'a> {
 
 impl Suite<'_> {
     /// Runs a test command, prints its output, and counts its tests.
-    fn run_tests(
-        &mut self,
-        name: &str,
-        mut command: Command,
-        counted: CountedStream,
-    ) -> Result<()> {
+    fn run_tests(&mut self, name: &str, mut command: Command) -> Result<()> {
         output::print_line(format_args!("\n== {name}"));
         environment::scrub(&mut command, &self.scratch.folder("home")?);
         environment::offline_cargo(&mut command);
+        let (reader, writer) = io::pipe()?;
         command
             .current_dir(self.root)
-            .env(SKIPS_FILE_VARIABLE, self.scratch.file("skips"));
-        command.stdin(Stdio::null());
-        match counted {
-            CountedStream::Stdout => command.stdout(Stdio::piped()),
-            CountedStream::Stderr => command.stderr(Stdio::piped()),
-        };
+            .env(SKIPS_FILE_VARIABLE, self.scratch.file("skips"))
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer);
         let mut child = command
             .spawn()
             .with_context(|| format!("cannot start the {name}"))?;
+        // It holds the ends to write to: reading would not end.
+        drop(command);
         let failed_before = self.tally.failed();
-        match (child.stdout.take(), child.stderr.take()) {
-            (Some(stream), _) => self.print_and_count(stream)?,
-            (_, Some(stream)) => self.print_and_count(stream)?,
-            (None, None) => {}
+        for line in BufReader::new(reader).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            output::print_line(&line);
+            self.tally.read_line(&line);
         }
         let status = child.wait()?;
         if !status.success() && self.tally.failed() == failed_before {
@@ -167,35 +153,9 @@ impl Suite<'_> {
         }
     }
 
-    fn print_and_count(&mut self, stream: impl Read) -> Result<()> {
-        for line in BufReader::new(stream).split(b'\n') {
-            let line = String::from_utf8_lossy(&line?).into_owned();
-            output::print_line(&line);
-            self.tally.read_line(&line);
-        }
-        Ok(())
-    }
-
     /// Counts the tests that skipped themselves.
     fn read_skips_file(&mut self) {
         let lines = fs::read_to_string(self.scratch.file("skips")).unwrap_or_default();
         self.tally.add_skips(&lines);
-    }
-}
-
-/// Prints failures, skipped tests and, as the last line, the summary.
-fn print_report(tally: &Tally) -> ExitCode {
-    output::print_line("");
-    for failure in tally.failures() {
-        output::print_line(format_args!("FAILED {failure}"));
-    }
-    for skip in tally.skips() {
-        output::print_line(format_args!("SKIPPED {skip}"));
-    }
-    output::print_line(tally);
-    if tally.failed() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
     }
 }

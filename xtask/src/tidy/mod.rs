@@ -115,11 +115,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         RULES.len(),
         tree.files.len()
     ));
-    Ok(if findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(output::exit_code(findings.is_empty()))
 }
 
 fn findings(tree: &Tree) -> Vec<Finding> {
