@@ -9,7 +9,8 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result};
 
 use crate::environment::{self, Scratch};
-use crate::{bench, output};
+use crate::output;
+use crate::programs::{build, release_keyreeve};
 
 /// Full name of the test.
 const TEST: &str = "storm::storm_loses_nothing_and_starts_no_false_cooldown";
@@ -19,16 +20,15 @@ const BINARY_VARIABLE: &str = "KEYREEVE_STORM_BINARY";
 /// Builds the program and runs the test, which fails if a request is lost, answered twice or left hanging, or if a
 /// cooldown starts without a reason.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    bench::build(root)?;
-    let target = environment::target_dir(root);
-    let scratch = Scratch::new(&target, "storm")?;
+    build(root, &["--release"])?;
+    let scratch = Scratch::new(&environment::target_dir(root), "storm")?;
     let mut command = Command::new("cargo");
     command.args(["test", "--locked", "--quiet", "--package", "keyreeve"]);
     command.args(["--test", "it", "--", "--exact", TEST, "--nocapture"]);
     environment::scrub(&mut command, &scratch.folder("home")?);
     environment::offline_cargo(&mut command);
     let status = command
-        .env(BINARY_VARIABLE, target.join("release/keyreeve"))
+        .env(BINARY_VARIABLE, release_keyreeve(root))
         .current_dir(root)
         .stdin(Stdio::null())
         .status()

@@ -65,7 +65,9 @@ impl Tally {
     /// Counts the outcomes of client scenarios.
     pub(crate) fn of(outcomes: Vec<Outcome>) -> Self {
         let mut tally = Self::default();
-        outcomes.into_iter().for_each(|outcome| tally.add(outcome));
+        for outcome in outcomes {
+            tally.add(outcome);
+        }
         tally
     }
 

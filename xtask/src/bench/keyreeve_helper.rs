@@ -3,7 +3,7 @@
 //! Starting 200 processes of any kind at once is slow, so `true` is measured in the same way as a baseline.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::commands::time_command;
 use super::setup::{command, start_serve};
 use crate::environment::{self, Scratch};
 use crate::output;
+use crate::programs::{Server, release_keyreeve};
 
 /// Processes that run at the same time.
 const CONCURRENCY: usize = 200;
@@ -25,7 +26,7 @@ const SEQUENTIAL_RUNS: usize = 200;
 /// A gateway with its own home directory and the sandbox as its upstream; killed on drop.
 struct Gateway {
     binary: PathBuf,
-    serve: Child,
+    _serve: Server,
     /// The last field, so that the directory is removed after the process that writes to it has ended.
     scratch: Scratch,
 }
@@ -57,23 +58,15 @@ pub(super) fn run(root: &Path) -> Result<()> {
 
 impl Gateway {
     fn start(root: &Path) -> Result<Self> {
-        let target = environment::target_dir(root);
-        let scratch = Scratch::new(&target, "bench-helpers")?;
-        let binary = target.join("release/keyreeve");
+        let scratch = Scratch::new(&environment::target_dir(root), "bench-helpers")?;
+        let binary = release_keyreeve(root);
         let arguments = ["serve", "--sandbox", "--json", "--listen", "127.0.0.1:0"];
         let serve = start_serve(command(&scratch, &binary)?.args(arguments))?;
         Ok(Self {
             binary,
-            serve,
+            _serve: serve,
             scratch,
         })
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _already_ended = self.serve.kill();
-        let _already_reaped = self.serve.wait();
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::process::cpu_micros;
 use super::{BODY_BYTES, CONNECTIONS, LOAD_SECONDS};
+use crate::programs::ensure_success;
 
 /// A proxy to put under load.
 pub(super) struct Target {
@@ -66,11 +67,7 @@ fn wrk(target: &Target, script: &Path, seconds: u32) -> Result<String> {
         .arg(&target.url)
         .output()
         .context("cannot run wrk")?;
-    ensure!(
-        output.status.success(),
-        "wrk failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    ensure_success("wrk", &output)?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

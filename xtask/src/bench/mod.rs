@@ -12,12 +12,11 @@ mod setup;
 mod statusline;
 
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::environment;
-use crate::output;
+use crate::programs::build;
+use crate::{environment, output};
 use load::{Measurement, measure};
 use setup::Setup;
 
@@ -37,7 +36,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             "{program} is not installed; run: apt-get install nginx-light wrk util-linux"
         );
     }
-    build(root)?;
+    build(root, &["--release"])?;
     let setup = Setup::start(root)?;
     output::print_line(format_args!(
         "{CONNECTIONS} connections, {BODY_BYTES}-byte bodies, {LOAD_SECONDS} s each, one core for the proxy, one for load and upstream"
@@ -56,25 +55,14 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 
 /// Measures only `keyreeve helper`, which needs no other program.
 pub(crate) fn run_helper(root: &Path) -> Result<()> {
-    build(root)?;
+    build(root, &["--release"])?;
     keyreeve_helper::run(root)
 }
 
 /// Measures only `keyreeve statusline`, which needs no other program.
 pub(crate) fn run_statusline(root: &Path) -> Result<()> {
-    build(root)?;
+    build(root, &["--release"])?;
     statusline::run(root)
-}
-
-/// Builds the program in release mode.
-pub(crate) fn build(root: &Path) -> Result<()> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--package", "keyreeve"])
-        .current_dir(root)
-        .status()
-        .context("cannot run cargo build")?;
-    ensure!(status.success(), "the release build failed");
-    Ok(())
 }
 
 fn print(nginx: &Measurement, keyreeve: &Measurement) {

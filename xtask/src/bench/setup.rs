@@ -1,16 +1,16 @@
 //! Setup of the benchmark: keyreeve and nginx as proxies in front of the same upstream.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::load::Target;
 use super::nginx::Nginx;
 use super::process::resident_mib;
 use crate::environment::{self, Scratch};
+use crate::programs::{Server, ensure_success, release_keyreeve, run_with_input};
 
 const UPSTREAM_PORT: u16 = 18_701;
 const PROXY_PORT: u16 = 18_702;
@@ -21,7 +21,7 @@ pub(super) struct Setup {
     binary: PathBuf,
     _upstream: Nginx,
     proxy: Nginx,
-    gateway: Child,
+    gateway: Server,
     key: String,
     pub(super) idle_mib: u64,
     /// The last field, so that the directory is removed after the processes that write to it have ended.
@@ -31,9 +31,8 @@ pub(super) struct Setup {
 impl Setup {
     /// Starts the upstream and both proxies.
     pub(super) fn start(root: &Path) -> Result<Self> {
-        let target = environment::target_dir(root);
-        let scratch = Scratch::new(&target, "bench")?;
-        let binary = target.join("release/keyreeve");
+        let scratch = Scratch::new(&environment::target_dir(root), "bench")?;
+        let binary = release_keyreeve(root);
         let folder = scratch.folder("nginx")?;
         let upstream = Nginx::upstream(&folder, UPSTREAM_PORT)?;
         let proxy = Nginx::proxy(&folder, PROXY_PORT, UPSTREAM_PORT)?;
@@ -74,13 +73,6 @@ impl Setup {
     }
 }
 
-impl Drop for Setup {
-    fn drop(&mut self) {
-        let _already_ended = self.gateway.kill();
-        let _already_reaped = self.gateway.wait();
-    }
-}
-
 /// Returns a keyreeve command with a home directory below a scratch directory.
 pub(super) fn command(scratch: &Scratch, binary: &Path) -> Result<Command> {
     let home = scratch.folder("home")?;
@@ -94,26 +86,12 @@ pub(super) fn command(scratch: &Scratch, binary: &Path) -> Result<Command> {
 
 /// Adds a profile for the upstream and a key for it; returns the key.
 fn add_profile_and_key(scratch: &Scratch, binary: &Path) -> Result<String> {
-    let mut child = command(scratch, binary)?
-        .args([
-            "profile",
-            "add",
-            "upstream",
-            "--stdin",
-            "--insecure-loopback",
-            "--origin",
-        ])
-        .arg(format!("http://127.0.0.1:{UPSTREAM_PORT}"))
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()?;
-    child
-        .stdin
-        .take()
-        .context("keyreeve profile add has no standard input")?
-        .write_all(b"made-up-bearer-token\n")?;
-    ensure!(child.wait()?.success(), "keyreeve profile add failed");
+    let origin = format!("http://127.0.0.1:{UPSTREAM_PORT}");
+    let mut add = command(scratch, binary)?;
+    add.args(["profile", "add", "upstream", "--stdin"]);
+    add.args(["--insecure-loopback", "--origin", &origin]);
+    let output = run_with_input(&mut add, b"made-up-bearer-token\n")?;
+    ensure_success("keyreeve profile add", &output)?;
     let output = command(scratch, binary)?
         .args(["key", "add", "load", "--profile", "upstream", "--json"])
         .output()?;
@@ -126,7 +104,7 @@ fn add_profile_and_key(scratch: &Scratch, binary: &Path) -> Result<String> {
 }
 
 /// Starts the gateway on its core.
-fn start_gateway(scratch: &Scratch, binary: &Path) -> Result<Child> {
+fn start_gateway(scratch: &Scratch, binary: &Path) -> Result<Server> {
     let inner = command(scratch, binary)?;
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", "0"]).arg(binary).args(inner.get_args());
@@ -140,19 +118,7 @@ fn start_gateway(scratch: &Scratch, binary: &Path) -> Result<Child> {
 }
 
 /// Starts `keyreeve serve --json` and waits until it reports that it is ready.
-pub(super) fn start_serve(serve: &mut Command) -> Result<Child> {
-    let mut serve = serve
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("cannot start keyreeve serve")?;
-    let mut line = String::new();
-    let stdout = serve
-        .stdout
-        .take()
-        .context("keyreeve serve has no standard output")?;
-    BufReader::new(stdout).read_line(&mut line)?;
-    ensure!(!line.is_empty(), "keyreeve serve ended before it was ready");
+pub(super) fn start_serve(serve: &mut Command) -> Result<Server> {
+    let (serve, _ready) = Server::start(serve.stderr(Stdio::null()))?;
     Ok(serve)
 }

@@ -15,6 +15,7 @@ use super::keyreeve_helper::percentile;
 use super::setup::command;
 use crate::environment::{self, Scratch};
 use crate::output;
+use crate::programs::{ensure_success, release_keyreeve};
 
 /// Runs per command.
 const RUNS: usize = 200;
@@ -46,7 +47,7 @@ impl<'a> TimedCommand<'a> {
 /// Times the commands, with the existing release build.
 pub(super) fn run(root: &Path) -> Result<()> {
     let target = environment::target_dir(root);
-    let binary = target.join("release/keyreeve");
+    let binary = release_keyreeve(root);
     let (no_store, with_store) = (
         new_home(&target, "bench-statusline", &binary)?,
         new_home(&target, "bench-statusline-store", &binary)?,
@@ -54,7 +55,7 @@ pub(super) fn run(root: &Path) -> Result<()> {
     let output = command(&with_store, &binary)?
         .args(["bind", "/", "--expect", "plan"])
         .output()?;
-    ensure!(output.status.success(), "keyreeve bind failed");
+    ensure_success("keyreeve bind", &output)?;
     let keyreeve = |scratch, name: &'static str| {
         let binary = &binary;
         move || -> Result<Command> {

@@ -1,6 +1,6 @@
 //! Comparison of the request a client sent with the request that reached the sandbox, and of both with the ledger.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::http::Request;
@@ -64,12 +64,8 @@ pub(super) fn check_unchanged(sent: &Request, received: &Value) -> Result<()> {
 }
 
 /// Checks that the upstream received exactly one API key and no part of the client's key.
-///
-/// Returns the fingerprint of the received credential.
-pub(super) fn check_credential_replaced(key: &str, received: &Value) -> Result<String> {
-    let credentials: Vec<&Value> = headers(received)
-        .filter(|header| header[1]["fingerprint"].is_string())
-        .collect();
+pub(super) fn check_credential_replaced(key: &str, received: &Value) -> Result<()> {
+    let credentials = credentials(received);
     ensure!(
         credentials.len() == 1,
         "{} credentials were received: {credentials:?}",
@@ -91,7 +87,22 @@ pub(super) fn check_credential_replaced(key: &str, received: &Value) -> Result<S
         !text.contains(key) && !text.contains(client_fingerprint),
         "part of the client's key was sent upstream: {text}"
     );
-    Ok(fingerprint.to_owned())
+    Ok(())
+}
+
+/// Returns the only request that the sandbox received, if it succeeded.
+pub(super) fn only_success(received: &[Value]) -> Result<&Value> {
+    match received {
+        [request] if request["status"] == 200 => Ok(request),
+        _ => bail!("not exactly one successful request: {received:?}"),
+    }
+}
+
+/// Returns the headers of a received request that contain a credential.
+pub(super) fn credentials(received: &Value) -> Vec<&Value> {
+    headers(received)
+        .filter(|header| header[1]["fingerprint"].is_string())
+        .collect()
 }
 
 fn headers(received: &Value) -> impl Iterator<Item = &Value> {

@@ -1,23 +1,17 @@
 //! The fixture of one scenario: new home directories, `keyreeve serve --sandbox`, and the relay.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::relay::Relay;
 use super::scenario::{Expected, Scenario};
 use crate::environment::{self, Scratch};
-use crate::programs::keyreeve;
-
-/// Time limit for the gateway to report its address.
-const READY_TIMEOUT: Duration = Duration::from_secs(20);
+use crate::http;
+use crate::programs::{Server, ensure_success, keyreeve};
 
 /// File for the gateway's standard error.
 const LOG_FILE: &str = "serve.log";
@@ -25,27 +19,27 @@ const LOG_FILE: &str = "serve.log";
 /// The fixture of one scenario; the gateway is stopped on drop.
 pub(super) struct Fixture {
     root: PathBuf,
-    pub(super) scratch: Scratch,
-    gateway: Child,
+    _gateway: Server,
     /// The virtual key created by `serve --sandbox`.
     pub(super) key: String,
     /// Host and port of the sandbox.
-    pub(super) sandbox: String,
+    sandbox: String,
     pub(super) relay: Relay,
     /// The gateway's base URL, without the relay.
     pub(super) gateway_url: String,
+    /// The last field, so that the directory is removed after the process that writes to it has ended.
+    pub(super) scratch: Scratch,
 }
 
 impl Fixture {
     /// Starts the gateway with the sandbox as its upstream, and the relay in front of it.
     pub(super) fn start(root: &Path, number: usize, scenario: &Scenario) -> Result<Self> {
         let scratch = Scratch::new(&environment::target_dir(root), &format!("clients-{number}"))?;
-        let mut gateway = start_gateway(root, &scratch, (number, scenario))?;
-        let ready = wait_until_ready(&mut gateway).map_err(|error| {
-            let _already_ended = gateway.kill();
-            let log = fs::read_to_string(scratch.file(LOG_FILE)).unwrap_or_default();
-            error.context(format!("standard error of keyreeve serve: {}", log.trim()))
-        })?;
+        let (gateway, ready) =
+            start_gateway(root, &scratch, (number, scenario)).map_err(|error| {
+                let log = fs::read_to_string(scratch.file(LOG_FILE)).unwrap_or_default();
+                error.context(format!("standard error of keyreeve serve: {}", log.trim()))
+            })?;
         let [address, sandbox] =
             ["address", "sandbox"].map(|name| ready[name].as_str().map(authority));
         let (Some(address), Some(sandbox), Some(key)) = (address, sandbox, ready["key"].as_str())
@@ -63,11 +57,20 @@ impl Fixture {
             gateway_url,
             root: root.to_owned(),
             scratch,
-            gateway,
+            _gateway: gateway,
             key,
             sandbox,
             relay,
         })
+    }
+
+    /// Returns the command of a client in its home directory, without variables of the caller.
+    pub(super) fn client_command(&self, program: &Path) -> Result<Command> {
+        let home = self.client_home()?;
+        let mut command = Command::new(program);
+        environment::scrub(&mut command, &home);
+        command.current_dir(home).stdin(Stdio::null());
+        Ok(command)
     }
 
     /// Returns the client's home directory.
@@ -85,6 +88,20 @@ impl Fixture {
         &self.root
     }
 
+    /// Makes Claude Code get its key from a helper.
+    pub(super) fn set_api_key_helper(&self, helper: &str) -> Result<()> {
+        let settings = self.scratch.folder("client/.claude")?.join("settings.json");
+        let text = serde_json::json!({ "apiKeyHelper": helper }).to_string();
+        fs::write(settings, text).context("cannot write the settings")
+    }
+
+    /// Returns the requests that the sandbox received.
+    pub(super) fn received(&self) -> Result<Vec<Value>> {
+        let mut received = http::get(&self.sandbox, "/_sandbox/requests")?;
+        let requests = received["data"].as_array_mut();
+        Ok(requests.map(std::mem::take).unwrap_or_default())
+    }
+
     /// Runs a keyreeve command in the gateway's home and parses its JSON.
     pub(super) fn keyreeve(&self, arguments: &[&str]) -> Result<Value> {
         let mut command = Command::new(keyreeve(&self.root));
@@ -94,31 +111,18 @@ impl Fixture {
             .args(["--json", "--no-input"])
             .stdin(Stdio::null())
             .output()?;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "keyreeve {} failed: {}",
-            arguments.join(" "),
-            stderr.trim()
-        );
-        serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("keyreeve {} printed no JSON", arguments.join(" ")))
+        let name = format!("keyreeve {}", arguments.join(" "));
+        ensure_success(&name, &output)?;
+        serde_json::from_slice(&output.stdout).with_context(|| format!("{name} printed no JSON"))
     }
 }
 
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        let _already_ended = self.gateway.kill();
-        let _already_reaped = self.gateway.wait();
-    }
-}
-
-/// Starts the gateway and the sandbox in the scenario's home.
+/// Starts the gateway and the sandbox in the scenario's home, and returns the notice that they are ready.
 fn start_gateway(
     root: &Path,
     scratch: &Scratch,
     (number, scenario): (usize, &Scenario),
-) -> Result<Child> {
+) -> Result<(Server, Value)> {
     let home = scratch.folder("home")?;
     let mut command = Command::new(keyreeve(root));
     environment::scrub(&mut command, &home);
@@ -137,33 +141,10 @@ fn start_gateway(
     }
     let log =
         fs::File::create(scratch.file(LOG_FILE)).context("cannot create the gateway's log")?;
-    command
-        .current_dir(&home)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log);
-    command.spawn().context("cannot start keyreeve serve")
-}
-
-/// Waits for the gateway's ready notice, its first line on standard output.
-fn wait_until_ready(gateway: &mut Child) -> Result<Value> {
-    let stdout = gateway
-        .stdout
-        .take()
-        .context("the gateway has no standard output")?;
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut line = String::new();
-        let read = BufReader::new(stdout).read_line(&mut line);
-        sender.send(read.map(|_| line))
-    });
-    let Ok(line) = receiver.recv_timeout(READY_TIMEOUT) else {
-        bail!("the gateway was not ready after {READY_TIMEOUT:?}");
-    };
-    let line = line?;
-    ensure!(!line.is_empty(), "the gateway exited before it was ready");
-    serde_json::from_str(&line)
-        .with_context(|| format!("the gateway's first line is not JSON: {line}"))
+    let (gateway, ready) = Server::start(command.current_dir(&home).stderr(log))?;
+    let ready = serde_json::from_str(&ready)
+        .with_context(|| format!("the gateway's first line is not JSON: {ready}"))?;
+    Ok((gateway, ready))
 }
 
 fn authority(url: &str) -> &str {

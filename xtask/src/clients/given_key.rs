@@ -3,21 +3,17 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::Result;
 
 use super::fixture::Fixture;
 use super::scenario::{Action, Scenario};
-use crate::environment;
 use crate::programs::Program;
 
 /// Sets up a client with the key, with only the scenario's variables in its environment.
 pub(super) fn client(fixture: &Fixture, scenario: &Scenario, program: &Path) -> Result<Command> {
-    let home = fixture.client_home()?;
-    let mut command = Command::new(program);
-    environment::scrub(&mut command, &home);
-    command.current_dir(&home).stdin(Stdio::null());
+    let mut command = fixture.client_command(program)?;
     match scenario.program {
         Program::Curl => curl(fixture, scenario, &mut command)?,
         Program::Python(_) => {
@@ -29,7 +25,7 @@ pub(super) fn client(fixture: &Fixture, scenario: &Scenario, program: &Path) -> 
         }
         // They get an issued key or send their own login.
         Program::Typescript(_) | Program::Httpx(_) | Program::LangChain(_) => {}
-        Program::ClaudeCode(_) => claude(fixture, scenario, &home, &mut command)?,
+        Program::ClaudeCode(_) => claude(fixture, scenario, &mut command)?,
     }
     Ok(command)
 }
@@ -58,27 +54,20 @@ fn curl(fixture: &Fixture, scenario: &Scenario, command: &mut Command) -> Result
     Ok(())
 }
 
-fn claude(
-    fixture: &Fixture,
-    scenario: &Scenario,
-    home: &Path,
-    command: &mut Command,
-) -> Result<()> {
+fn claude(fixture: &Fixture, scenario: &Scenario, command: &mut Command) -> Result<()> {
     command.env("ANTHROPIC_BASE_URL", fixture.relay.url());
     command
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .args(["-p", "hi"]);
     match scenario.action {
         Action::Helper => {
-            let helper = home.join("helper.sh");
+            let helper = fixture.client_home()?.join("helper.sh");
             fs::write(
                 &helper,
                 format!("#!/bin/sh\nprintf '%s\\n' '{}'\n", fixture.key),
             )?;
             fs::set_permissions(&helper, fs::Permissions::from_mode(0o700))?;
-            fs::create_dir_all(home.join(".claude"))?;
-            let settings = serde_json::json!({ "apiKeyHelper": helper });
-            fs::write(home.join(".claude/settings.json"), settings.to_string())?;
+            fixture.set_api_key_helper(&helper.display().to_string())?;
         }
         Action::WrongKey => {
             command.env("ANTHROPIC_AUTH_TOKEN", altered_key(&fixture.key));

@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -13,8 +13,7 @@ use serde_json::Value;
 use super::compare;
 use super::fixture::Fixture;
 use super::scenario::Action;
-use crate::programs::{Program, install, keyreeve};
-use crate::{environment, http};
+use crate::programs::{Program, client, ensure_success, keyreeve};
 
 /// Sets up a client to which keyreeve issues a key.
 pub(super) fn client(
@@ -23,13 +22,11 @@ pub(super) fn client(
     action: Action,
     file: &Path,
 ) -> Result<Command> {
-    let home = fixture.client_home()?;
-    let mut command = Command::new(file);
-    prepare(&mut command, fixture, &home)?;
+    let mut command = user_command(fixture, file)?;
     match (action, program) {
         (Action::Provider, Program::Typescript(_)) => {
             // Node looks for modules relative to the importing file.
-            let example = install::folder(fixture.root(), program).join("example.mjs");
+            let example = client::folder(fixture.root(), program).join("example.mjs");
             fs::copy(
                 fixture.root().join("examples/credential-provider.mjs"),
                 &example,
@@ -41,16 +38,13 @@ pub(super) fn client(
             command.arg(fixture.root().join("examples/credential_provider.py"));
         }
         (Action::KeyreeveHelper, _) => {
-            let settings =
-                serde_json::json!({ "apiKeyHelper": "keyreeve helper --profile sandbox" });
-            fs::create_dir_all(home.join(".claude"))?;
-            fs::write(home.join(".claude/settings.json"), settings.to_string())?;
+            fixture.set_api_key_helper("keyreeve helper --profile sandbox")?;
             command
                 .env("ANTHROPIC_BASE_URL", &fixture.gateway_url)
                 .args(["-p", "hi"]);
         }
         (_, _) => {
-            link(fixture, &home)?;
+            link(fixture)?;
             command.env("ANTHROPIC_PROFILE", "sandbox");
             match program {
                 Program::ClaudeCode(_) => command.args(["-p", "hi"]),
@@ -65,13 +59,8 @@ pub(super) fn client(
 
 /// Checks that one request reached the sandbox with the profile's credential, and that the ledger names the right key.
 pub(super) fn check(fixture: &Fixture, action: Action, entry: &Value) -> Result<()> {
-    let requests = http::get(&fixture.sandbox, "/_sandbox/requests")?;
-    let requests: Vec<&Value> = requests["data"].as_array().into_iter().flatten().collect();
-    ensure!(
-        requests.len() == 1 && requests[0]["status"] == 200,
-        "not exactly one successful request: {requests:?}"
-    );
-    compare::check_credential_replaced(&fixture.key, requests[0])?;
+    let received = fixture.received()?;
+    compare::check_credential_replaced(&fixture.key, compare::only_success(&received)?)?;
     let key = match action {
         Action::LinkedProfile => "sdk-sandbox",
         _ => "helper-sandbox",
@@ -83,9 +72,9 @@ pub(super) fn check(fixture: &Fixture, action: Action, entry: &Value) -> Result<
     Ok(())
 }
 
-/// Sets the environment of a user with `keyreeve` on the `PATH`.
-fn prepare(command: &mut Command, fixture: &Fixture, home: &Path) -> Result<()> {
-    environment::scrub(command, home);
+/// Returns a command in the environment of a user with `keyreeve` on the `PATH`.
+fn user_command(fixture: &Fixture, file: &Path) -> Result<Command> {
+    let mut command = fixture.client_command(file)?;
     let program = keyreeve(fixture.root());
     let folder = program.parent().context("keyreeve has no directory")?;
     let path = env::var_os("PATH").unwrap_or_default();
@@ -109,23 +98,14 @@ fn prepare(command: &mut Command, fixture: &Fixture, home: &Path) -> Result<()> 
             "KEYREEVE_STATE_DIR",
             keyreeve_home.join(".local/state/keyreeve"),
         )
-        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
-        .current_dir(home)
-        .stdin(Stdio::null());
-    Ok(())
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+    Ok(command)
 }
 
 /// Runs `keyreeve profile link` for the client's home.
-fn link(fixture: &Fixture, home: &Path) -> Result<()> {
-    let mut command = Command::new(keyreeve(fixture.root()));
-    prepare(&mut command, fixture, home)?;
-    let output = command
+fn link(fixture: &Fixture) -> Result<()> {
+    let output = user_command(fixture, &keyreeve(fixture.root()))?
         .args(["profile", "link", "sandbox", "--no-input"])
         .output()?;
-    ensure!(
-        output.status.success(),
-        "keyreeve profile link failed: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(())
+    ensure_success("keyreeve profile link", &output)
 }

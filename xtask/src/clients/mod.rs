@@ -22,7 +22,7 @@ use anyhow::{Result, bail};
 
 use crate::namespace::{NO_NAMESPACE_REASON, in_namespace};
 use crate::output::{self, Outcome};
-use crate::programs::{build, install};
+use crate::programs::{build, client};
 use crate::tally::Tally;
 pub(crate) use runner::run as run_inside;
 
@@ -34,8 +34,8 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 /// Installs missing clients, runs every scenario in the namespace, and returns the outcomes.
 pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
     output::print_line("\n== real clients");
-    install::install_missing(root, &scenario::PROGRAMS)?;
-    build(root)?;
+    client::install_missing(root, &scenario::PROGRAMS)?;
+    build(root, &["--quiet"])?;
     let Some(outcomes) = in_namespace(root, &["clients-inside"])? else {
         let skipped = |scenario: &scenario::Scenario| Outcome::Skipped {
             name: scenario.name(),

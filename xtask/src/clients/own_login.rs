@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::compare;
 use super::fixture::Fixture;
 use super::scenario::{Action, Scenario};
-use crate::environment;
 use crate::http::Request;
 use crate::programs::Program;
 
@@ -26,10 +25,7 @@ fn login() -> String {
 
 /// Sets up a client with its own login.
 pub(super) fn client(fixture: &Fixture, scenario: &Scenario, program: &Path) -> Result<Command> {
-    let home = fixture.client_home()?;
-    let mut command = Command::new(program);
-    environment::scrub(&mut command, &home);
-    command.current_dir(&home).stdin(Stdio::null());
+    let mut command = fixture.client_command(program)?;
     let base_url = format!("{}{PREFIX}", fixture.relay.url());
     if let Program::ClaudeCode(_) = scenario.program {
         command
@@ -78,12 +74,7 @@ pub(super) fn check_passed_through(
     compare::check_unchanged(&as_forwarded(sent)?, received)?;
     let login = login();
     let fingerprint = &blake3::hash(login.as_bytes()).to_hex()[..16];
-    let credentials: Vec<&Value> = received["headers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|header| header[1]["fingerprint"].is_string())
-        .collect();
+    let credentials = compare::credentials(received);
     ensure!(
         credentials.len() == 1
             && credentials[0][0] == "authorization"

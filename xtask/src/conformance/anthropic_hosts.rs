@@ -3,11 +3,12 @@
 //! Invariants: clients reach it through a hosts file in their own mount namespace; nothing of it remains after the run.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+
+use crate::programs::{Server, ensure_success};
 
 /// The origin that clients use by default.
 pub(super) const ORIGIN: &str = "https://api.anthropic.com";
@@ -20,7 +21,7 @@ const WITH_HOSTS: &str = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
 
 /// The TLS proxy of the simulated hosts; stopped on drop.
 pub(super) struct AnthropicHosts {
-    proxy: Child,
+    _proxy: Server,
     /// The certificate that clients must trust.
     pub(super) certificate: PathBuf,
 }
@@ -41,31 +42,20 @@ impl AnthropicHosts {
             .arg(&key)
             .arg("-out")
             .arg(&certificate);
-        run_command(openssl).context("cannot create a certificate")?;
+        run_command("openssl", openssl).context("cannot create a certificate")?;
         let file = folder.join("hosts");
         fs::write(&file, "")?;
-        run_command(with_hosts(&file, Path::new("true"))).context("cannot mount a hosts file")?;
-        let mut proxy = Command::new("python3")
+        run_command("mount", with_hosts(&file, Path::new("true")))
+            .context("cannot mount a hosts file")?;
+        let mut proxy = Command::new("python3");
+        proxy
             .arg(root.join("xtask/clients/tls_proxy.py"))
-            .args([&certificate, &key])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start the TLS proxy")?;
-        let mut ready = String::new();
-        if let Some(stdout) = proxy.stdout.take() {
-            BufReader::new(stdout).read_line(&mut ready)?;
-        }
-        let hosts = Self { proxy, certificate };
-        ensure!(ready.trim() == "ready", "the TLS proxy exited");
-        Ok(hosts)
-    }
-}
-
-impl Drop for AnthropicHosts {
-    fn drop(&mut self) {
-        let _already_ended = self.proxy.kill();
-        let _already_reaped = self.proxy.wait();
+            .args([&certificate, &key]);
+        let (proxy, _ready) = Server::start(&mut proxy).context("cannot start the TLS proxy")?;
+        Ok(Self {
+            _proxy: proxy,
+            certificate,
+        })
     }
 }
 
@@ -85,9 +75,6 @@ pub(super) fn with_hosts(hosts_file: &Path, program: &Path) -> Command {
     command
 }
 
-fn run_command(mut command: Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output()?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}", stderr.trim());
-    Ok(())
+fn run_command(name: &str, mut command: Command) -> Result<()> {
+    ensure_success(name, &command.stdin(Stdio::null()).output()?)
 }

@@ -1,16 +1,14 @@
 //! Runs one case of `keyreeve exec`: adds the intended credential, starts the client through keyreeve, and compares the
 //! received requests with the expected one.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 
 use super::case_setup::{CaseSetup, PlantedCredential};
 use super::exec_case::{ExecCase, Expected, PayerKind};
 use super::observe::{self, ClientRun, SentRequest, label};
-use crate::programs::{install, keyreeve};
+use crate::programs::{client, ensure_success, keyreeve, run_with_input};
 
 /// Exit code of keyreeve for a refusal by policy.
 const POLICY_EXIT_CODE: i32 = 8;
@@ -18,7 +16,7 @@ const POLICY_EXIT_CODE: i32 = 8;
 /// Adds the credential and starts the client through keyreeve.
 pub(super) fn run(root: &Path, case: &ExecCase, setup: &CaseSetup) -> Result<ClientRun> {
     add_profile(root, case.payer, setup, &setup.listeners.upstream.url())?;
-    let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
+    let program = client::program_path(root, case.program).map_err(anyhow::Error::msg)?;
     let mut command = setup.command(&keyreeve(root));
     command
         .args(case.arguments())
@@ -30,24 +28,13 @@ pub(super) fn run(root: &Path, case: &ExecCase, setup: &CaseSetup) -> Result<Cli
 fn add_profile(root: &Path, payer: PayerKind, setup: &CaseSetup, upstream: &str) -> Result<()> {
     let mut command = setup.command(&keyreeve(root));
     command.args(payer.add_arguments(upstream));
-    if payer.reads_stdin() {
-        command.stdin(Stdio::piped());
-    }
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .context("cannot start keyreeve profile add")?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(payer.token().as_bytes())?;
-    }
-    let output = child.wait_with_output()?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "keyreeve profile add failed: {}",
-        stderr.trim()
-    );
-    Ok(())
+    let input = if payer.reads_stdin() {
+        payer.token()
+    } else {
+        String::new()
+    };
+    let output = run_with_input(&mut command, input.as_bytes())?;
+    ensure_success("keyreeve profile add", &output)
 }
 
 /// Returns all differences between the expected and the received requests.

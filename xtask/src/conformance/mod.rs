@@ -33,7 +33,7 @@ use anyhow::Result;
 
 use crate::namespace::{NO_NAMESPACE_REASON, in_namespace};
 use crate::output::{self, Outcome};
-use crate::programs::{Program, build, install};
+use crate::programs::{Program, build, client};
 use crate::tally::Tally;
 pub(crate) use jobs::run as run_inside;
 
@@ -76,8 +76,8 @@ pub(crate) fn run(root: &Path, filter: &CaseFilter) -> Result<ExitCode> {
 /// Installs missing clients, runs the combinations in the namespace, and returns the outcome of each client.
 pub(crate) fn outcomes(root: &Path, filter: &CaseFilter) -> Result<Vec<Outcome>> {
     output::print_line("\n== requests of real clients, compared with keyreeve's predictions");
-    install::install_missing(root, &programs())?;
-    build(root)?;
+    client::install_missing(root, &programs())?;
+    build(root, &["--quiet"])?;
     let Some(outcomes) = in_namespace(root, &["conformance-inside", &filter.to_string()])? else {
         let skipped = |program: &Program| Outcome::Skipped {
             name: report::outcome_name(report::CheckKind::Status, *program),

@@ -13,7 +13,7 @@ use super::case::Case;
 use super::case_setup::{CaseSetup, PlantedCredential};
 use super::upstream::{Listeners, is_message};
 use crate::http::Request;
-use crate::programs::{Program, install, run_with_timeout};
+use crate::programs::{Program, client, run_with_timeout};
 
 /// Time limit for a client run.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -47,7 +47,7 @@ pub(super) struct SentRequest {
 
 /// Runs the client until it exits or times out.
 pub(super) fn observe(root: &Path, case: &Case, setup: &CaseSetup) -> Result<ClientRun> {
-    let program = install::program_path(root, case.program).map_err(anyhow::Error::msg)?;
+    let program = client::program_path(root, case.program).map_err(anyhow::Error::msg)?;
     let mut command = setup.command(&program);
     command.args(arguments(root, case.program, setup));
     Ok(run(command, setup))
@@ -85,7 +85,7 @@ pub(super) fn arguments(root: &Path, program: Program, setup: &CaseSetup) -> Vec
             .collect(),
         Program::Typescript(_) => vec![
             script("typescript_sdk_once.cjs"),
-            install::folder(root, program).into_os_string(),
+            client::folder(root, program).into_os_string(),
         ],
         Program::Python(_) | Program::Httpx(_) | Program::LangChain(_) | Program::Curl => {
             vec![script("python_sdk_once.py")]

@@ -10,7 +10,7 @@ use super::anthropic_hosts;
 use super::case::Case;
 use super::case_setup::{CaseSetup, PlantedCredential};
 use super::observe::{ClientRun, SentRequest, label};
-use crate::programs::{Program, keyreeve, run_with_timeout};
+use crate::programs::{Program, ensure_success, keyreeve, run_with_timeout};
 
 /// Time limit for `keyreeve status`; long enough for a busy machine.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(15);
@@ -26,12 +26,7 @@ pub(super) fn predict(root: &Path, case: &Case, setup: &CaseSetup) -> Result<Val
         command.arg("--").args(&setup.arguments).args(["-p", "hi"]);
     }
     let output = run_with_timeout(command, STATUS_TIMEOUT)?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "keyreeve status failed: {}",
-        stderr.trim()
-    );
+    ensure_success("keyreeve status", &output)?;
     ensure!(
         !setup.helper_runs().exists(),
         "keyreeve status started the helper"

@@ -21,7 +21,7 @@ use super::predict::{differences, predict};
 use super::report::{CaseResult, CheckKind};
 use crate::environment::Scratch;
 use crate::output;
-use crate::programs::install;
+use crate::programs::client;
 
 /// Maximum number of clients that run at once.
 const MAX_PARALLEL: usize = 2;
@@ -140,7 +140,7 @@ impl<'a> Runner<'a> {
     }
 
     fn skip_reason(&self, case: &Case) -> Option<String> {
-        let no_client = install::program_path(self.root, case.program).err();
+        let no_client = client::program_path(self.root, case.program).err();
         let needs_hosts = case.ingredients.contains(&Ingredient::NoBaseUrl);
         let no_hosts = || {
             let error = self.anthropic_hosts.as_ref().err();

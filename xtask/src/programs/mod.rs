@@ -1,10 +1,9 @@
-//! The programs that `clients` and `conformance` run: the pinned clients and keyreeve itself.
+//! The programs that `clients`, `conformance` and `bench` run: the pinned clients and keyreeve itself.
 
-mod client;
-pub(crate) mod install;
-mod keyreeve;
-mod run;
+pub(crate) mod client;
+mod process;
 
 pub(crate) use client::Program;
-pub(crate) use keyreeve::{build, keyreeve};
-pub(crate) use run::run_with_timeout;
+pub(crate) use process::{
+    Server, build, ensure_success, keyreeve, release_keyreeve, run_with_input, run_with_timeout,
+};
