@@ -3,7 +3,7 @@
 //! Invariant: the text is formatted by rustfmt (`.ci/run` checks that first), so indentation can be trusted.
 
 /// Returns `true` if a whole file is test code, judged by its path.
-pub(crate) fn is_test_file(path: &str) -> bool {
+fn is_test_file(path: &str) -> bool {
     let in_folder = path
         .split('/')
         .any(|part| part == "tests" || part == "benches");

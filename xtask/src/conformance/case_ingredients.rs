@@ -7,9 +7,8 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
 use super::anthropic_hosts::AnthropicHosts;
-use super::case::Case;
 use super::case_setup::CaseSetup;
-use super::ingredient::{HelperScript, Ingredient, Layer, Shape, Slot};
+use super::ingredient::{Case, HelperScript, Ingredient, Layer, Shape, Slot};
 use super::upstream::Listeners;
 use super::{profile_files, token};
 

@@ -1,6 +1,5 @@
 //! The fixed combinations: every documented rule of every client (docs/facts.md#claude-code, docs/facts.md#sdk-chain).
 
-use super::case::Case;
 use super::ingredient::Ingredient::{
     Arguments, Entry, Environment, Federation, Helper, Login, NoBaseUrl, Profile, Setting, Variable,
 };
@@ -11,7 +10,9 @@ use super::ingredient::Shape::{
 use super::ingredient::Slot::{
     ApiKey, AuthToken, BedrockBearer, CustomHeader, FoundryKey, OauthToken,
 };
-use super::ingredient::{FederationSetup, HelperScript, Ingredient, LoginFile, SdkProfileSetup};
+use super::ingredient::{
+    Case, FederationSetup, HelperScript, Ingredient, LoginFile, SdkProfileSetup,
+};
 use crate::programs::Program;
 
 /// Both versions of Claude Code.

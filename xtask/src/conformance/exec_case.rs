@@ -4,26 +4,25 @@
 use std::fmt;
 
 use super::anthropic_hosts;
-use super::case::Case;
-use super::documented::{CLAUDE_CODE, SDKS};
 use super::ingredient::Ingredient::{
     Entry, Environment, Federation, Helper, Login, NoBaseUrl, Profile, Setting, Variable,
 };
-use super::ingredient::{FederationSetup, HelperScript, Ingredient, Layer, Shape, Slot};
+use super::ingredient::{Case, FederationSetup, HelperScript, Ingredient, Layer, Shape, Slot};
 use super::ingredient::{LoginFile, SdkProfileSetup};
 use super::observe::SentRequest;
+use super::programs;
 use super::token::{Family, fake_token};
 use crate::programs::Program;
 
 /// Name of the profile with the intended credential.
-pub(super) const INTENDED_PROFILE: &str = "intended";
+const INTENDED_PROFILE: &str = "intended";
 
 /// One case: a client, the intended payer and the conflicting credentials.
 #[derive(Clone, Debug)]
 pub(super) struct ExecCase {
     pub(super) program: Program,
     pub(super) payer: PayerKind,
-    pub(super) conflicts: Conflicts,
+    conflicts: Conflicts,
 }
 
 /// Kind of the intended credential.
@@ -38,7 +37,7 @@ pub(super) enum PayerKind {
 
 /// Conflicting credentials and settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Conflicts {
+enum Conflicts {
     Variables,
     Logins,
     UserSettings,
@@ -275,7 +274,7 @@ impl fmt::Display for ExecCase {
 /// Returns all cases, without plans for other programs than Anthropic's own and without settings files for the SDKs.
 pub(super) fn cases() -> Vec<ExecCase> {
     let mut cases = Vec::new();
-    for program in [&CLAUDE_CODE[..], &SDKS[..]].concat() {
+    for program in programs() {
         let for_claude = matches!(program, Program::ClaudeCode(_));
         for payer in PayerKind::ALL {
             for conflicts in Conflicts::ALL {
@@ -294,7 +293,8 @@ pub(super) fn cases() -> Vec<ExecCase> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLAUDE_CODE, Conflicts, ExecCase, Expected, PayerKind, SDKS, cases};
+    use super::super::documented::{CLAUDE_CODE, SDKS};
+    use super::{Conflicts, ExecCase, Expected, PayerKind, cases};
 
     fn expected(payer: PayerKind, conflicts: Conflicts) -> Expected {
         let program = CLAUDE_CODE[0];

@@ -1,8 +1,16 @@
-//! The ingredients of a combination, as data: credentials, variables, settings, arguments.
+//! A combination of a client and its configuration, as data: credentials, variables, settings, arguments.
 
 use std::fmt;
 
 use super::token::{Family, fake_token};
+use crate::programs::Program;
+
+/// A combination of a client and its configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Case {
+    pub(super) program: Program,
+    pub(super) ingredients: Vec<Ingredient>,
+}
 
 /// One item of a client's configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,6 +141,30 @@ pub(super) enum FederationSetup {
     FromFile,
     WithoutOrganization,
     WithoutServiceAccount,
+}
+
+impl Case {
+    /// Returns the client's name for `keyreeve status --for`.
+    pub(super) fn client(&self) -> String {
+        match self.program {
+            Program::Curl => "curl".to_owned(),
+            Program::Python(version) => format!("sdk-python@{version}"),
+            Program::Typescript(version) => format!("sdk-typescript@{version}"),
+            Program::Httpx(version) => format!("httpx@{version}"),
+            Program::LangChain(version) => format!("langchain@{version}"),
+            Program::ClaudeCode(version) => format!("claude-code@{version}"),
+        }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.client())?;
+        for ingredient in &self.ingredients {
+            write!(f, " | {ingredient}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Slot {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::case::Case;
+use super::ingredient::Case;
 use super::report::{self, CaseResult, CheckKind};
 use super::runner::{Job, Runner};
 use super::{CaseFilter, documented, exec_case, programs, random};

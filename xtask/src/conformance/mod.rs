@@ -8,7 +8,6 @@
 //! installed on this machine is reported as skipped, by name; the seed of the random combinations is printed.
 
 mod anthropic_hosts;
-mod case;
 mod case_ingredients;
 mod case_setup;
 mod documented;

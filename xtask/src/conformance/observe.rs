@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::case::Case;
 use super::case_setup::{CaseSetup, PlantedCredential};
+use super::ingredient::Case;
 use super::upstream::{Listeners, is_message};
 use crate::http::Request;
 use crate::programs::{Program, client, run_with_timeout};

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::anthropic_hosts;
-use super::case::Case;
 use super::case_setup::{CaseSetup, PlantedCredential};
+use super::ingredient::Case;
 use super::observe::{ClientRun, SentRequest, label};
 use crate::programs::{Program, ensure_success, keyreeve, run_with_timeout};
 

@@ -4,12 +4,11 @@
 
 use std::time::SystemTime;
 
-use super::case::Case;
 use super::documented::{CLAUDE_CODE, SDKS};
 use super::ingredient::Ingredient::{
     Arguments, Entry, Environment, Federation, Helper, Login, Profile, Setting, Variable,
 };
-use super::ingredient::{FederationSetup, HelperScript, Ingredient, Layer, Shape, Slot};
+use super::ingredient::{Case, FederationSetup, HelperScript, Ingredient, Layer, Shape, Slot};
 use super::ingredient::{LoginFile, SdkProfileSetup};
 
 /// Variable with the seed of a run to repeat.

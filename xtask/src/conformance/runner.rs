@@ -11,11 +11,10 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::anthropic_hosts::AnthropicHosts;
-use super::case::Case;
 use super::case_setup::CaseSetup;
 use super::exec;
 use super::exec_case::ExecCase;
-use super::ingredient::Ingredient;
+use super::ingredient::{Case, Ingredient};
 use super::observe::observe;
 use super::predict::{differences, predict};
 use super::report::{CaseResult, CheckKind};

@@ -42,7 +42,7 @@ pub(super) fn access_token(place: &str) -> String {
 }
 
 /// The places whose tokens are exchanged at the token endpoint.
-pub(super) const EXCHANGED: [&str; 3] = ["federation", "profile", "login"];
+const EXCHANGED: [&str; 3] = ["federation", "profile", "login"];
 
 /// Returns the token endpoint's response to a body that contains an identity token or a refresh token.
 pub(super) fn token_response(body: &str) -> String {

@@ -55,14 +55,14 @@ impl Listeners {
 
 impl Upstream {
     /// Starts a listener whose address is given to clients as a base URL.
-    pub(super) fn start() -> Result<Self> {
+    fn start() -> Result<Self> {
         let mut upstream = Self::start_as("")?;
         upstream.url = format!("http://{}", upstream.address);
         Ok(upstream)
     }
 
     /// Starts a listener for clients that use another URL for it.
-    pub(super) fn start_as(url: &str) -> Result<Self> {
+    fn start_as(url: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen for the client")?;
         let upstream = Self {
             address: listener.local_addr()?,

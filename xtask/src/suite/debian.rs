@@ -33,14 +33,13 @@ pub(super) fn install_missing() {
         return;
     }
     output::print_line(format_args!("installing {}", missing.join(", ")));
-    let installed = apt(
-        &["install", "-y", "-qq", "--no-install-recommends"],
-        &missing,
-    ) || (apt(&["update", "-qq"], &[])
-        && apt(
+    let install = || {
+        apt(
             &["install", "-y", "-qq", "--no-install-recommends"],
             &missing,
-        ));
+        )
+    };
+    let installed = install() || (apt(&["update", "-qq"], &[]) && install());
     if !installed {
         output::print_line(format_args!("cannot install {}", missing.join(", ")));
     }
