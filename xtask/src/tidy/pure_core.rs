@@ -30,7 +30,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     lines_below(tree, &PURE, |line| {
         let is_os = line.contains("keyreeve_os::") && !line.contains(VALUES);
         let banned = BANNED.iter().find(|banned| line.contains(**banned));
-        let banned = banned.or(is_os.then_some(&"keyreeve_os"))?;
+        let banned = banned.or_else(|| is_os.then_some(&"keyreeve_os"))?;
         Some(format!("`{banned}` does IO; take the value as a parameter"))
     })
 }
