@@ -6,7 +6,7 @@
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Cost, CostBasis, PriceTable};
 use keyreeve_core::usage::MeterReport;
-use keyreeve_core::verdict::{Verdict, VerdictEffect, VerdictScope};
+use keyreeve_core::verdict::{Verdict, VerdictScope};
 use keyreeve_store::{Ending, Operation};
 
 /// Report on an attempt.
@@ -51,21 +51,8 @@ impl Report {
 
     /// Returns `true` if the verdict rejects the credential, so that a new one of the same profile may be accepted.
     pub(crate) fn rejects_credential(&self) -> bool {
-        match self.verdict.effect() {
-            VerdictEffect::Dead | VerdictEffect::Refresh => {
-                self.verdict.scope() == VerdictScope::Credential
-            }
-            VerdictEffect::None
-            | VerdictEffect::Blocked
-            | VerdictEffect::OutOfCredit
-            | VerdictEffect::SpentUntil
-            | VerdictEffect::CoolUntil
-            | VerdictEffect::CoolModelUntil
-            | VerdictEffect::Transient
-            | VerdictEffect::Feature
-            | VerdictEffect::Request
-            | VerdictEffect::Config => false,
-        }
+        self.verdict.effect().rejects_credential()
+            && self.verdict.scope() == VerdictScope::Credential
     }
 }
 

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
 use keyreeve_broker::LeaseError;
-use keyreeve_core::verdict::{MAX_ERROR_BODY_BYTES, Verdict, VerdictEffect};
+use keyreeve_core::verdict::{MAX_ERROR_BODY_BYTES, Verdict};
 use tokio::time::timeout;
 
 use crate::error::{GatewayError, skipped_header};
@@ -85,7 +85,8 @@ impl FailedResponses {
     ) -> Result<Response, GatewayError> {
         match self.best() {
             Some(earlier)
-                if !is_about_the_request(verdict) && usefulness(&earlier) > usefulness(&last) =>
+                if !verdict.effect().is_about_request()
+                    && usefulness(&earlier) > usefulness(&last) =>
             {
                 if let Ok(last) = last {
                     // Read to its end, so that its ledger entry gets the right outcome.
@@ -99,22 +100,6 @@ impl FailedResponses {
 
     fn best(self) -> Option<Result<Response, GatewayError>> {
         self.0.into_iter().max_by_key(usefulness)
-    }
-}
-
-/// Returns `true` if any credential would have got the same response.
-fn is_about_the_request(verdict: Verdict) -> bool {
-    match verdict.effect() {
-        VerdictEffect::None | VerdictEffect::Request | VerdictEffect::Config => true,
-        VerdictEffect::Dead
-        | VerdictEffect::Refresh
-        | VerdictEffect::Blocked
-        | VerdictEffect::OutOfCredit
-        | VerdictEffect::SpentUntil
-        | VerdictEffect::CoolUntil
-        | VerdictEffect::CoolModelUntil
-        | VerdictEffect::Transient
-        | VerdictEffect::Feature => false,
     }
 }
 

@@ -39,19 +39,10 @@ impl ConsecutiveRefusals {
                 classes: self.classes.and(class),
             };
         }
-        match verdict.effect() {
-            VerdictEffect::None => Self::default(),
-            VerdictEffect::Dead
-            | VerdictEffect::Refresh
-            | VerdictEffect::Blocked
-            | VerdictEffect::OutOfCredit
-            | VerdictEffect::SpentUntil
-            | VerdictEffect::CoolUntil
-            | VerdictEffect::CoolModelUntil
-            | VerdictEffect::Transient
-            | VerdictEffect::Feature
-            | VerdictEffect::Request
-            | VerdictEffect::Config => self,
+        if verdict.effect() == VerdictEffect::None {
+            Self::default()
+        } else {
+            self
         }
     }
 

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use crate::origin::Origin;
 use crate::profile::ProfileId;
 use crate::request_class::{IdentifierError, RequestClass, check_identifier};
-use crate::verdict::{Verdict, VerdictEffect, VerdictScope};
+use crate::verdict::{Verdict, VerdictScope};
 
 /// A scope that has its own health.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -108,7 +108,7 @@ impl HealthScopes {
             || credential.clone(),
             |class| HealthScope::CredentialClass(self.profile, class),
         );
-        if is_limit(verdict) && !self.is_message_request() {
+        if verdict.effect().is_limit() && !self.is_message_request() {
             return Some(class_scope);
         }
         match verdict.scope() {
@@ -140,13 +140,6 @@ impl HealthScopes {
     fn is_message_request(&self) -> bool {
         self.class.as_ref().is_none_or(RequestClass::is_message)
     }
-}
-
-fn is_limit(verdict: Verdict) -> bool {
-    matches!(
-        verdict.effect(),
-        VerdictEffect::CoolUntil | VerdictEffect::CoolModelUntil
-    )
 }
 
 #[cfg(test)]

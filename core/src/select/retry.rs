@@ -60,35 +60,17 @@ impl RetryWith {
         status: Option<u16>,
         storage: SecretStorage,
     ) -> Option<Self> {
-        let is_about_credential = verdict.scope() == VerdictScope::Credential;
-        match (verdict.effect(), verdict.failover(), storage) {
-            (VerdictEffect::Dead | VerdictEffect::Refresh, _, SecretStorage::Fetched)
-                if is_about_credential =>
-            {
-                Some(Self::RefreshedSecret)
-            }
-            (VerdictEffect::CoolUntil | VerdictEffect::CoolModelUntil, Failover::MayHelp, _) => {
-                Some(Self::AfterLimit)
-            }
-            (_, Failover::MayHelp, _) => Some(Self::OtherCredential),
-            (VerdictEffect::Transient, Failover::Useless, _) => {
-                is_upstream_failure(verdict.scope(), status).then_some(Self::OtherUpstream)
-            }
-            (
-                VerdictEffect::None
-                | VerdictEffect::Dead
-                | VerdictEffect::Refresh
-                | VerdictEffect::Blocked
-                | VerdictEffect::OutOfCredit
-                | VerdictEffect::SpentUntil
-                | VerdictEffect::CoolUntil
-                | VerdictEffect::CoolModelUntil
-                | VerdictEffect::Feature
-                | VerdictEffect::Request
-                | VerdictEffect::Config,
-                Failover::Useless,
-                _,
-            ) => None,
+        let effect = verdict.effect();
+        let may_be_refreshed = storage == SecretStorage::Fetched
+            && verdict.scope() == VerdictScope::Credential
+            && effect.rejects_credential();
+        match verdict.failover() {
+            _ if may_be_refreshed => Some(Self::RefreshedSecret),
+            Failover::MayHelp if effect.is_limit() => Some(Self::AfterLimit),
+            Failover::MayHelp => Some(Self::OtherCredential),
+            Failover::Useless => (effect == VerdictEffect::Transient
+                && is_upstream_failure(verdict.scope(), status))
+            .then_some(Self::OtherUpstream),
         }
     }
 }

@@ -38,7 +38,9 @@ pub(super) fn classify(response: &ErrorResponse<'_>, now: Timestamp) -> Verdict 
         } => by_envelope(response, (&kind, &message, code.as_deref()), now),
         ParsedBody::Other(value) => match cloud::meaning(response, &value) {
             Some(meaning) => Verdict::new(meaning, DecidedBy::Shape).until_at(
-                is_cooldown(meaning)
+                meaning
+                    .effect
+                    .is_limit()
                     .then(|| times::retry_after(response, now))
                     .flatten(),
             ),
@@ -90,17 +92,10 @@ fn until(
             times::regain_access(message, now).or_else(|| times::first_of_next_month(now))
         }
         VerdictEffect::SpentUntil => times::regain_access(message, now),
-        _ if is_cooldown(meaning) => times::retry_after(response, now)
+        _ if meaning.effect.is_limit() => times::retry_after(response, now)
             .or_else(|| rate_limit_headers::minute_reset(response, now)),
         _ => None,
     }
-}
-
-fn is_cooldown(meaning: &Meaning) -> bool {
-    matches!(
-        meaning.effect,
-        VerdictEffect::CoolUntil | VerdictEffect::CoolModelUntil
-    )
 }
 
 fn parse(body: &[u8]) -> ParsedBody {

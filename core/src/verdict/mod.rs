@@ -9,6 +9,7 @@ mod classify;
 mod cloud;
 mod codes;
 mod credential_status;
+mod effect;
 mod meanings;
 mod rate_limit_headers;
 mod response;
@@ -20,37 +21,9 @@ use std::fmt;
 use jiff::Timestamp;
 
 pub use credential_status::CredentialStatus;
+pub use effect::VerdictEffect;
 use meanings::Meaning;
 pub use response::{ErrorResponse, MAX_ERROR_BODY_BYTES};
-
-/// The effect of a response on the credential.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum VerdictEffect {
-    /// No effect: the request succeeded.
-    None,
-    /// Stop using it until the user replaces it.
-    Dead,
-    /// Renew it and retry once; dead if the renewal fails.
-    Refresh,
-    /// Refused by a rule of the account or its licence; waiting does not help.
-    Blocked,
-    /// No credit left, and no known time when there will be.
-    OutOfCredit,
-    /// A spend limit is reached, usually with a reset date.
-    SpentUntil,
-    /// A rate limit or plan limit for everything in the scope: a cooldown.
-    CoolUntil,
-    /// A plan limit for one model or family; other models still work.
-    CoolModelUntil,
-    /// Unrelated to the credential: retry with the same one after a delay.
-    Transient,
-    /// This credential cannot serve this request, but can serve others.
-    Feature,
-    /// An error in the client's request, passed on.
-    Request,
-    /// A bug or misconfiguration of the gateway itself.
-    Config,
-}
 
 /// The scope that the effect applies to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -159,10 +132,7 @@ impl VerdictCode {
 
     /// Returns `true` for a rate limit or plan limit, which ends without user action.
     pub fn is_limit(self) -> bool {
-        matches!(
-            self.0.effect,
-            VerdictEffect::CoolUntil | VerdictEffect::CoolModelUntil
-        )
+        self.0.effect.is_limit()
     }
 }
 
@@ -295,20 +265,7 @@ impl Verdict {
     /// without user action.
     pub fn remedy_if_unusable(code: &str) -> Option<&'static str> {
         let meaning = meanings::ALL.iter().find(|meaning| meaning.code == code)?;
-        match meaning.effect {
-            VerdictEffect::Dead | VerdictEffect::Blocked | VerdictEffect::OutOfCredit => {
-                Some(meaning.remedy)
-            }
-            VerdictEffect::None
-            | VerdictEffect::Refresh
-            | VerdictEffect::SpentUntil
-            | VerdictEffect::CoolUntil
-            | VerdictEffect::CoolModelUntil
-            | VerdictEffect::Transient
-            | VerdictEffect::Feature
-            | VerdictEffect::Request
-            | VerdictEffect::Config => None,
-        }
+        meaning.effect.needs_user().then_some(meaning.remedy)
     }
 
     fn new(meaning: &'static Meaning, decided_by: DecidedBy) -> Self {
@@ -328,12 +285,10 @@ impl Verdict {
 
     /// Drops any effect that only the API's own envelope may have on a credential.
     fn without_proof(self) -> Self {
-        let effect = match self.effect {
-            VerdictEffect::Dead
-            | VerdictEffect::Blocked
-            | VerdictEffect::OutOfCredit
-            | VerdictEffect::Refresh => VerdictEffect::Transient,
-            effect => effect,
+        let effect = if self.effect.needs_user() || self.effect.rejects_credential() {
+            VerdictEffect::Transient
+        } else {
+            self.effect
         };
         Self {
             effect,
