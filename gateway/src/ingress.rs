@@ -12,9 +12,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::allowed_hosts::AllowedHosts;
 use crate::error::GatewayError;
-use crate::state::Gateway;
+use crate::state::{AllowedHosts, Gateway};
 
 /// Runs the ingress checks, and then the handler or an error response.
 pub(crate) async fn check_ingress(

@@ -4,7 +4,6 @@
 //! configuration file, prints nothing, and never rebuilds a body it can pass on.
 #![forbid(unsafe_code)]
 
-mod allowed_hosts;
 mod attempt;
 mod authenticate;
 mod body_budget;

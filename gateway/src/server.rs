@@ -23,13 +23,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::allowed_hosts::AllowedHosts;
 use crate::body_budget::BodyBudget;
 use crate::config::Config;
 use crate::instance::InstanceSecret;
 use crate::listen::BoundListeners;
 use crate::routes;
-use crate::state::Gateway;
+use crate::state::{AllowedHosts, Gateway};
 
 /// The maximum size of a request head; hyper responds to a larger one with 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;

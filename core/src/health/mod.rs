@@ -9,7 +9,6 @@
 
 mod backoff;
 mod circuit_breaker;
-mod manual;
 mod readiness;
 mod refusals;
 mod scope;
@@ -23,7 +22,6 @@ pub use circuit_breaker::{
     CIRCUIT_FAILURE_THRESHOLD, CIRCUIT_FAILURE_WINDOW, CIRCUIT_OPEN_DURATION, CircuitBreaker,
     CircuitScope, UpstreamOutcome,
 };
-pub use manual::{ManualAction, apply_action};
 pub use readiness::{
     BlockReason, CooldownReason, EarlyProbe, MAX_TIME_WITHOUT_PROBE, Readiness, claim_probe,
     combine, next_probe_at, readiness, ready_at, release_probe,
@@ -31,4 +29,4 @@ pub use readiness::{
 pub use refusals::{ConsecutiveRefusals, MAX_CONSECUTIVE_REFUSALS};
 pub use scope::{HealthScope, HealthScopes, Organization};
 pub use state::{Cooldown, Health, HealthReason};
-pub use transition::{HealthInput, Jitter, SecretStorage, transition};
+pub use transition::{HealthInput, Jitter, ManualAction, SecretStorage, apply_action, transition};

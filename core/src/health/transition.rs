@@ -1,4 +1,4 @@
-//! State transition of a scope's health after a response.
+//! State transitions of a scope's health: after a response, and by the user.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,6 +33,20 @@ pub enum SecretStorage {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Jitter(pub u8);
 
+/// A health change requested by the user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ManualAction {
+    /// Ends a cooldown, a pause, a drain or a block.
+    Resume,
+    /// Takes the scope out of use until a time.
+    Pause {
+        /// The end of the pause.
+        until: Timestamp,
+    },
+    /// Takes the scope out of use until it is resumed.
+    Drain,
+}
+
 impl Jitter {
     /// Returns the delay to add to a wait: at most a quarter of it and at most [`MAX_JITTER`].
     pub fn extra_delay(self, wait: SignedDuration) -> SignedDuration {
@@ -63,6 +77,25 @@ pub fn transition(health: Health, input: &HealthInput, now: Timestamp) -> Health
         },
         HealthEffect::Reject => cool_down(health, rejection_schedule(input.storage), input, now),
         HealthEffect::CoolDown(schedule) => cool_down(health, schedule, input, now),
+    }
+}
+
+/// Returns the health after the user's action at `now`.
+#[must_use]
+pub fn apply_action(health: Health, action: ManualAction, now: Timestamp) -> Health {
+    match (action, health) {
+        (ManualAction::Resume, _) => Health::Ready,
+        (ManualAction::Drain | ManualAction::Pause { .. }, Health::Drained { .. }) => health,
+        (ManualAction::Drain, _) => Health::Drained { since: now },
+        (ManualAction::Pause { until }, _) => Health::Cooldown(Cooldown {
+            schedule: BackoffSchedule::Manual,
+            reason: None,
+            since: now,
+            until: until.min(later(now, BackoffSchedule::Manual.max_delay())),
+            time_source: TimeSource::User,
+            failures: 0,
+            probed_at: None,
+        }),
     }
 }
 
