@@ -14,6 +14,7 @@ pub mod credential;
 pub mod expected;
 pub mod health;
 pub mod inject;
+mod json_members;
 pub mod limits;
 pub mod money;
 pub mod origin;

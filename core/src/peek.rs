@@ -4,11 +4,10 @@
 //! that two parsers could read differently is refused: a duplicate key among these fields (in any spelling), text that
 //! is not UTF-8, anything after the object, nesting beyond [`MAX_DEPTH`].
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::json_members::{MembersError, pick_members};
 
 /// Maximum nesting of objects and arrays.
 pub const MAX_DEPTH: usize = 128;
@@ -51,6 +50,15 @@ pub enum BodyError {
     },
 }
 
+impl From<MembersError> for BodyError {
+    fn from(error: MembersError) -> Self {
+        match error {
+            MembersError::NotAnObject(error) => Self::NotAnObject(error),
+            MembersError::Duplicate(name) => Self::DuplicateKey(name),
+        }
+    }
+}
+
 /// Reads a whole request body.
 ///
 /// ```
@@ -67,27 +75,14 @@ pub fn peek(body: &[u8]) -> Result<Peek, BodyError> {
     if is_deeper_than(MAX_DEPTH, body) {
         return Err(BodyError::TooDeep);
     }
-    let fields: BodyFields<'_> = serde_json::from_str(text).map_err(BodyError::NotAnObject)?;
-    if let Some(key) = fields.duplicate {
-        return Err(BodyError::DuplicateKey(key));
-    }
+    let [model, stream, max_tokens, metadata] =
+        pick_members(text, ["model", "stream", "max_tokens", "metadata"])?;
     Ok(Peek {
-        model: read(fields.model, "model", "a string")?,
-        stream: read(fields.stream, "stream", "true or false")?.unwrap_or(false),
-        max_tokens: read(fields.max_tokens, "max_tokens", "a whole number")?,
-        user_id: fields.metadata.and_then(user_id),
+        model: read(model, "model", "a string")?,
+        stream: read(stream, "stream", "true or false")?.unwrap_or(false),
+        max_tokens: read(max_tokens, "max_tokens", "a whole number")?,
+        user_id: metadata.and_then(user_id),
     })
-}
-
-/// The raw values of the relevant fields.
-#[derive(Default)]
-struct BodyFields<'a> {
-    model: Option<&'a RawValue>,
-    stream: Option<&'a RawValue>,
-    max_tokens: Option<&'a RawValue>,
-    metadata: Option<&'a RawValue>,
-    /// The first field that appeared a second time.
-    duplicate: Option<&'static str>,
 }
 
 /// Reads `user_id` from the metadata. No decision depends on it, so an invalid one is left to the API.
@@ -98,54 +93,6 @@ fn user_id(metadata: &RawValue) -> Option<String> {
     }
     let metadata: Metadata = serde_json::from_str(metadata.get()).ok()?;
     metadata.user_id
-}
-
-/// A key, with escapes resolved.
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum BodyKey {
-    Model,
-    Stream,
-    MaxTokens,
-    Metadata,
-    #[serde(other)]
-    Other,
-}
-
-impl<'de> Deserialize<'de> for BodyFields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = BodyFields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BodyFields<'de>, A::Error> {
-        let mut fields = BodyFields::default();
-        while let Some(key) = map.next_key()? {
-            let (field, name) = match key {
-                BodyKey::Model => (&mut fields.model, "model"),
-                BodyKey::Stream => (&mut fields.stream, "stream"),
-                BodyKey::MaxTokens => (&mut fields.max_tokens, "max_tokens"),
-                BodyKey::Metadata => (&mut fields.metadata, "metadata"),
-                BodyKey::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            if field.replace(map.next_value()?).is_some() {
-                fields.duplicate.get_or_insert(name);
-            }
-        }
-        Ok(fields)
-    }
 }
 
 fn read<'a, T: Deserialize<'a>>(

@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-use super::members::{Members, for_each_object, pick_members};
 use super::{Ttl, TtlSkipReason};
+use crate::json_members::{Members, MembersError, for_each_object, pick_members};
 
 /// Maximum nesting of blocks: a result contains a document, which contains text.
 const MAX_BLOCK_DEPTH: usize = 3;
@@ -209,7 +209,7 @@ fn optional_members<'a, const N: usize>(
     names: [&'static str; N],
 ) -> Result<Members<'a, N>, TtlSkipReason> {
     match non_null(object).filter(|it| it.get().starts_with('{')) {
-        Some(object) => pick_members(object.get(), names),
+        Some(object) => Ok(pick_members(object.get(), names)?),
         None => Ok([None; N]),
     }
 }
@@ -226,4 +226,10 @@ fn parse_text(value: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str(value.get())
         .ok()
         .map(|JsonString(text)| text)
+}
+
+impl From<MembersError> for TtlSkipReason {
+    fn from(_: MembersError) -> Self {
+        Self::Shape
+    }
 }

@@ -5,7 +5,6 @@
 
 mod edit;
 mod marker;
-mod members;
 mod per_model;
 
 use std::fmt;

@@ -1,7 +1,8 @@
 //! Picks named members of JSON objects as raw values, in one pass and without building a tree.
 //!
 //! Invariants: the results are slices of the input text; an array is never accepted as an object; a duplicate name, in
-//! any spelling, is rejected; the elements of an array are processed one by one, without collecting them.
+//! any spelling, is rejected; skipped values are checked to be JSON, to any depth; the elements of an array are
+//! processed one by one, without collecting them.
 
 use std::fmt;
 
@@ -10,53 +11,70 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
-use super::TtlSkipReason;
-
 /// The values of the requested members, in the order of their names. `null` is a value like any other.
-pub(super) type Members<'a, const N: usize> = [Option<&'a RawValue>; N];
+pub(crate) type Members<'a, const N: usize> = [Option<&'a RawValue>; N];
+
+/// The reason that no members are picked.
+#[derive(Debug)]
+pub(crate) enum MembersError {
+    /// The text is not one JSON object, or not an array of objects.
+    NotAnObject(serde_json::Error),
+    /// The object contains this name twice: the first such name.
+    Duplicate(&'static str),
+}
 
 /// Picks members of a JSON object.
 ///
 /// # Errors
-/// [`TtlSkipReason::Shape`] if it is not a JSON object, or contains one of the names twice.
-pub(super) fn pick_members<'a, const N: usize>(
+/// [`MembersError`] if it is not a JSON object, or contains one of the names twice.
+pub(crate) fn pick_members<'a, const N: usize>(
     object: &'a str,
     names: [&'static str; N],
-) -> Result<Members<'a, N>, TtlSkipReason> {
+) -> Result<Members<'a, N>, MembersError> {
     let mut text = serde_json::Deserializer::from_str(object);
-    let members = Object(names).deserialize(&mut text);
-    let members = members.map_err(|_| TtlSkipReason::Shape)?;
-    text.end().map_err(|_| TtlSkipReason::Shape)?;
-    Ok(members)
+    let picked = Object(names).deserialize(&mut text);
+    let picked = picked.map_err(MembersError::NotAnObject)?;
+    text.end().map_err(MembersError::NotAnObject)?;
+    match picked.duplicate {
+        Some(name) => Err(MembersError::Duplicate(name)),
+        None => Ok(picked.members),
+    }
 }
 
 /// Calls `act` with the members of each object of an array.
 ///
 /// # Errors
-/// [`TtlSkipReason::Shape`] if it is not an array of objects, or the error of `act`.
-pub(super) fn for_each_object<'a, const N: usize>(
+/// [`MembersError`] if it is not an array of objects, or one of them contains a name twice; else the error of `act`.
+pub(crate) fn for_each_object<'a, const N: usize, E: From<MembersError>>(
     array: &'a RawValue,
     names: [&'static str; N],
-    mut act: impl FnMut(Members<'a, N>) -> Result<(), TtlSkipReason>,
-) -> Result<(), TtlSkipReason> {
-    let mut reason = TtlSkipReason::Shape;
+    mut act: impl FnMut(Members<'a, N>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut failed = None;
     let objects = Objects {
         names,
         act: |members| {
             act(members).map_err(|error| {
-                reason = error;
+                failed = Some(error);
             })
         },
     };
     let mut text = serde_json::Deserializer::from_str(array.get());
     let result = text.deserialize_seq(objects);
-    result.map_err(|_| reason)
+    result.map_err(|error| failed.unwrap_or_else(|| MembersError::NotAnObject(error).into()))
 }
 
+/// Picks the members with these names.
 struct Object<const N: usize>([&'static str; N]);
 
+struct PickedMembers<'a, const N: usize> {
+    members: Members<'a, N>,
+    /// The first name that appeared a second time.
+    duplicate: Option<&'static str>,
+}
+
 impl<'de, const N: usize> DeserializeSeed<'de> for Object<N> {
-    type Value = Members<'de, N>;
+    type Value = PickedMembers<'de, N>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_map(self)
@@ -64,24 +82,24 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Object<N> {
 }
 
 impl<'de, const N: usize> Visitor<'de> for Object<N> {
-    type Value = Members<'de, N>;
+    type Value = PickedMembers<'de, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = [None; N];
+        let (mut members, mut duplicate) = ([None; N], None);
         while let Some(index) = map.next_key_seed(MemberKey(&self.0))? {
-            let Some(slot) = index.and_then(|index| members.get_mut(index)) else {
+            let Some(index) = index else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            if slot.replace(map.next_value()?).is_some() {
-                return Err(A::Error::custom("duplicate name"));
+            if members[index].replace(map.next_value()?).is_some() {
+                duplicate.get_or_insert(self.0[index]);
             }
         }
-        Ok(members)
+        Ok(PickedMembers { members, duplicate })
     }
 }
 
@@ -124,8 +142,11 @@ where
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
-        while let Some(members) = array.next_element_seed(Object(self.names))? {
-            (self.act)(members).map_err(|()| A::Error::custom("stopped"))?;
+        while let Some(picked) = array.next_element_seed(Object(self.names))? {
+            if picked.duplicate.is_some() {
+                return Err(A::Error::custom("duplicate name"));
+            }
+            (self.act)(picked.members).map_err(|()| A::Error::custom("stopped"))?;
         }
         Ok(())
     }
