@@ -28,6 +28,7 @@ pub mod response_text;
 pub mod sanitize;
 pub mod secret;
 pub mod select;
+mod sse;
 pub mod token;
 pub mod usage;
 pub mod verdict;

@@ -5,8 +5,7 @@
 
 use serde_json::Value;
 
-/// Maximum length of a line; a longer line is skipped.
-const MAX_LINE_BYTES: usize = 1 << 20;
+use crate::sse::{SseItem, SseParser};
 
 /// Extracts the text from a stream of server-sent events (docs/facts.md#streaming).
 ///
@@ -14,13 +13,11 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 /// let mut extractor = keyreeve_core::response_text::TextExtractor::default();
 /// let event = br#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"hi"}}"#;
 /// assert_eq!(extractor.feed(event), "");
-/// assert_eq!(extractor.feed(b"\n"), "hi");
+/// assert_eq!(extractor.feed(b"\n\n"), "hi");
 /// ```
 #[derive(Default)]
 pub struct TextExtractor {
-    /// The incomplete last line.
-    line: Vec<u8>,
-    is_too_long: bool,
+    parser: SseParser,
     is_complete: bool,
     error: Option<StreamError>,
 }
@@ -37,18 +34,25 @@ pub struct StreamError {
 impl TextExtractor {
     /// Processes the next bytes, split anywhere, and returns the text completed by them.
     pub fn feed(&mut self, bytes: &[u8]) -> String {
-        let mut text = String::new();
-        for chunk in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            let is_line_end = chunk.ends_with(b"\n") || chunk.ends_with(b"\r");
-            let chunk = &chunk[..chunk.len() - usize::from(is_line_end)];
-            self.is_too_long |= self.line.len() + chunk.len() > MAX_LINE_BYTES;
-            if self.is_too_long {
-                self.line.clear();
-            } else {
-                self.line.extend_from_slice(chunk);
-            }
-            if is_line_end {
-                self.end_line(&mut text);
+        let (mut rest, mut text) = (bytes, String::new());
+        while let Some(item) = self.parser.next_item(&mut rest, |_| true) {
+            let SseItem::Data(_, data) = item else {
+                continue;
+            };
+            let event: Value = serde_json::from_slice(data).unwrap_or_default();
+            match event["type"].as_str() {
+                Some("content_block_delta") if event["delta"]["type"] == "text_delta" => {
+                    text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
+                }
+                Some("message_stop") => self.is_complete = true,
+                Some("error") => {
+                    let field = |name: &str| event["error"][name].as_str().unwrap_or_default();
+                    self.error = Some(StreamError {
+                        kind: field("type").to_owned(),
+                        message: field("message").to_owned(),
+                    });
+                }
+                _ => {}
             }
         }
         text
@@ -62,33 +66,6 @@ impl TextExtractor {
     /// Returns the error event, if there was one.
     pub fn error(&self) -> Option<&StreamError> {
         self.error.as_ref()
-    }
-
-    fn end_line(&mut self, text: &mut String) {
-        let line = std::mem::take(&mut self.line);
-        if std::mem::take(&mut self.is_too_long) {
-            return;
-        }
-        let Some(data) = line.strip_prefix(b"data:") else {
-            return;
-        };
-        let Ok(event) = serde_json::from_slice::<Value>(data) else {
-            return;
-        };
-        match event["type"].as_str() {
-            Some("content_block_delta") if event["delta"]["type"] == "text_delta" => {
-                text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
-            }
-            Some("message_stop") => self.is_complete = true,
-            Some("error") => {
-                let field = |name: &str| event["error"][name].as_str().unwrap_or_default();
-                self.error = Some(StreamError {
-                    kind: field("type").to_owned(),
-                    message: field("message").to_owned(),
-                });
-            }
-            _ => {}
-        }
     }
 }
 
@@ -136,18 +113,18 @@ mod tests {
     }
 
     #[test]
-    fn unterminated_line_is_not_buffered_forever() {
+    fn too_long_event_is_skipped_and_the_next_is_read() {
         let mut extractor = TextExtractor::default();
+        extractor.feed(b"data: ");
         for _ in 0..300 {
             extractor.feed(&[b'x'; 1 << 13]);
         }
-        assert!(extractor.line.len() <= MAX_LINE_BYTES);
-        extractor.feed(b"\n");
+        extractor.feed(b"\n\n");
         let event =
             r#"data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"on"}}"#;
-        assert_eq!(extractor.feed(format!("{event}\n").as_bytes()), "on");
+        assert_eq!(extractor.feed(format!("{event}\n\n").as_bytes()), "on");
         assert!(!extractor.is_complete());
-        extractor.feed(b"data: {\"type\":\"message_stop\"}\n");
+        extractor.feed(b"data: {\"type\":\"message_stop\"}\n\n");
         assert!(extractor.is_complete());
     }
 

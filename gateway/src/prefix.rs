@@ -12,7 +12,7 @@ use axum::http::response::Parts;
 use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use keyreeve_core::usage::{StreamStart, stream_start};
+use keyreeve_core::usage::{StreamStart, StreamStartReader};
 use keyreeve_core::verdict::MAX_ERROR_BODY_BYTES;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -81,8 +81,12 @@ impl PrefixBuffer<'_> {
     /// Reads until the first event of a stream that is not a ping.
     async fn read_stream_start(&mut self) -> ResponseKind {
         let deadline = Instant::now() + STREAM_PREFIX_TIMEOUT;
+        let mut reader = StreamStartReader::default();
+        let mut received = 0;
         loop {
-            match stream_start(self.bytes()) {
+            let start = reader.feed(&self.bytes()[received..]);
+            received = self.bytes().len();
+            match start {
                 StreamStart::Error { kind, message } => {
                     return self
                         .read_error(ResponseKind::StreamedError { kind, message })

@@ -4,7 +4,7 @@
 
 use super::MeterReport;
 use super::report::{ReportedUsage, UsageEnvelope, error_type, name, read};
-use super::sse::{EventKind, Splitter, SseEvent};
+use crate::sse::{EventName, SseItem, SseParser};
 
 /// A meter for a stream of server-sent events.
 ///
@@ -16,7 +16,7 @@ use super::sse::{EventKind, Splitter, SseEvent};
 /// ```
 #[derive(Default)]
 pub struct Meter {
-    splitter: Splitter,
+    parser: SseParser,
     response: ResponseMeter,
 }
 
@@ -28,8 +28,13 @@ impl Meter {
 
     /// Processes the next chunk of bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let Self { splitter, response } = self;
-        splitter.feed(bytes, |event| response.apply(&event));
+        let mut rest = bytes;
+        while let Some(item) = self
+            .parser
+            .next_item(&mut rest, EventName::may_contain_usage)
+        {
+            self.response.apply(&item);
+        }
     }
 
     /// Returns the usage so far, of a stream that may continue or has been cut.
@@ -68,25 +73,29 @@ struct ResponseMeter {
 }
 
 impl ResponseMeter {
-    fn apply(&mut self, event: &SseEvent<'_>) {
-        let SseEvent::Data(event_kind, data) = event else {
-            self.has_gaps = true;
-            return;
+    fn apply(&mut self, item: &SseItem<'_>) {
+        let (event_name, data) = match item {
+            SseItem::Name(_) => return,
+            SseItem::TooLong => {
+                self.has_gaps = true;
+                return;
+            }
+            SseItem::Data(event_name, data) => (event_name, data),
         };
         let Ok(envelope) = serde_json::from_slice::<UsageEnvelope<'_>>(data) else {
-            self.has_gaps |= event_kind.is_some();
+            self.has_gaps |= event_name.is_some();
             return;
         };
-        let data_kind = envelope.kind.and_then(name);
-        match data_kind.map_or(*event_kind, |name| EventKind::from_name(name.as_bytes())) {
-            Some(EventKind::Start) => match envelope.message.and_then(read) {
+        let data_type = envelope.kind.and_then(name);
+        match data_type.map_or(*event_name, |name| Some(EventName::parse(name.as_bytes()))) {
+            Some(EventName::MessageStart) => match envelope.message.and_then(read) {
                 Some(message) => self.apply_message(&message),
                 None => self.has_gaps = true,
             },
-            Some(EventKind::Delta) => self.apply_usage(&envelope),
-            Some(EventKind::Stop) => self.is_complete = true,
-            Some(EventKind::Error) => self.error = envelope.error.and_then(error_type),
-            None => {}
+            Some(EventName::MessageDelta) => self.apply_usage(&envelope),
+            Some(EventName::MessageStop) => self.is_complete = true,
+            Some(EventName::Error) => self.error = envelope.error.and_then(error_type),
+            Some(EventName::ContentBlock | EventName::Ping | EventName::Unknown) | None => {}
         }
     }
 

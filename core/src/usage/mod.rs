@@ -6,11 +6,10 @@
 
 mod meter;
 mod report;
-mod sse;
 mod stream_start;
 
 pub use meter::{Meter, meter_body};
-pub use stream_start::{StreamStart, stream_start};
+pub use stream_start::{StreamStart, StreamStartReader};
 
 /// Token counts of one response by class; the classes do not overlap.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

@@ -1,11 +1,11 @@
-//! Classifies the start of a stream of server-sent events, from the bytes received so far.
+//! Classifies the start of a stream of server-sent events, while its bytes arrive.
 //!
 //! Invariants: pings and comments are skipped; the result is known as early as possible, but an error only once its
 //! event is complete, since clients ignore incomplete events (docs/facts.md#streaming).
 
 use serde::Deserialize;
 
-use super::sse::{BYTE_ORDER_MARK, field};
+use crate::sse::{EventName, SseItem, SseParser};
 
 /// The classification of the start of a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,45 +23,52 @@ pub enum StreamStart {
     },
 }
 
-/// Classifies the start of a stream, given all bytes received so far.
+/// Reads a stream until its start is classified.
 ///
 /// ```
-/// use keyreeve_core::usage::{StreamStart, stream_start};
+/// use keyreeve_core::usage::{StreamStart, StreamStartReader};
 ///
-/// assert_eq!(stream_start(b": hello\n\nevent: pi"), StreamStart::Unknown);
-/// assert_eq!(stream_start(b"event: ping\ndata: {}\n\nevent: message_start\n"), StreamStart::Content);
-/// let error = b"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n";
-/// assert!(matches!(stream_start(error), StreamStart::Error { kind, .. } if kind == "overloaded_error"));
+/// let mut reader = StreamStartReader::default();
+/// assert_eq!(reader.feed(b": hello\n\nevent: ping\ndata: {}\n\nevent: er"), StreamStart::Unknown);
+/// let error = b"ror\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n";
+/// assert!(matches!(reader.feed(error), StreamStart::Error { kind, .. } if kind == "overloaded_error"));
+/// assert_eq!(StreamStartReader::default().feed(b"event: message_start\n"), StreamStart::Content);
 /// ```
-pub fn stream_start(bytes: &[u8]) -> StreamStart {
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    let (mut name, mut data): (&[u8], Vec<u8>) = (b"", Vec::new());
-    for line in complete_lines(bytes) {
-        if line.is_empty() {
-            match (name, classify_event(name, &data)) {
-                (b"ping", _) | (_, None) => {}
-                (_, Some(start)) => return start,
+#[derive(Default)]
+pub struct StreamStartReader(SseParser);
+
+impl StreamStartReader {
+    /// Processes the next bytes of a stream whose start is [`StreamStart::Unknown`] so far.
+    pub fn feed(&mut self, bytes: &[u8]) -> StreamStart {
+        let mut rest = bytes;
+        while let Some(item) = self.0.next_item(&mut rest, |_| true) {
+            if let Some(start) = classify(&item) {
+                return start;
             }
-            (name, data) = (b"", Vec::new());
-            continue;
         }
-        match field(line) {
-            (b"event", value @ (b"ping" | b"error" | b"")) => name = value,
-            (b"event", _) => return StreamStart::Content,
-            (b"data", value) => {
-                if !data.is_empty() {
-                    data.push(b'\n');
-                }
-                data.extend_from_slice(value);
-            }
-            _ => {}
-        }
+        StreamStart::Unknown
     }
-    StreamStart::Unknown
 }
 
-/// Classifies a complete event; returns `None` for a ping or an event without data.
-fn classify_event(name: &[u8], data: &[u8]) -> Option<StreamStart> {
+/// Classifies an event, as far as it is received; returns `None` for a ping or an event without data.
+fn classify(item: &SseItem<'_>) -> Option<StreamStart> {
+    match item {
+        SseItem::Name(EventName::Ping | EventName::Error)
+        | SseItem::Data(Some(EventName::Ping), _) => None,
+        SseItem::Name(
+            EventName::MessageStart
+            | EventName::MessageDelta
+            | EventName::MessageStop
+            | EventName::ContentBlock
+            | EventName::Unknown,
+        )
+        | SseItem::TooLong => Some(StreamStart::Content),
+        SseItem::Data(name, data) => classify_data(*name, data),
+    }
+}
+
+/// Classifies the data of an event; returns `None` for a ping or empty data.
+fn classify_data(name: Option<EventName>, data: &[u8]) -> Option<StreamStart> {
     #[derive(Deserialize)]
     struct EventData {
         #[serde(rename = "type")]
@@ -82,7 +89,7 @@ fn classify_event(name: &[u8], data: &[u8]) -> Option<StreamStart> {
     };
     match (event.kind.as_deref(), event.error) {
         (Some("ping"), _) => None,
-        (kind, Some(error)) if kind == Some("error") || name == b"error" => {
+        (kind, Some(error)) if kind == Some("error") || name == Some(EventName::Error) => {
             Some(StreamStart::Error {
                 kind: error.kind.unwrap_or_default(),
                 message: error.message,
@@ -90,22 +97,6 @@ fn classify_event(name: &[u8], data: &[u8]) -> Option<StreamStart> {
         }
         (Some(_) | None, _) => Some(StreamStart::Content),
     }
-}
-
-/// Iterates over the complete lines: those that end in a line feed, a carriage return, or both.
-fn complete_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
-        let line = &rest[..end];
-        let terminator_len = if rest[end..].starts_with(b"\r\n") {
-            2
-        } else {
-            1
-        };
-        rest = &rest[end + terminator_len..];
-        Some(line)
-    })
 }
 
 #[cfg(test)]
@@ -117,12 +108,19 @@ mod tests {
 
     #[track_caller]
     fn check(stream: &str, expected: &str) {
-        let found = match stream_start(stream.as_bytes()) {
-            StreamStart::Unknown => "unknown",
-            StreamStart::Content => "content",
-            StreamStart::Error { .. } => "error",
-        };
-        assert_eq!(found, expected, "{stream:?}");
+        for size in [1, 5, usize::MAX] {
+            let mut reader = StreamStartReader::default();
+            let found = stream
+                .as_bytes()
+                .chunks(size)
+                .map(|chunk| match reader.feed(chunk) {
+                    StreamStart::Unknown => "unknown",
+                    StreamStart::Content => "content",
+                    StreamStart::Error { .. } => "error",
+                })
+                .find(|found| *found != "unknown");
+            assert_eq!(found.unwrap_or("unknown"), expected, "{stream:?} by {size}");
+        }
     }
 
     #[test]

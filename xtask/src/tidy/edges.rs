@@ -104,6 +104,7 @@ const CORE_IMPORTS: &[&str] = &[
     "blake3",
     "crc32fast",
     "jiff",
+    "memchr",
     "serde",
     "serde_json",
     "sha2",
