@@ -106,8 +106,8 @@ pub struct VirtualKey {
     pub strategy: Strategy,
     /// Further billing classes that its requests may be billed to; never a plan.
     pub allow_billing: Vec<BillingClass>,
-    /// Globs (`*`, `?`) of the allowed models; empty means any model.
-    pub models: Vec<String>,
+    /// The allowed models; empty means any model.
+    pub models: Vec<ModelPattern>,
     /// The lifetime set on the cache markers of its requests; it overrides the configuration.
     pub cache_ttl: Option<Ttl>,
     /// The time from which it is refused.
@@ -118,6 +118,13 @@ pub struct VirtualKey {
     pub created_at: Timestamp,
     /// `true` if it was created by `serve --sandbox`.
     pub simulated: bool,
+}
+
+/// A glob (`*`, `?`) of model ids, compiled once.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ModelPattern {
+    text: String,
+    glob: WildMatch,
 }
 
 /// The strategy for selecting a profile among those that are ready.
@@ -284,14 +291,33 @@ impl PartialEq for KeyHash {
 
 impl Eq for KeyHash {}
 
+impl ModelPattern {
+    /// Compiles a pattern.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            glob: WildMatch::new(&text),
+            text,
+        }
+    }
+
+    /// Returns its text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns `true` if it matches the whole id of a model.
+    pub fn matches(&self, model: &str) -> bool {
+        self.glob.matches(model)
+    }
+}
+
+impl Eq for ModelPattern {}
+
 impl VirtualKey {
     /// Returns `true` if the key may use this model: one of its globs matches the whole id, or it has no globs.
     pub fn allows_model(&self, model: &str) -> bool {
-        self.models.is_empty()
-            || self
-                .models
-                .iter()
-                .any(|glob| WildMatch::new(glob).matches(model))
+        self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(model))
     }
 
     /// Returns `true` if the key's requests may be billed to this class.

@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use keyreeve_broker::{Broker, Client};
 use keyreeve_core::sanitize::sanitize_line;
+use keyreeve_core::virtual_key::ModelPattern;
 use keyreeve_store::{Operation, RequestId};
 use serde::Serialize;
 use serde_json::Value;
@@ -52,7 +53,10 @@ pub(crate) fn check_model(request: &ClientRequest, client: &Client) -> Result<()
     if client.key.models.is_empty() {
         return Ok(());
     }
-    let allowed = || client.key.models.join(", ");
+    let allowed = || {
+        let patterns = client.key.models.iter().map(ModelPattern::as_str);
+        patterns.collect::<Vec<_>>().join(", ")
+    };
     match request.model() {
         Some(model) if client.key.allows_model(model) => Ok(()),
         Some(model) => Err(GatewayError::ModelNotAllowed {

@@ -2,7 +2,7 @@
 
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::virtual_key::{KeyId, KeyRefusedError, Strategy, VirtualKey};
+use keyreeve_core::virtual_key::{KeyId, KeyRefusedError, ModelPattern, Strategy, VirtualKey};
 use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
@@ -101,7 +101,10 @@ pub(crate) fn create(add: AddKey, store: &Store) -> Result<Secret, CommandError>
             .or_else(|| like.map(|like| like.strategy))
             .unwrap_or_default(),
         allow_billing: given_or_template(add.allow_billing, like.map(|like| &like.allow_billing)),
-        models: given_or_template(add.models, like.map(|like| &like.models)),
+        models: given_or_template(
+            add.models.into_iter().map(ModelPattern::new).collect(),
+            like.map(|like| &like.models),
+        ),
         cache_ttl: add
             .cache_ttl
             .or_else(|| like.and_then(|like| like.cache_ttl)),

@@ -229,7 +229,11 @@ impl KeyView {
             billing: key.billing.map(BillingClass::name),
             strategy: key.strategy.name(),
             allow_billing: key.allow_billing.iter().map(|class| class.name()).collect(),
-            models: key.models.clone(),
+            models: key
+                .models
+                .iter()
+                .map(|pattern| pattern.as_str().to_owned())
+                .collect(),
             cache_ttl: key.cache_ttl.map(Ttl::as_str),
             expires_at: key.expires_at.map(|at| at.to_string()),
             revoked_at: key.revoked_at.map(|at| at.to_string()),

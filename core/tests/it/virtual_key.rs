@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use keyreeve_core::secret::Sink;
 use keyreeve_core::virtual_key::{
-    KeyHash, KeyId, KeyKind, KeyRefusedError, MalformedKeyError, NewKey, PresentedKey,
-    RANDOM_BYTES, Strategy, VirtualKey, generate_key,
+    KeyHash, KeyId, KeyKind, KeyRefusedError, MalformedKeyError, ModelPattern, NewKey,
+    PresentedKey, RANDOM_BYTES, Strategy, VirtualKey, generate_key,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ fn key(models: &[&str]) -> VirtualKey {
         strategy: Strategy::default(),
         billing: None,
         allow_billing: Vec::new(),
-        models: models.iter().map(ToString::to_string).collect(),
+        models: models.iter().copied().map(ModelPattern::new).collect(),
         cache_ttl: None,
         expires_at: None,
         revoked_at: None,

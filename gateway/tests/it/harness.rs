@@ -18,7 +18,7 @@ use keyreeve_core::profile::{
 };
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::token::Family;
-use keyreeve_core::virtual_key::{KeyKind, Strategy, VirtualKey, generate_key};
+use keyreeve_core::virtual_key::{KeyKind, ModelPattern, Strategy, VirtualKey, generate_key};
 use keyreeve_gateway::{Config, GatewayParts, InstanceSecret};
 use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
@@ -202,7 +202,7 @@ impl Setup {
             strategy: Strategy::default(),
             billing: Some(profile.billing),
             allow_billing: Vec::new(),
-            models: self.models.iter().map(ToString::to_string).collect(),
+            models: self.models.iter().copied().map(ModelPattern::new).collect(),
             cache_ttl: self.cache_ttl,
             expires_at: None,
             revoked_at: None,

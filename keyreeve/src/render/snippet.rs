@@ -1,7 +1,7 @@
 //! Settings templates, one for each client (docs/facts.md#clients).
 
 use keyreeve_core::price::PriceTable;
-use keyreeve_core::virtual_key::VirtualKey;
+use keyreeve_core::virtual_key::{ModelPattern, VirtualKey};
 
 use crate::output::KEY_PLACEHOLDER;
 use crate::settings::ConnectClient;
@@ -50,7 +50,7 @@ pub(crate) fn model_for<'a>(
     if let Some(model) = configured.filter(|model| key.allows_model(model)) {
         return SnippetModel::Configured(model);
     }
-    let named = key.models.iter().map(String::as_str);
+    let named = key.models.iter().map(ModelPattern::as_str);
     [EXAMPLE_MODEL]
         .into_iter()
         .chain(prices.models().map(|(id, _)| id))

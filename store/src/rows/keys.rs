@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, ProfileId};
-use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
+use keyreeve_core::virtual_key::{KeyHash, KeyId, ModelPattern, PublicId, VirtualKey};
 use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
@@ -80,7 +80,7 @@ pub(crate) fn insert(connection: &Connection, key: &VirtualKey) -> Result<()> {
             ":billing": key.billing.map(BillingClass::word),
             ":strategy": key.strategy.word(),
             ":may_spend": billing_json(&key.allow_billing),
-            ":models": serde_json::Value::from(key.models.as_slice()).to_string(),
+            ":models": models_json(&key.models),
             ":cache_ttl": key.cache_ttl.map(Ttl::as_str),
             ":expires_at": key.expires_at.map(micros),
             ":revoked_at": key.revoked_at.map(micros),
@@ -104,6 +104,17 @@ fn parse_billing_json(text: &str) -> Option<Vec<BillingClass>> {
         .iter()
         .map(|word| BillingClass::from_word(word))
         .collect()
+}
+
+fn models_json(models: &[ModelPattern]) -> String {
+    let patterns: Vec<&str> = models.iter().map(ModelPattern::as_str).collect();
+    serde_json::Value::from(patterns).to_string()
+}
+
+/// Parses the output of [`models_json`].
+fn parse_models_json(text: &str) -> Option<Vec<ModelPattern>> {
+    let patterns: Vec<String> = serde_json::from_str(text).ok()?;
+    Some(patterns.into_iter().map(ModelPattern::new).collect())
 }
 
 pub(crate) fn insert_profile(
@@ -160,7 +171,7 @@ fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Res
         billing: optional_sql_enum(row, "billing")?,
         strategy: sql_enum(row, "strategy")?,
         allow_billing: parsed(row, "may_spend", parse_billing_json)?,
-        models: parsed(row, "models", |text| serde_json::from_str(text).ok())?,
+        models: parsed(row, "models", parse_models_json)?,
         cache_ttl: optional_sql_enum(row, "cache_ttl")?,
         expires_at: optional_timestamp(row, "expires_at")?,
         revoked_at: optional_timestamp(row, "revoked_at")?,

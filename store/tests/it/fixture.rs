@@ -16,7 +16,7 @@ use keyreeve_core::profile::{
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::select::Reason;
 use keyreeve_core::usage::TokenCounts;
-use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, Strategy, VirtualKey};
+use keyreeve_core::virtual_key::{KeyHash, KeyId, ModelPattern, PublicId, Strategy, VirtualKey};
 use keyreeve_store::{
     AttemptId, Durability, Ending, Intent, Operation, Outcome, RequestId, Store, StoreError,
     StorePaths,
@@ -128,7 +128,7 @@ pub(crate) fn key(number: u128, name: &str, profiles: &[&Profile]) -> VirtualKey
         strategy: Strategy::Spread,
         allow_billing: vec![BillingClass::Gateway, BillingClass::Cloud],
         billing: profiles.first().map(|profile| profile.billing),
-        models: vec!["claude-*".to_owned()],
+        models: vec![ModelPattern::new("claude-*")],
         cache_ttl: Some(Ttl::OneHour),
         expires_at: Some(at(1000)),
         revoked_at: None,

@@ -1,7 +1,7 @@
 //! Requests that are not passed through, and the limits of the key.
 
 use keyreeve_core::secret::Sink;
-use keyreeve_core::virtual_key::{KeyId, KeyKind, VirtualKey, generate_key};
+use keyreeve_core::virtual_key::{KeyId, KeyKind, ModelPattern, VirtualKey, generate_key};
 use keyreeve_os::system;
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::upstream::responses;
@@ -200,7 +200,7 @@ fn key_without_profiles_is_limited_to_its_models() {
         id: KeyId(Uuid::from_u128(7)),
         name: "bare".parse().unwrap(),
         profiles: Vec::new(),
-        models: vec!["claude-haiku-*".to_owned()],
+        models: vec![ModelPattern::new("claude-haiku-*")],
         ..gateway.virtual_key.clone()
     };
     gateway
