@@ -23,10 +23,8 @@ pub struct Credential {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("this credential is bound to {bound_to} and is not sent to {requested}")]
 pub struct WrongOriginError {
-    /// The origin it is bound to.
-    pub bound_to: Origin,
-    /// The origin it was requested for.
-    pub requested: Origin,
+    bound_to: Origin,
+    requested: Origin,
 }
 
 impl Credential {

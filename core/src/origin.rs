@@ -18,7 +18,7 @@ pub struct Origin {
 
 /// The schemes that a credential may be sent over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Scheme {
+enum Scheme {
     /// TLS.
     Https,
     /// Unencrypted, to loopback only.
@@ -70,16 +70,6 @@ pub enum OriginError {
 }
 
 impl Origin {
-    /// Returns the scheme.
-    pub fn scheme(&self) -> Scheme {
-        self.scheme
-    }
-
-    /// Returns the host in URL notation: `[::1]` with brackets.
-    pub fn host(&self) -> String {
-        self.host.to_string()
-    }
-
     /// Returns the port, by default that of the scheme.
     pub fn port(&self) -> u16 {
         self.port

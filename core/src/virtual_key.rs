@@ -63,10 +63,8 @@ pub struct KeyHash(pub [u8; 32]);
 /// The redacted form of a key for lists and logs: `krv_ab12CD34_…`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyHint {
-    /// The kind of the key.
-    pub kind: KeyKind,
-    /// Its public part.
-    pub public_id: PublicId,
+    kind: KeyKind,
+    public_id: PublicId,
 }
 
 /// A newly generated key: shown once, stored only as its hash.
@@ -209,7 +207,7 @@ impl Strategy {
 
 impl KeyKind {
     /// Returns the four characters that keys of this kind start with.
-    pub fn prefix(self) -> &'static str {
+    fn prefix(self) -> &'static str {
         match self {
             Self::User => "krv_",
             Self::Admin => "kra_",
@@ -305,11 +303,6 @@ impl ModelPattern {
     pub fn as_str(&self) -> &str {
         &self.text
     }
-
-    /// Returns `true` if it matches the whole id of a model.
-    pub fn matches(&self, model: &str) -> bool {
-        self.glob.matches(model)
-    }
 }
 
 impl Eq for ModelPattern {}
@@ -317,7 +310,11 @@ impl Eq for ModelPattern {}
 impl VirtualKey {
     /// Returns `true` if the key may use this model: one of its globs matches the whole id, or it has no globs.
     pub fn allows_model(&self, model: &str) -> bool {
-        self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(model))
+        self.models.is_empty()
+            || self
+                .models
+                .iter()
+                .any(|pattern| pattern.glob.matches(model))
     }
 
     /// Returns `true` if the key's requests may be billed to this class.

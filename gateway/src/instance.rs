@@ -115,7 +115,7 @@ impl Ticket {
     const HEX_DIGITS: usize = 64;
 
     /// Parses a ticket of a request, or returns `None` if it is malformed.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_valid =
             text.len() == Self::HEX_DIGITS && text.bytes().all(|c| c.is_ascii_hexdigit());
         is_valid.then(|| Self(text.to_ascii_lowercase()))

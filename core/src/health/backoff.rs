@@ -93,12 +93,12 @@ impl BackoffSchedule {
     }
 
     /// Returns how long a claimed probe is reserved for its request if no result is reported.
-    pub fn probe_timeout(self) -> SignedDuration {
+    pub(super) fn probe_timeout(self) -> SignedDuration {
         self.row().probe_timeout
     }
 
     /// Returns the delay after a number of consecutive failures: exponential, up to [`Self::max_delay`].
-    pub fn delay(self, failures: u32) -> SignedDuration {
+    pub(super) fn delay(self, failures: u32) -> SignedDuration {
         let doublings = failures.saturating_sub(1).min(24);
         let factor = 1_i32.checked_shl(doublings).unwrap_or(i32::MAX);
         self.initial_delay()

@@ -13,9 +13,9 @@ use crate::request_class::RequestClass;
 use crate::verdict::{Verdict, VerdictEffect, VerdictScope};
 
 /// Number of consecutive failures that opens the circuit.
-pub const CIRCUIT_FAILURE_THRESHOLD: u32 = 5;
+const CIRCUIT_FAILURE_THRESHOLD: u32 = 5;
 /// The failures must fall within this time.
-pub const CIRCUIT_FAILURE_WINDOW: SignedDuration = SignedDuration::from_secs(10);
+const CIRCUIT_FAILURE_WINDOW: SignedDuration = SignedDuration::from_secs(10);
 /// Time the circuit stays open, and time a half-open probe is reserved for one request.
 pub const CIRCUIT_OPEN_DURATION: SignedDuration = SignedDuration::from_secs(5);
 

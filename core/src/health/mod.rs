@@ -18,10 +18,7 @@ mod transition;
 pub use crate::request_class::{IdentifierError, RequestClass};
 
 pub use backoff::{BackoffSchedule, MAX_JITTER, TimeSource};
-pub use circuit_breaker::{
-    CIRCUIT_FAILURE_THRESHOLD, CIRCUIT_FAILURE_WINDOW, CIRCUIT_OPEN_DURATION, CircuitBreaker,
-    CircuitScope, UpstreamOutcome,
-};
+pub use circuit_breaker::{CIRCUIT_OPEN_DURATION, CircuitBreaker, CircuitScope, UpstreamOutcome};
 pub use readiness::{
     BlockReason, CooldownReason, EarlyProbe, MAX_TIME_WITHOUT_PROBE, Readiness, claim_probe,
     combine, next_probe_at, readiness, ready_at, release_probe,

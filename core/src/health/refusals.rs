@@ -51,7 +51,7 @@ impl ConsecutiveRefusals {
         *self == Self::default()
     }
 
-    /// Returns [`Verdict::always_refused`] after [`MAX_CONSECUTIVE_REFUSALS`] refusals of more than one class.
+    /// Returns the verdict `always_refused` after [`MAX_CONSECUTIVE_REFUSALS`] refusals of more than one class.
     pub fn verdict(&self) -> Option<Verdict> {
         let is_blocked =
             self.count >= MAX_CONSECUTIVE_REFUSALS && self.classes == RequestClasses::Several;

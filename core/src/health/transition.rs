@@ -49,7 +49,7 @@ pub enum ManualAction {
 
 impl Jitter {
     /// Returns the delay to add to a wait: at most a quarter of it and at most [`MAX_JITTER`].
-    pub fn extra_delay(self, wait: SignedDuration) -> SignedDuration {
+    fn extra_delay(self, wait: SignedDuration) -> SignedDuration {
         let max = (wait / 4).clamp(SignedDuration::ZERO, MAX_JITTER);
         max * i32::from(self.0) / i32::from(u8::MAX)
     }

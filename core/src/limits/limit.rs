@@ -171,7 +171,7 @@ impl MinuteMetric {
     ];
 
     /// Returns the name: `input_tokens`.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
             Self::Tokens => "tokens",
@@ -234,7 +234,7 @@ impl PlanWindow {
 
 impl Fraction {
     /// The whole limit.
-    pub const ALL: Self = Self(1_000_000);
+    const ALL: Self = Self(1_000_000);
     /// Maximum value: a hundred times the whole limit. More is implausible.
     const MAX: u32 = 100_000_000;
 

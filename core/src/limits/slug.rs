@@ -19,7 +19,7 @@ impl Slug {
     pub const MAX_LEN: usize = 40;
 
     /// Returns the slug.
-    pub fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -98,7 +98,7 @@ impl ProblemKind {
     }
 
     /// Returns `true` if it is only a warning: the value may still be valid, and the API decides.
-    pub fn is_warning(self) -> bool {
+    pub(super) fn is_warning(self) -> bool {
         match self {
             Self::OtherKeyreeveKey
             | Self::UnknownFamily

@@ -35,7 +35,7 @@ impl TokenCounts {
     }
 
     /// Returns `true` if all counts are zero.
-    pub fn is_zero(&self) -> bool {
+    pub(crate) fn is_zero(&self) -> bool {
         *self == Self::default()
     }
 

@@ -64,7 +64,7 @@ impl VerdictEffect {
     }
 
     /// Returns `true` for a rate limit or plan limit, which ends without user action.
-    pub fn is_limit(self) -> bool {
+    pub(crate) fn is_limit(self) -> bool {
         matches!(self, Self::CoolUntil | Self::CoolModelUntil)
     }
 

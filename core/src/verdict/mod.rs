@@ -201,7 +201,7 @@ impl Verdict {
     }
 
     /// Returns the verdict after too many consecutive unexplained 403s.
-    pub fn always_refused() -> Self {
+    pub(crate) fn always_refused() -> Self {
         Self::new(&meanings::ALWAYS_REFUSED, DecidedBy::Status)
     }
 
