@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
-mod auth;
 pub mod binding;
 pub mod cache_ttl;
 pub mod clock;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::origin::BaseUrl;
 use crate::token::Family;
 
-pub use crate::auth::Auth;
+pub use crate::token::Auth;
 
 /// A stored profile, without its secret.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -130,23 +130,8 @@ pub fn claim_probe(health: &Health, now: Timestamp) -> Option<Health> {
 /// Releases the probe claimed at `claimed_at`, which had no result. A probe of another request stays claimed.
 #[must_use]
 pub fn release_probe(health: Health, claimed_at: Timestamp) -> Health {
-    match health {
-        // Compared in microseconds, the precision of the store.
-        Health::Cooldown(cooldown)
-            if cooldown.probed_at.map(Timestamp::as_microsecond)
-                == Some(claimed_at.as_microsecond()) =>
-        {
-            Health::Cooldown(Cooldown {
-                probed_at: None,
-                ..cooldown
-            })
-        }
-        Health::Ready
-        | Health::Cooldown(_)
-        | Health::Blocked { .. }
-        | Health::Dead { .. }
-        | Health::Drained { .. } => health,
-    }
+    // Compared in microseconds, the precision of the store.
+    health.release_probe_if(|probed| probed.as_microsecond() == claimed_at.as_microsecond())
 }
 
 /// Combines the readiness of all scopes of one request: the most severe one wins, of two cooldowns the longer.

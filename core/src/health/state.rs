@@ -74,6 +74,23 @@ impl Health {
         }
     }
 
+    /// Releases the probe of a cooldown if the time it was claimed at meets a condition.
+    pub(super) fn release_probe_if(self, is_met: impl FnOnce(Timestamp) -> bool) -> Self {
+        match self {
+            Self::Cooldown(cooldown) if cooldown.probed_at.is_some_and(is_met) => {
+                Self::Cooldown(Cooldown {
+                    probed_at: None,
+                    ..cooldown
+                })
+            }
+            Self::Ready
+            | Self::Cooldown(_)
+            | Self::Blocked { .. }
+            | Self::Dead { .. }
+            | Self::Drained { .. } => self,
+        }
+    }
+
     /// Returns the verdict that caused the current state, if a response did.
     pub fn reason(&self) -> Option<HealthReason> {
         match self {

@@ -65,7 +65,10 @@ pub fn transition(health: Health, input: &HealthInput, now: Timestamp) -> Health
     let is_current = health.since().is_none_or(leased_after);
     match HealthEffect::from_verdict(input.verdict) {
         HealthEffect::Accept if is_current && is_under_suspicion(&health) => Health::Ready,
-        HealthEffect::Accept | HealthEffect::Neutral => release_probe(health, input),
+        // A probe without a result: another request can probe.
+        HealthEffect::Accept | HealthEffect::Neutral => {
+            health.release_probe_if(|probed| input.leased_at >= probed)
+        }
         HealthEffect::Recover if is_current => Health::Ready,
         HealthEffect::Recover => health,
         HealthEffect::Block => match health {
@@ -113,27 +116,6 @@ fn is_under_suspicion(health: &Health) -> bool {
         Health::Ready | Health::Blocked { .. } | Health::Dead { .. } | Health::Drained { .. } => {
             false
         }
-    }
-}
-
-/// Releases a probe without a result, so that another request can probe.
-fn release_probe(health: Health, input: &HealthInput) -> Health {
-    match health {
-        Health::Cooldown(cooldown)
-            if cooldown
-                .probed_at
-                .is_some_and(|probed| input.leased_at >= probed) =>
-        {
-            Health::Cooldown(Cooldown {
-                probed_at: None,
-                ..cooldown
-            })
-        }
-        Health::Ready
-        | Health::Cooldown(_)
-        | Health::Blocked { .. }
-        | Health::Dead { .. }
-        | Health::Drained { .. } => health,
     }
 }
 

@@ -16,7 +16,7 @@ mod validate;
 
 pub use family::{Family, TokenGeneration};
 pub use problem::{CharClass, MAX_TOKEN_CHARS, ProblemKind, TokenProblem};
-pub use read::{TokenReport, TokenVerdict, UsableFor, read};
+pub use read::{Auth, TokenReport, TokenVerdict, UsableFor, read};
 pub use redact::redact;
 pub use repair::TokenRepair;
 pub use scan::{TOKEN_PATTERN, contains_token, scan};

@@ -8,7 +8,6 @@ use super::problem::{MAX_TOKEN_CHARS, ProblemKind, TokenProblem};
 use super::redact::redact;
 use super::repair::{TokenRepair, is_invisible, join_lines, repair, strip_invisible};
 use super::validate::{Grammar, Validation, is_canonical, validate};
-use crate::auth::Auth;
 use crate::secret::Secret;
 
 /// Maximum size in bytes of a pasted text: no repair shortens a longer one to [`MAX_TOKEN_CHARS`].
@@ -23,6 +22,15 @@ pub enum TokenVerdict {
     Warn,
     /// It is rejected.
     Reject,
+}
+
+/// The header that carries a credential to its origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Auth {
+    /// `x-api-key: …`
+    ApiKey,
+    /// `Authorization: Bearer …`
+    Bearer,
 }
 
 /// The possible use of a token.

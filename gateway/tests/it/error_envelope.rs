@@ -32,3 +32,10 @@ pub(crate) fn check_error(response: &WireResponse, status: u16, kind: &str) -> S
     assert_eq!(body["error"]["type"], kind, "{body}");
     body["error"]["message"].as_str().unwrap().to_owned()
 }
+
+/// Returns the seconds of `retry-after`.
+#[track_caller]
+pub(crate) fn retry_after(response: &WireResponse) -> u64 {
+    let seconds = response.head.header("retry-after").unwrap();
+    seconds.parse().unwrap()
+}

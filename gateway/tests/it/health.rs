@@ -16,7 +16,7 @@ use keyreeve_testkit::wire::WireResponse;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::error_envelope::check_error;
+use crate::error_envelope::{check_error, retry_after};
 use crate::harness::{JSON, REQUEST_BODY, Setup, TestGateway};
 
 /// A gateway in front of the sandbox, with profile `work` (A) and more profiles (B, C), and a key for all of them.
@@ -120,15 +120,6 @@ fn rate_limited(headers: &Value) -> Value {
     }}})
 }
 
-fn seconds(response: &WireResponse) -> u64 {
-    response
-        .head
-        .header("retry-after")
-        .unwrap()
-        .parse()
-        .unwrap()
-}
-
 #[test]
 fn limited_profile_is_skipped_until_its_cooldown_ends() {
     let pool = SandboxPool::with(&[BillingClass::Gateway]);
@@ -143,14 +134,7 @@ fn limited_profile_is_skipped_until_its_cooldown_ends() {
     // Three seconds, and up to a quarter of it as jitter.
     std::thread::sleep(Duration::from_millis(3_800).saturating_sub(started.elapsed()));
     assert_eq!(pool.profile_used(), 0);
-    assert!(
-        pool.gateway
-            .store
-            .lease_snapshot()
-            .unwrap()
-            .health
-            .all_ready()
-    );
+    assert!(pool.gateway.all_profiles_ready());
 }
 
 #[test]
@@ -160,16 +144,16 @@ fn retry_after_is_the_first_end_of_all_cooldowns() {
     pool.script(1, &json!([rate_limited(&json!({"retry-after": "20"}))]));
     let last = pool.post();
     assert_eq!(
-        (last.status(), seconds(&last)),
+        (last.status(), retry_after(&last)),
         (429, 20),
         "the last upstream response"
     );
     let response = pool.post();
     let text = check_error(&response, 429, "rate_limit_error");
     assert!(
-        (18..=22).contains(&seconds(&response)),
+        (18..=22).contains(&retry_after(&response)),
         "{}",
-        seconds(&response)
+        retry_after(&response)
     );
     assert_eq!(response.head.header("x-should-retry"), None);
     assert!(
@@ -186,7 +170,7 @@ fn long_wait_stops_clients_from_retrying() {
     pool.profile_used();
     let response = pool.post();
     check_error(&response, 429, "rate_limit_error");
-    assert!(seconds(&response) > 590);
+    assert!(retry_after(&response) > 590);
     assert_eq!(response.head.header("x-should-retry"), Some("false"));
 }
 
@@ -285,14 +269,7 @@ fn failing_upstream_opens_the_circuit_without_cooldown() {
     assert_eq!(pool.post().status(), 500);
     let response = pool.post();
     check_error(&response, 529, "overloaded_error");
-    assert!((1..=5).contains(&seconds(&response)));
-    assert!(
-        pool.gateway
-            .store
-            .lease_snapshot()
-            .unwrap()
-            .health
-            .all_ready()
-    );
+    assert!((1..=5).contains(&retry_after(&response)));
+    assert!(pool.gateway.all_profiles_ready());
     assert_eq!(pool.gateway.entries().len(), 6);
 }

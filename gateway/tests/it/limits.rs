@@ -89,7 +89,7 @@ fn latest_limits_are_stored_per_model_class() {
             .iter()
             .all(|observation| observation.limit.resets_at.is_none())
     );
-    assert!(gateway.store.lease_snapshot().unwrap().health.all_ready());
+    assert!(gateway.all_profiles_ready());
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn plan_is_detected_by_header_name_only() {
     for _ in 0..3 {
         assert_eq!(gateway.post(REQUEST_BODY).status(), 200);
     }
-    assert!(gateway.store.lease_snapshot().unwrap().health.all_ready());
+    assert!(gateway.all_profiles_ready());
 }
 
 /// A request for another model class than [`REQUEST_BODY`].
@@ -268,9 +268,9 @@ fn refusals_are_counted_per_secret() {
     gateway.post(REQUEST_BODY);
     gateway.post(OPUS_REQUEST_BODY);
     assert_eq!(gateway.upstream.requests().len(), 4);
-    assert!(gateway.store.lease_snapshot().unwrap().health.all_ready());
+    assert!(gateway.all_profiles_ready());
     gateway.post(REQUEST_BODY);
-    assert!(!gateway.store.lease_snapshot().unwrap().health.all_ready());
+    assert!(!gateway.all_profiles_ready());
 }
 
 #[test]
@@ -298,9 +298,9 @@ fn late_refusal_of_the_old_secret_is_not_counted() {
         gateway.record_response(late.response().unwrap()).status(),
         403
     );
-    assert!(gateway.store.lease_snapshot().unwrap().health.all_ready());
+    assert!(gateway.all_profiles_ready());
     gateway.post(REQUEST_BODY);
-    assert!(!gateway.store.lease_snapshot().unwrap().health.all_ready());
+    assert!(!gateway.all_profiles_ready());
 }
 
 #[test]
@@ -320,6 +320,6 @@ fn other_refusals_do_not_block() {
             gateway.post(body);
         }
         assert_eq!(gateway.upstream.requests().len(), 9);
-        assert!(gateway.store.lease_snapshot().unwrap().health.all_ready());
+        assert!(gateway.all_profiles_ready());
     }
 }

@@ -12,6 +12,7 @@ use keyreeve_testkit::fixtures;
 use keyreeve_testkit::upstream::{Step, responses};
 use keyreeve_testkit::wire::{ResponseEnd, WireResponse};
 
+use crate::error_envelope::retry_after;
 use crate::harness::{JSON, REQUEST_BODY, STREAM_REQUEST_BODY, eventually};
 use crate::ledger_check::check_ledger;
 use crate::profile_pool::{FIRST_UPSTREAM, ProfilePool, scripted_response, with_throttle_wait};
@@ -48,15 +49,6 @@ fn refusing_pool(steps: &[Step]) -> ProfilePool {
     )
 }
 
-fn seconds(response: &WireResponse) -> u64 {
-    response
-        .head
-        .header("retry-after")
-        .unwrap()
-        .parse()
-        .unwrap()
-}
-
 /// NF-07: under load, clients get the upstream's rate limit or the gateway's own, each with its retry time.
 #[test]
 fn rate_limited_upstream_under_load() {
@@ -82,9 +74,9 @@ fn rate_limited_upstream_under_load() {
             }
         } else {
             assert!(
-                (30..=42).contains(&seconds(response)),
+                (30..=42).contains(&retry_after(response)),
                 "{}",
-                seconds(response)
+                retry_after(response)
             );
             assert_eq!(response.head.header("x-should-retry"), None);
         }
@@ -126,7 +118,7 @@ fn overload_and_failures_cause_no_cooldown() {
                 assert_eq!(response.json()["error"]["type"], kind);
             } else {
                 assert_eq!(response.status(), 529, "{name}");
-                assert!((1..=5).contains(&seconds(response)), "{name}");
+                assert!((1..=5).contains(&retry_after(response)), "{name}");
             }
         }
         check_ledger(&pool.gateway.entries(), &pool.received());

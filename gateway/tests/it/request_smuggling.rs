@@ -58,16 +58,18 @@ fn body_text() -> &'static str {
     std::str::from_utf8(REQUEST_BODY).unwrap()
 }
 
+/// The request's body as one chunk, with bytes after its end.
+fn chunked_body(rest: &str) -> String {
+    let length = REQUEST_BODY.len();
+    format!("{length:x}\r\n{}\r\n0\r\n\r\n{rest}", body_text())
+}
+
 /// BI-06: a content-length in addition to a chunked body.
 #[test]
 fn content_length_with_chunked_encoding() {
     let gateway = start_gateway();
     let hidden = smuggled_request(&gateway);
-    let chunked = format!(
-        "{:x}\r\n{}\r\n0\r\n\r\n{hidden}",
-        REQUEST_BODY.len(),
-        body_text()
-    );
+    let chunked = chunked_body(&hidden);
     let at_once = format!("0\r\n\r\n{hidden}");
     let (whole, short) = (
         format!("content-length: {}", chunked.len()),
@@ -125,11 +127,7 @@ fn duplicate_and_invalid_content_lengths() {
 fn invalid_transfer_encodings() {
     let gateway = start_gateway();
     let hidden = smuggled_request(&gateway);
-    let body = format!(
-        "{:x}\r\n{}\r\n0\r\n\r\n{hidden}",
-        REQUEST_BODY.len(),
-        body_text()
-    );
+    let body = chunked_body(&hidden);
     let length = format!("content-length: {}", body.len());
     for line in [
         "transfer-encoding: identity",
@@ -265,11 +263,7 @@ fn bare_line_ends() {
 fn old_versions_and_upgrades_close_the_connection() {
     let gateway = start_gateway();
     let hidden = smuggled_request(&gateway);
-    let chunked = format!(
-        "{:x}\r\n{}\r\n0\r\n\r\n{hidden}",
-        REQUEST_BODY.len(),
-        body_text()
-    );
+    let chunked = chunked_body(&hidden);
     let sized = format!("{}{hidden}", body_text());
     let length = format!("content-length: {}", REQUEST_BODY.len());
     let old = |message: Vec<u8>| {
