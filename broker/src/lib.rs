@@ -1,7 +1,7 @@
 //! Leases: selects the credential for a request, leases it for one attempt, and records the report.
 //!
 //! A crate of its own for programs that want keyreeve's decisions without its gateway. It contains no SQL and prints
-//! nothing; the published JSON shapes are in [`view`].
+//! nothing; the published JSON shapes are in [`wire`].
 #![forbid(unsafe_code)]
 
 mod acquire;
@@ -27,8 +27,8 @@ mod report;
 mod retry;
 mod sources;
 pub mod upstream;
-pub mod view;
 mod wait_queue;
+pub mod wire;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! `advise`: prints the recommended way to authenticate for a use case: the reason, the commands, and what to avoid.
 
-use keyreeve_broker::view::AdviceView;
+use keyreeve_broker::wire::AdviceView;
 use keyreeve_resolver::advise::UseCase;
 
 use crate::context::Context;

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_broker::view::{BindingView, BindingsView};
+use keyreeve_broker::wire::{BindingView, BindingsView};
 use keyreeve_core::binding::Binding;
 use keyreeve_core::expected::Expected;
 use keyreeve_os::system;

@@ -1,6 +1,6 @@
 //! `check`: tests credentials with a one-token request to each profile's upstream.
 
-use keyreeve_broker::view::CheckView;
+use keyreeve_broker::wire::CheckView;
 use keyreeve_core::profile::Profile;
 use keyreeve_store::Policy;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyreeve_broker::view::CredentialView;
+use keyreeve_broker::wire::CredentialView;
 
 use crate::context::Context;
 use crate::error::CommandError;

@@ -1,6 +1,6 @@
 //! `guard`: checks, for scripts, that the expected payer would pay.
 
-use keyreeve_broker::view::{ExpectedView, GuardView};
+use keyreeve_broker::wire::{ExpectedView, GuardView};
 use keyreeve_resolver::launch::find_project_redirect;
 use keyreeve_resolver::resolve::{ClientProgram, Confidence, resolve};
 use keyreeve_resolver::snapshot::Snapshot;

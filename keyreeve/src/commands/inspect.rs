@@ -1,6 +1,6 @@
 //! `inspect`: identifies a pasted token, offline, without echoing it and without reading keyreeve's files.
 
-use keyreeve_broker::view::TokenReportView;
+use keyreeve_broker::wire::TokenReportView;
 use keyreeve_core::token::{self, Grammar, TokenReport, TokenVerdict};
 
 use crate::context::Context;

@@ -1,6 +1,6 @@
 //! `key`: create, list, rotate and revoke virtual keys.
 
-use keyreeve_broker::view::{KeyView, KeysView};
+use keyreeve_broker::wire::{KeyView, KeysView};
 use keyreeve_core::clock::Clock;
 use keyreeve_core::profile::{BillingClass, Name};
 use keyreeve_os::system::now;

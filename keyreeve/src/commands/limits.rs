@@ -2,7 +2,7 @@
 //!
 //! Invariant: it sends nothing.
 
-use keyreeve_broker::view::LimitsView;
+use keyreeve_broker::wire::LimitsView;
 
 use crate::context::Context;
 use crate::error::CommandError;

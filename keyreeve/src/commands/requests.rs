@@ -1,6 +1,6 @@
 //! `requests`: the newest requests of the ledger, or their attempts.
 
-use keyreeve_broker::view::{AttemptView, AttemptsView, RequestView, RequestsView};
+use keyreeve_broker::wire::{AttemptView, AttemptsView, RequestView, RequestsView};
 use keyreeve_core::clock::Clock;
 use keyreeve_core::select::MAX_ATTEMPTS;
 

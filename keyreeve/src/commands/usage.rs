@@ -1,6 +1,6 @@
 //! `usage`: sums of tokens and cost.
 
-use keyreeve_broker::view::{UsageRowView, UsageView};
+use keyreeve_broker::wire::{UsageRowView, UsageView};
 use keyreeve_store::{Grouping, UsageQuery};
 
 use crate::context::Context;

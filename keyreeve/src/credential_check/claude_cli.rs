@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyreeve_broker::view::ProfileCheckView;
+use keyreeve_broker::wire::ProfileCheckView;
 use keyreeve_broker::{Broker, ClaudeCliError};
 use keyreeve_core::profile::Profile;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use keyreeve_broker::upstream::Upstream;
-use keyreeve_broker::view::ProfileCheckView;
+use keyreeve_broker::wire::ProfileCheckView;
 use keyreeve_broker::{Broker, LeaseError, Probe};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::verdict::CredentialStatus;

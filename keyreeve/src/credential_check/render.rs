@@ -1,6 +1,6 @@
 //! Prints the result of one profile's check.
 
-use keyreeve_broker::view::ProfileCheckView;
+use keyreeve_broker::wire::ProfileCheckView;
 
 use crate::context::Context;
 use crate::error::CommandError;

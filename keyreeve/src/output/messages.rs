@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Effects, Style};
-use keyreeve_broker::view::Document;
+use keyreeve_broker::wire::Document;
 use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize_line};
 
 use super::wrap::wrap;

@@ -13,7 +13,7 @@ mod wrap;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Effects, Style};
-use keyreeve_broker::view::Document;
+use keyreeve_broker::wire::Document;
 use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize, sanitize_line};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_os::environment::Environment;

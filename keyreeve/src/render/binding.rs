@@ -1,6 +1,6 @@
 //! A directory's binding as text.
 
-use keyreeve_broker::view::BindingView;
+use keyreeve_broker::wire::BindingView;
 
 /// Describes a binding: `profile work, expected payer plan`.
 pub(crate) fn describe_binding(binding: &BindingView) -> String {

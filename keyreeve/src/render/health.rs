@@ -1,6 +1,6 @@
 //! The health of profiles as text.
 
-use keyreeve_broker::view::{HealthView, ProfileView, ReasonView};
+use keyreeve_broker::wire::{HealthView, ProfileView, ReasonView};
 use keyreeve_core::clock::Clock;
 
 use crate::context::Context;

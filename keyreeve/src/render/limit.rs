@@ -3,7 +3,7 @@
 //! Invariant: a limit that was never reported is shown as not seen, and a figure whose window has reset is not shown.
 
 use jiff::Timestamp;
-use keyreeve_broker::view::{LimitOwnerView, LimitView, OwnerLimitsView};
+use keyreeve_broker::wire::{LimitOwnerView, LimitView, OwnerLimitsView};
 use keyreeve_core::clock::Clock;
 
 use super::profile::billing_label;

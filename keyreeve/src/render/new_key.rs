@@ -1,6 +1,6 @@
 //! A new virtual key, with its secret.
 
-use keyreeve_broker::view::KeyView;
+use keyreeve_broker::wire::KeyView;
 use keyreeve_core::profile::Name;
 use keyreeve_core::secret::Secret;
 use keyreeve_os::system::now;

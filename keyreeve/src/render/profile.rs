@@ -1,7 +1,7 @@
 //! Parts of a profile as text, and the warning about its expiry.
 
 use jiff::{SignedDuration, Timestamp};
-use keyreeve_broker::view::{ProfileView, SourceView};
+use keyreeve_broker::wire::{ProfileView, SourceView};
 use keyreeve_core::profile::Profile;
 
 use crate::context::Context;

@@ -9,7 +9,7 @@ use crate::tree::Tree;
 /// Finds the word `Serialize` in core's shipped code and the resolver's.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     lines_below(tree, &["core/src/", "resolver/src/"], |line| {
-        let advice = "give the type its own shape in keyreeve-broker's `view`";
+        let advice = "give the type its own shape in keyreeve-broker's `wire`";
         has_word(line, "Serialize").then(|| advice.to_owned())
     })
 }
@@ -25,7 +25,7 @@ mod tests {
         case::check(check, &[("core/src/a.rs", derive)], &["core/src/a.rs:2"]);
         let rule = ("resolver/src/rules/a.rs", derive);
         case::check(check, &[rule], &["resolver/src/rules/a.rs:2"]);
-        case::check(check, &[("broker/src/view.rs", derive)], &[]);
+        case::check(check, &[("broker/src/wire.rs", derive)], &[]);
         case::check(
             check,
             &[("core/src/a.rs", "//! Serialize\n#[derive(Deserialize)]\n")],

@@ -7,7 +7,7 @@ mod response;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use keyreeve_broker::view::{AskView, docs_url};
+use keyreeve_broker::wire::{AskView, docs_url};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::sanitize::sanitize_line;
 use keyreeve_core::verdict::{CredentialStatus, Verdict};

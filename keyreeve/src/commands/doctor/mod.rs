@@ -4,7 +4,7 @@ mod fix;
 mod store_evidence;
 
 use keyreeve_broker::run_helpers;
-use keyreeve_broker::view::{FindingView, FindingsView};
+use keyreeve_broker::wire::{FindingView, FindingsView};
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::finding::{Finding, Severity, findings};
 use keyreeve_resolver::resolve::resolve;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the secret is printed only to a terminal and only with `--reveal`, never to a pipe.
 
-use keyreeve_broker::view::AssignmentsView;
+use keyreeve_broker::wire::AssignmentsView;
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::launch::{LaunchPlan, Target};

@@ -6,7 +6,7 @@
 mod gather;
 mod render;
 
-use keyreeve_broker::view::{ImportView, Stage};
+use keyreeve_broker::wire::{ImportView, Stage};
 use keyreeve_core::api::Api;
 use keyreeve_core::profile::{Profile, ProfileId, SecretExposure, Source};
 use keyreeve_os::system::now;

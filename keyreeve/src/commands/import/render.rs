@@ -1,6 +1,6 @@
 //! Prints the import plan: one block per entry, then the notes and a summary.
 
-use keyreeve_broker::view::{ImportEntryView, ImportOutcome, ImportView, Stage};
+use keyreeve_broker::wire::{ImportEntryView, ImportOutcome, ImportView, Stage};
 use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize_line};
 
 use crate::context::Context;

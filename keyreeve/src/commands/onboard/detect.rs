@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use keyreeve_broker::view::ResolutionView;
+use keyreeve_broker::wire::ResolutionView;
 use keyreeve_core::profile::Name;
 use keyreeve_os::environment::Environment;
 use keyreeve_os::programs;

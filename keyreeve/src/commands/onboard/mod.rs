@@ -8,7 +8,7 @@ mod questions;
 mod render;
 mod set_up;
 
-use keyreeve_broker::view::{OnboardView, ProfileCheckView, ProfileView};
+use keyreeve_broker::wire::{OnboardView, ProfileCheckView, ProfileView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 

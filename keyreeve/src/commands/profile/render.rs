@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use keyreeve_broker::view::{
+use keyreeve_broker::wire::{
     LimitView, OwnerLimitsView, ProfileDetailsView, ProfileView, ProfilesView,
 };
 use keyreeve_core::clock::Clock;

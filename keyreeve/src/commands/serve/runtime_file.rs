@@ -1,7 +1,7 @@
 //! The runtime file by which other processes find a running `serve` and verify it: mode 0600, in the state directory. It is
 //! read in [`crate::running_gateway`].
 
-use keyreeve_broker::view::Document;
+use keyreeve_broker::wire::Document;
 use keyreeve_os::files::{CreateDir, SafeDir};
 use keyreeve_os::process;
 use serde::Serialize;

@@ -6,7 +6,7 @@ mod exit_check;
 mod render;
 
 use jiff::Timestamp;
-use keyreeve_broker::view::{
+use keyreeve_broker::wire::{
     BindingView, ExpectedView, HealthView, KeysView, LimitsView, ProfilesView, StatusProfileView,
     StatusView, UnusableView,
 };

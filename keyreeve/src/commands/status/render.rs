@@ -2,7 +2,7 @@
 
 use std::io;
 
-use keyreeve_broker::view::{OwnerLimitsView, StatusProfileView, StatusView};
+use keyreeve_broker::wire::{OwnerLimitsView, StatusProfileView, StatusView};
 use keyreeve_core::clock::Clock;
 use keyreeve_resolver::resolve::{ChainStep, StepState};
 use keyreeve_resolver::unusable::UnusableReason;

@@ -8,7 +8,7 @@ mod settings;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use keyreeve_broker::view::StatuslineView;
+use keyreeve_broker::wire::StatuslineView;
 use keyreeve_resolver::resolve::resolve;
 use keyreeve_resolver::statusline::{
     SessionInput, limit_owner, new_observations, render_line, warnings,
