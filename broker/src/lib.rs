@@ -9,7 +9,6 @@ mod affinity;
 mod attempt_guard;
 mod choose;
 mod circuit_breakers;
-mod classify;
 mod claude_cli;
 mod header;
 mod health;
@@ -19,7 +18,6 @@ mod lease_request;
 mod ledger_entry;
 mod limits;
 mod pass_through;
-mod plan_token;
 mod probe;
 mod raw_key;
 mod refusals;
@@ -44,7 +42,6 @@ use keyreeve_store::{LeaseSnapshot, Store};
 
 use crate::upstream::Upstream;
 
-pub use classify::classify_response;
 pub use claude_cli::{ClaudeCliError, ClaudeCliResult};
 pub use header::HeaderValueError;
 pub use helper_run::run_helpers;
@@ -54,7 +51,7 @@ pub use limits::reported_limits;
 pub use pass_through::{PassThroughAttempt, PassThroughTarget, PassThroughTerms};
 pub use probe::{MIN_API_VERSION, Probe, ProbeResult};
 pub use raw_key::RawKeyError;
-pub use report::{CompletedResponse, Report};
+pub use report::{CompletedResponse, Report, classify_response};
 pub use retry::{AttemptResult, RetryDecision, RetryState};
 pub use sources::{SdkProfileError, SourceError, sdk_profile_provenance};
 
@@ -66,7 +63,7 @@ pub struct Broker {
     upstream: Upstream,
     command_outputs: sources::command::OutputCache,
     sdk_tokens: sources::sdk_profile::SdkTokens,
-    rejected: sources::rejected::RejectedCredentials,
+    rejected: refusals::RejectedCredentials,
     circuit_breakers: circuit_breakers::CircuitBreakers,
     affinity: affinity::Affinity,
     wait_queue: wait_queue::WaitQueue,
@@ -114,7 +111,7 @@ impl Broker {
             upstream,
             command_outputs: sources::command::OutputCache::default(),
             sdk_tokens: sources::sdk_profile::SdkTokens::default(),
-            rejected: sources::rejected::RejectedCredentials::default(),
+            rejected: refusals::RejectedCredentials::default(),
             circuit_breakers: circuit_breakers::CircuitBreakers::default(),
             affinity: affinity::Affinity::default(),
             wait_queue: wait_queue::WaitQueue::default(),

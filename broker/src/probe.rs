@@ -22,8 +22,8 @@ use keyreeve_store::{AttemptId, Ending, Operation, RequestId};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::classify::classify_response;
 use crate::limits::reported_limits;
+use crate::report::classify_response;
 use crate::upstream::{Upstream, UpstreamError};
 use crate::{Broker, CompletedResponse, Lease, LeaseError, LeaseRequest, Report};
 

@@ -1,6 +1,8 @@
-//! The raw key of a profile, for one of the user's own programs.
+//! The secret of a profile, for a program: the raw key for one of the user's own, the token of a plan login for the
+//! official `claude`, started by its owner.
 //!
-//! Invariants: only a profile marked for it exposes its key; a plan login never does, whatever its mark.
+//! Invariants: only a profile marked for it exposes its key; a plan login never does, whatever its mark. Its token
+//! leaves the store only here; a lease never uses it.
 
 use std::sync::Arc;
 
@@ -59,14 +61,33 @@ impl Broker {
         }
         match profile.secret_exposure {
             SecretExposure::RequestsOnly => Err(RawKeyError::NotExposed { profile: name }),
-            SecretExposure::Programs => {
-                sources::obtain(self, profile)
-                    .await
-                    .map_err(|source| RawKeyError::Source {
-                        profile: name,
-                        source,
-                    })
-            }
+            SecretExposure::Programs => self.secret_for_program(profile).await,
         }
+    }
+
+    /// Decrypts the token of a plan login. The caller has verified the program that receives it (docs/facts.md#terms).
+    ///
+    /// # Errors
+    /// See [`RawKeyError`].
+    pub async fn plan_token(
+        self: &Arc<Self>,
+        profile: &Profile,
+    ) -> Result<Credential, RawKeyError> {
+        if !profile.is_plan_login() {
+            let name = profile.name.to_string();
+            return Err(RawKeyError::NotExposed { profile: name });
+        }
+        self.secret_for_program(profile).await
+    }
+
+    async fn secret_for_program(
+        self: &Arc<Self>,
+        profile: &Profile,
+    ) -> Result<Credential, RawKeyError> {
+        let secret = sources::obtain(self, profile).await;
+        secret.map_err(|source| RawKeyError::Source {
+            profile: profile.name.to_string(),
+            source,
+        })
     }
 }

@@ -1,13 +1,16 @@
-//! Counts consecutive unexplained refusals per credential, in memory.
+//! Refused credentials, in memory: counts consecutive unexplained refusals of each, and marks those whose source is to
+//! fetch a new one.
 //!
 //! Invariants: a credential without refusals has no entry; the count starts again after a block, because a user who
-//! resumes the profile wants a new test, and after a rotation of the secret.
+//! resumes the profile wants a new test, and after a rotation of the secret. A mark is consumed by the first lease that
+//! sees it, so that a source without a newer credential is not run again for every request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyreeve_core::health::{ConsecutiveRefusals, RequestClass};
 use keyreeve_core::profile::ProfileId;
+use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::verdict::Verdict;
 
 use crate::health::Generation;
@@ -48,5 +51,23 @@ impl RefusalCounts {
     fn lock(&self) -> MutexGuard<'_, HashMap<ProfileId, (Generation, ConsecutiveRefusals)>> {
         // Each change is one insertion, so a panic leaves consistent data.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last refused credential of each profile.
+#[derive(Default)]
+pub(crate) struct RejectedCredentials(Mutex<HashMap<ProfileId, Fingerprint>>);
+
+impl RejectedCredentials {
+    /// Marks a credential of a profile as refused.
+    pub(crate) fn mark(&self, profile: ProfileId, credential: Fingerprint) {
+        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.insert(profile, credential);
+    }
+
+    /// Removes the profile's mark. Returns `true` if it was for this credential.
+    pub(crate) fn take_mark(&self, profile: ProfileId, credential: &Fingerprint) -> bool {
+        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.remove(&profile).as_ref() == Some(credential)
     }
 }

@@ -1,12 +1,14 @@
-//! The report on a lease: its result, response and usage, and from those the cost.
+//! The report on a lease: its verdict, response and usage, and from those the cost.
 //!
 //! Invariant: a messages request that was sent is never settled as free because usage is missing: if the response
 //! reports no usage, the reserved cost is charged and marked as an upper bound.
 
+use http::HeaderMap;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Cost, CostBasis, PriceTable};
 use keyreeve_core::usage::MeterReport;
-use keyreeve_core::verdict::{Verdict, VerdictScope};
+use keyreeve_core::verdict::{ErrorResponse, Verdict, VerdictScope};
+use keyreeve_os::system;
 use keyreeve_store::{Ending, Operation};
 
 /// Report on an attempt.
@@ -54,6 +56,21 @@ impl Report {
         self.verdict.effect().rejects_credential()
             && self.verdict.scope() == VerdictScope::Credential
     }
+}
+
+/// Classifies a response by its status, its headers and the part of the body that was read; headers that are not text
+/// are ignored.
+pub fn classify_response(status: u16, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let headers: Vec<(&str, &str)> = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect();
+    let response = ErrorResponse {
+        status,
+        headers: &headers,
+        body,
+    };
+    Verdict::from_response(&response, system::now())
 }
 
 /// Settles the cost of an attempt.

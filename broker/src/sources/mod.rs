@@ -1,19 +1,17 @@
-//! Sources of a profile's secret, one file per source. Each returns a [`Credential`] bound to the profile's origin.
+//! Sources of a profile's secret, one file for each that takes more than a look-up. Each returns a [`Credential`] bound
+//! to the profile's origin.
 
 mod ant;
 pub(crate) mod command;
-mod environment;
 mod file;
-pub(crate) mod rejected;
 pub(crate) mod sdk_profile;
-mod sealed;
 
 use std::sync::Arc;
 
 use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::token::{self, TokenProblem};
+use keyreeve_core::token::{self, Family, TokenProblem};
 use keyreeve_os::files::FileError;
 
 use crate::Broker;
@@ -80,8 +78,17 @@ pub(crate) async fn obtain(
     profile: &Profile,
 ) -> Result<Credential, SourceError> {
     match &profile.source {
-        Source::Sealed => sealed::obtain(broker, profile),
-        Source::Environment { variable } => environment::obtain(broker, profile, variable),
+        // Encrypted at rest (sealed): decrypted for each lease and dropped after it.
+        Source::Sealed => {
+            let secret = broker.store.unseal(profile).map_err(SourceError::Sealed)?;
+            let family = profile.family.unwrap_or(Family::Opaque);
+            Ok(bind(profile, secret, family, profile.provenance))
+        }
+        // Read when the process started.
+        Source::Environment { variable } => match broker.environment.get(variable) {
+            Some(value) => parse_fetched(profile, value),
+            None => Err(SourceError::VariableNotSet(variable.clone())),
+        },
         Source::File { path } => file::obtain(profile, path),
         Source::Command { argv } => command::obtain(broker, profile, argv).await,
         Source::SdkProfile { directory, name } => {
@@ -122,11 +129,6 @@ pub(crate) fn fix_suffix(error: &FileError) -> String {
         .unwrap_or_default()
 }
 
-fn bind(
-    profile: &Profile,
-    secret: Secret,
-    family: token::Family,
-    provenance: Provenance,
-) -> Credential {
+fn bind(profile: &Profile, secret: Secret, family: Family, provenance: Provenance) -> Credential {
     Credential::new(secret, family, provenance, profile.base_url.clone())
 }

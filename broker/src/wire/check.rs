@@ -1,4 +1,4 @@
-//! Requests made for the owner: credential checks and single prompts.
+//! Requests made for the owner: credential checks, also of a new profile, and single prompts.
 
 use keyreeve_core::price::CostBasis;
 use keyreeve_core::profile::Profile;
@@ -6,8 +6,8 @@ use keyreeve_core::verdict::{CredentialStatus, Verdict};
 use keyreeve_store::LedgerEntry;
 use serde::Serialize;
 
-use super::AttemptView;
 use super::ledger::dollars;
+use super::{AttemptView, ProfileView};
 use crate::ProbeResult;
 
 /// Result of `check`.
@@ -63,6 +63,19 @@ pub struct ProfileCheckView {
     pub cost_is_at_most: bool,
     /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
+}
+
+/// A new profile, its test, and suggested next steps.
+#[derive(Debug, Serialize)]
+pub struct OnboardView {
+    /// The profile that pays from now on.
+    pub profile: ProfileView,
+    /// Changes made, as sentences.
+    pub changes: Vec<String>,
+    /// Result of the profile's test request; null if none was made.
+    pub check: Option<ProfileCheckView>,
+    /// Commands to continue with.
+    pub next_steps: Vec<String>,
 }
 
 /// A prompt's response.

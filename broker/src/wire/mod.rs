@@ -4,17 +4,15 @@
 //! renamed or changes its meaning. Times are RFC 3339 in UTC, money is US dollars.
 
 mod advice;
-mod assignments;
 mod binding;
 mod check;
 mod credential;
 mod finding;
 mod health;
 mod import;
-mod issued_credential;
 mod ledger;
 mod limits;
-mod onboard;
+mod program;
 mod requests;
 mod status;
 mod statusline;
@@ -23,17 +21,15 @@ mod token_report;
 use serde::Serialize;
 
 pub use advice::{AdviceView, AvoidedView};
-pub use assignments::{AssignmentView, AssignmentsView};
 pub use binding::{BindingView, BindingsView, ExpectedView};
-pub use check::{AskView, CheckView, ProfileCheckView, docs_url};
+pub use check::{AskView, CheckView, OnboardView, ProfileCheckView, docs_url};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use finding::{FindingView, FindingsView};
 pub use health::{HealthView, ReasonView};
 pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Stage};
-pub use issued_credential::CredentialView;
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use limits::{LimitOwnerView, LimitView, LimitsView, OwnerLimitsView, ProfileDetailsView};
-pub use onboard::OnboardView;
+pub use program::{AssignmentView, AssignmentsView, CredentialView};
 pub use requests::{RequestView, RequestsView};
 pub use status::{
     GuardView, LocationView, PayerView, ResolutionView, SlotView, StatusProfileView, StatusView,
