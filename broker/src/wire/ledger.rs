@@ -230,7 +230,7 @@ impl From<&LedgerEntry> for AttemptView {
             outcome,
         } = entry;
         let outcome = outcome.as_ref();
-        let cost = AttemptCost::new(intent, outcome);
+        let totals = AttemptTotals::new(&[entry]);
         Self {
             attempt: intent.attempt.0.simple().to_string(),
             request: intent.request.0.simple().to_string(),
@@ -247,11 +247,11 @@ impl From<&LedgerEntry> for AttemptView {
             status: outcome.and_then(|outcome| outcome.status),
             verdict: outcome.and_then(|outcome| outcome.verdict.clone()),
             upstream_request_id: outcome.and_then(|outcome| outcome.upstream_request_id.clone()),
-            tokens: TokensView::from(outcome.map(|outcome| outcome.tokens).unwrap_or_default()),
-            web_searches: outcome.map_or(0, |outcome| outcome.web_searches),
-            cost_usd: dollars(cost.cost),
-            cost_is_at_most: cost.is_at_most,
-            equivalent_usd: cost.equivalent.map(dollars),
+            tokens: TokensView::from(totals.tokens),
+            web_searches: totals.web_searches,
+            cost_usd: dollars(totals.cost),
+            cost_is_at_most: totals.cost_is_at_most,
+            equivalent_usd: totals.equivalent.map(dollars),
             prices_as_of: outcome.and_then(|outcome| outcome.prices_as_of.clone()),
             started_at: intent.started_at.to_string(),
             ended_at: outcome.map(|outcome| outcome.ended_at.to_string()),
@@ -276,21 +276,14 @@ impl From<&LedgerEntry> for AttemptView {
 impl TokensView {
     /// Returns the sum of all classes.
     pub fn total(&self) -> u64 {
-        let Self {
-            input_tokens,
-            output_tokens,
-            cache_read_tokens,
-            cache_write_5m_tokens,
-            cache_write_1h_tokens,
-        } = self;
         [
-            output_tokens,
-            cache_read_tokens,
-            cache_write_5m_tokens,
-            cache_write_1h_tokens,
+            self.output_tokens,
+            self.cache_read_tokens,
+            self.cache_write_5m_tokens,
+            self.cache_write_1h_tokens,
         ]
         .into_iter()
-        .fold(*input_tokens, |sum, count| sum.saturating_add(*count))
+        .fold(self.input_tokens, u64::saturating_add)
     }
 }
 
@@ -306,33 +299,50 @@ impl From<TokenCounts> for TokensView {
     }
 }
 
-/// Cost of one attempt.
-pub(super) struct AttemptCost {
+/// Usage and cost of one or several attempts.
+pub(super) struct AttemptTotals {
+    pub(super) tokens: TokenCounts,
+    pub(super) web_searches: u64,
+    /// Settled costs, and the reserved costs of open attempts.
     pub(super) cost: NanoDollars,
     /// `true` if the cost is an upper bound.
-    pub(super) is_at_most: bool,
-    /// Estimated API price if a plan paid.
+    pub(super) cost_is_at_most: bool,
+    /// Estimated API price of the attempts that a plan paid for.
     pub(super) equivalent: Option<NanoDollars>,
 }
 
-impl AttemptCost {
-    /// Returns the settled cost, or the reserved cost of an open attempt.
-    pub(super) fn new(intent: &Intent, outcome: Option<&EntryOutcome>) -> Self {
+impl AttemptTotals {
+    pub(super) fn new(attempts: &[&LedgerEntry]) -> Self {
+        let mut totals = Self {
+            tokens: TokenCounts::default(),
+            web_searches: 0,
+            cost: NanoDollars::ZERO,
+            cost_is_at_most: false,
+            equivalent: None,
+        };
+        for entry in attempts {
+            totals.add(&entry.intent, entry.outcome.as_ref());
+        }
+        totals
+    }
+
+    fn add(&mut self, intent: &Intent, outcome: Option<&EntryOutcome>) {
         let (cost, basis) = match outcome {
             Some(outcome) => (outcome.cost, outcome.basis),
             None => (intent.reserved, None),
         };
         match basis {
-            Some(CostBasis::Known | CostBasis::AtMost) | None => Self {
-                cost,
-                is_at_most: basis != Some(CostBasis::Known),
-                equivalent: None,
-            },
-            Some(CostBasis::Equivalent) => Self {
-                cost: NanoDollars::ZERO,
-                is_at_most: false,
-                equivalent: Some(cost),
-            },
+            Some(CostBasis::Known | CostBasis::AtMost) | None => {
+                self.cost += cost;
+                self.cost_is_at_most |= basis != Some(CostBasis::Known);
+            }
+            Some(CostBasis::Equivalent) => {
+                *self.equivalent.get_or_insert(NanoDollars::ZERO) += cost;
+            }
+        }
+        if let Some(outcome) = outcome {
+            self.tokens = self.tokens.plus(outcome.tokens);
+            self.web_searches = self.web_searches.saturating_add(outcome.web_searches);
         }
     }
 }

@@ -6,13 +6,11 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use keyreeve_core::money::NanoDollars;
-use keyreeve_core::usage::TokenCounts;
 use keyreeve_store::{LedgerEntry, RequestId};
 use serde::Serialize;
 
 use super::TokensView;
-use super::ledger::{AttemptCost, dollars, operation};
+use super::ledger::{AttemptTotals, dollars, operation};
 use crate::report::ending;
 
 /// The newest requests.
@@ -110,7 +108,7 @@ impl RequestView {
     fn from_attempts(attempts: &[&LedgerEntry]) -> Option<Self> {
         let (first, last) = (attempts.first()?, attempts.last()?);
         let outcome = last.outcome.as_ref();
-        let totals = Totals::from_attempts(attempts);
+        let totals = AttemptTotals::new(attempts);
         Some(Self {
             request: first.intent.request.0.simple().to_string(),
             operation: operation(first.intent.operation),
@@ -138,40 +136,6 @@ impl RequestView {
     }
 }
 
-/// Sums over the attempts of a request.
-struct Totals {
-    tokens: TokenCounts,
-    web_searches: u64,
-    cost: NanoDollars,
-    cost_is_at_most: bool,
-    equivalent: Option<NanoDollars>,
-}
-
-impl Totals {
-    fn from_attempts(attempts: &[&LedgerEntry]) -> Self {
-        let mut totals = Self {
-            tokens: TokenCounts::default(),
-            web_searches: 0,
-            cost: NanoDollars::ZERO,
-            cost_is_at_most: false,
-            equivalent: None,
-        };
-        for entry in attempts {
-            let cost = AttemptCost::new(&entry.intent, entry.outcome.as_ref());
-            totals.cost += cost.cost;
-            totals.cost_is_at_most |= cost.is_at_most;
-            if let Some(equivalent) = cost.equivalent {
-                *totals.equivalent.get_or_insert(NanoDollars::ZERO) += equivalent;
-            }
-            if let Some(outcome) = &entry.outcome {
-                totals.tokens = totals.tokens.plus(outcome.tokens);
-                totals.web_searches = totals.web_searches.saturating_add(outcome.web_searches);
-            }
-        }
-        totals
-    }
-}
-
 /// Returns the start of the first attempt, and the id to break ties.
 fn sort_key(attempts: &[&LedgerEntry]) -> Option<(Timestamp, RequestId)> {
     let intent = &attempts.first()?.intent;
@@ -193,9 +157,11 @@ fn duration_ms(first: &LedgerEntry, last: &LedgerEntry) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
+    use keyreeve_core::money::NanoDollars;
     use keyreeve_core::price::CostBasis;
     use keyreeve_core::profile::ProfileId;
     use keyreeve_core::select::Reason;
+    use keyreeve_core::usage::TokenCounts;
     use keyreeve_core::virtual_key::KeyId;
     use keyreeve_store::{AttemptId, Ending, EntryOutcome, Intent, Operation};
     use uuid::Uuid;
