@@ -23,7 +23,8 @@ use crate::Broker;
 pub(crate) struct Attempt {
     scopes: HealthScopes,
     pub(crate) origin: Origin,
-    secret_storage: SecretStorage,
+    /// Storage of the secret; a fetched one may be refreshed by its source.
+    pub(crate) secret_storage: SecretStorage,
     generation: Generation,
     pub(crate) leased_at: Timestamp,
     /// Scopes whose probe slot it holds, or may hold.
@@ -69,7 +70,7 @@ type StoreResult<T> = Result<T, keyreeve_store::StoreError>;
 #[derive(Clone, Debug)]
 pub(crate) struct RequestInfo {
     /// The class of requests that share its limits; `None` if it names no model.
-    class: Option<RequestClass>,
+    pub(crate) class: Option<RequestClass>,
     pub(crate) at: Timestamp,
 }
 
@@ -83,11 +84,6 @@ impl RequestInfo {
             Operation::Account => None,
         };
         Self { class, at }
-    }
-
-    /// Returns the class of requests that share its limits.
-    pub(crate) fn class(&self) -> Option<&RequestClass> {
-        self.class.as_ref()
     }
 }
 
@@ -123,11 +119,6 @@ impl Attempt {
             all_was_ready: health.all_ready(),
             credential_kind: CredentialKind::AsDeclared,
         }
-    }
-
-    /// Returns how the secret is stored; a fetched one may be refreshed by its source.
-    pub(crate) fn secret_storage(&self) -> SecretStorage {
-        self.secret_storage
     }
 
     /// Returns the class of requests that share its limits.

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use keyreeve_core::cache_ttl::TtlOutcome;
-use keyreeve_core::health::SecretStorage;
 use keyreeve_core::inject::Injection;
 use keyreeve_core::limits::{self, LimitOwner};
 use keyreeve_core::price::Cost;
@@ -44,9 +43,10 @@ impl Lease {
             self.guard.mark_plan();
         }
         let owner = LimitOwner::Profile(self.profile.id);
-        self.entry
-            .broker
-            .record_limits(&owner, self.guard.attempt().class(), reported.limits);
+        let broker = &self.entry.broker;
+        broker
+            .limits
+            .record(&owner, self.guard.attempt().class(), reported.limits);
     }
 
     /// Applies the verdict on the start of the response to the profile's health, so that the next lease sees it before
@@ -82,16 +82,6 @@ impl Lease {
     /// Closes the lease of a request that never reached the API, without any effect on health.
     pub fn report_not_sent(mut self, report: Report) -> Cost {
         self.close(report)
-    }
-
-    /// Returns how the secret is stored; a fetched one may be refreshed by its source.
-    pub(crate) fn secret_storage(&self) -> SecretStorage {
-        self.guard.attempt().secret_storage()
-    }
-
-    /// Returns the fingerprint of the secret.
-    pub(crate) fn fingerprint(&self) -> &Fingerprint {
-        &self.credential
     }
 
     /// Records the edit of the request's cache markers.

@@ -133,7 +133,7 @@ impl OpenEntry {
     /// Writes the outcome of the attempt and returns its cost.
     pub(crate) fn close(&mut self, report: Report) -> Cost {
         self.closed = true;
-        let cost = settle(&report, self.operation, self.max_cost, self.prices())
+        let cost = settle(&report, self.operation, self.max_cost, &self.broker.prices)
             .with_payment(self.parties.payment);
         let outcome = outcome(self, report, cost);
         log(self, &outcome);
@@ -144,11 +144,6 @@ impl OpenEntry {
     /// Returns the time since the entry was opened.
     pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()
-    }
-
-    /// Returns the price table.
-    pub(crate) fn prices(&self) -> &PriceTable {
-        &self.broker.prices
     }
 }
 
@@ -178,7 +173,7 @@ fn max_cost(prices: &PriceTable, request: &LeaseRequest) -> NanoDollars {
 fn outcome(open: &OpenEntry, report: Report, cost: Cost) -> Outcome {
     let verdict = report.verdict.code();
     let duration_micros = micros(open.age());
-    let prices_as_of = open.prices().as_of().to_owned();
+    let prices_as_of = open.broker.prices.as_of().to_owned();
     let without_response = Outcome {
         attempt: open.attempt,
         ending: report.ending,

@@ -30,7 +30,6 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use keyreeve_core::health::RequestClass;
 use keyreeve_core::limits::{Limit, LimitOwner};
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::profile::ProfileId;
@@ -127,12 +126,8 @@ impl Broker {
 
     /// Queues the plan windows reported for a client's own account, under the key it passed through with.
     pub fn record_windows(&self, client: &Client, windows: Vec<Limit>) {
-        self.record_limits(&LimitOwner::PassThrough(client.key.id), None, windows);
-    }
-
-    /// Queues the limits that a response to a request of `class` reported for an owner.
-    fn record_limits(&self, owner: &LimitOwner, class: Option<&RequestClass>, limits: Vec<Limit>) {
-        self.limits.record(owner, class, limits);
+        let owner = LimitOwner::PassThrough(client.key.id);
+        self.limits.record(&owner, None, windows);
     }
 
     /// Records that an upstream refused a profile's credential: the next lease fetches a new one if its source has one.

@@ -75,7 +75,7 @@ impl Broker {
             attempt: entry.attempt,
             request: entry.request,
             entry,
-            class: info.class().cloned(),
+            class: info.class,
         })
     }
 }
@@ -84,9 +84,8 @@ impl PassThroughAttempt {
     /// Records the limits in the response headers.
     pub fn observe_limits(&self, limits: Vec<Limit>) {
         let owner = LimitOwner::PassThrough(self.entry.parties.key);
-        self.entry
-            .broker
-            .record_limits(&owner, self.class.as_ref(), limits);
+        let broker = &self.entry.broker;
+        broker.limits.record(&owner, self.class.as_ref(), limits);
     }
 
     /// Records the attempt's result, closes the ledger entry, and returns the cost or the estimated equivalent.

@@ -16,7 +16,7 @@ use keyreeve_core::inject::{BetaLines, edit_beta};
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::sanitize::sanitize_line;
-use keyreeve_core::usage::{MeterReport, TokenCounts, meter_body};
+use keyreeve_core::usage::{MeterReport, meter_body};
 use keyreeve_core::verdict::{MAX_ERROR_BODY_BYTES, Verdict};
 use keyreeve_store::{AttemptId, Ending, Operation, RequestId};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::limits::reported_limits;
 use crate::report::classify_response;
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{USER_AGENT, Upstream, UpstreamError};
 use crate::{Broker, CompletedResponse, Lease, LeaseError, LeaseRequest, Report};
 
 /// The oldest API version, supported by every gateway (docs/facts.md#headers).
@@ -60,8 +60,6 @@ pub struct ProbeResult {
     pub upstream_request_id: Option<String>,
     /// `true` if the response has the headers of a plan login, whatever the profile was declared to be.
     pub is_plan: bool,
-    /// Tokens used.
-    pub tokens: TokenCounts,
     /// The cost.
     pub cost: Cost,
     /// The duration.
@@ -165,10 +163,7 @@ fn request(
         ("content-type", "application/json"),
         ("accept", "application/json"),
         ("accept-encoding", "identity"),
-        (
-            "user-agent",
-            concat!("keyreeve/", env!("CARGO_PKG_VERSION")),
-        ),
+        ("user-agent", USER_AGENT),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -254,7 +249,6 @@ fn record(
         workspace: None,
         upstream_request_id: None,
         is_plan: false,
-        tokens: TokenCounts::default(),
         cost: Cost::FREE,
         duration,
     };
@@ -266,7 +260,7 @@ fn record(
             meter_report.model = meter_report
                 .model
                 .filter(|model| secret.is_empty() || !model.contains(secret));
-            probe_result.read(&response, &meter_report, secret);
+            probe_result.read(&response, secret);
             let reported = reported_limits(&response.head.headers);
             probe_result.is_plan = reported.is_plan;
             lease.observe_limits(reported);
@@ -294,7 +288,7 @@ fn record(
 
 impl ProbeResult {
     /// Reads the fields of a response, except for any text that contains the secret.
-    fn read(&mut self, response: &ProbeResponse, meter_report: &MeterReport, secret: &str) {
+    fn read(&mut self, response: &ProbeResponse, secret: &str) {
         let clean = |text: &str| {
             let shown = !text.is_empty() && (secret.is_empty() || !text.contains(secret));
             shown.then(|| sanitize_line(text, MAX_MESSAGE_CHARS).into_owned())
@@ -305,7 +299,6 @@ impl ProbeResult {
         self.organization = header("anthropic-organization-id");
         self.workspace = header("anthropic-workspace-id");
         self.upstream_request_id = header("request-id").filter(|id| id.len() <= 128);
-        self.tokens = meter_report.usage.totals();
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         self.message = body
             .pointer("/error/message")

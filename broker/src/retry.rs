@@ -80,12 +80,12 @@ impl RetryState {
             AttemptResult::NoConnection => None,
             AttemptResult::MayHaveProduced => return RetryDecision::Final,
         };
-        let Some(retry_with) = RetryWith::from_verdict(verdict, status, lease.secret_storage())
-        else {
+        let storage = lease.guard.attempt().secret_storage;
+        let Some(retry_with) = RetryWith::from_verdict(verdict, status, storage) else {
             return RetryDecision::Final;
         };
         if retry_with == RetryWith::RefreshedSecret {
-            self.refused = Some((lease.profile.id, lease.fingerprint().clone()));
+            self.refused = Some((lease.profile.id, lease.credential.clone()));
         }
         self.push_failed(&lease.profile, verdict.code(), retry_with);
         if self.attempts < MAX_ATTEMPTS && !self.is_past_deadline() {

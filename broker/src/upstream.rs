@@ -24,6 +24,9 @@ use rustls::pki_types::pem::PemObject as _;
 use tokio::time::timeout;
 use tower_service::Service;
 
+/// The user agent of keyreeve's own requests.
+pub(crate) const USER_AGENT: &str = concat!("keyreeve/", env!("CARGO_PKG_VERSION"));
+
 /// Timeouts for upstreams.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {

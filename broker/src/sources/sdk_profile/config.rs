@@ -112,10 +112,7 @@ pub(super) fn read(
             error.line(),
             error.column()
         );
-        SdkProfileError::InvalidFile {
-            path: path.clone(),
-            what,
-        }
+        SdkProfileError::invalid_file(&path, what)
     })?;
     check_base_url(&config, &path, &profile.base_url)?;
     let context = ConfigContext {
@@ -134,12 +131,8 @@ fn check_base_url(
     bound: &BaseUrl,
 ) -> Result<(), SdkProfileError> {
     let text = non_empty(config.base_url.as_deref()).unwrap_or(DEFAULT_BASE_URL);
-    let configured = BaseUrl::parse(text, PlainHttp::LoopbackOnly).map_err(|error| {
-        SdkProfileError::InvalidFile {
-            path: path.to_owned(),
-            what: format!("`base_url`: {error}"),
-        }
-    })?;
+    let configured = BaseUrl::parse(text, PlainHttp::LoopbackOnly)
+        .map_err(|error| SdkProfileError::invalid_file(path, format!("`base_url`: {error}")))?;
     if configured == *bound {
         Ok(())
     } else {
@@ -225,13 +218,13 @@ impl ConfigContext<'_> {
             Some(IdentityTokenConfig { source, path }) if source.as_deref() == Some("file") => {
                 let path = path.filter(|path| !path.is_empty());
                 Some(path.ok_or_else(|| {
-                    self.invalid_file("`authentication.identity_token.path` is not set".to_owned())
+                    self.invalid_file("`authentication.identity_token.path` is not set")
                 })?)
             }
             Some(_) => {
-                return Err(self.invalid_file(
-                    "`authentication.identity_token.source` is not `file`".to_owned(),
-                ));
+                return Err(
+                    self.invalid_file("`authentication.identity_token.source` is not `file`")
+                );
             }
             None => self.or_variable(None, file_variable),
         };
@@ -239,7 +232,7 @@ impl ConfigContext<'_> {
         match path.map(PathBuf::from) {
             Some(path) if path.is_absolute() => Ok(IdentitySource::File(path)),
             Some(_) => {
-                Err(self.invalid_file("the path of the identity token is not absolute".to_owned()))
+                Err(self.invalid_file("the path of the identity token is not absolute"))
             }
             None if variable().is_some() => Ok(IdentitySource::Variable),
             None => Err(self.invalid_file(format!(
@@ -260,7 +253,7 @@ impl ConfigContext<'_> {
         if path.is_absolute() {
             Ok(path)
         } else {
-            Err(self.invalid_file("`authentication.credentials_path` is not absolute".to_owned()))
+            Err(self.invalid_file("`authentication.credentials_path` is not absolute"))
         }
     }
 
@@ -269,11 +262,8 @@ impl ConfigContext<'_> {
         value.or_else(|| non_empty(self.environment.get(variable)).map(ToOwned::to_owned))
     }
 
-    fn invalid_file(&self, what: String) -> SdkProfileError {
-        SdkProfileError::InvalidFile {
-            path: self.path.clone(),
-            what,
-        }
+    fn invalid_file(&self, what: impl Into<String>) -> SdkProfileError {
+        SdkProfileError::invalid_file(&self.path, what)
     }
 }
 

@@ -53,7 +53,10 @@ impl SdkCredentialsFile {
     pub(super) fn open(path: &Path) -> Result<Self, SdkProfileError> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
         else {
-            return Err(invalid_file(path, "not the path of a file"));
+            return Err(SdkProfileError::invalid_file(
+                path,
+                "not the path of a file",
+            ));
         };
         Ok(Self {
             folder: SafeDir::open(folder, CreateDir::Never).map_err(SdkProfileError::File)?,
@@ -69,9 +72,10 @@ impl SdkCredentialsFile {
         let bytes = self.folder.read(&self.name, MAX_FILE_BYTES);
         let bytes = bytes.map_err(SdkProfileError::File)?;
         let path = self.path();
+        let invalid_file = |what| SdkProfileError::invalid_file(&path, what);
         // The parser's error could contain a part of a value.
         let Ok(fields) = serde_json::from_slice(&bytes) else {
-            return Err(invalid_file(&path, "not a JSON object"));
+            return Err(invalid_file("not a JSON object"));
         };
         let fields = CredentialFields(fields);
         let text = |field: &str| {
@@ -81,11 +85,11 @@ impl SdkCredentialsFile {
         match fields.0.get("type") {
             None => {}
             Some(kind) if kind == "oauth_token" => {}
-            Some(_) => return Err(invalid_file(&path, "`type` is not `oauth_token`")),
+            Some(_) => return Err(invalid_file("`type` is not `oauth_token`")),
         }
         let token = text("access_token")
             .map(Zeroizing::new)
-            .ok_or_else(|| invalid_file(&path, "`access_token` is missing"))?;
+            .ok_or_else(|| invalid_file("`access_token` is missing"))?;
         Ok(StoredLogin {
             access: AccessToken {
                 token,
@@ -136,7 +140,10 @@ impl SdkCredentialsFile {
         // The buffer never grows, so that no copy remains in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(2 * MAX_FILE_BYTES));
         if serde_json::to_writer_pretty(&mut *bytes, &old.fields.0).is_err() {
-            return Err(invalid_file(&self.path(), "it cannot be serialized"));
+            return Err(SdkProfileError::invalid_file(
+                &self.path(),
+                "it cannot be serialized",
+            ));
         }
         let result = self.folder.replace(&self.name, &bytes);
         result.map_err(SdkProfileError::File)
@@ -147,11 +154,4 @@ impl SdkCredentialsFile {
 fn parse_timestamp(value: &Value) -> Option<Timestamp> {
     let seconds = SignedDuration::try_from_secs_f64(value.as_f64()?).ok()?;
     Timestamp::from_duration(seconds).ok()
-}
-
-fn invalid_file(path: &Path, what: &str) -> SdkProfileError {
-    SdkProfileError::InvalidFile {
-        path: path.to_owned(),
-        what: what.to_owned(),
-    }
 }

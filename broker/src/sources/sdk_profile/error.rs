@@ -1,6 +1,6 @@
 //! Errors of SDK profiles. No text contains any part of a secret, and of a response only the error fields of RFC 6749.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keyreeve_os::files::FileError;
 use keyreeve_os::lock::LockError;
@@ -111,6 +111,13 @@ pub enum SdkProfileError {
 }
 
 impl SdkProfileError {
+    pub(super) fn invalid_file(path: &Path, what: impl Into<String>) -> Self {
+        Self::InvalidFile {
+            path: path.to_owned(),
+            what: what.into(),
+        }
+    }
+
     /// Returns `true` if a retry may succeed without any change by the user.
     pub(crate) fn is_transient(&self) -> bool {
         match self {

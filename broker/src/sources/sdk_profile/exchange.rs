@@ -24,10 +24,8 @@ use zeroize::Zeroizing;
 
 use super::config::FederationRule;
 use super::{AccessToken, SdkProfileError};
-use crate::upstream::Upstream;
+use crate::upstream::{self, Upstream};
 
-/// The user agent of keyreeve.
-const OUR_USER_AGENT: &str = concat!("keyreeve/", env!("CARGO_PKG_VERSION"));
 /// The beta header of an identity token exchange; a refresh must not have it.
 const FEDERATION_BETA: &str = "oauth-2025-04-20,oidc-federation-2026-04-01";
 /// Timeout of an exchange, to the last byte.
@@ -157,7 +155,7 @@ fn build_request(
         .uri(format!("{base_url}/v1/oauth/token"))
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header(ACCEPT, HeaderValue::from_static("application/json"))
-        .header(USER_AGENT, HeaderValue::from_static(OUR_USER_AGENT))
+        .header(USER_AGENT, HeaderValue::from_static(upstream::USER_AGENT))
         .header("anthropic-beta", HeaderValue::from_static(beta))
         .body(Full::new(Bytes::from_owner(body)))
         .map_err(|_| build_error())
