@@ -16,14 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::harness::{Harness, lease_request, profile};
-
-const GATEWAY: &str = "https://gateway.example";
-
-fn shell_command(script: &str) -> Source {
-    let argv = ["/bin/sh", "-c", script].map(ToOwned::to_owned).to_vec();
-    Source::Command { argv }
-}
+use crate::harness::{GATEWAY, Harness, lease_request, profile, shell};
 
 /// Creates a harness with one profile per source.
 fn harness(sources: &[Source]) -> Harness {
@@ -102,14 +95,14 @@ async fn probe_slot_is_released_in_every_case() {
     assert!(is_free(&quick, 0), "disconnected at once");
 
     // The client disconnects while the secret is fetched.
-    let slow = harness(&[shell_command("sleep 5; echo token-of-nobody")]);
+    let slow = harness(&[shell("sleep 5; echo token-of-nobody")]);
     make_half_open(&slow, 0);
     let canceled = timeout(Duration::from_millis(300), slow.lease()).await;
     assert!(canceled.is_err());
     assert!(is_free(&slow, 0), "disconnected");
 
     // The key is revoked meanwhile.
-    let slow = harness(&[shell_command("sleep 0.3; echo token-of-nobody")]);
+    let slow = harness(&[shell("sleep 0.3; echo token-of-nobody")]);
     make_half_open(&slow, 0);
     let leasing = slow.lease();
     tokio::pin!(leasing);
@@ -131,7 +124,7 @@ async fn probe_slot_is_released_in_every_case() {
     assert!(is_free(&quick, 0), "not sent");
 
     // There is no secret.
-    let empty = harness(&[shell_command("exit 1")]);
+    let empty = harness(&[shell("exit 1")]);
     make_half_open(&empty, 0);
     assert!(empty.lease().await.is_err());
     assert!(is_free(&empty, 0), "no secret");
@@ -179,10 +172,7 @@ async fn next(harness: &Harness, retry: &mut RetryState) -> Result<Lease, LeaseE
 
 #[tokio::test]
 async fn secret_obtained_after_the_deadline_is_not_used() {
-    let harness = harness(&[
-        Source::Sealed,
-        shell_command("sleep 0.5; echo token-of-nobody"),
-    ]);
+    let harness = harness(&[Source::Sealed, shell("sleep 0.5; echo token-of-nobody")]);
     for (time_out, attempts) in [(100, 1), (60_000, 2)] {
         let deadline = Instant::now() + Duration::from_millis(time_out);
         let mut retry = RetryState::new(deadline, Duration::ZERO);

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use keyreeve_broker::AuthenticateError;
-use keyreeve_core::profile::{BillingClass, ProfileId, Source};
+use keyreeve_core::profile::{BillingClass, ProfileId};
 use keyreeve_core::virtual_key::{
     KeyId, KeyKind, PresentedKey, Strategy, VirtualKey, generate_key,
 };
@@ -11,14 +11,6 @@ use keyreeve_os::system;
 use uuid::Uuid;
 
 use crate::harness::Harness;
-
-fn harness() -> Harness {
-    Harness::open(
-        Source::Sealed,
-        "https://gateway.example",
-        Environment::default(),
-    )
-}
 
 /// Returns the name of the authenticated key, or the error.
 fn authenticated(harness: &Harness, presented: &PresentedKey) -> String {
@@ -32,7 +24,7 @@ fn authenticated(harness: &Harness, presented: &PresentedKey) -> String {
 
 #[test]
 fn unknown_key_and_wrong_secret_are_indistinguishable() {
-    let harness = harness();
+    let harness = Harness::sealed();
     assert_eq!(authenticated(&harness, &harness.presented), "editor");
     let other = generate_key(KeyKind::User, system::random().unwrap());
     let (mut unknown, mut wrong) = (harness.presented, harness.presented);
@@ -44,7 +36,7 @@ fn unknown_key_and_wrong_secret_are_indistinguishable() {
 
 #[test]
 fn expired_key_is_refused() {
-    let harness = harness();
+    let harness = Harness::sealed();
     for (seconds, expected) in [(60, "soon"), (0, "Expired"), (-60, "Expired")] {
         let new_key = generate_key(KeyKind::User, system::random().unwrap());
         let key = VirtualKey {
@@ -78,7 +70,7 @@ fn expired_key_is_refused() {
 #[test]
 fn changes_by_another_process_take_effect_at_once() {
     let (harness, new) = (
-        harness(),
+        Harness::sealed(),
         generate_key(KeyKind::User, system::random().unwrap()),
     );
     let later = system::now() + SignedDuration::from_secs(60);

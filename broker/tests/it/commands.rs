@@ -10,19 +10,14 @@ use keyreeve_core::secret::Fingerprint;
 use keyreeve_os::environment::Environment;
 use tempfile::TempDir;
 
-use crate::harness::Harness;
+use crate::harness::{GATEWAY, Harness, shell};
 
 /// Returns a broker whose secret is printed by a shell script. The script runs in its own directory and records each
 /// run there.
 fn harness(script: &str) -> (Harness, TempDir) {
     let folder = TempDir::new().unwrap();
     let script = format!("cd {}; echo run >> runs; {script}", folder.path().display());
-    let argv = ["/bin/sh", "-c", &script].map(ToOwned::to_owned).to_vec();
-    let harness = Harness::open(
-        Source::Command { argv },
-        "https://gateway.example",
-        Environment::default(),
-    );
+    let harness = Harness::open(shell(&script), GATEWAY, Environment::default());
     (harness, folder)
 }
 
@@ -107,8 +102,7 @@ async fn program_is_not_run_by_a_shell() {
         vec!["true", "$(touch x)", &missing],
     ] {
         let argv = argv.into_iter().map(ToOwned::to_owned).collect();
-        let origin = "https://gateway.example";
-        let harness = Harness::open(Source::Command { argv }, origin, Environment::default());
+        let harness = Harness::open(Source::Command { argv }, GATEWAY, Environment::default());
         assert!(harness.lease().await.is_err());
     }
     assert!(!touched.exists());
@@ -118,12 +112,10 @@ async fn program_is_not_run_by_a_shell() {
 async fn program_does_not_get_other_secrets() {
     // Cargo sets this variable for every test; the broker's environment has a key in it.
     let script = "echo ${CARGO_MANIFEST_DIR-nothing-to-see}";
-    let argv = ["/bin/sh", "-c", script].map(ToOwned::to_owned).to_vec();
     let key = format!("sk-ant-{}-{}AA", "api03", "s".repeat(93));
     for (value, visible) in [(key.as_str(), false), ("a folder", true)] {
         let environment = Environment::from_pairs([("CARGO_MANIFEST_DIR", value)]);
-        let source = Source::Command { argv: argv.clone() };
-        let harness = Harness::open(source, "https://gateway.example", environment);
+        let harness = Harness::open(shell(script), GATEWAY, environment);
         let (_lease, credential) = harness.lease().await.unwrap();
         let missing = Fingerprint::of("nothing-to-see");
         assert_eq!(credential.fingerprint() != missing, visible);

@@ -22,6 +22,9 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+/// The origin of a gateway that no test contacts.
+pub(crate) const GATEWAY: &str = "https://gateway.example";
+
 /// Test harness; its files are deleted with it.
 pub(crate) struct Harness {
     pub(crate) broker: Arc<Broker>,
@@ -32,6 +35,11 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
+    /// Creates a harness with one profile that has its secret in the store.
+    pub(crate) fn sealed() -> Self {
+        Self::open(Source::Sealed, GATEWAY, Environment::default())
+    }
+
     /// Creates a harness with one profile of this source and origin.
     pub(crate) fn open(source: Source, origin: &str, environment: Environment) -> Self {
         Self::with_profile(&profile(source, origin), environment)
@@ -43,7 +51,7 @@ impl Harness {
             base_url: BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap(),
             billing: BillingClass::Metered,
             simulated: true,
-            ..profile(source, "https://gateway.example")
+            ..profile(source, GATEWAY)
         };
         Self::with_profile(&profile, environment)
     }
@@ -117,6 +125,12 @@ fn store_in(directory: &TempDir) -> Store {
         keys: directory.path().join("keys"),
     };
     Store::open(&paths, Durability::Process).unwrap()
+}
+
+/// A secret printed by a shell script.
+pub(crate) fn shell(script: &str) -> Source {
+    let argv = ["/bin/sh", "-c", script].map(ToOwned::to_owned).to_vec();
+    Source::Command { argv }
 }
 
 pub(crate) fn profile(source: Source, origin: &str) -> Profile {

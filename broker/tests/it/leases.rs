@@ -2,20 +2,12 @@
 
 use keyreeve_broker::{AuthenticateError, LeaseError};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_core::profile::Source;
-use keyreeve_os::environment::Environment;
 
-use crate::harness::Harness;
-
-const GATEWAY: &str = "https://gateway.example";
-
-fn harness() -> Harness {
-    Harness::open(Source::Sealed, GATEWAY, Environment::default())
-}
+use crate::harness::{GATEWAY, Harness};
 
 #[tokio::test]
 async fn intent_is_in_the_ledger_before_the_lease_is_granted() {
-    let harness = harness();
+    let harness = Harness::sealed();
     let (lease, _) = harness.lease().await.unwrap();
     let entries = harness.reopen_store().ledger_entries(10).unwrap();
     assert_eq!(entries.len(), 1);
@@ -26,7 +18,7 @@ async fn intent_is_in_the_ledger_before_the_lease_is_granted() {
 
 #[tokio::test]
 async fn credential_is_exposed_for_its_own_origin_only() {
-    let (_, credential) = harness().lease().await.unwrap();
+    let (_, credential) = Harness::sealed().lease().await.unwrap();
     let opens = |url| {
         let url = BaseUrl::parse(url, PlainHttp::LoopbackOnly).unwrap();
         credential.expose_for(url.origin()).is_ok()
@@ -45,7 +37,7 @@ async fn credential_is_exposed_for_its_own_origin_only() {
 /// CO-03: a key revoked after its authentication gets no lease.
 #[tokio::test]
 async fn key_revoked_after_authentication_gets_no_lease() {
-    let harness = harness();
+    let harness = Harness::sealed();
     harness.revoke_key();
     let error = harness.lease().await.err().unwrap();
     assert!(

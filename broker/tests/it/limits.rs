@@ -13,13 +13,7 @@ use keyreeve_core::verdict::Verdict;
 use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 
-use crate::harness::{Harness, lease_request, profile};
-
-const GATEWAY: &str = "https://gateway.example";
-
-fn harness() -> Harness {
-    Harness::open(Source::Sealed, GATEWAY, Environment::default())
-}
+use crate::harness::{GATEWAY, Harness, lease_request, profile};
 
 fn limit(kind: &str, used: f64, state: Option<LimitState>) -> Limit {
     Limit {
@@ -51,7 +45,7 @@ impl Harness {
 
 #[tokio::test(start_paused = true)]
 async fn limits_are_written_at_once_then_once_a_second() {
-    let harness = harness();
+    let harness = Harness::sealed();
     let (mut lease, _) = harness.lease().await.unwrap();
     for percent in 1..=50 {
         report(
@@ -72,7 +66,7 @@ async fn limits_are_written_at_once_then_once_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn changed_window_state_is_written_at_once() {
-    let harness = harness();
+    let harness = Harness::sealed();
     let (mut lease, _) = harness.lease().await.unwrap();
     for (used, state, expected) in [
         (0.5, LimitState::Allowed, 50),

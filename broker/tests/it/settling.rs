@@ -3,21 +3,12 @@
 use keyreeve_broker::{CompletedResponse, Report};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::CostBasis;
-use keyreeve_core::profile::Source;
 use keyreeve_core::usage::{MeterReport, meter_body};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_os::environment::Environment;
 use keyreeve_store::Ending;
 
 use crate::harness::Harness;
-
-fn harness() -> Harness {
-    Harness::open(
-        Source::Sealed,
-        "https://gateway.example",
-        Environment::default(),
-    )
-}
 
 fn report_with(status: u16, body: &str) -> Report {
     let metered = if body.is_empty() {
@@ -42,7 +33,7 @@ fn report_with(status: u16, body: &str) -> Report {
 
 /// Checks the cost of an attempt with this report and its basis; a cost of `None` means the reserved cost.
 async fn check(report: Report, cost: Option<u64>, basis: CostBasis) {
-    let harness = harness();
+    let harness = Harness::sealed();
     let (lease, _credential) = harness.lease().await.unwrap();
     lease.report(report);
     let entry = harness.ledger_entries().remove(0);
@@ -63,7 +54,7 @@ async fn reported_usage_is_priced() {
 
 #[tokio::test]
 async fn unknown_model_is_never_free() {
-    let harness = harness();
+    let harness = Harness::sealed();
     let (lease, _credential) = harness.lease().await.unwrap();
     lease.report(report_with(200, UNKNOWN_MODEL));
     let ended = harness.ledger_entries().remove(0).outcome.unwrap();
@@ -80,7 +71,7 @@ async fn response_without_usage_costs_the_reserved_amount() {
 #[tokio::test]
 async fn cut_response_is_estimated_by_its_length() {
     for (bytes, output) in [(0, 2), (160, 20), (1 << 40, 100)] {
-        let harness = harness();
+        let harness = Harness::sealed();
         let (lease, _credential) = harness.lease().await.unwrap();
         let mut report = report_with(200, MESSAGE);
         report.ending = Ending::Incomplete;
@@ -131,7 +122,7 @@ async fn aborted_request_costs_the_reserved_amount() {
 
 #[tokio::test]
 async fn dropped_lease_costs_the_reserved_amount() {
-    let harness = harness();
+    let harness = Harness::sealed();
     let (lease, credential) = harness.lease().await.unwrap();
     drop((lease, credential));
     let entry = harness.ledger_entries().remove(0);

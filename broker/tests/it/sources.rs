@@ -2,51 +2,19 @@
 
 use std::path::Path;
 
-use keyreeve_broker::LeaseError;
 use keyreeve_core::profile::{Auth, Provenance, Source};
+use keyreeve_core::secret::Fingerprint;
 use keyreeve_os::environment::Environment;
 
-use crate::harness::Harness;
-use crate::login::chmod;
+use crate::harness::{GATEWAY, Harness, shell};
+use crate::login::{chmod, leased};
 
-const GATEWAY: &str = "https://gateway.example";
 const ANTHROPIC: &str = "https://api.anthropic.com";
-
-fn shell(script: &str) -> Source {
-    Source::Command {
-        argv: ["/bin/sh", "-c", script].map(ToOwned::to_owned).to_vec(),
-    }
-}
 
 fn variable(name: &str) -> Source {
     Source::Environment {
         variable: name.to_owned(),
     }
-}
-
-/// Leases once. Returns the fingerprint of the credential, or the error with its causes in one line.
-async fn leased(harness: &Harness) -> Result<String, String> {
-    match harness.lease().await {
-        Ok((lease, credential)) => {
-            drop(lease);
-            Ok(credential.fingerprint().to_string())
-        }
-        Err(error) => Err(with_causes(&error)),
-    }
-}
-
-fn with_causes(error: &LeaseError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
-}
-
-fn fingerprint(secret: &str) -> String {
-    keyreeve_core::secret::Fingerprint::of(secret).to_string()
 }
 
 #[tokio::test]
@@ -58,7 +26,7 @@ async fn each_source_returns_its_secret() {
         (shell("echo printed-by-a-program"), "printed-by-a-program"),
     ] {
         let harness = Harness::open(source, GATEWAY, environment());
-        assert_eq!(leased(&harness).await, Ok(fingerprint(secret)));
+        assert_eq!(leased(&harness).await, Ok(Fingerprint::of(secret)));
     }
 }
 
@@ -115,7 +83,7 @@ async fn file_is_read_for_each_lease() {
     let harness = Harness::open(file(&path), GATEWAY, Environment::default());
     for text in ["first-token-in-a-file\n", "second-token-in-a-file"] {
         write(&path, text, 0o600);
-        assert_eq!(leased(&harness).await, Ok(fingerprint(text.trim())));
+        assert_eq!(leased(&harness).await, Ok(Fingerprint::of(text.trim())));
     }
 }
 
@@ -164,7 +132,7 @@ async fn ant_login_is_an_organization_credential() {
         let harness = Harness::open(source, ANTHROPIC, environment);
         let (lease, credential) = harness.lease().await.unwrap();
         let token = format!("sk-ant-{}-{word}{}AA", "oat01", "x".repeat(80));
-        assert_eq!(credential.fingerprint().as_str(), fingerprint(&token));
+        assert_eq!(credential.fingerprint(), Fingerprint::of(&token));
         assert_eq!(credential.provenance(), Provenance::AntLogin);
         assert_eq!(lease.injection.auth, Auth::Bearer);
     }
@@ -197,12 +165,21 @@ async fn program_is_run_again_after_its_credential_was_refused() {
     );
     let harness = Harness::open(shell(&script), GATEWAY, Environment::default());
     let (lease, credential) = harness.lease().await.unwrap();
-    assert_eq!(leased(&harness).await, Ok(fingerprint("token-number-1")));
+    assert_eq!(
+        leased(&harness).await,
+        Ok(Fingerprint::of("token-number-1"))
+    );
     harness
         .broker
         .mark_rejected(lease.profile.id, credential.fingerprint());
-    assert_eq!(leased(&harness).await, Ok(fingerprint("token-number-2")));
-    assert_eq!(leased(&harness).await, Ok(fingerprint("token-number-2")));
+    assert_eq!(
+        leased(&harness).await,
+        Ok(Fingerprint::of("token-number-2"))
+    );
+    assert_eq!(
+        leased(&harness).await,
+        Ok(Fingerprint::of("token-number-2"))
+    );
 }
 
 #[tokio::test]
@@ -217,7 +194,7 @@ async fn program_runs_once_for_many_leases() {
     let (one, two, three) = tokio::join!(leased(&harness), leased(&harness), leased(&harness));
     let fourth = leased(&harness).await;
     for result in [one, two, three, fourth] {
-        assert_eq!(result, Ok(fingerprint("printed-token-value")));
+        assert_eq!(result, Ok(Fingerprint::of("printed-token-value")));
     }
     assert_eq!(lines(&runs), 1);
 }
@@ -232,7 +209,7 @@ async fn failed_program_is_run_again() {
     );
     let harness = Harness::open(shell(&script), GATEWAY, Environment::default());
     assert!(leased(&harness).await.is_err());
-    assert_eq!(leased(&harness).await, Ok(fingerprint("second-time")));
+    assert_eq!(leased(&harness).await, Ok(Fingerprint::of("second-time")));
 }
 
 #[tokio::test]
