@@ -12,7 +12,7 @@ use keyreeve_core::inject;
 use keyreeve_core::price::PaymentKind;
 use keyreeve_core::profile::{Profile, Source};
 use keyreeve_core::select::{NoProfileError, Reason};
-use keyreeve_core::virtual_key::{KeyId, VirtualKey};
+use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::system;
 use keyreeve_store::RequestId;
 
@@ -23,32 +23,6 @@ use crate::ledger_entry::{AttemptNumber, EntryParties, OpenEntry, time_ordered_i
 use crate::retry::{PreviousAttempt, RetryState};
 use crate::sources;
 use crate::{Broker, Client, Lease, LeaseError, LeaseRequest};
-
-/// A selected profile, about to be leased.
-struct LeaseGrant {
-    profile: Profile,
-    /// The client's key; `None` if the owner leases without one.
-    key: Option<VirtualKey>,
-    guard: AttemptGuard,
-    reason: Reason,
-    /// Number of the attempt within its request.
-    number: u32,
-    /// The profile that was preferred but is excluded or unavailable.
-    previous: Option<PreviousAttempt>,
-}
-
-impl LeaseGrant {
-    fn from_pick(pick: Pick, number: u32) -> Self {
-        Self {
-            profile: pick.profile,
-            key: Some(pick.client.key),
-            guard: pick.guard,
-            reason: pick.reason,
-            number,
-            previous: pick.previous,
-        }
-    }
-}
 
 impl Broker {
     /// Leases a credential for the next attempt of a request. Waits for the end of a cooldown if that is soon and no
@@ -92,8 +66,7 @@ impl Broker {
             if retry.is_past_deadline() {
                 return Err(NoProfileError::AllFailed.into());
             }
-            let grant = LeaseGrant::from_pick(pick, retry.next_number());
-            return self.grant(grant, credential, request).await;
+            return self.grant(pick, credential, request).await;
         }
     }
 
@@ -117,16 +90,16 @@ impl Broker {
         }
         let info = RequestInfo::new(request.operation, request.model.as_deref(), system::now());
         let attempt = Attempt::new(profile, &info, &snapshot.health);
-        let grant = LeaseGrant {
-            profile: profile.clone(),
+        let pick = Pick {
             key: None,
+            profile: profile.clone(),
             guard: AttemptGuard::new(self, attempt),
             reason: Reason::Named,
             number: 1,
             previous: None,
         };
         let credential = self.secret_of(profile).await?;
-        self.grant(grant, credential, request).await
+        self.grant(pick, credential, request).await
     }
 
     async fn secret_of(self: &Arc<Self>, profile: &Profile) -> Result<Credential, LeaseError> {
@@ -141,14 +114,14 @@ impl Broker {
     /// Commits the intent and grants the lease.
     async fn grant(
         self: &Arc<Self>,
-        LeaseGrant {
-            profile,
+        Pick {
             key,
+            profile,
             guard,
             reason,
             number,
             previous,
-        }: LeaseGrant,
+        }: Pick,
         credential: Credential,
         request: LeaseRequest,
     ) -> Result<(Lease, Credential), LeaseError> {

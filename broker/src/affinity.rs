@@ -5,10 +5,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use keyreeve_core::profile::ProfileId;
-use keyreeve_core::select::{Conversation, PinnedConversations};
-use keyreeve_core::virtual_key::KeyId;
+use keyreeve_core::select::PinnedConversations;
 
 /// Maximum number of pinned conversations, about 0.1 KiB each.
 const MAX_CONVERSATIONS: usize = 16_384;
@@ -20,7 +18,7 @@ pub(crate) struct Affinity(Mutex<AffinityState>);
 /// Pinned conversations and last uses, locked.
 #[derive(Debug)]
 pub(crate) struct AffinityState {
-    conversations: PinnedConversations,
+    pub(crate) conversations: PinnedConversations,
     /// Sequence number of each profile's last use.
     last_uses: HashMap<ProfileId, u64>,
     use_count: u64,
@@ -44,16 +42,6 @@ impl Affinity {
 }
 
 impl AffinityState {
-    /// Returns the profile that a key's conversation is pinned to.
-    pub(crate) fn pinned_to(
-        &self,
-        key: KeyId,
-        conversation: Option<Conversation>,
-        now: Timestamp,
-    ) -> Option<ProfileId> {
-        self.conversations.pinned_to(key, conversation?, now)
-    }
-
     /// Returns the sequence number of a profile's last use.
     pub(crate) fn last_use(&self, profile: ProfileId) -> Option<u64> {
         self.last_uses.get(&profile).copied()
@@ -63,15 +51,5 @@ impl AffinityState {
     pub(crate) fn record_use(&mut self, profile: ProfileId) {
         self.use_count += 1;
         self.last_uses.insert(profile, self.use_count);
-    }
-
-    /// Pins a key's conversation to a profile.
-    pub(crate) fn pin(
-        &mut self,
-        conversation: (KeyId, Conversation),
-        profile: ProfileId,
-        now: Timestamp,
-    ) {
-        self.conversations.pin(conversation, profile, now);
     }
 }

@@ -13,6 +13,7 @@ use keyreeve_core::select::{
     CacheBenefit, LeaseMode, NoProfileError, PinUpdate, Reason, SelectedProfile, Selection,
     SelectionInput, choose,
 };
+use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_os::system;
 use keyreeve_store::{LeaseSnapshot, Operation};
 use tokio::time::{Instant, sleep};
@@ -28,11 +29,13 @@ const MAX_CLAIMS: usize = 4;
 
 /// The selected profile, with its probe slot claimed if it is half-open.
 pub(crate) struct Pick {
-    /// The client, with the key as just read.
-    pub(crate) client: Client,
+    /// The client's key as just read; `None` if the owner leases without one.
+    pub(crate) key: Option<VirtualKey>,
     pub(crate) profile: Profile,
     pub(crate) guard: AttemptGuard,
     pub(crate) reason: Reason,
+    /// Number of the attempt within its request.
+    pub(crate) number: u32,
     /// The profile that was preferred but is excluded or unavailable.
     pub(crate) previous: Option<PreviousAttempt>,
 }
@@ -114,8 +117,9 @@ impl Broker {
         Ok(PickResult::Picked(Box::new(Pick {
             profile: selected.profile.clone(),
             reason: selected.reason,
-            client: context.client,
+            key: Some(context.client.key),
             guard,
+            number: retry.next_number(),
             previous,
         })))
     }
@@ -129,7 +133,8 @@ impl Broker {
     ) -> Result<(Selection<'m>, Option<ProfileId>), NoProfileError> {
         let (key, now) = (&context.client.key, context.info.at);
         let affinity = self.affinity.lock();
-        let pinned = affinity.pinned_to(key.id, context.request.conversation, now);
+        let conversation = context.request.conversation;
+        let pinned = conversation.and_then(|it| affinity.conversations.pinned_to(key.id, it, now));
         let input = SelectionInput {
             key,
             failed_attempts: retry.failed(),
@@ -171,7 +176,10 @@ impl Broker {
         };
         match (request.operation, request.conversation) {
             (Operation::Messages, Some(conversation)) => {
-                affinity.pin((client.key.id, conversation), profile, context.info.at);
+                let conversation = (client.key.id, conversation);
+                affinity
+                    .conversations
+                    .pin(conversation, profile, context.info.at);
             }
             (Operation::Messages, None)
             | (Operation::CountTokens | Operation::Models | Operation::Account, _) => {}

@@ -74,7 +74,7 @@ impl LimitRecorder {
             return;
         }
         let observations = LimitObservation::from_limits(owner, class, limits);
-        let mut buffer = self.lock();
+        let mut buffer = lock(&self.buffer);
         if buffer.owners.len() >= MAX_OWNERS && !buffer.owners.contains_key(owner) {
             let buffered = buffer.take_all();
             buffer.owners.clear();
@@ -93,7 +93,7 @@ impl LimitRecorder {
 
     /// Flushes all buffered limits to the store.
     pub(crate) fn flush(&self) {
-        let mut buffer = self.lock();
+        let mut buffer = lock(&self.buffer);
         if let Some(flush_task) = buffer.flush_task.take() {
             flush_task.abort();
         }
@@ -111,10 +111,6 @@ impl LimitRecorder {
             flush_if_alive(&store, &buffer);
         });
         Some(task.abort_handle())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Buffer> {
-        lock(&self.buffer)
     }
 }
 

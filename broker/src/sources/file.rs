@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use keyreeve_core::credential::Credential;
-use keyreeve_core::profile::Profile;
+use keyreeve_core::profile::{Profile, Provenance};
 use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 
-use super::{SourceError, parse_fetched};
+use super::{SourceError, parse_credential};
 
 /// Maximum size of the file: the longest possible token, with line breaks around it.
 const MAX_FILE_BYTES: usize = 16_384 + 8;
@@ -17,7 +17,7 @@ const MAX_FILE_BYTES: usize = 16_384 + 8;
 pub(super) fn obtain(profile: &Profile, path: &str) -> Result<Credential, SourceError> {
     let bytes = read(Path::new(path)).map_err(SourceError::File)?;
     match std::str::from_utf8(&bytes) {
-        Ok(text) => parse_fetched(profile, text),
+        Ok(text) => parse_credential(profile, text, Provenance::Unknown),
         Err(_) => Err(SourceError::InvalidCredential(None)),
     }
 }

@@ -86,7 +86,7 @@ pub(crate) async fn obtain(
         }
         // Read when the process started.
         Source::Environment { variable } => match broker.environment.get(variable) {
-            Some(value) => parse_fetched(profile, value),
+            Some(value) => parse_credential(profile, value, Provenance::Unknown),
             None => Err(SourceError::VariableNotSet(variable.clone())),
         },
         Source::File { path } => file::obtain(profile, path),
@@ -99,11 +99,6 @@ pub(crate) async fn obtain(
         } => ant::obtain(broker, profile, ant_profile.as_ref()).await,
         Source::ClaudeLogin { .. } => Err(SourceError::ClaudeLogin),
     }
-}
-
-/// Validates text that was fetched at lease time, of unknown provenance.
-fn parse_fetched(profile: &Profile, text: &str) -> Result<Credential, SourceError> {
-    parse_credential(profile, text, Provenance::Unknown)
 }
 
 /// Validates text that was fetched at lease time, as strictly as pasted text.

@@ -6,7 +6,6 @@ use keyreeve_core::profile::{BillingClass, ProfileId};
 use keyreeve_core::virtual_key::{
     KeyId, KeyKind, PresentedKey, Strategy, VirtualKey, generate_key,
 };
-use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 use uuid::Uuid;
 

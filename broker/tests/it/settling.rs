@@ -5,7 +5,6 @@ use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::CostBasis;
 use keyreeve_core::usage::{MeterReport, meter_body};
 use keyreeve_core::verdict::Verdict;
-use keyreeve_os::environment::Environment;
 use keyreeve_store::Ending;
 
 use crate::harness::Harness;
