@@ -3,7 +3,7 @@
 //! Invariant: the lock is the kernel's (`flock`), not the file: a file left behind by a killed process does not block.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{Read as _, Seek as _, Write as _};
 
 use crate::files::{FileError, SafeDir};
 
@@ -27,7 +27,7 @@ pub enum LockError {
     },
     /// The lock file could not be opened, locked or written.
     #[error("cannot use the lock file")]
-    File(#[source] FileError),
+    File(#[from] FileError),
 }
 
 impl Lock {
@@ -40,7 +40,7 @@ impl Lock {
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(note.as_bytes()))
-            .map_err(|source| system_error(dir, name, ("write", source)))?;
+            .map_err(FileError::system("write", &dir.path().join(name)))?;
         Ok(Self { _file: file })
     }
 
@@ -62,26 +62,16 @@ fn open_locked(
     name: &str,
     lock: impl FnOnce(&File) -> Result<(), TryLockError>,
 ) -> Result<File, LockError> {
-    let file = dir.open_or_create(name).map_err(LockError::File)?;
+    let file = dir.open_or_create(name)?;
     match lock(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LockError::Held {
             holder: read_note(&file),
         }),
-        Err(TryLockError::Error(source)) => Err(system_error(dir, name, ("lock", source))),
+        Err(TryLockError::Error(source)) => {
+            Err(FileError::system("lock", &dir.path().join(name))(source).into())
+        }
     }
-}
-
-fn system_error(
-    dir: &SafeDir,
-    name: &str,
-    (action, source): (&'static str, io::Error),
-) -> LockError {
-    LockError::File(FileError::System {
-        action,
-        path: dir.path().join(name),
-        source,
-    })
 }
 
 /// Reads the holder's note, sanitized for a terminal. The note is only displayed, so an unreadable one is replaced by a

@@ -95,14 +95,9 @@ impl<'a> DatabaseCopy<'a> {
         let mut file = self.dir.open_strict(COPY_FILE)?;
         let mut buffer = Zeroizing::new(vec![0; CHUNK_BYTES]);
         loop {
-            let read = file.read(&mut buffer).map_err(|source| {
-                let path = self.dir.path().join(COPY_FILE);
-                FileError::System {
-                    action: "read",
-                    path,
-                    source,
-                }
-            })?;
+            let read = file
+                .read(&mut buffer)
+                .map_err(FileError::system("read", &self.dir.path().join(COPY_FILE)))?;
             if read == 0 {
                 return Ok(());
             }

@@ -89,13 +89,8 @@ impl Store {
                 sql_enum(row, "master_key_home")
             })?;
         let checkpointer = Checkpointer::start(&path, &mut connection)?;
-        let writer = Writer::start(connection, checkpointer, durability).map_err(|source| {
-            StoreError::File(FileError::System {
-                action: "start a thread for",
-                path: path.clone(),
-                source,
-            })
-        })?;
+        let writer = Writer::start(connection, checkpointer, durability)
+            .map_err(FileError::system("start a thread for", &path))?;
         Ok(Self {
             reader: Mutex::new(PolicyReader::new(sqlite::connect(&path, Access::Read)?)),
             writer,

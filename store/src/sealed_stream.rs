@@ -221,13 +221,7 @@ impl SealedReader {
         let limit = u64::try_from(CHUNK_BYTES + TAG).unwrap_or(u64::MAX);
         let read = (&mut self.input).take(limit).read_to_end(&mut sealed);
         let more = read.and_then(|_| Ok(!self.input.fill_buf()?.is_empty()));
-        let more = more.map_err(|source| {
-            StoreError::File(FileError::System {
-                action: "read",
-                path: self.path.clone(),
-                source,
-            })
-        })?;
+        let more = more.map_err(FileError::system("read", &self.path))?;
         self.ended = !more;
         let first = self.stream.counter == 0;
         let (nonce, data) = self.stream.next_nonce(if more {

@@ -115,14 +115,7 @@ impl Checkpointer {
         let thread = std::thread::Builder::new()
             .name("keyreeve-checkpoint".to_owned())
             .spawn(move || checkpoint_loop(&connection, &requests))
-            .map_err(|source| {
-                let path = path.to_owned();
-                StoreError::File(FileError::System {
-                    action: "start a thread for",
-                    path,
-                    source,
-                })
-            })?;
+            .map_err(FileError::system("start a thread for", path))?;
         Ok(Self {
             thread: Some(thread),
         })

@@ -59,7 +59,7 @@ impl SafeDir {
     /// # Errors
     /// As [`SafeDir::open_strict`], and if it is larger than `limit` bytes.
     pub fn read(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-        self.read_whole(self.open_strict(name)?, name, limit)
+        read_whole(self.open_strict(name)?, &self.path.join(name), limit)
     }
 
     /// Reads a whole file that contains no secrets: others may read it, but not write it.
@@ -68,32 +68,9 @@ impl SafeDir {
     /// If it is missing, a symbolic link, owned by another user, writable by others, or larger than `limit` bytes.
     pub fn read_public(&self, name: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let file = self.open_with(name, OFlags::RDONLY, Mode::empty())?;
-        checks::unwritable(&file, &self.path.join(name))?;
-        self.read_whole(file.into(), name, limit)
-    }
-
-    fn read_whole(
-        &self,
-        file: File,
-        name: &str,
-        limit: usize,
-    ) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let path = self.path.join(name);
-        // One byte more than allowed, to detect a file that is too large; the buffer is never reallocated.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
-        let max_read = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(max_read)
-            .read_to_end(&mut bytes)
-            .map_err(|source| FileError::System {
-                action: "read",
-                path: path.clone(),
-                source,
-            })?;
-        if bytes.len() > limit {
-            Err(FileError::TooLarge { path, limit })
-        } else {
-            Ok(bytes)
-        }
+        checks::unwritable(&file, &path)?;
+        read_whole(file.into(), &path, limit)
     }
 
     /// Opens a file for reading.
@@ -237,11 +214,9 @@ impl SafeDir {
     }
 
     fn clone_fd(&self) -> Result<OwnedFd, FileError> {
-        self.fd.try_clone().map_err(|source| FileError::System {
-            action: "open",
-            path: self.path.clone(),
-            source,
-        })
+        self.fd
+            .try_clone()
+            .map_err(FileError::system("open", &self.path))
     }
 
     fn child(&self, name: &str) -> Result<PathBuf, FileError> {
@@ -270,6 +245,28 @@ pub fn open_anywhere(path: &Path) -> Result<File, FileError> {
     Ok(fd.into())
 }
 
+/// Reads a whole file of at most `limit` bytes.
+pub(super) fn read_whole(
+    file: File,
+    path: &Path,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    // One byte more than allowed, to detect a file that is too large. Allocated once: growing would leave copies in
+    // freed memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
+    let max_read = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(max_read)
+        .read_to_end(&mut bytes)
+        .map_err(FileError::system("read", path))?;
+    if bytes.len() > limit {
+        return Err(FileError::TooLarge {
+            path: path.to_owned(),
+            limit,
+        });
+    }
+    Ok(bytes)
+}
+
 fn directory_error(action: &'static str, path: &Path, source: std::io::Error) -> FileError {
     let path = path.to_owned();
     match source.kind() {
@@ -277,10 +274,6 @@ fn directory_error(action: &'static str, path: &Path, source: std::io::Error) ->
         std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
             FileError::NotADirectory { path }
         }
-        _ => FileError::System {
-            action,
-            path,
-            source,
-        },
+        _ => FileError::system(action, &path)(source),
     }
 }

@@ -36,11 +36,7 @@ impl FileEdit {
     /// # Errors
     /// [`FileError`] if it is not a text file of this user.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let path = fs::canonicalize(path).map_err(|source| FileError::System {
-            action: "find",
-            path: path.to_owned(),
-            source,
-        })?;
+        let path = fs::canonicalize(path).map_err(FileError::system("find", path))?;
         let (text, metadata) = read(&path)?;
         Ok(Self {
             path,
@@ -119,12 +115,7 @@ fn read(path: &Path) -> Result<(Zeroizing<String>, Metadata), FileError> {
     let file: File = open(path, flags, Mode::empty())
         .map_err(FileError::system("read", path))?
         .into();
-    let system_error = |source| FileError::System {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    };
-    let metadata = file.metadata().map_err(system_error)?;
+    let metadata = file.metadata().map_err(FileError::system("read", path))?;
     if !metadata.is_file() {
         return Err(FileError::NotAFile {
             path: path.to_owned(),
@@ -142,7 +133,7 @@ fn read(path: &Path) -> Result<(Zeroizing<String>, Metadata), FileError> {
     let mut text = Zeroizing::new(String::new());
     file.take(MAX_EDITABLE_BYTES as u64 + 1)
         .read_to_string(&mut text)
-        .map_err(system_error)?;
+        .map_err(FileError::system("read", path))?;
     if text.len() > MAX_EDITABLE_BYTES {
         return Err(FileError::TooLarge {
             path: path.to_owned(),

@@ -145,15 +145,16 @@ impl FileError {
         }
     }
 
-    pub(crate) fn system(
+    /// Returns a function that converts the error of a system call into [`FileError::System`]. `action` is a verb.
+    pub fn system<E: Into<io::Error>>(
         action: &'static str,
         path: &Path,
-    ) -> impl FnOnce(rustix::io::Errno) -> Self {
+    ) -> impl FnOnce(E) -> Self + use<E> {
         let path = path.to_owned();
-        move |errno| Self::System {
+        move |error| Self::System {
             action,
             path,
-            source: errno.into(),
+            source: error.into(),
         }
     }
 }

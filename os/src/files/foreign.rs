@@ -4,12 +4,12 @@
 //! refused, since its permissions are that program's decision; never more than the limit is read.
 
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{FileError, checks, open_anywhere};
+use super::directory::{open_anywhere, read_whole};
+use super::{FileError, checks};
 
 /// Maximum number of names listed from one directory.
 const MAX_NAMES: usize = 1000;
@@ -28,24 +28,8 @@ pub struct ForeignFile {
 /// If it is missing, is not a regular file, is owned by another user, is larger than `limit` bytes, or cannot be read.
 pub fn read_foreign(path: &Path, limit: usize) -> Result<ForeignFile, FileError> {
     let (file, exposed_mode) = open_foreign(path)?;
-    let max_read = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    // Allocated once: growing would leave copies in freed memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
-    file.take(max_read)
-        .read_to_end(&mut bytes)
-        .map_err(|source| FileError::System {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        })?;
-    if bytes.len() > limit {
-        return Err(FileError::TooLarge {
-            path: path.to_owned(),
-            limit,
-        });
-    }
     Ok(ForeignFile {
-        bytes,
+        bytes: read_whole(file, path, limit)?,
         exposed_mode,
     })
 }

@@ -91,7 +91,7 @@ impl NewFile {
     /// On an I/O error.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.file.write_all(bytes);
-        written.map_err(|source| self.write_error(source))
+        written.map_err(FileError::system("write", &self.path))
     }
 
     /// Syncs and renames the file, then syncs the directory, so that a power loss leaves the old or the new version.
@@ -101,7 +101,7 @@ impl NewFile {
     pub fn finish(mut self) -> Result<(), FileError> {
         self.file
             .sync_all()
-            .map_err(|source| self.write_error(source))?;
+            .map_err(FileError::system("write", &self.path))?;
         rename_and_sync(&self.dir, &self.temporary, &self.path, self.existing)?;
         self.is_finished = true;
         Ok(())
@@ -113,14 +113,6 @@ impl NewFile {
         fchown(&self.file, None, Some(Gid::from_raw(group)))
             .and_then(|()| fchmod(&self.file, mode))
             .map_err(FileError::system("write", &self.path))
-    }
-
-    fn write_error(&self, source: std::io::Error) -> FileError {
-        FileError::System {
-            action: "write",
-            path: self.path.clone(),
-            source,
-        }
     }
 }
 
@@ -165,11 +157,9 @@ pub(super) fn rename_and_sync(
 }
 
 fn temporary_path(path: &Path) -> Result<PathBuf, FileError> {
-    let random = system::random::<8>().map_err(|error| FileError::System {
-        action: "choose a temporary name for",
-        path: path.to_owned(),
-        source: std::io::Error::other(error),
-    })?;
+    let random = system::random::<8>()
+        .map_err(std::io::Error::other)
+        .map_err(FileError::system("choose a temporary name for", path))?;
     let mut name = OsString::from(".");
     name.push(file_name(path));
     name.push(format!(".{:016x}.tmp", u64::from_ne_bytes(random)));
