@@ -91,7 +91,9 @@ impl FileSystem {
     /// Reads a text file.
     pub fn read(&self, path: &Path) -> FileState {
         match self {
-            Self::Real => read(path, read_text),
+            Self::Real => read(path, MAX_TEXT_BYTES, |bytes| {
+                Some(str::from_utf8(bytes).ok()?.to_owned())
+            }),
             Self::Fake(files) => files.get(path).cloned().unwrap_or(FileState::Missing),
         }
     }
@@ -100,7 +102,9 @@ impl FileSystem {
     /// anyway: up to [`MAX_LOSSY_BYTES`] bytes, with invalid UTF-8 replaced by U+FFFD.
     pub fn read_lossy(&self, path: &Path) -> FileState {
         match self {
-            Self::Real => read(path, read_lossy_text),
+            Self::Real => read(path, MAX_LOSSY_BYTES, |bytes| {
+                Some(String::from_utf8_lossy(bytes).into_owned())
+            }),
             Self::Fake(_) => self.read(path),
         }
     }
@@ -139,47 +143,39 @@ impl FileSystem {
     }
 }
 
-fn read(path: &Path, read_content: fn(&Path, File) -> Option<TextFile>) -> FileState {
+/// Reads a file of at most `limit` bytes as text, if `decode` accepts its content.
+fn read(path: &Path, limit: u64, decode: fn(&[u8]) -> Option<String>) -> FileState {
     // Opening a pipe must not block until it has a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => read_content(path, File::from(descriptor))
+        Ok(descriptor) => read_text(path, descriptor.into(), limit, decode)
             .map_or(FileState::Unreadable, FileState::Text),
         Err(Errno::NOENT | Errno::NOTDIR) => FileState::Missing,
         Err(_) => FileState::Unreadable,
     }
 }
 
-fn read_text(path: &Path, file: File) -> Option<TextFile> {
+fn read_text(
+    path: &Path,
+    file: File,
+    limit: u64,
+    decode: fn(&[u8]) -> Option<String>,
+) -> Option<TextFile> {
     let metadata = file.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > MAX_TEXT_BYTES {
+    if !metadata.is_file() || metadata.len() > limit {
         return None;
     }
-    let mut text = Zeroizing::new(String::new());
-    file.take(MAX_TEXT_BYTES).read_to_string(&mut text).ok()?;
-    Some(text_file(path, &metadata, text))
-}
-
-fn read_lossy_text(path: &Path, file: File) -> Option<TextFile> {
-    let metadata = file.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > MAX_LOSSY_BYTES {
-        return None;
-    }
+    // Allocated once: growing would leave copies in freed memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(
         usize::try_from(metadata.len()).ok()? + 1,
     ));
-    file.take(MAX_LOSSY_BYTES).read_to_end(&mut bytes).ok()?;
-    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
-    Some(text_file(path, &metadata, text))
-}
-
-fn text_file(path: &Path, metadata: &fs::Metadata, text: Zeroizing<String>) -> TextFile {
-    TextFile {
-        text,
+    file.take(limit).read_to_end(&mut bytes).ok()?;
+    Some(TextFile {
+        text: Zeroizing::new(decode(&bytes)?),
         mode: metadata.mode() & 0o7777,
         is_link: fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink()),
         is_ours: metadata.uid() == geteuid().as_raw(),
-    }
+    })
 }
 
 #[cfg(test)]
