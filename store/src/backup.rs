@@ -143,10 +143,7 @@ fn decrypt_backup(from: &Path, passphrase: &Secret, dir: &SafeDir) -> Result<Mas
 fn check_database(dir: &SafeDir, keys: &SafeDir, master_key: &MasterKey) -> Result<()> {
     let path = dir.path().join(UNFINISHED);
     let connection = sqlite::connect(&path, Access::Read)?;
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found != "ok" {
-        return Err(StoreError::Corrupt { path, what: found });
-    }
+    sqlite::check_integrity(&connection, &path)?;
     schema::needs_migration(&connection, &path)?;
     open::check_master_key(&connection, master_key, keys)
 }

@@ -45,10 +45,9 @@ impl Store {
     pub fn unbind(&self, directory: &str) -> Result<()> {
         let directory = directory.to_owned();
         self.change(move |transaction| {
-            match transaction.execute("DELETE FROM bindings WHERE directory = ?1", [directory])? {
-                0 => Err(StoreError::NotFound { what: "binding" }),
-                _ => Ok(()),
-            }
+            let deleted =
+                transaction.execute("DELETE FROM bindings WHERE directory = ?1", [directory])?;
+            StoreError::check_found("binding", deleted)
         })
     }
 }

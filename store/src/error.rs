@@ -171,6 +171,15 @@ impl StoreError {
         }
     }
 
+    /// Returns [`StoreError::NotFound`] if a statement changed no row.
+    pub(crate) fn check_found(what: &'static str, changed: usize) -> Result<(), Self> {
+        if changed == 0 {
+            Err(Self::NotFound { what })
+        } else {
+            Ok(())
+        }
+    }
+
     /// Replaces the file name of a database that cannot be written with its full path.
     pub(crate) fn with_path(self, database: &Path) -> Self {
         match self {

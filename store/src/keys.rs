@@ -46,9 +46,7 @@ impl Store {
                  WHERE key = (SELECT id FROM keys WHERE id = :id AND revoked_at IS NULL)",
                 named_params! { ":id": id.0.into_bytes(), ":until": micros(old_until) },
             )?;
-            if updated == 0 {
-                return Err(NOT_FOUND);
-            }
+            StoreError::check_found("key", updated)?;
             insert_secret(transaction, id, new.0, new.1)
         })
     }
@@ -74,11 +72,7 @@ impl Store {
                  SELECT ?1, id, ?2, ?3 FROM keys WHERE id = ?4 AND revoked_at IS NULL",
                 (new.0.0, new.1.0, until.map(micros), id.0.into_bytes()),
             )?;
-            if inserted == 0 {
-                Err(NOT_FOUND)
-            } else {
-                Ok(())
-            }
+            StoreError::check_found("key", inserted)
         })
     }
 
@@ -113,7 +107,7 @@ impl Store {
                  AND key IN (SELECT id FROM keys WHERE revoked_at IS NULL)",
                 named_params! { ":public": public.0, ":from": micros(from), ":until": micros(until) },
             )?;
-            if updated == 0 { Err(NOT_FOUND) } else { Ok(()) }
+            StoreError::check_found("key", updated)
         })
     }
 
@@ -139,7 +133,7 @@ impl Store {
                 "UPDATE keys SET may_spend = ?2 WHERE id = ?1 AND revoked_at IS NULL",
                 (id.0.into_bytes(), classes),
             )?;
-            if updated == 0 { Err(NOT_FOUND) } else { Ok(()) }
+            StoreError::check_found("key", updated)
         })
     }
 
@@ -153,9 +147,7 @@ impl Store {
                 "UPDATE keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
                 (id.0.into_bytes(), micros(at)),
             )?;
-            if updated == 0 { Err(NOT_FOUND) } else { Ok(()) }
+            StoreError::check_found("key", updated)
         })
     }
 }
-
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "key" };

@@ -133,15 +133,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Corrupt`] with the first damage found.
     pub fn verify(&self) -> Result<()> {
-        let connection = self.connect(Access::Read)?;
-        let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if found == "ok" {
-            return Ok(());
-        }
-        Err(StoreError::Corrupt {
-            path: self.dir.path().join(sqlite::FILE),
-            what: found,
-        })
+        let path = self.dir.path().join(sqlite::FILE);
+        sqlite::check_integrity(&sqlite::connect(&path, Access::Read)?, &path)
     }
 
     /// Decrypts a profile's sealed secret.

@@ -11,12 +11,12 @@ use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_core::virtual_key::{KeyHash, PublicId, VirtualKey};
 use rusqlite::Connection;
-use uuid::Uuid;
 
 use crate::Result;
 use crate::rows::health::HealthStates;
 use crate::rows::keys::KeySecret;
 use crate::rows::{bindings, keys, profiles};
+use crate::sql_types::{optional, uuid};
 
 /// Profiles, keys and bindings, read in one transaction.
 #[derive(Debug)]
@@ -80,8 +80,9 @@ impl Policy {
     }
 
     pub(crate) fn read(connection: &Connection) -> Result<Self> {
-        let default: Option<[u8; 16]> =
-            connection.query_row("SELECT default_profile FROM meta", [], |row| row.get(0))?;
+        let default = connection.query_row("SELECT default_profile FROM meta", [], |row| {
+            optional(row, "default_profile", uuid)
+        })?;
         let profiles = profiles::read_all(connection)?;
         let keys = keys::read_all(connection)?;
         let secrets = keys::read_secrets(connection, &keys)?;
@@ -91,13 +92,12 @@ impl Policy {
             .enumerate()
             .map(|(index, profile)| (profile.id, index))
             .collect();
-        let default_profile = default.map(|id| ProfileId(Uuid::from_bytes(id)));
         Ok(Self {
             profiles,
             profile_index,
             keys,
             secrets,
-            default_profile,
+            default_profile: default.map(ProfileId),
             bindings,
         })
     }

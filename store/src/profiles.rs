@@ -68,7 +68,7 @@ impl Store {
                     ":rotated_at": profile.rotated_at.map(micros),
                 },
             )?;
-            check_found(updated)?;
+            StoreError::check_found("profile", updated)?;
             health::delete_credential_health(transaction, profile.id)?;
             write_sealed(transaction, &master_key, profile.id, &secret)
         })
@@ -87,7 +87,7 @@ impl Store {
                     (id.0.into_bytes(), name.as_str()),
                 )
                 .map_err(|error| name_taken(error, &name))?;
-            check_found(updated)
+            StoreError::check_found("profile", updated)
         })
     }
 
@@ -101,7 +101,7 @@ impl Store {
                 "UPDATE profiles SET handing = ?2 WHERE id = ?1 AND removed = 0",
                 (id.0.into_bytes(), exposure.word()),
             )?;
-            check_found(updated)
+            StoreError::check_found("profile", updated)
         })
     }
 
@@ -116,7 +116,7 @@ impl Store {
                 "UPDATE profiles SET removed = 1, hint = NULL, detail = NULL WHERE id = ?1 AND removed = 0",
                 [id],
             )?;
-            check_found(updated)?;
+            StoreError::check_found("profile", updated)?;
             transaction.execute("DELETE FROM sealed WHERE profile = ?1", [id])?;
             transaction.execute("DELETE FROM key_profiles WHERE profile = ?1", [id])?;
             transaction.execute("UPDATE meta SET default_profile = NULL WHERE default_profile = ?1", [id])?;
@@ -136,7 +136,7 @@ impl Store {
                  WHERE EXISTS (SELECT 1 FROM profiles WHERE id = ?1 AND removed = 0)",
                 [id.0.into_bytes()],
             )?;
-            check_found(updated)
+            StoreError::check_found("profile", updated)
         })
     }
 }
@@ -144,14 +144,6 @@ impl Store {
 /// Copies the secret for the writer thread.
 fn copy_secret(secret: &Secret) -> Secret {
     Secret::new(secret.expose_for(Sink::Seal).to_owned())
-}
-
-fn check_found(updated: usize) -> Result<()> {
-    if updated == 0 {
-        Err(StoreError::NotFound { what: "profile" })
-    } else {
-        Ok(())
-    }
 }
 
 /// Encrypts (seals) a secret for the base URL in the profile's row, with the next generation, and writes it.

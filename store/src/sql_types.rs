@@ -2,9 +2,11 @@
 //!
 //! Invariant: a value that cannot be parsed is an error of its row, never replaced by a default.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use rusqlite::Row;
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use uuid::Uuid;
 
 use crate::sql_enum::SqlEnum;
@@ -34,32 +36,12 @@ pub(crate) fn timestamp(row: &Row<'_>, column: &'static str) -> rusqlite::Result
     Timestamp::from_microsecond(row.get(column)?).map_err(|_| column_error(column, Type::Integer))
 }
 
-pub(crate) fn optional_timestamp(
-    row: &Row<'_>,
-    column: &'static str,
-) -> rusqlite::Result<Option<Timestamp>> {
-    let micros: Option<i64> = row.get(column)?;
-    micros
-        .map(|at| Timestamp::from_microsecond(at).map_err(|_| column_error(column, Type::Integer)))
-        .transpose()
-}
-
 pub(crate) fn uuid(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Uuid> {
     Ok(Uuid::from_bytes(row.get(column)?))
 }
 
 pub(crate) fn sql_enum<T: SqlEnum>(row: &Row<'_>, column: &'static str) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    T::from_word(&text).ok_or_else(|| column_error(column, Type::Text))
-}
-
-pub(crate) fn optional_sql_enum<T: SqlEnum>(
-    row: &Row<'_>,
-    column: &'static str,
-) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| T::from_word(&text).ok_or_else(|| column_error(column, Type::Text)))
-        .transpose()
+    parsed(row, column, T::from_word)
 }
 
 pub(crate) fn parsed<T>(
@@ -69,6 +51,22 @@ pub(crate) fn parsed<T>(
 ) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     parse(&text).ok_or_else(|| column_error(column, Type::Text))
+}
+
+pub(crate) fn from_str<T: FromStr>(row: &Row<'_>, column: &'static str) -> rusqlite::Result<T> {
+    parsed(row, column, |text| text.parse().ok())
+}
+
+/// Reads a column with `read`, or returns `None` if it is NULL.
+pub(crate) fn optional<T>(
+    row: &Row<'_>,
+    column: &'static str,
+    read: impl FnOnce(&Row<'_>, &'static str) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => read(row, column).map(Some),
+    }
 }
 
 pub(crate) fn column_error(column: &'static str, found: Type) -> rusqlite::Error {

@@ -54,6 +54,18 @@ pub(crate) fn check_files(dir: &SafeDir, file: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks a whole database for damage.
+pub(crate) fn check_integrity(connection: &Connection, path: &Path) -> Result<()> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt {
+        path: path.to_owned(),
+        what: found,
+    })
+}
+
 /// Returns the names of the files that SQLite keeps next to a database: the write-ahead log and its index.
 pub(crate) fn wal_files(file: &str) -> [String; 2] {
     [format!("{file}-wal"), format!("{file}-shm")]

@@ -13,7 +13,7 @@ use rusqlite::types::Type;
 use rusqlite::{Row, named_params};
 use uuid::Uuid;
 
-use crate::sql_types::{column_error, count};
+use crate::sql_types::{column_error, count, optional, uuid};
 use crate::sqlite::Access;
 use crate::{Result, Store};
 
@@ -168,9 +168,8 @@ fn join_halves(row: &Row<'_>, name: &'static str) -> rusqlite::Result<u64> {
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
-    let id: Option<[u8; 16]> = row.get("id")?;
+    let id = optional(row, "id", uuid)?;
     let at_most: bool = row.get("at_most")?;
-    let id = id.map(Uuid::from_bytes);
     let group = match id {
         // No other row has these ids: real ids contain the time.
         Some(id) if id == KeyId::OWN.0 => Some(KeyId::OWN_NAME.to_owned()),

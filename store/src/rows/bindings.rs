@@ -4,10 +4,9 @@ use keyreeve_core::binding::Binding;
 use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::{Name, ProfileId};
 use rusqlite::{Connection, Row};
-use uuid::Uuid;
 
 use crate::Result;
-use crate::sql_types::parsed;
+use crate::sql_types::{from_str, optional, parsed, uuid};
 
 /// Reads all bindings, sorted by directory.
 pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Binding>> {
@@ -31,16 +30,13 @@ pub(crate) fn expect_columns(expect: Option<&Expected>) -> (Option<&'static str>
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<Binding> {
-    let profile: Option<[u8; 16]> = row.get("profile")?;
     let expect: Option<String> = row.get("expect")?;
     Ok(Binding {
         directory: row.get("directory")?,
-        profile: profile.map(|id| ProfileId(Uuid::from_bytes(id))),
+        profile: optional(row, "profile", uuid)?.map(ProfileId),
         expect: match expect.as_deref() {
             None => None,
-            Some("profile") => Some(Expected::Profile(parsed(row, "expected_name", |name| {
-                name.parse().ok()
-            })?)),
+            Some("profile") => Some(Expected::Profile(from_str(row, "expected_name")?)),
             Some("plan") => Some(Expected::Plan),
             Some("metered") => Some(Expected::Metered),
             Some("cloud") => Some(Expected::Cloud),

@@ -9,7 +9,7 @@ use keyreeve_core::health::{
 };
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::verdict::VerdictCode;
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use super::limits;
 use crate::Result;
 use crate::sql_enum::SqlEnum as _;
 use crate::sql_types::{
-    column_error, micros, optional_sql_enum, optional_timestamp, parsed, sql_enum, timestamp, uuid,
+    column_error, from_str, micros, optional, parsed, sql_enum, timestamp, uuid,
 };
 
 /// Every scope that is not ready, and the organizations of profiles, read in one transaction.
@@ -53,7 +53,7 @@ impl HealthStates {
         let states = statement.query_map([], |row| Ok((read_scope(row)?, read_row(row)?)))?;
         let mut statement = connection.prepare("SELECT * FROM organizations")?;
         let organizations = statement.query_map([], |row| {
-            let organization = parsed(row, "organization", |text| text.parse().ok())?;
+            let organization = from_str(row, "organization")?;
             Ok((ProfileId(uuid(row, "profile")?), organization))
         })?;
         Ok(Self {
@@ -133,17 +133,19 @@ fn scope_columns(scope: &HealthScope) -> (&'static str, String, String) {
     }
 }
 
+/// Reads the column `class`, in which an empty text stands for all classes.
+pub(super) fn read_class(row: &Row<'_>) -> rusqlite::Result<Option<RequestClass>> {
+    match row.get_ref("class")? {
+        ValueRef::Text(b"") => Ok(None),
+        _ => from_str(row, "class").map(Some),
+    }
+}
+
 fn read_scope(row: &Row<'_>) -> rusqlite::Result<HealthScope> {
-    let class: String = row.get("class")?;
-    let class: Option<RequestClass> = if class.is_empty() {
-        None
-    } else {
-        let class = class.parse();
-        Some(class.map_err(|_| column_error("class", Type::Text))?)
-    };
+    let class = read_class(row)?;
     let kind: String = row.get("kind")?;
     if kind == "organization" {
-        let organization: Organization = parsed(row, "subject", |text| text.parse().ok())?;
+        let organization: Organization = from_str(row, "subject")?;
         return Ok(match class {
             None => HealthScope::Organization(organization),
             Some(class) => HealthScope::OrganizationClass(organization, class),
@@ -177,7 +179,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Health> {
             until: timestamp(row, "until")?,
             time_source: sql_enum(row, "time")?,
             failures: row.get("failures")?,
-            probed_at: optional_timestamp(row, "probed")?,
+            probed_at: optional(row, "probed", timestamp)?,
         })),
         "blocked" => Ok(Health::Blocked {
             reason: reason()?,
@@ -193,13 +195,12 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Health> {
 }
 
 fn read_reason(row: &Row<'_>) -> rusqlite::Result<Option<HealthReason>> {
-    if row.get::<_, Option<String>>("code")?.is_none() {
-        return Ok(None);
-    }
-    let code = parsed(row, "code", VerdictCode::parse)?;
-    let decided_by =
-        optional_sql_enum(row, "evidence")?.ok_or_else(|| column_error("evidence", Type::Null))?;
-    Ok(Some(HealthReason { code, decided_by }))
+    optional(row, "code", |row, column| {
+        Ok(HealthReason {
+            code: parsed(row, column, VerdictCode::parse)?,
+            decided_by: sql_enum(row, "evidence")?,
+        })
+    })
 }
 
 pub(crate) fn write(

@@ -7,13 +7,10 @@ use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, ProfileId};
 use keyreeve_core::virtual_key::{KeyHash, KeyId, ModelPattern, PublicId, VirtualKey};
 use rusqlite::{Connection, Row, named_params};
-use uuid::Uuid;
 
 use super::profiles::name_taken;
 use crate::sql_enum::SqlEnum as _;
-use crate::sql_types::{
-    micros, optional_sql_enum, optional_timestamp, parsed, sql_enum, timestamp, uuid,
-};
+use crate::sql_types::{from_str, micros, optional, parsed, sql_enum, timestamp, uuid};
 use crate::{Result, StoreError};
 
 /// A secret of a key; a rotated key has several for a while.
@@ -56,7 +53,7 @@ pub(crate) fn read_secrets(
     while let Some(row) = rows.next()? {
         if let Some(&key) = indexes.get(&KeyId(uuid(row, "key")?)) {
             let hash = KeyHash(row.get("hash")?);
-            let valid_until = optional_timestamp(row, "valid_until")?;
+            let valid_until = optional(row, "valid_until", timestamp)?;
             secrets.insert(
                 PublicId(row.get("public_id")?),
                 KeySecret {
@@ -128,11 +125,7 @@ pub(crate) fn insert_profile(
          SELECT ?1, ?2, id FROM profiles WHERE id = ?3 AND removed = 0",
         (key.id.0.into_bytes(), place, profile.0.into_bytes()),
     )?;
-    if inserted == 0 {
-        Err(StoreError::NotFound { what: "profile" })
-    } else {
-        Ok(())
-    }
+    StoreError::check_found("profile", inserted)
 }
 
 pub(crate) fn insert_secret(
@@ -154,7 +147,7 @@ fn read_profiles(connection: &Connection) -> Result<HashMap<KeyId, Vec<ProfileId
     let mut rows = statement.query([])?;
     let mut profiles: HashMap<KeyId, Vec<ProfileId>> = HashMap::new();
     while let Some(row) = rows.next()? {
-        let profile = ProfileId(Uuid::from_bytes(row.get("profile")?));
+        let profile = ProfileId(uuid(row, "profile")?);
         profiles
             .entry(KeyId(uuid(row, "key")?))
             .or_default()
@@ -166,15 +159,15 @@ fn read_profiles(connection: &Connection) -> Result<HashMap<KeyId, Vec<ProfileId
 fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Result<VirtualKey> {
     Ok(VirtualKey {
         id,
-        name: parsed(row, "name", |text| text.parse().ok())?,
+        name: from_str(row, "name")?,
         profiles,
-        billing: optional_sql_enum(row, "billing")?,
+        billing: optional(row, "billing", sql_enum)?,
         strategy: sql_enum(row, "strategy")?,
         allow_billing: parsed(row, "may_spend", parse_billing_json)?,
         models: parsed(row, "models", parse_models_json)?,
-        cache_ttl: optional_sql_enum(row, "cache_ttl")?,
-        expires_at: optional_timestamp(row, "expires_at")?,
-        revoked_at: optional_timestamp(row, "revoked_at")?,
+        cache_ttl: optional(row, "cache_ttl", sql_enum)?,
+        expires_at: optional(row, "expires_at", timestamp)?,
+        revoked_at: optional(row, "revoked_at", timestamp)?,
         created_at: timestamp(row, "created_at")?,
         simulated: row.get("simulated")?,
     })

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, named_params};
 
 use crate::entries::{AttemptId, EntryOutcome, Intent, LedgerEntry, Outcome, RequestId};
 use crate::sql_enum::SqlEnum as _;
-use crate::sql_types::{count, micros, optional_sql_enum, sql_enum, sql_integer, timestamp, uuid};
+use crate::sql_types::{count, micros, optional, sql_enum, sql_integer, timestamp, uuid};
 
 /// Inserts an open entry, unless the attempt has one already.
 pub(crate) fn write_intent(connection: &Connection, intent: &Intent) -> rusqlite::Result<()> {
@@ -99,7 +99,6 @@ pub(crate) fn read_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
         reserved: NanoDollars::new(count(row, "reserved")?),
         simulated: row.get("simulated")?,
     };
-    let open = row.get::<_, Option<String>>("ending")?.is_none();
     let key_name = match intent.key {
         KeyId::OWN => Some(KeyId::OWN_NAME.to_owned()),
         _ => row.get("key_name")?,
@@ -112,7 +111,7 @@ pub(crate) fn read_row(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
         intent,
         key_name,
         profile_name,
-        outcome: if open { None } else { Some(read_outcome(row)?) },
+        outcome: optional(row, "ending", |row, _| read_outcome(row))?,
     })
 }
 
@@ -133,14 +132,10 @@ fn read_outcome(row: &Row<'_>) -> rusqlite::Result<EntryOutcome> {
         },
         web_searches: count(row, "web_searches")?,
         cost: NanoDollars::new(count(row, "cost")?),
-        basis: optional_sql_enum(row, "basis")?,
+        basis: optional(row, "basis", sql_enum)?,
         prices_as_of: row.get("prices_as_of")?,
-        first_byte_micros: row
-            .get::<_, Option<i64>>("first_byte_micros")?
-            .map(i64::unsigned_abs),
-        duration_micros: row
-            .get::<_, Option<i64>>("duration_micros")?
-            .map(i64::unsigned_abs),
+        first_byte_micros: optional(row, "first_byte_micros", count)?,
+        duration_micros: optional(row, "duration_micros", count)?,
         response_hash: row.get("answer_hash")?,
         response_bytes: count(row, "answer_bytes")?,
         cache_edit: row.get("cache_edit")?,

@@ -4,7 +4,6 @@
 //! ahead; an owner has at most [`MAX_PER_OWNER`] limits and all owners together at most [`MAX_LIMITS`], since their
 //! names come from outside: the oldest are evicted. A profile that was removed, or got another secret, has none.
 
-use keyreeve_core::health::RequestClass;
 use keyreeve_core::limits::{
     Fraction, Limit, LimitObservation, LimitOwner, LimitState, LimitUsage,
 };
@@ -14,9 +13,10 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, TransactionBehavior, named_params};
 use uuid::Uuid;
 
+use super::health::read_class;
 use crate::Result;
 use crate::sql_types::{
-    column_error, count, micros, optional_timestamp, parsed, sql_integer, timestamp,
+    column_error, count, from_str, micros, optional, parsed, sql_integer, timestamp,
 };
 
 /// Maximum number of limits of one owner.
@@ -149,29 +149,19 @@ fn owner_columns(owner: &LimitOwner) -> (&'static str, String) {
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<LimitObservation> {
-    let class: String = row.get("class")?;
-    let class = match class.as_str() {
-        "" => None,
-        class => Some(read_class(class)?),
-    };
     Ok(LimitObservation {
         owner: read_owner(row)?,
-        class,
+        class: read_class(row)?,
         limit: Limit {
-            kind: parsed(row, "which", |text| text.parse().ok())?,
+            kind: from_str(row, "which")?,
             usage: read_usage(row)?,
-            state: match row.get::<_, Option<String>>("state")? {
-                None => None,
-                Some(_) => Some(parsed(row, "state", |word| LimitState::parse(word).ok())?),
-            },
-            resets_at: optional_timestamp(row, "resets_at")?,
+            state: optional(row, "state", |row, column| {
+                parsed(row, column, |word| LimitState::parse(word).ok())
+            })?,
+            resets_at: optional(row, "resets_at", timestamp)?,
             observed_at: timestamp(row, "seen_at")?,
         },
     })
-}
-
-fn read_class(class: &str) -> rusqlite::Result<RequestClass> {
-    class.parse().map_err(|_| column_error("class", Type::Text))
 }
 
 fn read_owner(row: &Row<'_>) -> rusqlite::Result<LimitOwner> {
@@ -193,15 +183,10 @@ fn read_usage(row: &Row<'_>) -> rusqlite::Result<Option<LimitUsage>> {
             Fraction::from_millionths(used).ok_or_else(|| column_error("used", Type::Integer))?;
         return Ok(Some(LimitUsage::Used(fraction)));
     }
-    if row.get::<_, Option<i64>>("remaining")?.is_none() {
-        return Ok(None);
-    }
-    let limit = match row.get::<_, Option<i64>>("total")? {
-        None => None,
-        Some(_) => Some(count(row, "total")?),
-    };
-    Ok(Some(LimitUsage::Remaining {
-        remaining: count(row, "remaining")?,
-        limit,
-    }))
+    optional(row, "remaining", |row, column| {
+        Ok(LimitUsage::Remaining {
+            remaining: count(row, column)?,
+            limit: optional(row, "total", count)?,
+        })
+    })
 }

@@ -6,9 +6,7 @@ use rusqlite::{Connection, Row, named_params};
 use serde_json::{Value, json};
 
 use crate::sql_enum::SqlEnum;
-use crate::sql_types::{
-    micros, optional_sql_enum, optional_timestamp, parsed, sql_enum, timestamp, uuid,
-};
+use crate::sql_types::{from_str, micros, optional, parsed, sql_enum, timestamp, uuid};
 use crate::{Result, StoreError};
 
 /// Reads all profiles that were not removed, sorted by name.
@@ -61,19 +59,19 @@ pub(crate) fn insert(connection: &Connection, profile: &Profile) -> Result<()> {
 fn read_row(row: &Row<'_>) -> rusqlite::Result<Profile> {
     Ok(Profile {
         id: ProfileId(uuid(row, "id")?),
-        name: parsed(row, "name", |text| text.parse().ok())?,
+        name: from_str(row, "name")?,
         source: read_source(row)?,
         base_url: parsed(row, "base_url", read_base_url)?,
         auth: sql_enum(row, "auth")?,
         provenance: sql_enum(row, "provenance")?,
         billing: sql_enum(row, "billing")?,
-        family: optional_sql_enum(row, "family")?,
+        family: optional(row, "family", sql_enum)?,
         hint: row.get("hint")?,
         secret_exposure: sql_enum(row, "handing")?,
         simulated: row.get("simulated")?,
-        expires_at: optional_timestamp(row, "expires_at")?,
+        expires_at: optional(row, "expires_at", timestamp)?,
         created_at: timestamp(row, "created_at")?,
-        rotated_at: optional_timestamp(row, "rotated_at")?,
+        rotated_at: optional(row, "rotated_at", timestamp)?,
     })
 }
 
@@ -111,10 +109,7 @@ fn read_source(row: &Row<'_>) -> rusqlite::Result<Source> {
             Some(Source::SdkProfile { directory, name })
         })?,
         "ant" => Source::Ant {
-            profile: match row.get::<_, Option<String>>("detail")? {
-                Some(_) => Some(parsed(row, "detail", |text| text.parse().ok())?),
-                None => None,
-            },
+            profile: optional(row, "detail", from_str)?,
         },
         "claude-login" => Source::ClaudeLogin {
             config_dir: row.get("detail")?,
