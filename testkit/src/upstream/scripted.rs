@@ -171,7 +171,7 @@ fn take_request(
     received_bytes: &mut Vec<u8>,
 ) -> Option<(Head, Vec<u8>)> {
     if partial.is_none() {
-        let head = Head::take(received_bytes)?;
+        let head = Head::take(received_bytes).ok()??;
         let framing = head
             .framing(Framing::Sized(0))
             .unwrap_or(Framing::UntilClose);

@@ -2,6 +2,11 @@
 //!
 //! Invariant: parsing is strict on purpose. An invalid chunk size or length is a [`FramingError`], never guessed.
 
+use httparse::{EMPTY_HEADER, Status, parse_chunk_size, parse_headers};
+
+/// Maximum number of headers of a head.
+const MAX_HEADERS: usize = 512;
+
 /// The start line and the headers of a message, in order; bytes beyond ASCII are read as Latin-1.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Head {
@@ -41,19 +46,24 @@ pub(crate) struct FramingError;
 
 impl Head {
     /// Takes a complete head off the front of `received`; `None` while its empty line is missing.
-    pub(crate) fn take(received: &mut Vec<u8>) -> Option<Self> {
-        let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-        let text: String = received.drain(..end + 4).map(char::from).collect();
-        let mut lines = text.split("\r\n").filter(|line| !line.is_empty());
-        let line = lines.next().unwrap_or_default().to_owned();
-        let headers = lines.map(|line| {
-            let (name, value) = line.split_once(':').unwrap_or((line, ""));
-            (name.to_owned(), value.trim().to_owned())
-        });
-        Some(Self {
-            line,
-            headers: headers.collect(),
-        })
+    pub(crate) fn take(received: &mut Vec<u8>) -> Result<Option<Self>, FramingError> {
+        let Some(line_end) = received.windows(2).position(|bytes| bytes == b"\r\n") else {
+            return Ok(None);
+        };
+        let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+        let parsed = parse_headers(&received[line_end + 2..], &mut headers);
+        let Status::Complete((length, headers)) = parsed.map_err(|_| FramingError)? else {
+            return Ok(None);
+        };
+        let headers = headers.iter();
+        let head = Self {
+            line: latin_1(&received[..line_end]),
+            headers: headers
+                .map(|header| (header.name.to_owned(), latin_1(header.value)))
+                .collect(),
+        };
+        received.drain(..line_end + 2 + length);
+        Ok(Some(head))
     }
 
     /// Returns the status code of a response, or 0 if the line has none.
@@ -118,12 +128,19 @@ impl MessageBody {
                     0 => Framing::ChunkEnd,
                     remaining => Framing::ChunkData(remaining),
                 },
-                Framing::ChunkSize | Framing::ChunkEnd | Framing::LastLine => {
-                    let Some(line) = take_line(received) else {
-                        return Ok(());
-                    };
-                    after_line(self.framing, &line)?
-                }
+                Framing::ChunkSize => match parse_chunk_size(received).map_err(|_| FramingError)? {
+                    Status::Partial => return Ok(()),
+                    Status::Complete((length, size)) => {
+                        received.drain(..length);
+                        match usize::try_from(size).map_err(|_| FramingError)? {
+                            0 => Framing::LastLine,
+                            size => Framing::ChunkData(size),
+                        }
+                    }
+                },
+                Framing::ChunkEnd | Framing::LastLine if received.len() < 2 => return Ok(()),
+                Framing::ChunkEnd => take_line_end(received, Framing::ChunkSize)?,
+                Framing::LastLine => take_line_end(received, Framing::Sized(0))?,
             };
             if next == self.framing {
                 return Ok(()); // no more bytes have arrived
@@ -150,29 +167,14 @@ impl MessageBody {
     }
 }
 
-/// Returns the state after a line of chunked framing.
-fn after_line(framing: Framing, line: &str) -> Result<Framing, FramingError> {
-    match framing {
-        Framing::ChunkSize => {
-            let digits = line.split(';').next().unwrap_or_default();
-            match usize::from_str_radix(digits, 16).map_err(|_| FramingError)? {
-                0 => Ok(Framing::LastLine),
-                size => Ok(Framing::ChunkData(size)),
-            }
-        }
-        Framing::ChunkEnd => line
-            .is_empty()
-            .then_some(Framing::ChunkSize)
-            .ok_or(FramingError),
-        Framing::LastLine if line.is_empty() => Ok(Framing::Sized(0)),
-        Framing::LastLine | Framing::Sized(_) | Framing::ChunkData(_) | Framing::UntilClose => {
-            Err(FramingError)
-        }
+/// Takes a line end off the front of `received` and returns the next state.
+fn take_line_end(received: &mut Vec<u8>, next: Framing) -> Result<Framing, FramingError> {
+    match received.drain(..2).as_slice() {
+        b"\r\n" => Ok(next),
+        _ => Err(FramingError),
     }
 }
 
-fn take_line(received: &mut Vec<u8>) -> Option<String> {
-    let end = received.windows(2).position(|bytes| bytes == b"\r\n")?;
-    let line: Vec<u8> = received.drain(..end + 2).collect();
-    Some(line[..end].iter().copied().map(char::from).collect())
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }

@@ -145,7 +145,7 @@ impl IncomingResponse {
         at: Duration,
     ) -> Result<Option<ResponseEnd>, FramingError> {
         while self.head.is_none() {
-            let Some(head) = Head::take(received) else {
+            let Some(head) = Head::take(received)? else {
                 return Ok(None);
             };
             if !matches!(head.status(), 100 | 102..=199) {
