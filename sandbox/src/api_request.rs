@@ -3,7 +3,7 @@
 //! Checks run in this order: path, size, encoding, credential, version, body. Paths are matched without the query.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, HeaderName};
+use http::header::CONTENT_ENCODING;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -17,8 +17,7 @@ use crate::oauth;
 use crate::plan;
 use crate::prompt_cache::PromptTokens;
 use crate::recorded_requests::BodyDigest;
-use crate::response::SimulatedResponse;
-use crate::response_ids::ResponseIds;
+use crate::response::{ResponseIds, SimulatedResponse};
 use crate::script::ScriptStep;
 use crate::state::SandboxState;
 use crate::stream;
@@ -234,10 +233,7 @@ fn with_rate_limits(
             ("remaining", &remaining),
             ("reset", &reset),
         ] {
-            let name = format!("anthropic-ratelimit-{name}-{field}");
-            if let Ok(name) = name.parse::<HeaderName>() {
-                response.set_header(&name, value);
-            }
+            response.set_header(&format!("anthropic-ratelimit-{name}-{field}"), value);
         }
     }
     response

@@ -10,7 +10,7 @@ use keyreeve_core::token::Family;
 use crate::errors::ApiError;
 
 /// Beta value that OAuth tokens require.
-const OAUTH_BETA: &str = "oauth-2025-04-20";
+pub(crate) const OAUTH_BETA: &str = "oauth-2025-04-20";
 
 /// Placeholder for a credential that cannot be valid: bytes that are not text, or a scheme other than Bearer.
 const INVALID_TOKEN: &str = "\u{fffd}";

@@ -26,7 +26,6 @@ mod plan;
 mod prompt_cache;
 mod recorded_requests;
 mod response;
-mod response_ids;
 mod route;
 mod script;
 mod server;

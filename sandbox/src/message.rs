@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::messages_request::MessagesRequest;
 use crate::prompt_cache::PromptTokens;
-use crate::response_ids::ResponseIds;
+use crate::response::ResponseIds;
 use crate::tokens;
 use crate::tool_call::{self, ToolCall};
 

@@ -12,15 +12,13 @@ use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::token::Family;
 use serde_json::{Value, json};
 
-use crate::credentials::beta_values;
-use crate::response::SimulatedResponse;
-use crate::response_ids::ResponseIds;
+use crate::credentials::{OAUTH_BETA, beta_values};
+use crate::response::{ResponseIds, SimulatedResponse};
 
 /// Path of the token endpoint.
 pub(crate) const PATH: &str = "/v1/oauth/token";
 
 const FEDERATION: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-const OAUTH_BETA: &str = "oauth-2025-04-20";
 const FEDERATION_BETA: &str = "oidc-federation-2026-04-01";
 
 /// Maximum length of an identity token, in bytes.

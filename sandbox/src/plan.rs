@@ -3,7 +3,6 @@
 //!
 //! Usage is constant: every response reports the same figures. Only the reset times depend on a clock.
 
-use http::header::HeaderName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -52,9 +51,7 @@ pub(crate) fn with_window_headers(
     now: Timestamp,
 ) -> SimulatedResponse {
     let mut set = |field: &str, value: &str| {
-        if let Ok(name) = format!("anthropic-ratelimit-unified-{field}").parse::<HeaderName>() {
-            response.set_header(&name, value);
-        }
+        response.set_header(&format!("anthropic-ratelimit-unified-{field}"), value);
     };
     set("status", "allowed");
     set("representative-claim", WINDOWS[0].name);

@@ -5,9 +5,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::secret::Fingerprint;
 
-use crate::tokens::{PromptSegment, PromptTtl, TokenWeight, count_prompt};
+use crate::tokens::{PromptSegment, TokenWeight, count_prompt};
 
 /// Cached prefixes of all credentials.
 #[derive(Default)]
@@ -65,8 +66,8 @@ impl PromptCache {
         {
             let tokens = prefixes[at].weight.tokens();
             match segments[at].ttl {
-                Some(PromptTtl::Hour) => prompt.write_1h += tokens - counted,
-                Some(PromptTtl::FiveMinutes) | None => prompt.write_5m += tokens - counted,
+                Some(Ttl::OneHour) => prompt.write_1h += tokens - counted,
+                Some(Ttl::FiveMinutes) | None => prompt.write_5m += tokens - counted,
             }
             counted = tokens;
             self.insert((credential.clone(), prefixes[at].hash));

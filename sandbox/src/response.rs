@@ -1,4 +1,6 @@
-//! A response before it is sent: status, headers, and the body as one piece or as a list of events.
+//! A response before it is sent: status, headers, its ids, and the body as one piece or as a list of events.
+//!
+//! Ids are derived from the request and the number of earlier ones: no random value.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -59,14 +61,44 @@ impl SimulatedResponse {
 
     /// Sets a header, replacing an existing value.
     pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        self.set_header(&HeaderName::from_static(name), value);
+        self.set_header(name, value);
         self
     }
 
-    /// Sets a header, replacing an existing value. Ignores a value that is invalid in HTTP.
-    pub(crate) fn set_header(&mut self, name: &HeaderName, value: &str) {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    /// Sets a header, replacing an existing value. Ignores a name or a value that is invalid in HTTP.
+    pub(crate) fn set_header(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             self.headers.insert(name, value);
         }
+    }
+}
+
+/// Seed of the ids in one response: the same requests in the same order get the same ids.
+#[derive(Clone, Copy)]
+pub(crate) struct ResponseIds(blake3::Hash);
+
+impl ResponseIds {
+    /// Derives the seed from the request body and the number of earlier responses.
+    pub(crate) fn new(body: &blake3::Hash, earlier: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update(body.as_bytes())
+            .update(&earlier.to_le_bytes());
+        Self(hasher.finalize())
+    }
+
+    /// Returns the request id.
+    pub(crate) fn request_id(self) -> String {
+        self.id("req_011C")
+    }
+
+    /// Returns an id of 22 base-62 characters after a prefix such as `msg_01`, like those of the API.
+    pub(crate) fn id(self, prefix: &str) -> String {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let hash = blake3::keyed_hash(self.0.as_bytes(), prefix.as_bytes());
+        let digits = hash.as_bytes()[..22]
+            .iter()
+            .map(|byte| DIGITS[usize::from(*byte) % 62]);
+        prefix.chars().chain(digits.map(char::from)).collect()
     }
 }

@@ -16,8 +16,7 @@ use crate::apply_step::apply_step;
 use crate::control;
 use crate::delivery::{AbortedResponseError, Body, CloseMode, Delivery};
 use crate::recorded_requests::BodyDigest;
-use crate::response::SimulatedResponse;
-use crate::response_ids::ResponseIds;
+use crate::response::{ResponseIds, SimulatedResponse};
 use crate::state::SandboxState;
 
 /// Handles one request.
@@ -66,7 +65,7 @@ fn with_date(mut response: SimulatedResponse, now: Timestamp) -> SimulatedRespon
     if !response.headers.contains_key(DATE)
         && let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now)
     {
-        response.set_header(&DATE, &date);
+        response.set_header(DATE.as_str(), &date);
     }
     response
 }

@@ -11,7 +11,7 @@ use crate::models::Models;
 use crate::oauth::UsedRefreshTokens;
 use crate::prompt_cache::PromptCache;
 use crate::recorded_requests::RequestLog;
-use crate::response_ids::ResponseIds;
+use crate::response::ResponseIds;
 use crate::script::Scripts;
 
 /// Returns the current time. The sandbox never reads the machine's clock itself.

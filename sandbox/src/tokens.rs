@@ -3,6 +3,7 @@
 //! The rule: characters of all text, divided by 4 and rounded up; 4 for each message; 1,500 for each image or document;
 //! 5 for the request. `docs/sandbox.md` defines what counts as text. It is not a tokenizer.
 
+use keyreeve_core::cache_ttl::Ttl;
 use serde_json::Value;
 
 use crate::errors::ApiError;
@@ -13,15 +14,8 @@ pub(crate) struct PromptSegment {
     pub(crate) weight: TokenWeight,
     /// Text by which two segments are equal; the cache marker is not part of it.
     pub(crate) identity: String,
-    /// Time to live of its cache marker, if it has one.
-    pub(crate) ttl: Option<PromptTtl>,
-}
-
-/// The requested time to live of a cache entry. The sandbox reports it in the usage; no entry ever expires.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum PromptTtl {
-    FiveMinutes,
-    Hour,
+    /// Time to live of its cache marker, if it has one. It is reported in the usage; no entry ever expires.
+    pub(crate) ttl: Option<Ttl>,
 }
 
 /// Characters and fixed tokens, counted separately because the sum of characters is divided only once.
@@ -111,7 +105,7 @@ pub(crate) fn segments(request: &Value) -> Result<Vec<PromptSegment>, ApiError> 
 }
 
 fn check_breakpoints(segments: &[PromptSegment]) -> Result<(), ApiError> {
-    let markers: Vec<PromptTtl> = segments.iter().filter_map(|segment| segment.ttl).collect();
+    let markers: Vec<Ttl> = segments.iter().filter_map(|segment| segment.ttl).collect();
     if markers.len() > MAX_BREAKPOINTS {
         return Err(ApiError::bad_request(format!(
             "A maximum of {MAX_BREAKPOINTS} blocks with cache_control may be provided. Found {}.",
@@ -120,7 +114,7 @@ fn check_breakpoints(segments: &[PromptSegment]) -> Result<(), ApiError> {
     }
     if markers
         .windows(2)
-        .any(|pair| pair == [PromptTtl::FiveMinutes, PromptTtl::Hour])
+        .any(|pair| pair == [Ttl::FiveMinutes, Ttl::OneHour])
     {
         return Err(ApiError::bad_request(
             "cache_control.ttl: a ttl='1h' block must not come after a ttl='5m' block",
@@ -149,14 +143,14 @@ fn segment(role: &str, part: &Value, weight: TokenWeight) -> PromptSegment {
     }
 }
 
-fn marker(part: &Value) -> Option<PromptTtl> {
+fn marker(part: &Value) -> Option<Ttl> {
     let control = part
         .get("cache_control")
         .filter(|control| control.is_object())?;
     Some(if control["ttl"] == "1h" {
-        PromptTtl::Hour
+        Ttl::OneHour
     } else {
-        PromptTtl::FiveMinutes
+        Ttl::FiveMinutes
     })
 }
 
