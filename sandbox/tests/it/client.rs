@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::time::Duration;
 
+use httparse::{EMPTY_HEADER, Status, parse_chunk_size};
 use jiff::Timestamp;
 use keyreeve_sandbox::{Control, Sandbox, SandboxSettings};
 use serde_json::{Value, json};
@@ -153,29 +154,19 @@ impl Client {
 
 impl TestResponse {
     fn parse(raw: &[u8], connection_error: Option<io::ErrorKind>) -> Result<Self, io::ErrorKind> {
-        let no_head = connection_error.unwrap_or(io::ErrorKind::UnexpectedEof);
-        let end = raw
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .ok_or(no_head)?;
-        let head = std::str::from_utf8(&raw[..end]).unwrap();
-        let mut lines = head.split("\r\n");
-        let status = lines
-            .next()
-            .unwrap()
-            .split(' ')
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap();
-        let headers: Vec<(String, String)> = lines
-            .map(|line| line.split_once(": ").unwrap())
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let mut headers = [EMPTY_HEADER; 64];
+        let mut head = httparse::Response::new(&mut headers);
+        let Status::Complete(length) = head.parse(raw).unwrap() else {
+            return Err(connection_error.unwrap_or(io::ErrorKind::UnexpectedEof));
+        };
+        let headers = head.headers.iter().map(|header| {
+            let value = std::str::from_utf8(header.value).unwrap();
+            (header.name.to_owned(), value.to_owned())
+        });
         let mut response = Self {
-            status,
-            headers,
-            body: raw[end + 4..].to_vec(),
+            status: head.code.unwrap(),
+            headers: headers.collect(),
+            body: raw[length..].to_vec(),
             connection_error,
         };
         let is_short = match response.header("content-length") {
@@ -194,22 +185,16 @@ impl TestResponse {
     fn decode_chunks(&mut self) -> bool {
         let raw = std::mem::take(&mut self.body);
         let mut rest = raw.as_slice();
-        loop {
-            let Some(end) = rest.windows(2).position(|two| two == b"\r\n") else {
-                return true;
-            };
-            let size = std::str::from_utf8(&rest[..end]).unwrap();
-            let size = usize::from_str_radix(size, 16).unwrap();
-            rest = &rest[end + 2..];
+        while let Status::Complete((length, size)) = parse_chunk_size(rest).unwrap() {
+            let size = usize::try_from(size).unwrap();
+            rest = &rest[length..];
             if size == 0 {
                 return false;
             }
             self.body.extend_from_slice(&rest[..size.min(rest.len())]);
-            let Some(next) = rest.get(size + 2..) else {
-                return true;
-            };
-            rest = next;
+            rest = rest.get(size + 2..).unwrap_or_default();
         }
+        true
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
