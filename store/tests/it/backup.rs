@@ -7,7 +7,7 @@ use keyreeve_os::files::FileError;
 use keyreeve_store::{StoreError, restore};
 
 use crate::fixture::{
-    TestHome, exposed, intent, key, key_secret, outcome, profile, record_intent, secret,
+    TestHome, add_key, exposed, intent, key, outcome, profile, record_intent, secret,
 };
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -23,9 +23,7 @@ fn backed_up() -> (TestHome, Vec<u8>) {
     store
         .add_profile(&profile(1, "work"), Some(&secret("a secret")))
         .unwrap();
-    store
-        .add_key(&key(1, "tool", &[]), key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    add_key(&store, &key(1, "tool", &[]), 1);
     for number in 1..=100 {
         record_intent(&store, intent(number)).unwrap();
         store.record_outcome(outcome(number));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 
 use keyreeve_store::StoreError;
 
-use crate::fixture::{TestHome, intent, key, key_secret, profile, record_intent, secret};
+use crate::fixture::{TestHome, add_key, intent, key, profile, record_intent, secret};
 
 /// CO-02 (small): four separate stores write fifty times each.
 #[test]
@@ -60,9 +60,7 @@ fn only_one_gateway_serves() {
         other => panic!("{other:?}"),
     }
     // The command line can still write to the store.
-    second
-        .add_key(&key(1, "tool", &[]), key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    add_key(&second, &key(1, "tool", &[]), 1);
     assert_eq!(first.policy().unwrap().keys().len(), 1);
     drop(claim);
     let _claim = second.acquire_serve_lock("process 42").unwrap();

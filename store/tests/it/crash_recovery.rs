@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use keyreeve_store::{Durability, Ending, Store};
 
-use crate::fixture::{TestHome, at, intent, outcome, profile, record_intent, secret, store_paths};
+use crate::fixture::{TestHome, add_profile, at, intent, outcome, record_intent, store_paths};
 
 const HOME: &str = "KEYREEVE_STORE_TEST_HOME";
 const FIRST: &str = "KEYREEVE_STORE_TEST_FIRST";
@@ -72,9 +72,7 @@ fn in_child_write() {
     };
     let first: u128 = std::env::var(FIRST).unwrap().parse().unwrap();
     let store = Store::open(&store_paths(&home), Durability::Process).unwrap();
-    store
-        .add_profile(&profile(first, &format!("p{first}")), Some(&secret("x")))
-        .unwrap();
+    add_profile(&store, first, &format!("p{first}"));
     for number in first..first + 100_000 {
         record_intent(&store, intent(number)).unwrap();
         println!("committed");

@@ -6,20 +6,15 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use keyreeve_os::files::FileError;
 use keyreeve_store::{Durability, Store, StoreError, StorePaths};
 
-use crate::fixture::{TestHome, intent, key, key_secret, profile, record_intent, secret};
+use crate::fixture::{TestHome, add_key, add_profile, intent, key, record_intent};
 
 fn filled() -> TestHome {
     let home = TestHome::new();
     let store = home.open();
     for number in 1..=20_u8 {
         let name = format!("p{number}");
-        store
-            .add_profile(&profile(u128::from(number), &name), Some(&secret("x")))
-            .unwrap();
-        let (public, hash) = key_secret(number);
-        store
-            .add_key(&key(u128::from(number), &name, &[]), public, hash)
-            .unwrap();
+        add_profile(&store, u128::from(number), &name);
+        add_key(&store, &key(u128::from(number), &name, &[]), number);
         record_intent(&store, intent(u128::from(number))).unwrap();
     }
     drop(store);

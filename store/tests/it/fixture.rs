@@ -35,10 +35,7 @@ impl TestHome {
             .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .unwrap();
-        let paths = StorePaths {
-            data: dir.path().join("data"),
-            keys: dir.path().join("config"),
-        };
+        let paths = store_paths(dir.path());
         Self { dir, paths }
     }
 
@@ -188,6 +185,19 @@ pub(crate) fn outcome(number: u128) -> Outcome {
         response_bytes: 20,
         cache_edit: Some(TtlOutcome::Set(Ttl::OneHour, 3)),
     }
+}
+
+/// Adds the profile with this number, with a secret.
+pub(crate) fn add_profile(store: &Store, number: u128, name: &str) {
+    store
+        .add_profile(&profile(number, name), Some(&secret("x")))
+        .unwrap();
+}
+
+/// Adds a key with the n-th secret.
+pub(crate) fn add_key(store: &Store, key: &VirtualKey, number: u8) {
+    let (public, hash) = key_secret(number);
+    store.add_key(key, public, hash).unwrap();
 }
 
 /// Records an intent and waits for the commit.

@@ -4,14 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::{Store, StoreError};
 
-use crate::fixture::{TestHome, at, key, key_secret};
+use crate::fixture::{TestHome, add_key, at, key, key_secret};
 
 /// Adds a key with its first secret.
 fn tool_in(store: &Store) -> VirtualKey {
     let tool = key(1, "tool", &[]);
-    store
-        .add_key(&tool, key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    add_key(store, &tool, 1);
     tool
 }
 

@@ -13,19 +13,15 @@ use keyreeve_store::{
 };
 
 use crate::fixture::{
-    TestHome, at, id, intent, key, key_secret, outcome, profile, record_intent, secret,
+    TestHome, add_key, add_profile, at, id, intent, key, outcome, profile, record_intent,
 };
 
 #[test]
 fn entry_is_read_back_as_recorded() {
     let home = TestHome::new();
     let store = home.open();
-    store
-        .add_profile(&profile(1, "work"), Some(&secret("x")))
-        .unwrap();
-    store
-        .add_key(&key(1, "tool", &[]), key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    add_profile(&store, 1, "work");
+    add_key(&store, &key(1, "tool", &[]), 1);
     record_intent(&store, intent(1)).unwrap();
     record_intent(&store, intent(2)).unwrap();
     store.record_outcome(outcome(1));
@@ -81,9 +77,7 @@ fn entry_is_read_back_as_recorded() {
 fn removed_profile_keeps_its_name_in_the_ledger() {
     let home = TestHome::new();
     let store = home.open();
-    store
-        .add_profile(&profile(1, "first"), Some(&secret("x")))
-        .unwrap();
+    add_profile(&store, 1, "first");
     record_intent(&store, intent(1)).unwrap();
     store
         .rename_profile(profile(1, "first").id, &"last".parse().unwrap())

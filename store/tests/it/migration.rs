@@ -11,7 +11,8 @@ use keyreeve_store::{Intent, QuickReader, Store, StoreError};
 use rusqlite::Connection;
 
 use crate::fixture::{
-    TestHome, at, exposed, intent, key, key_secret, outcome, profile, record_intent, secret,
+    TestHome, add_key, at, exposed, intent, key, key_secret, outcome, profile, record_intent,
+    secret,
 };
 
 /// The schema of the first public release.
@@ -30,8 +31,7 @@ fn plain_key(store: &Store) -> VirtualKey {
         cache_ttl: None,
         ..key(2, "tool", &[&profile(1, "work")])
     };
-    let (public, hash) = key_secret(1);
-    store.add_key(&tool, public, hash).unwrap();
+    add_key(store, &tool, 1);
     tool
 }
 

@@ -7,7 +7,7 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, BillingClass, Profile, SecretExposure, Source};
 use keyreeve_store::StoreError;
 
-use crate::fixture::{TestHome, at, id, key, key_secret, profile, secret};
+use crate::fixture::{TestHome, add_key, add_profile, at, id, key, key_secret, profile, secret};
 
 fn from(number: u128, name: &str, source: Source) -> Profile {
     Profile {
@@ -92,8 +92,8 @@ fn keys_are_read_back_as_written() {
     store.add_profile(&one, Some(&secret("1"))).unwrap();
     store.add_profile(&two, Some(&secret("2"))).unwrap();
     let tool = key(10, "kept", &[&two, &one]);
+    add_key(&store, &tool, 1);
     let (public, hash) = key_secret(1);
-    store.add_key(&tool, public, hash).unwrap();
 
     let policy = store.policy().unwrap();
     assert_eq!(policy.keys(), std::slice::from_ref(&tool));
@@ -240,13 +240,7 @@ fn removed_profile_is_removed_from_keys_and_default() {
     let store = home.open();
     let removed = profile(1, "old");
     store.add_profile(&removed, Some(&secret("x"))).unwrap();
-    store
-        .add_key(
-            &key(2, "tool", &[&removed]),
-            key_secret(1).0,
-            key_secret(1).1,
-        )
-        .unwrap();
+    add_key(&store, &key(2, "tool", &[&removed]), 1);
     store.use_profile(removed.id).unwrap();
     assert_eq!(store.policy().unwrap().default_profile(), Some(removed.id));
 
@@ -276,10 +270,7 @@ fn billing_of_a_key_outlives_its_first_profile() {
     for profile in [&first, &then] {
         store.add_profile(profile, Some(&secret("x"))).unwrap();
     }
-    let (public, hash) = key_secret(1);
-    store
-        .add_key(&key(3, "tool", &[&first, &then]), public, hash)
-        .unwrap();
+    add_key(&store, &key(3, "tool", &[&first, &then]), 1);
     store.remove_profile(first.id).unwrap();
     // A new profile with the same name is another profile.
     let again = profile(4, "first");
@@ -296,9 +287,7 @@ fn revocation_by_another_process_is_seen_at_once() {
     let home = TestHome::new();
     let (first, second) = (home.open(), home.open());
     let tool = key(1, "tool", &[]);
-    first
-        .add_key(&tool, key_secret(1).0, key_secret(1).1)
-        .unwrap();
+    add_key(&first, &tool, 1);
     for round in 0..50 {
         assert_eq!(
             second.policy().unwrap().keys()[0].revoked_at,
@@ -328,9 +317,7 @@ fn policy_is_reread_only_after_a_change() {
         Arc::ptr_eq(&before, &store.policy().unwrap()),
         "a ledger entry does not change the policy"
     );
-    store
-        .add_profile(&profile(1, "new"), Some(&secret("x")))
-        .unwrap();
+    add_profile(&store, 1, "new");
     assert!(!Arc::ptr_eq(&before, &store.policy().unwrap()));
     assert_eq!(store.policy().unwrap().profiles()[0].id.0, id(1));
 }

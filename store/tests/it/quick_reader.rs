@@ -6,7 +6,7 @@ use keyreeve_core::limits::{Limit, LimitObservation, LimitOwner};
 use keyreeve_store::{QuickReader, StoreError};
 use rusqlite::Connection;
 
-use crate::fixture::{TestHome, at, profile, secret};
+use crate::fixture::{TestHome, add_profile, at};
 
 fn window(second: i64) -> Vec<LimitObservation> {
     vec![LimitObservation {
@@ -36,9 +36,7 @@ fn missing_store_is_not_created() {
 fn reader_and_store_see_each_others_data() {
     let home = TestHome::new();
     let store = home.open();
-    store
-        .add_profile(&profile(1, "work"), Some(&secret("x")))
-        .unwrap();
+    add_profile(&store, 1, "work");
     let mut reader = QuickReader::open(&home.paths).unwrap().unwrap();
     assert_eq!(
         reader.policy().unwrap().profiles(),

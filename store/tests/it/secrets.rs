@@ -4,7 +4,7 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Profile;
 use keyreeve_store::{MasterKeyHome, StoreError};
 
-use crate::fixture::{TestHome, exposed, profile, secret};
+use crate::fixture::{TestHome, add_profile, exposed, profile, secret};
 
 #[test]
 fn secret_is_unsealed_and_rotation_replaces_it() {
@@ -89,9 +89,7 @@ fn record_of_another_store_is_refused() {
 fn secret_is_unsealed_only_for_its_own_base_url() {
     let home = TestHome::new();
     let store = home.open();
-    store
-        .add_profile(&profile(1, "one"), Some(&secret("x")))
-        .unwrap();
+    add_profile(&store, 1, "one");
     let base_url = BaseUrl::parse("https://evil.test", PlainHttp::Forbidden).unwrap();
     let redirected = Profile {
         base_url,

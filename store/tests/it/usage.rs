@@ -10,7 +10,7 @@ use keyreeve_store::{
 };
 
 use crate::fixture::{
-    TestHome, at, id, intent, key, key_secret, outcome, profile, record_intent, secret,
+    TestHome, add_profile, at, id, intent, key, key_secret, outcome, record_intent,
 };
 
 const DAY: u128 = 86_400;
@@ -19,9 +19,7 @@ const DAY: u128 = 86_400;
 fn filled(home: &TestHome) -> Store {
     let store = home.open();
     for (number, name) in [(1, "work"), (2, "home")] {
-        store
-            .add_profile(&profile(number, name), Some(&secret("x")))
-            .unwrap();
+        add_profile(&store, number, name);
         let (public, hash) = key_secret(u8::try_from(number).unwrap());
         store
             .add_key(&key(number, name, &[]), public, hash)
