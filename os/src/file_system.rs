@@ -17,10 +17,10 @@ use zeroize::Zeroizing;
 use crate::files::list_names;
 
 /// Maximum size in bytes of a file that [`FileSystem::read`] reads.
-pub const MAX_TEXT_BYTES: u64 = 1024 * 1024;
+const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 
 /// Maximum size in bytes of a file that [`FileSystem::read_lossy`] reads.
-pub const MAX_LOSSY_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_LOSSY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A file system that can be read.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub enum FileState {
     Missing,
     /// A text file.
     Text(TextFile),
-    /// It cannot be read as text: no permission, not a regular file, not UTF-8, or more than [`MAX_TEXT_BYTES`] bytes.
+    /// It cannot be read as text: no permission, not a regular file, not UTF-8, or more than 1 MiB.
     Unreadable,
 }
 
@@ -49,8 +49,6 @@ pub struct TextFile {
     pub text: Zeroizing<String>,
     /// Its permission bits, such as `0o600`; of a symbolic link, those of its target.
     pub mode: u32,
-    /// `true` if the path is a symbolic link.
-    pub is_link: bool,
     /// `true` if it is owned by the user that runs this process.
     pub is_ours: bool,
 }
@@ -69,7 +67,6 @@ impl std::fmt::Debug for TextFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Text")
             .field("mode", &format_args!("{:o}", self.mode))
-            .field("is_link", &self.is_link)
             .field("is_ours", &self.is_ours)
             .finish_non_exhaustive()
     }
@@ -81,7 +78,6 @@ impl FileState {
         Self::Text(TextFile {
             text: Zeroizing::new(text.to_owned()),
             mode,
-            is_link: false,
             is_ours: true,
         })
     }
@@ -99,7 +95,7 @@ impl FileSystem {
     }
 
     /// Reads a file that may be long or not valid UTF-8, such as a shell history or settings that their program accepts
-    /// anyway: up to [`MAX_LOSSY_BYTES`] bytes, with invalid UTF-8 replaced by U+FFFD.
+    /// anyway: up to 16 MiB, with invalid UTF-8 replaced by U+FFFD.
     pub fn read_lossy(&self, path: &Path) -> FileState {
         match self {
             Self::Real => read(path, MAX_LOSSY_BYTES, |bytes| {
@@ -148,19 +144,14 @@ fn read(path: &Path, limit: u64, decode: fn(&[u8]) -> Option<String>) -> FileSta
     // Opening a pipe must not block until it has a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => read_text(path, descriptor.into(), limit, decode)
+        Ok(descriptor) => read_text(descriptor.into(), limit, decode)
             .map_or(FileState::Unreadable, FileState::Text),
         Err(Errno::NOENT | Errno::NOTDIR) => FileState::Missing,
         Err(_) => FileState::Unreadable,
     }
 }
 
-fn read_text(
-    path: &Path,
-    file: File,
-    limit: u64,
-    decode: fn(&[u8]) -> Option<String>,
-) -> Option<TextFile> {
+fn read_text(file: File, limit: u64, decode: fn(&[u8]) -> Option<String>) -> Option<TextFile> {
     let metadata = file.metadata().ok()?;
     if !metadata.is_file() || metadata.len() > limit {
         return None;
@@ -173,7 +164,6 @@ fn read_text(
     Some(TextFile {
         text: Zeroizing::new(decode(&bytes)?),
         mode: metadata.mode() & 0o7777,
-        is_link: fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink()),
         is_ours: metadata.uid() == geteuid().as_raw(),
     })
 }
@@ -201,13 +191,13 @@ mod tests {
         symlink("text", path("link")).unwrap();
         put(&path("bytes"), &[0xff]);
         let read = |name: &str| FileSystem::Real.read(&path(name));
-        for (name, is_link) in [("text", false), ("link", true)] {
+        for name in ["text", "link"] {
             let FileState::Text(file) = read(name) else {
                 panic!("{name}: {:?}", read(name));
             };
             assert_eq!(
-                (file.text.as_str(), file.mode, file.is_link, file.is_ours),
-                ("one", 0o644, is_link, true)
+                (file.text.as_str(), file.mode, file.is_ours),
+                ("one", 0o644, true)
             );
         }
         let permissions = |name: &str| FileSystem::Real.permissions(&path(name));

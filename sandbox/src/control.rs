@@ -38,12 +38,6 @@ impl Control {
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.requests().list()
     }
-
-    /// Deletes all recorded requests and all scripts.
-    pub fn clear(&self) {
-        self.state.requests().clear();
-        self.state.scripts().clear();
-    }
 }
 
 /// Path of the control API.

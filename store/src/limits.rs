@@ -1,20 +1,11 @@
-//! Observed limits: saved at once or with the next batch of the ledger, and read.
+//! Observed limits: saved with the next batch of the ledger, and read.
 
 use keyreeve_core::limits::LimitObservation;
 
-use crate::rows::limits::{read_all, write_all};
+use crate::rows::limits::read_all;
 use crate::{Result, Store};
 
 impl Store {
-    /// Saves limits and waits until they are committed.
-    ///
-    /// # Errors
-    /// If they cannot be committed.
-    pub fn save_limits(&self, observations: Vec<LimitObservation>) -> Result<()> {
-        self.writer
-            .execute(move |connection| write_all(connection, &observations))
-    }
-
     /// Queues limits without waiting: they are committed with the next batch of the ledger, at the latest before the
     /// store is closed. Limits that cannot be written are dropped: the next response reports them again.
     pub fn queue_limits(&self, observations: Vec<LimitObservation>) {

@@ -21,13 +21,13 @@ const TAG: usize = 16;
 #[derive(Clone, Copy)]
 pub(crate) struct SealContext<'a> {
     /// The record's id.
-    pub id: [u8; 16],
+    pub(crate) id: [u8; 16],
     /// The kind of record.
-    pub kind: RecordKind,
+    pub(crate) kind: RecordKind,
     /// The number of times the record was sealed.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// The only base URL the secret may be sent to, or empty if it is sent nowhere.
-    pub base_url: &'a str,
+    pub(crate) base_url: &'a str,
 }
 
 /// The kinds of sealed records.

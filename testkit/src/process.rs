@@ -70,7 +70,7 @@ impl Process {
     }
 
     /// Writes its stdin and closes it. A process may stop reading early.
-    pub fn feed(&mut self, input: &[u8]) {
+    pub(crate) fn feed(&mut self, input: &[u8]) {
         let mut stdin = self
             .child
             .stdin

@@ -6,14 +6,14 @@ use std::io::Write as _;
 use std::time::SystemTime;
 
 /// Environment variable with the seed of a run to repeat.
-pub const SEED_VARIABLE: &str = "KEYREEVE_TEST_SEED";
+const SEED_VARIABLE: &str = "KEYREEVE_TEST_SEED";
 
 /// A pseudorandom number generator.
 #[derive(Clone, Debug)]
 pub struct SeededRandom(u64);
 
 impl SeededRandom {
-    /// Uses the seed in [`SEED_VARIABLE`], or else one from the clock, and prints it to standard error.
+    /// Uses the seed in `KEYREEVE_TEST_SEED`, or else one from the clock, and prints it to standard error.
     pub fn seeded() -> Self {
         let given = std::env::var(SEED_VARIABLE)
             .ok()

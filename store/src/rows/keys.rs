@@ -17,11 +17,11 @@ use crate::{Result, StoreError};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySecret {
     /// Index of the key in [`Policy::keys`](crate::Policy::keys).
-    pub key: usize,
+    pub(crate) key: usize,
     /// SHA-256 of the secret.
-    pub hash: KeyHash,
+    pub(crate) hash: KeyHash,
     /// Expiry of the secret.
-    pub valid_until: Option<Timestamp>,
+    pub(crate) valid_until: Option<Timestamp>,
 }
 
 /// Reads all keys, sorted by name; of several with one name the active one first, then the newest.

@@ -42,6 +42,12 @@ fn store_with_profile(home: &TestHome) -> (Store, LimitOwner) {
     (store, LimitOwner::Profile(work_profile.id))
 }
 
+/// Saves limits and waits until they are committed.
+fn save(store: &Store, observations: Vec<LimitObservation>) {
+    store.queue_limits(observations);
+    store.flush().unwrap();
+}
+
 #[test]
 fn limits_survive_a_restart() {
     let home = TestHome::new();
@@ -63,7 +69,7 @@ fn limits_survive_a_restart() {
     all[2].limit.usage = Fraction::from_ratio(1.04).map(LimitUsage::Used);
     all[2].limit.state = Some(LimitState::Rejected);
     all[4].limit.state = Some(LimitState::parse("softly").unwrap());
-    store.save_limits(all.clone()).unwrap();
+    save(&store, all.clone());
     drop(store);
     let mut found = home.open().limits().unwrap();
     for one in all {
@@ -86,9 +92,7 @@ fn later_observation_wins_in_any_write_order() {
         class: RequestClass::from_model("claude-haiku-5"),
         ..observed(1, 99)
     };
-    store
-        .save_limits(vec![observed(5, 5), of_class.clone()])
-        .unwrap();
+    save(&store, vec![observed(5, 5), of_class.clone()]);
     for (second, remaining, expected) in [(4, 4, 5), (6, 6, 6), (6, 7, 7), (0, 0, 7)] {
         store.queue_limits(vec![observed(second, remaining)]);
         store.flush().unwrap();
@@ -110,7 +114,7 @@ fn observation_from_a_clock_ahead_is_replaced() {
         (96_399, 96_399),
         (7, 7),
     ] {
-        store.save_limits(observed(second)).unwrap();
+        save(&store, observed(second));
         assert_eq!(store.limits().unwrap(), observed(expected), "{second}");
     }
 }
@@ -140,7 +144,7 @@ fn number_of_limits_has_a_maximum() {
     let (store, work) = store_with_profile(&home);
     let name = |number: i64| format!("plan w{number}");
     let many = (0..200).map(|number| observation(work.clone(), &name(number), number));
-    store.save_limits(many.collect()).unwrap();
+    save(&store, many.collect());
     let found = store.limits().unwrap();
     assert_eq!(found.len(), 64);
     assert!(
@@ -157,7 +161,7 @@ fn number_of_limits_has_a_maximum() {
             number,
         )
     });
-    store.save_limits(directories.collect()).unwrap();
+    save(&store, directories.collect());
     assert_eq!(store.limits().unwrap().len(), 4096);
 }
 
@@ -176,22 +180,17 @@ fn limits_are_deleted_with_their_profile_or_its_secret() {
         found.iter().filter(|one| one.owner == work).count()
     };
     let work_profile = profile(1, "work");
-    store.save_limits(observed()).unwrap();
+    save(&store, observed());
     assert_eq!(count(&store), 1);
     store.rotate_profile(&work_profile, &secret("y")).unwrap();
     assert_eq!(count(&store), 0);
 
-    store.save_limits(observed()).unwrap();
+    save(&store, observed());
     store.remove_profile(work_profile.id).unwrap();
     // A response that was in flight.
-    store.save_limits(observed()).unwrap();
-    store
-        .save_limits(vec![observation(
-            LimitOwner::Profile(ProfileId(id(9))),
-            "requests",
-            1,
-        )])
-        .unwrap();
+    save(&store, observed());
+    let unknown = LimitOwner::Profile(ProfileId(id(9)));
+    save(&store, vec![observation(unknown, "requests", 1)]);
     let found = store.limits().unwrap();
     let owners: Vec<_> = found.iter().map(|one| &one.owner).collect();
     assert_eq!(owners, [&default_login()]);
@@ -201,9 +200,7 @@ fn limits_are_deleted_with_their_profile_or_its_secret() {
 fn invalid_row_is_an_error() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
-    store
-        .save_limits(vec![observation(work, "requests", 1)])
-        .unwrap();
+    save(&store, vec![observation(work, "requests", 1)]);
     home.run_sql("UPDATE limits SET which = 'nonsense'");
     assert!(store.limits().is_err());
 }

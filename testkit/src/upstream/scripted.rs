@@ -6,7 +6,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::threaded_listener::{ConnectionLog, ThreadedListener, free_port, is_timeout, lock};
 use crate::wire::{Framing, Head, MessageBody};
@@ -31,8 +31,6 @@ pub struct ReceivedRequest {
     pub head: Head,
     /// The body without its framing.
     pub body: Vec<u8>,
-    /// Time at which it was complete, since the start of the upstream.
-    pub at: Duration,
 }
 
 /// A step of a response. After its last step, the connection waits for the next request.
@@ -54,7 +52,6 @@ type Script = dyn Fn(&ReceivedRequest) -> Vec<Step> + Send + Sync;
 
 struct Shared {
     script: Box<Script>,
-    started: Instant,
     requests: Mutex<Vec<ReceivedRequest>>,
 }
 
@@ -72,7 +69,6 @@ impl Scripted {
     ) -> Self {
         let shared = Arc::new(Shared {
             script: Box::new(script),
-            started: Instant::now(),
             requests: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
@@ -193,7 +189,6 @@ impl Shared {
             connection,
             head,
             body,
-            at: self.started.elapsed(),
         };
         requests.push(request.clone());
         request

@@ -34,7 +34,7 @@ pub struct ResponseHeadError {
 }
 
 impl Exchange {
-    /// Connects, with a timeout of [`READ_TIMEOUT`].
+    /// Connects, with a timeout of 5 seconds.
     pub fn open(address: SocketAddr) -> Self {
         Self::open_with(address, READ_TIMEOUT)
     }

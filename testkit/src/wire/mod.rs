@@ -14,12 +14,12 @@ pub(crate) use exchange::reset;
 pub use exchange::{Exchange, ResponseHeadError};
 pub use message::Head;
 pub(crate) use message::{Framing, MessageBody};
-pub use response::{Arrival, ResponseEnd, TimedEvent, WireResponse, split_responses};
+pub use response::{ResponseEnd, TimedEvent, WireResponse, split_responses};
 
 /// Default timeout of a connection without data.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends bytes and returns everything received until the other side closes or [`READ_TIMEOUT`] passes without data.
+/// Sends bytes and returns everything received until the other side closes or 5 seconds pass without data.
 pub fn send_raw(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut exchange = Exchange::open(address);
     exchange.write(bytes);

@@ -14,18 +14,18 @@ pub struct WireResponse {
     /// The received part of the body, without framing.
     pub body: Vec<u8>,
     /// Arrival times of the parts of the body.
-    pub arrivals: Vec<Arrival>,
+    pub(super) arrivals: Vec<Arrival>,
     /// The way it ended.
     pub end: ResponseEnd,
 }
 
 /// Length of the body at one point in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Arrival {
+pub(super) struct Arrival {
     /// Total bytes of the body so far.
-    pub bytes: usize,
+    pub(super) bytes: usize,
     /// Time since the connection was opened or the last request was written.
-    pub at: Duration,
+    pub(super) at: Duration,
 }
 
 /// The way a response ended.
