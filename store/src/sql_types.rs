@@ -57,6 +57,17 @@ pub(crate) fn from_str<T: FromStr>(row: &Row<'_>, column: &'static str) -> rusql
     parsed(row, column, |text| text.parse().ok())
 }
 
+/// Parses a column in which an empty text stands for `None`.
+pub(crate) fn from_non_empty<T: FromStr>(
+    row: &Row<'_>,
+    column: &'static str,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        ValueRef::Text(b"") => Ok(None),
+        _ => from_str(row, column).map(Some),
+    }
+}
+
 /// Reads a column with `read`, or returns `None` if it is NULL.
 pub(crate) fn optional<T>(
     row: &Row<'_>,

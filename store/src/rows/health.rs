@@ -9,7 +9,7 @@ use keyreeve_core::health::{
 };
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::verdict::VerdictCode;
-use rusqlite::types::{Type, ValueRef};
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use super::limits;
 use crate::Result;
 use crate::sql_enum::SqlEnum as _;
 use crate::sql_types::{
-    column_error, from_str, micros, optional, parsed, sql_enum, timestamp, uuid,
+    column_error, from_non_empty, from_str, micros, optional, parsed, sql_enum, timestamp, uuid,
 };
 
 /// Every scope that is not ready, and the organizations of profiles, read in one transaction.
@@ -133,16 +133,8 @@ fn scope_columns(scope: &HealthScope) -> (&'static str, String, String) {
     }
 }
 
-/// Reads the column `class`, in which an empty text stands for all classes.
-pub(super) fn read_class(row: &Row<'_>) -> rusqlite::Result<Option<RequestClass>> {
-    match row.get_ref("class")? {
-        ValueRef::Text(b"") => Ok(None),
-        _ => from_str(row, "class").map(Some),
-    }
-}
-
 fn read_scope(row: &Row<'_>) -> rusqlite::Result<HealthScope> {
-    let class = read_class(row)?;
+    let class: Option<RequestClass> = from_non_empty(row, "class")?;
     let kind: String = row.get("kind")?;
     if kind == "organization" {
         let organization: Organization = from_str(row, "subject")?;

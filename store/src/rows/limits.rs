@@ -13,10 +13,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, TransactionBehavior, named_params};
 use uuid::Uuid;
 
-use super::health::read_class;
 use crate::Result;
 use crate::sql_types::{
-    column_error, count, from_str, micros, optional, parsed, sql_integer, timestamp,
+    column_error, count, from_non_empty, from_str, micros, optional, parsed, sql_integer, timestamp,
 };
 
 /// Maximum number of limits of one owner.
@@ -151,7 +150,7 @@ fn owner_columns(owner: &LimitOwner) -> (&'static str, String) {
 fn read_row(row: &Row<'_>) -> rusqlite::Result<LimitObservation> {
     Ok(LimitObservation {
         owner: read_owner(row)?,
-        class: read_class(row)?,
+        class: from_non_empty(row, "class")?,
         limit: Limit {
             kind: from_str(row, "which")?,
             usage: read_usage(row)?,
