@@ -9,7 +9,7 @@ use keyreeve_core::credential::Credential;
 use keyreeve_core::expected::Expected;
 use keyreeve_core::inject;
 use keyreeve_core::origin::BaseUrl;
-use keyreeve_core::profile::Profile;
+use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::token::Family;
 use keyreeve_resolver::launch::{
@@ -19,10 +19,28 @@ use keyreeve_resolver::launch::{
 use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_store::Policy;
 
+use crate::args::LaunchArgs;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::profiles;
-use crate::settings::{Launch, LaunchCredential};
+
+/// The credential of a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LaunchCredential<'a> {
+    /// This profile.
+    Profile(&'a Name),
+    /// The program's own login.
+    Native,
+    /// The profile bound to the directory, or else the default profile.
+    Default,
+}
+
+impl<'a> LaunchCredential<'a> {
+    /// Returns the credential of the named profile, or the default.
+    pub(crate) fn of_profile(name: Option<&'a Name>) -> Self {
+        name.map_or(Self::Default, Self::Profile)
+    }
+}
 
 /// A verified launch plan and the profile that pays.
 pub(crate) struct PreparedLaunch {
@@ -36,14 +54,14 @@ pub(crate) struct PreparedLaunch {
 /// # Errors
 /// Exit 4 if there is no credential, 8 if a rule forbids the launch.
 pub(crate) fn prepare(
-    launch: &Launch,
+    (launch, credential): (&LaunchArgs, LaunchCredential<'_>),
     target: &Target,
     context: &Context,
 ) -> Result<PreparedLaunch, CommandError> {
     let store = context.open_store()?;
     let policy = store.policy()?;
     let snapshot = context.gather(&target.arguments, context::keyreeve_state(&policy));
-    let profile = selected_profile(launch, target, &policy, &snapshot)?;
+    let profile = selected_profile(credential, target, &policy, &snapshot)?;
     let goal = profile
         .as_ref()
         .map_or(LaunchGoal::OwnLogin, LaunchGoal::Profile);
@@ -61,7 +79,7 @@ pub(crate) fn prepare(
 /// # Errors
 /// See [`prepare`].
 pub(crate) fn prepare_with_gateway(
-    (launch, target): (&Launch, &Target),
+    (launch, target): (&LaunchArgs, &Target),
     (gateway, profiles): (&BaseUrl, &[Profile]),
     policy: &Policy,
     context: &Context,
@@ -83,18 +101,19 @@ pub(crate) fn prepare_with_gateway(
 /// # Errors
 /// Exit 4 if no profile is selected.
 pub(crate) fn profile_for_gateway(
-    launch: &Launch,
+    launch: &LaunchArgs,
     target: &Target,
     policy: &Policy,
     context: &Context,
 ) -> Result<Profile, CommandError> {
     let snapshot = context.gather(&target.arguments, context::keyreeve_state(policy));
-    selected_profile(launch, target, policy, &snapshot)?.ok_or_else(no_profile_error)
+    let credential = LaunchCredential::of_profile(launch.profile.as_ref());
+    selected_profile(credential, target, policy, &snapshot)?.ok_or_else(no_profile_error)
 }
 
 /// Plans a launch and verifies that the plan's credential would be used, by the expected payer.
 fn plan_and_verify(
-    (launch, target): (&Launch, &Target),
+    (launch, target): (&LaunchArgs, &Target),
     goal: LaunchGoal<'_>,
     (policy, snapshot): (&Policy, &Snapshot),
     context: &Context,
@@ -148,12 +167,12 @@ impl PreparedLaunch {
 
 /// Returns the profile that pays, or `None` for the program's own login.
 fn selected_profile(
-    launch: &Launch,
+    credential: LaunchCredential<'_>,
     target: &Target,
     policy: &Policy,
     snapshot: &Snapshot,
 ) -> Result<Option<Profile>, CommandError> {
-    match &launch.credential {
+    match credential {
         LaunchCredential::Native => Ok(None),
         LaunchCredential::Profile(name) => Ok(Some(profiles::find(policy, name)?.clone())),
         LaunchCredential::Default => match snapshot.selected_profile() {

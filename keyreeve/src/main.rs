@@ -80,12 +80,7 @@ fn main() -> ExitCode {
         flags,
         original_limits,
     };
-    output.finish(run(cli.command, context))
-}
-
-fn run(command: Option<CliCommand>, context: Context) -> Result<(), CommandError> {
-    let command = settings::Command::from_args(command, context.snapshot.now)?;
-    commands::run(command, context)
+    output.finish(commands::run(cli.command, context))
 }
 
 /// The parsed command line, or the requested text: help or the version.

@@ -5,17 +5,94 @@ use std::error::Error as _;
 use jiff::Timestamp;
 use keyreeve_broker::sdk_profile_provenance;
 use keyreeve_core::api::Api;
-use keyreeve_core::profile::{BillingClass, Name, Profile, ProfileId, Provenance, Source};
+use keyreeve_core::origin::{BaseUrl, OriginError, PlainHttp};
+use keyreeve_core::profile::{
+    Auth, BillingClass, Name, Profile, ProfileId, Provenance, SecretExposure, Source,
+};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
 use keyreeve_os::programs;
 use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
+use crate::args::{SecretInput, SetupTokenArgs};
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
+use crate::problem::Problem;
 use crate::profile_secret::{paste, setup_token};
-use crate::settings::{AddProfile, SecretInput, SecretOrigin};
+
+/// A profile to save.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct AddProfile {
+    pub(crate) name: Name,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) api: Api,
+    pub(crate) auth: Auth,
+    pub(crate) exposure: SecretExposure,
+    pub(crate) secret: SecretOrigin,
+}
+
+/// Origin of a new profile's secret.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum SecretOrigin {
+    /// The user, now.
+    Given(SecretInput),
+    /// An environment variable, whenever it is used.
+    Environment { variable: String },
+    /// A file, whenever it is used.
+    File { path: String },
+    /// A program, whenever it is used.
+    Command { argv: Vec<String> },
+    /// A profile of the official SDKs.
+    SdkProfile {
+        directory: Option<String>,
+        name: Name,
+    },
+    /// The login of Anthropic's `ant`.
+    Ant { profile: Option<Name> },
+    /// A setup-token, from its owner, now.
+    SetupToken {
+        input: SecretInput,
+        plan: SetupTokenArgs,
+    },
+    /// Claude Code's own login, by reference.
+    ClaudeLogin { config_dir: Option<String> },
+}
+
+impl AddProfile {
+    /// Creates one with the defaults for an API.
+    pub(crate) fn with_defaults(
+        name: Name,
+        base_url: BaseUrl,
+        api: Api,
+        secret: SecretOrigin,
+    ) -> Self {
+        Self {
+            name,
+            base_url,
+            api,
+            auth: secret.default_auth(api),
+            exposure: SecretExposure::RequestsOnly,
+            secret,
+        }
+    }
+}
+
+impl SecretOrigin {
+    /// Returns the header for such a credential if none is given; a login is always a bearer token.
+    pub(crate) fn default_auth(&self, api: Api) -> Auth {
+        match self {
+            Self::SdkProfile { .. }
+            | Self::Ant { .. }
+            | Self::ClaudeLogin { .. }
+            | Self::SetupToken { .. } => Auth::Bearer,
+            Self::Given(_)
+            | Self::Environment { .. }
+            | Self::File { .. }
+            | Self::Command { .. } => api.default_auth(),
+        }
+    }
+}
 
 /// The source of a new profile's secret, and the secret itself if it is stored.
 struct SecretSource {
@@ -75,6 +152,50 @@ pub(crate) fn save(
         store.use_profile(profile.id)?;
     }
     Ok(profile)
+}
+
+/// Parses the origin that a flag gives, and finds the API there.
+///
+/// # Errors
+/// Exit 2 for an unusable origin, and for `--simulated` with an origin that is no loopback address.
+pub(crate) fn parse_origin(
+    flag: &'static str,
+    (text, plain): (&str, PlainHttp),
+    simulated: bool,
+) -> Result<(BaseUrl, Api), CommandError> {
+    let base_url =
+        BaseUrl::parse(text, plain).map_err(|error| origin_problem(flag, &error, plain))?;
+    let api = match (Api::from_base_url(&base_url), simulated) {
+        (api, false) => api,
+        (Api::Gateway, true) if base_url.origin().is_loopback() => Api::Sandbox,
+        (_, true) => {
+            let text = "needs an origin on a loopback address of this machine";
+            return Err(Problem::flag("--simulated", text).into());
+        }
+    };
+    Ok((base_url, api))
+}
+
+/// Returns the problem of an unusable origin.
+fn origin_problem(flag: &'static str, error: &OriginError, plain: PlainHttp) -> Problem {
+    match (error, plain) {
+        (OriginError::PlainHttp, PlainHttp::Forbidden) => Problem::flag(
+            flag,
+            "must be https. For a server on this machine, add `--insecure-loopback`.",
+        ),
+        (OriginError::PlainHttp, PlainHttp::LoopbackOnly) => Problem::flag(
+            flag,
+            "must be https, or http to a loopback IP address such as http://127.0.0.1:8080",
+        ),
+        (
+            OriginError::NotAUrl
+            | OriginError::Scheme
+            | OriginError::UserInfo
+            | OriginError::QueryOrFragment
+            | OriginError::Unspecified,
+            _,
+        ) => Problem::flag(flag, error.to_string()),
+    }
 }
 
 /// Reads the SDK profile now, if it exists, so that a problem is shown at once and not with the first request.

@@ -60,6 +60,11 @@ impl Problem {
     }
 }
 
+/// Returns `true` if a problem's text is a predicate of its location.
+pub(crate) fn is_predicate(text: &str) -> bool {
+    VERBS.iter().any(|verb| text.starts_with(verb))
+}
+
 /// Replaces a text that seems to contain a key.
 pub(crate) fn redact_keys(text: String) -> String {
     if contains_token(&text) {
@@ -76,9 +81,14 @@ impl fmt::Display for Problem {
             ProblemLocation::Variable(name) => f.write_str(name)?,
             ProblemLocation::Key(key) => write!(f, "`{key}`")?,
         }
-        let is_predicate = VERBS.iter().any(|verb| text.starts_with(verb));
-        let separator = if is_predicate { " " } else { ": " };
+        let separator = if is_predicate(text) { " " } else { ": " };
         write!(f, "{separator}{text}")
+    }
+}
+
+impl From<Problem> for CommandError {
+    fn from(problem: Problem) -> Self {
+        vec![problem].into()
     }
 }
 

@@ -8,8 +8,8 @@ use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text
 use keyreeve_os::environment::Environment;
 use zeroize::Zeroizing;
 
+use crate::args::SecretInput;
 use crate::error::{CommandError, Exit};
-use crate::settings::SecretInput;
 use crate::variables;
 
 /// Maximum size of standard input. No token is larger, however it was wrapped.

@@ -1,6 +1,6 @@
 //! Shell quoting of variable assignments: a value stays a value, whatever it contains (test BI-02).
 
-use crate::settings::EnvShell;
+use crate::args::EnvShell;
 
 /// Quotes a value as a single word.
 pub(crate) fn quote(shell: EnvShell, value: &str) -> String {

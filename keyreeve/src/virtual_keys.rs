@@ -1,15 +1,16 @@
 //! Finding and creating virtual keys.
 
+use jiff::Timestamp;
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::{KeyId, KeyRefusedError, ModelPattern, Strategy, VirtualKey};
 use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
+use crate::args::{AddKeyArgs, unique};
 use crate::context;
 use crate::error::{CommandError, Exit};
 use crate::profiles;
-use crate::settings::AddKey;
 
 /// Finds a key by name.
 ///
@@ -63,7 +64,11 @@ pub(crate) fn check_usable(key: &VirtualKey) -> Result<&VirtualKey, CommandError
 ///
 /// # Errors
 /// Exit 1 for a name in use or an unknown profile, 8 for a plan login.
-pub(crate) fn create(add: AddKey, store: &Store) -> Result<Secret, CommandError> {
+pub(crate) fn create(
+    add: AddKeyArgs,
+    expires_at: Option<Timestamp>,
+    store: &Store,
+) -> Result<Secret, CommandError> {
     let policy = store.policy()?;
     if policy
         .keys()
@@ -100,7 +105,10 @@ pub(crate) fn create(add: AddKey, store: &Store) -> Result<Secret, CommandError>
             .strategy
             .or_else(|| like.map(|like| like.strategy))
             .unwrap_or_default(),
-        allow_billing: given_or_template(add.allow_billing, like.map(|like| &like.allow_billing)),
+        allow_billing: given_or_template(
+            unique(add.allow_billing),
+            like.map(|like| &like.allow_billing),
+        ),
         models: given_or_template(
             add.models.into_iter().map(ModelPattern::new).collect(),
             like.map(|like| &like.models),
@@ -108,7 +116,7 @@ pub(crate) fn create(add: AddKey, store: &Store) -> Result<Secret, CommandError>
         cache_ttl: add
             .cache_ttl
             .or_else(|| like.and_then(|like| like.cache_ttl)),
-        expires_at: add.expires_at,
+        expires_at,
         revoked_at: None,
         created_at: now(),
         simulated: false,

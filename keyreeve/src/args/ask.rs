@@ -2,6 +2,8 @@
 
 use keyreeve_core::profile::Name;
 
+use super::values::model_name;
+
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -19,7 +21,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, conflicts_with = "profiles")]
     pub(crate) all: bool,
     /// Model to use [default: `default_model` of the configuration, or the cheapest]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = model_name)]
     pub(crate) model: Option<String>,
 }
 
@@ -36,7 +38,7 @@ pub(crate) struct AskArgs {
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<Name>,
     /// Model to ask [default: `default_model` of the configuration, or claude-sonnet-5-5]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = model_name)]
     pub(crate) model: Option<String>,
     /// Maximum number of output tokens
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..))]

@@ -5,25 +5,37 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::subcommand_path;
-use super::unknown_command::unknown_command;
+use super::help::{command, subcommand_path, unknown_command};
 use crate::error::{CommandError, Exit};
+use crate::problem::is_predicate;
 
 /// Converts an error of clap, given what was typed.
 pub(crate) fn usage_error(error: &clap::Error, arguments: &[OsString]) -> CommandError {
     let path = subcommand_path(arguments);
     if error.kind() == ErrorKind::InvalidSubcommand {
         let name = first(error, ContextKind::InvalidSubcommand);
-        let root = super::command();
+        let root = command();
         let parent = path
             .iter()
             .try_fold(&root, |command, name| command.find_subcommand(name));
         return unknown_command(parent.unwrap_or(&root), &name);
     }
+    if let Some(problem) = value_problem(error) {
+        return CommandError::new(Exit::Usage, problem);
+    }
     let mut help = vec!["keyreeve".to_owned()];
     help.extend(path);
     help.push("--help".to_owned());
     CommandError::new(Exit::Usage, message(error)).hint(format!("See `{}`", help.join(" ")))
+}
+
+/// Returns the problem that one of our value parsers found, if its text is a complete sentence with the argument's name.
+fn value_problem(error: &clap::Error) -> Option<String> {
+    let reason = error.source()?.to_string();
+    let argument = first(error, ContextKind::InvalidArg);
+    let name = argument.split([' ', '=']).next().unwrap_or_default();
+    let name = name.trim_matches(['<', '>', '[', ']', '.']);
+    is_predicate(&reason).then(|| format!("`{name}` {reason}"))
 }
 
 fn message(error: &clap::Error) -> String {
@@ -147,9 +159,7 @@ mod tests {
         ] {
             let words = std::iter::once("keyreeve").chain(typed.split(' '));
             let words: Vec<OsString> = words.map(OsString::from).collect();
-            let error = super::super::command()
-                .try_get_matches_from(&words)
-                .unwrap_err();
+            let error = command().try_get_matches_from(&words).unwrap_err();
             let error = usage_error(&error, &words);
             assert_eq!(error.lines().next().unwrap().1, expected, "{typed}");
         }

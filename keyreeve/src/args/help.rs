@@ -1,4 +1,4 @@
-//! Help texts: the commands by group, and the help of one command.
+//! Help texts: the commands by group, the help of one command, and the error for a name that is no command.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use clap::CommandFactory as _;
 
 use super::Cli;
-use super::unknown_command::unknown_command;
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
 
 /// The groups of `keyreeve --help`, each with its commands.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -46,6 +45,9 @@ const GROUPS: [(&str, &[&str]); 5] = [
         ],
     ),
 ];
+
+/// Commands that are less alike are no suggestion.
+const MIN_SIMILARITY: f64 = 0.7;
 
 /// Width of the column of command names.
 const NAME_WIDTH: usize = 11;
@@ -91,6 +93,26 @@ pub(crate) fn subcommand_path(arguments: &[OsString]) -> Vec<String> {
         }
     }
     path
+}
+
+/// Returns the error for a name that is no subcommand of `parent`, with the most similar one.
+pub(super) fn unknown_command(parent: &clap::Command, name: &str) -> CommandError {
+    let names = parent.get_subcommands().flat_map(|command| {
+        std::iter::once(command.get_name()).chain(command.get_visible_aliases())
+    });
+    let nearest = names
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > MIN_SIMILARITY)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let suggestion = nearest.map_or_else(String::new, |(_, candidate)| {
+        format!(". Did you mean `{candidate}`?")
+    });
+    let help = match parent.get_name() {
+        "keyreeve" => "keyreeve help".to_owned(),
+        group => format!("keyreeve help {group}"),
+    };
+    CommandError::new(Exit::Usage, format!("unknown command `{name}`{suggestion}"))
+        .hint(format!("`{help}` lists the commands"))
 }
 
 fn group_texts(command: &clap::Command) -> String {

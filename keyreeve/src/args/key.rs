@@ -1,7 +1,14 @@
-//! Arguments of `key` and `connect`.
+//! Arguments of the commands about virtual keys: `key`, `connect`, `helper`, `credential`.
 
 use clap::{Subcommand, ValueEnum};
-use keyreeve_core::profile::Name;
+use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::cache_ttl::Ttl;
+use keyreeve_core::profile::{BillingClass, Name};
+use keyreeve_core::virtual_key::Strategy;
+
+use super::values::{CACHE_TTLS, STRATEGIES, billing_class, choice, is_model_glob};
+use super::when;
+use crate::problem::Problem;
 
 /// Subcommands of `key`.
 #[derive(Debug, Subcommand)]
@@ -29,8 +36,8 @@ pub(crate) enum KeyCommand {
         /// Key name
         name: Name,
         /// Billing class: metered, cloud or gateway
-        #[arg(value_enum, hide_possible_values = true, value_name = "CLASS")]
-        classes: Vec<BillingClassArg>,
+        #[arg(value_parser = billing_class(), hide_possible_values = true, value_name = "CLASS")]
+        classes: Vec<BillingClass>,
     },
     /// Replace a key's secret and show the new one once
     Rotate(RotateKeyArgs),
@@ -61,11 +68,11 @@ pub(crate) struct AddKeyArgs {
     #[arg(long = "profile", short, value_name = "PROFILE")]
     pub(crate) profiles: Vec<Name>,
     /// Selection among ready profiles [default: ordered]
-    #[arg(long, value_enum)]
-    pub(crate) strategy: Option<StrategyArg>,
+    #[arg(long, value_parser = choice(STRATEGIES))]
+    pub(crate) strategy: Option<Strategy>,
     /// Additional billing class: metered, cloud or gateway [default: none]
-    #[arg(long, value_enum, hide_possible_values = true, value_name = "CLASS")]
-    pub(crate) allow_billing: Vec<BillingClassArg>,
+    #[arg(long, value_parser = billing_class(), hide_possible_values = true, value_name = "CLASS")]
+    pub(crate) allow_billing: Vec<BillingClass>,
     /// Create a key without profiles, for clients that send their own login
     #[arg(long, conflicts_with_all = ["profiles", "like", "strategy", "allow_billing", "cache_ttl"])]
     pub(crate) pass_through: bool,
@@ -73,45 +80,50 @@ pub(crate) struct AddKeyArgs {
     #[arg(long = "model", short, value_name = "GLOB")]
     pub(crate) models: Vec<String>,
     /// Prompt cache lifetime of its requests [default: as configured]
-    #[arg(long, value_name = "TTL", value_enum)]
-    pub(crate) cache_ttl: Option<CacheTtlArg>,
+    #[arg(long, value_name = "TTL", value_parser = choice(CACHE_TTLS))]
+    pub(crate) cache_ttl: Option<Ttl>,
     /// Expiry: 30d, 12h or 2026-12-31T00:00:00Z [default: never]
     #[arg(long, value_name = "TIME")]
     pub(crate) expires: Option<String>,
 }
 
-/// Strategies for choosing among a key's ready profiles.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum StrategyArg {
-    /// The first one, in the given order
-    Ordered,
-    /// The least recently used one
-    Spread,
-}
-
-/// Billing classes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum BillingClassArg {
-    /// API credit of an organization
-    Metered,
-    /// A cloud account
-    Cloud,
-    /// The operator of another gateway
-    Gateway,
-    /// A subscription; refused with an explanation
-    #[value(hide = true)]
-    Plan,
-}
-
-/// Prompt cache lifetimes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum CacheTtlArg {
-    /// Five minutes; writes cost 1.25 times the input price
-    #[value(name = "5m")]
-    FiveMinutes,
-    /// One hour; writes cost twice the input price
-    #[value(name = "1h")]
-    OneHour,
+impl AddKeyArgs {
+    /// Returns the time of expiry.
+    ///
+    /// # Errors
+    /// Every problem that clap does not find.
+    pub(crate) fn expires_at(&self, now: Timestamp) -> Result<Option<Timestamp>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        if self.profiles.is_empty() && self.like.is_none() && !self.pass_through {
+            problems.push(Problem::flag(
+                "--profile",
+                "is required. Name at least one profile, or a key to copy with `--like`.",
+            ));
+        }
+        for (index, profile) in self.profiles.iter().enumerate() {
+            if self.profiles[..index].contains(profile) {
+                problems.push(Problem::flag(
+                    "--profile",
+                    format!("names `{profile}` twice"),
+                ));
+            }
+        }
+        for model in self.models.iter().filter(|model| !is_model_glob(model)) {
+            problems.push(Problem::flag(
+                "--model",
+                format!("`{model}` is not a model name or a pattern with * and ?"),
+            ));
+        }
+        let expires_at = self.expires.as_ref().map(|text| when::expiry(text, now));
+        match expires_at.transpose() {
+            Ok(expires_at) if problems.is_empty() => Ok(expires_at),
+            Ok(_) => Err(problems),
+            Err(text) => {
+                problems.push(Problem::flag("--expires", text));
+                Err(problems)
+            }
+        }
+    }
 }
 
 /// Arguments of `key rotate`.
@@ -123,8 +135,8 @@ pub(crate) struct RotateKeyArgs {
     /// Key name
     pub(crate) name: Name,
     /// Time for which the old secret still works, such as 10m
-    #[arg(long, value_name = "DURATION", default_value = "0s")]
-    pub(crate) overlap: String,
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = when::duration)]
+    pub(crate) overlap: SignedDuration,
 }
 
 /// Arguments of `connect`.
@@ -157,4 +169,15 @@ pub(crate) enum ConnectClient {
     ClaudeCode,
     /// Claude Code with its own login, through /passthrough
     PassThrough,
+}
+
+/// Arguments of `helper` and `credential`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CredentialArgs {
+    /// Profile that pays [default: the default profile]
+    #[arg(long, short, value_name = "PROFILE", conflicts_with = "key")]
+    pub(crate) profile: Option<Name>,
+    /// Virtual key whose profiles and limits apply
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<Name>,
 }

@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 
-use clap::ValueEnum;
+use clap::{ArgAction, ValueEnum};
 use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Name;
+use keyreeve_resolver::launch::ProjectSettingsPolicy;
 use keyreeve_resolver::resolve::ClientProgram;
+
+use super::values::switch;
 
 /// Arguments of `exec`.
 #[derive(Debug, clap::Args)]
@@ -78,8 +81,12 @@ pub(crate) struct LaunchArgs {
     #[arg(long = "for", value_name = "CLIENT")]
     pub(crate) client: Option<ClientProgram>,
     /// Continue although this directory's settings influence who pays; what would leak the credential is refused anyway
-    #[arg(long)]
-    pub(crate) allow_project_settings: bool,
+    #[arg(
+        long = "allow-project-settings",
+        action = ArgAction::SetTrue,
+        value_parser = switch(ProjectSettingsPolicy::Refuse, ProjectSettingsPolicy::Allow)
+    )]
+    pub(crate) project: ProjectSettingsPolicy,
 }
 
 /// Shells whose syntax `env` prints.

@@ -1,14 +1,11 @@
 //! The command line as clap structs, with its help texts and error messages.
 //!
-//! Invariants: nothing here reads the environment, a file or the clock; no argument ever contains a secret. [`crate::settings`]
-//! interprets the arguments; commands never see these types.
+//! Invariants: nothing here reads the environment or a file, and the clock only for times relative to now; no argument ever
+//! contains a secret. A value is parsed once, here, to the type that its command uses.
 
 mod ask;
-mod credential;
-mod doctor;
 mod error;
 mod help;
-mod import;
 mod key;
 mod launch;
 mod onboard;
@@ -16,33 +13,27 @@ mod payer;
 mod profile;
 mod report;
 mod serve;
-mod statusline;
 mod store;
-mod unknown_command;
+mod values;
+mod when;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use ask::{AskArgs, CheckArgs};
-pub(crate) use credential::CredentialArgs;
-pub(crate) use doctor::DoctorArgs;
 pub(crate) use error::usage_error;
 pub(crate) use help::{command, help_of, subcommand_path};
-pub(crate) use import::{ImportArgs, ImportProgram};
-pub(crate) use key::{
-    AddKeyArgs, BillingClassArg, CacheTtlArg, ConnectArgs, ConnectClient, KeyCommand, StrategyArg,
-};
+pub(crate) use key::{AddKeyArgs, ConnectArgs, ConnectClient, CredentialArgs, KeyCommand};
 pub(crate) use launch::{EnvArgs, EnvShell, ExecArgs, LaunchArgs};
-pub(crate) use onboard::{ExistingLogin, OnboardArgs};
+pub(crate) use onboard::{ExistingLogin, ImportArgs, OnboardArgs};
 pub(crate) use payer::{
-    AdviseArgs, BindArgs, ClientArgs, GuardArgs, HookArgs, HookShell, StatusArgs, UnbindArgs,
-    UseCaseArg,
+    AdviseArgs, BindArgs, GuardArgs, HookArgs, HookShell, StatusArgs, StatuslineArgs, UnbindArgs,
 };
-pub(crate) use profile::{AddProfileArgs, AuthArg, ProfileCommand, SetupTokenArgs};
-pub(crate) use report::{InspectArgs, RequestsArgs, UsageArgs, UsageDimension};
+pub(crate) use profile::{AddProfileArgs, ProfileCommand, RotateProfileArgs, SetupTokenArgs};
+pub(crate) use report::{DoctorArgs, InspectArgs, RequestsArgs, UsageArgs};
 pub(crate) use serve::{SandboxArgs, ServeArgs};
-pub(crate) use statusline::StatuslineArgs;
-pub(crate) use store::StoreCommand;
+pub(crate) use store::{ConfigCommand, PassphraseArgs, StoreCommand};
+pub(crate) use values::{SecretInput, is_model_glob, unique};
 
 /// A credential broker for the Anthropic API
 #[derive(Debug, Parser)]
@@ -213,17 +204,3 @@ const HELPER_HELP: &str = "Prints exactly one line, or nothing and a non-zero ex
 
 const CREDENTIAL_HELP: &str = "For the credential providers of the SDKs.\n\n\
     Examples:\n  keyreeve credential --json\n  keyreeve credential --json --profile work";
-
-/// Subcommands of `config`.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Print the path of the configuration file
-    #[command(after_help = "Example:\n  keyreeve config path")]
-    Path,
-    /// Print each setting, its value and its source
-    #[command(after_help = "Examples:\n  keyreeve config show\n  keyreeve config show --json")]
-    Show,
-    /// Print the JSON Schema of the configuration file
-    #[command(after_help = "Example:\n  keyreeve config schema > keyreeve.schema.json")]
-    Schema,
-}

@@ -1,9 +1,14 @@
-//! Arguments of `onboard`.
+//! Arguments of `onboard` and `import`.
 
-use clap::{ArgGroup, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{ArgAction, ArgGroup, ValueEnum};
+use keyreeve_core::origin::PlainHttp;
 use keyreeve_core::profile::Name;
+use keyreeve_resolver::import::ImportSource;
 
 use super::SetupTokenArgs;
+use super::values::{Choice, SecretInput, choice, secret_input, switch};
 
 /// Arguments of `onboard`.
 #[derive(Debug, clap::Args)]
@@ -18,10 +23,7 @@ use super::SetupTokenArgs;
         keyreeve onboard --from-env --key ci\n  \
         pass show gateway | keyreeve onboard --gateway https://gateway.example"
 )]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag as typed; settings make enums of them"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(crate) struct OnboardArgs {
     /// Save the API key from standard input
     #[arg(long, group = "method")]
@@ -48,13 +50,24 @@ pub(crate) struct OnboardArgs {
     #[arg(long)]
     pub(crate) no_check: bool,
     /// Read the setup-token from standard input
-    #[arg(long, requires = "setup_token")]
-    pub(crate) stdin: bool,
+    #[arg(
+        long = "stdin",
+        requires = "setup_token",
+        action = ArgAction::SetTrue,
+        value_parser = secret_input()
+    )]
+    pub(crate) input: SecretInput,
     #[command(flatten)]
     pub(crate) plan: SetupTokenArgs,
     /// Allow http to a loopback IP address of this machine
-    #[arg(long, requires = "gateway")]
-    pub(crate) insecure_loopback: bool,
+    #[arg(
+        long = "insecure-loopback",
+        id = "insecure_loopback",
+        requires = "gateway",
+        action = ArgAction::SetTrue,
+        value_parser = switch(PlainHttp::Forbidden, PlainHttp::LoopbackOnly)
+    )]
+    pub(crate) plain: PlainHttp,
     /// The gateway is a sandbox: requests are free and marked as simulated
     #[arg(long, requires = "insecure_loopback")]
     pub(crate) simulated: bool,
@@ -66,3 +79,43 @@ pub(crate) enum ExistingLogin {
     /// Claude Code's own login
     ClaudeLogin,
 }
+
+/// Arguments of `import`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Changes and deletes nothing of the other program. Plan logins are never copied;\n\
+        the output lists what was skipped, and why.\n\n\
+        Examples:\n  \
+        keyreeve import openclaw --dry-run\n  \
+        keyreeve import claude-code\n  \
+        keyreeve import clawdbot /mnt/old-home/.clawdbot"
+)]
+pub(crate) struct ImportArgs {
+    /// Program to import from
+    #[arg(value_parser = choice(IMPORT_SOURCES))]
+    pub(crate) from: ImportSource,
+    /// Directory of the program [default: its usual directory]
+    pub(crate) path: Option<PathBuf>,
+    /// Show what would be imported, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+const IMPORT_SOURCES: &[Choice<ImportSource>] = &[
+    (
+        "clawdbot",
+        ImportSource::Clawdbot,
+        "Clawdbot, up to January 2026",
+    ),
+    ("openclaw", ImportSource::Openclaw, "OpenClaw"),
+    (
+        "claude-code",
+        ImportSource::ClaudeCode,
+        "Claude Code: settings, helper and login",
+    ),
+    (
+        "anthropic-profiles",
+        ImportSource::AnthropicProfiles,
+        "Profiles of the official SDKs",
+    ),
+];

@@ -1,11 +1,16 @@
-//! Arguments of the commands about who pays: `status`, `guard`, `bind`, `unbind`, `hook`, `advise`.
+//! Arguments of the commands about who pays: `status`, `guard`, `bind`, `unbind`, `hook`, `statusline`,
+//! `advise`.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::Name;
+use keyreeve_resolver::advise::UseCase;
+use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::resolve::ClientProgram;
+
+use super::values::{Choice, choice};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -38,10 +43,22 @@ pub(crate) struct StatusArgs {
 pub(crate) struct ClientArgs {
     /// Client whose chain to follow: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
     #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code")]
-    pub(crate) client: ClientProgram,
+    client: ClientProgram,
     /// Arguments the client would be started with
     #[arg(last = true, value_name = "ARGUMENTS")]
-    pub(crate) arguments: Vec<String>,
+    arguments: Vec<String>,
+}
+
+impl ClientArgs {
+    /// Returns the client, and how it is started: by a script, unless there are arguments for it.
+    pub(crate) fn start(&self) -> (ClientProgram, Arguments) {
+        let arguments = Arguments::parse(self.arguments.iter().map(String::as_str));
+        let client = match self.arguments.as_slice() {
+            [] => self.client,
+            _ => self.client.with_arguments(&arguments),
+        };
+        (client, arguments)
+    }
 }
 
 /// Arguments of `guard`.
@@ -109,28 +126,55 @@ pub(crate) enum HookShell {
     Fish,
 }
 
+/// Arguments of `statusline`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Claude Code runs this command and pipes it a JSON object. It always exits 0: a\n\
+    status line must not break. If Claude Code's own login pays, the plan windows\n\
+    are saved for `keyreeve limits`.\n\n\
+    Examples:\n  \
+    keyreeve statusline --print-settings         for ~/.claude/settings.json\n  \
+    echo '{}' | keyreeve statusline --verbose    who would pay here"
+)]
+pub(crate) struct StatuslineArgs {
+    /// Print the settings that make Claude Code show it
+    #[arg(long, conflicts_with = "verbose")]
+    pub(crate) print_settings: bool,
+    /// Report on standard error what could not be read or saved
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
 /// Arguments of `advise`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  keyreeve advise --use ci")]
 pub(crate) struct AdviseArgs {
     /// Use case of the credential
-    #[arg(long = "use", value_name = "USE")]
-    pub(crate) use_case: UseCaseArg,
+    #[arg(long = "use", value_name = "USE", value_parser = choice(USE_CASES))]
+    pub(crate) use_case: UseCase,
 }
 
-/// Use cases of a credential.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum UseCaseArg {
-    /// A person at a terminal
-    Interactive,
-    /// A machine on which no user can sign in
-    Ci,
-    /// Scripts that run `claude --bare`
-    Bare,
-    /// Tools without a real credential
-    Gateway,
-    /// A secret that another program rotates
-    Rotating,
-    /// Several people or tools on one account
-    Shared,
-}
+const USE_CASES: &[Choice<UseCase>] = &[
+    (
+        "interactive",
+        UseCase::Interactive,
+        "A person at a terminal",
+    ),
+    ("ci", UseCase::Ci, "A machine on which no user can sign in"),
+    ("bare", UseCase::Bare, "Scripts that run `claude --bare`"),
+    (
+        "gateway",
+        UseCase::Gateway,
+        "Tools without a real credential",
+    ),
+    (
+        "rotating",
+        UseCase::Rotating,
+        "A secret that another program rotates",
+    ),
+    (
+        "shared",
+        UseCase::Shared,
+        "Several people or tools on one account",
+    ),
+];

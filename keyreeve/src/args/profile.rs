@@ -1,9 +1,15 @@
 //! Arguments of `profile`.
 
-use std::path::PathBuf;
+use clap::{ArgAction, ArgGroup, Subcommand, ValueHint};
+use jiff::Timestamp;
+use keyreeve_core::origin::PlainHttp;
+use keyreeve_core::profile::{Auth, Name, SecretExposure};
 
-use clap::{ArgAction, ArgGroup, Subcommand, ValueEnum};
-use keyreeve_core::profile::Name;
+use super::values::{
+    AUTHS, SecretInput, absolute_path, choice, secret_input, switch, variable_name,
+};
+use super::when;
+use crate::problem::Problem;
 
 /// Subcommands of `profile`.
 #[derive(Debug, Subcommand)]
@@ -51,8 +57,12 @@ pub(crate) enum ProfileCommand {
         /// Profile name
         name: Name,
         /// Forbid it again
-        #[arg(long)]
-        undo: bool,
+        #[arg(
+            long = "undo",
+            action = ArgAction::SetTrue,
+            value_parser = switch(SecretExposure::Programs, SecretExposure::RequestsOnly)
+        )]
+        exposure: SecretExposure,
     },
     /// Delete a profile and its secret
     #[command(after_help = "Example:\n  keyreeve profile remove work")]
@@ -72,8 +82,8 @@ pub(crate) enum ProfileCommand {
         /// Profile name
         name: Name,
         /// Length of the pause: 10m, 12h or 30d
-        #[arg(long = "for", value_name = "DURATION", default_value = "1h")]
-        duration: String,
+        #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = when::end_of_pause)]
+        until: Timestamp,
     },
     /// Stop using a profile until it is resumed; requests in flight finish
     #[command(after_help = "Example:\n  keyreeve profile drain work")]
@@ -98,10 +108,7 @@ pub(crate) enum ProfileCommand {
         keyreeve profile add team --origin https://gateway.example --stdin\n  \
         keyreeve profile add plan --setup-token"
 )]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag as typed; settings make enums of them"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(crate) struct AddProfileArgs {
     /// Profile name
     pub(crate) name: Name,
@@ -109,23 +116,23 @@ pub(crate) struct AddProfileArgs {
     #[arg(long, value_name = "URL", default_value = "https://api.anthropic.com")]
     pub(crate) origin: String,
     /// Header with the secret [default: api-key for Anthropic, else bearer]
-    #[arg(long, value_enum)]
-    pub(crate) auth: Option<AuthArg>,
+    #[arg(long, value_parser = choice(AUTHS))]
+    pub(crate) auth: Option<Auth>,
     /// Read the secret from standard input
-    #[arg(long, group = "secret")]
-    pub(crate) stdin: bool,
+    #[arg(long = "stdin", group = "secret", action = ArgAction::SetTrue, value_parser = secret_input())]
+    pub(crate) input: SecretInput,
     /// Read the secret from this environment variable of `keyreeve serve` when it is used
-    #[arg(long, group = "secret", value_name = "NAME")]
+    #[arg(long, group = "secret", value_name = "NAME", value_parser = variable_name)]
     pub(crate) env: Option<String>,
     /// Read the secret from this file when it is used; only you may have access to it
-    #[arg(long, group = "secret", value_name = "PATH")]
-    pub(crate) from_file: Option<PathBuf>,
+    #[arg(long, group = "secret", value_name = "PATH", value_parser = absolute_path, value_hint = ValueHint::AnyPath)]
+    pub(crate) from_file: Option<String>,
     /// Use a profile of the official SDKs: federation, or a login that keyreeve refreshes as they do
     #[arg(long, group = "secret", value_name = "NAME")]
     pub(crate) sdk_profile: Option<Name>,
     /// Directory of the SDK profile [default: where the SDKs look]
-    #[arg(long, value_name = "DIR", requires = "sdk_profile")]
-    pub(crate) sdk_dir: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", requires = "sdk_profile", value_parser = absolute_path, value_hint = ValueHint::AnyPath)]
+    pub(crate) sdk_dir: Option<String>,
     /// Use a login of Anthropic's `ant` [default: that of its active profile]
     #[arg(long, group = "secret", value_name = "PROFILE", num_args = 0..=1, action = ArgAction::Set)]
     pub(crate) ant: Option<Vec<Name>>,
@@ -133,8 +140,8 @@ pub(crate) struct AddProfileArgs {
     #[arg(long, group = "secret", conflicts_with_all = ["origin", "auth", "direct"])]
     pub(crate) claude_login: bool,
     /// Claude Code's configuration directory [default: its usual one]
-    #[arg(long, value_name = "DIR", requires = "claude_login")]
-    pub(crate) config_dir: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", requires = "claude_login", value_parser = absolute_path, value_hint = ValueHint::AnyPath)]
+    pub(crate) config_dir: Option<String>,
     /// Save the token of `claude setup-token`; only `claude` can use it
     #[arg(long, conflicts_with_all = [
         "origin", "auth", "env", "from_file", "sdk_profile", "ant", "claude_login", "command", "direct", "insecure_loopback"
@@ -149,23 +156,24 @@ pub(crate) struct AddProfileArgs {
     #[arg(last = true, value_name = "ARGV", requires = "command")]
     pub(crate) argv: Vec<String>,
     /// Allow programs you start to get the raw key
-    #[arg(long)]
-    pub(crate) direct: bool,
+    #[arg(
+        long = "direct",
+        id = "direct",
+        action = ArgAction::SetTrue,
+        value_parser = switch(SecretExposure::RequestsOnly, SecretExposure::Programs)
+    )]
+    pub(crate) exposure: SecretExposure,
     /// Allow http to a loopback IP address of this machine
-    #[arg(long)]
-    pub(crate) insecure_loopback: bool,
+    #[arg(
+        long = "insecure-loopback",
+        id = "insecure_loopback",
+        action = ArgAction::SetTrue,
+        value_parser = switch(PlainHttp::Forbidden, PlainHttp::LoopbackOnly)
+    )]
+    pub(crate) plain: PlainHttp,
     /// The origin is a sandbox: requests are free and marked as simulated
     #[arg(long, requires = "insecure_loopback")]
     pub(crate) simulated: bool,
-}
-
-/// Headers that carry a credential.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum AuthArg {
-    /// `x-api-key: …`
-    ApiKey,
-    /// `Authorization: Bearer …`
-    Bearer,
 }
 
 /// Arguments of `profile link`.
@@ -189,19 +197,37 @@ pub(crate) struct RotateProfileArgs {
     /// Profile name
     pub(crate) name: Name,
     /// Read the secret from standard input
-    #[arg(long)]
-    pub(crate) stdin: bool,
+    #[arg(long = "stdin", action = ArgAction::SetTrue, value_parser = secret_input())]
+    pub(crate) input: SecretInput,
     #[command(flatten)]
     pub(crate) plan: SetupTokenArgs,
 }
 
 /// Options for a setup-token.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, clap::Args)]
 pub(crate) struct SetupTokenArgs {
     /// Confirm that the setup-token is of your own plan, that you know Anthropic's terms, and that keyreeve may save it
     #[arg(long)]
     pub(crate) consent: bool,
     /// Date on which the setup-token was created; it is valid for a year [default: today]
-    #[arg(long, value_name = "DATE")]
-    pub(crate) made: Option<String>,
+    #[arg(long, value_name = "DATE", value_parser = when::creation_date)]
+    pub(crate) made: Option<Timestamp>,
+}
+
+impl SetupTokenArgs {
+    /// Checks that they are absent, because there is no setup-token.
+    ///
+    /// # Errors
+    /// The first option that is given.
+    pub(crate) fn check_absent(self) -> Result<(), Problem> {
+        let flag = match self {
+            Self { consent: true, .. } => "--consent",
+            Self { made: Some(_), .. } => "--made",
+            Self {
+                consent: false,
+                made: None,
+            } => return Ok(()),
+        };
+        Err(Problem::flag(flag, "needs `--setup-token`"))
+    }
 }

@@ -1,6 +1,11 @@
-//! Arguments of the reports: `inspect`, `usage`, `requests`.
+//! Arguments of the reports: `inspect`, `usage`, `requests`, `doctor`.
 
-use clap::ValueEnum;
+use jiff::Timestamp;
+use keyreeve_resolver::resolve::ClientProgram;
+use keyreeve_store::Grouping;
+
+use super::values::{Choice, choice};
+use super::when;
 
 /// Arguments of `inspect`.
 #[derive(Debug, clap::Args)]
@@ -22,30 +27,23 @@ pub(crate) struct InspectArgs {
 )]
 pub(crate) struct UsageArgs {
     /// Group the rows
-    #[arg(long, value_name = "GROUP", value_enum, default_value = "key")]
-    pub(crate) by: UsageDimension,
+    #[arg(long, value_name = "GROUP", value_parser = choice(GROUPINGS), default_value = "key")]
+    pub(crate) by: Grouping,
     /// Only requests since this time: 7d, 12h or 2026-11-01T00:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = when::past_time)]
+    pub(crate) since: Option<Timestamp>,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
 }
 
-/// Groupings of `usage`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum UsageDimension {
-    /// By virtual key
-    Key,
-    /// By profile
-    Profile,
-    /// By the model that responded
-    Model,
-    /// By day, in UTC
-    Day,
-    /// By client session
-    Session,
-}
+const GROUPINGS: &[Choice<Grouping>] = &[
+    ("key", Grouping::Key, "By virtual key"),
+    ("profile", Grouping::Profile, "By profile"),
+    ("model", Grouping::Model, "By the model that responded"),
+    ("day", Grouping::Day, "By day, in UTC"),
+    ("session", Grouping::Session, "By client session"),
+];
 
 /// Arguments of `requests`.
 #[derive(Debug, clap::Args)]
@@ -60,4 +58,25 @@ pub(crate) struct RequestsArgs {
     /// List every attempt, including those that were retried
     #[arg(long)]
     pub(crate) attempts: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Does not use the network.\n\n\
+    Examples:\n  keyreeve doctor\n  keyreeve doctor --fix\n  keyreeve doctor --for bare --json\n  \
+    keyreeve doctor --password-changed 2026-11-01\n\n\
+    Exit code: 0 if nothing of severity error was found, else 1")]
+pub(crate) struct DoctorArgs {
+    /// Check for this client only: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
+    #[arg(long = "for", value_name = "CLIENT")]
+    pub(crate) client: Option<ClientProgram>,
+    /// Offer to comment out problematic lines of shell files, with a backup
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) fix: bool,
+    /// Run the helpers that your own settings name, never those of a project
+    #[arg(long)]
+    pub(crate) run_helpers: bool,
+    /// Date of your account's last password change: 2026-11-01 or 30d
+    #[arg(long, value_name = "DATE", value_parser = when::past_date)]
+    pub(crate) password_changed: Option<Timestamp>,
 }

@@ -7,10 +7,7 @@
     keyreeve serve --listen 127.0.0.1:9000\n  \
     keyreeve serve --pass-through\n  keyreeve serve --install --print"
 )]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag as typed; settings make enums of them"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag as typed")]
 pub(crate) struct ServeArgs {
     /// Also run the simulated API, with a profile and a key named `sandbox`
     #[arg(long)]

@@ -1,8 +1,10 @@
-//! Arguments of `store`.
+//! Arguments of `store` and `config`.
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{ArgAction, Subcommand};
+
+use super::values::{SecretInput, secret_input};
 
 /// Subcommands of `store`.
 #[derive(Debug, Subcommand)]
@@ -28,6 +30,20 @@ pub(crate) struct PassphraseArgs {
     /// Backup file
     pub(crate) file: PathBuf,
     /// Read the passphrase from standard input
-    #[arg(long)]
-    pub(crate) stdin: bool,
+    #[arg(long = "stdin", action = ArgAction::SetTrue, value_parser = secret_input())]
+    pub(crate) passphrase: SecretInput,
+}
+
+/// Subcommands of `config`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the path of the configuration file
+    #[command(after_help = "Example:\n  keyreeve config path")]
+    Path,
+    /// Print each setting, its value and its source
+    #[command(after_help = "Examples:\n  keyreeve config show\n  keyreeve config show --json")]
+    Show,
+    /// Print the JSON Schema of the configuration file
+    #[command(after_help = "Example:\n  keyreeve config schema > keyreeve.schema.json")]
+    Schema,
 }

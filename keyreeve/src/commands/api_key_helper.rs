@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use keyreeve_core::secret::{Secret, Sink};
 
+use crate::args::CredentialArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, KEY_PLACEHOLDER};
-use crate::settings::CredentialChoice;
 use crate::temporary_key::{self, Caller};
 
-pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), CommandError> {
+pub(super) fn run(args: CredentialArgs, context: Context) -> Result<(), CommandError> {
     match context.output.format() {
         Format::Human => {}
         Format::Json => {
@@ -24,7 +24,7 @@ pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), Comm
         }
     }
     let output = Arc::clone(&context.output);
-    let credential = temporary_key::find_in_time(choice, Caller::OwnSettings, context)?;
+    let credential = temporary_key::find_in_time(args.into(), Caller::OwnSettings, context)?;
     if !is_single_word(&credential.secret) {
         return Err(CommandError::new(
             Exit::Credential,

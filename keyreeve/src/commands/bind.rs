@@ -10,14 +10,14 @@ use keyreeve_core::expected::Expected;
 use keyreeve_os::system;
 use keyreeve_store::Policy;
 
+use crate::args::BindArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Align, Format, Table, abbreviate_home};
 use crate::profiles;
 use crate::render::binding::{describe_binding, profile_name};
-use crate::settings::Bind;
 
-pub(super) fn run(bind: &Bind, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(bind: &BindArgs, context: &Context) -> Result<(), CommandError> {
     let directory = system::canonical_directory(&bind.directory).ok_or_else(|| {
         CommandError::new(
             Exit::Failed,

@@ -4,16 +4,16 @@ use keyreeve_broker::wire::CheckView;
 use keyreeve_core::profile::Profile;
 use keyreeve_store::Policy;
 
+use crate::args::{CheckArgs, unique};
 use crate::context::Context;
 use crate::credential_check::{Checker, overall_result};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::profiles;
-use crate::settings::{Check, CheckTargets};
 
-pub(super) fn run(check: Check, context: &Context) -> Result<(), CommandError> {
-    let checker = Checker::new(check.model, context)?;
-    let profiles = selected_profiles(&*checker.broker.store().policy()?, &check.targets)?;
+pub(super) fn run(check: &CheckArgs, context: &Context) -> Result<(), CommandError> {
+    let checker = Checker::new(check.model.clone(), context)?;
+    let profiles = selected_profiles(&*checker.broker.store().policy()?, check)?;
     let results = checker.run(profiles, context)?;
     let failed = overall_result(&results);
     if context.output.format() == Format::Json {
@@ -25,21 +25,22 @@ pub(super) fn run(check: Check, context: &Context) -> Result<(), CommandError> {
     failed
 }
 
-fn selected_profiles(
-    policy: &Policy,
-    targets: &CheckTargets,
-) -> Result<Vec<Profile>, CommandError> {
-    match targets {
-        CheckTargets::Default => Ok(vec![profiles::find_or_default(policy, None)?.clone()]),
-        CheckTargets::Named(names) => names
-            .iter()
-            .map(|name| Ok(profiles::find(policy, name)?.clone()))
-            .collect(),
-        CheckTargets::All if policy.profiles().is_empty() => Err(CommandError::new(
-            Exit::Credential,
-            "there are no profiles yet",
-        )
-        .fix("keyreeve profile add NAME")),
-        CheckTargets::All => Ok(policy.profiles().to_vec()),
+fn selected_profiles(policy: &Policy, args: &CheckArgs) -> Result<Vec<Profile>, CommandError> {
+    if args.all && policy.profiles().is_empty() {
+        return Err(
+            CommandError::new(Exit::Credential, "there are no profiles yet")
+                .fix("keyreeve profile add NAME"),
+        );
     }
+    if args.all {
+        return Ok(policy.profiles().to_vec());
+    }
+    if args.profiles.is_empty() {
+        return Ok(vec![profiles::find_or_default(policy, None)?.clone()]);
+    }
+    let names = unique(args.profiles.clone());
+    names
+        .iter()
+        .map(|name| Ok(profiles::find(policy, name)?.clone()))
+        .collect()
 }

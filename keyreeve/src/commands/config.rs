@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::args::ConfigCommand;
 use crate::config;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table};
-use crate::settings::{self, ConfigCommand, Layer};
+use crate::settings::{Layer, SettingValue};
 
 #[derive(Serialize)]
 struct Paths {
@@ -74,7 +75,7 @@ fn show(context: &Context) -> Result<(), CommandError> {
     Ok(context.output.table(&table)?)
 }
 
-fn view(value: settings::SettingValue) -> SettingView {
+fn view(value: SettingValue) -> SettingView {
     let from = match value.from {
         Layer::Flag(flag) => flag.to_owned(),
         Layer::Variable(variable) => variable.to_owned(),

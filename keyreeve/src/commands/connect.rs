@@ -7,13 +7,13 @@ use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::PresentedKey;
 use serde::Serialize;
 
+use crate::args::{ConnectArgs, ConnectClient, SecretInput};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::gateway_url::gateway_url;
 use crate::output::Format;
 use crate::prompt::{Repeat, SecretPrompt};
 use crate::render::snippet;
-use crate::settings::{self, ConnectClient, SecretInput};
 use crate::virtual_keys;
 
 #[derive(Serialize)]
@@ -24,15 +24,15 @@ struct Connection<'a> {
     settings: &'a str,
 }
 
-pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(connect: &ConnectArgs, context: &Context) -> Result<(), CommandError> {
     let dirs = context.dirs()?;
     let settings = context.settings(&dirs)?;
     let store = crate::context::open_store(&dirs, &settings)?;
     let policy = store.policy()?;
     let key = virtual_keys::check_usable(virtual_keys::find(&policy, &connect.key)?)?;
     let secret = connect
-        .key_input
-        .map(|input| read_key(input, connect, context))
+        .key_stdin
+        .then(|| read_key(connect, context))
         .transpose()?;
     let base_url = gateway_url(&dirs, &settings, context);
     let prices = crate::context::price_table(&settings)?;
@@ -71,11 +71,7 @@ pub(super) fn run(connect: &settings::Connect, context: &Context) -> Result<(), 
 }
 
 /// Reads the key, and refuses anything else: it would end up in saved settings.
-fn read_key(
-    input: SecretInput,
-    connect: &settings::Connect,
-    context: &Context,
-) -> Result<Secret, CommandError> {
+fn read_key(connect: &ConnectArgs, context: &Context) -> Result<Secret, CommandError> {
     let command = format!(
         "keyreeve key rotate {0} | keyreeve connect CLIENT --key {0} --key-stdin",
         connect.key
@@ -85,7 +81,9 @@ fn read_key(
         repeat: Repeat::Once,
         command: &command,
     };
-    let pasted = context.prompter.read_secret(input, &question)?;
+    let pasted = context
+        .prompter
+        .read_secret(SecretInput::Stdin, &question)?;
     let text = pasted.trim();
     PresentedKey::parse(text).map_err(|error| {
         CommandError::new(Exit::Credential, "not a virtual key").caused_by(&error)

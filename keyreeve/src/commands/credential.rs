@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use keyreeve_broker::wire::CredentialView;
 
+use crate::args::CredentialArgs;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Format, KEY_PLACEHOLDER, relative_time_from_text};
-use crate::settings::CredentialChoice;
 use crate::temporary_key::{self, Caller, ClientCredentialKind};
 
-pub(super) fn run(choice: CredentialChoice, context: Context) -> Result<(), CommandError> {
+pub(super) fn run(args: CredentialArgs, context: Context) -> Result<(), CommandError> {
     let (output, clock) = (Arc::clone(&context.output), context.clock());
-    let credential = temporary_key::find_in_time(choice, Caller::UsesOurAddress, context)?;
+    let credential = temporary_key::find_in_time(args.into(), Caller::UsesOurAddress, context)?;
     let view = CredentialView::new(
         match credential.kind {
             ClientCredentialKind::VirtualKey => "virtual-key",

@@ -5,14 +5,15 @@ use keyreeve_resolver::launch::find_project_redirect;
 use keyreeve_resolver::resolve::{ClientProgram, Confidence, resolve};
 use keyreeve_resolver::snapshot::Snapshot;
 
+use crate::args::GuardArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, abbreviate_home};
 use crate::profiles::unknown_profile;
-use crate::settings::Guard;
 
-pub(super) fn run(guard: &Guard, context: &Context) -> Result<(), CommandError> {
-    let snapshot = context.machine_state(&guard.started.arguments)?.snapshot;
+pub(super) fn run(guard: &GuardArgs, context: &Context) -> Result<(), CommandError> {
+    let (client, arguments) = guard.client.start();
+    let snapshot = context.machine_state(&arguments)?.snapshot;
     let expected_here = || {
         snapshot
             .binding()
@@ -23,9 +24,9 @@ pub(super) fn run(guard: &Guard, context: &Context) -> Result<(), CommandError> 
             .hint("Pass `--expect plan`, or set one for the directory")
             .fix("keyreeve bind --expect plan")
     })?;
-    let resolution = resolve(&snapshot, guard.started.client);
+    let resolution = resolve(&snapshot, client);
     let evaluated = resolution.confirm_payer(&expected, &snapshot);
-    check_not_diverted(guard.started.client, &snapshot)?;
+    check_not_diverted(client, &snapshot)?;
     if context.output.format() == Format::Json {
         context.output.document(&GuardView {
             expected: ExpectedView::new(&expected, &evaluated),

@@ -3,21 +3,23 @@
 use keyreeve_broker::wire::TokenReportView;
 use keyreeve_core::token::{self, Grammar, TokenReport, TokenVerdict};
 
+use crate::args::{InspectArgs, SecretInput};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::prompt::{Repeat, SecretPrompt};
-use crate::settings::Inspect;
 
-pub(super) fn run(inspect: Inspect, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(inspect: &InspectArgs, context: &Context) -> Result<(), CommandError> {
     let question = SecretPrompt {
         prompt: "Token to inspect (hidden):",
         repeat: Repeat::Once,
         command: "keyreeve inspect - < FILE",
     };
-    let pasted = context
-        .prompter
-        .read_secret_or_stdin(inspect.input, &question)?;
+    let input = match inspect.input {
+        Some(_) => SecretInput::Stdin,
+        None => SecretInput::Prompt,
+    };
+    let pasted = context.prompter.read_secret_or_stdin(input, &question)?;
     let report = token::read(&pasted, Grammar::Anthropic);
     let view = TokenReportView::from(&report);
     match context.output.format() {

@@ -1,36 +1,36 @@
 //! `key`: create, list, rotate and revoke virtual keys.
 
+use jiff::SignedDuration;
 use keyreeve_broker::wire::{KeyView, KeysView};
 use keyreeve_core::clock::Clock;
 use keyreeve_core::profile::{BillingClass, Name};
 use keyreeve_os::system::now;
 
-use jiff::SignedDuration;
-
+use crate::args::{AddKeyArgs, KeyCommand, unique};
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::output::{Align, Format, Table, local_time, relative_time, relative_time_from_text};
 use crate::render::new_key::print_new_key;
-use crate::settings::{self, AddKey};
 use crate::virtual_keys::{create, find, find_active};
 
-pub(super) fn run(key: settings::KeyAction, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(key: KeyCommand, context: &Context) -> Result<(), CommandError> {
     match key {
-        settings::KeyAction::Add(key) => add(key, context),
-        settings::KeyAction::List => list(context),
-        settings::KeyAction::Show(name) => show(&name, context),
-        settings::KeyAction::AllowBilling { name, classes } => {
-            allow_billing(&name, &classes, context)
+        KeyCommand::Add(args) => add(args, context),
+        KeyCommand::List => list(context),
+        KeyCommand::Show { name } => show(&name, context),
+        KeyCommand::AllowBilling { name, classes } => {
+            allow_billing(&name, &unique(classes), context)
         }
-        settings::KeyAction::Rotate { name, overlap } => rotate(&name, overlap, context),
-        settings::KeyAction::Revoke(name) => revoke(&name, context),
+        KeyCommand::Rotate(args) => rotate(&args.name, args.overlap, context),
+        KeyCommand::Revoke { name } => revoke(&name, context),
     }
 }
 
-fn add(add: AddKey, context: &Context) -> Result<(), CommandError> {
+fn add(add: AddKeyArgs, context: &Context) -> Result<(), CommandError> {
+    let expires_at = add.expires_at(context.snapshot.now)?;
     let store = context.open_store()?;
     let name = add.name.clone();
-    let secret = create(add, &store)?;
+    let secret = create(add, expires_at, &store)?;
     print_new_key(&name, &secret, &store, context)
 }
 

@@ -30,47 +30,49 @@ mod store;
 mod usage;
 mod version;
 
+use crate::args::CliCommand;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::settings::Command;
 
-/// Runs a command.
+/// Runs a command, or `status` in short without one.
 ///
 /// # Errors
 /// The command's error, not printed yet.
-pub(crate) fn run(command: Command, context: Context) -> Result<(), CommandError> {
+pub(crate) fn run(command: Option<CliCommand>, context: Context) -> Result<(), CommandError> {
+    let Some(command) = command else {
+        return status::run_short(&context);
+    };
     match command {
-        Command::Onboard(onboard) => onboard::run(onboard, &context),
-        Command::Serve(serve) => serve::run(serve, context),
-        Command::Unit(unit) => serve::unit::run(unit, &context),
-        Command::Sandbox(sandbox) => sandbox::run(sandbox, &context),
-        Command::Exec(exec) => exec::run(exec, &context),
-        Command::Env(env) => env::run(&env, &context),
-        Command::Doctor(doctor) => doctor::run(&doctor, &context),
-        Command::Status(status) => status::run(&status, &context),
-        Command::Guard(guard) => guard::run(&guard, &context),
-        Command::Advise(use_case) => advise::run(use_case, &context),
-        Command::Bind(bind) => bind::run(&bind, &context),
-        Command::Unbind(directory) => bind::unbind(&directory, &context),
-        Command::Bindings => bind::list(&context),
-        Command::Hook(shell) => hook::run(shell, &context),
-        Command::Statusline(statusline) => statusline::run(statusline, &context),
-        Command::Check(check) => check::run(check, &context),
-        Command::Ask(ask) => ask::run(&ask, &context),
-        Command::Inspect(inspect) => inspect::run(inspect, &context),
-        Command::Profile(profile) => profile::run(profile, &context),
-        Command::Key(key) => key::run(key, &context),
-        Command::Import(import) => import::run(&import, &context),
-        Command::Connect(connect) => connect::run(&connect, &context),
-        Command::Helper(choice) => api_key_helper::run(choice, context),
-        Command::Credential(choice) => credential::run(choice, context),
-        Command::Usage(usage) => usage::run(usage, &context),
-        Command::Requests(query) => requests::run(query, &context),
-        Command::Limits => limits::run(&context),
-        Command::Store(store) => store::run(store, &context),
-        Command::Config(config) => config::run(config, &context),
-        Command::Completions(shell) => completions::run(shell, &context),
-        Command::Version => version::run(&context),
-        Command::Help(path) => help::run(&path, &context),
+        CliCommand::Onboard(args) => onboard::run(args, &context),
+        CliCommand::Serve(args) => serve::run(&args, context),
+        CliCommand::Sandbox(args) => sandbox::run(&args, &context),
+        CliCommand::Exec(args) => exec::run(args, &context),
+        CliCommand::Env(args) => env::run(&args, &context),
+        CliCommand::Doctor(args) => doctor::run(&args, &context),
+        CliCommand::Status(args) => status::run(&args, &context),
+        CliCommand::Guard(args) => guard::run(&args, &context),
+        CliCommand::Advise(args) => advise::run(args.use_case, &context),
+        CliCommand::Bind(args) => bind::run(&args, &context),
+        CliCommand::Unbind(args) => bind::unbind(&args.directory, &context),
+        CliCommand::Bindings => bind::list(&context),
+        CliCommand::Hook(args) => hook::run(args.shell, &context),
+        CliCommand::Statusline(args) => statusline::run(&args, &context),
+        CliCommand::Check(args) => check::run(&args, &context),
+        CliCommand::Ask(args) => ask::run(&args, &context),
+        CliCommand::Inspect(args) => inspect::run(&args, &context),
+        CliCommand::Profile(command) => profile::run(command, &context),
+        CliCommand::Key(command) => key::run(command, &context),
+        CliCommand::Import(args) => import::run(&args, &context),
+        CliCommand::Connect(args) => connect::run(&args, &context),
+        CliCommand::Helper(args) => api_key_helper::run(args, context),
+        CliCommand::Credential(args) => credential::run(args, context),
+        CliCommand::Usage(args) => usage::run(&args, &context),
+        CliCommand::Requests(args) => requests::run(&args, &context),
+        CliCommand::Limits => limits::run(&context),
+        CliCommand::Store(command) => store::run(command, &context),
+        CliCommand::Config(command) => config::run(command, &context),
+        CliCommand::Completions { shell } => completions::run(shell, &context),
+        CliCommand::Version => version::run(&context),
+        CliCommand::Help { command } => help::run(&command, &context),
     }
 }

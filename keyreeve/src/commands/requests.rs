@@ -4,16 +4,17 @@ use keyreeve_broker::wire::{AttemptView, AttemptsView, RequestView, RequestsView
 use keyreeve_core::clock::Clock;
 use keyreeve_core::select::MAX_ATTEMPTS;
 
+use crate::args::RequestsArgs;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Align, Format, Table, local_time, thousands};
 use crate::render::cost::{SIMULATED_MARK, dollars, explain_mark, plan_equivalent};
-use crate::settings::{RequestDetail, RequestsQuery};
 
-pub(super) fn run(query: RequestsQuery, context: &Context) -> Result<(), CommandError> {
-    match query.detail {
-        RequestDetail::Requests => requests(query.limit, context),
-        RequestDetail::Attempts => attempts(query.limit, context),
+pub(super) fn run(args: &RequestsArgs, context: &Context) -> Result<(), CommandError> {
+    if args.attempts {
+        attempts(args.limit, context)
+    } else {
+        requests(args.limit, context)
     }
 }
 

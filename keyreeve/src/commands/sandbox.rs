@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::args::SandboxArgs;
 use crate::context::{Context, new_runtime};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings;
 use crate::stop_signal::nth_stop_signal;
 
 #[derive(Serialize)]
@@ -13,7 +13,7 @@ struct SandboxReady {
     sandbox: String,
 }
 
-pub(super) fn run(sandbox: settings::SandboxPort, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(sandbox: &SandboxArgs, context: &Context) -> Result<(), CommandError> {
     new_runtime()?.block_on(async {
         let stop = nth_stop_signal(1)?;
         let bound = crate::sandbox::bind(sandbox.port).await?;

@@ -5,11 +5,11 @@ use keyreeve_os::memory::SwapProtection;
 use keyreeve_store::MasterKeyHome;
 use serde::Serialize;
 
+use crate::args::{PassphraseArgs, SecretInput, StoreCommand};
 use crate::context::{Context, store_paths};
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, pluralize};
 use crate::prompt::{Repeat, SecretPrompt};
-use crate::settings::{self, SecretInput};
 
 /// Minimum length of a backup's passphrase.
 const MIN_PASSPHRASE_CHARS: usize = 8;
@@ -25,20 +25,20 @@ struct Info {
     keys: usize,
 }
 
-pub(super) fn run(store: settings::StoreAction, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(store: StoreCommand, context: &Context) -> Result<(), CommandError> {
     match store {
-        settings::StoreAction::Init => {
+        StoreCommand::Init => {
             let info = info(context)?;
             context
                 .output
                 .success(&format!("Created the store in {}", info.data));
             print(&info, context)
         }
-        settings::StoreAction::Info => {
+        StoreCommand::Info => {
             let info = info(context)?;
             print(&info, context)
         }
-        settings::StoreAction::Backup { file, passphrase } => {
+        StoreCommand::Backup(PassphraseArgs { file, passphrase }) => {
             let store = context.open_store()?;
             let passphrase = read_passphrase(passphrase, Repeat::Twice, "backup", context)?;
             store.backup(&file, &passphrase)?;
@@ -48,7 +48,7 @@ pub(super) fn run(store: settings::StoreAction, context: &Context) -> Result<(),
             ));
             Ok(())
         }
-        settings::StoreAction::Restore { file, passphrase } => {
+        StoreCommand::Restore(PassphraseArgs { file, passphrase }) => {
             let dirs = context.dirs()?;
             let passphrase = read_passphrase(passphrase, Repeat::Once, "restore", context)?;
             keyreeve_store::restore(&file, &passphrase, &store_paths(&dirs))?;

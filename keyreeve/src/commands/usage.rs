@@ -1,39 +1,29 @@
 //! `usage`: sums of tokens and cost.
 
 use keyreeve_broker::wire::{UsageRowView, UsageView};
-use keyreeve_store::{Grouping, UsageQuery};
+use keyreeve_store::UsageQuery;
 
+use crate::args::UsageArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Align, Format, Table, thousands};
 use crate::render::cost::{SIMULATED_MARK, dollars, explain_mark, plan_equivalent};
-use crate::settings::{TableFormat, UsageDimension, UsageOptions};
 
-pub(super) fn run(usage: UsageOptions, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(usage: &UsageArgs, context: &Context) -> Result<(), CommandError> {
     let query = UsageQuery {
         since: usage.since,
         until: None,
-        by: grouping(usage.by),
+        by: usage.by,
     };
     let view = UsageView::new(&query, &context.open_store()?.usage(&query)?);
-    match (context.output.format(), usage.format) {
-        (Format::Json, _) => Ok(context.output.document(&view)?),
-        (Format::Human, TableFormat::Csv) => Ok(context.output.data(&csv(&view)?)?),
-        (Format::Human, TableFormat::Table) if view.rows.is_empty() => {
+    match context.output.format() {
+        Format::Json => Ok(context.output.document(&view)?),
+        Format::Human if usage.csv => Ok(context.output.data(&csv(&view)?)?),
+        Format::Human if view.rows.is_empty() => {
             context.output.success("No requests yet");
             Ok(())
         }
-        (Format::Human, TableFormat::Table) => print_table(&view, context),
-    }
-}
-
-fn grouping(by: UsageDimension) -> Grouping {
-    match by {
-        UsageDimension::Key => Grouping::Key,
-        UsageDimension::Profile => Grouping::Profile,
-        UsageDimension::Model => Grouping::Model,
-        UsageDimension::Day => Grouping::Day,
-        UsageDimension::Session => Grouping::Session,
+        Format::Human => print_table(&view, context),
     }
 }
 

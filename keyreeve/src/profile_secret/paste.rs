@@ -6,11 +6,11 @@ use keyreeve_core::profile::Source;
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::{self, Family, TokenReport};
 
+use crate::args::SecretInput;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::sentence_case;
 use crate::prompt::{Repeat, SecretPrompt};
-use crate::settings::SecretInput;
 
 /// A validated credential.
 pub(crate) struct PastedCredential {

@@ -14,11 +14,11 @@ use keyreeve_os::{programs, system::now};
 use keyreeve_resolver::conflicts::without_conflicts;
 use zeroize::Zeroizing;
 
+use crate::args::{SecretInput, SetupTokenArgs};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{sentence_case, utc_date};
 use crate::prompt::{Answer, Prompter, Question, Repeat, SecretPrompt};
-use crate::settings::{Consent, SecretInput, SetupTokenOptions};
 
 /// Anthropic's terms for the use of plans (docs/facts.md#terms).
 const TERMS: &str = "https://code.claude.com/docs/en/legal-and-compliance";
@@ -56,7 +56,7 @@ pub(crate) const FAMILY: Family = Family::OauthAccess;
 /// Exit 1 without consent, 2 if prompts are not possible, 4 for anything but a setup-token.
 pub(crate) fn read(
     input: SecretInput,
-    plan: SetupTokenOptions,
+    plan: SetupTokenArgs,
     command: &str,
     context: &Context,
 ) -> Result<OwnedSetupToken, CommandError> {
@@ -66,9 +66,10 @@ pub(crate) fn read(
             CommandError::new(Exit::Usage, "cannot prompt without a terminal").fix(unattended),
         );
     }
-    match plan.consent {
-        Consent::Given => context.output.note(&format!("The terms: {TERMS}")),
-        Consent::Required => ask_consent(&unattended, context)?,
+    if plan.consent {
+        context.output.note(&format!("The terms: {TERMS}"));
+    } else {
+        ask_consent(&unattended, context)?;
     }
     let token = match input {
         SecretInput::Stdin => parse(&prompt(input, PROMPT, &unattended, context)?, command)?,
@@ -83,7 +84,7 @@ pub(crate) fn read(
     for warning in &token.warnings {
         context.output.note(&sentence_case(&warning.to_string()));
     }
-    let made_at = plan.made_at.unwrap_or_else(now);
+    let made_at = plan.made.unwrap_or_else(now);
     let expires_at = made_at.checked_add(SETUP_TOKEN_LIFETIME).map_err(|error| {
         CommandError::new(Exit::Usage, "`--made` is out of range").caused_by(&error)
     })?;
@@ -123,10 +124,10 @@ fn ask_consent(unattended: &str, context: &Context) -> Result<(), CommandError> 
 
 /// Returns the path of `claude` if the user wants it to create a new token now.
 fn choose_program(
-    plan: SetupTokenOptions,
+    plan: SetupTokenArgs,
     context: &Context,
 ) -> Result<Option<PathBuf>, CommandError> {
-    if plan.made_at.is_some() {
+    if plan.made.is_some() {
         return Ok(None);
     }
     let path = context.snapshot.environment.get("PATH").unwrap_or_default();

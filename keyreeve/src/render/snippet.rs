@@ -3,8 +3,8 @@
 use keyreeve_core::price::PriceTable;
 use keyreeve_core::virtual_key::{ModelPattern, VirtualKey};
 
+use crate::args::ConnectClient;
 use crate::output::KEY_PLACEHOLDER;
-use crate::settings::ConnectClient;
 use crate::variables;
 
 /// A cheap model, for keys that may use any.

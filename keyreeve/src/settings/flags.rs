@@ -1,6 +1,7 @@
 //! Flags of `serve` that override settings, and the pass-through setting.
 
-use super::{Setting, args};
+use super::Setting;
+use crate::args;
 
 /// Values of flags that override settings; empty if not given.
 #[derive(Clone, Default, Debug)]

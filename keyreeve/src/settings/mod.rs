@@ -1,25 +1,13 @@
-//! Settings: validates the command line, the environment and the configuration file, and reports all problems at once.
+//! Settings with layers: merges flags, the environment and the configuration file, and reports all problems at once.
 //!
 //! Precedence: flag, then `KEYREEVE_*`, then the file, then the default. Invariant: nothing here does IO; all input is the
-//! arguments, the [`Environment`] and the [`ConfigFile`] that are passed in.
+//! [`Flags`], the [`Environment`] and the [`ConfigFile`] that are passed in.
 
-mod ask;
-mod command;
-mod doctor;
 mod flags;
-mod import;
-mod launch;
 mod layers;
 mod models;
-mod onboard;
-mod payer;
-mod plan;
-mod profile;
-mod secret_input;
 mod setting_values;
-mod statusline;
 mod values;
-mod when;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,22 +17,10 @@ use keyreeve_gateway::{DEFAULT_PORT, DEFAULT_THROTTLE_WAIT, Listen};
 use keyreeve_os::environment::Environment;
 use keyreeve_store::Durability;
 
-pub(crate) use ask::{Ask, Check, CheckTargets, DEFAULT_ASK_MODEL, PromptSource};
-pub(crate) use command::*;
-pub(crate) use doctor::{Doctor, DoctorMode, HelperMode};
 pub(crate) use flags::{Flags, PassThroughMode};
-pub(crate) use import::{Import, ImportMode};
-pub(crate) use launch::{Env, EnvShell, Exec, GatewayKey, Launch, LaunchCredential, Reveal};
 pub(crate) use layers::{Layer, Setting, Sourced};
-pub(crate) use onboard::{Onboard, OnboardMethod, TestRequest};
-pub(crate) use payer::{Bind, Guard, HookShell, Status, StatusDetail, StatusExit};
-pub(crate) use plan::{Consent, SetupTokenOptions};
-pub(crate) use profile::{AddProfile, ProfileAction, SecretOrigin};
-pub(crate) use secret_input::SecretInput;
 pub(crate) use setting_values::SettingValue;
-pub(crate) use statusline::{Diagnostics, Statusline};
 
-use crate::args;
 use crate::config::ConfigFile;
 use crate::problem::Problem;
 use crate::variables;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use keyreeve_core::cache_ttl::Ttl;
 
 use super::layers::Layers;
+use crate::args::is_model_glob;
 use crate::config::{ModelSection, dotted_key};
 use crate::problem::{Problem, redact_keys};
 
@@ -17,7 +18,7 @@ pub(super) fn cache_ttls(
 ) -> Vec<(String, Ttl)> {
     let mut ttls = Vec::new();
     for (glob, model) in models {
-        if !is_glob(glob) {
+        if !is_model_glob(glob) {
             let key = redact_keys(dotted_key(&["models", glob]));
             layers.add(Problem::key(
                 &key,
@@ -46,17 +47,11 @@ pub(super) fn cache_ttl_key(glob: &str) -> String {
 /// Parses the model to use if none is named.
 pub(super) fn parse_default_model(word: &str) -> Result<Option<String>, String> {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._:@/[]".contains(&c);
-    if word.len() <= 128 && word.bytes().all(fits) && is_glob(word) {
+    if word.len() <= 128 && word.bytes().all(fits) && is_model_glob(word) {
         Ok(Some(word.to_owned()))
     } else {
         Err("a model name".to_owned())
     }
-}
-
-/// Returns `true` if a word can be a model name or a pattern of model names. A key cannot.
-pub(super) fn is_glob(word: &str) -> bool {
-    let fits = !word.is_empty() && word.len() <= 128 && word.bytes().all(|c| c.is_ascii_graphic());
-    fits && !keyreeve_core::token::contains_token(word)
 }
 
 #[cfg(test)]

@@ -16,13 +16,13 @@ use keyreeve_os::lock::{Lock, LockError};
 use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
+use super::CredentialChoice;
 use super::destination::Destination;
 use crate::context::Context;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::profiles;
 use crate::running_gateway::{self, GatewayStatus, RunningGateway, TicketStatus};
-use crate::settings::CredentialChoice;
 use crate::virtual_keys;
 
 /// Length of a period in seconds.

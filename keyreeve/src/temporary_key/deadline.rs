@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use keyreeve_os::deadline::Deadline;
 
-use super::{Caller, ClientCredential};
+use super::{Caller, ClientCredential, CredentialChoice};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::settings::CredentialChoice;
 
 /// Time limit for files, the store and the gateway.
 const LOCAL_TIMEOUT: Duration = Duration::from_millis(980);

@@ -23,19 +23,40 @@ use self::create::Period;
 pub(crate) use self::deadline::find_in_time;
 use self::deadline::{Progress, ProgressSender};
 use self::destination::{Destination, SettingsDestination, destination_in_settings};
+use crate::args::CredentialArgs;
 use crate::context::Context;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::running_gateway::{
     self, GatewayStatus, RunningGateway, TicketStatus, UnverifiedGatewayError,
 };
-use crate::settings::CredentialChoice;
 use crate::{profiles, variables, virtual_keys};
 
 /// Time limit for verifying the gateway and for waiting on other helpers, before the store is opened.
 const GATEWAY_TIMEOUT: Duration = Duration::from_millis(600);
 /// Delay before a busy gateway that timed out is asked again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The credential that a client asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum CredentialChoice {
+    /// Of the default profile.
+    Default,
+    /// Of this profile.
+    Profile(Name),
+    /// A temporary key of this virtual key.
+    Key(Name),
+}
+
+impl From<CredentialArgs> for CredentialChoice {
+    fn from(args: CredentialArgs) -> Self {
+        match (args.profile, args.key) {
+            (_, Some(key)) => Self::Key(key),
+            (Some(profile), None) => Self::Profile(profile),
+            (None, None) => Self::Default,
+        }
+    }
+}
 
 /// A key for a client, and where it may be sent.
 pub(crate) struct ClientCredential {

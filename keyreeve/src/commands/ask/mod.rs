@@ -16,21 +16,23 @@ use keyreeve_store::Store;
 use serde_json::{Value, json};
 
 use self::response::StreamedResponse;
+use crate::args::AskArgs;
 use crate::context::{self, Context, OwnerAccess, new_runtime};
 use crate::credential_check::exit_code_for;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, relative_time, thousands};
 use crate::profiles;
 use crate::render::cost::dollars;
-use crate::settings::{Ask, DEFAULT_ASK_MODEL, PromptSource};
 use crate::stop_signal::nth_stop_signal;
 
+/// The model to ask if none is named or configured.
+const DEFAULT_MODEL: &str = "claude-sonnet-5-5";
 /// Maximum question in bytes: the API's request limit (docs/facts.md#endpoints).
 const MAX_PROMPT: usize = 32 * 1024 * 1024;
 /// Maximum length of an upstream error message when it is shown.
 const MAX_ERROR_TEXT: usize = 300;
 
-pub(super) fn run(ask: &Ask, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(ask: &AskArgs, context: &Context) -> Result<(), CommandError> {
     let owner = context::owner_access(context)?;
     let store = owner.broker.store();
     let policy = store.policy()?;
@@ -38,8 +40,8 @@ pub(super) fn run(ask: &Ask, context: &Context) -> Result<(), CommandError> {
     let model = ask.model.as_deref().or(owner.default_model.as_deref());
     let body = body(
         ask,
-        model.unwrap_or(DEFAULT_ASK_MODEL),
-        &prompt(&ask.prompt)?,
+        model.unwrap_or(DEFAULT_MODEL),
+        &prompt(ask.prompt.as_deref())?,
     );
     let result = new_runtime()?.block_on(async {
         let stop = nth_stop_signal(1)?;
@@ -77,13 +79,13 @@ async fn send(
 }
 
 /// Returns the question; does not wait for input at a terminal unless `-` is given.
-fn prompt(from: &PromptSource) -> Result<String, CommandError> {
+fn prompt(typed: Option<&str>) -> Result<String, CommandError> {
     let missing =
         || CommandError::new(Exit::Usage, "no question given").fix("keyreeve ask 'QUESTION'");
-    let text = match from {
-        PromptSource::Argument(text) => text.clone(),
-        PromptSource::StdinUnlessTerminal if io::stdin().is_terminal() => return Err(missing()),
-        PromptSource::Stdin | PromptSource::StdinUnlessTerminal => read_stdin()?,
+    let text = match typed {
+        None if io::stdin().is_terminal() => return Err(missing()),
+        None | Some("-") => read_stdin()?,
+        Some(text) => text.to_owned(),
     };
     if text.trim().is_empty() {
         return Err(missing());
@@ -110,7 +112,7 @@ fn read_stdin() -> Result<String, CommandError> {
     String::from_utf8(bytes).map_err(|error| failed(&error.utf8_error()))
 }
 
-fn body(ask: &Ask, model: &str, prompt: &str) -> Value {
+fn body(ask: &AskArgs, model: &str, prompt: &str) -> Value {
     let mut body = json!({
         "model": model,
         "max_tokens": ask.max_tokens,

@@ -7,14 +7,14 @@ use keyreeve_broker::run_helpers;
 use keyreeve_broker::wire::{FindingView, FindingsView};
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::finding::{Finding, Severity, findings};
-use keyreeve_resolver::resolve::resolve;
+use keyreeve_resolver::resolve::{ClientProgram, resolve};
 
+use crate::args::DoctorArgs;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, abbreviate_home, pluralize, sentence_case};
-use crate::settings::{Doctor, DoctorMode, HelperMode};
 
-pub(super) fn run(doctor: &Doctor, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(doctor: &DoctorArgs, context: &Context) -> Result<(), CommandError> {
     let store_evidence = store_evidence::read(context);
     let snapshot = context.gather(&Arguments::default(), store_evidence.keyreeve);
     let mut evidence = context.evidence(&snapshot);
@@ -23,12 +23,14 @@ pub(super) fn run(doctor: &Doctor, context: &Context) -> Result<(), CommandError
     evidence.last_responses = store_evidence.last_responses;
     evidence.stale_runtime_file = store_evidence.stale_runtime_file;
     evidence.store_error = store_evidence.open_error;
-    evidence.helper_runs = match doctor.helpers {
-        HelperMode::ReadOnly => Vec::new(),
-        HelperMode::Run => context::new_runtime()?.block_on(run_helpers(&snapshot)),
+    if doctor.run_helpers {
+        evidence.helper_runs = context::new_runtime()?.block_on(run_helpers(&snapshot));
+    }
+    let clients = match &doctor.client {
+        Some(client) => std::slice::from_ref(client),
+        None => &ClientProgram::LATEST,
     };
-    let resolutions: Vec<_> = doctor
-        .clients
+    let resolutions: Vec<_> = clients
         .iter()
         .map(|client| resolve(&snapshot, *client))
         .collect();
@@ -43,11 +45,11 @@ pub(super) fn run(doctor: &Doctor, context: &Context) -> Result<(), CommandError
     } else {
         render(&view, context)?;
     }
-    let remaining = match doctor.mode {
-        DoctorMode::Report => findings,
-        DoctorMode::Fix => fix::ask_and_fix(findings, &snapshot, context)?,
-    };
-    result(&remaining)
+    if doctor.fix {
+        result(&fix::ask_and_fix(findings, &snapshot, context)?)
+    } else {
+        result(&findings)
+    }
 }
 
 fn render(view: &FindingsView, context: &Context) -> Result<(), CommandError> {

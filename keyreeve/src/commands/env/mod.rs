@@ -7,21 +7,22 @@ use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::launch::{LaunchPlan, Target};
 
+use crate::args::{EnvArgs, EnvShell};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::launch;
+use crate::launch::{self, LaunchCredential};
 use crate::output::{Format, KEY_PLACEHOLDER};
-use crate::settings::{Env, EnvShell, Reveal};
 use crate::shell_quoting::{assignment, quote, removal};
 
-pub(super) fn run(env: &Env, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(env: &EnvArgs, context: &Context) -> Result<(), CommandError> {
     let arguments = Arguments::default();
     let target = Target::new("this shell", env.launch.client, arguments);
     let json = context.output.format() == Format::Json;
     if !json {
         check_can_reveal(env, context)?;
     }
-    let prepared = launch::prepare(&env.launch, &target, context)?;
+    let credential = LaunchCredential::of_profile(env.launch.profile.as_ref());
+    let prepared = launch::prepare((&env.launch, credential), &target, context)?;
     if json {
         let view = AssignmentsView::new(&prepared.plan, &prepared.verified.summary);
         return Ok(context.output.document(&view)?);
@@ -44,21 +45,23 @@ pub(super) fn run(env: &Env, context: &Context) -> Result<(), CommandError> {
 }
 
 /// Checks that `--reveal` is given and that standard output is a terminal.
-fn check_can_reveal(env: &Env, context: &Context) -> Result<(), CommandError> {
+fn check_can_reveal(env: &EnvArgs, context: &Context) -> Result<(), CommandError> {
     let refused = |message: &str| {
         CommandError::new(Exit::Policy, message)
             .hint("`keyreeve exec` gives a program the secret without printing it")
             .fix("keyreeve exec -- PROGRAM")
     };
-    match env.secret {
-        Reveal::Hidden => Err(refused(
+    if !env.reveal {
+        return Err(refused(
             "this would print the secret; pass `--reveal` to allow it",
-        )),
-        Reveal::Shown if context.output.stdout_is_terminal() => Ok(()),
-        Reveal::Shown => Err(refused(
-            "the secret is printed only to a terminal, and standard output is not one",
-        )),
+        ));
     }
+    if !context.output.stdout_is_terminal() {
+        return Err(refused(
+            "the secret is printed only to a terminal, and standard output is not one",
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the assignments, with [`KEY_PLACEHOLDER`] in place of the secret.

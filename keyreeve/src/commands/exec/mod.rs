@@ -16,29 +16,29 @@ use keyreeve_os::system;
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::launch::{LaunchPlan, Target};
 
+use crate::args::{ExecArgs, LaunchArgs};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::launch;
-use crate::settings::{Exec, Launch};
+use crate::launch::{self, LaunchCredential};
 
-pub(super) fn run(exec: Exec, context: &Context) -> Result<(), CommandError> {
-    match exec {
-        Exec::Replace { launch, argv } => {
-            replace_process(&launch, argv, context).map_err(CommandError::for_exec)
-        }
-        Exec::Supervise { launch, key, argv } => {
-            supervise::run((&launch, &key), argv, context).map_err(CommandError::for_exec)
-        }
-    }
+pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError> {
+    let result = if exec.gateway {
+        supervise::run(exec, context)
+    } else {
+        replace_process(exec, context)
+    };
+    result.map_err(CommandError::for_exec)
 }
 
-fn replace_process(
-    launch: &Launch,
-    mut argv: Vec<OsString>,
-    context: &Context,
-) -> Result<(), CommandError> {
+fn replace_process(exec: ExecArgs, context: &Context) -> Result<(), CommandError> {
+    let (launch, mut argv) = (&exec.launch, exec.command);
     let (file, target) = resolve_program(launch, &argv, context)?;
-    let prepared = launch::prepare(launch, &target, context)?;
+    let credential = if exec.native {
+        LaunchCredential::Native
+    } else {
+        LaunchCredential::of_profile(launch.profile.as_ref())
+    };
+    let prepared = launch::prepare((launch, credential), &target, context)?;
     for warning in &prepared.plan.warnings {
         context.output.note(&warning.to_string());
     }
@@ -58,7 +58,7 @@ fn replace_process(
 /// # Errors
 /// Exit 127 if the program is not found, 126 if it is not executable.
 fn resolve_program(
-    launch: &Launch,
+    launch: &LaunchArgs,
     argv: &[OsString],
     context: &Context,
 ) -> Result<(PathBuf, Target), CommandError> {

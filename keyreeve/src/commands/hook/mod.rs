@@ -5,9 +5,9 @@
 
 use keyreeve_os::system;
 
+use crate::args::{EnvShell, HookShell};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::settings::{EnvShell, HookShell};
 use crate::shell_quoting::quote;
 
 /// Placeholder for the program's path in the scripts.

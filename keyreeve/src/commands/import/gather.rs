@@ -7,9 +7,9 @@ use keyreeve_resolver::import::{FileFormat, FilePattern, FoundFile, ImportNote, 
 use keyreeve_store::{ForeignCell, ForeignError, read_foreign_text};
 use zeroize::Zeroizing;
 
+use crate::args::ImportArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::settings::Import;
 use crate::variables;
 
 /// Maximum size of a file, or of a text in a database, in bytes.
@@ -31,12 +31,15 @@ pub(super) struct GatheredFiles {
 ///
 /// # Errors
 /// Exit 1 if there is no such directory, 2 for an unusable path, 3 if `HOME` is needed and not set.
-pub(super) fn gather(import: &Import, context: &Context) -> Result<GatheredFiles, CommandError> {
+pub(super) fn gather(
+    import: &ImportArgs,
+    context: &Context,
+) -> Result<GatheredFiles, CommandError> {
     let (directory, is_default) = directory(import, context)?;
     if !directory.is_dir() {
         let text = format!("no such directory: {}", directory.display());
         return Err(CommandError::new(Exit::Failed, text)
-            .fix(format!("keyreeve import {} PATH", import.kind.name())));
+            .fix(format!("keyreeve import {} PATH", import.from.name())));
     }
     let Some(name) = directory.to_str() else {
         let text = format!("path {} is not UTF-8", directory.display());
@@ -48,13 +51,13 @@ pub(super) fn gather(import: &Import, context: &Context) -> Result<GatheredFiles
         files: Vec::new(),
         notes: Vec::new(),
     };
-    for pattern in import.kind.files() {
+    for pattern in import.from.files() {
         gathered.read_matching(&directory, "", *pattern);
     }
     if import.path.is_none() {
-        for directory in agent_directories(import.kind, context) {
+        for directory in agent_directories(import.from, context) {
             let prefix = format!("{}/", directory.display());
-            for pattern in import.kind.agent_files() {
+            for pattern in import.from.agent_files() {
                 gathered.read_matching(&directory, &prefix, pattern);
             }
         }
@@ -63,26 +66,26 @@ pub(super) fn gather(import: &Import, context: &Context) -> Result<GatheredFiles
 }
 
 /// Returns the program's directory: the given one, else the one in its variable, else the default one.
-fn directory(import: &Import, context: &Context) -> Result<(PathBuf, bool), CommandError> {
+fn directory(import: &ImportArgs, context: &Context) -> Result<(PathBuf, bool), CommandError> {
     if let Some(path) = &import.path {
         let absolute = std::path::absolute(path)
             .map_err(|error| CommandError::new(Exit::Usage, "invalid path").caused_by(&error))?;
         return Ok((absolute, false));
     }
     if let Some(path) = import
-        .kind
+        .from
         .directory_variable()
         .and_then(|name| path_in_variable(name, context))
     {
         return Ok((path, false));
     }
     match path_in_variable(variables::USER_HOME, context) {
-        Some(home) => Ok((home.join(import.kind.default_directory()), true)),
+        Some(home) => Ok((home.join(import.from.default_directory()), true)),
         None => Err(CommandError::new(
             Exit::Configuration,
             "HOME is not set, so there is no default directory",
         )
-        .fix(format!("keyreeve import {} PATH", import.kind.name()))),
+        .fix(format!("keyreeve import {} PATH", import.from.name()))),
     }
 }
 

@@ -15,26 +15,26 @@ use keyreeve_resolver::import::{
 };
 use keyreeve_store::Store;
 
+use crate::args::ImportArgs;
 use crate::context::{self, Context};
 use crate::error::CommandError;
 use crate::output::Format;
-use crate::settings::{Import, ImportMode};
 
-pub(super) fn run(import: &Import, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(import: &ImportArgs, context: &Context) -> Result<(), CommandError> {
     let gathered = gather::gather(import, context)?;
-    let store = open_store(import.mode, context)?;
+    let store = open_store(import, context)?;
     let existing = store.as_ref().map_or(Ok(Vec::new()), existing_profiles)?;
     let reference = (!gathered.is_default).then_some(gathered.directory.as_str());
-    let mut plan = plan(import.kind, reference, &gathered.files, &existing);
+    let mut plan = plan(import.from, reference, &gathered.files, &existing);
     plan.notes.splice(0..0, gathered.notes);
-    let stage = match (import.mode, &store) {
-        (ImportMode::Apply, Some(store)) => {
+    let stage = match &store {
+        Some(store) if !import.dry_run => {
             apply(&plan, store)?;
             Stage::Done
         }
-        (ImportMode::Apply | ImportMode::DryRun, _) => Stage::Planned,
+        Some(_) | None => Stage::Planned,
     };
-    let view = ImportView::new(import.kind, &gathered.directory, &plan, stage);
+    let view = ImportView::new(import.from, &gathered.directory, &plan, stage);
     match context.output.format() {
         Format::Json => Ok(context.output.document(&view)?),
         Format::Human => render::import(&view, context),
@@ -42,12 +42,11 @@ pub(super) fn run(import: &Import, context: &Context) -> Result<(), CommandError
 }
 
 /// Opens the store. A dry run does not create a missing one.
-fn open_store(mode: ImportMode, context: &Context) -> Result<Option<Store>, CommandError> {
-    let exists = Store::exists(&context::store_paths(&context.dirs()?));
-    match mode {
-        ImportMode::DryRun if !exists => Ok(None),
-        ImportMode::DryRun | ImportMode::Apply => context.open_store().map(Some),
+fn open_store(import: &ImportArgs, context: &Context) -> Result<Option<Store>, CommandError> {
+    if import.dry_run && !Store::exists(&context::store_paths(&context.dirs()?)) {
+        return Ok(None);
     }
+    context.open_store().map(Some)
 }
 
 /// Returns the existing profiles. An encrypted secret is decrypted only for its fingerprint.

@@ -12,14 +12,15 @@ use keyreeve_broker::wire::{OnboardView, ProfileCheckView, ProfileView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 
+use crate::args::{AddKeyArgs, OnboardArgs};
 use crate::context::Context;
 use crate::credential_check::check_one;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::prompt::Prompter;
 use crate::render::new_key::print_new_key;
-use crate::settings::{AddKey, Onboard, TestRequest};
 use crate::virtual_keys;
+use questions::OnboardMethod;
 
 /// Result of the setup.
 struct SetUpResult {
@@ -30,22 +31,22 @@ struct SetUpResult {
     changes: Vec<String>,
 }
 
-pub(super) fn run(onboard: Onboard, context: &Context) -> Result<(), CommandError> {
-    if onboard.method.is_none() && context.prompter == Prompter::NonInteractive {
+pub(super) fn run(onboard: OnboardArgs, context: &Context) -> Result<(), CommandError> {
+    let method = OnboardMethod::from_flags(&onboard)?;
+    if method.is_none() && context.prompter == Prompter::NonInteractive {
         return Err(not_interactive());
     }
     let detected = detect::detect(context)?;
     detect::report(&detected, context);
-    let choices = questions::ask_missing(onboard, &detected, context)?;
-    let test_request = choices.test_request;
+    let names = (onboard.name, onboard.key);
+    let choices = questions::ask_missing(method, names, &detected, context)?;
     let set_up = set_up(choices, &detected, context)?;
-    let (check, result) = match test_request {
-        TestRequest::Skip => (None, Ok(())),
-        TestRequest::Send => {
-            context.output.note(&render::test_notice(&set_up.profile));
-            let (view, result) = check_one(&set_up.profile.name, context)?;
-            (Some(view), result)
-        }
+    let (check, result) = if onboard.no_check {
+        (None, Ok(()))
+    } else {
+        context.output.note(&render::test_notice(&set_up.profile));
+        let (view, result) = check_one(&set_up.profile.name, context)?;
+        (Some(view), result)
     };
     // A new key is printed even if the test fails, because it cannot be shown again.
     finish(&set_up, check, context)?;
@@ -85,7 +86,7 @@ fn set_up(
         None => None,
         Some(wanted_name) => {
             let name = set_up::free_key_name(&wanted_name, &store)?;
-            let add = AddKey {
+            let add = AddKeyArgs {
                 like: None,
                 strategy: None,
                 allow_billing: Vec::new(),
@@ -93,9 +94,10 @@ fn set_up(
                 profiles: vec![profile.name.clone()],
                 models: Vec::new(),
                 cache_ttl: None,
-                expires_at: None,
+                expires: None,
+                pass_through: false,
             };
-            let secret = virtual_keys::create(add, &store)?;
+            let secret = virtual_keys::create(add, None, &store)?;
             changes.push(format!(
                 "Created key `{name}` for profile `{}`",
                 profile.name

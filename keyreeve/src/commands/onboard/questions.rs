@@ -5,22 +5,75 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::Name;
 
 use super::detect::DetectedState;
+use crate::args::{ExistingLogin, OnboardArgs, SecretInput, SetupTokenArgs};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::new_profile::parse_origin;
 use crate::prompt::{Answer, Question};
-use crate::settings::{Onboard, OnboardMethod, SecretInput, SetupTokenOptions, TestRequest};
 
 const HELP_COMMAND: &str = "keyreeve onboard --help";
 
 /// Default name of a new key.
 const DEFAULT_KEY_NAME: &str = "laptop";
 
+/// Credential to set up.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum OnboardMethod {
+    /// An API key from the Console.
+    ApiKey(SecretInput),
+    /// Claude Code's own login.
+    ClaudeLogin,
+    /// A setup-token to save.
+    SetupToken {
+        input: SecretInput,
+        plan: SetupTokenArgs,
+    },
+    /// Another gateway.
+    Gateway {
+        base_url: BaseUrl,
+        api: Api,
+        input: SecretInput,
+    },
+    /// The key in the environment.
+    Environment,
+    /// An existing profile.
+    Profile(Name),
+}
+
+impl OnboardMethod {
+    /// Returns the credential that a flag chooses, or `None` to ask.
+    ///
+    /// # Errors
+    /// Exit 2 for an unusable origin of a gateway, and for options of a setup-token without one.
+    pub(super) fn from_flags(args: &OnboardArgs) -> Result<Option<Self>, CommandError> {
+        if !args.setup_token {
+            args.plan.check_absent()?;
+        }
+        if let Some(url) = &args.gateway {
+            let (base_url, api) = parse_origin("--gateway", (url, args.plain), args.simulated)?;
+            return Ok(Some(Self::Gateway {
+                base_url,
+                api,
+                input: SecretInput::Stdin,
+            }));
+        }
+        Ok(match args.login {
+            Some(ExistingLogin::ClaudeLogin) => Some(Self::ClaudeLogin),
+            None if args.api_key_stdin => Some(Self::ApiKey(SecretInput::Stdin)),
+            None if args.setup_token => Some(Self::SetupToken {
+                input: args.input,
+                plan: args.plan,
+            }),
+            None => args.from_env.then_some(Self::Environment),
+        })
+    }
+}
+
 /// The user's choices, from flags and answers.
 pub(super) struct OnboardChoices {
     pub(super) method: OnboardMethod,
     pub(super) name: Option<Name>,
     pub(super) key: Option<NewKeyName>,
-    pub(super) test_request: TestRequest,
 }
 
 /// Name of a key to create.
@@ -33,16 +86,11 @@ pub(super) enum NewKeyName {
 
 /// Asks for the choices that no flag made. Asks about a key only if it also asks for the credential.
 pub(super) fn ask_missing(
-    onboard: Onboard,
+    method: Option<OnboardMethod>,
+    (name, key): (Option<Name>, Option<Name>),
     detected: &DetectedState,
     context: &Context,
 ) -> Result<OnboardChoices, CommandError> {
-    let Onboard {
-        method,
-        name,
-        key,
-        test_request,
-    } = onboard;
     let named = key.map(NewKeyName::Exact);
     let (method, key) = if let Some(method) = method {
         (method, named)
@@ -65,12 +113,7 @@ pub(super) fn ask_missing(
         };
         (method, key)
     };
-    Ok(OnboardChoices {
-        method,
-        name,
-        key,
-        test_request,
-    })
+    Ok(OnboardChoices { method, name, key })
 }
 
 fn ask_method(detected: &DetectedState, context: &Context) -> Result<OnboardMethod, CommandError> {
@@ -110,7 +153,7 @@ fn ask_method(detected: &DetectedState, context: &Context) -> Result<OnboardMeth
         MethodChoice::ApiKey => Ok(OnboardMethod::ApiKey(SecretInput::Prompt)),
         MethodChoice::SetupToken => Ok(OnboardMethod::SetupToken {
             input: SecretInput::Prompt,
-            plan: SetupTokenOptions::default(),
+            plan: SetupTokenArgs::default(),
         }),
         MethodChoice::Gateway => ask_gateway(context),
     }

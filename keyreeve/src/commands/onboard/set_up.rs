@@ -7,12 +7,12 @@ use keyreeve_core::token::{self, Family};
 use keyreeve_store::Store;
 
 use super::detect::{KEY_VARIABLES, is_set};
-use super::questions::NewKeyName;
+use super::questions::{NewKeyName, OnboardMethod};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::new_profile::{self, AddProfile, SecretOrigin};
 use crate::output::utc_date;
-use crate::settings::{AddProfile, OnboardMethod, SecretOrigin};
-use crate::{new_profile, profiles};
+use crate::profiles;
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
 

@@ -3,17 +3,66 @@
 use keyreeve_core::profile::{Profile, Provenance};
 
 use super::render;
+use crate::args::AddProfileArgs;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::new_profile::save;
+use crate::new_profile::{AddProfile, SecretOrigin, parse_origin, save};
 use crate::profile_secret::setup_token;
-use crate::settings::AddProfile;
 
-pub(super) fn run(add: AddProfile, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(args: AddProfileArgs, context: &Context) -> Result<(), CommandError> {
+    let add = add_profile(args)?;
     let store = context.open_store()?;
     let profile = save(add, &store, context)?;
     report(&profile, context);
     render::print_changed(&profile.name, &store, context)
+}
+
+/// Combines the arguments.
+fn add_profile(args: AddProfileArgs) -> Result<AddProfile, CommandError> {
+    let (base_url, api) = parse_origin("--origin", (&args.origin, args.plain), args.simulated)?;
+    if !args.setup_token {
+        args.plan.check_absent()?;
+    }
+    let (name, auth, exposure) = (args.name.clone(), args.auth, args.exposure);
+    let secret = secret_origin(args);
+    Ok(AddProfile {
+        name,
+        base_url,
+        api,
+        auth: auth.unwrap_or_else(|| secret.default_auth(api)),
+        exposure,
+        secret,
+    })
+}
+
+fn secret_origin(args: AddProfileArgs) -> SecretOrigin {
+    if let Some(variable) = args.env {
+        SecretOrigin::Environment { variable }
+    } else if let Some(path) = args.from_file {
+        SecretOrigin::File { path }
+    } else if let Some(name) = args.sdk_profile {
+        SecretOrigin::SdkProfile {
+            directory: args.sdk_dir,
+            name,
+        }
+    } else if let Some(profile) = args.ant {
+        SecretOrigin::Ant {
+            profile: profile.into_iter().next(),
+        }
+    } else if args.claude_login {
+        SecretOrigin::ClaudeLogin {
+            config_dir: args.config_dir,
+        }
+    } else if args.setup_token {
+        SecretOrigin::SetupToken {
+            input: args.input,
+            plan: args.plan,
+        }
+    } else if args.command {
+        SecretOrigin::Command { argv: args.argv }
+    } else {
+        SecretOrigin::Given(args.input)
+    }
 }
 
 /// Prints what was saved, and the next step.

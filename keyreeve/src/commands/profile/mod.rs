@@ -6,34 +6,33 @@ mod link;
 mod render;
 mod rotate;
 
+use keyreeve_core::health::ManualAction;
 use keyreeve_core::profile::{Name, Profile, SecretExposure};
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_store::Policy;
 
+use crate::args::ProfileCommand;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::profiles::find;
-use crate::settings;
 
-pub(super) fn run(profile: settings::ProfileAction, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(profile: ProfileCommand, context: &Context) -> Result<(), CommandError> {
     match profile {
-        settings::ProfileAction::Add(profile) => add::run(profile, context),
-        settings::ProfileAction::List => render::list(context),
-        settings::ProfileAction::Show(name) => render::show(&name, context),
-        settings::ProfileAction::Use(name) => set_default(&name, context),
-        settings::ProfileAction::Rename { name, new_name } => rename(&name, &new_name, context),
-        settings::ProfileAction::Rotate { name, input, plan } => {
-            rotate::run(&name, input, plan, context)
+        ProfileCommand::Add(args) => add::run(args, context),
+        ProfileCommand::List => render::list(context),
+        ProfileCommand::Show { name } => render::show(&name, context),
+        ProfileCommand::Use { name } => set_default(&name, context),
+        ProfileCommand::Rename { name, new_name } => rename(&name, &new_name, context),
+        ProfileCommand::Rotate(args) => rotate::run(&args, context),
+        ProfileCommand::Link(args) => link::link(&args.name, args.key.as_ref(), context),
+        ProfileCommand::Unlink { name } => link::unlink(&name, context),
+        ProfileCommand::Direct { name, exposure } => set_exposure(&name, exposure, context),
+        ProfileCommand::Remove { name } => remove(&name, context),
+        ProfileCommand::Resume { name } => health::apply(&name, ManualAction::Resume, context),
+        ProfileCommand::Pause { name, until } => {
+            health::apply(&name, ManualAction::Pause { until }, context)
         }
-        settings::ProfileAction::Link { name, key } => link::link(&name, key.as_ref(), context),
-        settings::ProfileAction::Unlink(name) => link::unlink(&name, context),
-        settings::ProfileAction::SetExposure { name, exposure } => {
-            set_exposure(&name, exposure, context)
-        }
-        settings::ProfileAction::Remove(name) => remove(&name, context),
-        settings::ProfileAction::SetHealth { name, action } => {
-            health::apply(&name, action, context)
-        }
+        ProfileCommand::Drain { name } => health::apply(&name, ManualAction::Drain, context),
     }
 }
 

@@ -1,23 +1,23 @@
 //! `profile rotate`: replaces a stored secret. A setup-token is read as in `profile add`.
 
-use keyreeve_core::profile::{Name, Profile, Provenance, Source};
+use keyreeve_core::profile::{Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_os::system::now;
 
 use super::render;
+use crate::args::{RotateProfileArgs, SecretInput, SetupTokenArgs};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::utc_date;
 use crate::profile_secret::{paste, setup_token};
 use crate::profiles::find;
-use crate::settings::{SecretInput, SetupTokenOptions};
 
-pub(super) fn run(
-    name: &Name,
-    input: SecretInput,
-    plan: SetupTokenOptions,
-    context: &Context,
-) -> Result<(), CommandError> {
+pub(super) fn run(args: &RotateProfileArgs, context: &Context) -> Result<(), CommandError> {
+    let &RotateProfileArgs {
+        ref name,
+        input,
+        plan,
+    } = args;
     let store = context.open_store()?;
     let policy = store.policy()?;
     let profile = find(&policy, name)?;
@@ -49,7 +49,7 @@ pub(super) fn run(
 fn new_setup_token(
     profile: &Profile,
     input: SecretInput,
-    plan: SetupTokenOptions,
+    plan: SetupTokenArgs,
     context: &Context,
 ) -> Result<(Profile, Secret), CommandError> {
     let command = format!("keyreeve profile rotate {}", profile.name);
@@ -67,11 +67,11 @@ fn new_setup_token(
 fn new_secret(
     profile: &Profile,
     input: SecretInput,
-    plan: SetupTokenOptions,
+    plan: SetupTokenArgs,
     context: &Context,
 ) -> Result<(Profile, Secret), CommandError> {
     let name = &profile.name;
-    if plan != SetupTokenOptions::default() {
+    if plan != SetupTokenArgs::default() {
         let message =
             format!("`--consent` and `--made` are for setup-tokens, and profile `{name}` has none");
         let fix = format!("keyreeve profile rotate {name}");

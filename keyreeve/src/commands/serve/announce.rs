@@ -7,10 +7,10 @@ use keyreeve_store::Policy;
 use serde::Serialize;
 
 use super::sandbox_setup::SandboxSetup;
+use crate::args::ConnectClient;
 use crate::error::CommandError;
 use crate::output::{Format, KEY_PLACEHOLDER, Output};
 use crate::render::snippet;
-use crate::settings::ConnectClient;
 
 /// The addresses of the gateway and the sandbox.
 #[derive(Serialize)]

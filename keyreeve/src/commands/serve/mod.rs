@@ -6,7 +6,7 @@
 mod announce;
 mod runtime_file;
 mod sandbox_setup;
-pub(super) mod unit;
+mod unit;
 
 use std::sync::Arc;
 
@@ -18,12 +18,13 @@ use tokio::sync::oneshot;
 use self::announce::ReadyNotice;
 use self::runtime_file::RuntimeFile;
 use self::sandbox_setup::SandboxSetup;
+use crate::args::ServeArgs;
 use crate::context::{self, Context, new_runtime};
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::output::pluralize;
 use crate::running_gateway::claim_note;
-use crate::settings::{PassThroughMode, Serve, Settings};
+use crate::settings::{PassThroughMode, Settings};
 use crate::stop_signal::nth_stop_signal;
 
 /// A `serve` that has claimed its store.
@@ -34,7 +35,10 @@ struct ServeProcess {
     context: Context,
 }
 
-pub(super) fn run(serve: Serve, context: Context) -> Result<(), CommandError> {
+pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandError> {
+    if serve.install || serve.uninstall {
+        return unit::run(serve, &context);
+    }
     let dirs = context.dirs()?;
     let settings = context.settings(&dirs)?;
     let store = Arc::new(context::open_store(&dirs, &settings)?);
@@ -59,11 +63,12 @@ pub(super) fn run(serve: Serve, context: Context) -> Result<(), CommandError> {
 }
 
 impl ServeProcess {
-    async fn run(self, serve: Serve) -> Result<(), CommandError> {
+    async fn run(self, serve: &ServeArgs) -> Result<(), CommandError> {
         let (stop, abort) = (nth_stop_signal(1)?, nth_stop_signal(2)?);
-        let sandbox = match serve.sandbox_port {
-            Some(port) => Some(SandboxSetup::prepare(port, &self.store).await?),
-            None => None,
+        let sandbox = if serve.sandbox {
+            Some(SandboxSetup::prepare(serve.sandbox_port, &self.store).await?)
+        } else {
+            None
         };
         let bound = keyreeve_gateway::bind(self.settings.listen.value).await?;
         let secret = context::random_bytes()?;

@@ -10,11 +10,12 @@ use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use keyreeve_os::process;
 use serde::Serialize;
 
+use crate::args::ServeArgs;
 use crate::context::Context;
 use crate::dirs::{self, Dirs};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings::{Flags, UnitAction};
+use crate::settings::Flags;
 use crate::variables;
 
 const NAME: &str = "keyreeve.service";
@@ -40,11 +41,13 @@ const STOP_COMMANDS: [&str; 2] = [
 ];
 
 /// Writes, prints or removes the unit.
-pub(in crate::commands) fn run(unit: UnitAction, context: &Context) -> Result<(), CommandError> {
-    match unit {
-        UnitAction::Print => Ok(context.output.verbatim(&current_unit(context)?)?),
-        UnitAction::Install => install(context),
-        UnitAction::Uninstall => uninstall(context),
+pub(super) fn run(serve: &ServeArgs, context: &Context) -> Result<(), CommandError> {
+    if serve.uninstall {
+        uninstall(context)
+    } else if serve.print {
+        Ok(context.output.verbatim(&current_unit(context)?)?)
+    } else {
+        install(context)
     }
 }
 

@@ -14,18 +14,34 @@ use keyreeve_core::expected::Expected;
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_os::file_system::FileSystem;
 use keyreeve_os::files::{FileError, check_foreign};
+use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::finding::find_conflicts;
 use keyreeve_resolver::machine::shell_scripts;
-use keyreeve_resolver::resolve::{Confidence, PayerMismatchError, Resolution, resolve};
+use keyreeve_resolver::resolve::{
+    ClientProgram, Confidence, PayerMismatchError, Resolution, resolve,
+};
 use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_resolver::unusable::UnusableReason;
 use keyreeve_store::{LeaseSnapshot, Store};
 
+use crate::args::StatusArgs;
 use crate::context::{Context, MachineState};
 use crate::error::CommandError;
 use crate::output::{Format, sentence_case};
 use crate::render::profile::warn_expiring;
-use crate::settings::{Status, StatusDetail, StatusExit};
+
+/// Level of detail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum StatusDetail {
+    /// Only the first line.
+    Line,
+    /// For `keyreeve` without a command.
+    Short,
+    /// For `keyreeve status`.
+    Full,
+    /// Includes the steps in which nothing is set.
+    All,
+}
 
 /// Number of the newest attempts read to find when each profile was last used.
 const MAX_ATTEMPTS_READ: u32 = 2000;
@@ -42,33 +58,61 @@ struct StatusReport {
     own_health: Option<HealthView>,
 }
 
-pub(super) fn run(status: &Status, context: &Context) -> Result<(), CommandError> {
+pub(super) fn run(status: &StatusArgs, context: &Context) -> Result<(), CommandError> {
+    let detail = match (status.brief, status.all) {
+        (true, _) => StatusDetail::Line,
+        (false, true) => StatusDetail::All,
+        (false, false) => StatusDetail::Full,
+    };
+    let report = report(
+        status.client.start(),
+        status.expect.clone(),
+        detail,
+        context,
+    )?;
+    if status.check {
+        exit_check::check(&report, &context.clock())
+    } else {
+        Ok(())
+    }
+}
+
+/// Runs `keyreeve` without a command.
+pub(super) fn run_short(context: &Context) -> Result<(), CommandError> {
+    let start = (ClientProgram::CLAUDE_CODE, Arguments::default());
+    report(start, None, StatusDetail::Short, context).map(|_| ())
+}
+
+/// Builds the report and prints it.
+fn report(
+    (client, arguments): (ClientProgram, Arguments),
+    expect: Option<Expected>,
+    detail: StatusDetail,
+    context: &Context,
+) -> Result<StatusReport, CommandError> {
     let MachineState {
         snapshot,
         lease_snapshot,
         store,
-    } = context.machine_state(&status.started.arguments)?;
-    let report = build_report(status, snapshot, lease_snapshot.as_ref());
+    } = context.machine_state(&arguments)?;
+    let report = build_report((client, expect), snapshot, lease_snapshot.as_ref());
     let view = || view(&report, lease_snapshot.as_ref(), store.as_ref());
     if context.output.format() == Format::Json {
         context.output.document(&view()?)?;
     } else {
-        match status.detail {
+        match detail {
             StatusDetail::Line => render::brief(&report, context)?,
             StatusDetail::Short => render::short(&report, &view()?, context)?,
             StatusDetail::Full | StatusDetail::All => {
-                render::full(&report, &view()?, status.detail, context)?;
+                render::full(&report, &view()?, detail, context)?;
             }
         }
     }
-    if status.detail != StatusDetail::Line {
+    if detail != StatusDetail::Line {
         warn_expiring(&report.snapshot.keyreeve.profiles, context);
         warn_about_new_shells(&report.snapshot, context);
     }
-    match &status.exit {
-        StatusExit::Reported => Ok(()),
-        StatusExit::Payable(_) => exit_check::check(&report, &context.clock()),
-    }
+    Ok(report)
 }
 
 /// Warns about variables that new shells will set and this one does not have.
@@ -82,15 +126,11 @@ fn warn_about_new_shells(snapshot: &Snapshot, context: &Context) {
 }
 
 fn build_report(
-    status: &Status,
+    (client, requested): (ClientProgram, Option<Expected>),
     snapshot: Snapshot,
     lease_snapshot: Option<&LeaseSnapshot>,
 ) -> StatusReport {
-    let resolution = resolve(&snapshot, status.started.client);
-    let requested = match &status.exit {
-        StatusExit::Reported => None,
-        StatusExit::Payable(expect) => expect.clone(),
-    };
+    let resolution = resolve(&snapshot, client);
     let bound = snapshot
         .binding()
         .and_then(|binding| binding.expect.clone());

@@ -7,7 +7,7 @@ use keyreeve_core::clock::Clock;
 use keyreeve_resolver::resolve::{ChainStep, StepState};
 use keyreeve_resolver::unusable::UnusableReason;
 
-use super::StatusReport;
+use super::{StatusDetail, StatusReport};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Align, Output, Table, abbreviate_home, local_time, pluralize};
@@ -15,7 +15,6 @@ use crate::render::binding::describe_binding;
 use crate::render::health;
 use crate::render::limit::{describe, owner_name};
 use crate::render::profile::{billing_label, secret_label};
-use crate::settings::StatusDetail;
 
 /// Maximum width of the column of locations; longer ones are not aligned.
 const MAX_LOCATION_WIDTH: usize = 40;

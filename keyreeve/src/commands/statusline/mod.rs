@@ -14,31 +14,34 @@ use keyreeve_resolver::statusline::{
     SessionInput, limit_owner, new_observations, render_line, warnings,
 };
 
+use crate::args::StatuslineArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::settings::{Diagnostics, Statusline};
 use gather::{QuickStore, SessionSnapshot};
 
 /// Maximum input in bytes.
 const MAX_INPUT: u64 = 1024 * 1024;
 
-pub(super) fn run(statusline: Statusline, context: &Context) -> Result<(), CommandError> {
-    match statusline {
-        Statusline::Settings => settings::print(context),
-        Statusline::Line(_) if io::stdin().is_terminal() => Err(CommandError::new(
+pub(super) fn run(statusline: &StatuslineArgs, context: &Context) -> Result<(), CommandError> {
+    if statusline.print_settings {
+        return settings::print(context);
+    }
+    if io::stdin().is_terminal() {
+        return Err(CommandError::new(
             Exit::Usage,
             "this command reads a JSON object that Claude Code pipes to it, not a terminal",
         )
-        .fix("keyreeve statusline --print-settings")),
-        Statusline::Line(diagnostics) => print_line(diagnostics, context),
+        .fix("keyreeve statusline --print-settings"));
     }
+    print_line(statusline, context)
 }
 
-fn print_line(diagnostics: Diagnostics, context: &Context) -> Result<(), CommandError> {
-    let report = |text: &str| match diagnostics {
-        Diagnostics::Shown => context.output.note(text),
-        Diagnostics::Hidden => {}
+fn print_line(statusline: &StatuslineArgs, context: &Context) -> Result<(), CommandError> {
+    let report = |text: &str| {
+        if statusline.verbose {
+            context.output.note(text);
+        }
     };
     let now = context.snapshot.now;
     let input = SessionInput::read(&read_stdin(), now).unwrap_or_else(|| {

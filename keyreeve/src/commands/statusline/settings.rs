@@ -5,10 +5,10 @@
 use keyreeve_os::system;
 use serde_json::json;
 
+use crate::args::EnvShell;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Format;
-use crate::settings::EnvShell;
 use crate::shell_quoting::quote;
 
 pub(super) fn print(context: &Context) -> Result<(), CommandError> {

@@ -24,10 +24,10 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use self::gateway::{OpenGateway, RunGateway};
 use self::run_key::{RenewalResult, RunKey};
+use crate::args::ExecArgs;
 use crate::context::{self, Context, new_runtime};
 use crate::error::{CommandError, Exit};
 use crate::launch;
-use crate::settings::{GatewayKey, Launch};
 use crate::virtual_keys;
 
 /// Interval of the check that the key is due for renewal. Shorter than the renewal interval, because a machine may wake
@@ -36,21 +36,18 @@ const RENEWAL_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Capacity of the channel for child process events.
 const MAX_PENDING_EVENTS: usize = 16;
 
-pub(super) fn run(
-    (launch, gateway_key): (&Launch, &GatewayKey),
-    argv: Vec<OsString>,
-    context: &Context,
-) -> Result<(), CommandError> {
+pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError> {
+    let (launch, argv, key_name) = (&exec.launch, exec.command, exec.key.as_ref());
     let (file, target) = super::resolve_program(launch, &argv, context)?;
     let dirs = context.dirs()?;
     let settings = context.settings(&dirs)?;
     let store = Arc::new(context::open_store(&dirs, &settings)?);
     let policy = store.policy()?;
-    let profiles = match gateway_key {
-        GatewayKey::ForProfile => vec![launch::profile_for_gateway(
+    let profiles = match key_name {
+        None => vec![launch::profile_for_gateway(
             launch, &target, &policy, context,
         )?],
-        GatewayKey::Named(name) => profiles_of(name, &policy)?,
+        Some(name) => profiles_of(name, &policy)?,
     };
     let exit_code = new_runtime()?.block_on(async {
         let gateway = RunGateway::find_or_bind((dirs, settings), &store, context).await?;
@@ -72,7 +69,7 @@ pub(super) fn run(
             );
             context.output.note(&text);
         }
-        let key = key_for(gateway_key, &profiles, &policy, &store)?;
+        let key = key_for(key_name, &profiles, &policy, &store)?;
         let run = ProgramRun {
             store: Arc::clone(&store),
             key,
@@ -95,23 +92,21 @@ fn profiles_of(name: &Name, policy: &Policy) -> Result<Vec<Profile>, CommandErro
 
 /// Returns the virtual key to create the run's secret for. A profile has a dedicated one, created on first use.
 fn key_for(
-    gateway_key: &GatewayKey,
+    key_name: Option<&Name>,
     profiles: &[Profile],
     policy: &Policy,
     store: &Store,
 ) -> Result<KeyId, CommandError> {
-    match (gateway_key, profiles) {
-        (GatewayKey::Named(name), _) => {
-            Ok(virtual_keys::check_usable(virtual_keys::find(policy, name)?)?.id)
-        }
-        (GatewayKey::ForProfile, [profile]) => {
-            let key_name = format!("exec-{}", profile.name).parse().map_err(|error| {
+    match (key_name, profiles) {
+        (Some(name), _) => Ok(virtual_keys::check_usable(virtual_keys::find(policy, name)?)?.id),
+        (None, [profile]) => {
+            let dedicated = format!("exec-{}", profile.name).parse().map_err(|error| {
                 CommandError::from_error(Exit::Failed, &error)
                     .fix("keyreeve exec --gateway --key NAME -- PROGRAM")
             })?;
-            virtual_keys::dedicated_key(profile, key_name, store)
+            virtual_keys::dedicated_key(profile, dedicated, store)
         }
-        (GatewayKey::ForProfile, _) => Err(CommandError::new(
+        (None, _) => Err(CommandError::new(
             Exit::Failed,
             "a dedicated key needs exactly one profile",
         )),
