@@ -140,6 +140,8 @@ fn group_texts(command: &clap::Command) -> String {
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
 
     /// Calls `check` with the path and the command of every command, groups included.
@@ -198,7 +200,7 @@ mod tests {
             let helps = [command.render_help(), command.render_long_help()];
             let helps = helps.map(|help| help.to_string());
             for help in helps.into_iter().chain([after_help]) {
-                let wide = help.lines().filter(|line| line.chars().count() > 80);
+                let wide = help.lines().filter(|line| line.width() > 80);
                 too_wide.extend(wide.map(|line| format!("{path}: {line}")));
             }
         });

@@ -20,6 +20,7 @@ use keyreeve_os::environment::Environment;
 use keyreeve_os::system;
 use keyreeve_resolver::statusline::{LinePart, Tone};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 pub(crate) use humanize::{
     abbreviate_home, local_time, pluralize, relative_time, relative_time_from_text, rough_duration,
@@ -175,7 +176,7 @@ impl Output {
     /// Writes a label and its description on one line. On a narrow terminal, the description starts a line of its own.
     pub(crate) fn entry(&self, label: &str, description: &str, indent: &str) -> io::Result<()> {
         let text = format!("{label}  {description}");
-        let fits = |columns| text.chars().count() <= columns;
+        let fits = |columns| text.width() <= columns;
         if self.stdout.columns.is_none_or(fits) {
             return self.wrapped(&text, indent);
         }

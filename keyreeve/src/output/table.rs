@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize_line};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Space between two columns.
 const GAP: &str = "  ";
@@ -66,7 +67,7 @@ impl Table {
             .collect();
         let all: Vec<&Vec<String>> = std::iter::once(&header).chain(&self.rows).collect();
         let mut widths: Vec<usize> = (0..self.columns.len())
-            .map(|column| all.iter().map(|row| width(&row[column])).max().unwrap_or(0))
+            .map(|column| all.iter().map(|row| row[column].width()).max().unwrap_or(0))
             .collect();
         let mut shown: Vec<usize> = (0..self.columns.len()).collect();
         if let Some(columns) = columns {
@@ -108,7 +109,7 @@ impl Table {
                 line.push_str(GAP);
             }
             let cell = shorten_middle(&row[column], widths[column]);
-            let padding = " ".repeat(widths[column] - width(&cell));
+            let padding = " ".repeat(widths[column].saturating_sub(cell.width()));
             match self.columns[column].1 {
                 Align::Left => line.extend([&*cell, padding.as_str()]),
                 Align::Right => line.extend([padding.as_str(), &*cell]),
@@ -127,20 +128,23 @@ fn total_width(shown: &[usize], widths: &[usize]) -> usize {
 
 /// Replaces the middle of a cell that is too wide with `…`; the end of a path is more useful than its middle.
 fn shorten_middle(cell: &str, target: usize) -> Cow<'_, str> {
-    let length = width(cell);
-    if length <= target {
+    if cell.width() <= target {
         return Cow::Borrowed(cell);
     }
     let available = target.saturating_sub(1);
-    let end = available - available / 3;
-    let mut shortened: String = cell.chars().take(available / 3).collect();
-    shortened.push('…');
-    shortened.extend(cell.chars().skip(length - end));
-    Cow::Owned(shortened)
+    let start: usize = fitting(cell.chars(), available / 3).sum();
+    let end: usize = fitting(cell.chars().rev(), available - available / 3).sum();
+    let (start, end) = (&cell[..start], &cell[cell.len() - end..]);
+    Cow::Owned(format!("{start}…{end}"))
 }
 
-fn width(cell: &str) -> usize {
-    cell.chars().count()
+/// Returns the lengths in bytes of the first characters, as many as fit into `columns`.
+fn fitting(chars: impl Iterator<Item = char>, columns: usize) -> impl Iterator<Item = usize> {
+    let mut width = 0;
+    chars.map_while(move |c| {
+        width += c.width().unwrap_or_default();
+        (width <= columns).then_some(c.len_utf8())
+    })
 }
 
 #[cfg(test)]
@@ -171,8 +175,23 @@ mod tests {
         ]);
         let lines = table.lines(Some(32));
         assert_eq!(lines[1], "~/a/pat…ng/settings.json       7");
-        assert!(lines.iter().all(|line| width(line) <= 32), "{lines:?}");
-        assert!(width(&table.lines(Some(1))[1]) >= MIN_TEXT_WIDTH);
+        assert!(lines.iter().all(|line| line.width() <= 32), "{lines:?}");
+        assert!(table.lines(Some(1))[1].width() >= MIN_TEXT_WIDTH);
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let mut table = Table::new(&["name", "kind"].map(|title| (title, Align::Left)));
+        table.row(["鍵".repeat(5), "wide".to_owned()]);
+        table.row(["e\u{301}".repeat(10), "accents".to_owned()]);
+        let accents = format!("{}  accents", "e\u{301}".repeat(10));
+        assert_eq!(
+            table.lines(None),
+            ["name        kind", "鍵鍵鍵鍵鍵  wide", &accents]
+        );
+        let mut table = Table::new(&[("name", Align::Left)]);
+        table.row(["鍵".repeat(10)]);
+        assert_eq!(table.lines(Some(14))[1], "鍵鍵…鍵鍵鍵鍵");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is lost, and neither a word nor a command in backticks is split, so that both can still be copied.
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// Wraps a line at `columns`, if given; all lines but the first start with `indent`.
 pub(super) fn wrap(text: &str, indent: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns else {
@@ -12,8 +14,8 @@ pub(super) fn wrap(text: &str, indent: &str, columns: Option<usize>) -> Vec<Stri
     // `true` if the line has more than its indentation.
     let mut has_words = false;
     for word in words(text) {
-        let length = line.chars().count() + word.trim_end().chars().count();
-        if has_words && length > columns {
+        let width = line.width() + word.trim_end().width();
+        if has_words && width > columns {
             lines.push(std::mem::replace(&mut line, indent.to_owned()));
             has_words = false;
         }
@@ -51,6 +53,7 @@ mod tests {
             ["  one two", "    /a/long/path/to/x", "    three"]
         );
         assert_eq!(wrap("", "  ", Some(10)), [""]);
+        assert_eq!(wrap("鍵鍵 鍵鍵", "", Some(8)), ["鍵鍵", "鍵鍵"]);
     }
 
     #[test]

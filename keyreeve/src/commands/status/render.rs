@@ -6,6 +6,7 @@ use keyreeve_broker::wire::{OwnerLimitsView, StatusProfileView, StatusView};
 use keyreeve_core::clock::Clock;
 use keyreeve_resolver::resolve::{ChainStep, StepState};
 use keyreeve_resolver::unusable::UnusableReason;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{StatusDetail, StatusReport};
 use crate::context::Context;
@@ -119,7 +120,7 @@ fn step_lines(steps: &[&ChainStep], home: Option<&str>) -> Vec<(String, String)>
         .iter()
         .map(|step| abbreviate_home(&step.location.to_string(), home))
         .collect();
-    let lengths = locations.iter().map(|location| location.chars().count());
+    let lengths = locations.iter().map(|location| location.width());
     let width = lengths.filter(|length| *length <= MAX_LOCATION_WIDTH).max();
     let width = width.unwrap_or_default();
     let used: Vec<String> = steps
@@ -132,8 +133,9 @@ fn step_lines(steps: &[&ChainStep], home: Option<&str>) -> Vec<(String, String)>
         .zip(locations)
         .map(|(step, location)| {
             let (mark, state) = mark_and_text(step, &used);
+            let padding = " ".repeat(width.saturating_sub(location.width()));
             (
-                format!("{mark} {location:width$}"),
+                format!("{mark} {location}{padding}"),
                 abbreviate_home(&state, home),
             )
         })
