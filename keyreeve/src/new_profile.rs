@@ -37,26 +37,13 @@ pub(crate) struct AddProfile {
 pub(crate) enum SecretOrigin {
     /// The user, now.
     Given(SecretInput),
-    /// An environment variable, whenever it is used.
-    Environment { variable: String },
-    /// A file, whenever it is used.
-    File { path: String },
-    /// A program, whenever it is used.
-    Command { argv: Vec<String> },
-    /// A profile of the official SDKs.
-    SdkProfile {
-        directory: Option<String>,
-        name: Name,
-    },
-    /// The login of Anthropic's `ant`.
-    Ant { profile: Option<Name> },
     /// A setup-token, from its owner, now.
     SetupToken {
         input: SecretInput,
         plan: SetupTokenArgs,
     },
-    /// Claude Code's own login, by reference.
-    ClaudeLogin { config_dir: Option<String> },
+    /// A reference, read whenever it is used.
+    Reference(Source),
 }
 
 impl AddProfile {
@@ -82,14 +69,17 @@ impl SecretOrigin {
     /// Returns the header for such a credential if none is given; a login is always a bearer token.
     pub(crate) fn default_auth(&self, api: Api) -> Auth {
         match self {
-            Self::SdkProfile { .. }
-            | Self::Ant { .. }
-            | Self::ClaudeLogin { .. }
-            | Self::SetupToken { .. } => Auth::Bearer,
+            Self::SetupToken { .. }
+            | Self::Reference(
+                Source::SdkProfile { .. } | Source::Ant { .. } | Source::ClaudeLogin { .. },
+            ) => Auth::Bearer,
             Self::Given(_)
-            | Self::Environment { .. }
-            | Self::File { .. }
-            | Self::Command { .. } => api.default_auth(),
+            | Self::Reference(
+                Source::Sealed
+                | Source::Environment { .. }
+                | Source::File { .. }
+                | Source::Command { .. },
+            ) => api.default_auth(),
         }
     }
 }
@@ -231,41 +221,8 @@ fn check_free(name: &Name, policy: &Policy) -> Result<(), CommandError> {
 }
 
 fn secret_source(add: &AddProfile, context: &Context) -> Result<SecretSource, CommandError> {
-    let reference = |source| SecretSource {
-        source,
-        secret: None,
-        family: None,
-        hint: None,
-        expires_at: None,
-    };
     match &add.secret {
         SecretOrigin::Given(input) => read_secret(*input, add, context),
-        SecretOrigin::Environment { variable } => {
-            if context
-                .snapshot
-                .environment
-                .get(variable)
-                .is_none_or(str::is_empty)
-            {
-                context.output.note(&format!(
-                    "{variable} is not set in this shell. Set it where `keyreeve serve` runs."
-                ));
-            }
-            Ok(reference(Source::Environment {
-                variable: variable.clone(),
-            }))
-        }
-        SecretOrigin::File { path } => Ok(reference(Source::File { path: path.clone() })),
-        SecretOrigin::Command { argv } => Ok(reference(Source::Command {
-            argv: resolve_program(argv, context)?,
-        })),
-        SecretOrigin::SdkProfile { directory, name } => Ok(reference(Source::SdkProfile {
-            directory: directory.clone(),
-            name: name.clone(),
-        })),
-        SecretOrigin::Ant { profile } => Ok(reference(Source::Ant {
-            profile: profile.clone(),
-        })),
         SecretOrigin::SetupToken { input, plan } => {
             let command = format!("keyreeve profile add {} --setup-token", add.name);
             let token = setup_token::read(*input, *plan, &command, context)?;
@@ -277,10 +234,39 @@ fn secret_source(add: &AddProfile, context: &Context) -> Result<SecretSource, Co
                 expires_at: Some(token.expires_at),
             })
         }
-        SecretOrigin::ClaudeLogin { config_dir } => Ok(reference(Source::ClaudeLogin {
-            config_dir: config_dir.clone(),
-        })),
+        SecretOrigin::Reference(source) => Ok(SecretSource {
+            source: check_reference(source, context)?,
+            secret: None,
+            family: None,
+            hint: None,
+            expires_at: None,
+        }),
     }
+}
+
+/// Checks what the reference needs, while the user can see the result.
+fn check_reference(source: &Source, context: &Context) -> Result<Source, CommandError> {
+    match source {
+        Source::Environment { variable } => {
+            let value = context.snapshot.environment.get(variable);
+            if value.is_none_or(str::is_empty) {
+                context.output.note(&format!(
+                    "{variable} is not set in this shell. Set it where `keyreeve serve` runs."
+                ));
+            }
+        }
+        Source::Command { argv } => {
+            return Ok(Source::Command {
+                argv: resolve_program(argv, context)?,
+            });
+        }
+        Source::Sealed
+        | Source::File { .. }
+        | Source::SdkProfile { .. }
+        | Source::Ant { .. }
+        | Source::ClaudeLogin { .. } => {}
+    }
+    Ok(source.clone())
 }
 
 /// Reads the secret from the user.

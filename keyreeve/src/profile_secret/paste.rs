@@ -74,8 +74,8 @@ fn check_injectable(api: Api, family: Family) -> Result<(), CommandError> {
     let Err(error) = inject::decide(upstream, family, provenance) else {
         return Ok(());
     };
-    let exit = match error {
-        InjectError::PlanLogin => Exit::Policy,
+    let (exit, fix) = match error {
+        InjectError::PlanLogin => (Exit::Policy, "keyreeve profile add NAME --setup-token"),
         InjectError::RefreshToken
         | InjectError::AdminKey
         | InjectError::SessionCookie
@@ -83,18 +83,7 @@ fn check_injectable(api: Api, family: Family) -> Result<(), CommandError> {
         | InjectError::VirtualKey
         | InjectError::AdminVirtualKey
         | InjectError::UnknownFamily
-        | InjectError::NotAnthropicToken => Exit::Credential,
-    };
-    let fix = match error {
-        InjectError::PlanLogin => "keyreeve profile add NAME --setup-token",
-        InjectError::RefreshToken
-        | InjectError::AdminKey
-        | InjectError::SessionCookie
-        | InjectError::WorkToken
-        | InjectError::VirtualKey
-        | InjectError::AdminVirtualKey
-        | InjectError::UnknownFamily
-        | InjectError::NotAnthropicToken => "keyreeve profile add NAME",
+        | InjectError::NotAnthropicToken => (Exit::Credential, "keyreeve profile add NAME"),
     };
     Err(CommandError::new(exit, "cannot save this as a credential")
         .with_causes([error.to_string()])

@@ -14,8 +14,6 @@ use crate::new_profile::{self, AddProfile, SecretOrigin};
 use crate::output::utc_date;
 use crate::profiles;
 
-const ANTHROPIC: &str = "https://api.anthropic.com";
-
 /// Finds or adds the profile; returns a sentence about the change, if any.
 pub(super) fn find_or_add_profile(
     method: OnboardMethod,
@@ -34,11 +32,11 @@ pub(super) fn find_or_add_profile(
             let existing = profiles::find(&*store.policy()?, &name)?.clone();
             return Ok((existing, None));
         }
-        OnboardMethod::ApiKey(input) => at_anthropic(profile_name, SecretOrigin::Given(input))?,
+        OnboardMethod::ApiKey(input) => at_anthropic(profile_name, SecretOrigin::Given(input)),
         OnboardMethod::SetupToken { input, plan } => {
-            at_anthropic(profile_name, SecretOrigin::SetupToken { input, plan })?
+            at_anthropic(profile_name, SecretOrigin::SetupToken { input, plan })
         }
-        OnboardMethod::ClaudeLogin => at_anthropic(profile_name, claude_login(context))?,
+        OnboardMethod::ClaudeLogin => at_anthropic(profile_name, claude_login(context)),
         OnboardMethod::Gateway {
             base_url,
             api,
@@ -114,24 +112,14 @@ fn free_name(
 /// Returns an existing profile with the same source and base URL.
 fn existing_profile(add: &AddProfile, store: &Store) -> Result<Option<Profile>, CommandError> {
     let source = match &add.secret {
-        SecretOrigin::Environment { variable } => Source::Environment {
-            variable: variable.clone(),
-        },
-        SecretOrigin::ClaudeLogin { config_dir } => Source::ClaudeLogin {
-            config_dir: config_dir.clone(),
-        },
-        SecretOrigin::Given(_)
-        | SecretOrigin::File { .. }
-        | SecretOrigin::Command { .. }
-        | SecretOrigin::SdkProfile { .. }
-        | SecretOrigin::Ant { .. }
-        | SecretOrigin::SetupToken { .. } => return Ok(None),
+        SecretOrigin::Reference(source) => source,
+        SecretOrigin::Given(_) | SecretOrigin::SetupToken { .. } => return Ok(None),
     };
     let policy = store.policy()?;
     let same = policy
         .profiles()
         .iter()
-        .find(|profile| profile.source == source && profile.base_url == add.base_url);
+        .find(|profile| profile.source == *source && profile.base_url == add.base_url);
     Ok(same.cloned())
 }
 
@@ -145,29 +133,17 @@ fn default_name(method: &OnboardMethod) -> &'static str {
     }
 }
 
-fn at_anthropic(name: Name, secret: SecretOrigin) -> Result<AddProfile, CommandError> {
-    let base_url = parse(ANTHROPIC)?;
-    Ok(AddProfile::with_defaults(
-        name,
-        base_url,
-        Api::Anthropic,
-        secret,
-    ))
-}
-
-fn parse(url: &str) -> Result<BaseUrl, CommandError> {
-    BaseUrl::parse(url, PlainHttp::LoopbackOnly).map_err(|error| {
-        CommandError::new(Exit::Failed, "a secret cannot be sent to this address").caused_by(&error)
-    })
+fn at_anthropic(name: Name, secret: SecretOrigin) -> AddProfile {
+    AddProfile::with_defaults(name, BaseUrl::anthropic(), Api::Anthropic, secret)
 }
 
 fn claude_login(context: &Context) -> SecretOrigin {
     let directory = context.snapshot.environment.get("CLAUDE_CONFIG_DIR");
-    SecretOrigin::ClaudeLogin {
+    SecretOrigin::Reference(Source::ClaudeLogin {
         config_dir: directory
             .filter(|directory| directory.starts_with('/'))
             .map(ToOwned::to_owned),
-    }
+    })
 }
 
 /// Returns a profile that reads the environment variable, bound to the base URL in the environment.
@@ -181,8 +157,11 @@ fn profile_from_environment(name: Name, context: &Context) -> Result<AddProfile,
         return Err(CommandError::new(Exit::Credential, message).fix("keyreeve onboard"));
     };
     let base_url = match environment.get("ANTHROPIC_BASE_URL").map(str::trim) {
-        None | Some("") => parse(ANTHROPIC)?,
-        Some(url) => parse(url)?,
+        None | Some("") => BaseUrl::anthropic(),
+        Some(url) => BaseUrl::parse(url, PlainHttp::LoopbackOnly).map_err(|error| {
+            CommandError::new(Exit::Failed, "a secret cannot be sent to this address")
+                .caused_by(&error)
+        })?,
     };
     let api = Api::from_base_url(&base_url);
     let report = token::read(environment.get(variable).unwrap_or_default(), api.grammar());
@@ -201,9 +180,9 @@ fn profile_from_environment(name: Name, context: &Context) -> Result<AddProfile,
         .with_causes(report.problems.iter().map(ToString::to_string))
         .fix("keyreeve inspect"));
     }
-    let secret = SecretOrigin::Environment {
+    let secret = SecretOrigin::Reference(Source::Environment {
         variable: variable.to_owned(),
-    };
+    });
     let auth = match variable {
         "ANTHROPIC_AUTH_TOKEN" => Auth::Bearer,
         _ => Auth::ApiKey,

@@ -1,6 +1,6 @@
 //! `profile add`: saves a credential encrypted, or a reference to it, bound to one origin.
 
-use keyreeve_core::profile::{Profile, Provenance};
+use keyreeve_core::profile::{Profile, Provenance, Source};
 
 use super::render;
 use crate::args::AddProfileArgs;
@@ -36,33 +36,34 @@ fn add_profile(args: AddProfileArgs) -> Result<AddProfile, CommandError> {
 }
 
 fn secret_origin(args: AddProfileArgs) -> SecretOrigin {
-    if let Some(variable) = args.env {
-        SecretOrigin::Environment { variable }
+    let source = if let Some(variable) = args.env {
+        Source::Environment { variable }
     } else if let Some(path) = args.from_file {
-        SecretOrigin::File { path }
+        Source::File { path }
     } else if let Some(name) = args.sdk_profile {
-        SecretOrigin::SdkProfile {
+        Source::SdkProfile {
             directory: args.sdk_dir,
             name,
         }
     } else if let Some(profile) = args.ant {
-        SecretOrigin::Ant {
+        Source::Ant {
             profile: profile.into_iter().next(),
         }
     } else if args.claude_login {
-        SecretOrigin::ClaudeLogin {
+        Source::ClaudeLogin {
             config_dir: args.config_dir,
         }
+    } else if args.command {
+        Source::Command { argv: args.argv }
     } else if args.setup_token {
-        SecretOrigin::SetupToken {
+        return SecretOrigin::SetupToken {
             input: args.input,
             plan: args.plan,
-        }
-    } else if args.command {
-        SecretOrigin::Command { argv: args.argv }
+        };
     } else {
-        SecretOrigin::Given(args.input)
-    }
+        return SecretOrigin::Given(args.input);
+    };
+    SecretOrigin::Reference(source)
 }
 
 /// Prints what was saved, and the next step.
