@@ -31,7 +31,6 @@ use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::output::Output;
 use crate::prompt::Prompter;
-use crate::runtime::BlockingRuntime;
 use crate::settings::{Flags, LogLevel, Settings};
 use crate::variables;
 
@@ -306,22 +305,6 @@ fn upstream(settings: &Settings) -> Result<Upstream, CommandError> {
     Upstream::new(roots.as_deref(), Timeouts::default()).map_err(|error| {
         CommandError::new(Exit::Configuration, "cannot set up TLS").caused_by(&error)
     })
-}
-
-/// Creates an async runtime with worker threads.
-///
-/// # Errors
-/// If the system cannot create threads.
-pub(crate) fn new_runtime() -> Result<BlockingRuntime, CommandError> {
-    BlockingRuntime::multi_thread()
-}
-
-/// Runs a future to completion on this thread.
-///
-/// # Errors
-/// If the system lacks resources for a runtime.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CommandError> {
-    Ok(BlockingRuntime::current_thread()?.block_on(future))
 }
 
 /// Logs to standard error: our own crates at the configured level, all others at most at `warn`. `RUST_LOG` is ignored: it

@@ -23,6 +23,7 @@ use crate::args::LaunchArgs;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::profiles;
+use crate::runtime::BlockingRuntime;
 
 /// The credential of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -198,7 +199,7 @@ fn expected_payer(snapshot: &Snapshot) -> Option<&Expected> {
 
 fn resolve_secret(profile: &Profile, context: &Context) -> Result<Secret, CommandError> {
     let broker = context::owner_access(context)?.broker;
-    let credential = context::block_on(async {
+    let credential = BlockingRuntime::current_thread()?.block_on(async {
         let credential = if profile.is_plan_login() {
             broker.plan_token(profile).await
         } else {
@@ -206,7 +207,7 @@ fn resolve_secret(profile: &Profile, context: &Context) -> Result<Secret, Comman
         };
         broker.finish_pending().await;
         credential
-    })??;
+    })?;
     check_allowed(profile, &credential)?;
     // The plan was verified for this address, and the credential is bound to it.
     credential

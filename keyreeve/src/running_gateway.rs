@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keyreeve_gateway::{Challenge, InstanceSecret, NONCE_HEX_DIGITS, Ticket, TicketState};
+use keyreeve_gateway::{Challenge, InstanceSecret, Listen, NONCE_HEX_DIGITS, Ticket, TicketState};
 use keyreeve_os::deadline::Deadline;
 use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use keyreeve_os::{process, system};
@@ -19,8 +19,11 @@ use keyreeve_store::Store;
 use serde::Deserialize;
 use zeroize::Zeroize as _;
 
+use crate::context::Context;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
+use crate::output::sentence_case;
+use crate::settings::Settings;
 
 /// Name of the runtime file in the state directory.
 pub(crate) const RUNTIME_FILE: &str = "serve.json";
@@ -321,6 +324,31 @@ pub(crate) fn stale_runtime_file(dirs: &Dirs, store: &Store) -> Option<PathBuf> 
 /// If it cannot be removed.
 pub(crate) fn remove_runtime_file(dirs: &Dirs) -> Result<(), CommandError> {
     Ok(SafeDir::open(&dirs.state, CreateDir::Never)?.remove(RUNTIME_FILE)?)
+}
+
+/// Returns the base URL of the running, verified gateway, or else the configured one.
+pub(crate) fn gateway_url(dirs: &Dirs, settings: &Settings, context: &Context) -> String {
+    match verify(dirs) {
+        GatewayStatus::Verified(gateway) => return gateway.base_url(),
+        GatewayStatus::NotRunning => context
+            .output
+            .note("`keyreeve serve` is not running: this is its configured address"),
+        GatewayStatus::Unverified(error) => {
+            context.output.note(&sentence_case(&error.to_string()));
+            context
+                .output
+                .note("No verified `keyreeve serve` is running: this is its configured address");
+        }
+    }
+    configured_url(settings.listen.value)
+}
+
+/// Returns the base URL of a gateway started without `--listen`.
+fn configured_url(listen: Listen) -> String {
+    match listen {
+        Listen::Loopback { port } => format!("http://127.0.0.1:{port}"),
+        Listen::Address(address) => format!("http://{address}"),
+    }
 }
 
 #[cfg(test)]

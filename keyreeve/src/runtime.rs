@@ -1,4 +1,4 @@
-//! An async runtime that shuts down with the command.
+//! An async runtime that shuts down with the command, and the signals that stop it.
 //!
 //! Invariant: everything that matters has finished when it shuts down. Only a DNS lookup may still run: the system's resolver
 //! can wait for an unresponsive name server long after the command has printed its result.
@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::{CommandError, Exit};
 
@@ -45,4 +46,30 @@ impl BlockingRuntime {
         });
         runtime.map(Self)
     }
+}
+
+/// Listens for SIGTERM and SIGINT, and returns a future that completes at the `count`-th one. From this call on, the signals
+/// no longer kill the process, so call it before announcing readiness.
+///
+/// # Errors
+/// If the signal handlers cannot be installed.
+pub(crate) fn nth_stop_signal(count: u32) -> Result<impl Future<Output = ()>, CommandError> {
+    let (mut terminate, mut interrupt) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
+    Ok(async move {
+        for _ in 0..count {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+    })
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, CommandError> {
+    signal(kind).map_err(|error| {
+        CommandError::new(Exit::Failed, "cannot listen for signals").caused_by(&error)
+    })
 }

@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::args::{ConnectArgs, ConnectClient, SecretInput};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::gateway_url::gateway_url;
 use crate::output::Format;
 use crate::prompt::{Repeat, SecretPrompt};
 use crate::render::snippet;
+use crate::running_gateway::gateway_url;
 use crate::virtual_keys;
 
 #[derive(Serialize)]

@@ -1,16 +1,50 @@
-//! `credential`: prints a temporary key with its base URL and expiry, for SDK credential providers.
+//! `helper` and `credential`: print the key of a client that gets it from a program.
+//!
+//! Invariants: neither prompts; standard output of `helper` has exactly one line of token characters, or nothing.
 
 use std::sync::Arc;
 
 use keyreeve_broker::wire::CredentialView;
+use keyreeve_core::secret::{Secret, Sink};
 
 use crate::args::CredentialArgs;
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
 use crate::output::{Format, KEY_PLACEHOLDER, relative_time_from_text};
 use crate::temporary_key::{self, Caller, ClientCredentialKind};
 
-pub(super) fn run(args: CredentialArgs, context: Context) -> Result<(), CommandError> {
+/// Prints one key, for Claude Code with `apiKeyHelper` and clients like it (docs/facts.md#clients).
+pub(super) fn helper(args: CredentialArgs, context: Context) -> Result<(), CommandError> {
+    match context.output.format() {
+        Format::Human => {}
+        Format::Json => {
+            return Err(
+                CommandError::new(Exit::Usage, "`helper` prints a key only, never JSON")
+                    .fix("keyreeve credential --json"),
+            );
+        }
+    }
+    let output = Arc::clone(&context.output);
+    let credential = temporary_key::find_in_time(args.into(), Caller::OwnSettings, context)?;
+    if !is_single_word(&credential.secret) {
+        return Err(CommandError::new(
+            Exit::Credential,
+            "the credential has characters that a helper cannot print",
+        )
+        .fix("keyreeve credential --json"));
+    }
+    Ok(output.reveal(KEY_PLACEHOLDER, &credential.secret)?)
+}
+
+/// Returns `true` if a client reads the secret unchanged: letters, digits, `-` and `_`.
+fn is_single_word(secret: &Secret) -> bool {
+    let text = secret.expose_for(Sink::Client);
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+    !text.is_empty() && text.bytes().all(is_plain)
+}
+
+/// Prints a key with its base URL and expiry, for the credential providers of the SDKs.
+pub(super) fn credential(args: CredentialArgs, context: Context) -> Result<(), CommandError> {
     let (output, clock) = (Arc::clone(&context.output), context.clock());
     let credential = temporary_key::find_in_time(args.into(), Caller::UsesOurAddress, context)?;
     let view = CredentialView::new(

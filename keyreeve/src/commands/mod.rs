@@ -1,11 +1,10 @@
 //! The commands, one file or folder each. A command takes its settings and the [`Context`].
 
+mod about;
 mod advise;
-mod api_key_helper;
 mod ask;
 mod bind;
 mod check;
-mod completions;
 mod config;
 mod connect;
 mod credential;
@@ -13,7 +12,6 @@ mod doctor;
 mod env;
 mod exec;
 mod guard;
-mod help;
 mod hook;
 mod import;
 mod inspect;
@@ -28,7 +26,6 @@ mod status;
 mod statusline;
 mod store;
 mod usage;
-mod version;
 
 use crate::args::CliCommand;
 use crate::context::Context;
@@ -64,15 +61,15 @@ pub(crate) fn run(command: Option<CliCommand>, context: Context) -> Result<(), C
         CliCommand::Key(command) => key::run(command, &context),
         CliCommand::Import(args) => import::run(&args, &context),
         CliCommand::Connect(args) => connect::run(&args, &context),
-        CliCommand::Helper(args) => api_key_helper::run(args, context),
-        CliCommand::Credential(args) => credential::run(args, context),
+        CliCommand::Helper(args) => credential::helper(args, context),
+        CliCommand::Credential(args) => credential::credential(args, context),
         CliCommand::Usage(args) => usage::run(&args, &context),
         CliCommand::Requests(args) => requests::run(&args, &context),
         CliCommand::Limits => limits::run(&context),
         CliCommand::Store(command) => store::run(command, &context),
         CliCommand::Config(command) => config::run(command, &context),
-        CliCommand::Completions { shell } => completions::run(shell, &context),
-        CliCommand::Version => version::run(&context),
-        CliCommand::Help { command } => help::run(&command, &context),
+        CliCommand::Completions { shell } => about::completions(shell, &context),
+        CliCommand::Version => about::version(&context),
+        CliCommand::Help { command } => about::help(&command, &context),
     }
 }

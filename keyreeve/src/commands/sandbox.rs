@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::args::SandboxArgs;
-use crate::context::{Context, new_runtime};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::stop_signal::nth_stop_signal;
+use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
 #[derive(Serialize)]
 struct SandboxReady {
@@ -14,7 +14,7 @@ struct SandboxReady {
 }
 
 pub(super) fn run(sandbox: &SandboxArgs, context: &Context) -> Result<(), CommandError> {
-    new_runtime()?.block_on(async {
+    BlockingRuntime::multi_thread()?.block_on(async {
         let stop = nth_stop_signal(1)?;
         let bound = crate::sandbox::bind(sandbox.port).await?;
         let ready = SandboxReady {

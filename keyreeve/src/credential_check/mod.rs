@@ -16,11 +16,11 @@ use keyreeve_broker::{Broker, LeaseError, Probe};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::verdict::CredentialStatus;
 
-use crate::context::{self, Context, OwnerAccess, new_runtime};
+use crate::context::{self, Context, OwnerAccess};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::profiles;
-use crate::stop_signal::nth_stop_signal;
+use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
 /// Maximum number of requests at a time, so that a check does not run into rate limits itself.
 const MAX_CONCURRENT: usize = 2;
@@ -113,7 +113,7 @@ impl Checker {
         profiles: Vec<Profile>,
         context: &Context,
     ) -> Result<Vec<CheckResult>, CommandError> {
-        let results = new_runtime()?.block_on(async {
+        let results = BlockingRuntime::multi_thread()?.block_on(async {
             let stop = nth_stop_signal(1)?;
             let results = tokio::select! {
                 results = check_all(self, profiles, context) => results,

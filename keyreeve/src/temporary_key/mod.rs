@@ -30,6 +30,7 @@ use crate::error::{CommandError, Exit};
 use crate::running_gateway::{
     self, GatewayStatus, RunningGateway, TicketStatus, UnverifiedGatewayError,
 };
+use crate::runtime::BlockingRuntime;
 use crate::{profiles, variables, virtual_keys};
 
 /// Time limit for verifying the gateway and for waiting on other helpers, before the store is opened.
@@ -267,12 +268,13 @@ fn exposed_credential(
     // The receiver is gone if the time limit has passed.
     drop(progress.send(Progress::AskingSource));
     let broker = crate::context::owner_access(context)?.broker;
-    let credential = crate::context::block_on(async {
-        let credential = broker.raw_key(&profile).await;
-        broker.finish_pending().await;
-        credential
-    })?
-    .map_err(|error| raw_key_error(&error))?;
+    let credential = BlockingRuntime::current_thread()?
+        .block_on(async {
+            let credential = broker.raw_key(&profile).await;
+            broker.finish_pending().await;
+            credential
+        })
+        .map_err(|error| raw_key_error(&error))?;
     let base_url = credential.base_url().to_string();
     let exposed = credential
         .expose_for(profile.base_url.origin())

@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 
 use self::response::StreamedResponse;
 use crate::args::AskArgs;
-use crate::context::{self, Context, OwnerAccess, new_runtime};
+use crate::context::{self, Context, OwnerAccess};
 use crate::credential_check::exit_code_for;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, relative_time, thousands};
 use crate::profiles;
 use crate::render::cost::dollars;
-use crate::stop_signal::nth_stop_signal;
+use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
 /// The model to ask if none is named or configured.
 const DEFAULT_MODEL: &str = "claude-sonnet-5-5";
@@ -43,7 +43,7 @@ pub(super) fn run(ask: &AskArgs, context: &Context) -> Result<(), CommandError> 
         model.unwrap_or(DEFAULT_MODEL),
         &prompt(ask.prompt.as_deref())?,
     );
-    let result = new_runtime()?.block_on(async {
+    let result = BlockingRuntime::multi_thread()?.block_on(async {
         let stop = nth_stop_signal(1)?;
         let result = tokio::select! {
             result = send(&owner, profile, &body, context) => result,

@@ -10,9 +10,10 @@ use keyreeve_resolver::finding::{Finding, Severity, findings};
 use keyreeve_resolver::resolve::{ClientProgram, resolve};
 
 use crate::args::DoctorArgs;
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Format, abbreviate_home, pluralize, sentence_case};
+use crate::runtime::BlockingRuntime;
 
 pub(super) fn run(doctor: &DoctorArgs, context: &Context) -> Result<(), CommandError> {
     let store_evidence = store_evidence::read(context);
@@ -24,7 +25,7 @@ pub(super) fn run(doctor: &DoctorArgs, context: &Context) -> Result<(), CommandE
     evidence.stale_runtime_file = store_evidence.stale_runtime_file;
     evidence.store_error = store_evidence.open_error;
     if doctor.run_helpers {
-        evidence.helper_runs = context::new_runtime()?.block_on(run_helpers(&snapshot));
+        evidence.helper_runs = BlockingRuntime::multi_thread()?.block_on(run_helpers(&snapshot));
     }
     let clients = match &doctor.client {
         Some(client) => std::slice::from_ref(client),

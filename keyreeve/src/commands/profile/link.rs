@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::gateway_url::gateway_url;
 use crate::output::Format;
+use crate::running_gateway::gateway_url;
 use crate::{dirs, profiles, variables, virtual_keys};
 
 /// Marks the files we wrote.

@@ -19,13 +19,13 @@ use self::announce::ReadyNotice;
 use self::runtime_file::RuntimeFile;
 use self::sandbox_setup::SandboxSetup;
 use crate::args::ServeArgs;
-use crate::context::{self, Context, new_runtime};
+use crate::context::{self, Context};
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::output::pluralize;
 use crate::running_gateway::claim_note;
+use crate::runtime::{BlockingRuntime, nth_stop_signal};
 use crate::settings::{PassThroughMode, Settings};
-use crate::stop_signal::nth_stop_signal;
 
 /// A `serve` that has claimed its store.
 struct ServeProcess {
@@ -57,7 +57,7 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
         store: Arc::clone(&store),
         context,
     };
-    let served = new_runtime()?.block_on(process.run(serve));
+    let served = BlockingRuntime::multi_thread()?.block_on(process.run(serve));
     store.flush()?;
     served
 }

@@ -25,9 +25,10 @@ use tokio::sync::mpsc::{Receiver, channel};
 use self::gateway::{OpenGateway, RunGateway};
 use self::run_key::{RenewalResult, RunKey};
 use crate::args::ExecArgs;
-use crate::context::{self, Context, new_runtime};
+use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::launch;
+use crate::runtime::BlockingRuntime;
 use crate::virtual_keys;
 
 /// Interval of the check that the key is due for renewal. Shorter than the renewal interval, because a machine may wake
@@ -49,7 +50,7 @@ pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError>
         )?],
         Some(name) => profiles_of(name, &policy)?,
     };
-    let exit_code = new_runtime()?.block_on(async {
+    let exit_code = BlockingRuntime::multi_thread()?.block_on(async {
         let gateway = RunGateway::find_or_bind((dirs, settings), &store, context).await?;
         let base_url = gateway.base_url()?;
         let planned_launch = launch::prepare_with_gateway(
