@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod acquire;
+pub mod admin;
 mod affinity;
 mod attempt_guard;
 mod choose;

@@ -9,7 +9,6 @@ use keyreeve_broker::upstream::{Timeouts, Upstream};
 use keyreeve_core::cache_ttl::TtlByModel;
 use keyreeve_core::clock::Clock;
 use keyreeve_core::price::PriceTable;
-use keyreeve_core::virtual_key::{self, KeyKind, NewKey};
 use keyreeve_gateway::{GatewayParts, InstanceSecret};
 use keyreeve_os::environment::Environment;
 use keyreeve_os::file_system::FileSystem;
@@ -24,7 +23,6 @@ use keyreeve_store::{LeaseSnapshot, Policy, Store};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use uuid::Uuid;
 
 use crate::config;
 use crate::dirs::Dirs;
@@ -327,34 +325,6 @@ pub(crate) fn init_logging(level: LogLevel, output: &Output) {
     tracing_subscriber::registry()
         .with(lines.with_filter(targets))
         .init();
-}
-
-/// Creates a unique id: a UUID v7 of now.
-///
-/// # Errors
-/// If the system has no randomness.
-pub(crate) fn new_id() -> Result<Uuid, CommandError> {
-    let millis = u64::try_from(system::now().as_millisecond()).unwrap_or_default();
-    let random = random_bytes::<10>()?;
-    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
-}
-
-/// Generates the secret of a virtual key.
-///
-/// # Errors
-/// If the system has no randomness.
-pub(crate) fn new_key() -> Result<NewKey, CommandError> {
-    Ok(virtual_key::generate_key(KeyKind::User, random_bytes()?))
-}
-
-/// Returns random bytes.
-///
-/// # Errors
-/// If the system has no randomness.
-pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], CommandError> {
-    system::random().map_err(|error| {
-        CommandError::new(Exit::Failed, "the system has no randomness").caused_by(&error)
-    })
 }
 
 /// Returns the text of the configuration file, or `None` without a file.

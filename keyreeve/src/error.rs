@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use keyreeve_broker::admin::AdminError;
 use keyreeve_broker::{LeaseError, RawKeyError};
 use keyreeve_core::inject;
 use keyreeve_gateway::BindError;
@@ -318,34 +319,58 @@ impl From<LeaseError> for CommandError {
     }
 }
 
-impl From<StoreError> for CommandError {
-    fn from(error: StoreError) -> Self {
+impl From<AdminError> for CommandError {
+    fn from(error: AdminError) -> Self {
         let exit = match &error {
-            StoreError::NotFound { .. }
-            | StoreError::NameTaken { .. }
-            | StoreError::NotEmpty { .. }
-            | StoreError::WrongPassphrase
-            | StoreError::BadBackup { .. }
-            | StoreError::NoRandomness(_) => Exit::Failed,
-            StoreError::SameDirectory { .. } => Exit::Configuration,
-            StoreError::Busy
-            | StoreError::Closed
-            | StoreError::InUse { .. }
-            | StoreError::DiskFull(_)
-            | StoreError::Corrupt { .. }
-            | StoreError::NewerSchema { .. }
-            | StoreError::OlderSchema { .. }
-            | StoreError::SqliteTooOld { .. }
-            | StoreError::MasterKeyMissing { .. }
-            | StoreError::MasterKeyDamaged { .. }
-            | StoreError::MasterKeyWrong { .. }
-            | StoreError::Tampered { .. }
-            | StoreError::File(_)
-            | StoreError::NotWritable { .. }
-            | StoreError::Database(_) => Exit::Store,
+            AdminError::UnknownProfile(_)
+            | AdminError::ProfileExists(_)
+            | AdminError::UnknownKey(_)
+            | AdminError::KeyExists(_)
+            | AdminError::KeyRevoked(_)
+            | AdminError::NothingToCopy(_)
+            | AdminError::NotDedicated { .. }
+            | AdminError::NoRandomness(_) => Exit::Failed,
+            AdminError::OverlapTooLong(_) => Exit::Usage,
+            AdminError::KeyRefused { .. } => Exit::Credential,
+            AdminError::PlanBehindKey(_) => Exit::Policy,
+            AdminError::Store(error) => store_exit(error),
         };
         let fix = error.fix_command();
         Self::from_error(exit, &error).maybe_fix(fix)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let fix = error.fix_command();
+        Self::from_error(store_exit(&error), &error).maybe_fix(fix)
+    }
+}
+
+fn store_exit(error: &StoreError) -> Exit {
+    match error {
+        StoreError::NotFound { .. }
+        | StoreError::NameTaken { .. }
+        | StoreError::NotEmpty { .. }
+        | StoreError::WrongPassphrase
+        | StoreError::BadBackup { .. }
+        | StoreError::NoRandomness(_) => Exit::Failed,
+        StoreError::SameDirectory { .. } => Exit::Configuration,
+        StoreError::Busy
+        | StoreError::Closed
+        | StoreError::InUse { .. }
+        | StoreError::DiskFull(_)
+        | StoreError::Corrupt { .. }
+        | StoreError::NewerSchema { .. }
+        | StoreError::OlderSchema { .. }
+        | StoreError::SqliteTooOld { .. }
+        | StoreError::MasterKeyMissing { .. }
+        | StoreError::MasterKeyDamaged { .. }
+        | StoreError::MasterKeyWrong { .. }
+        | StoreError::Tampered { .. }
+        | StoreError::File(_)
+        | StoreError::NotWritable { .. }
+        | StoreError::Database(_) => Exit::Store,
     }
 }
 

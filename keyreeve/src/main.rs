@@ -26,7 +26,6 @@ mod settings;
 mod shell_quoting;
 mod temporary_key;
 mod variables;
-mod virtual_keys;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use jiff::Timestamp;
+use keyreeve_broker::admin::new_id;
 use keyreeve_broker::sdk_profile_provenance;
 use keyreeve_core::api::Api;
 use keyreeve_core::origin::{BaseUrl, OriginError, PlainHttp};
@@ -16,7 +17,7 @@ use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
 use crate::args::{SecretInput, SetupTokenArgs};
-use crate::context::{self, Context};
+use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::problem::Problem;
 use crate::profile_secret::{paste, setup_token};
@@ -121,7 +122,7 @@ pub(crate) fn save(
         ) => add.api.billing(),
     };
     let mut profile = Profile {
-        id: ProfileId(context::new_id()?),
+        id: ProfileId(new_id()?),
         name: add.name,
         provenance,
         source: origin.source,

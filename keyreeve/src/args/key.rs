@@ -2,9 +2,10 @@
 
 use clap::{Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
+use keyreeve_broker::admin::keys::AddKey;
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, Name};
-use keyreeve_core::virtual_key::Strategy;
+use keyreeve_core::virtual_key::{ModelPattern, Strategy};
 
 use super::values::{CACHE_TTLS, STRATEGIES, billing_class, choice, is_model_glob};
 use super::when;
@@ -88,11 +89,25 @@ pub(crate) struct AddKeyArgs {
 }
 
 impl AddKeyArgs {
-    /// Returns the time of expiry.
+    /// Returns the settings of the new key.
     ///
     /// # Errors
     /// Every problem that clap does not find.
-    pub(crate) fn expires_at(&self, now: Timestamp) -> Result<Option<Timestamp>, Vec<Problem>> {
+    pub(crate) fn settings(self, now: Timestamp) -> Result<AddKey, Vec<Problem>> {
+        let expires_at = self.expires_at(now)?;
+        Ok(AddKey {
+            name: self.name,
+            like: self.like,
+            profiles: self.profiles,
+            strategy: self.strategy,
+            allow_billing: self.allow_billing,
+            models: self.models.into_iter().map(ModelPattern::new).collect(),
+            cache_ttl: self.cache_ttl,
+            expires_at,
+        })
+    }
+
+    fn expires_at(&self, now: Timestamp) -> Result<Option<Timestamp>, Vec<Problem>> {
         let mut problems = Vec::new();
         if self.profiles.is_empty() && self.like.is_none() && !self.pass_through {
             problems.push(Problem::flag(

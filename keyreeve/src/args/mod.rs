@@ -23,7 +23,9 @@ use clap_complete::Shell;
 pub(crate) use ask::{AskArgs, CheckArgs};
 pub(crate) use error::usage_error;
 pub(crate) use help::{command, help_of, subcommand_path};
-pub(crate) use key::{AddKeyArgs, ConnectArgs, ConnectClient, CredentialArgs, KeyCommand};
+pub(crate) use key::{
+    AddKeyArgs, ConnectArgs, ConnectClient, CredentialArgs, KeyCommand, RotateKeyArgs,
+};
 pub(crate) use launch::{EnvArgs, EnvShell, ExecArgs, LaunchArgs};
 pub(crate) use onboard::{ExistingLogin, ImportArgs, OnboardArgs};
 pub(crate) use payer::{

@@ -3,6 +3,7 @@
 //! Invariants: the settings contain the key only if the user passes it in (keyreeve stores only its hash); the address of a
 //! running `serve` takes precedence over the configuration.
 
+use keyreeve_broker::admin::keys::find_usable_key;
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::PresentedKey;
 use serde::Serialize;
@@ -14,7 +15,6 @@ use crate::output::Format;
 use crate::prompt::{Repeat, SecretPrompt};
 use crate::render::snippet;
 use crate::running_gateway::gateway_url;
-use crate::virtual_keys;
 
 #[derive(Serialize)]
 struct Connection<'a> {
@@ -29,7 +29,7 @@ pub(super) fn run(connect: &ConnectArgs, context: &Context) -> Result<(), Comman
     let settings = context.settings(&dirs)?;
     let store = crate::context::open_store(&dirs, &settings)?;
     let policy = store.policy()?;
-    let key = virtual_keys::check_usable(virtual_keys::find(&policy, &connect.key)?)?;
+    let key = find_usable_key(&policy, &connect.key)?;
     let secret = connect
         .key_stdin
         .then(|| read_key(connect, context))

@@ -1,90 +1,82 @@
 //! `key`: create, list, rotate and revoke virtual keys.
 
-use jiff::SignedDuration;
+use keyreeve_broker::admin::keys::{self, find_key};
 use keyreeve_broker::wire::{KeyView, KeysView};
 use keyreeve_core::clock::Clock;
-use keyreeve_core::profile::{BillingClass, Name};
+use keyreeve_core::profile::Name;
 use keyreeve_os::system::now;
+use keyreeve_store::Store;
 
-use crate::args::{AddKeyArgs, KeyCommand, unique};
-use crate::context::{self, Context};
-use crate::error::{CommandError, Exit};
-use crate::output::{Align, Format, Table, local_time, relative_time, relative_time_from_text};
+use crate::args::{AddKeyArgs, KeyCommand, RotateKeyArgs};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::output::{Align, Line, Table, local_time, relative_time, relative_time_from_text};
 use crate::render::new_key::print_new_key;
-use crate::virtual_keys::{create, find, find_active};
 
 pub(super) fn run(key: KeyCommand, context: &Context) -> Result<(), CommandError> {
+    let store = context.open_store()?;
     match key {
-        KeyCommand::Add(args) => add(args, context),
-        KeyCommand::List => list(context),
-        KeyCommand::Show { name } => show(&name, context),
-        KeyCommand::AllowBilling { name, classes } => {
-            allow_billing(&name, &unique(classes), context)
+        KeyCommand::Add(args) => add(args, &store, context),
+        KeyCommand::List => {
+            let view = KeysView::new(&*store.policy()?, now());
+            let clock = context.clock();
+            Ok(context.output.show(&view, |view| list(view, &clock))?)
         }
-        KeyCommand::Rotate(args) => rotate(&args.name, args.overlap, context),
-        KeyCommand::Revoke { name } => revoke(&name, context),
+        KeyCommand::Show { name } => {
+            let view = key_view(&store, &name)?;
+            let clock = context.clock();
+            Ok(context.output.show(&view, |view| details(view, &clock))?)
+        }
+        KeyCommand::AllowBilling { name, classes } => {
+            keys::allow_billing(&store, &name, classes)?;
+            let view = key_view(&store, &name)?;
+            let classes = billing_classes(&view);
+            let text = format!("Key `{name}` may now use these billing classes: {classes}");
+            Ok(context.output.report(&view, &[Line::Success(text)])?)
+        }
+        KeyCommand::Rotate(args) => rotate(&args, &store, context),
+        KeyCommand::Revoke { name } => {
+            keys::revoke(&store, &name)?;
+            let text = format!("Revoked key `{name}`. It is refused from the next request on.");
+            let view = key_view(&store, &name)?;
+            Ok(context.output.report(&view, &[Line::Success(text)])?)
+        }
     }
 }
 
-fn add(add: AddKeyArgs, context: &Context) -> Result<(), CommandError> {
-    let expires_at = add.expires_at(context.snapshot.now)?;
-    let store = context.open_store()?;
-    let name = add.name.clone();
-    let secret = create(add, expires_at, &store)?;
-    print_new_key(&name, &secret, &store, context)
+fn add(args: AddKeyArgs, store: &Store, context: &Context) -> Result<(), CommandError> {
+    let settings = args.settings(context.snapshot.now)?;
+    let name = settings.name.clone();
+    let secret = keys::add(store, settings)?;
+    print_new_key(&name, &secret, store, context)
 }
 
-fn allow_billing(
-    name: &Name,
-    classes: &[BillingClass],
-    context: &Context,
-) -> Result<(), CommandError> {
-    let store = context.open_store()?;
-    store.set_allow_billing(find_active(&*store.policy()?, name)?.id, classes)?;
-    let policy = store.policy()?;
-    let view = KeyView::new(find(&policy, name)?, &policy, now());
-    context.output.success(&format!(
-        "Key `{name}` may now use these billing classes: {}",
-        billing_classes(&view)
-    ));
-    if context.output.format() == Format::Json {
-        context.output.document(&view)?;
-    }
-    Ok(())
-}
-
-fn rotate(name: &Name, overlap: SignedDuration, context: &Context) -> Result<(), CommandError> {
-    let store = context.open_store()?;
-    let policy = store.policy()?;
-    let key = find_active(&policy, name)?;
-    let old_until = now().checked_add(overlap).map_err(|error| {
-        CommandError::new(Exit::Usage, "`--overlap` is too long").caused_by(&error)
-    })?;
-    let new_key = context::new_key()?;
-    store.rotate_key(key.id, (new_key.public_id, new_key.hash), old_until)?;
-    context.output.note(&if overlap.is_zero() {
+fn rotate(args: &RotateKeyArgs, store: &Store, context: &Context) -> Result<(), CommandError> {
+    let name = &args.name;
+    let rotated = keys::rotate(store, name, args.overlap)?;
+    let note = if args.overlap.is_zero() {
         format!("The old secret of key `{name}` no longer works")
     } else {
-        let until = relative_time(old_until, &context.clock_now());
+        let until = relative_time(rotated.old_until, &context.clock_now());
         format!("The old secret of key `{name}` works until {until}")
-    });
-    print_new_key(name, &new_key.key, &store, context)
+    };
+    context.output.write(&[Line::Note(note)])?;
+    print_new_key(name, &rotated.secret, store, context)
 }
 
-fn list(context: &Context) -> Result<(), CommandError> {
-    let policy = context.open_store()?.policy()?;
-    let view = KeysView::new(&policy, now());
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(&view)?);
-    }
+fn key_view(store: &Store, name: &Name) -> Result<KeyView, CommandError> {
+    let policy = store.policy()?;
+    Ok(KeyView::new(find_key(&policy, name)?, &policy, now()))
+}
+
+fn list(view: &KeysView, clock: &Clock) -> Vec<Line> {
     if view.keys.is_empty() {
-        context.output.success("No virtual keys yet");
-        context
-            .output
-            .hint("Create one: `keyreeve key add NAME --profile PROFILE`");
-        return Ok(());
+        return vec![
+            Line::Success("No virtual keys yet".to_owned()),
+            Line::Hint("Create one: `keyreeve key add NAME --profile PROFILE`".to_owned()),
+        ];
     }
-    Ok(context.output.table(&table(&view.keys, &context.clock()))?)
+    vec![Line::Table(table(&view.keys, clock))]
 }
 
 /// Returns the keys as a table.
@@ -110,24 +102,16 @@ fn table(keys: &[KeyView], clock: &Clock) -> Table {
     table
 }
 
-fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
-    let policy = context.open_store()?.policy()?;
-    let view = KeyView::new(find(&policy, name)?, &policy, now());
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(&view)?);
-    }
-    let clock = context.clock();
-    let time = |at: &str| relative_time_from_text(at, &clock);
-    context
-        .output
-        .headline(&format!("{} ({})", view.name, view.state.name()))?;
-    for (label, value) in [
+fn details(view: &KeyView, clock: &Clock) -> Vec<Line> {
+    let time = |at: &str| relative_time_from_text(at, clock);
+    let headline = format!("{} ({})", view.name, view.state.name());
+    let fields = [
         (
             "profiles",
             or_placeholder(&view.profiles.join(", "), "none"),
         ),
         ("strategy", view.strategy.to_owned()),
-        ("billing", billing_classes(&view)),
+        ("billing", billing_classes(view)),
         ("models", or_placeholder(&view.models.join(", "), "any")),
         (
             "cache ttl",
@@ -146,25 +130,11 @@ fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
                 .as_deref()
                 .map_or_else(|| "no".to_owned(), time),
         ),
-    ] {
-        context.output.field(label, &value)?;
-    }
-    Ok(())
-}
-
-fn revoke(name: &Name, context: &Context) -> Result<(), CommandError> {
-    let store = context.open_store()?;
-    store.revoke_key(find(&*store.policy()?, name)?.id, now())?;
-    context.output.success(&format!(
-        "Revoked key `{name}`. It is refused from the next request on."
-    ));
-    if context.output.format() == Format::Json {
-        let policy = store.policy()?;
-        context
-            .output
-            .document(&KeyView::new(find(&policy, name)?, &policy, now()))?;
-    }
-    Ok(())
+    ];
+    let fields = fields.map(|(label, value)| Line::Field(label, value));
+    std::iter::once(Line::Headline(headline))
+        .chain(fields)
+        .collect()
 }
 
 /// Returns the billing classes that a key may use.

@@ -5,6 +5,7 @@
 //! standard output, once.
 
 mod humanize;
+mod line;
 mod messages;
 mod paint;
 mod table;
@@ -26,6 +27,7 @@ pub(crate) use humanize::{
     abbreviate_home, local_time, pluralize, relative_time, relative_time_from_text, rough_duration,
     sentence_case, thousands, utc_date,
 };
+pub(crate) use line::Line;
 pub(crate) use table::{Align, Table};
 
 use paint::Paint;

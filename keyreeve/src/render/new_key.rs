@@ -1,5 +1,6 @@
 //! A new virtual key, with its secret.
 
+use keyreeve_broker::admin::keys::find_key;
 use keyreeve_broker::wire::KeyView;
 use keyreeve_core::profile::Name;
 use keyreeve_core::secret::Secret;
@@ -9,7 +10,6 @@ use keyreeve_store::Store;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Format, KEY_PLACEHOLDER};
-use crate::virtual_keys::find;
 
 /// Prints a new key, the only time it is ever shown.
 pub(crate) fn print_new_key(
@@ -19,7 +19,7 @@ pub(crate) fn print_new_key(
     context: &Context,
 ) -> Result<(), CommandError> {
     let policy = store.policy()?;
-    let key = find(&policy, name)?;
+    let key = find_key(&policy, name)?;
     if context.output.format() == Format::Json {
         return Ok(context
             .output

@@ -8,6 +8,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use keyreeve_broker::admin::keys::{self, IfRevoked, find_usable_key};
+use keyreeve_broker::admin::profiles::find_profile;
 use keyreeve_core::profile::Name;
 use keyreeve_core::virtual_key::{KeyId, NewKey};
 use keyreeve_os::deadline::Deadline;
@@ -21,9 +23,7 @@ use super::destination::Destination;
 use crate::context::Context;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
-use crate::profiles;
 use crate::running_gateway::{self, GatewayStatus, RunningGateway, TicketStatus};
-use crate::virtual_keys;
 
 /// Length of a period in seconds.
 const PERIOD: i64 = 600;
@@ -172,17 +172,19 @@ fn virtual_key_for(
 ) -> Result<KeyId, CommandError> {
     let name = match choice {
         CredentialChoice::Key(name) => {
-            return virtual_keys::check_usable(virtual_keys::find(policy, name)?).map(|key| key.id);
+            return Ok(find_usable_key(policy, name)?.id);
         }
         CredentialChoice::Profile(name) => name.clone(),
         CredentialChoice::Default => super::default_profile(policy)?,
     };
-    let profile = profiles::find(policy, &name)?;
-    if profile.is_plan_login() {
-        return Err(virtual_keys::plan_login_error(&name));
-    }
+    let profile = find_profile(policy, &name)?;
     let key_name = helper_key_name(&name)?;
-    virtual_keys::dedicated_key(profile, key_name, store)
+    Ok(keys::dedicated(
+        store,
+        profile,
+        &key_name,
+        IfRevoked::Refuse,
+    )?)
 }
 
 /// Returns the name of the dedicated key of a profile's helpers, as it appears in reports and for `key revoke`.

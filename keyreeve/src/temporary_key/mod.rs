@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use keyreeve_broker::RawKeyError;
+use keyreeve_broker::admin::AdminError;
 use keyreeve_core::profile::{Name, Profile, SecretExposure};
 use keyreeve_core::secret::Secret;
 use keyreeve_os::deadline::Deadline;
@@ -31,7 +32,7 @@ use crate::running_gateway::{
     self, GatewayStatus, RunningGateway, TicketStatus, UnverifiedGatewayError,
 };
 use crate::runtime::BlockingRuntime;
-use crate::{profiles, variables, virtual_keys};
+use crate::{profiles, variables};
 
 /// Time limit for verifying the gateway and for waiting on other helpers, before the store is opened.
 const GATEWAY_TIMEOUT: Duration = Duration::from_millis(600);
@@ -258,7 +259,7 @@ fn exposed_credential(
     let profile = profiles::find(&policy, name)?.clone();
     // Neither a gateway nor `profile direct` would help, so this error suggests neither.
     if profile.is_plan_login() {
-        return Err(virtual_keys::plan_login_error(name));
+        return Err(AdminError::PlanBehindKey(name.clone()).into());
     }
     match profile.secret_exposure {
         SecretExposure::RequestsOnly => return Ok(None),

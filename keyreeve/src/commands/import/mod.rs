@@ -6,6 +6,7 @@
 mod gather;
 mod render;
 
+use keyreeve_broker::admin::new_id;
 use keyreeve_broker::wire::{ImportView, Stage};
 use keyreeve_core::api::Api;
 use keyreeve_core::profile::{Profile, ProfileId, SecretExposure, Source};
@@ -85,7 +86,7 @@ fn apply(plan: &ImportPlan, store: &Store) -> Result<(), CommandError> {
 
 fn add_profile(new_profile: &NewProfile, store: &Store) -> Result<(), CommandError> {
     let profile = Profile {
-        id: ProfileId(context::new_id()?),
+        id: ProfileId(new_id()?),
         name: new_profile.name.clone(),
         source: new_profile.source.clone(),
         base_url: new_profile.base_url.clone(),

@@ -8,18 +8,18 @@ mod questions;
 mod render;
 mod set_up;
 
+use keyreeve_broker::admin::keys::{self, AddKey};
 use keyreeve_broker::wire::{OnboardView, ProfileCheckView, ProfileView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 
-use crate::args::{AddKeyArgs, OnboardArgs};
+use crate::args::OnboardArgs;
 use crate::context::Context;
 use crate::credential_check::check_one;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::prompt::Prompter;
 use crate::render::new_key::print_new_key;
-use crate::virtual_keys;
 use questions::OnboardMethod;
 
 /// Result of the setup.
@@ -86,18 +86,8 @@ fn set_up(
         None => None,
         Some(wanted_name) => {
             let name = set_up::free_key_name(&wanted_name, &store)?;
-            let add = AddKeyArgs {
-                like: None,
-                strategy: None,
-                allow_billing: Vec::new(),
-                name: name.clone(),
-                profiles: vec![profile.name.clone()],
-                models: Vec::new(),
-                cache_ttl: None,
-                expires: None,
-                pass_through: false,
-            };
-            let secret = virtual_keys::create(add, None, &store)?;
+            let add = AddKey::for_profile(name.clone(), profile.name.clone());
+            let secret = keys::add(&store, add)?;
             changes.push(format!(
                 "Created key `{name}` for profile `{}`",
                 profile.name

@@ -7,6 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use keyreeve_broker::admin::keys::{self, IfRevoked, find_usable_key};
+use keyreeve_broker::admin::profiles::find_profile;
+use keyreeve_broker::admin::{AdminError, new_key};
 use keyreeve_core::profile::Name;
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::virtual_key::{KeyId, PresentedKey, PublicId};
@@ -21,7 +24,7 @@ use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
 use crate::running_gateway::gateway_url;
-use crate::{dirs, profiles, variables, virtual_keys};
+use crate::{dirs, variables};
 
 /// Marks the files we wrote.
 const MARK: &str = "keyreeve profile link";
@@ -94,7 +97,7 @@ pub(super) fn link(name: &Name, key: Option<&Name>, context: &Context) -> Result
     let base_url = gateway_url(&dirs, &settings, context);
     let policy = store.policy()?;
     let id = key_for(name, key, &policy, &store)?;
-    let new_key = context::new_key()?;
+    let new_key = new_key()?;
     let at = now();
     store.add_temporary_secret(id, (new_key.public_id, new_key.hash), (None, at))?;
     let written = write(&sdk_dirs, name, &base_url, &new_key.key)?;
@@ -293,26 +296,16 @@ fn key_for(
     store: &Store,
 ) -> Result<KeyId, CommandError> {
     if let Some(key) = key {
-        return virtual_keys::check_usable(virtual_keys::find(policy, key)?).map(|key| key.id);
+        return Ok(find_usable_key(policy, key)?.id);
     }
-    let profile = profiles::find(policy, name)?;
-    if profile.is_plan_login() {
-        return Err(virtual_keys::plan_login_error(name));
-    }
+    let profile = find_profile(policy, name)?;
     let dedicated = dedicated_name(name)?;
-    let active = policy
-        .keys()
-        .iter()
-        .find(|key| key.name == dedicated && key.revoked_at.is_none());
-    if let Some(key) = active {
-        if key.profiles == [profile.id] {
-            return virtual_keys::check_usable(key).map(|key| key.id);
+    keys::dedicated(store, profile, &dedicated, IfRevoked::Replace).map_err(|error| match error {
+        AdminError::NotDedicated { .. } => {
+            CommandError::from(error).fix(format!("keyreeve profile link {name} --key {dedicated}"))
         }
-        let message = format!("key `{dedicated}` must use profile `{name}` only");
-        return Err(CommandError::new(Exit::Failed, message)
-            .fix(format!("keyreeve profile link {name} --key {dedicated}")));
-    }
-    virtual_keys::add_without_secret(dedicated, profile, store)
+        other => other.into(),
+    })
 }
 
 /// Returns the name of a linked profile's dedicated key, as in reports and for `key revoke`.

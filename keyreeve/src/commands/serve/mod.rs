@@ -10,6 +10,7 @@ mod unit;
 
 use std::sync::Arc;
 
+use keyreeve_broker::admin;
 use keyreeve_gateway::{BoundListeners, InstanceSecret, PassThrough};
 use keyreeve_os::{process, system};
 use keyreeve_store::Store;
@@ -71,7 +72,7 @@ impl ServeProcess {
             None
         };
         let bound = keyreeve_gateway::bind(self.settings.listen.value).await?;
-        let secret = context::random_bytes()?;
+        let secret = admin::random_bytes()?;
         let pass_through = self.pass_through(&bound, sandbox.as_ref())?;
         let ready = ReadyNotice::new(bound.addresses(), sandbox.as_ref(), pass_through.as_ref());
         let environment = self.context.snapshot.environment;

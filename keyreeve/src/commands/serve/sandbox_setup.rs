@@ -4,6 +4,7 @@
 //! not stored.
 
 use jiff::Timestamp;
+use keyreeve_broker::admin::{new_id, new_key, random_bytes};
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{
     Auth, BillingClass, Name, Profile, ProfileId, Provenance, SecretExposure, Source,
@@ -15,7 +16,6 @@ use keyreeve_os::system::now;
 use keyreeve_sandbox::Sandbox;
 use keyreeve_store::Store;
 
-use crate::context::{self, random_bytes};
 use crate::error::{CommandError, Exit};
 use crate::sandbox;
 
@@ -84,7 +84,7 @@ impl SandboxEntries<'_> {
             None => {}
         }
         let profile = Profile {
-            id: ProfileId(context::new_id()?),
+            id: ProfileId(new_id()?),
             name: self.name.clone(),
             source: Source::Sealed,
             base_url: self.base_url.clone(),
@@ -105,7 +105,7 @@ impl SandboxEntries<'_> {
     }
 
     fn key(&self, profile: ProfileId, old: Option<&VirtualKey>) -> Result<Secret, CommandError> {
-        let new_key = context::new_key()?;
+        let new_key = new_key()?;
         let at = now();
         match old {
             Some(old) if old.profiles == [profile] && is_usable(old, at) => {
@@ -117,7 +117,7 @@ impl SandboxEntries<'_> {
             None => {}
         }
         let key = VirtualKey {
-            id: KeyId(context::new_id()?),
+            id: KeyId(new_id()?),
             name: self.name.clone(),
             profiles: vec![profile],
             billing: Some(BillingClass::Metered),

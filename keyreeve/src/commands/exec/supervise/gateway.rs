@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyreeve_broker::admin;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_gateway::{BoundListeners, GatewayParts, InstanceSecret, Listen};
 use keyreeve_os::deadline::Deadline;
@@ -75,7 +76,7 @@ impl RunGateway {
                 store.close_open_intents(now())?;
                 let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let bound = keyreeve_gateway::bind(Listen::Address(free_port)).await?;
-                let instance = InstanceSecret::new(context::random_bytes()?);
+                let instance = InstanceSecret::new(admin::random_bytes()?);
                 let environment = Arc::clone(&context.snapshot.environment);
                 let mut parts =
                     context::gateway_parts(Arc::clone(store), &settings, environment, instance)?;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt as _, poll_fn, select_all};
+use keyreeve_broker::admin::keys::{self, IfRevoked, find_usable_key};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::supervise::{ChildEvent, ChildProcess, ForwardedSignal, stop_self};
@@ -29,7 +30,6 @@ use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
 use crate::launch;
 use crate::runtime::BlockingRuntime;
-use crate::virtual_keys;
 
 /// Interval of the check that the key is due for renewal. Shorter than the renewal interval, because a machine may wake
 /// from sleep with an expired key.
@@ -86,7 +86,7 @@ pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError>
 }
 
 fn profiles_of(name: &Name, policy: &Policy) -> Result<Vec<Profile>, CommandError> {
-    let key = virtual_keys::check_usable(virtual_keys::find(policy, name)?)?;
+    let key = find_usable_key(policy, name)?;
     let profiles = key.profiles.iter().filter_map(|id| policy.profile(*id));
     Ok(profiles.cloned().collect())
 }
@@ -99,13 +99,18 @@ fn key_for(
     store: &Store,
 ) -> Result<KeyId, CommandError> {
     match (key_name, profiles) {
-        (Some(name), _) => Ok(virtual_keys::check_usable(virtual_keys::find(policy, name)?)?.id),
+        (Some(name), _) => Ok(find_usable_key(policy, name)?.id),
         (None, [profile]) => {
             let dedicated = format!("exec-{}", profile.name).parse().map_err(|error| {
                 CommandError::from_error(Exit::Failed, &error)
                     .fix("keyreeve exec --gateway --key NAME -- PROGRAM")
             })?;
-            virtual_keys::dedicated_key(profile, dedicated, store)
+            Ok(keys::dedicated(
+                store,
+                profile,
+                &dedicated,
+                IfRevoked::Refuse,
+            )?)
         }
         (None, _) => Err(CommandError::new(
             Exit::Failed,

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use keyreeve_broker::admin::new_key;
 use keyreeve_core::secret::Secret;
 use keyreeve_core::virtual_key::{KeyId, PublicId};
 use keyreeve_os::system::now;
 use keyreeve_store::{Store, StoreError};
 
-use crate::context;
 use crate::error::{CommandError, Exit};
 
 /// Validity after each renewal.
@@ -45,7 +45,7 @@ impl RunKey {
     /// # Errors
     /// Exit 1 if the key was revoked in the meantime, 7 if the store cannot be written.
     pub(super) fn create(store: Arc<Store>, key: KeyId) -> Result<(Self, Secret), CommandError> {
-        let (new_key, now) = (context::new_key()?, now());
+        let (new_key, now) = (new_key()?, now());
         let expires_at = expiry_after(now)
             .ok_or_else(|| CommandError::new(Exit::Failed, "the clock is out of range"))?;
         let delete_before = now.saturating_sub(RETENTION).unwrap_or(now);

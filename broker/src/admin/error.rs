@@ -1,0 +1,87 @@
+//! The reasons an operation is refused or fails, one variant for each thing a caller can do about it.
+
+use std::error::Error;
+
+use keyreeve_core::profile::Name;
+use keyreeve_core::virtual_key::KeyRefusedError;
+use keyreeve_store::StoreError;
+
+/// An operation that was refused or failed. [`AdminError::fix_command`] returns the command that repairs it.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// No profile has this name.
+    #[error("profile `{0}` does not exist")]
+    UnknownProfile(Name),
+    /// Another profile has this name.
+    #[error("profile `{0}` already exists")]
+    ProfileExists(Name),
+    /// A plan login, which no virtual key may use.
+    #[error("profile `{0}` is a plan login, which is never used behind a virtual key")]
+    PlanBehindKey(Name),
+    /// No key has this name.
+    #[error("key `{0}` does not exist")]
+    UnknownKey(Name),
+    /// A key that is not revoked has this name.
+    #[error("key `{0}` already exists")]
+    KeyExists(Name),
+    /// The key was revoked, so it can no longer be changed.
+    #[error("key `{0}` is revoked")]
+    KeyRevoked(Name),
+    /// The key is not accepted now.
+    #[error("key `{name}` {}", refusal(*reason))]
+    KeyRefused {
+        /// The key.
+        name: Name,
+        /// The reason.
+        reason: KeyRefusedError,
+    },
+    /// The key to copy has no profiles.
+    #[error("key `{0}` has no profiles to copy: it is for pass-through only")]
+    NothingToCopy(Name),
+    /// The key is to be dedicated to one profile, but uses others.
+    #[error("key `{key}` must use profile `{profile}` only")]
+    NotDedicated {
+        /// The key.
+        key: Name,
+        /// The profile.
+        profile: Name,
+    },
+    /// The old secret was to remain valid for too long.
+    #[error("the overlap is too long")]
+    OverlapTooLong(#[source] jiff::Error),
+    /// The system has no randomness.
+    #[error("the system has no randomness")]
+    NoRandomness(#[source] Box<dyn Error + Send + Sync>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AdminError {
+    /// Returns the command that repairs it, if there is one.
+    pub fn fix_command(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownProfile(_) => "keyreeve profile list".to_owned(),
+            Self::ProfileExists(name) => format!("keyreeve profile rotate {name}"),
+            Self::PlanBehindKey(_) => "keyreeve profile add NAME".to_owned(),
+            Self::UnknownKey(_) => "keyreeve key list".to_owned(),
+            Self::KeyExists(name) => format!("keyreeve key rotate {name}"),
+            Self::KeyRevoked(_) | Self::NothingToCopy(_) => {
+                "keyreeve key add NAME --profile PROFILE".to_owned()
+            }
+            Self::KeyRefused { name, .. } => format!("keyreeve key add {name} --profile PROFILE"),
+            Self::NotDedicated { profile, .. } => {
+                format!("keyreeve key add NAME --profile {profile}")
+            }
+            Self::OverlapTooLong(_) | Self::NoRandomness(_) => return None,
+            Self::Store(error) => return error.fix_command(),
+        })
+    }
+}
+
+fn refusal(reason: KeyRefusedError) -> &'static str {
+    match reason {
+        KeyRefusedError::Revoked => "is revoked",
+        KeyRefusedError::Expired => "has expired",
+    }
+}

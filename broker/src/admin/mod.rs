@@ -1,0 +1,13 @@
+//! The owner's operations: make, change and revoke virtual keys, add and change profiles, bind directories.
+//!
+//! Each operation is one function: it checks the rules, writes the store and returns what changed. The command line and
+//! the gateway's administration call the same ones. Invariants: nothing is printed and nothing is asked; a refused
+//! operation has written nothing.
+
+mod error;
+pub mod keys;
+pub mod profiles;
+mod random;
+
+pub use error::AdminError;
+pub use random::{new_id, new_key, random_bytes};
