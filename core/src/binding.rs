@@ -3,10 +3,11 @@
 //! A binding is stored in the user's own store and never in the directory itself, since a repository is untrusted. The
 //! nearest ancestor wins.
 
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
-use crate::expected::Expected;
-use crate::profile::ProfileId;
+use crate::profile::{Name, NameError, ProfileId};
 
 /// The binding of a directory and everything below it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +20,21 @@ pub struct Binding {
     pub expect: Option<Expected>,
 }
 
+/// The expected payer: the account that should pay in a directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// A person's subscription.
+    Plan,
+    /// An organization's API credit.
+    Metered,
+    /// A cloud account.
+    Cloud,
+    /// A gateway.
+    Gateway,
+    /// The account that pays for this profile, with the profile's own credential.
+    Profile(Name),
+}
+
 impl Binding {
     /// Returns the binding that applies to `directory`: its own, or that of its nearest ancestor.
     pub fn nearest<'a>(bindings: &'a [Self], directory: &str) -> Option<&'a Self> {
@@ -27,6 +43,33 @@ impl Binding {
             .iter()
             .filter(|binding| directory.starts_with(&binding.directory))
             .max_by_key(|binding| Path::new(&binding.directory).components().count())
+    }
+}
+
+impl FromStr for Expected {
+    type Err = NameError;
+
+    /// Parses a class; any other name is a profile's.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Ok(match text {
+            "plan" => Self::Plan,
+            "metered" => Self::Metered,
+            "cloud" => Self::Cloud,
+            "gateway" => Self::Gateway,
+            name => Self::Profile(name.parse()?),
+        })
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan => f.write_str("plan"),
+            Self::Metered => f.write_str("metered"),
+            Self::Cloud => f.write_str("cloud"),
+            Self::Gateway => f.write_str("gateway"),
+            Self::Profile(name) => name.fmt(f),
+        }
     }
 }
 

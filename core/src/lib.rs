@@ -10,7 +10,6 @@ pub mod binding;
 pub mod cache_ttl;
 pub mod clock;
 pub mod credential;
-pub mod expected;
 pub mod health;
 pub mod inject;
 mod json_members;

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use keyreeve_core::binding::Expected;
 use keyreeve_core::credential::Credential;
-use keyreeve_core::expected::Expected;
 use keyreeve_core::inject;
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::profile::{Name, Profile};

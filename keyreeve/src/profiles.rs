@@ -1,6 +1,6 @@
 //! Finding the profile that a command names.
 
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_store::Policy;

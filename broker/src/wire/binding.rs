@@ -1,7 +1,6 @@
 //! Bound directories and the check of the expected payer.
 
-use keyreeve_core::binding::Binding;
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::{Binding, Expected};
 use keyreeve_core::profile::Profile;
 use keyreeve_resolver::resolve::{Confidence, PayerMismatchError};
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::{ArgAction, ValueEnum};
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::Name;
 use keyreeve_resolver::launch::ProjectSettingsPolicy;
 use keyreeve_resolver::resolve::ClientProgram;

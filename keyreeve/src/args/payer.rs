@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::Name;
 use keyreeve_resolver::advise::UseCase;
 use keyreeve_resolver::claude_code::Arguments;

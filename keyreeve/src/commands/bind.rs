@@ -5,8 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use keyreeve_broker::wire::{BindingView, BindingsView};
-use keyreeve_core::binding::Binding;
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::{Binding, Expected};
 use keyreeve_os::system;
 use keyreeve_store::Policy;
 

@@ -1,7 +1,6 @@
 //! Rows of bindings: the columns of a profile and of an expected payer.
 
-use keyreeve_core::binding::Binding;
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::{Binding, Expected};
 use keyreeve_core::profile::{Name, ProfileId};
 use rusqlite::{Connection, Row};
 

@@ -10,7 +10,7 @@ use keyreeve_broker::wire::{
     BindingView, ExpectedView, HealthView, KeysView, LimitsView, ProfilesView, StatusProfileView,
     StatusView, UnusableView,
 };
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_os::file_system::FileSystem;
 use keyreeve_os::files::{FileError, check_foreign};

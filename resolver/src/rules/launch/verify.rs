@@ -1,6 +1,6 @@
 //! Verifies a launch plan: resolves what each possible client would send in the planned environment.
 
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 
 use super::delivery::CredentialDelivery;

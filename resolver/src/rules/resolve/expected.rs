@@ -1,6 +1,6 @@
 //! The check of a resolution against the expected payer.
 
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::{Name, Profile, Source};
 
 use super::payer::{Confidence, PayerClass};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::sanitize::sanitize_line;
 use url::Url;
 

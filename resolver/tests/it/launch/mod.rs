@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use keyreeve_core::api::Api;
-use keyreeve_core::expected::Expected;
+use keyreeve_core::binding::Expected;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{
     Auth, BillingClass, Profile, ProfileId, Provenance, SecretExposure, Source,
