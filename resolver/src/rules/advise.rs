@@ -44,16 +44,6 @@ pub struct AvoidedMethod {
 }
 
 impl UseCase {
-    /// Every use case.
-    pub const ALL: [Self; 6] = [
-        Self::Interactive,
-        Self::Ci,
-        Self::Bare,
-        Self::Gateway,
-        Self::Rotating,
-        Self::Shared,
-    ];
-
     /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {

@@ -132,7 +132,7 @@ pub fn is_conflicting(name: &str) -> bool {
 }
 
 /// Returns `true` if a variable redirects the connections of any program.
-pub fn redirects_connections(name: &str) -> bool {
+pub(crate) fn redirects_connections(name: &str) -> bool {
     [&PROXIES[..], &CERTIFICATES, &REDIRECTING]
         .iter()
         .flat_map(|known| known.iter())

@@ -12,7 +12,7 @@ pub struct HiddenText(Zeroizing<String>);
 
 impl HiddenText {
     /// Hides a text.
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 

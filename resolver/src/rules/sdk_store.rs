@@ -73,12 +73,12 @@ pub enum SdkCredentials {
 
 impl SdkStore {
     /// Returns the name of the profile that is active by default.
-    pub fn active(&self) -> &str {
+    pub(crate) fn active(&self) -> &str {
         self.active.as_deref().unwrap_or("default")
     }
 
     /// Returns the profile with this name.
-    pub fn profile(&self, name: &str) -> Option<&SdkProfile> {
+    pub(crate) fn profile(&self, name: &str) -> Option<&SdkProfile> {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 }

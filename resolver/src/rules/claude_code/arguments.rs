@@ -57,7 +57,7 @@ impl SettingSources {
     };
 
     /// Returns `true` if files of this scope are read.
-    pub fn includes(self, scope: SettingsScope) -> bool {
+    pub(crate) fn includes(self, scope: SettingsScope) -> bool {
         match scope {
             SettingsScope::Managed | SettingsScope::Flag => true,
             SettingsScope::Local => self.local,

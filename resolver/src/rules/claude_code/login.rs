@@ -70,7 +70,7 @@ impl fmt::Display for LoginDamage {
 
 impl Login {
     /// Returns `true` if it has expired at `now` and only a new sign-in helps.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         match &self.state {
             LoginState::Present {
                 expires_at: Some(end),

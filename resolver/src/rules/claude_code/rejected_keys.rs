@@ -22,7 +22,7 @@ impl RejectedKeys {
     }
 
     /// Returns `true` if the user rejected this key.
-    pub fn contains(&self, key: &str) -> bool {
+    pub(crate) fn contains(&self, key: &str) -> bool {
         let suffix = key.char_indices().rev().take(SUFFIX_CHARS).last();
         let suffix = suffix.map_or("", |(at, _)| &key[at..]);
         !suffix.is_empty() && self.0.iter().any(|rejected| rejected.inspect() == suffix)

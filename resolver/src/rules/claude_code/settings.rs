@@ -63,29 +63,29 @@ pub enum SettingsState {
 #[error("it is not a valid JSON object from line {line} on")]
 pub struct SettingsFileError {
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 /// The settings that determine who pays.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct ClaudeSettings {
     /// The variables set for every session, in file order. For a duplicate name the last one counts.
-    pub env: Vec<EnvSetting>,
+    pub(crate) env: Vec<EnvSetting>,
     /// `apiKeyHelper`.
     pub helper: Option<HelperSetting>,
     /// Other settings that start programs or control logins.
-    pub others: Vec<OtherSetting>,
+    pub(crate) others: Vec<OtherSetting>,
 }
 
 /// A variable that a settings file sets.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EnvSetting {
+pub(crate) struct EnvSetting {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its value, which may be a secret.
-    pub value: HiddenText,
+    pub(crate) value: HiddenText,
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 /// A command that prints a credential.
@@ -99,16 +99,16 @@ pub struct HelperSetting {
 
 /// A setting that starts a program or controls logins.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OtherSetting {
+pub(crate) struct OtherSetting {
     /// Its key, one of [`OtherSetting::KEYS`].
-    pub key: &'static str,
+    pub(crate) key: &'static str,
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 impl OtherSetting {
     /// The keys that are checked (docs/facts.md#claude-code).
-    pub const KEYS: [&'static str; 8] = [
+    pub(crate) const KEYS: [&'static str; 8] = [
         "awsAuthRefresh",
         "awsCredentialExport",
         "forceLoginMethod",
@@ -165,7 +165,7 @@ impl ClaudeSettings {
     }
 
     /// Returns the last setting of a variable in this file, which is the one that counts.
-    pub fn variable(&self, name: &str) -> Option<&EnvSetting> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&EnvSetting> {
         self.env.iter().rev().find(|setting| setting.name == name)
     }
 }

@@ -22,7 +22,7 @@ const MAX_LINE_BYTES: usize = 32 * 1024;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VariableAssignment {
     /// The variable.
-    pub name: String,
+    pub(crate) name: String,
     /// Its value.
     pub value: AssignedValue,
     /// The line, counted from 1.
@@ -57,9 +57,9 @@ pub struct ExposedKey {
     /// The line, counted from 1.
     pub line: usize,
     /// The family its prefix names.
-    pub family: Family,
+    pub(crate) family: Family,
     /// The key in redacted form.
-    pub hint: String,
+    pub(crate) hint: String,
 }
 
 impl ExposedKey {

@@ -11,9 +11,9 @@ pub struct ConflictingVariable {
     /// The variable.
     pub name: &'static str,
     /// The kind of file that sets it.
-    pub kind: ScriptKind,
+    pub(crate) kind: ScriptKind,
     /// The file that exports it.
-    pub path: String,
+    pub(crate) path: String,
     /// The line, counted from 1.
     pub line: usize,
 }

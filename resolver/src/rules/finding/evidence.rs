@@ -47,13 +47,13 @@ pub struct Evidence {
 #[derive(Debug)]
 pub struct Script {
     /// The path.
-    pub path: String,
+    pub(crate) path: String,
     /// The kind of file.
-    pub kind: ScriptKind,
+    pub(crate) kind: ScriptKind,
     /// The relevant assignments in it.
-    pub assignments: Vec<VariableAssignment>,
+    pub(crate) assignments: Vec<VariableAssignment>,
     /// Other keys in it.
-    pub keys: Vec<ExposedKey>,
+    pub(crate) keys: Vec<ExposedKey>,
 }
 
 /// The kind of a file that sets variables, by the program that reads it.
@@ -159,7 +159,7 @@ pub struct LastResponse {
 
 impl ScriptKind {
     /// Returns the name of a new session that reads it: `zsh`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sh => "login shell",
             Self::Bash => "bash",
@@ -175,7 +175,7 @@ impl ScriptKind {
     }
 
     /// Returns `true` if every new shell reads it.
-    pub fn is_shell(self) -> bool {
+    pub(crate) fn is_shell(self) -> bool {
         match self {
             Self::Sh | Self::Bash | Self::Zsh | Self::Fish | Self::PowerShell | Self::System => {
                 true

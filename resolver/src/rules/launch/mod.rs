@@ -22,5 +22,5 @@ pub use self::plan::{LaunchGoal, LaunchPlan, plan};
 pub use self::project::{ProjectSettingsPolicy, find_project_redirect, list_project_overrides};
 pub use self::project_override::ProjectOverride;
 pub(crate) use self::project_override::runs_credential_program;
-pub use self::target::{Program, Target};
+pub use self::target::Target;
 pub use self::verify::{VerifiedPlan, verify};

@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProjectOverride {
     /// The file.
-    pub path: String,
+    pub(crate) path: String,
     /// The line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The setting, such as `env.ANTHROPIC_BASE_URL`, or `None` if the file cannot be read.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 impl ProjectOverride {

@@ -7,18 +7,18 @@ use crate::rules::resolve::{ClientProgram, PythonMajor, Release, TypescriptMajor
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
     /// The kind of program.
-    pub program: Program,
+    pub(crate) program: Program,
     /// The program's file, as shown to the user.
-    pub file: String,
+    pub(crate) file: String,
     /// Every client whose rules it may follow. A plan must be verified for each.
-    pub clients: Vec<ClientProgram>,
+    pub(crate) clients: Vec<ClientProgram>,
     /// The parsed arguments.
     pub arguments: Arguments,
 }
 
 /// The kind of program to start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Program {
+pub(crate) enum Program {
     /// The installed program `claude`.
     GenuineClaude,
     /// A program that the user declared to be, or to start, Claude Code.

@@ -62,10 +62,10 @@ pub struct UnknownClientError(String);
 
 impl Release {
     /// Every release with rules of its own, oldest first.
-    pub const ALL: [Self; 2] = [Self::V2_1_197, Self::V2_1_329];
+    pub(crate) const ALL: [Self; 2] = [Self::V2_1_197, Self::V2_1_329];
 
     /// Returns the release whose rules a version follows, or `None` if the text is not a version.
-    pub fn from_version(text: &str) -> Option<Self> {
+    pub(crate) fn from_version(text: &str) -> Option<Self> {
         let numbers = three_numbers(text)?;
         let is_reached =
             |release: &Self| three_numbers(release.version()).is_some_and(|first| first <= numbers);
@@ -79,7 +79,7 @@ impl Release {
     }
 
     /// Returns the observed version.
-    pub fn version(self) -> &'static str {
+    pub(crate) fn version(self) -> &'static str {
         match self {
             Self::V2_1_197 => "2.1.197",
             Self::V2_1_329 => "2.1.329",
@@ -153,16 +153,6 @@ impl ClientProgram {
                 sources: arguments.sources,
             },
             Self::SdkPython(_) | Self::SdkTypescript(_) | Self::Keyreeve => self,
-        }
-    }
-
-    /// Returns the program's name, without a version.
-    pub fn program(self) -> &'static str {
-        match self {
-            Self::ClaudeCode { .. } => "claude-code",
-            Self::SdkPython(_) => "sdk-python",
-            Self::SdkTypescript(_) => "sdk-typescript",
-            Self::Keyreeve => "keyreeve",
         }
     }
 

@@ -32,7 +32,7 @@ impl Resolution {
     ///
     /// # Errors
     /// [`PayerMismatchError`], which names the actual payer.
-    pub fn check_payer(&self, expected: &Expected) -> Result<(), PayerMismatchError> {
+    pub(crate) fn check_payer(&self, expected: &Expected) -> Result<(), PayerMismatchError> {
         let matches = matches_class(expected, self.payer.class).unwrap_or_else(|name| {
             let slots = [&self.x_api_key, &self.authorization];
             let mut filled = slots.into_iter().flatten().peekable();
@@ -44,10 +44,10 @@ impl Resolution {
         check_match(matches, expected, self.headline())
     }
 
-    /// Checks like [`Self::check_payer`], but also accepts an expected profile if another client would send that
-    /// profile's own credential: certainly, if it reads the same location as the profile; likely, if the redacted token
-    /// is the same. A secret that is not known until it is fetched never matches. Nothing matches while a settings file
-    /// that the client would read cannot be read.
+    /// Checks that the expected account would pay. A likely payer counts, unless two credentials conflict. An expected
+    /// profile is also accepted if another client would send that profile's own credential: certainly, if it reads the
+    /// same location as the profile; likely, if the redacted token is the same. A secret that is not known until it is
+    /// fetched never matches. Nothing matches while a settings file that the client would read cannot be read.
     ///
     /// # Errors
     /// [`PayerMismatchError`], which names the actual payer.
@@ -78,7 +78,7 @@ impl Resolution {
 ///
 /// # Errors
 /// [`PayerMismatchError`], which repeats the headline.
-pub fn check_payer_class(
+pub(crate) fn check_payer_class(
     expected: &Expected,
     class: PayerClass,
     profile: &Name,

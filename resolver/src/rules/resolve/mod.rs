@@ -21,7 +21,8 @@ mod step;
 mod variables;
 
 pub use self::client::{ClientProgram, PythonMajor, Release, TypescriptMajor, UnknownClientError};
-pub use self::expected::{PayerMismatchError, check_payer_class};
+pub use self::expected::PayerMismatchError;
+pub(crate) use self::expected::check_payer_class;
 pub use self::location::Location;
 pub use self::parsed_value::Flaw;
 pub use self::payer::{Confidence, Payer, PayerClass};
@@ -83,7 +84,7 @@ impl Resolution {
     }
 
     /// Returns the steps that have a credential and are shadowed by a stronger one.
-    pub fn shadowed(&self) -> impl Iterator<Item = &ChainStep> {
+    pub(crate) fn shadowed(&self) -> impl Iterator<Item = &ChainStep> {
         self.steps.iter().filter(|step| {
             matches!(step.state, StepState::Shadowed { .. }) && step.would_pay.is_some()
         })

@@ -202,7 +202,7 @@ pub enum FilledHeaders {
 
 impl FilledHeaders {
     /// Returns `true` if it is, or includes, this header.
-    pub fn includes(self, header: CredentialHeader) -> bool {
+    pub(crate) fn includes(self, header: CredentialHeader) -> bool {
         match (self, header) {
             (Self::Both, _)
             | (Self::XApiKey, CredentialHeader::XApiKey)
