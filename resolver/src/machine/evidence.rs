@@ -175,11 +175,11 @@ fn to_text(path: &Path) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use crate::rules::claude_code::{SettingsFile, SettingsScope};
     use jiff::Timestamp;
     use keyreeve_os::environment::Environment;
 
     use super::*;
+    use crate::rules::claude_code::{SettingsFile, SettingsScope};
 
     const EXPORT: &str = "export ANTHROPIC_API_KEY=made-up-credential-of-a-gateway";
 

@@ -6,6 +6,7 @@ use keyreeve_os::file_system::FileSystem;
 
 use crate::rules::finding::ScriptKind;
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::XDG_CONFIG_HOME;
 
 /// Maximum number of directories, from the current one upwards, that are searched.
 const MAX_PARENTS: usize = 16;
@@ -105,7 +106,7 @@ fn home_files(snapshot: &Snapshot, files: &FileSystem) -> Vec<(PathBuf, ScriptKi
     // `.zshenv` may set ZDOTDIR itself, and is in the home directory then.
     paths.push((home.join(".zshenv"), ScriptKind::Zsh));
     paths.extend(ZSH_FILES.map(|name| (zsh.join(name), ScriptKind::Zsh)));
-    let config = variable(snapshot, "XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
+    let config = variable(snapshot, XDG_CONFIG_HOME).unwrap_or_else(|| home.join(".config"));
     paths.push((config.join("fish/config.fish"), ScriptKind::Fish));
     let scripts_in_directory = files_ending_in(files, &config.join("fish/conf.d"), &[".fish"]);
     paths.extend(

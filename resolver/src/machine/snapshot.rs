@@ -14,6 +14,7 @@ use crate::rules::claude_code::{
 };
 use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use crate::rules::snapshot::{KeyreeveState, Snapshot};
+use crate::rules::variables::{CLAUDE_CONFIG_DIR, SDK_CONFIG_DIR, XDG_CONFIG_HOME};
 
 /// Path of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
 const MANAGED_SETTINGS: &str = if cfg!(target_os = "macos") {
@@ -108,7 +109,7 @@ impl MachineReader<'_> {
 
     /// Returns Claude Code's configuration directory.
     fn claude_directory(&self) -> Option<PathBuf> {
-        self.path("CLAUDE_CONFIG_DIR")
+        self.path(CLAUDE_CONFIG_DIR)
             .or_else(|| Some(self.home()?.join(".claude")))
     }
 
@@ -179,7 +180,7 @@ impl MachineReader<'_> {
     /// it matters.
     fn rejected_keys(&self, mode: Mode) -> RejectedKeys {
         let directory = match mode {
-            Mode::Interactive => self.path("CLAUDE_CONFIG_DIR").or_else(|| self.home()),
+            Mode::Interactive => self.path(CLAUDE_CONFIG_DIR).or_else(|| self.home()),
             Mode::Print | Mode::Bare => None,
         };
         let path = directory.map(|directory| directory.join(".claude.json"));
@@ -191,10 +192,10 @@ impl MachineReader<'_> {
 
     /// Reads both directories that the SDKs use: not all SDKs respect `XDG_CONFIG_HOME`.
     fn sdk_stores(&self) -> Vec<SdkStore> {
-        let mut directories: Vec<_> = match self.path("ANTHROPIC_CONFIG_DIR") {
+        let mut directories: Vec<_> = match self.path(SDK_CONFIG_DIR) {
             Some(directory) => vec![directory],
             None => [
-                self.path("XDG_CONFIG_HOME"),
+                self.path(XDG_CONFIG_HOME),
                 self.home().map(|home| home.join(".config")),
             ]
             .into_iter()

@@ -7,11 +7,17 @@
 use keyreeve_core::token::contains_token;
 use keyreeve_os::environment::Environment;
 
+use crate::rules::variables::{
+    API_KEY, AUTH_TOKEN, BASE_URL, CLAUDE_CONFIG_DIR, CUSTOM_HEADERS, FEDERATION_ORGANIZATION,
+    FEDERATION_RULE, IDENTITY_TOKEN, IDENTITY_TOKEN_FILE, MANAGED_BY_HOST, OAUTH_TOKEN,
+    SDK_PROFILE, TLS_CHECK,
+};
+
 /// The variables by which Claude Code or an official SDK selects who pays and where requests go.
 const CONFLICTING_VARIABLES: [&str; 60] = [
     // Credentials.
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
+    API_KEY,
+    AUTH_TOKEN,
     "ANTHROPIC_AWS_API_KEY",
     "ANTHROPIC_ENVIRONMENT_KEY",
     "ANTHROPIC_FOUNDRY_API_KEY",
@@ -27,15 +33,15 @@ const CONFLICTING_VARIABLES: [&str; 60] = [
     "CLAUDE_CODE_OAUTH_CLIENT_ID",
     "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",
     "CLAUDE_CODE_OAUTH_SCOPES",
-    "CLAUDE_CODE_OAUTH_TOKEN",
+    OAUTH_TOKEN,
     "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
     "CLAUDE_CODE_WEBSOCKET_AUTH_FILE_DESCRIPTOR",
     // Profiles and federation.
-    "ANTHROPIC_FEDERATION_RULE_ID",
-    "ANTHROPIC_IDENTITY_TOKEN",
-    "ANTHROPIC_IDENTITY_TOKEN_FILE",
-    "ANTHROPIC_ORGANIZATION_ID",
-    "ANTHROPIC_PROFILE",
+    FEDERATION_RULE,
+    IDENTITY_TOKEN,
+    IDENTITY_TOKEN_FILE,
+    FEDERATION_ORGANIZATION,
+    SDK_PROFILE,
     "ANTHROPIC_SCOPE",
     "ANTHROPIC_SERVICE_ACCOUNT_ID",
     "ANTHROPIC_WORKSPACE_ID",
@@ -48,7 +54,7 @@ const CONFLICTING_VARIABLES: [&str; 60] = [
     "ANTHROPIC_GOOGLE_CLOUD_PROJECT",
     "ANTHROPIC_GOOGLE_CLOUD_WORKSPACE_ID",
     "ANTHROPIC_VERTEX_PROJECT_ID",
-    "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST",
+    MANAGED_BY_HOST,
     "CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH",
     "CLAUDE_CODE_SKIP_ANTHROPIC_GOOGLE_CLOUD_AUTH",
     "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
@@ -65,7 +71,7 @@ const CONFLICTING_VARIABLES: [&str; 60] = [
     // Addresses.
     "ANTHROPIC_API_HOST",
     "ANTHROPIC_AWS_BASE_URL",
-    "ANTHROPIC_BASE_URL",
+    BASE_URL,
     "ANTHROPIC_BEDROCK_BASE_URL",
     "ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
     "ANTHROPIC_FOUNDRY_BASE_URL",
@@ -95,27 +101,10 @@ pub(crate) const CERTIFICATES: [&str; 5] = [
 ];
 
 /// Other variables that redirect a connection or replace a program.
-const REDIRECTING: [&str; 4] = [
-    "LD_PRELOAD",
-    "NODE_OPTIONS",
-    "NODE_TLS_REJECT_UNAUTHORIZED",
-    "PATH",
-];
+const REDIRECTING: [&str; 4] = ["LD_PRELOAD", "NODE_OPTIONS", TLS_CHECK, "PATH"];
 
 /// Prefixes of the variables, known or not, that select the upstream or the credential (docs/facts.md#claude-code).
 const PREFIXES: [&str; 4] = ["ANTHROPIC_", "CLAUDE_", "CLAUDECODE", "AWS_BEARER_TOKEN_"];
-
-/// Changes the directory of Claude Code's settings and login.
-pub(crate) const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
-
-/// Adds custom headers.
-pub(crate) const CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
-
-/// Starts Claude Code in bare mode: no login, no OAuth token, no profile.
-pub(crate) const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
-
-/// Makes Claude Code ignore the provider's variables in settings files.
-pub(crate) const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
 
 /// Headers that carry a credential.
 const CREDENTIAL_HEADERS: [&str; 5] = [
@@ -148,7 +137,7 @@ pub(crate) fn redirects_claude_code(name: &str) -> bool {
 pub(crate) fn is_forbidden_in_projects(name: &str) -> bool {
     is_conflicting(name)
         || name == CUSTOM_HEADERS
-        || name == CONFIG_DIR
+        || name == CLAUDE_CONFIG_DIR
         || redirects_connections(name)
 }
 

@@ -14,3 +14,4 @@ pub mod sdk_store;
 pub mod snapshot;
 pub mod statusline;
 pub mod unusable;
+pub(crate) mod variables;

@@ -110,9 +110,10 @@ fn is_blank(environment: &Environment, variable: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use keyreeve_core::origin::{BaseUrl, PlainHttp};
     use keyreeve_core::profile::{Auth, BillingClass, ProfileId, Provenance, SecretExposure};
+
+    use super::*;
 
     fn profile_with_source(source: Source) -> Profile {
         Profile {

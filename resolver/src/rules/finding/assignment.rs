@@ -7,13 +7,7 @@ use keyreeve_core::token::{Family, contains_token, redact, scan};
 
 use super::syntax::{ScriptValue, ShellCommand, Syntax, commands};
 use crate::rules::hidden_text::HiddenText;
-
-/// The variables that contain a credential.
-pub(super) const CREDENTIALS: [&str; 3] = [
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "CLAUDE_CODE_OAUTH_TOKEN",
-];
+use crate::rules::variables::CREDENTIALS;
 
 /// The maximum length of a parsed line, in bytes; a longer one is data.
 const MAX_LINE_BYTES: usize = 32 * 1024;

@@ -3,7 +3,6 @@
 use keyreeve_core::token::contains_token;
 use url::Url;
 
-use super::assignment::CREDENTIALS;
 use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_literal};
 use super::urls::is_loopback;
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
@@ -14,6 +13,7 @@ use crate::rules::conflicts;
 use crate::rules::launch;
 use crate::rules::resolve::{ClientProgram, CredentialHeader, Method, Resolution};
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::{API_KEY, AUTH_TOKEN, BASE_URL, CREDENTIALS, OAUTH_TOKEN, SIMPLE};
 
 /// Duration from which a helper is reported as slow, in milliseconds.
 const SLOW_HELPER_MILLIS: u64 = 2_000;
@@ -115,7 +115,7 @@ fn project_setting(path: &str, line: usize, key: &str) -> Finding {
 }
 
 fn settings_override(snapshot: &Snapshot, path: &str, setting: &EnvSetting) -> Option<Finding> {
-    let names = CREDENTIALS.iter().chain(&["ANTHROPIC_BASE_URL"]);
+    let names = CREDENTIALS.iter().chain(&[BASE_URL]);
     let name = names.into_iter().find(|name| **name == setting.name)?;
     let current = snapshot.environment.get(name)?;
     (current.trim() != setting.value.inspect().trim()).then(|| {
@@ -221,7 +221,7 @@ fn is_on(snapshot: &Snapshot, name: &str) -> bool {
 }
 
 fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding> {
-    let by_variable = is_on(snapshot, "CLAUDE_CODE_SIMPLE");
+    let by_variable = is_on(snapshot, SIMPLE);
     let started_bare = resolutions
         .iter()
         .any(|resolution| match resolution.client {
@@ -231,25 +231,19 @@ fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding>
             | ClientProgram::Keyreeve => false,
         });
     let is_set = |name| is_on(snapshot, name);
-    let ignored = if is_set("CLAUDE_CODE_OAUTH_TOKEN") {
-        "CLAUDE_CODE_OAUTH_TOKEN"
+    let ignored = if is_set(OAUTH_TOKEN) {
+        OAUTH_TOKEN
     } else {
         match snapshot.login.as_ref()?.state {
             LoginState::Present { .. } => "its login",
             LoginState::SignedOut | LoginState::Damaged(_) | LoginState::Unreadable => return None,
         }
     };
-    if !by_variable && !started_bare
-        || is_set("ANTHROPIC_API_KEY")
-        || is_set("ANTHROPIC_AUTH_TOKEN")
-    {
+    if !by_variable && !started_bare || is_set(API_KEY) || is_set(AUTH_TOKEN) {
         return None;
     }
     let (location, fix) = if by_variable {
-        (
-            FindingLocation::variable("CLAUDE_CODE_SIMPLE"),
-            Fix::unset("CLAUDE_CODE_SIMPLE"),
-        )
+        (FindingLocation::variable(SIMPLE), Fix::unset(SIMPLE))
     } else {
         (
             FindingLocation::Machine,
@@ -289,10 +283,10 @@ fn variables_ignored(snapshot: &Snapshot) -> Option<Finding> {
 }
 
 fn inference_only(snapshot: &Snapshot) -> Option<Finding> {
-    is_on(snapshot, "CLAUDE_CODE_OAUTH_TOKEN").then(|| {
+    is_on(snapshot, OAUTH_TOKEN).then(|| {
         Finding::new(
             FindingCode::InferenceOnly,
-            FindingLocation::variable("CLAUDE_CODE_OAUTH_TOKEN"),
+            FindingLocation::variable(OAUTH_TOKEN),
             "a token of `claude setup-token` can only call models; the API refuses it for account requests, such as reading the plan's usage",
             Fix::Run("claude auth login".to_owned()),
         )

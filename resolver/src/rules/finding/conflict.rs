@@ -1,9 +1,10 @@
 //! Conflicting variables: credentials that a new shell would have and this process does not.
 
-use super::assignment::{AssignedValue, CREDENTIALS};
+use super::assignment::AssignedValue;
 use super::evidence::{Script, ScriptKind};
 use super::shown;
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::CREDENTIALS;
 
 /// A credential variable that a new shell would set.
 #[derive(Clone, PartialEq, Eq, Debug)]

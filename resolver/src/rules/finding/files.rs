@@ -3,14 +3,12 @@
 
 use keyreeve_core::token::{Family, contains_token, redact};
 
-use super::assignment::{AssignedValue, CREDENTIALS, ExposedKey, LineContent, VariableAssignment};
+use super::assignment::{AssignedValue, ExposedKey, LineContent, VariableAssignment};
 use super::evidence::{CredentialFile, CredentialFileKind, Evidence, Script, ScriptKind};
 use super::{Finding, FindingCode, FindingLocation, Fix, quoted, shown};
 use crate::rules::claude_code::LoginState;
 use crate::rules::snapshot::Snapshot;
-
-/// The variable of a plan's token: it overrides a login, but a plan pays either way.
-const PLAN_TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+use crate::rules::variables::{CREDENTIALS, OAUTH_TOKEN};
 
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -58,7 +56,7 @@ fn script_assignment(
             code_for(script.kind),
             format!("{name} is set to {shown_value} here, in plain text"),
         )
-    } else if is_credential && is_last && name != PLAN_TOKEN && has_login(snapshot) {
+    } else if is_credential && is_last && name != OAUTH_TOKEN && has_login(snapshot) {
         (
             FindingCode::ConflictInShellFile,
             format!(

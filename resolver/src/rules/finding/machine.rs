@@ -6,6 +6,7 @@ use super::evidence::Evidence;
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 use crate::rules::conflicts::{CERTIFICATES, PROXIES};
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::TLS_CHECK;
 
 /// Maximum time the clock may be behind the latest recorded time without a finding.
 const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(2);
@@ -50,13 +51,12 @@ pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding>
 }
 
 fn tls_unchecked(snapshot: &Snapshot) -> Option<Finding> {
-    const NAME: &str = "NODE_TLS_REJECT_UNAUTHORIZED";
-    (snapshot.environment.get(NAME)?.trim() == "0").then(|| {
+    (snapshot.environment.get(TLS_CHECK)?.trim() == "0").then(|| {
         Finding::new(
             FindingCode::TlsUnchecked,
-            FindingLocation::variable(NAME),
-            format!("{NAME} is 0: Node programs send credentials without checking the server's certificate"),
-            Fix::unset(NAME),
+            FindingLocation::variable(TLS_CHECK),
+            format!("{TLS_CHECK} is 0: Node programs send credentials without checking the server's certificate"),
+            Fix::unset(TLS_CHECK),
         )
     })
 }

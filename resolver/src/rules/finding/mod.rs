@@ -24,6 +24,7 @@ use keyreeve_core::token::{redact, scan};
 
 use crate::rules::resolve::{Location, Resolution};
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::FEDERATION_RULE;
 
 pub use self::assignment::{AssignedValue, ExposedKey, LineContent, VariableAssignment};
 pub use self::code::{FindingCode, Severity};
@@ -131,7 +132,7 @@ impl FindingLocation {
             Location::SdkProfile { directory, name } => {
                 Self::file(&format!("{directory}/configs/{name}.json"))
             }
-            Location::Federation => Self::variable("ANTHROPIC_FEDERATION_RULE_ID"),
+            Location::Federation => Self::variable(FEDERATION_RULE),
             Location::Profile { name } => Self::Profile { name: name.clone() },
         }
     }

@@ -6,8 +6,7 @@ use url::Url;
 use super::variable::{Variable, set_variables};
 use super::{Finding, FindingCode, Fix};
 use crate::rules::snapshot::Snapshot;
-
-const BASE_URL: &str = "ANTHROPIC_BASE_URL";
+use crate::rules::variables::BASE_URL;
 
 /// Returns `true` if a base URL points to another host than the vendor's.
 pub(super) fn has_custom_base_url(snapshot: &Snapshot) -> bool {

@@ -3,7 +3,6 @@
 
 use keyreeve_core::token::Family;
 
-use super::assignment::CREDENTIALS;
 use super::urls::has_custom_base_url;
 use super::variable::{Variable, set_variables};
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
@@ -11,6 +10,9 @@ use crate::rules::resolve::{
     ClientProgram, CredentialHeader, Location, Method, PayerClass, Resolution, StepState,
 };
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::{
+    API_KEY, AUTH_TOKEN, CREDENTIALS, CUSTOM_HEADERS, OAUTH_TOKEN, SDK_PROFILE,
+};
 
 pub(super) fn findings(snapshot: &Snapshot, resolutions: &[Resolution]) -> Vec<Finding> {
     let has_custom_base_url = has_custom_base_url(snapshot);
@@ -71,28 +73,28 @@ fn kind(variable: &Variable<'_>, has_custom_base_url: bool) -> Option<Finding> {
         ));
     }
     let (code, problem, instead) = match (variable.name, family) {
-        ("ANTHROPIC_API_KEY", Family::OauthAccess) => (
+        (API_KEY, Family::OauthAccess) => (
             FindingCode::OauthAsApiKey,
             "an OAuth token, which the API refuses as an API key",
-            "CLAUDE_CODE_OAUTH_TOKEN",
+            OAUTH_TOKEN,
         ),
-        ("ANTHROPIC_AUTH_TOKEN", Family::OauthAccess) if !has_custom_base_url => (
+        (AUTH_TOKEN, Family::OauthAccess) if !has_custom_base_url => (
             FindingCode::OauthAsAuthToken,
             "an OAuth token, which Claude Code sends without the beta value that the API requires for it",
-            "CLAUDE_CODE_OAUTH_TOKEN",
+            OAUTH_TOKEN,
         ),
-        ("CLAUDE_CODE_OAUTH_TOKEN", Family::ApiKey) => (
+        (OAUTH_TOKEN, Family::ApiKey) => (
             FindingCode::KeyAsOauthToken,
             "an API key, but would be sent as an OAuth token",
-            "ANTHROPIC_API_KEY",
+            API_KEY,
         ),
-        ("ANTHROPIC_API_KEY", Family::VirtualKey | Family::Opaque | Family::OtherVendor)
+        (API_KEY, Family::VirtualKey | Family::Opaque | Family::OtherVendor)
             if has_custom_base_url =>
         {
             (
                 FindingCode::GatewayKeyAsApiKey,
                 "a gateway's key; as an API key it is also sent to the vendor's own host, in requests that bypass the gateway",
-                "ANTHROPIC_AUTH_TOKEN",
+                AUTH_TOKEN,
             )
         }
         _ => return None,
@@ -134,12 +136,12 @@ fn profile_overridden(snapshot: &Snapshot) -> Option<Finding> {
             .get(name)
             .is_some_and(|text| !text.trim().is_empty())
     };
-    let profile = environment.get("ANTHROPIC_PROFILE")?.trim();
+    let profile = environment.get(SDK_PROFILE)?.trim();
     let stronger = CREDENTIALS.iter().find(|name| is_set(name))?;
     (!profile.is_empty()).then(|| {
         Finding::new(
             FindingCode::ProfileOverridden,
-            FindingLocation::variable("ANTHROPIC_PROFILE"),
+            FindingLocation::variable(SDK_PROFILE),
             format!("ANTHROPIC_PROFILE names `{profile}`, but {stronger} overrides any profile"),
             Fix::unset(stronger),
         )
@@ -153,7 +155,7 @@ fn credential_headers(snapshot: &Snapshot) -> Vec<Finding> {
             .map(|(name, _)| name.trim().to_ascii_lowercase())
             .find(|name| name == "authorization" || name == "x-api-key")
     };
-    set_variables(snapshot, &["ANTHROPIC_CUSTOM_HEADERS"])
+    set_variables(snapshot, &[CUSTOM_HEADERS])
         .iter()
         .filter_map(|variable| {
             let header = credential_header(variable.text)?;

@@ -9,6 +9,7 @@ use crate::rules::import::document::Node;
 use crate::rules::import::files::{FileRole, FoundFile};
 use crate::rules::import::names;
 use crate::rules::import::planner::{FoundItem, ImportDestination, Planner};
+use crate::rules::variables::{API_KEY, AUTH_TOKEN, BASE_URL, OAUTH_TOKEN};
 
 /// Plans the import of settings and login.
 pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[FoundFile]) {
@@ -35,7 +36,7 @@ fn settings(planner: &mut Planner<'_>, file: &FoundFile) {
     if !settings.is_object() {
         return planner.skip(whole_file, ImportSkip::OtherShape("expected an object"));
     }
-    let destination = ImportDestination::new(settings.text(&["env", "ANTHROPIC_BASE_URL"]));
+    let destination = ImportDestination::new(settings.text(&["env", BASE_URL]));
     let item = |label, base_name| FoundItem::new(label, &file.path, base_name);
     if let Some(helper) = settings.text(&["apiKeyHelper"]) {
         self::helper(
@@ -45,15 +46,15 @@ fn settings(planner: &mut Planner<'_>, file: &FoundFile) {
             &destination,
         );
     }
-    if let Some(token) = settings.text(&["env", "ANTHROPIC_AUTH_TOKEN"]) {
+    if let Some(token) = settings.text(&["env", AUTH_TOKEN]) {
         let item = item("env.ANTHROPIC_AUTH_TOKEN", "auth-token");
         planner.token(item, token, &destination);
     }
-    if let Some(key) = settings.text(&["env", "ANTHROPIC_API_KEY"]) {
+    if let Some(key) = settings.text(&["env", API_KEY]) {
         let item = item("env.ANTHROPIC_API_KEY", "api-key");
         planner.token(item, key, &destination.as_api_key());
     }
-    if settings.text(&["env", "CLAUDE_CODE_OAUTH_TOKEN"]).is_some() {
+    if settings.text(&["env", OAUTH_TOKEN]).is_some() {
         let item = item("env.CLAUDE_CODE_OAUTH_TOKEN", "");
         planner.skip(item, ImportSkip::SetupToken);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::rules::import::document::Node;
 use crate::rules::import::planner::ImportDestination;
+use crate::rules::variables::{API_KEY, BASE_URL};
 
 /// The credential settings of a configuration. It has no `Debug`, since it may contain tokens.
 #[derive(Default)]
@@ -30,7 +31,7 @@ pub(super) struct DeclaredProfile<'a> {
 }
 
 /// The variables that contain credentials, in order of precedence.
-const VARIABLES: [&str; 2] = ["ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY"];
+const VARIABLES: [&str; 2] = ["ANTHROPIC_OAUTH_TOKEN", API_KEY];
 
 impl<'a> ClawConfig<'a> {
     /// Parses a configuration.
@@ -59,7 +60,7 @@ impl<'a> ClawConfig<'a> {
                 .collect(),
             base_url: config
                 .text(&["models", "providers", "anthropic", "baseUrl"])
-                .or_else(|| config.text(&["env", "ANTHROPIC_BASE_URL"])),
+                .or_else(|| config.text(&["env", BASE_URL])),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::rules::variables::{CLAUDE_CONFIG_DIR, SDK_CONFIG_DIR};
+
 /// The program to import from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ImportSource {
@@ -169,8 +171,8 @@ impl ImportSource {
         match self {
             Self::Clawdbot => None,
             Self::Openclaw => Some("OPENCLAW_STATE_DIR"),
-            Self::ClaudeCode => Some("CLAUDE_CONFIG_DIR"),
-            Self::AnthropicProfiles => Some("ANTHROPIC_CONFIG_DIR"),
+            Self::ClaudeCode => Some(CLAUDE_CONFIG_DIR),
+            Self::AnthropicProfiles => Some(SDK_CONFIG_DIR),
         }
     }
 

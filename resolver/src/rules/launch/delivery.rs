@@ -8,17 +8,14 @@ use keyreeve_os::environment::Environment;
 use super::env_change::{EnvAssignment, LaunchWarning};
 use super::error::LaunchError;
 use super::target::{Program, Target};
-use crate::rules::conflicts::{self, CONFIG_DIR, CUSTOM_HEADERS, MANAGED_BY_HOST, SIMPLE};
+use crate::rules::conflicts;
 use crate::rules::resolve::Location;
 use crate::rules::sdk_store::SdkStore;
 use crate::rules::snapshot::Snapshot;
-
-const API_KEY: &str = "ANTHROPIC_API_KEY";
-const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
-const OAUTH_TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
-const BASE_URL: &str = "ANTHROPIC_BASE_URL";
-/// Turns off Claude Code's background requests, which go to the vendor whatever the base URL is.
-const DISABLE_BACKGROUND_TRAFFIC: &str = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC";
+use crate::rules::variables::{
+    API_KEY, AUTH_TOKEN, BASE_URL, CLAUDE_CONFIG_DIR, CUSTOM_HEADERS, DISABLE_BACKGROUND_TRAFFIC,
+    MANAGED_BY_HOST, OAUTH_TOKEN, SDK_CONFIG_DIR, SDK_PROFILE, SIMPLE,
+};
 
 /// The way a credential reaches a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -172,16 +169,14 @@ impl CredentialDelivery {
             }
             Self::OauthToken { .. } => vec![EnvAssignment::secret(OAUTH_TOKEN)],
             Self::SdkProfile { name, directory } => {
-                let mut set = vec![EnvAssignment::literal("ANTHROPIC_PROFILE", name)];
+                let mut set = vec![EnvAssignment::literal(SDK_PROFILE, name)];
                 let directory = directory.as_deref();
-                set.extend(
-                    directory.map(|path| EnvAssignment::literal("ANTHROPIC_CONFIG_DIR", path)),
-                );
+                set.extend(directory.map(|path| EnvAssignment::literal(SDK_CONFIG_DIR, path)));
                 set
             }
             Self::Login { directory } => match directory {
                 LoginDirectory::Current | LoginDirectory::Default => Vec::new(),
-                LoginDirectory::At(path) => vec![EnvAssignment::literal(CONFIG_DIR, path)],
+                LoginDirectory::At(path) => vec![EnvAssignment::literal(CLAUDE_CONFIG_DIR, path)],
             },
         };
         if let Some(endpoint) = self.custom_endpoint() {
@@ -245,7 +240,7 @@ impl CredentialDelivery {
         let moves_login = match self {
             Self::Login {
                 directory: LoginDirectory::Default,
-            } => name == CONFIG_DIR,
+            } => name == CLAUDE_CONFIG_DIR,
             Self::Login { .. }
             | Self::ApiKey
             | Self::AuthToken { .. }

@@ -9,12 +9,9 @@ use super::delivery::{CredentialDelivery, LoginDirectory, background_traffic};
 use super::env_change::{EnvAssignment, LaunchWarning};
 use super::error::LaunchError;
 use super::target::Target;
-use crate::rules::conflicts::MANAGED_BY_HOST;
 use crate::rules::resolve::PayerClass;
 use crate::rules::snapshot::Snapshot;
-
-/// Removes credentials from the environment of programs that Claude Code starts: hooks, tools, MCP servers.
-const SCRUB: &str = "CLAUDE_CODE_SUBPROCESS_ENV_SCRUB";
+use crate::rules::variables::{MANAGED_BY_HOST, SCRUB_SUBPROCESSES};
 
 /// The credential that should pay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,7 +127,8 @@ impl LaunchPlan {
     /// Removes the secret from the environment of subprocesses of Claude Code, which then does not start without
     /// `bubblewrap` (docs/facts.md#claude-code-host).
     pub fn scrub_subprocesses(&mut self) {
-        self.set.push(EnvAssignment::literal(SCRUB, "1"));
+        self.set
+            .push(EnvAssignment::literal(SCRUB_SUBPROCESSES, "1"));
     }
 
     /// Returns `true` if Claude Code ignores credentials in settings files (docs/facts.md#claude-code-host).

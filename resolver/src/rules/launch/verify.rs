@@ -9,12 +9,12 @@ use super::plan::LaunchPlan;
 use super::settings_override;
 use super::target::Target;
 use crate::rules::claude_code::{RejectedKeys, SettingsScope, SettingsState};
-use crate::rules::conflicts::SIMPLE;
 use crate::rules::resolve::{
     ChainStep, Flaw, Location, Method, PayerClass, Resolution, SkipReason, StepState,
     check_payer_class, resolve,
 };
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::SIMPLE;
 
 /// The address of requests unless a setting overrides it.
 const VENDOR_BASE_URL: &str = "https://api.anthropic.com";

@@ -14,6 +14,9 @@ use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason
 use super::variables::{ProviderManagement, Variables};
 use crate::rules::claude_code::{LoginDamage, LoginState, Mode, SettingSources, SettingsScope};
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::{
+    API_KEY, AUTH_TOKEN, BASE_URL, MANAGED_BY_HOST, OAUTH_TOKEN, SIMPLE,
+};
 
 /// The rules that differ between releases.
 struct Rules {
@@ -55,10 +58,6 @@ impl Rules {
         }
     }
 }
-
-const BASE_URL: &str = "ANTHROPIC_BASE_URL";
-const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
-const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
 
 /// The input for all parts of the chain.
 struct ClaudeCodeChain<'a> {
@@ -184,7 +183,7 @@ impl<'a> ClaudeCodeChain<'a> {
         let (method, name, header) = match cloud.key {
             _ if skips_auth => (
                 Method::AuthToken,
-                "ANTHROPIC_AUTH_TOKEN",
+                AUTH_TOKEN,
                 CredentialHeader::Authorization,
             ),
             Some((name, header)) => (Method::CloudKey, name, header),
@@ -201,7 +200,7 @@ impl<'a> ClaudeCodeChain<'a> {
             OverriddenBy::SameHeader,
         );
         if cloud.signs && self.rules.sends_key_with_signature && walk.authorization.is_none() {
-            let key = variable("ANTHROPIC_API_KEY", Method::ApiKey);
+            let key = variable(API_KEY, Method::ApiKey);
             walk.add_steps(key, FilledHeaders::XApiKey, OverriddenBy::SameHeader);
         }
         walk.cloud = switch;
@@ -210,12 +209,8 @@ impl<'a> ClaudeCodeChain<'a> {
     /// Adds the API key, the auth token and the helper.
     fn add_keys(&self, walk: &mut ChainWalk<'a>) {
         for (name, method, headers) in [
-            ("ANTHROPIC_API_KEY", Method::ApiKey, FilledHeaders::XApiKey),
-            (
-                "ANTHROPIC_AUTH_TOKEN",
-                Method::AuthToken,
-                FilledHeaders::Authorization,
-            ),
+            (API_KEY, Method::ApiKey, FilledHeaders::XApiKey),
+            (AUTH_TOKEN, Method::AuthToken, FilledHeaders::Authorization),
         ] {
             // A cloud may have added this step already.
             if walk.steps.iter().all(|step| step.method != method) {
@@ -239,12 +234,8 @@ impl<'a> ClaudeCodeChain<'a> {
     fn add_logins(&self, walk: &mut ChainWalk<'a>) -> sdk::SdkProfiles<'a> {
         let bare = self.is_bare.then_some(SkipReason::Bare);
         let whitespace = self.rules.whitespace;
-        let token = Candidate::from_variable(
-            &self.variables,
-            "CLAUDE_CODE_OAUTH_TOKEN",
-            Method::OauthToken,
-            whitespace,
-        );
+        let token =
+            Candidate::from_variable(&self.variables, OAUTH_TOKEN, Method::OauthToken, whitespace);
         let token = token.into_iter().map(|candidate| {
             let project = self.project_login(&candidate.location);
             candidate.skipped(bare.or(project))

@@ -30,11 +30,11 @@ pub use self::step::{
     ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, Slot, StepState,
 };
 
-use crate::rules::claude_code::{SettingsFile, SettingsState};
-use crate::rules::snapshot::Snapshot;
 use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize_line};
 
 use self::chain::ChainWalk;
+use crate::rules::claude_code::{SettingsFile, SettingsState};
+use crate::rules::snapshot::Snapshot;
 
 /// The credentials that a client's next request would carry, and who would pay.
 #[derive(Clone, PartialEq, Eq, Debug)]

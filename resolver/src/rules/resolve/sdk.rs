@@ -10,13 +10,17 @@ use super::step::{CredentialHeader, FilledHeaders, Method};
 use super::variables::Variables;
 use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::{
+    API_KEY, AUTH_TOKEN, BASE_URL, CUSTOM_HEADERS, FEDERATION_ORGANIZATION, FEDERATION_RULE,
+    IDENTITY_TOKEN, IDENTITY_TOKEN_FILE, SDK_CONFIG_DIR, SDK_PROFILE, XDG_CONFIG_HOME,
+};
 
 /// Walks the chain of an official SDK.
 pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> {
     let variables = Variables::from_environment(snapshot);
     let profiles = SdkProfiles::new(client, snapshot, &variables);
     let mut walk = ChainWalk::new(RequestDestination::from_variable(
-        variables.effective("ANTHROPIC_BASE_URL"),
+        variables.effective(BASE_URL),
     ));
     let (key_headers, token_overridden_by) = match client {
         ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
@@ -36,12 +40,12 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
     };
     let variable = |name, method| Candidate::from_variable(&variables, name, method, whitespace);
     walk.add_steps(
-        variable("ANTHROPIC_API_KEY", Method::ApiKey),
+        variable(API_KEY, Method::ApiKey),
         key_headers,
         OverriddenBy::SameHeader,
     );
     walk.add_steps(
-        variable("ANTHROPIC_AUTH_TOKEN", Method::AuthToken),
+        variable(AUTH_TOKEN, Method::AuthToken),
         FilledHeaders::Authorization,
         token_overridden_by,
     );
@@ -54,8 +58,7 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
     }
     profiles.override_base_url(&mut walk);
     apply_custom_headers(&variables, &mut walk);
-    if let (ClientProgram::SdkPython(_), Some(found)) =
-        (client, variables.effective("ANTHROPIC_BASE_URL"))
+    if let (ClientProgram::SdkPython(_), Some(found)) = (client, variables.effective(BASE_URL))
         && found.value == Ok("")
     {
         // The SDK uses an empty address unchanged.
@@ -81,8 +84,7 @@ fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Cand
 
 /// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others.
 pub(super) fn apply_custom_headers<'a>(variables: &Variables<'a>, walk: &mut ChainWalk<'a>) {
-    const NAME: &str = "ANTHROPIC_CUSTOM_HEADERS";
-    let Some(found) = variables.effective(NAME) else {
+    let Some(found) = variables.effective(CUSTOM_HEADERS) else {
         return;
     };
     for line in found.value.unwrap_or_default().lines() {
@@ -130,12 +132,12 @@ impl<'a> SdkProfiles<'a> {
         Self {
             store: store(client, snapshot, variables),
             named: variables
-                .value("ANTHROPIC_PROFILE")
+                .value(SDK_PROFILE)
                 .map(str::trim)
                 .filter(|name| !name.is_empty()),
-            is_federated: is_set("ANTHROPIC_FEDERATION_RULE_ID")
-                && is_set("ANTHROPIC_ORGANIZATION_ID")
-                && (is_set("ANTHROPIC_IDENTITY_TOKEN_FILE") || is_set("ANTHROPIC_IDENTITY_TOKEN")),
+            is_federated: is_set(FEDERATION_RULE)
+                && is_set(FEDERATION_ORGANIZATION)
+                && (is_set(IDENTITY_TOKEN_FILE) || is_set(IDENTITY_TOKEN)),
             snapshot,
         }
     }
@@ -274,8 +276,8 @@ fn store<'a>(
             .as_ref()
             .map(|home| format!("{home}/.config/anthropic"))
     };
-    let in_xdg = || non_empty("XDG_CONFIG_HOME").map(|config| format!("{config}/anthropic"));
-    let directory = match (non_empty("ANTHROPIC_CONFIG_DIR"), client) {
+    let in_xdg = || non_empty(XDG_CONFIG_HOME).map(|config| format!("{config}/anthropic"));
+    let directory = match (non_empty(SDK_CONFIG_DIR), client) {
         (Some(directory), _) => Some(directory.to_owned()),
         (None, ClientProgram::SdkTypescript(_)) => in_xdg().or_else(in_home),
         (

@@ -9,6 +9,7 @@ use crate::rules::claude_code::{
     ClaudeSettings, SettingSources, SettingsFile, SettingsScope, SettingsState,
 };
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::CUSTOM_HEADERS;
 
 /// Everything that sets variables, in order of precedence.
 pub(super) struct Variables<'a> {
@@ -56,7 +57,7 @@ impl ProviderManagement {
     fn skip_reason(self, name: &str) -> Option<SkipReason> {
         let is_read = match self {
             Self::ByHost => false,
-            Self::ByHostExceptHeaders => name == "ANTHROPIC_CUSTOM_HEADERS",
+            Self::ByHostExceptHeaders => name == CUSTOM_HEADERS,
             Self::NotManaged => true,
         };
         (!is_read).then_some(SkipReason::ManagedByHost)
