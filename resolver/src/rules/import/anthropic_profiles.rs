@@ -2,11 +2,11 @@
 
 use keyreeve_core::profile::{Name, Source};
 
-use crate::rules::import::ImportSkip;
-use crate::rules::import::document::Node;
-use crate::rules::import::files::{FileRole, FoundFile};
-use crate::rules::import::names;
-use crate::rules::import::planner::{FoundItem, ImportDestination, Planner};
+use super::ImportSkip;
+use super::document::Node;
+use super::files::{FileRole, FoundFile};
+use super::names;
+use super::planner::{FoundItem, ImportDestination, Planner};
 
 /// Plans the import of each SDK profile.
 pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[FoundFile]) {

@@ -5,10 +5,10 @@
 use keyreeve_core::profile::{Name, Source};
 use keyreeve_core::token::Family;
 
-use crate::rules::import::ImportSkip;
-use crate::rules::import::claw_config::{ClawConfig, DeclaredProfile};
-use crate::rules::import::document::Node;
-use crate::rules::import::planner::{FoundItem, ImportDestination, Planner};
+use super::ImportSkip;
+use super::claw_config::{ClawConfig, DeclaredProfile};
+use super::document::Node;
+use super::planner::{FoundItem, ImportDestination, Planner};
 
 /// The secret of a record.
 enum RecordSecret<'a> {

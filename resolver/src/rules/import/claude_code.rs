@@ -4,11 +4,11 @@
 use keyreeve_core::profile::Source;
 use keyreeve_core::token::contains_token;
 
-use crate::rules::import::ImportSkip;
-use crate::rules::import::document::Node;
-use crate::rules::import::files::{FileRole, FoundFile};
-use crate::rules::import::names;
-use crate::rules::import::planner::{FoundItem, ImportDestination, Planner};
+use super::ImportSkip;
+use super::document::Node;
+use super::files::{FileRole, FoundFile};
+use super::names;
+use super::planner::{FoundItem, ImportDestination, Planner};
 use crate::rules::variables::{API_KEY, AUTH_TOKEN, BASE_URL, OAUTH_TOKEN};
 
 /// Plans the import of settings and login.

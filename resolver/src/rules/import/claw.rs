@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use keyreeve_core::profile::Name;
 
-use crate::rules::import::ImportSkip;
-use crate::rules::import::auth_store::{claude_login, is_claude_login, record};
-use crate::rules::import::claw_config::ClawConfig;
-use crate::rules::import::document::Node;
-use crate::rules::import::files::{FileRole, FoundFile};
-use crate::rules::import::names;
-use crate::rules::import::planner::{FoundItem, Planner, without_provider};
+use super::ImportSkip;
+use super::auth_store::{claude_login, is_claude_login, record};
+use super::claw_config::ClawConfig;
+use super::document::Node;
+use super::files::{FileRole, FoundFile};
+use super::names;
+use super::planner::{FoundItem, Planner, without_provider};
 
 /// The keyreeve names of the other program's profiles; `None` for those that are skipped.
 type ProfileNames = BTreeMap<String, Option<Name>>;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::rules::import::document::Node;
-use crate::rules::import::planner::ImportDestination;
+use super::document::Node;
+use super::planner::ImportDestination;
 use crate::rules::variables::{API_KEY, BASE_URL};
 
 /// The credential settings of a configuration. It has no `Debug`, since it may contain tokens.

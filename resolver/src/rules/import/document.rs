@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jsonc_parser::{JsonValue, ParseOptions, parse_to_value};
 
-use crate::rules::import::ImportSkip;
+use super::ImportSkip;
 
 /// A value of a document. It has no `Debug`, since it may contain tokens.
 pub(super) enum Node<'a> {

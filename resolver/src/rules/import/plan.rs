@@ -5,7 +5,7 @@ use keyreeve_core::profile::{Auth, BillingClass, Name, Provenance, Source};
 use keyreeve_core::secret::{Fingerprint, Secret};
 use keyreeve_core::token::Family;
 
-use crate::rules::import::ImportSkip;
+use super::ImportSkip;
 
 /// An import plan. It has no `Debug`, since it may contain tokens.
 pub struct ImportPlan {

@@ -8,11 +8,9 @@ use keyreeve_core::origin::{BaseUrl, OriginError, PlainHttp};
 use keyreeve_core::profile::{Auth, BillingClass, Name, Source};
 use keyreeve_core::token::{self, Family, TokenReport};
 
-use crate::rules::import::names;
-use crate::rules::import::plan::{
-    ExistingProfile, ImportAction, ImportEntry, ImportNote, ImportPlan, NewProfile,
-};
-use crate::rules::import::{ImportSkip, ImportSource};
+use super::names;
+use super::plan::{ExistingProfile, ImportAction, ImportEntry, ImportNote, ImportPlan, NewProfile};
+use super::{ImportSkip, ImportSource};
 
 /// The maximum number of entries; real files have fewer.
 const MAX_ENTRIES: usize = 1000;
