@@ -1,17 +1,15 @@
 //! Findings about Claude Code's settings, helpers and login (docs/facts.md#claude-code).
 
 use keyreeve_core::token::contains_token;
-use url::Url;
 
 use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_literal};
-use super::urls::is_loopback;
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 use crate::rules::claude_code::{
     EnvSetting, LoginRenewal, LoginState, Mode, SettingsFile, SettingsScope, SettingsState,
 };
 use crate::rules::conflicts;
 use crate::rules::launch;
-use crate::rules::resolve::{ClientProgram, CredentialHeader, Method, Resolution};
+use crate::rules::resolve::{ClientProgram, Resolution};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{API_KEY, AUTH_TOKEN, BASE_URL, CREDENTIALS, OAUTH_TOKEN, SIMPLE};
 
@@ -38,7 +36,6 @@ pub(super) fn findings(
     found.extend(bare_mode(snapshot, resolutions));
     found.extend(variables_ignored(snapshot));
     found.extend(inference_only(snapshot));
-    found.extend(resolutions.iter().filter_map(plan_to_other_host));
     found
 }
 
@@ -289,30 +286,6 @@ fn inference_only(snapshot: &Snapshot) -> Option<Finding> {
             FindingLocation::variable(OAUTH_TOKEN),
             "a token of `claude setup-token` can only call models; the API refuses it for account requests, such as reading the plan's usage",
             Fix::Run("claude auth login".to_owned()),
-        )
-    })
-}
-
-/// Finds a plan's token that the base URL would send to another host.
-fn plan_to_other_host(resolution: &Resolution) -> Option<Finding> {
-    let slot = resolution.slot(CredentialHeader::Authorization)?;
-    if !matches!(slot.method, Method::Login | Method::OauthToken) {
-        return None;
-    }
-    let base_url_override = resolution.base_url_override.as_ref()?;
-    let url = Url::parse(base_url_override.base_url.as_deref()?).ok()?;
-    let host = url.host_str()?;
-    (host != "api.anthropic.com" && !is_loopback(&url)).then(|| {
-        Finding::new(
-            FindingCode::PlanToOtherHost,
-            FindingLocation::from_location(&base_url_override.location),
-            format!(
-                "{} would send {} to {host}; a base URL alone does not replace a login",
-                resolution.client, slot.location
-            ),
-            Fix::manual(
-                "set ANTHROPIC_AUTH_TOKEN to that gateway's own key, or remove the base URL",
-            ),
         )
     })
 }

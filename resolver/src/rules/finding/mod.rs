@@ -6,16 +6,14 @@
 mod assignment;
 mod claude;
 mod code;
-mod conflict;
 mod evidence;
 mod files;
 mod machine;
 mod profiles;
-mod propose;
+mod resolutions;
+mod shell_files;
 mod syntax;
-mod urls;
 mod values;
-mod variable;
 
 use std::fmt;
 
@@ -28,12 +26,11 @@ use crate::rules::variables::FEDERATION_RULE;
 
 pub use self::assignment::{AssignedValue, ExposedKey, LineContent, VariableAssignment};
 pub use self::code::{FindingCode, Severity};
-pub use self::conflict::{ConflictingVariable, find_conflicts};
 pub use self::evidence::{
     CredentialFile, CredentialFileKind, Evidence, HelperOutcome, HelperRun, History, LastResponse,
     Script, ScriptKind, keys_in_history, prints_literal,
 };
-pub use self::propose::{Proposal, propose};
+pub use self::shell_files::{ConflictingVariable, Proposal, find_conflicts, propose};
 
 /// An error or a risk.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -170,8 +167,8 @@ pub fn findings(
     resolutions: &[Resolution],
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(values::findings(snapshot, resolutions));
-    found.extend(urls::findings(snapshot));
+    found.extend(values::findings(snapshot));
+    found.extend(resolutions.iter().flat_map(resolutions::findings));
     found.extend(files::findings(snapshot, evidence));
     found.extend(claude::findings(snapshot, evidence, resolutions));
     found.extend(machine::findings(snapshot, evidence));

@@ -1,33 +1,88 @@
-//! Findings about credentials in variables, in the environment and in Claude Code's settings
-//! (docs/facts.md#claude-code).
+//! Findings about the variables that are set, in the environment and in Claude Code's settings: their credentials and
+//! their base URLs (docs/facts.md#claude-code, docs/facts.md#endpoints).
 
-use keyreeve_core::token::Family;
+use keyreeve_core::token::{Family, contains_token, redact};
+use url::Url;
 
-use super::urls::has_custom_base_url;
-use super::variable::{Variable, set_variables};
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
-use crate::rules::resolve::{
-    ClientProgram, CredentialHeader, Location, Method, PayerClass, Resolution, StepState,
-};
+use crate::rules::claude_code::SettingsState;
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
-    API_KEY, AUTH_TOKEN, CREDENTIALS, CUSTOM_HEADERS, OAUTH_TOKEN, SDK_PROFILE,
+    API_KEY, AUTH_TOKEN, BASE_URL, CREDENTIALS, CUSTOM_HEADERS, OAUTH_TOKEN, SDK_PROFILE,
 };
 
-pub(super) fn findings(snapshot: &Snapshot, resolutions: &[Resolution]) -> Vec<Finding> {
+/// A variable that is set, with its location.
+struct Variable<'a> {
+    name: &'a str,
+    location: FindingLocation,
+    text: &'a str,
+    /// The settings file that sets it, or `None` if it is in the environment.
+    file: Option<&'a str>,
+}
+
+pub(super) fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     let has_custom_base_url = has_custom_base_url(snapshot);
     let mut found = Vec::new();
     for variable in set_variables(snapshot, &CREDENTIALS) {
         found.extend(format(&variable).or_else(|| kind(&variable, has_custom_base_url)));
     }
+    for variable in set_variables(snapshot, &[BASE_URL]) {
+        found.extend(check_base_url(&variable));
+    }
     found.extend(profile_overridden(snapshot));
     found.extend(credential_headers(snapshot));
-    for resolution in resolutions {
-        found.extend(login_shadowed(resolution));
-        found.extend(two_credentials(resolution));
-        found.extend(unsendable(resolution));
-    }
     found
+}
+
+impl Variable<'_> {
+    /// Returns the fix that removes it.
+    fn removal(&self) -> Fix {
+        match self.file {
+            None => Fix::unset(self.name),
+            Some(path) => Fix::manual(format!("remove env.{} from {}", self.name, shown(path))),
+        }
+    }
+
+    /// Returns the variable with its redacted value.
+    fn redacted(&self) -> String {
+        format!("{} ({})", self.name, redact(self.text.trim()))
+    }
+}
+
+/// Returns every location that sets one of these variables.
+fn set_variables<'a>(snapshot: &'a Snapshot, names: &[&'a str]) -> Vec<Variable<'a>> {
+    let mut all = Vec::new();
+    for name in names {
+        if let Some(text) = snapshot.environment.get(name) {
+            all.push(Variable {
+                name,
+                location: FindingLocation::variable(name),
+                text,
+                file: None,
+            });
+        }
+        for file in &snapshot.settings {
+            if let SettingsState::Read(settings) = &file.state
+                && let Some(setting) = settings.variable(name)
+            {
+                all.push(Variable {
+                    name,
+                    location: FindingLocation::line(&file.path, setting.line),
+                    text: setting.value.inspect(),
+                    file: Some(&file.path),
+                });
+            }
+        }
+    }
+    all
+}
+
+/// Returns `true` if a base URL points to another host than the vendor's.
+fn has_custom_base_url(snapshot: &Snapshot) -> bool {
+    set_variables(snapshot, &[BASE_URL])
+        .iter()
+        .filter_map(|variable| Url::parse(variable.text.trim()).ok())
+        .any(|url| url.host_str() != Some("api.anthropic.com"))
 }
 
 /// Checks the format of a value.
@@ -169,114 +224,49 @@ fn credential_headers(snapshot: &Snapshot) -> Vec<Finding> {
         .collect()
 }
 
-/// Finds a shadowed login, unless a plan pays in any case, or a gateway that the user configured.
-fn login_shadowed(resolution: &Resolution) -> Option<Finding> {
-    match resolution.payer.class {
-        PayerClass::OrganizationCredit | PayerClass::Conflict | PayerClass::Unknown => {}
-        PayerClass::Plan | PayerClass::Cloud | PayerClass::Gateway | PayerClass::NoPayer => {
-            return None;
-        }
-    }
-    let login = resolution
-        .shadowed()
-        .find(|step| step.method == Method::Login)?;
-    let winner = resolution
-        .slot(CredentialHeader::XApiKey)
-        .or_else(|| resolution.slot(CredentialHeader::Authorization))?;
-    let hint = winner.hint.as_deref().unwrap_or("value not known yet");
-    let message = format!(
-        "{} ({hint}) overrides {}, so {} is paid by {}",
-        winner.location,
-        login.location,
-        resolution.client,
-        resolution.payer.class.description()
-    );
-    let fix = match &winner.location {
-        Location::Variable { name } => Fix::unset(name),
-        Location::Setting { path, key, .. } => {
-            Fix::manual(format!("remove {key} from {}", shown(path)))
-        }
-        Location::Login { .. }
-        | Location::SdkProfile { .. }
-        | Location::Federation
-        | Location::Profile { .. } => Fix::Run("keyreeve status".to_owned()),
+fn check_base_url(variable: &Variable<'_>) -> Vec<Finding> {
+    let text = variable.text.trim();
+    let mut found = Vec::new();
+    let mut add = |code, message: &str, fix| {
+        found.push(Finding::new(code, variable.location.clone(), message, fix));
     };
-    Some(Finding::new(
-        FindingCode::LoginShadowed,
-        FindingLocation::from_location(&winner.location),
-        message,
-        fix,
-    ))
+    let set_again = |how: &str| Fix::manual(format!("set {BASE_URL} again {how}"));
+    let url = Url::parse(text).ok();
+    let has_user_info = url
+        .as_ref()
+        .is_some_and(|url| !url.username().is_empty() || url.password().is_some());
+    if has_user_info || contains_token(text) {
+        add(
+            FindingCode::KeyInUrl,
+            "ANTHROPIC_BASE_URL contains a credential, and addresses end up in logs and on screens",
+            set_again("without the credential, which belongs in ANTHROPIC_AUTH_TOKEN"),
+        );
+    }
+    let Some(url) = url else { return found };
+    let path = url.path().trim_end_matches('/');
+    if path.ends_with("/v1") || path.ends_with("/messages") {
+        add(
+            FindingCode::PathInUrl,
+            "ANTHROPIC_BASE_URL ends in a path that Claude Code and the SDKs add themselves, so they would request /v1/v1/messages",
+            set_again("without /v1 and everything after it"),
+        );
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        add(
+            FindingCode::PlainHttp,
+            "ANTHROPIC_BASE_URL is http:// to another machine, so anyone on the network path can read the credential",
+            set_again("with https://"),
+        );
+    }
+    found
 }
 
-fn two_credentials(resolution: &Resolution) -> Option<Finding> {
-    let key = resolution.slot(CredentialHeader::XApiKey)?;
-    let bearer = resolution.slot(CredentialHeader::Authorization)?;
-    if key.location == bearer.location {
-        return None;
+/// Returns `true` if a URL points to this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
-    let message = format!(
-        "{} would send {} as x-api-key and {} as authorization in one request, and the API decides who pays",
-        resolution.client, key.location, bearer.location
-    );
-    let fix = match &key.location {
-        Location::Variable { name } => Fix::unset(name),
-        Location::Setting { .. }
-        | Location::Login { .. }
-        | Location::SdkProfile { .. }
-        | Location::Federation
-        | Location::Profile { .. } => Fix::manual(format!(
-            "remove one of the two: {} or {}",
-            key.location, bearer.location
-        )),
-    };
-    Some(Finding::new(
-        FindingCode::TwoCredentials,
-        FindingLocation::from_location(&key.location),
-        message,
-        fix,
-    ))
-}
-
-/// Finds steps on which a client fails. Damaged logins and profiles have findings of their own.
-fn unsendable(resolution: &Resolution) -> Vec<Finding> {
-    let broken_steps = resolution
-        .steps
-        .iter()
-        .filter_map(|step| match step.method {
-            Method::ApiKey
-            | Method::AuthToken
-            | Method::OauthToken
-            | Method::CustomHeader
-            | Method::CloudKey
-            | Method::Federation => match &step.state {
-                StepState::Broken(flaw) => Some((step, flaw)),
-                StepState::Taken { .. }
-                | StepState::On
-                | StepState::Off
-                | StepState::Shadowed { .. }
-                | StepState::NotRead { .. }
-                | StepState::Absent
-                | StepState::Empty => None,
-            },
-            Method::Cloud
-            | Method::Helper
-            | Method::SdkProfile
-            | Method::Login
-            | Method::Profile => None,
-        });
-    let client: ClientProgram = resolution.client;
-    broken_steps
-        .map(|(step, flaw)| {
-            Finding::new(
-                FindingCode::Unsendable,
-                FindingLocation::from_location(&step.location),
-                format!("{client} cannot send {}: {flaw}", step.location),
-                Fix::manual(format!(
-                    "set {} again, complete and on one line",
-                    step.location
-                )),
-            )
-        })
-        .collect()
 }
