@@ -10,7 +10,7 @@ mod settings;
 pub use arguments::{Arguments, Mode, SettingSources, SettingsArgument};
 pub use login::{Login, LoginDamage, LoginRenewal, LoginState};
 pub use rejected_keys::RejectedKeys;
-pub(crate) use settings::EnvSetting;
 pub use settings::{
     ClaudeSettings, HelperSetting, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
 };
+pub(crate) use settings::{EnvSetting, runs_credential_program, starts_program};

@@ -170,6 +170,24 @@ impl ClaudeSettings {
     }
 }
 
+/// Settings, other than `env` and the helper, that run a program to get a credential or a header.
+const CREDENTIAL_PROGRAMS: [&str; 4] = [
+    "awsAuthRefresh",
+    "awsCredentialExport",
+    "gcpAuthRefresh",
+    "otelHeadersHelper",
+];
+
+/// Returns `true` if a setting runs a program to get a credential or a header.
+pub(crate) fn runs_credential_program(key: &str) -> bool {
+    CREDENTIAL_PROGRAMS.contains(&key)
+}
+
+/// Returns `true` if a setting runs a program, which then sees the environment.
+pub(crate) fn starts_program(key: &str) -> bool {
+    runs_credential_program(key) || matches!(key, "hooks" | "statusLine")
+}
+
 /// Parses `env`. A number or a boolean counts as its text.
 fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
     let Entries(entries) = match serde_json::from_str(raw.get()) {

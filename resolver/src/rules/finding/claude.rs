@@ -6,9 +6,9 @@ use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_literal};
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 use crate::rules::claude_code::{
     EnvSetting, LoginRenewal, LoginState, Mode, SettingsFile, SettingsScope, SettingsState,
+    runs_credential_program,
 };
 use crate::rules::conflicts;
-use crate::rules::launch;
 use crate::rules::resolve::{ClientProgram, Resolution};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{API_KEY, AUTH_TOKEN, BASE_URL, CREDENTIALS, OAUTH_TOKEN, SIMPLE};
@@ -86,7 +86,7 @@ fn settings_findings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
         }
     }
     for other in &settings.others {
-        if is_project_file && launch::runs_credential_program(other.key) {
+        if is_project_file && runs_credential_program(other.key) {
             found.push(project_setting(path, other.line, other.key));
         }
     }

@@ -1,11 +1,12 @@
 //! Delivery of a credential to a program: the variables that carry it and the variables that conflict with it.
 
+use std::fmt;
+
 use keyreeve_core::origin::{BaseUrl, Origin};
 use keyreeve_core::profile::{Auth, BillingClass, Profile, SecretExposure, Source};
 use keyreeve_core::token::contains_token;
 use keyreeve_os::environment::Environment;
 
-use super::env_change::{EnvAssignment, LaunchWarning};
 use super::error::LaunchError;
 use super::target::{Program, Target};
 use crate::rules::conflicts;
@@ -37,11 +38,22 @@ pub(super) enum CredentialDelivery {
     Login { directory: LoginDirectory },
 }
 
-/// The setting for Claude Code's background requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum BackgroundTraffic {
-    Unchanged,
-    Disabled,
+/// A variable to set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnvAssignment {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value, or `None` for the profile's secret, which a plan does not contain.
+    pub value: Option<String>,
+}
+
+/// A warning about a launch plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LaunchWarning {
+    /// A variable outside the known conflicting ones is removed.
+    CredentialRemoved(String),
+    /// A gateway gets its credential in another header than the profile's.
+    SentAsBearer(Origin),
 }
 
 /// An endpoint other than the vendor's.
@@ -161,7 +173,7 @@ impl CredentialDelivery {
     }
 
     /// Returns the variables to set.
-    pub(super) fn assignments(&self, background: BackgroundTraffic) -> Vec<EnvAssignment> {
+    pub(super) fn assignments(&self, snapshot: &Snapshot, target: &Target) -> Vec<EnvAssignment> {
         let mut set = match self {
             Self::ApiKey => vec![EnvAssignment::secret(API_KEY)],
             Self::AuthToken { .. } | Self::VirtualKey { .. } => {
@@ -182,11 +194,8 @@ impl CredentialDelivery {
         if let Some(endpoint) = self.custom_endpoint() {
             set.push(EnvAssignment::literal(BASE_URL, &endpoint.base_url));
         }
-        match background {
-            BackgroundTraffic::Unchanged => {}
-            BackgroundTraffic::Disabled => {
-                set.push(EnvAssignment::literal(DISABLE_BACKGROUND_TRAFFIC, "1"));
-            }
+        if self.may_leak_in_background(snapshot, target) {
+            set.push(EnvAssignment::literal(DISABLE_BACKGROUND_TRAFFIC, "1"));
         }
         match self {
             // With it Claude Code ignores logins and profiles, and it is reported to change how a plan is billed.
@@ -196,6 +205,21 @@ impl CredentialDelivery {
             }
         }
         set
+    }
+
+    /// Returns `true` if Claude Code's background requests may carry a credential to the vendor that is not meant for it.
+    /// They go there even with a custom endpoint, and releases before 2.1.329 attach a stored login to them whatever
+    /// else is set (docs/facts.md#claude-code-host).
+    fn may_leak_in_background(&self, snapshot: &Snapshot, target: &Target) -> bool {
+        let login_may_leak = || snapshot.login.is_some() && target.may_be_older();
+        match self {
+            Self::Login { .. } => false,
+            Self::VirtualKey { .. } => login_may_leak(),
+            Self::ApiKey
+            | Self::AuthToken { .. }
+            | Self::OauthToken { .. }
+            | Self::SdkProfile { .. } => self.custom_endpoint().is_some() || login_may_leak(),
+        }
     }
 
     /// Returns the variables to remove, and adds a warning for each that is not a known conflicting one.
@@ -303,6 +327,36 @@ impl CredentialDelivery {
     }
 }
 
+impl EnvAssignment {
+    pub(super) fn literal(name: &'static str, text: &str) -> Self {
+        Self {
+            name,
+            value: Some(text.to_owned()),
+        }
+    }
+
+    pub(super) fn secret(name: &'static str) -> Self {
+        Self { name, value: None }
+    }
+}
+
+impl fmt::Display for LaunchWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CredentialRemoved(name) => {
+                write!(
+                    f,
+                    "{name} is removed from the environment because it contains a credential"
+                )
+            }
+            Self::SentAsBearer(origin) => write!(
+                f,
+                "{origin} gets the credential as `Authorization: Bearer`, since Claude Code would also send an API key to Anthropic"
+            ),
+        }
+    }
+}
+
 impl CustomEndpoint {
     fn new(profile: &Profile) -> Option<Self> {
         let origin = profile.base_url.origin();
@@ -310,31 +364,6 @@ impl CustomEndpoint {
             base_url: profile.base_url.to_string(),
             origin: origin.clone(),
         })
-    }
-}
-
-/// Decides about Claude Code's background requests. They go to the vendor even with a custom endpoint, and releases
-/// before 2.1.329 attach a stored login to them whatever else is set (docs/facts.md#claude-code-host).
-pub(super) fn background_traffic(
-    delivery: &CredentialDelivery,
-    snapshot: &Snapshot,
-    target: &Target,
-) -> BackgroundTraffic {
-    let login_may_leak = || snapshot.login.is_some() && target.may_be_older();
-    let may_leak = match delivery {
-        CredentialDelivery::Login { .. } => false,
-        CredentialDelivery::VirtualKey { .. } => login_may_leak(),
-        CredentialDelivery::ApiKey
-        | CredentialDelivery::AuthToken { .. }
-        | CredentialDelivery::OauthToken { .. }
-        | CredentialDelivery::SdkProfile { .. } => {
-            delivery.custom_endpoint().is_some() || login_may_leak()
-        }
-    };
-    if may_leak {
-        BackgroundTraffic::Disabled
-    } else {
-        BackgroundTraffic::Unchanged
     }
 }
 

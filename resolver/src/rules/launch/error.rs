@@ -5,7 +5,7 @@ use std::fmt;
 use keyreeve_core::origin::{BaseUrl, Origin, PlainHttp};
 use keyreeve_core::profile::Name;
 
-use super::project_override::ProjectOverride;
+use crate::rules::claude_code::starts_program;
 use crate::rules::resolve::{Flaw, Location, PayerMismatchError};
 
 /// The reason a program is not started. Nothing was started and no secret was opened.
@@ -135,6 +135,17 @@ pub enum LaunchError {
     PayerMismatch(#[from] PayerMismatchError),
 }
 
+/// A project setting that decides who pays or where requests go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProjectOverride {
+    /// The file.
+    pub(crate) path: String,
+    /// The line, counted from 1.
+    pub(crate) line: usize,
+    /// The setting, such as `env.ANTHROPIC_BASE_URL`, or `None` if the file cannot be read.
+    pub(crate) key: Option<String>,
+}
+
 /// The effect of a conflicting setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ConflictEffect {
@@ -148,6 +159,26 @@ pub enum ConflictEffect {
     Breaks(Flaw),
     /// It starts Claude Code in bare mode.
     MakesBare,
+}
+
+impl ProjectOverride {
+    /// Returns `true` if it starts a program, which would see the environment.
+    pub fn starts_program(&self) -> bool {
+        self.key.as_deref().is_none_or(starts_program)
+    }
+}
+
+impl fmt::Display for ProjectOverride {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, key } = self;
+        match key {
+            Some(key) => write!(f, "{path}:{line} sets {key}"),
+            None => write!(
+                f,
+                "{path}:{line} cannot be read, so its settings are unknown"
+            ),
+        }
+    }
 }
 
 impl fmt::Display for ConflictEffect {

@@ -7,20 +7,16 @@
 //! [`resolve`](crate::rules::resolve::resolve), so the prediction and the launch follow the same rules.
 
 mod delivery;
-mod env_change;
 mod error;
 mod plan;
 mod project;
-mod project_override;
 mod settings_override;
 mod target;
 mod verify;
 
-pub use self::env_change::{EnvAssignment, LaunchWarning};
-pub use self::error::{ConflictEffect, LaunchError, LaunchErrorKind};
+pub use self::delivery::{EnvAssignment, LaunchWarning};
+pub use self::error::{ConflictEffect, LaunchError, LaunchErrorKind, ProjectOverride};
 pub use self::plan::{LaunchGoal, LaunchPlan, plan};
 pub use self::project::{ProjectSettingsPolicy, find_project_redirect, list_project_overrides};
-pub use self::project_override::ProjectOverride;
-pub(crate) use self::project_override::runs_credential_program;
 pub use self::target::Target;
 pub use self::verify::{VerifiedPlan, verify};

@@ -5,8 +5,7 @@ use keyreeve_core::profile::{Auth, Name, Profile};
 use keyreeve_core::token::Family;
 use keyreeve_os::environment::Environment;
 
-use super::delivery::{CredentialDelivery, LoginDirectory, background_traffic};
-use super::env_change::{EnvAssignment, LaunchWarning};
+use super::delivery::{CredentialDelivery, EnvAssignment, LaunchWarning, LoginDirectory};
 use super::error::LaunchError;
 use super::target::Target;
 use crate::rules::resolve::PayerClass;
@@ -96,7 +95,7 @@ pub fn plan(
         }
         _ => Vec::new(),
     };
-    let set = delivery.assignments(background_traffic(&delivery, snapshot, target));
+    let set = delivery.assignments(snapshot, target);
     let remove = delivery.variables_to_remove(snapshot, &set, &mut warnings);
     Ok(LaunchPlan {
         remove,

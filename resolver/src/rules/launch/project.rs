@@ -1,9 +1,11 @@
 //! Project settings that would change who pays: a repository is untrusted (security promise P3).
 
+use super::error::ProjectOverride;
 use super::plan::LaunchPlan;
-use super::project_override::{ProjectOverride, starts_program};
 use super::target::Target;
-use crate::rules::claude_code::{SettingSources, SettingsFile, SettingsScope, SettingsState};
+use crate::rules::claude_code::{
+    SettingSources, SettingsFile, SettingsScope, SettingsState, starts_program,
+};
 use crate::rules::conflicts;
 use crate::rules::snapshot::Snapshot;
 
