@@ -4,24 +4,19 @@
 
 use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
 use super::client::{ClientProgram, Release};
-use super::clouds::{CLOUDS, Cloud};
-use super::destination::RequestDestination;
 use super::location::Location;
 use super::parsed_value::{Flaw, Switch, Whitespace};
-use super::payer::{Confidence, Payer, PayerClass};
 use super::sdk;
-use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
+use super::step::{ChainStep, FilledHeaders, Method, SkipReason, StepState};
 use super::variables::{ProviderManagement, Variables};
 use crate::rules::claude_code::{LoginDamage, LoginState, Mode, SettingSources, SettingsScope};
 use crate::rules::snapshot::Snapshot;
-use crate::rules::variables::{
-    API_KEY, AUTH_TOKEN, BASE_URL, MANAGED_BY_HOST, OAUTH_TOKEN, SIMPLE,
-};
+use crate::rules::variables::{API_KEY, AUTH_TOKEN, MANAGED_BY_HOST, OAUTH_TOKEN, SIMPLE};
 
 /// The rules that differ between releases.
-struct Rules {
+pub(super) struct Rules {
     /// The treatment of whitespace around a value.
-    whitespace: Whitespace,
+    pub(super) whitespace: Whitespace,
     /// The methods that `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` disables, in addition to the provider's variables in
     /// settings.
     disabled_by_host: &'static [Method],
@@ -30,7 +25,7 @@ struct Rules {
     /// `true` if `CLAUDE_CODE_OAUTH_TOKEN` is read from project settings.
     reads_project_login: bool,
     /// `true` if an API key is sent in addition to Bedrock's signature.
-    sends_key_with_signature: bool,
+    pub(super) sends_key_with_signature: bool,
 }
 
 impl Rules {
@@ -59,12 +54,12 @@ impl Rules {
     }
 }
 
-/// The input for all parts of the chain.
-struct ClaudeCodeChain<'a> {
+/// The input for all parts of the chain. The cloud accounts are in `clouds`.
+pub(super) struct ClaudeCodeChain<'a> {
     snapshot: &'a Snapshot,
     client: ClientProgram,
-    rules: &'static Rules,
-    variables: Variables<'a>,
+    pub(super) rules: &'static Rules,
+    pub(super) variables: Variables<'a>,
     management: ProviderManagement,
     is_bare: bool,
 }
@@ -121,91 +116,6 @@ fn fail_on_blank_key(walk: &mut ChainWalk<'_>) {
 }
 
 impl<'a> ClaudeCodeChain<'a> {
-    /// Returns the destination; a cloud that is switched on has its own base URL.
-    fn destination(&self) -> RequestDestination {
-        let cloud = CLOUDS
-            .iter()
-            .find(|cloud| self.variables.switch(cloud.switch).is_on());
-        match cloud {
-            None => RequestDestination::from_variable(self.variables.effective(BASE_URL)),
-            Some(cloud) => RequestDestination::from_variable(
-                cloud
-                    .base_url
-                    .and_then(|variable| self.variables.effective(variable)),
-            ),
-        }
-    }
-
-    /// Adds the cloud switches. The first that is on shadows the others.
-    fn add_clouds(&self, walk: &mut ChainWalk<'a>) {
-        let mut on: Option<&Cloud> = None;
-        for cloud in &CLOUDS {
-            let found = self.variables.effective(cloud.switch);
-            let location = found.map_or(Location::Variable { name: cloud.switch }, |found| {
-                found.location
-            });
-            let confidence = match self.variables.switch(cloud.switch) {
-                Switch::Absent | Switch::Off => None,
-                Switch::On => Some(Confidence::Certain),
-                Switch::MaybeOn => Some(Confidence::Likely),
-            };
-            let payer = confidence.map(|confidence| Payer {
-                class: PayerClass::Cloud,
-                confidence,
-            });
-            let state = match (payer, &walk.cloud) {
-                (None, _) if self.variables.switch(cloud.switch) == Switch::Off => StepState::Off,
-                (None, _) => StepState::Absent,
-                (Some(_), Some((by, _))) => StepState::Shadowed { by: by.to_string() },
-                (Some(payer), None) => {
-                    on = Some(cloud);
-                    walk.cloud = Some((location.clone(), payer));
-                    StepState::On
-                }
-            };
-            walk.steps.push(ChainStep {
-                method: Method::Cloud,
-                location,
-                state,
-                would_pay: payer,
-            });
-        }
-        if let Some(cloud) = on {
-            self.add_cloud_key(cloud, walk);
-        }
-    }
-
-    /// Adds the cloud's own key, which is sent instead of a signature.
-    fn add_cloud_key(&self, cloud: &'static Cloud, walk: &mut ChainWalk<'a>) {
-        let skips_auth = cloud
-            .skip_auth
-            .is_some_and(|switch| self.variables.switch(switch).is_on());
-        let (method, name, header) = match cloud.key {
-            _ if skips_auth => (
-                Method::AuthToken,
-                AUTH_TOKEN,
-                CredentialHeader::Authorization,
-            ),
-            Some((name, header)) => (Method::CloudKey, name, header),
-            None => return,
-        };
-        // The switch must not shadow these steps.
-        let switch = walk.cloud.take();
-        let variable = |name, method| {
-            Candidate::from_variable(&self.variables, name, method, self.rules.whitespace)
-        };
-        walk.add_steps(
-            variable(name, method),
-            header.into(),
-            OverriddenBy::SameHeader,
-        );
-        if cloud.signs && self.rules.sends_key_with_signature && walk.authorization.is_none() {
-            let key = variable(API_KEY, Method::ApiKey);
-            walk.add_steps(key, FilledHeaders::XApiKey, OverriddenBy::SameHeader);
-        }
-        walk.cloud = switch;
-    }
-
     /// Adds the API key, the auth token and the helper.
     fn add_keys(&self, walk: &mut ChainWalk<'a>) {
         for (name, method, headers) in [
