@@ -7,6 +7,7 @@ use keyreeve_os::file_system::{FileState, FileSystem};
 use zeroize::Zeroizing;
 
 use super::shells::{histories, home, scripts};
+use super::snapshot::to_text;
 use crate::rules::claude_code::{ClaudeSettings, SettingsState};
 use crate::rules::finding::{
     CredentialFile, CredentialFileKind, Evidence, History, Script, keys_in_history, prints_literal,
@@ -165,10 +166,6 @@ fn helper_script(command: &str, snapshot: &Snapshot) -> Option<PathBuf> {
         None => Path::new(snapshot.directory.as_deref()?).join(word),
     };
     word.contains('/').then_some(path)
-}
-
-fn to_text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

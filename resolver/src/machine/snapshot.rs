@@ -9,8 +9,8 @@ use keyreeve_os::file_system::{FileState, FileSystem, TextFile};
 use keyreeve_os::system;
 
 use crate::rules::claude_code::{
-    Arguments, ClaudeSettings, Login, LoginState, Mode, RejectedKeys, SettingsArgument,
-    SettingsFile, SettingsScope, SettingsState,
+    Arguments, Login, LoginState, Mode, RejectedKeys, SettingsArgument, SettingsFile,
+    SettingsScope, SettingsState,
 };
 use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use crate::rules::snapshot::{KeyreeveState, Snapshot};
@@ -68,7 +68,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         reader.sdk_stores(),
     );
     let rejected_keys = reader.rejected_keys(arguments.mode);
-    let home = reader.home().map(to_text);
+    let home = reader.home().as_deref().map(to_text);
     Snapshot {
         environment,
         directory,
@@ -139,11 +139,7 @@ impl MachineReader<'_> {
             Some(SettingsArgument::File(path)) => {
                 self.settings_file(SettingsScope::Flag, &self.resolve(path))
             }
-            Some(SettingsArgument::Json(text)) => Some(SettingsFile {
-                scope: SettingsScope::Flag,
-                path: "--settings".to_owned(),
-                state: parse_settings(text),
-            }),
+            Some(SettingsArgument::Json(text)) => Some(SettingsFile::from_argument(text)),
         });
         settings
     }
@@ -153,11 +149,11 @@ impl MachineReader<'_> {
         let state = match self.files.read_lossy(path) {
             FileState::Missing => return None,
             FileState::Unreadable => SettingsState::Unreadable,
-            FileState::Text(file) => parse_settings(&file.text),
+            FileState::Text(file) => SettingsState::parse(&file.text),
         };
         Some(SettingsFile {
             scope,
-            path: to_text(path.to_owned()),
+            path: to_text(path),
             state,
         })
     }
@@ -170,7 +166,7 @@ impl MachineReader<'_> {
             FileState::Text(file) => LoginState::parse(&file.text),
         };
         Some(Login {
-            path: to_text(path),
+            path: to_text(&path),
             state,
         })
     }
@@ -238,7 +234,7 @@ impl MachineReader<'_> {
             FileState::Missing | FileState::Unreadable => None,
         };
         SdkStore {
-            directory: to_text(directory.to_owned()),
+            directory: to_text(directory),
             active,
             profiles: self
                 .files
@@ -250,19 +246,10 @@ impl MachineReader<'_> {
     }
 }
 
-fn parse_settings(text: &str) -> SettingsState {
-    match ClaudeSettings::parse(text) {
-        Ok(settings) => SettingsState::Read(settings),
-        Err(damage) => SettingsState::Damaged(damage),
-    }
-}
-
 /// Converts a path to text, lossily: a path that is not UTF-8 does not come from a settings file, and is only
 /// displayed.
-fn to_text(path: PathBuf) -> String {
-    path.into_os_string()
-        .into_string()
-        .unwrap_or_else(|path| path.to_string_lossy().into_owned())
+pub(super) fn to_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

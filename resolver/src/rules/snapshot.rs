@@ -9,7 +9,7 @@ use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_os::environment::Environment;
 
-use crate::rules::claude_code::{Login, RejectedKeys, SettingsFile};
+use crate::rules::claude_code::{Login, LoginState, RejectedKeys, SettingsFile};
 use crate::rules::sdk_store::SdkStore;
 
 /// The state of the machine at one moment.
@@ -60,5 +60,19 @@ impl Snapshot {
             keyreeve: KeyreeveState::default(),
             now,
         }
+    }
+
+    /// Returns `true` if Claude Code has a login of its own.
+    pub(crate) fn has_login(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| match login.state {
+            LoginState::Present { .. } => true,
+            LoginState::SignedOut | LoginState::Damaged(_) | LoginState::Unreadable => false,
+        })
+    }
+
+    /// Returns `true` if a variable of the environment is set to more than whitespace.
+    pub(crate) fn has_value(&self, name: &str) -> bool {
+        let value = self.environment.get(name);
+        value.is_some_and(|value| !value.trim().is_empty())
     }
 }

@@ -187,10 +187,6 @@ impl<'de> Visitor<'de> for Presence {
         Ok(Token::Missing)
     }
 
-    fn visit_none<E>(self) -> Result<Token, E> {
-        Ok(Token::Missing)
-    }
-
     not_a_token! {
         visit_bool: bool,
         visit_f64: f64,

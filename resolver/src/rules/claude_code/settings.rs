@@ -45,6 +45,14 @@ impl SettingsScope {
             Self::User => "user",
         }
     }
+
+    /// Returns `true` if the file is in the project, which is untrusted.
+    pub(crate) fn is_project(self) -> bool {
+        match self {
+            Self::Local | Self::Project => true,
+            Self::Managed | Self::Flag | Self::User => false,
+        }
+    }
 }
 
 /// The state of a settings file.
@@ -56,6 +64,27 @@ pub enum SettingsState {
     Damaged(SettingsFileError),
     /// We may not read the file.
     Unreadable,
+}
+
+impl SettingsFile {
+    /// Returns the settings that `--settings` gives as JSON.
+    pub(crate) fn from_argument(text: &str) -> Self {
+        Self {
+            scope: SettingsScope::Flag,
+            path: "--settings".to_owned(),
+            state: SettingsState::parse(text),
+        }
+    }
+}
+
+impl SettingsState {
+    /// Parses the text of a settings file.
+    pub fn parse(text: &str) -> Self {
+        match ClaudeSettings::parse(text) {
+            Ok(settings) => Self::Read(settings),
+            Err(damage) => Self::Damaged(damage),
+        }
+    }
 }
 
 /// A settings file is invalid.

@@ -1,12 +1,11 @@
 //! The variables that a file sets, parsed line by line in the syntax of its kind.
 //!
 //! Invariants: only variables that hold or redirect credentials are recorded; no line, whatever its length or content,
-//! causes a failure; a value is [`HiddenText`], and only its family and its redacted form are shown.
+//! causes a failure; a value is hidden text, and only its family and its redacted form are shown.
 
 use keyreeve_core::token::{Family, contains_token, redact, scan};
 
-use super::syntax::{ScriptValue, ShellCommand, Syntax, commands};
-use crate::rules::hidden_text::HiddenText;
+use super::syntax::{AssignedValue, ShellCommand, Syntax, commands};
 use crate::rules::variables::CREDENTIALS;
 
 /// The maximum length of a parsed line, in bytes; a longer one is data.
@@ -23,17 +22,6 @@ pub struct VariableAssignment {
     pub line: usize,
     /// The rest of the line.
     pub line_content: LineContent,
-}
-
-/// The value of an assignment.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum AssignedValue {
-    /// Literal text.
-    Literal(HiddenText),
-    /// A value that is known only when the line runs.
-    Computed,
-    /// The variable is unset.
-    Unset,
 }
 
 /// The rest of an assignment's line.
@@ -119,7 +107,7 @@ fn command_assignments(
         ShellCommand::Sets(all) => all
             .iter()
             .filter(|(name, value)| is_relevant(name, value))
-            .map(|(name, value)| assignment(name, assigned_value(value)))
+            .map(|(name, value)| assignment(name, value.clone()))
             .collect(),
         ShellCommand::Unsets(names) => names
             .iter()
@@ -130,17 +118,10 @@ fn command_assignments(
     }
 }
 
-fn assigned_value(value: &ScriptValue) -> AssignedValue {
-    match value {
-        ScriptValue::Literal(text) => AssignedValue::Literal(text.clone()),
-        ScriptValue::Computed => AssignedValue::Computed,
-    }
-}
-
-fn is_relevant(name: &str, value: &ScriptValue) -> bool {
+fn is_relevant(name: &str, value: &AssignedValue) -> bool {
     let contains_key = match value {
-        ScriptValue::Literal(text) => contains_token(text.inspect()),
-        ScriptValue::Computed => false,
+        AssignedValue::Literal(text) => contains_token(text.inspect()),
+        AssignedValue::Computed | AssignedValue::Unset => false,
     };
     CREDENTIALS.contains(&name) || (contains_key && !contains_token(name))
 }

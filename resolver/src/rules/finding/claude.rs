@@ -5,11 +5,11 @@ use keyreeve_core::token::contains_token;
 use super::evidence::{Evidence, HelperOutcome, HelperRun, prints_literal};
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 use crate::rules::claude_code::{
-    EnvSetting, LoginRenewal, LoginState, Mode, SettingsFile, SettingsScope, SettingsState,
+    EnvSetting, LoginRenewal, LoginState, Mode, SettingsFile, SettingsState,
     runs_credential_program,
 };
 use crate::rules::conflicts;
-use crate::rules::resolve::{ClientProgram, Resolution};
+use crate::rules::resolve::{ClientProgram, Resolution, Switch};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{API_KEY, AUTH_TOKEN, BASE_URL, CREDENTIALS, OAUTH_TOKEN, SIMPLE};
 
@@ -60,10 +60,7 @@ fn settings_findings(snapshot: &Snapshot, file: &SettingsFile) -> Vec<Finding> {
             )];
         }
     };
-    let is_project_file = match file.scope {
-        SettingsScope::Project | SettingsScope::Local => true,
-        SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => false,
-    };
+    let is_project_file = file.scope.is_project();
     let mut found = Vec::new();
     for setting in &settings.env {
         found.extend(if is_project_file {
@@ -213,8 +210,7 @@ fn login(snapshot: &Snapshot) -> Option<Finding> {
 
 /// Returns `true` if a variable is set and not switched off.
 fn is_on(snapshot: &Snapshot, name: &str) -> bool {
-    let value = snapshot.environment.get(name).unwrap_or_default().trim();
-    !["", "0", "false", "no", "off"].contains(&value.to_ascii_lowercase().as_str())
+    Switch::parse(snapshot.environment.get(name)).is_on()
 }
 
 fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding> {
@@ -230,11 +226,10 @@ fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding>
     let is_set = |name| is_on(snapshot, name);
     let ignored = if is_set(OAUTH_TOKEN) {
         OAUTH_TOKEN
+    } else if snapshot.has_login() {
+        "its login"
     } else {
-        match snapshot.login.as_ref()?.state {
-            LoginState::Present { .. } => "its login",
-            LoginState::SignedOut | LoginState::Damaged(_) | LoginState::Unreadable => return None,
-        }
+        return None;
     };
     if !by_variable && !started_bare || is_set(API_KEY) || is_set(AUTH_TOKEN) {
         return None;

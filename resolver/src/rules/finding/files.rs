@@ -3,10 +3,10 @@
 
 use keyreeve_core::token::{Family, contains_token, redact};
 
-use super::assignment::{AssignedValue, ExposedKey, LineContent, VariableAssignment};
+use super::assignment::{ExposedKey, LineContent, VariableAssignment};
 use super::evidence::{CredentialFile, CredentialFileKind, Evidence, Script, ScriptKind};
+use super::syntax::AssignedValue;
 use super::{Finding, FindingCode, FindingLocation, Fix, quoted, shown};
-use crate::rules::claude_code::LoginState;
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{CREDENTIALS, OAUTH_TOKEN};
 
@@ -56,7 +56,7 @@ fn script_assignment(
             code_for(script.kind),
             format!("{name} is set to {shown_value} here, in plain text"),
         )
-    } else if is_credential && is_last && name != OAUTH_TOKEN && has_login(snapshot) {
+    } else if is_credential && is_last && name != OAUTH_TOKEN && snapshot.has_login() {
         (
             FindingCode::ConflictInShellFile,
             format!(
@@ -245,16 +245,6 @@ fn unsafe_permissions(file: &CredentialFile) -> Option<Finding> {
         message,
         fix,
     ))
-}
-
-fn has_login(snapshot: &Snapshot) -> bool {
-    snapshot
-        .login
-        .as_ref()
-        .is_some_and(|login| match login.state {
-            LoginState::Present { .. } => true,
-            LoginState::SignedOut | LoginState::Damaged(_) | LoginState::Unreadable => false,
-        })
 }
 
 /// Returns `true` if the text is a placeholder, such as those in templates.

@@ -12,15 +12,10 @@ use crate::rules::variables::TLS_CHECK;
 const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(2);
 
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
-    let is_set = |name: &str| {
-        snapshot
-            .environment
-            .get(name)
-            .is_some_and(|value| !value.trim().is_empty())
-    };
     let mut found = Vec::new();
     let proxies = PROXIES.map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
-    for name in proxies.as_flattened().iter().filter(|name| is_set(name)) {
+    let is_set = |name: &&String| snapshot.has_value(name);
+    for name in proxies.as_flattened().iter().filter(is_set) {
         found.push(Finding::new(
             FindingCode::Proxy,
             FindingLocation::variable(name),
@@ -28,7 +23,7 @@ pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding>
             Fix::unset(name),
         ));
     }
-    for name in CERTIFICATES.iter().filter(|name| is_set(name)) {
+    for name in CERTIFICATES.iter().filter(|name| snapshot.has_value(name)) {
         found.push(Finding::new(
             FindingCode::Certificates,
             FindingLocation::variable(name),

@@ -24,13 +24,14 @@ use crate::rules::resolve::{Location, Resolution};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::FEDERATION_RULE;
 
-pub use self::assignment::{AssignedValue, ExposedKey, LineContent, VariableAssignment};
+pub use self::assignment::{ExposedKey, LineContent, VariableAssignment};
 pub use self::code::{FindingCode, Severity};
 pub use self::evidence::{
     CredentialFile, CredentialFileKind, Evidence, HelperOutcome, HelperRun, History, LastResponse,
     Script, ScriptKind, keys_in_history, prints_literal,
 };
 pub use self::shell_files::{ConflictingVariable, Proposal, find_conflicts, propose};
+pub use self::syntax::AssignedValue;
 
 /// An error or a risk.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -28,9 +28,7 @@ fn login_shadowed(resolution: &Resolution) -> Option<Finding> {
     let login = resolution
         .shadowed()
         .find(|step| step.method == Method::Login)?;
-    let winner = resolution
-        .slot(CredentialHeader::XApiKey)
-        .or_else(|| resolution.slot(CredentialHeader::Authorization))?;
+    let winner = resolution.slots().next()?;
     let hint = winner.hint.as_deref().unwrap_or("value not known yet");
     let message = format!(
         "{} ({hint}) overrides {}, so {} is paid by {}",

@@ -3,9 +3,10 @@
 
 use keyreeve_core::token::redact;
 
-use super::assignment::{AssignedValue, LineContent};
+use super::assignment::LineContent;
 use super::evidence::{Script, ScriptKind};
 use super::shown;
+use super::syntax::AssignedValue;
 use crate::rules::hidden_text::HiddenText;
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::CREDENTIALS;

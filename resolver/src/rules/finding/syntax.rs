@@ -1,6 +1,6 @@
 //! Parses one line of a shell file, a settings file or a CI file, as far as assignments are concerned.
 //!
-//! This is not a shell: anything it cannot interpret is [`ShellCommand::Other`] or [`ScriptValue::Computed`].
+//! This is not a shell: anything it cannot interpret is [`ShellCommand::Other`] or [`AssignedValue::Computed`].
 //! Invariant: it never fails.
 
 use crate::rules::hidden_text::HiddenText;
@@ -23,7 +23,7 @@ pub(super) enum Syntax {
 /// One command of a line.
 pub(super) enum ShellCommand {
     /// It only sets variables.
-    Sets(Vec<(String, ScriptValue)>),
+    Sets(Vec<(String, AssignedValue)>),
     /// It unsets variables.
     Unsets(Vec<String>),
     /// Any other command.
@@ -31,11 +31,14 @@ pub(super) enum ShellCommand {
 }
 
 /// The value of an assignment.
-pub(super) enum ScriptValue {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AssignedValue {
     /// Literal text.
     Literal(HiddenText),
-    /// A value from another variable or a program.
+    /// A value that is known only when the line runs.
     Computed,
+    /// The variable is unset.
+    Unset,
 }
 
 /// A word of a line, without its quotes.
@@ -96,7 +99,7 @@ fn is_no_op(words: &[Word]) -> bool {
     matches!(words, [word] if word.text == ":")
 }
 
-fn sets(all: Vec<(String, ScriptValue)>) -> ShellCommand {
+fn sets(all: Vec<(String, AssignedValue)>) -> ShellCommand {
     if all.is_empty() {
         ShellCommand::Other
     } else {
@@ -128,7 +131,7 @@ fn parse_name_and_value(operands: &[&Word]) -> ShellCommand {
 }
 
 /// Parses `NAME=value`.
-fn parse_assignment(word: &Word) -> Option<(String, ScriptValue)> {
+fn parse_assignment(word: &Word) -> Option<(String, AssignedValue)> {
     let (name, value) = word.text.split_once('=')?;
     is_name(name).then(|| {
         let value = Word {
@@ -139,11 +142,11 @@ fn parse_assignment(word: &Word) -> Option<(String, ScriptValue)> {
     })
 }
 
-fn word_value(word: &Word) -> ScriptValue {
+fn word_value(word: &Word) -> AssignedValue {
     if word.computed {
-        ScriptValue::Computed
+        AssignedValue::Computed
     } else {
-        ScriptValue::Literal(HiddenText::new(word.text.clone()))
+        AssignedValue::Literal(HiddenText::new(word.text.clone()))
     }
 }
 
@@ -249,12 +252,12 @@ fn parse_yaml_entry(line: &str) -> Option<ShellCommand> {
 }
 
 /// Parses a quoted or unquoted value, which may refer to other variables with `$`.
-fn parse_value(value: &str) -> ScriptValue {
+fn parse_value(value: &str) -> AssignedValue {
     let text = unquoted(value);
     if text.contains('$') || text.contains('(') {
-        ScriptValue::Computed
+        AssignedValue::Computed
     } else {
-        ScriptValue::Literal(HiddenText::new(text.to_owned()))
+        AssignedValue::Literal(HiddenText::new(text.to_owned()))
     }
 }
 

@@ -185,14 +185,8 @@ fn unusable_kind(family: Family, has_custom_base_url: bool) -> Option<&'static s
 }
 
 fn profile_overridden(snapshot: &Snapshot) -> Option<Finding> {
-    let environment = &snapshot.environment;
-    let is_set = |name: &&str| {
-        environment
-            .get(name)
-            .is_some_and(|text| !text.trim().is_empty())
-    };
-    let profile = environment.get(SDK_PROFILE)?.trim();
-    let stronger = CREDENTIALS.iter().find(|name| is_set(name))?;
+    let profile = snapshot.environment.get(SDK_PROFILE)?.trim();
+    let stronger = CREDENTIALS.iter().find(|name| snapshot.has_value(name))?;
     (!profile.is_empty()).then(|| {
         Finding::new(
             FindingCode::ProfileOverridden,

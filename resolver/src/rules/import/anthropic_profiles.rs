@@ -14,27 +14,19 @@ pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[
         .iter()
         .find(|file| file.role == FileRole::ActiveConfig)
         .map(|file| file.text.trim());
-    for file in files {
-        match file.role {
-            FileRole::SdkProfile => {
-                let file_name = file.path.rsplit('/').next().unwrap_or_default();
-                let sdk_name = file_name.trim_end_matches(".json");
-                let name = profile(planner, directory, file, sdk_name);
-                if let Some(name) = name.filter(|_| active == Some(sdk_name)) {
-                    let text = format!(
-                        "`{}` is the active SDK profile",
-                        names::display_name(sdk_name)
-                    );
-                    planner.note(text, Some(format!("keyreeve profile use {name}")));
-                }
-            }
-            FileRole::Config
-            | FileRole::AuthProfiles
-            | FileRole::AuthState
-            | FileRole::OlderAuth
-            | FileRole::Settings
-            | FileRole::Login
-            | FileRole::ActiveConfig => {}
+    for file in files
+        .iter()
+        .filter(|file| file.role == FileRole::SdkProfile)
+    {
+        let file_name = file.path.rsplit('/').next().unwrap_or_default();
+        let sdk_name = file_name.trim_end_matches(".json");
+        let name = profile(planner, directory, file, sdk_name);
+        if let Some(name) = name.filter(|_| active == Some(sdk_name)) {
+            let text = format!(
+                "`{}` is the active SDK profile",
+                names::display_name(sdk_name)
+            );
+            planner.note(text, Some(format!("keyreeve profile use {name}")));
         }
     }
 }

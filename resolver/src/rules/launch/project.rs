@@ -3,9 +3,7 @@
 use super::error::ProjectOverride;
 use super::plan::LaunchPlan;
 use super::target::Target;
-use crate::rules::claude_code::{
-    SettingSources, SettingsFile, SettingsScope, SettingsState, starts_program,
-};
+use crate::rules::claude_code::{SettingSources, SettingsFile, SettingsState, starts_program};
 use crate::rules::conflicts;
 use crate::rules::snapshot::Snapshot;
 
@@ -24,17 +22,7 @@ pub fn list_project_overrides(
     plan: &LaunchPlan,
     target: &Target,
 ) -> Vec<ProjectOverride> {
-    let is_read = |file: &&SettingsFile| {
-        let is_project_file = match file.scope {
-            SettingsScope::Local | SettingsScope::Project => true,
-            SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => false,
-        };
-        is_project_file && target.arguments.sources.includes(file.scope)
-    };
-    planned
-        .settings
-        .iter()
-        .filter(is_read)
+    project_files(planned, target.arguments.sources)
         .flat_map(|file| overrides_in_file(file, plan))
         .collect()
 }
@@ -45,15 +33,8 @@ pub fn find_project_redirect(
     sources: SettingSources,
 ) -> Option<ProjectOverride> {
     let in_file = |file: &SettingsFile| {
-        let settings = match (&file.state, file.scope) {
-            (SettingsState::Read(settings), SettingsScope::Local | SettingsScope::Project) => {
-                settings
-            }
-            (
-                SettingsState::Read(_),
-                SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User,
-            )
-            | (SettingsState::Damaged(_) | SettingsState::Unreadable, _) => return None,
+        let SettingsState::Read(settings) = &file.state else {
+            return None;
         };
         let redirect = settings.env.iter().find(|variable| {
             let name = variable.name.as_str();
@@ -68,10 +49,17 @@ pub fn find_project_redirect(
             key: Some(format!("env.{}", redirect.name)),
         })
     };
-    let files = snapshot.settings.iter();
-    files
-        .filter(|file| sources.includes(file.scope))
-        .find_map(in_file)
+    project_files(snapshot, sources).find_map(in_file)
+}
+
+/// Returns the settings files of the project that are read.
+fn project_files(
+    snapshot: &Snapshot,
+    sources: SettingSources,
+) -> impl Iterator<Item = &SettingsFile> {
+    let is_read =
+        move |file: &&SettingsFile| file.scope.is_project() && sources.includes(file.scope);
+    snapshot.settings.iter().filter(is_read)
 }
 
 fn overrides_in_file(file: &SettingsFile, plan: &LaunchPlan) -> Vec<ProjectOverride> {

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::error::LaunchError;
-use crate::rules::claude_code::{
-    Arguments, ClaudeSettings, SettingsArgument, SettingsFile, SettingsScope, SettingsState,
-};
+use crate::rules::claude_code::{Arguments, SettingsArgument};
 
 /// Returns the value of `--settings` that turns the helper off.
 ///
@@ -33,15 +31,6 @@ fn with_helper_off(text: &str) -> Option<String> {
     let off: Box<RawValue> = serde_json::from_str("\"\"").ok()?;
     settings.insert("apiKeyHelper", &off);
     serde_json::to_string(&settings).ok()
-}
-
-/// Returns the settings as a settings file of the snapshot.
-pub(super) fn as_file(text: &str) -> Option<SettingsFile> {
-    Some(SettingsFile {
-        scope: SettingsScope::Flag,
-        path: "--settings".to_owned(),
-        state: SettingsState::Read(ClaudeSettings::parse(text).ok()?),
-    })
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use super::delivery::CredentialDelivery;
 use super::error::{ConflictEffect, LaunchError};
 use super::plan::LaunchPlan;
-use super::settings_override;
+use super::settings_override::without_helper;
 use super::target::Target;
-use crate::rules::claude_code::{RejectedKeys, SettingsScope, SettingsState};
+use crate::rules::claude_code::{RejectedKeys, SettingsFile, SettingsScope, SettingsState};
 use crate::rules::resolve::{
     ChainStep, Flaw, Location, Method, PayerClass, Resolution, SkipReason, StepState,
     check_payer_class, resolve,
@@ -44,11 +44,11 @@ pub fn verify(
         Err(LaunchError::Conflict { location, .. })
             if is_helper(&location) && plan.is_managed() =>
         {
-            let text = settings_override::without_helper(&target.arguments)?;
+            let text = without_helper(&target.arguments)?;
             planned
                 .settings
                 .retain(|file| file.scope != SettingsScope::Flag);
-            planned.settings.extend(settings_override::as_file(&text));
+            planned.settings.push(SettingsFile::from_argument(&text));
             Some(text)
         }
         Ok(_) | Err(_) => None,
@@ -183,8 +183,7 @@ fn check_conflicts(resolution: &Resolution, plan: &LaunchPlan) -> Result<(), Lau
             | StepState::Empty => {}
         }
     }
-    let slots = [&resolution.x_api_key, &resolution.authorization];
-    for slot in slots.into_iter().flatten() {
+    for slot in resolution.slots() {
         if !plan.delivery.is_intended(&slot.location) {
             return Err(conflict(&slot.location, ConflictEffect::IsSent));
         }
@@ -254,8 +253,7 @@ fn check_intended_is_sent(
     resolution: &Resolution,
     plan: &LaunchPlan,
 ) -> Result<(), LaunchError> {
-    let slots = [&resolution.x_api_key, &resolution.authorization];
-    if slots.into_iter().any(Option::is_some) {
+    if resolution.slots().next().is_some() {
         return Ok(());
     }
     let intended = resolution

@@ -122,33 +122,27 @@ impl<'a> ChainWalk<'a> {
         headers: FilledHeaders,
         overridden_by: OverriddenBy,
     ) -> StepState {
-        let provides = candidate.provides;
-        let free = match provides {
+        let value = match candidate.provides {
             Provides::Nothing => return StepState::Absent,
             Provides::Empty => return StepState::Empty,
-            Provides::Known(_) | Provides::Fetched | Provides::Broken(_) => {
-                match self.free_headers(headers, overridden_by) {
-                    Ok(free) => free,
-                    Err(by) => return StepState::Shadowed { by },
-                }
-            }
+            Provides::Known(value) => Ok(Some(value)),
+            Provides::Fetched => Ok(None),
+            Provides::Broken(flaw) => Err(flaw),
         };
-        match provides {
-            Provides::Nothing => StepState::Absent,
-            Provides::Empty => StepState::Empty,
-            Provides::Broken(flaw) => {
+        let free = match self.free_headers(headers, overridden_by) {
+            Ok(free) => free,
+            Err(by) => return StepState::Shadowed { by },
+        };
+        match value {
+            Ok(value) => {
+                self.fill(candidate, value, free);
+                StepState::Taken { headers: free }
+            }
+            Err(flaw) => {
                 self.broken_headers.extend(each_header(free));
                 self.broken
                     .get_or_insert_with(|| (candidate.location.clone(), flaw));
                 StepState::Broken(flaw)
-            }
-            Provides::Known(value) => {
-                self.fill(candidate, Some(value), free);
-                StepState::Taken { headers: free }
-            }
-            Provides::Fetched => {
-                self.fill(candidate, None, free);
-                StepState::Taken { headers: free }
             }
         }
     }

@@ -64,27 +64,19 @@ pub(super) struct ClaudeCodeChain<'a> {
     is_bare: bool,
 }
 
-/// The options that Claude Code is started with.
-#[derive(Clone, Copy)]
-pub(super) struct StartOptions {
-    pub(super) release: Release,
-    pub(super) mode: Mode,
-    pub(super) sources: SettingSources,
-}
-
-/// Walks Claude Code's chain.
+/// Walks Claude Code's chain, as started in this release and mode and with these settings files.
 pub(super) fn walk(
     snapshot: &Snapshot,
     client: ClientProgram,
-    start: StartOptions,
+    (release, mode, sources): (Release, Mode, SettingSources),
 ) -> ChainWalk<'_> {
-    let rules = Rules::for_release(start.release);
+    let rules = Rules::for_release(release);
     let management = match Switch::parse(snapshot.environment.get(MANAGED_BY_HOST)) {
         Switch::On | Switch::MaybeOn => rules.management,
         Switch::Off | Switch::Absent => ProviderManagement::NotManaged,
     };
-    let variables = Variables::for_claude_code(snapshot, start.sources, management);
-    let is_bare = start.mode == Mode::Bare || variables.switch(SIMPLE).is_on();
+    let variables = Variables::for_claude_code(snapshot, sources, management);
+    let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
     let chain = ClaudeCodeChain {
         snapshot,
         client,
@@ -250,11 +242,7 @@ impl<'a> ClaudeCodeChain<'a> {
         let Location::Setting { scope, .. } = location else {
             return None;
         };
-        let is_project_file = match scope {
-            SettingsScope::Local | SettingsScope::Project => true,
-            SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => false,
-        };
-        (is_project_file && !self.rules.reads_project_login).then_some(SkipReason::ProjectLogin)
+        (scope.is_project() && !self.rules.reads_project_login).then_some(SkipReason::ProjectLogin)
     }
 
     /// Returns the reason to skip a key that the user rejected in a terminal session.

@@ -34,8 +34,7 @@ impl Resolution {
     /// [`PayerMismatchError`], which names the actual payer.
     pub(crate) fn check_payer(&self, expected: &Expected) -> Result<(), PayerMismatchError> {
         let matches = matches_class(expected, self.payer.class).unwrap_or_else(|name| {
-            let slots = [&self.x_api_key, &self.authorization];
-            let mut filled = slots.into_iter().flatten().peekable();
+            let mut filled = self.slots().peekable();
             filled.peek().is_some()
                 && filled.all(|slot| {
                     matches!(&slot.location, Location::Profile { name: found } if found == name.as_str())
@@ -128,10 +127,8 @@ fn matches_profile(
     if !same_base_url || resolution.sends_no_request.is_some() {
         return None;
     }
-    let slots = [&resolution.x_api_key, &resolution.authorization];
-    let confidences: Option<Vec<_>> = slots
-        .into_iter()
-        .flatten()
+    let confidences: Option<Vec<_>> = resolution
+        .slots()
         .map(|slot| matches_slot(profile, slot, snapshot))
         .collect();
     let confidences = confidences.filter(|slots| !slots.is_empty())?;

@@ -25,6 +25,7 @@ pub use self::expected::PayerMismatchError;
 pub(crate) use self::expected::check_payer_class;
 pub use self::location::Location;
 pub use self::parsed_value::Flaw;
+pub(crate) use self::parsed_value::Switch;
 pub use self::payer::{Confidence, Payer, PayerClass};
 pub use self::step::{
     ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, Slot, StepState,
@@ -83,6 +84,11 @@ impl Resolution {
         }
     }
 
+    /// Returns the credentials that would be sent, `x-api-key` first.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.x_api_key.iter().chain(&self.authorization)
+    }
+
     /// Returns the steps that have a credential and are shadowed by a stronger one.
     pub(crate) fn shadowed(&self) -> impl Iterator<Item = &ChainStep> {
         self.steps.iter().filter(|step| {
@@ -98,14 +104,7 @@ pub fn resolve(snapshot: &Snapshot, client: ClientProgram) -> Resolution {
             release,
             mode,
             sources,
-        } => {
-            let options = claude_code::StartOptions {
-                release,
-                mode,
-                sources,
-            };
-            claude_code::walk(snapshot, client, options)
-        }
+        } => claude_code::walk(snapshot, client, (release, mode, sources)),
         ClientProgram::SdkPython(_) | ClientProgram::SdkTypescript(_) => {
             sdk::walk(snapshot, client)
         }

@@ -50,7 +50,7 @@ pub enum Flaw {
 
 /// A variable that switches something on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Switch {
+pub(crate) enum Switch {
     Absent,
     /// Empty, `0`, `false`, `no` or `off`.
     Off,
@@ -79,7 +79,7 @@ impl<'a> ParsedValue<'a> {
 
 impl Switch {
     /// Parses a value; `None` is a variable that is not set.
-    pub(super) fn parse(value: Option<&str>) -> Self {
+    pub(crate) fn parse(value: Option<&str>) -> Self {
         match value
             .map(|value| value.trim().to_ascii_lowercase())
             .as_deref()
@@ -91,7 +91,7 @@ impl Switch {
         }
     }
 
-    pub(super) fn is_on(self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         match self {
             Self::On | Self::MaybeOn => true,
             Self::Absent | Self::Off => false,

@@ -128,13 +128,10 @@ impl<'a> SdkProfiles<'a> {
         snapshot: &'a Snapshot,
         variables: &Variables<'a>,
     ) -> Self {
-        let is_set = |name| variables.is_non_empty(name);
+        let is_set = |name| variables.non_empty(name).is_some();
         Self {
             store: store(client, snapshot, variables),
-            named: variables
-                .value(SDK_PROFILE)
-                .map(str::trim)
-                .filter(|name| !name.is_empty()),
+            named: variables.non_empty(SDK_PROFILE),
             is_federated: is_set(FEDERATION_RULE)
                 && is_set(FEDERATION_ORGANIZATION)
                 && (is_set(IDENTITY_TOKEN_FILE) || is_set(IDENTITY_TOKEN)),
@@ -264,20 +261,18 @@ fn store<'a>(
     snapshot: &'a Snapshot,
     variables: &Variables<'_>,
 ) -> Option<&'a SdkStore> {
-    let non_empty = |name| {
-        variables
-            .value(name)
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-    };
     let in_home = || {
         snapshot
             .home
             .as_ref()
             .map(|home| format!("{home}/.config/anthropic"))
     };
-    let in_xdg = || non_empty(XDG_CONFIG_HOME).map(|config| format!("{config}/anthropic"));
-    let directory = match (non_empty(SDK_CONFIG_DIR), client) {
+    let in_xdg = || {
+        variables
+            .non_empty(XDG_CONFIG_HOME)
+            .map(|config| format!("{config}/anthropic"))
+    };
+    let directory = match (variables.non_empty(SDK_CONFIG_DIR), client) {
         (Some(directory), _) => Some(directory.to_owned()),
         (None, ClientProgram::SdkTypescript(_)) => in_xdg().or_else(in_home),
         (

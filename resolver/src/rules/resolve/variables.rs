@@ -138,15 +138,10 @@ impl<'a> Variables<'a> {
             .find(|found| found.skip_reason.is_none())
     }
 
-    /// Returns the value of a variable for the client.
-    pub(super) fn value(&self, name: &'static str) -> Option<&'a str> {
-        self.effective(name)?.value.ok()
-    }
-
-    /// Returns `true` if a variable is set to a non-empty value.
-    pub(super) fn is_non_empty(&self, name: &'static str) -> bool {
-        self.value(name)
-            .is_some_and(|value| !value.trim().is_empty())
+    /// Returns the trimmed value of a variable, unless it is empty.
+    pub(super) fn non_empty(&self, name: &'static str) -> Option<&'a str> {
+        let value = self.effective(name)?.value.ok()?.trim();
+        (!value.is_empty()).then_some(value)
     }
 
     /// Returns the state of a switch. A value that is not text may be on.

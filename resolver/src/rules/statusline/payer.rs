@@ -77,7 +77,7 @@ pub fn warnings(
 
 /// Returns the payer: `plan`, `API key ANTHROPIC_API_KEY`, `gateway 127.0.0.1:8484`.
 pub(super) fn payer_label(resolution: &Resolution) -> String {
-    let slot = first_slot(resolution);
+    let slot = resolution.slots().next();
     let credential = slot.map(credential_label);
     let likely = match resolution.payer.confidence {
         Confidence::Certain => "",
@@ -111,12 +111,7 @@ pub(super) fn payer_label(resolution: &Resolution) -> String {
 
 /// Returns the name of the credential that is used first, without its kind: `ANTHROPIC_API_KEY`.
 pub(super) fn credential_name(resolution: &Resolution) -> Option<String> {
-    first_slot(resolution).map(slot_name)
-}
-
-fn first_slot(resolution: &Resolution) -> Option<&Slot> {
-    let slots = [&resolution.x_api_key, &resolution.authorization];
-    slots.into_iter().flatten().next()
+    resolution.slots().next().map(slot_name)
 }
 
 /// Returns a credential's kind, name and settings scope: `API key ANTHROPIC_API_KEY (user settings)`.
