@@ -4,7 +4,6 @@
 //! existing profiles; `expected.txt` is the expected plan. Tokens are written `{{api03:A}}`.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
@@ -16,7 +15,7 @@ use keyreeve_resolver::import::{
 };
 use zeroize::Zeroizing;
 
-use crate::resolve::expand_tokens;
+use crate::cases::{entries, expand_tokens, folders, read};
 
 struct Case {
     source: ImportSource,
@@ -80,13 +79,8 @@ fn existing_profile(profile: &toml::Value) -> ExistingProfile {
 }
 
 fn gather(source: ImportSource, folder: &Path, prefix: &str, files: &mut Vec<FoundFile>) {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    for name in names {
-        let (file, path) = (folder.join(&name), format!("{prefix}{name}"));
+    for file in entries(folder) {
+        let path = format!("{prefix}{}", file.file_name().unwrap().to_str().unwrap());
         if file.is_dir() {
             gather(source, &file, &format!("{path}/"), files);
         } else {
@@ -108,14 +102,6 @@ fn pattern_index(source: ImportSource, path: &str) -> usize {
         pattern.len() == names.len() && pairs.all(|(part, name)| FilePattern::matches(part, name))
     };
     source.files().iter().position(matches).unwrap()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the cases are files, and core itself reads none"
-)]
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
 }
 
 fn format_plan(plan: &ImportPlan) -> String {
@@ -214,11 +200,7 @@ fn assert_sanitized(text: &str, folder: &Path) {
 
 #[test]
 fn every_case_matches_and_a_second_run_adds_nothing() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/import");
-    let cases: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|case| case.unwrap().path())
-        .collect();
+    let cases = folders("import");
     assert!(cases.len() >= 12);
     for case in cases {
         check(&case);

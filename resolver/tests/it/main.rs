@@ -4,6 +4,7 @@
     reason = "a test that cannot continue should panic"
 )]
 
+mod cases;
 mod finding;
 mod import;
 mod launch;

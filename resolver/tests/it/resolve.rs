@@ -5,14 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
 use keyreeve_os::environment::Environment;
 use keyreeve_resolver::claude_code::{
-    Arguments, ClaudeSettings, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope,
-    SettingsState,
+    Arguments, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope, SettingsState,
 };
 use keyreeve_resolver::resolve::{
     ClientProgram, CredentialHeader, Location, Resolution, Slot, StepState, resolve,
@@ -20,6 +18,8 @@ use keyreeve_resolver::resolve::{
 use keyreeve_resolver::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use keyreeve_resolver::snapshot::Snapshot;
 use proptest::prelude::*;
+
+use crate::cases::{expand_tokens, folders, read};
 
 type Pairs = Vec<(String, String)>;
 
@@ -32,20 +32,6 @@ fn snapshot(pairs: Pairs) -> Snapshot {
         home: Some("~".to_owned()),
         ..Snapshot::from_environment(Environment::from_pairs(pairs), Timestamp::UNIX_EPOCH)
     }
-}
-
-/// Expands tokens, which are assembled here so that no file contains one.
-pub(crate) fn expand_tokens(value: &str) -> String {
-    let Some((before, rest)) = value.split_once("{{") else {
-        return value.to_owned();
-    };
-    let (token, after) = rest.split_once("}}").unwrap();
-    let (family, letter) = token.split_once(':').unwrap();
-    let token = match family {
-        "gateway" => letter.repeat(48),
-        family => format!("sk-ant-{family}-{}AA", letter.repeat(93)),
-    };
-    format!("{before}{token}{}", expand_tokens(after))
 }
 
 fn format_slot(slot: Option<&Slot>) -> String {
@@ -97,14 +83,6 @@ fn format_resolution(resolution: &Resolution) -> String {
     text
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the cases are files, and core itself reads none"
-)]
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
-}
-
 /// Returns the text of a case's file with expanded tokens.
 fn file(case: &Path, name: &str) -> Option<String> {
     let path = case.join("files").join(name);
@@ -113,14 +91,10 @@ fn file(case: &Path, name: &str) -> Option<String> {
 
 fn settings(case: &Path) -> Vec<SettingsFile> {
     let read = |(scope, name): (SettingsScope, &str)| {
-        let state = match ClaudeSettings::parse(&file(case, name)?) {
-            Ok(settings) => SettingsState::Read(settings),
-            Err(damage) => SettingsState::Damaged(damage),
-        };
         Some(SettingsFile {
             scope,
             path: name.to_owned(),
-            state,
+            state: SettingsState::parse(&file(case, name)?),
         })
     };
     [
@@ -197,11 +171,7 @@ fn check(case: &Path) {
 
 #[test]
 fn every_case_resolves_as_expected() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/resolve");
-    let cases: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|case| case.unwrap().path())
-        .collect();
+    let cases = folders("resolve");
     assert!(cases.len() >= 71);
     for case in cases {
         check(&case);
@@ -276,7 +246,7 @@ fn settings_file(
     SettingsFile {
         scope: *scope,
         path: scope.name().to_owned(),
-        state: SettingsState::Read(ClaudeSettings::parse(&file.to_string()).unwrap()),
+        state: SettingsState::parse(&file.to_string()),
     }
 }
 

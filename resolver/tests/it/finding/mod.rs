@@ -8,7 +8,7 @@ mod syntax;
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_os::environment::Environment;
 use keyreeve_resolver::claude_code::{
-    ClaudeSettings, Login, LoginRenewal, LoginState, SettingsFile, SettingsScope, SettingsState,
+    Login, LoginRenewal, LoginState, SettingsFile, SettingsScope, SettingsState,
 };
 use keyreeve_resolver::finding::{Evidence, Finding, Script, ScriptKind, findings};
 use keyreeve_resolver::resolve::{ClientProgram, resolve};
@@ -58,10 +58,7 @@ impl Machine<'_> {
             .map(|(scope, text)| SettingsFile {
                 scope: *scope,
                 path: format!("/{}.json", scope.name()),
-                state: match ClaudeSettings::parse(&expand_tokens(text)) {
-                    Ok(settings) => SettingsState::Read(settings),
-                    Err(damage) => SettingsState::Damaged(damage),
-                },
+                state: SettingsState::parse(&expand_tokens(text)),
             })
             .collect();
         snapshot

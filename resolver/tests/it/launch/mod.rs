@@ -15,8 +15,7 @@ use keyreeve_core::profile::{
 use keyreeve_core::token::Family;
 use keyreeve_os::environment::Environment;
 use keyreeve_resolver::claude_code::{
-    Arguments, ClaudeSettings, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope,
-    SettingsState,
+    Arguments, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope, SettingsState,
 };
 use keyreeve_resolver::launch::{
     LaunchError, LaunchGoal, LaunchPlan, Target, VerifiedPlan, plan, verify,
@@ -65,10 +64,7 @@ impl Machine {
         let file = |(scope, text): &(SettingsScope, &str)| SettingsFile {
             scope: *scope,
             path: format!("/{}.json", scope.name()),
-            state: match ClaudeSettings::parse(text) {
-                Ok(settings) => SettingsState::Read(settings),
-                Err(damage) => SettingsState::Damaged(damage),
-            },
+            state: SettingsState::parse(text),
         };
         let work = SdkProfile {
             name: "team".to_owned(),

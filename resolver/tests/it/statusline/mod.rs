@@ -4,9 +4,6 @@ mod input;
 mod limit_owner;
 mod line;
 
-use std::fs;
-use std::path::Path;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use keyreeve_core::binding::Binding;
@@ -17,7 +14,7 @@ use keyreeve_resolver::resolve::{ClientProgram, resolve};
 use keyreeve_resolver::snapshot::{KeyreeveState, Snapshot};
 use keyreeve_resolver::statusline::{self, SessionInput, StatusLine, warnings};
 
-use crate::resolve::expand_tokens;
+use crate::cases::{expand_tokens, folder, read};
 
 /// A Saturday; the windows of the observed inputs end later that day and on Monday.
 const NOW: &str = "2026-11-21T13:00:00Z";
@@ -26,13 +23,8 @@ fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the cases are files, and core itself reads none"
-)]
 fn observed(name: &str) -> Vec<u8> {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/statusline");
-    fs::read(cases.join(format!("{name}.json"))).unwrap()
+    read(&folder("statusline").join(format!("{name}.json"))).into_bytes()
 }
 
 /// Returns a snapshot with these variables, with or without a login, and with the expected payer of `/home/me/project`.
