@@ -18,8 +18,6 @@ enum RecordSecret<'a> {
     Variable(&'a str),
     /// A file contains it, and nothing else.
     File(&'a str),
-    /// It cannot be imported.
-    Skipped(ImportSkip),
 }
 
 /// Returns `true` if a profile is Claude Code's login under another name, which is only imported by reference.
@@ -54,25 +52,34 @@ pub(super) fn record(
     let kind = record.text(&["type"]).unwrap_or(default_kind);
     let remark = contradiction(kind, declared(config, id).mode);
     let item = remark.into_iter().fold(item, FoundItem::with_remark);
-    let destination = config.destination();
-    match kind {
-        "api_key" => {
-            let secret = record_secret(record, ["key", "keyRef"], config);
-            api_key(planner, (item, secret), &destination.as_api_key())
+    let secret = match kind {
+        "api_key" => record_secret(record, ["key", "keyRef"], config),
+        "token" => record_secret(record, ["token", "tokenRef"], config).and_then(require_text),
+        "oauth" => Err(ImportSkip::PlanLogin),
+        _ => Err(ImportSkip::UnknownKind),
+    };
+    let destination = match kind {
+        "api_key" => config.destination().as_api_key(),
+        _ => config.destination(),
+    };
+    let source = match secret {
+        Ok(RecordSecret::Text(text)) => {
+            let remark = contradicting_token(kind, text);
+            let item = remark.into_iter().fold(item, FoundItem::with_remark);
+            return planner.token(item, text, &destination);
         }
-        "token" => {
-            let secret = record_secret(record, ["token", "tokenRef"], config);
-            token(planner, (item, secret), &destination)
+        Ok(RecordSecret::Variable(variable)) => Source::Environment {
+            variable: variable.to_owned(),
+        },
+        Ok(RecordSecret::File(path)) => Source::File {
+            path: path.to_owned(),
+        },
+        Err(reason) => {
+            planner.skip(item, reason);
+            return None;
         }
-        "oauth" => {
-            planner.skip(item, ImportSkip::PlanLogin);
-            None
-        }
-        _ => {
-            planner.skip(item, ImportSkip::UnknownKind);
-            None
-        }
-    }
+    };
+    planner.reference(item, source, &destination)
 }
 
 /// Plans a reference to Claude Code's own login, for which older versions wrote the mode `token`.
@@ -91,57 +98,24 @@ pub(super) fn claude_login(planner: &mut Planner<'_>, item: FoundItem<'_>, mode:
     planner.reference(item, source, &ImportDestination::new(None));
 }
 
-fn api_key(
-    planner: &mut Planner<'_>,
-    (mut item, secret): (FoundItem<'_>, RecordSecret<'_>),
-    destination: &ImportDestination,
-) -> Option<Name> {
+/// Refuses a reference to a `token`, which comes from `claude setup-token` unless it is actually a key.
+fn require_text(secret: RecordSecret<'_>) -> Result<RecordSecret<'_>, ImportSkip> {
     match secret {
-        RecordSecret::Text(text) => {
-            if is_oauth(text) {
-                item.remarks.push(
-                    "its type `api_key` contradicts its token, which is a login token".into(),
-                );
-            }
-            planner.token(item, text, destination)
-        }
-        RecordSecret::Variable(variable) => {
-            let variable = variable.to_owned();
-            planner.reference(item, Source::Environment { variable }, destination)
-        }
-        RecordSecret::File(path) => {
-            let path = path.to_owned();
-            planner.reference(item, Source::File { path }, destination)
-        }
-        RecordSecret::Skipped(reason) => {
-            planner.skip(item, reason);
-            None
-        }
+        RecordSecret::Text(_) => Ok(secret),
+        RecordSecret::Variable(_) | RecordSecret::File(_) => Err(ImportSkip::PlanTokenReference),
     }
 }
 
-/// Plans the import of a `token`, which comes from `claude setup-token` unless it is actually a key.
-fn token(
-    planner: &mut Planner<'_>,
-    (mut item, secret): (FoundItem<'_>, RecordSecret<'_>),
-    destination: &ImportDestination,
-) -> Option<Name> {
-    match secret {
-        RecordSecret::Text(text) => {
-            if Family::from_prefix(text.trim()) == Family::ApiKey {
-                item.remarks
-                    .push("its type `token` contradicts its token, which is an API key".into());
-            }
-            planner.token(item, text, destination)
+/// Describes a contradiction between the declared type and the token.
+fn contradicting_token(kind: &str, text: &str) -> Option<&'static str> {
+    match (kind, Family::from_prefix(text.trim())) {
+        ("api_key", Family::OauthAccess | Family::OauthRefresh) => {
+            Some("its type `api_key` contradicts its token, which is a login token")
         }
-        RecordSecret::Variable(_) | RecordSecret::File(_) => {
-            planner.skip(item, ImportSkip::PlanTokenReference);
-            None
+        ("token", Family::ApiKey) => {
+            Some("its type `token` contradicts its token, which is an API key")
         }
-        RecordSecret::Skipped(reason) => {
-            planner.skip(item, reason);
-            None
-        }
+        _ => None,
     }
 }
 
@@ -157,47 +131,45 @@ fn contradiction(kind: &str, mode: Option<&str>) -> Option<String> {
 }
 
 fn declared<'a>(config: &ClawConfig<'a>, id: &str) -> DeclaredProfile<'a> {
-    let (provider, mode) = (None, None);
-    let undeclared = DeclaredProfile { provider, mode };
-    config.profiles.get(id).copied().unwrap_or(undeclared)
+    config.profiles.get(id).copied().unwrap_or_default()
 }
 
 fn record_secret<'a>(
     record: &'a Node<'a>,
     [plain, reference]: [&str; 2],
     config: &ClawConfig<'a>,
-) -> RecordSecret<'a> {
+) -> Result<RecordSecret<'a>, ImportSkip> {
     if let Some(text) = record.text(&[plain]) {
-        return match parse_shorthand(text.trim()) {
+        return Ok(match parse_shorthand(text.trim()) {
             Some(variable) => RecordSecret::Variable(variable),
             None => RecordSecret::Text(text),
-        };
+        });
     }
     let (Some(source), Some(id)) = (
         record.text(&[reference, "source"]),
         record.text(&[reference, "id"]),
     ) else {
-        return RecordSecret::Skipped(ImportSkip::NoSecret);
+        return Err(ImportSkip::NoSecret);
     };
     match source {
-        "env" if is_variable(id) => RecordSecret::Variable(id),
-        "env" => RecordSecret::Skipped(ImportSkip::OtherShape("expected the name of a variable")),
+        "env" if is_variable(id) => Ok(RecordSecret::Variable(id)),
+        "env" => Err(ImportSkip::OtherShape("expected the name of a variable")),
         "file" => {
             let provider = record.text(&[reference, "provider"]).unwrap_or("default");
             match config.secret_files.get(provider) {
-                Some(Some(path)) => RecordSecret::File(path),
-                Some(None) => RecordSecret::Skipped(ImportSkip::Reference(
+                Some(Some(path)) => Ok(RecordSecret::File(path)),
+                Some(None) => Err(ImportSkip::Reference(
                     "it refers to one of several values in a file; use a program that prints it",
                 )),
-                None => RecordSecret::Skipped(ImportSkip::Reference(
+                None => Err(ImportSkip::Reference(
                     "it refers to a file that is not in the configuration",
                 )),
             }
         }
-        "exec" => RecordSecret::Skipped(ImportSkip::Reference(
+        "exec" => Err(ImportSkip::Reference(
             "it refers to a program with its own protocol; use a program that prints only the key",
         )),
-        _ => RecordSecret::Skipped(ImportSkip::Reference(
+        _ => Err(ImportSkip::Reference(
             "it refers to a store that only the original program can open; use a program that prints the key",
         )),
     }
@@ -220,11 +192,4 @@ fn is_variable(name: &str) -> bool {
         && name
             .bytes()
             .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_')
-}
-
-fn is_oauth(text: &str) -> bool {
-    matches!(
-        Family::from_prefix(text.trim()),
-        Family::OauthAccess | Family::OauthRefresh
-    )
 }

@@ -22,7 +22,7 @@ pub(super) struct ClawConfig<'a> {
 }
 
 /// A profile as declared in the configuration.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct DeclaredProfile<'a> {
     /// Its provider.
     pub(super) provider: Option<&'a str>,
