@@ -329,6 +329,8 @@ impl From<AdminError> for CommandError {
             | AdminError::KeyRevoked(_)
             | AdminError::NothingToCopy(_)
             | AdminError::NotDedicated { .. }
+            | AdminError::NoDirectory(_)
+            | AdminError::NotBound(_)
             | AdminError::NoRandomness(_) => Exit::Failed,
             AdminError::OverlapTooLong(_) => Exit::Usage,
             AdminError::KeyRefused { .. } => Exit::Credential,

@@ -1,6 +1,7 @@
 //! The reasons an operation is refused or fails, one variant for each thing a caller can do about it.
 
 use std::error::Error;
+use std::path::PathBuf;
 
 use keyreeve_core::profile::Name;
 use keyreeve_core::virtual_key::KeyRefusedError;
@@ -49,6 +50,12 @@ pub enum AdminError {
     /// The old secret was to remain valid for too long.
     #[error("the overlap is too long")]
     OverlapTooLong(#[source] jiff::Error),
+    /// The directory does not exist, or its path is not text.
+    #[error("no such directory: {}", .0.display())]
+    NoDirectory(PathBuf),
+    /// The directory itself has no binding.
+    #[error("no binding for directory `{}`", .0.display())]
+    NotBound(PathBuf),
     /// The system has no randomness.
     #[error("the system has no randomness")]
     NoRandomness(#[source] Box<dyn Error + Send + Sync>),
@@ -73,7 +80,8 @@ impl AdminError {
             Self::NotDedicated { profile, .. } => {
                 format!("keyreeve key add NAME --profile {profile}")
             }
-            Self::OverlapTooLong(_) | Self::NoRandomness(_) => return None,
+            Self::NotBound(_) => "keyreeve bindings".to_owned(),
+            Self::OverlapTooLong(_) | Self::NoDirectory(_) | Self::NoRandomness(_) => return None,
             Self::Store(error) => return error.fix_command(),
         })
     }

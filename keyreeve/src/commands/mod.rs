@@ -49,7 +49,7 @@ pub(crate) fn run(command: Option<CliCommand>, context: Context) -> Result<(), C
         CliCommand::Status(args) => status::run(&args, &context),
         CliCommand::Guard(args) => guard::run(&args, &context),
         CliCommand::Advise(args) => advise::run(args.use_case, &context),
-        CliCommand::Bind(args) => bind::run(&args, &context),
+        CliCommand::Bind(args) => bind::run(args, &context),
         CliCommand::Unbind(args) => bind::unbind(&args.directory, &context),
         CliCommand::Bindings => bind::list(&context),
         CliCommand::Hook(args) => hook::run(args.shell, &context),
