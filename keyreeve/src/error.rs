@@ -331,8 +331,12 @@ impl From<AdminError> for CommandError {
             | AdminError::NotDedicated { .. }
             | AdminError::NoDirectory(_)
             | AdminError::NotBound(_)
+            | AdminError::NoImportDirectory { .. }
             | AdminError::NoRandomness(_) => Exit::Failed,
-            AdminError::OverlapTooLong(_) => Exit::Usage,
+            AdminError::OverlapTooLong(_)
+            | AdminError::InvalidPath(_)
+            | AdminError::PathNotText(_) => Exit::Usage,
+            AdminError::NoDefaultDirectory { .. } => Exit::Configuration,
             AdminError::KeyRefused { .. } => Exit::Credential,
             AdminError::PlanBehindKey(_) => Exit::Policy,
             AdminError::Store(error) => store_exit(error),

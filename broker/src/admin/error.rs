@@ -1,10 +1,12 @@
 //! The reasons an operation is refused or fails, one variant for each thing a caller can do about it.
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 
 use keyreeve_core::profile::Name;
 use keyreeve_core::virtual_key::KeyRefusedError;
+use keyreeve_resolver::import::ImportSource;
 use keyreeve_store::StoreError;
 
 /// An operation that was refused or failed. [`AdminError::fix_command`] returns the command that repairs it.
@@ -56,6 +58,26 @@ pub enum AdminError {
     /// The directory itself has no binding.
     #[error("no binding for directory `{}`", .0.display())]
     NotBound(PathBuf),
+    /// The directory of the program to import from does not exist.
+    #[error("no such directory: {}", path.display())]
+    NoImportDirectory {
+        /// The program.
+        program: ImportSource,
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The default directory of the program to import from is unknown.
+    #[error("HOME is not set, so there is no default directory")]
+    NoDefaultDirectory {
+        /// The program.
+        program: ImportSource,
+    },
+    /// A path cannot be used.
+    #[error("invalid path")]
+    InvalidPath(#[source] io::Error),
+    /// A path is not text.
+    #[error("path {} is not UTF-8", .0.display())]
+    PathNotText(PathBuf),
     /// The system has no randomness.
     #[error("the system has no randomness")]
     NoRandomness(#[source] Box<dyn Error + Send + Sync>),
@@ -81,7 +103,14 @@ impl AdminError {
                 format!("keyreeve key add NAME --profile {profile}")
             }
             Self::NotBound(_) => "keyreeve bindings".to_owned(),
-            Self::OverlapTooLong(_) | Self::NoDirectory(_) | Self::NoRandomness(_) => return None,
+            Self::NoImportDirectory { program, .. } | Self::NoDefaultDirectory { program } => {
+                format!("keyreeve import {} PATH", program.name())
+            }
+            Self::OverlapTooLong(_)
+            | Self::NoDirectory(_)
+            | Self::InvalidPath(_)
+            | Self::PathNotText(_)
+            | Self::NoRandomness(_) => return None,
             Self::Store(error) => return error.fix_command(),
         })
     }

@@ -1,4 +1,5 @@
-//! The owner's operations: make, change and revoke virtual keys, add and change profiles, bind directories.
+//! The owner's operations: make, change and revoke virtual keys, add, import and change profiles, bind
+//! directories.
 //!
 //! Each operation is one function: it checks the rules, writes the store and returns what changed. The command line and
 //! the gateway's administration call the same ones. Invariants: nothing is printed and nothing is asked; a refused
@@ -6,6 +7,7 @@
 
 pub mod bindings;
 mod error;
+pub mod import;
 pub mod keys;
 pub mod profiles;
 mod random;

@@ -1,43 +1,47 @@
-//! Prints the import plan: one block per entry, then the notes and a summary.
+//! The import plan as text: one block per entry, then the notes and a summary.
 
 use keyreeve_broker::wire::{ImportEntryView, ImportOutcome, ImportView, Stage};
 use keyreeve_core::sanitize::{MAX_LINE_CHARS, sanitize_line};
 
-use crate::context::Context;
-use crate::error::CommandError;
-use crate::output::{pluralize, sentence_case};
+use crate::output::{Line, pluralize, sentence_case};
 
 /// Indent of the lines below an entry, as wide as the column of outcomes.
 const INDENT: &str = "           ";
 
-pub(super) fn import(view: &ImportView, context: &Context) -> Result<(), CommandError> {
-    for entry in &view.entries {
-        let label = outcome_label(entry.outcome, view.stage);
-        let title = match (entry.outcome, &entry.profile) {
-            (ImportOutcome::Skip, _) | (_, None) => entry.name.clone(),
-            (_, Some(profile)) => format!("{profile}  from {}", entry.name),
-        };
-        context
-            .output
-            .wrapped(&format!("{label:<10} {title}, {}", entry.path), INDENT)?;
-        for line in detail_lines(entry) {
-            context.output.wrapped(&format!("{INDENT}{line}"), INDENT)?;
-        }
-        if let Some(command) = &entry.fix {
-            context.output.line(&format!("{INDENT}fix: {command}"))?;
-        }
-    }
+pub(super) fn import(view: &ImportView) -> Vec<Line> {
+    let mut lines: Vec<Line> = view
+        .entries
+        .iter()
+        .flat_map(|entry| entry_lines(entry, view.stage))
+        .collect();
     for note in &view.notes {
-        context.output.note(&sentence_case(&note.text));
-        if let Some(command) = &note.hint {
-            context.output.hint(&format!("Run `{command}`"));
-        }
+        lines.push(Line::Note(sentence_case(&note.text)));
+        let command = note.hint.as_ref();
+        lines.extend(command.map(|command| Line::Hint(format!("Run `{command}`"))));
     }
-    match view.stage {
-        Stage::Planned => context.output.note(&summary(view)),
-        Stage::Done => context.output.success(&summary(view)),
-    }
-    Ok(())
+    lines.push(match view.stage {
+        Stage::Planned => Line::Note(summary(view)),
+        Stage::Done => Line::Success(summary(view)),
+    });
+    lines
+}
+
+fn entry_lines(entry: &ImportEntryView, stage: Stage) -> Vec<Line> {
+    let label = outcome_label(entry.outcome, stage);
+    let title = match (entry.outcome, &entry.profile) {
+        (ImportOutcome::Skip, _) | (_, None) => entry.name.clone(),
+        (_, Some(profile)) => format!("{profile}  from {}", entry.name),
+    };
+    let wrapped = |text| Line::Wrapped {
+        text,
+        indent: INDENT,
+    };
+    let mut lines = vec![wrapped(format!("{label:<10} {title}, {}", entry.path))];
+    let details = detail_lines(entry).into_iter();
+    lines.extend(details.map(|detail| wrapped(format!("{INDENT}{detail}"))));
+    let fix = entry.fix.as_ref();
+    lines.extend(fix.map(|command| Line::Data(format!("{INDENT}fix: {command}"))));
+    lines
 }
 
 fn outcome_label(outcome: ImportOutcome, stage: Stage) -> &'static str {

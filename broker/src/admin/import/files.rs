@@ -2,108 +2,77 @@
 
 use std::path::{Path, PathBuf};
 
+use keyreeve_os::environment::Environment;
 use keyreeve_os::files::{FileError, ForeignFile, check_foreign, list_names, read_foreign};
 use keyreeve_resolver::import::{FileFormat, FilePattern, FoundFile, ImportNote, ImportSource};
 use keyreeve_store::{ForeignCell, ForeignError, read_foreign_text};
 use zeroize::Zeroizing;
 
-use crate::args::ImportArgs;
-use crate::context::Context;
-use crate::error::{CommandError, Exit};
-use crate::variables;
+use crate::admin::AdminError;
 
 /// Maximum size of a file, or of a text in a database, in bytes.
 const MAX_TEXT: usize = 1024 * 1024;
 
 /// The other program's files. Has no `Debug`, because it may contain tokens.
-pub(super) struct GatheredFiles {
-    /// The directory.
-    pub(super) directory: String,
-    /// `true` if it is the default directory, to which references need no path.
-    pub(super) is_default: bool,
-    /// The files.
+pub struct ImportFiles {
+    pub(super) program: ImportSource,
+    directory: String,
+    /// `true` for the default directory, to which references need no path.
+    is_default: bool,
     pub(super) files: Vec<FoundFile>,
     /// Notes about unreadable or exposed files.
     pub(super) notes: Vec<ImportNote>,
 }
 
-/// Finds and reads the files.
-///
-/// # Errors
-/// Exit 1 if there is no such directory, 2 for an unusable path, 3 if `HOME` is needed and not set.
-pub(super) fn gather(
-    import: &ImportArgs,
-    context: &Context,
-) -> Result<GatheredFiles, CommandError> {
-    let (directory, is_default) = directory(import, context)?;
-    if !directory.is_dir() {
-        let text = format!("no such directory: {}", directory.display());
-        return Err(CommandError::new(Exit::Failed, text)
-            .fix(format!("keyreeve import {} PATH", import.from.name())));
-    }
-    let Some(name) = directory.to_str() else {
-        let text = format!("path {} is not UTF-8", directory.display());
-        return Err(CommandError::new(Exit::Usage, text));
-    };
-    let mut gathered = GatheredFiles {
-        directory: name.to_owned(),
-        is_default,
-        files: Vec::new(),
-        notes: Vec::new(),
-    };
-    for pattern in import.from.files() {
-        gathered.read_matching(&directory, "", *pattern);
-    }
-    if import.path.is_none() {
-        for directory in agent_directories(import.from, context) {
+impl ImportFiles {
+    /// Finds and reads the files of a program, in the given directory, or else in the usual one.
+    ///
+    /// # Errors
+    /// [`AdminError::NoImportDirectory`], [`AdminError::NoDefaultDirectory`], [`AdminError::InvalidPath`],
+    /// [`AdminError::PathNotText`].
+    pub fn read(
+        program: ImportSource,
+        given: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Self, AdminError> {
+        let (path, is_default) = find_directory(program, given, environment)?;
+        if !path.is_dir() {
+            return Err(AdminError::NoImportDirectory { program, path });
+        }
+        let Some(directory) = path.to_str() else {
+            return Err(AdminError::PathNotText(path));
+        };
+        let mut read = Self {
+            program,
+            directory: directory.to_owned(),
+            is_default,
+            files: Vec::new(),
+            notes: Vec::new(),
+        };
+        for pattern in program.files() {
+            read.read_matching(&path, "", *pattern);
+        }
+        if given.is_none()
+            && let Some(directory) = agent_directory(program, environment)
+        {
             let prefix = format!("{}/", directory.display());
-            for pattern in import.from.agent_files() {
-                gathered.read_matching(&directory, &prefix, pattern);
+            for pattern in program.agent_files() {
+                read.read_matching(&directory, &prefix, pattern);
             }
         }
+        Ok(read)
     }
-    Ok(gathered)
-}
 
-/// Returns the program's directory: the given one, else the one in its variable, else the default one.
-fn directory(import: &ImportArgs, context: &Context) -> Result<(PathBuf, bool), CommandError> {
-    if let Some(path) = &import.path {
-        let absolute = std::path::absolute(path)
-            .map_err(|error| CommandError::new(Exit::Usage, "invalid path").caused_by(&error))?;
-        return Ok((absolute, false));
+    /// Returns the directory.
+    pub fn directory(&self) -> &str {
+        &self.directory
     }
-    if let Some(path) = import
-        .from
-        .directory_variable()
-        .and_then(|name| path_in_variable(name, context))
-    {
-        return Ok((path, false));
+
+    /// Returns the directory if references to its files need it.
+    pub(super) fn reference_directory(&self) -> Option<&str> {
+        (!self.is_default).then_some(&self.directory)
     }
-    match path_in_variable(variables::USER_HOME, context) {
-        Some(home) => Ok((home.join(import.from.default_directory()), true)),
-        None => Err(CommandError::new(
-            Exit::Configuration,
-            "HOME is not set, so there is no default directory",
-        )
-        .fix(format!("keyreeve import {} PATH", import.from.name()))),
-    }
-}
 
-fn agent_directories(kind: ImportSource, context: &Context) -> impl Iterator<Item = PathBuf> {
-    let directory = kind
-        .agent_directory_variables()
-        .iter()
-        .find_map(|name| path_in_variable(name, context));
-    directory.into_iter()
-}
-
-/// Returns the absolute path in a variable. A relative one is ignored: nothing is read from the working directory.
-fn path_in_variable(variable: &str, context: &Context) -> Option<PathBuf> {
-    let path = PathBuf::from(context.snapshot.environment.get(variable)?);
-    path.is_absolute().then_some(path)
-}
-
-impl GatheredFiles {
     fn read_matching(&mut self, directory: &Path, prefix: &str, pattern: FilePattern) {
         for (path, relative) in matching(directory, prefix, pattern) {
             match read(&path, pattern.format) {
@@ -128,6 +97,37 @@ impl GatheredFiles {
         let (text, hint) = (error.to_string(), error.fix_command());
         self.notes.push(ImportNote { text, hint });
     }
+}
+
+/// Returns the program's directory, and whether it is the default one: the given one, else the one in its variable, else
+/// the default one.
+fn find_directory(
+    program: ImportSource,
+    given: Option<&Path>,
+    environment: &Environment,
+) -> Result<(PathBuf, bool), AdminError> {
+    if let Some(path) = given {
+        let absolute = std::path::absolute(path).map_err(AdminError::InvalidPath)?;
+        return Ok((absolute, false));
+    }
+    let selected = program.directory_variable();
+    if let Some(path) = selected.and_then(|name| path_in_variable(name, environment)) {
+        return Ok((path, false));
+    }
+    let home = path_in_variable("HOME", environment);
+    home.map(|home| (home.join(program.default_directory()), true))
+        .ok_or(AdminError::NoDefaultDirectory { program })
+}
+
+fn agent_directory(program: ImportSource, environment: &Environment) -> Option<PathBuf> {
+    let mut variables = program.agent_directory_variables().iter();
+    variables.find_map(|name| path_in_variable(name, environment))
+}
+
+/// Returns the absolute path in a variable. A relative one is ignored: nothing is read from the working directory.
+fn path_in_variable(variable: &str, environment: &Environment) -> Option<PathBuf> {
+    let path = PathBuf::from(environment.get(variable)?);
+    path.is_absolute().then_some(path)
 }
 
 /// Returns the files that match a pattern, with their paths relative to the directory.
