@@ -2,13 +2,13 @@
 
 use keyreeve_broker::wire::{ExpectedView, GuardView};
 use keyreeve_resolver::launch::find_project_redirect;
-use keyreeve_resolver::resolve::{ClientProgram, Confidence, resolve};
+use keyreeve_resolver::resolve::{ClientProgram, resolve};
 use keyreeve_resolver::snapshot::Snapshot;
 
 use crate::args::GuardArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, abbreviate_home};
+use crate::output::{Line, abbreviate_home};
 use crate::profiles::unknown_profile;
 
 pub(super) fn run(guard: &GuardArgs, context: &Context) -> Result<(), CommandError> {
@@ -27,27 +27,30 @@ pub(super) fn run(guard: &GuardArgs, context: &Context) -> Result<(), CommandErr
     let resolution = resolve(&snapshot, client);
     let evaluated = resolution.confirm_payer(&expected, &snapshot);
     check_not_diverted(client, &snapshot)?;
-    if context.output.format() == Format::Json {
-        context.output.document(&GuardView {
-            expected: ExpectedView::new(&expected, &evaluated),
-            resolution: (&resolution).into(),
-        })?;
-    }
-    let confidence = evaluated.map_err(|mismatch| {
-        let message = abbreviate_home(&mismatch.to_string(), snapshot.home.as_deref());
-        CommandError::new(Exit::Policy, message).with_causes(unknown_profile(&expected, &snapshot))
-    })?;
-    let pays = match confidence {
-        Confidence::Certain => "pays",
-        Confidence::Likely => "likely pays",
+    let view = GuardView {
+        expected: ExpectedView::new(&expected, &evaluated),
+        resolution: (&resolution).into(),
     };
-    let text = format!("{expected} {pays}: {}", resolution.headline());
-    if context.output.format() == Format::Human {
-        context
-            .output
-            .wrapped(&abbreviate_home(&text, snapshot.home.as_deref()), "  ")?;
-    }
-    Ok(())
+    let home = snapshot.home.as_deref();
+    context.output.show(&view, |view| lines(view, home))?;
+    evaluated.map(drop).map_err(|mismatch| {
+        let message = abbreviate_home(&mismatch.to_string(), home);
+        CommandError::new(Exit::Policy, message).with_causes(unknown_profile(&expected, &snapshot))
+    })
+}
+
+/// Returns the line for an expected payer who would pay; any other is an error.
+fn lines(view: &GuardView, home: Option<&str>) -> Vec<Line> {
+    let pays = match view.expected.certain {
+        Some(true) => "pays",
+        Some(false) => "likely pays",
+        None => return Vec::new(),
+    };
+    let (expected, headline) = (&view.expected.expect, &view.resolution.headline);
+    vec![Line::Wrapped {
+        text: abbreviate_home(&format!("{expected} {pays}: {headline}"), home),
+        indent: "  ",
+    }]
 }
 
 /// Checks that no project file redirects requests: a server in between could read the credential and use it.

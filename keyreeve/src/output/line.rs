@@ -13,6 +13,8 @@ use super::{Format, Output, Table};
 pub(crate) enum Line {
     /// Data: a line that stays one line.
     Data(String),
+    /// Data: an empty line.
+    Blank,
     /// Data: a bold line, wrapped between words on a narrow terminal.
     Headline(String),
     /// Data: a label and its value.
@@ -86,6 +88,7 @@ impl Output {
                 (Line::Fix(command), _) => self.fix(command),
                 (_, Format::Json) => {}
                 (Line::Data(text), Format::Human) => self.line(text)?,
+                (Line::Blank, Format::Human) => self.verbatim("\n")?,
                 (Line::Headline(text), Format::Human) => self.headline(text)?,
                 (Line::Field(label, value), Format::Human) => self.field(label, value)?,
                 (Line::Wrapped { text, indent }, Format::Human) => self.wrapped(text, indent)?,

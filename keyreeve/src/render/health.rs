@@ -3,9 +3,7 @@
 use keyreeve_broker::wire::{HealthView, ProfileView, ReasonView};
 use keyreeve_core::clock::Clock;
 
-use crate::context::Context;
-use crate::error::CommandError;
-use crate::output::relative_time_from_text;
+use crate::output::{Line, relative_time_from_text};
 
 /// Returns the state in few words, for a table column.
 pub(crate) fn short_state(health: &HealthView) -> String {
@@ -16,21 +14,20 @@ pub(crate) fn short_state(health: &HealthView) -> String {
     health.state.to_owned()
 }
 
-/// Prints why and until when a profile is not ready, if the short state does not show it. These lines are never cut to the
-/// width of the terminal.
-pub(crate) fn print_details<'a>(
+/// Returns why and until when each profile is not ready, if the short state does not show it. These lines are never cut to
+/// the width of the terminal.
+pub(crate) fn details<'a>(
     profiles: impl IntoIterator<Item = &'a ProfileView>,
-    context: &Context,
-) -> Result<(), CommandError> {
-    let clock = context.clock();
-    for ProfileView { name, health, .. } in profiles {
-        let description = describe(health, &clock);
-        if description != short_state(health) {
-            let line = format!("{name}: {description}");
-            context.output.wrapped(&line, "      ")?;
-        }
-    }
-    Ok(())
+    clock: &Clock,
+) -> Vec<Line> {
+    let detail = |ProfileView { name, health, .. }: &ProfileView| {
+        let description = describe(health, clock);
+        (description != short_state(health)).then(|| Line::Wrapped {
+            text: format!("{name}: {description}"),
+            indent: "      ",
+        })
+    };
+    profiles.into_iter().filter_map(detail).collect()
 }
 
 /// Describes the health in one line: the state, its reason and its end, then the classes of requests that are limited.

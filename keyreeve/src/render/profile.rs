@@ -4,27 +4,22 @@ use jiff::{SignedDuration, Timestamp};
 use keyreeve_broker::wire::{ProfileView, SourceView};
 use keyreeve_core::profile::Profile;
 
-use crate::context::Context;
-use crate::output::utc_date;
+use crate::output::{Line, utc_date};
 
 /// A secret that expires within this number of days is reported.
 const EXPIRY_WARNING_DAYS: i64 = 30;
 
-/// Prints which secrets expire soon or have expired.
-pub(crate) fn warn_expiring(profiles: &[Profile], context: &Context) {
-    let now = context.snapshot.now;
-    for profile in profiles {
-        let Some(warning) = profile.expires_at.and_then(|at| expiry_warning(at, now)) else {
-            continue;
-        };
+/// Returns which secrets expire soon or have expired.
+pub(crate) fn expiry_warnings(profiles: &[Profile], now: Timestamp) -> Vec<Line> {
+    let warning = |profile: &Profile| {
+        let warning = expiry_warning(profile.expires_at?, now)?;
         let name = &profile.name;
-        context
-            .output
-            .note(&format!("The secret of profile `{name}` {warning}"));
-        context
-            .output
-            .fix(&format!("keyreeve profile rotate {name}"));
-    }
+        Some([
+            Line::Note(format!("The secret of profile `{name}` {warning}")),
+            Line::Fix(format!("keyreeve profile rotate {name}")),
+        ])
+    };
+    profiles.iter().filter_map(warning).flatten().collect()
 }
 
 /// Returns when a secret expires, if that is soon.

@@ -12,8 +12,15 @@ use keyreeve_resolver::resolve::{ClientProgram, resolve};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, abbreviate_home, pluralize, sentence_case};
+use crate::output::{Line, abbreviate_home, pluralize, sentence_case};
 use crate::runtime::BlockingRuntime;
+
+/// Explains what was checked, if nothing is wrong.
+const CHECKED: [&str; 3] = [
+    "Checked: the environment, Claude Code's settings and login, files that set",
+    "variables for shells, projects, editors and CI, shell histories, SDK profiles,",
+    "and keyreeve's own store.",
+];
 
 pub(super) fn run(doctor: &DoctorArgs, context: &Context) -> Result<(), CommandError> {
     let store_evidence = store_evidence::read(context);
@@ -41,11 +48,8 @@ pub(super) fn run(doctor: &DoctorArgs, context: &Context) -> Result<(), CommandE
         files_scanned: evidence.files_checked,
         files_skipped: evidence.unreadable_files,
     };
-    if context.output.format() == Format::Json {
-        context.output.document(&view)?;
-    } else {
-        render(&view, context)?;
-    }
+    let home = context.home();
+    context.output.show(&view, |view| lines(view, home))?;
     if doctor.fix {
         result(&fix::ask_and_fix(findings, &snapshot, context)?)
     } else {
@@ -53,40 +57,40 @@ pub(super) fn run(doctor: &DoctorArgs, context: &Context) -> Result<(), CommandE
     }
 }
 
-fn render(view: &FindingsView, context: &Context) -> Result<(), CommandError> {
-    let output = &context.output;
-    let home = context.home();
-    let abbreviate = |text: &str| abbreviate_home(&sentence_case(text), home);
+fn lines(view: &FindingsView, home: Option<&str>) -> Vec<Line> {
+    let mut lines = Vec::new();
     if view.findings.is_empty() {
-        output.headline("No problems found")?;
-        output.data(
-            "Checked: the environment, Claude Code's settings and login, files that set\n\
-             variables for shells, projects, editors and CI, shell histories, SDK profiles,\n\
-             and keyreeve's own store.",
-        )?;
+        lines.push(Line::Headline("No problems found".to_owned()));
+        lines.extend(CHECKED.map(|text| Line::Data(text.to_owned())));
     }
     for finding in &view.findings {
-        output.headline(&format!(
-            "{} {}: {}",
-            finding.code,
-            finding.severity,
-            abbreviate_home(&finding.location, home)
-        ))?;
-        output.wrapped(&format!("  {}", abbreviate(&finding.message)), "  ")?;
-        if let Some(command) = &finding.fix {
-            output.line(&format!("  fix: {command}"))?;
-        } else if let Some(advice) = &finding.advice {
-            output.wrapped(&format!("  hint: {}", abbreviate(advice)), "  ")?;
-        }
-        output.line(&format!("  docs: {}", finding.docs))?;
+        lines.extend(finding_lines(finding, home));
     }
     for path in &view.files_skipped {
-        output.note(&format!(
+        lines.push(Line::Note(format!(
             "Skipped {}: it is not a readable regular text file, or it is too long",
             abbreviate_home(path, home)
-        ));
+        )));
     }
-    Ok(())
+    lines
+}
+
+fn finding_lines(finding: &FindingView, home: Option<&str>) -> Vec<Line> {
+    let location = abbreviate_home(&finding.location, home);
+    let headline = format!("{} {}: {location}", finding.code, finding.severity);
+    let wrapped = |label: &str, text: &str| Line::Wrapped {
+        text: format!("  {label}{}", abbreviate_home(&sentence_case(text), home)),
+        indent: "  ",
+    };
+    let remedy = match (&finding.fix, &finding.advice) {
+        (Some(command), _) => Some(Line::Data(format!("  fix: {command}"))),
+        (None, Some(advice)) => Some(wrapped("hint: ", advice)),
+        (None, None) => None,
+    };
+    let mut lines = vec![Line::Headline(headline), wrapped("", &finding.message)];
+    lines.extend(remedy);
+    lines.push(Line::Data(format!("  docs: {}", finding.docs)));
+    lines
 }
 
 /// Fails with exit code 1 if a finding with severity error remains.

@@ -15,7 +15,7 @@ use crate::output::{Align, Format, Table, relative_time_from_text};
 use crate::profiles::find;
 use crate::render::health;
 use crate::render::limit::describe;
-use crate::render::profile::{billing_label, secret_label, warn_expiring};
+use crate::render::profile::{billing_label, expiry_warnings, secret_label};
 
 pub(super) fn list(context: &Context) -> Result<(), CommandError> {
     let snapshot = context.open_store()?.lease_snapshot()?;
@@ -29,8 +29,10 @@ pub(super) fn list(context: &Context) -> Result<(), CommandError> {
         return Ok(());
     }
     context.output.table(&table(&view.profiles))?;
-    health::print_details(&view.profiles, context)?;
-    warn_expiring(snapshot.policy.profiles(), context);
+    let details = health::details(&view.profiles, &context.clock());
+    context.output.write(&details)?;
+    let warnings = expiry_warnings(snapshot.policy.profiles(), context.snapshot.now);
+    context.output.write(&warnings)?;
     Ok(())
 }
 
@@ -92,7 +94,8 @@ pub(super) fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
     for (label, value) in lines {
         context.output.field(label, &value)?;
     }
-    warn_expiring(slice::from_ref(profile), context);
+    let warnings = expiry_warnings(slice::from_ref(profile), context.snapshot.now);
+    context.output.write(&warnings)?;
     Ok(())
 }
 

@@ -27,8 +27,8 @@ use keyreeve_store::{LeaseSnapshot, Store};
 use crate::args::StatusArgs;
 use crate::context::{Context, MachineState};
 use crate::error::CommandError;
-use crate::output::{Format, sentence_case};
-use crate::render::profile::warn_expiring;
+use crate::output::{Format, Line, sentence_case};
+use crate::render::profile::expiry_warnings;
 
 /// Level of detail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,32 +97,30 @@ fn report(
     } = context.machine_state(&arguments)?;
     let report = build_report((client, expect), snapshot, lease_snapshot.as_ref());
     let view = || view(&report, lease_snapshot.as_ref(), store.as_ref());
-    if context.output.format() == Format::Json {
-        context.output.document(&view()?)?;
+    let output = &context.output;
+    if detail == StatusDetail::Line && output.format() == Format::Human {
+        // A shell hook prints it often; it needs no records of the store.
+        output.write(&[render::brief(&report)])?;
     } else {
-        match detail {
-            StatusDetail::Line => render::brief(&report, context)?,
-            StatusDetail::Short => render::short(&report, &view()?, context)?,
-            StatusDetail::Full | StatusDetail::All => {
-                render::full(&report, &view()?, detail, context)?;
-            }
-        }
+        let clock = context.clock();
+        output.show(&view()?, |view| {
+            render::lines(&report, view, detail, &clock)
+        })?;
     }
     if detail != StatusDetail::Line {
-        warn_expiring(&report.snapshot.keyreeve.profiles, context);
-        warn_about_new_shells(&report.snapshot, context);
+        output.write(&warnings(&report.snapshot))?;
     }
     Ok(report)
 }
 
-/// Warns about variables that new shells will set and this one does not have.
-fn warn_about_new_shells(snapshot: &Snapshot, context: &Context) {
+/// Returns the warnings about secrets that expire, and about variables that new shells will set and this one does not have.
+fn warnings(snapshot: &Snapshot) -> Vec<Line> {
+    let mut lines = expiry_warnings(&snapshot.keyreeve.profiles, snapshot.now);
     for conflict in find_conflicts(snapshot, &shell_scripts(snapshot, &FileSystem::Real)) {
         let text = sentence_case(&conflict.describe(snapshot.home.as_deref()));
-        context
-            .output
-            .note(&format!("{text}; details: `keyreeve doctor`"));
+        lines.push(Line::Note(format!("{text}; details: `keyreeve doctor`")));
     }
+    lines
 }
 
 fn build_report(

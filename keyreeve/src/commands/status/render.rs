@@ -1,6 +1,4 @@
-//! Prints the status: one line about who pays, then one line for each relevant step of the chain.
-
-use std::io;
+//! The status as text: one line about who pays, then one line for each relevant step of the chain.
 
 use keyreeve_broker::wire::{OwnerLimitsView, StatusProfileView, StatusView};
 use keyreeve_core::clock::Clock;
@@ -9,9 +7,7 @@ use keyreeve_resolver::unusable::UnusableReason;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{StatusDetail, StatusReport};
-use crate::context::Context;
-use crate::error::CommandError;
-use crate::output::{Align, Output, Table, abbreviate_home, local_time, pluralize};
+use crate::output::{Align, Line, Table, abbreviate_home, local_time, pluralize};
 use crate::render::binding::describe_binding;
 use crate::render::health;
 use crate::render::limit::{describe, owner_name};
@@ -22,8 +18,8 @@ const MAX_LOCATION_WIDTH: usize = 40;
 /// Indent of continuation lines.
 const INDENT: &str = "      ";
 
-/// Prints the line that a shell hook compares: it stays the same as long as the same credential pays.
-pub(super) fn brief(status: &StatusReport, context: &Context) -> Result<(), CommandError> {
+/// Returns the line that a shell hook compares: it stays the same as long as the same credential pays.
+pub(super) fn brief(status: &StatusReport) -> Line {
     let mismatch = status
         .expected
         .as_ref()
@@ -32,86 +28,100 @@ pub(super) fn brief(status: &StatusReport, context: &Context) -> Result<(), Comm
         Some(mismatch) => format!("warning: {mismatch}"),
         None => status.resolution.headline().to_owned(),
     };
-    Ok(context
-        .output
-        .data(&abbreviate_home(&text, status.home()))?)
+    Line::Data(abbreviate_home(&text, status.home()))
 }
 
-pub(super) fn short(
-    status: &StatusReport,
-    view: &StatusView,
-    context: &Context,
-) -> Result<(), CommandError> {
-    headline(status, view, &context.output)?;
-    context.output.data(&format!(
-        "{}, {}",
-        pluralize(view.profiles.len(), "profile"),
-        pluralize(view.keys.len(), "key")
-    ))?;
-    context
-        .output
-        .hint("`keyreeve status` shows details, `keyreeve --help` lists the commands");
-    Ok(())
-}
-
-pub(super) fn full(
+pub(super) fn lines(
     status: &StatusReport,
     view: &StatusView,
     detail: StatusDetail,
-    context: &Context,
-) -> Result<(), CommandError> {
-    let output = &context.output;
-    headline(status, view, output)?;
-    let counts = |step: &&ChainStep| detail == StatusDetail::All || step.state != StepState::Absent;
-    let steps: Vec<&ChainStep> = status.resolution.steps.iter().filter(counts).collect();
-    if !steps.is_empty() {
-        output.data("\n")?;
+    clock: &Clock,
+) -> Vec<Line> {
+    match detail {
+        StatusDetail::Line => vec![brief(status)],
+        StatusDetail::Short => short(status, view),
+        StatusDetail::Full => full(status, view, ShownSteps::Set, clock),
+        StatusDetail::All => full(status, view, ShownSteps::All, clock),
     }
-    for (location, state) in step_lines(&steps, status.home()) {
-        output.entry(&location, &state, INDENT)?;
-    }
-    if !view.profiles.is_empty() {
-        output.data("\n")?;
-        output.table(&profiles_table(
-            &view.profiles,
-            status.home(),
-            &context.clock(),
-        ))?;
-        health::print_details(view.profiles.iter().map(|listed| &listed.profile), context)?;
-    }
-    for (profile, reason) in &status.unusable_profiles {
-        let text = format!(
-            "{} {}: {}",
-            problem_mark(reason),
-            profile.name,
-            reason.description()
-        );
-        output.wrapped(&abbreviate_home(&text, status.home()), INDENT)?;
-    }
-    print_limits(view, status, context)?;
-    if !view.keys.is_empty() {
-        output.data(&format!(
-            "\n{} (list: keyreeve key list)",
-            pluralize(view.keys.len(), "key")
-        ))?;
-    }
-    Ok(())
 }
 
-/// Prints who pays, the binding, and a warning if that is not the expected payer.
-fn headline(status: &StatusReport, view: &StatusView, output: &Output) -> io::Result<()> {
+fn short(status: &StatusReport, view: &StatusView) -> Vec<Line> {
+    let mut lines = headline(status, view);
+    let profiles = pluralize(view.profiles.len(), "profile");
+    let keys = pluralize(view.keys.len(), "key");
+    lines.push(Line::Data(format!("{profiles}, {keys}")));
+    let hint = "`keyreeve status` shows details, `keyreeve --help` lists the commands";
+    lines.push(Line::Hint(hint.to_owned()));
+    lines
+}
+
+/// The steps of the chain that are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ShownSteps {
+    /// Those in which something is set.
+    Set,
+    /// All.
+    All,
+}
+
+fn full(status: &StatusReport, view: &StatusView, shown: ShownSteps, clock: &Clock) -> Vec<Line> {
     let home = status.home();
-    output.headline(&abbreviate_home(status.resolution.headline(), home))?;
+    let mut lines = headline(status, view);
+    let counts = |step: &&ChainStep| shown == ShownSteps::All || step.state != StepState::Absent;
+    let steps: Vec<&ChainStep> = status.resolution.steps.iter().filter(counts).collect();
+    if !steps.is_empty() {
+        lines.push(Line::Blank);
+    }
+    let steps = step_lines(&steps, home).into_iter();
+    lines.extend(steps.map(|(label, description)| Line::Entry {
+        label,
+        description,
+        indent: INDENT,
+    }));
+    if !view.profiles.is_empty() {
+        lines.push(Line::Blank);
+        lines.push(Line::Table(profiles_table(&view.profiles, home, clock)));
+        let profiles = view.profiles.iter().map(|listed| &listed.profile);
+        lines.extend(health::details(profiles, clock));
+    }
+    for (profile, reason) in &status.unusable_profiles {
+        let (mark, description) = (problem_mark(reason), reason.description());
+        let text = format!("{mark} {}: {description}", profile.name);
+        lines.push(wrapped(&text, INDENT, home));
+    }
+    lines.extend(limit_lines(view, home, clock));
+    if !view.keys.is_empty() {
+        let keys = pluralize(view.keys.len(), "key");
+        lines.push(Line::Blank);
+        lines.push(Line::Data(format!("{keys} (list: keyreeve key list)")));
+    }
+    lines
+}
+
+fn wrapped(text: &str, indent: &'static str, home: Option<&str>) -> Line {
+    Line::Wrapped {
+        text: abbreviate_home(text, home),
+        indent,
+    }
+}
+
+/// Returns who pays, the binding, and a warning if that is not the expected payer.
+fn headline(status: &StatusReport, view: &StatusView) -> Vec<Line> {
+    let home = status.home();
+    let headline = abbreviate_home(status.resolution.headline(), home);
+    let mut lines = vec![Line::Headline(headline)];
     if let Some(binding) = &view.binding {
         let bound = format!("Bound {}: {}", binding.directory, describe_binding(binding));
-        output.wrapped(&abbreviate_home(&bound, home), "  ")?;
+        lines.push(wrapped(&bound, "  ", home));
     }
     match &status.expected {
         Some((expected, Err(_))) => {
-            output.data(&format!("! The expected payer ({expected}) would not pay"))
+            let text = format!("! The expected payer ({expected}) would not pay");
+            lines.push(Line::Data(text));
         }
-        Some((_, Ok(_))) | None => Ok(()),
+        Some((_, Ok(_))) | None => {}
     }
+    lines
 }
 
 /// Returns a line for each step: its mark and location, and its state.
@@ -211,24 +221,23 @@ fn profiles_table(profiles: &[StatusProfileView], home: Option<&str>, clock: &Cl
     table
 }
 
-/// Prints the tightest limit of each owner whose limits are known.
-fn print_limits(view: &StatusView, status: &StatusReport, context: &Context) -> io::Result<()> {
-    let clock = context.clock();
-    let mut separator = "\n";
-    for OwnerLimitsView {
-        owner, tightest, ..
-    } in &view.limits
-    {
-        if let Some(limit) = tightest {
-            context.output.data(separator)?;
-            separator = "";
-            let text = format!("{}: {}", owner_name(owner), describe(limit, &clock));
-            context
-                .output
-                .wrapped(&abbreviate_home(&text, status.home()), INDENT)?;
-        }
+/// Returns the tightest limit of each owner whose limits are known, after an empty line.
+fn limit_lines(view: &StatusView, home: Option<&str>, clock: &Clock) -> Vec<Line> {
+    let known = view.limits.iter().filter_map(
+        |OwnerLimitsView {
+             owner, tightest, ..
+         }| Some((owner, tightest.as_ref()?)),
+    );
+    let mut lines: Vec<Line> = known
+        .map(|(owner, limit)| {
+            let text = format!("{}: {}", owner_name(owner), describe(limit, clock));
+            wrapped(&text, INDENT, home)
+        })
+        .collect();
+    if !lines.is_empty() {
+        lines.insert(0, Line::Blank);
     }
-    Ok(())
+    lines
 }
 
 fn problem_mark(reason: &UnusableReason) -> &'static str {

@@ -8,20 +8,21 @@ use serde_json::json;
 use crate::args::EnvShell;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::Format;
+use crate::output::Line;
 use crate::shell_quoting::quote;
 
 pub(super) fn print(context: &Context) -> Result<(), CommandError> {
     let program = system::own_program().unwrap_or_else(|| "keyreeve".to_owned());
     let settings = settings(&program);
-    match context.output.format() {
-        Format::Human => context.output.data(&format!("{settings:#}"))?,
-        Format::Json => context.output.document(&settings)?,
-    }
-    context
-        .output
-        .hint("Add this to ~/.claude/settings.json, next to the settings already there");
-    Ok(())
+    let text = format!("{settings:#}");
+    let lines: Vec<Line> = text
+        .lines()
+        .map(|line| Line::Data(line.to_owned()))
+        .chain([Line::Hint(
+            "Add this to ~/.claude/settings.json, next to the settings already there".to_owned(),
+        )])
+        .collect();
+    Ok(context.output.report(&settings, &lines)?)
 }
 
 /// Claude Code runs the command with `/bin/sh`.
