@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use keyreeve_core::credential::Credential;
+use keyreeve_core::inject::{self, InjectError};
 use keyreeve_core::profile::{Profile, SecretExposure};
+use keyreeve_core::token::Family;
 
 use crate::Broker;
 use crate::sources::{self, SourceError};
@@ -44,9 +46,36 @@ pub enum RawKeyError {
         #[source]
         source: SourceError,
     },
+    /// The secret, whose kind is known only now, may not be sent to the profile's origin.
+    #[error("the credential of profile `{profile}` is not allowed here")]
+    NotAllowed {
+        /// The profile's name.
+        profile: String,
+        /// The rule.
+        #[source]
+        source: InjectError,
+    },
 }
 
 impl Broker {
+    /// Fetches the secret of a profile for a program that its owner starts, bound to its origin. The caller has verified
+    /// the program that receives it (docs/facts.md#terms).
+    ///
+    /// # Errors
+    /// See [`RawKeyError`].
+    pub async fn program_secret(
+        self: &Arc<Self>,
+        profile: &Profile,
+    ) -> Result<Credential, RawKeyError> {
+        let credential = if profile.is_plan_login() {
+            self.plan_token(profile).await?
+        } else {
+            self.raw_key(profile).await?
+        };
+        check_allowed(profile, &credential)?;
+        Ok(credential)
+    }
+
     /// Fetches the secret of a profile that is marked [`SecretExposure::Programs`], bound to its origin.
     ///
     /// # Errors
@@ -69,7 +98,7 @@ impl Broker {
     ///
     /// # Errors
     /// See [`RawKeyError`].
-    pub async fn plan_token(
+    pub(crate) async fn plan_token(
         self: &Arc<Self>,
         profile: &Profile,
     ) -> Result<Credential, RawKeyError> {
@@ -90,4 +119,20 @@ impl Broker {
             source,
         })
     }
+}
+
+fn check_allowed(profile: &Profile, credential: &Credential) -> Result<(), RawKeyError> {
+    if profile.is_plan_login() && credential.family() == Family::OauthAccess {
+        return Ok(());
+    }
+    inject::decide(
+        profile.api().upstream_kind(profile.auth),
+        credential.family(),
+        credential.provenance(),
+    )
+    .map(|_| ())
+    .map_err(|source| RawKeyError::NotAllowed {
+        profile: profile.name.to_string(),
+        source,
+    })
 }

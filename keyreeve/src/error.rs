@@ -341,8 +341,11 @@ impl From<AdminError> for CommandError {
             AdminError::PlanBehindKey(_) => Exit::Policy,
             AdminError::Store(error) => store_exit(error),
         };
-        let fix = error.fix_command();
-        Self::from_error(exit, &error).maybe_fix(fix)
+        let command_error = Self::from_error(exit, &error).maybe_fix(error.fix_command());
+        match error.hint() {
+            Some(hint) => command_error.hint(hint),
+            None => command_error,
+        }
     }
 }
 
@@ -396,21 +399,25 @@ impl From<LaunchError> for CommandError {
 impl From<RawKeyError> for CommandError {
     fn from(error: RawKeyError) -> Self {
         let (exit, fix) = match &error {
-            RawKeyError::NotExposed { profile } => {
-                (Exit::Policy, format!("keyreeve profile direct {profile}"))
-            }
+            RawKeyError::NotExposed { profile } => (
+                Exit::Policy,
+                Some(format!("keyreeve profile direct {profile}")),
+            ),
             RawKeyError::PlanLogin { profile } => (
                 Exit::Policy,
-                format!("keyreeve exec --profile {profile} -- claude"),
+                Some(format!("keyreeve exec --profile {profile} -- claude")),
             ),
-            RawKeyError::PlanDetected { profile } => {
-                (Exit::Policy, format!("keyreeve profile show {profile}"))
-            }
-            RawKeyError::Source { profile, .. } => {
-                (Exit::Credential, format!("keyreeve profile show {profile}"))
-            }
+            RawKeyError::PlanDetected { profile } => (
+                Exit::Policy,
+                Some(format!("keyreeve profile show {profile}")),
+            ),
+            RawKeyError::NotAllowed { .. } => (Exit::Policy, None),
+            RawKeyError::Source { profile, .. } => (
+                Exit::Credential,
+                Some(format!("keyreeve profile show {profile}")),
+            ),
         };
-        Self::from_error(exit, &error).fix(fix)
+        Self::from_error(exit, &error).maybe_fix(fix)
     }
 }
 

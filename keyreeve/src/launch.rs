@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
+use keyreeve_broker::admin::profiles::find_profile;
 use keyreeve_core::binding::Expected;
-use keyreeve_core::credential::Credential;
-use keyreeve_core::inject;
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::token::Family;
 use keyreeve_resolver::launch::{
     LaunchError, LaunchGoal, LaunchPlan, ProjectOverride, ProjectSettingsPolicy, Target,
     VerifiedPlan, list_project_overrides, plan, verify,
@@ -22,7 +20,6 @@ use keyreeve_store::Policy;
 use crate::args::LaunchArgs;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::profiles;
 use crate::runtime::BlockingRuntime;
 
 /// The credential of a program.
@@ -175,7 +172,7 @@ fn selected_profile(
 ) -> Result<Option<Profile>, CommandError> {
     match credential {
         LaunchCredential::Native => Ok(None),
-        LaunchCredential::Profile(name) => Ok(Some(profiles::find(policy, name)?.clone())),
+        LaunchCredential::Profile(name) => Ok(Some(find_profile(policy, name)?.clone())),
         LaunchCredential::Default => match snapshot.selected_profile() {
             Some(profile) => Ok(Some(profile.clone())),
             None if target.has_login() => Ok(None),
@@ -200,38 +197,13 @@ fn expected_payer(snapshot: &Snapshot) -> Option<&Expected> {
 fn resolve_secret(profile: &Profile, context: &Context) -> Result<Secret, CommandError> {
     let broker = context::owner_access(context)?.broker;
     let credential = BlockingRuntime::current_thread()?.block_on(async {
-        let credential = if profile.is_plan_login() {
-            broker.plan_token(profile).await
-        } else {
-            broker.raw_key(profile).await
-        };
+        let credential = broker.program_secret(profile).await;
         broker.finish_pending().await;
         credential
     })?;
-    check_allowed(profile, &credential)?;
     // The plan was verified for this address, and the credential is bound to it.
     credential
         .expose_for(profile.base_url.origin())
         .map(|secret| Secret::new(secret.to_owned()))
         .map_err(|error| CommandError::from_error(Exit::Policy, &error))
-}
-
-/// Checks that a credential, whose kind is known only now, may be given to the program.
-fn check_allowed(profile: &Profile, credential: &Credential) -> Result<(), CommandError> {
-    if profile.is_plan_login() && credential.family() == Family::OauthAccess {
-        return Ok(());
-    }
-    inject::decide(
-        profile.api().upstream_kind(profile.auth),
-        credential.family(),
-        credential.provenance(),
-    )
-    .map(|_| ())
-    .map_err(|error| {
-        let message = format!(
-            "the credential of profile `{}` is not allowed here",
-            profile.name
-        );
-        CommandError::new(Exit::Policy, message).caused_by(&error)
-    })
 }

@@ -87,6 +87,16 @@ pub enum AdminError {
 }
 
 impl AdminError {
+    /// Returns advice that is no single command, if there is any.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NothingToCopy(_) => {
+                Some("Create another such key: `keyreeve key add NAME --pass-through`")
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the command that repairs it, if there is one.
     pub fn fix_command(&self) -> Option<String> {
         Some(match self {

@@ -322,7 +322,8 @@ fn raw_key_error(error: &RawKeyError) -> CommandError {
     let exit = match error {
         RawKeyError::NotExposed { .. }
         | RawKeyError::PlanLogin { .. }
-        | RawKeyError::PlanDetected { .. } => Exit::Policy,
+        | RawKeyError::PlanDetected { .. }
+        | RawKeyError::NotAllowed { .. } => Exit::Policy,
         RawKeyError::Source { .. } => Exit::Credential,
     };
     CommandError::from_error(exit, error)
