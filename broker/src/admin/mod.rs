@@ -9,6 +9,7 @@ pub mod bindings;
 mod error;
 pub mod import;
 pub mod keys;
+pub mod ledger;
 pub mod profiles;
 mod random;
 

@@ -1,57 +1,49 @@
 //! `requests`: the newest requests of the ledger, or their attempts.
 
+use keyreeve_broker::admin::ledger;
 use keyreeve_broker::wire::{AttemptView, AttemptsView, RequestView, RequestsView};
 use keyreeve_core::clock::Clock;
-use keyreeve_core::select::MAX_ATTEMPTS;
 
 use crate::args::RequestsArgs;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table, local_time, thousands};
-use crate::render::cost::{SIMULATED_MARK, dollars, explain_mark, plan_equivalent};
+use crate::output::{Align, Line, Table, local_time, thousands};
+use crate::render::cost::{SIMULATED_MARK, dollars, mark_explanation, plan_equivalent};
 
 pub(super) fn run(args: &RequestsArgs, context: &Context) -> Result<(), CommandError> {
-    if args.attempts {
-        attempts(args.limit, context)
-    } else {
-        requests(args.limit, context)
-    }
-}
-
-fn requests(limit: u32, context: &Context) -> Result<(), CommandError> {
     let store = context.open_store()?;
-    let entries = store.ledger_entries(limit.saturating_mul(MAX_ATTEMPTS))?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let view = RequestsView::from_entries(&entries, limit);
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(&view)?);
+    let (output, clock) = (&context.output, context.clock());
+    if args.attempts {
+        let view = ledger::newest_attempts(&store, args.limit)?;
+        Ok(output.show(&view, |view| attempts(view, &clock))?)
+    } else {
+        let view = ledger::newest_requests(&store, args.limit)?;
+        Ok(output.show(&view, |view| requests(view, &clock))?)
     }
-    if view.requests.is_empty() {
-        context.output.success("No requests yet");
-        return Ok(());
-    }
-    let table = requests_table(&view.requests, &context.clock());
-    context.output.table(&table)?;
-    explain_mark(view.requests.iter().any(|row| row.simulated), context);
-    Ok(())
 }
 
-fn attempts(limit: u32, context: &Context) -> Result<(), CommandError> {
-    let entries = context.open_store()?.ledger_entries(limit)?;
-    let view = AttemptsView {
-        attempts: entries.iter().map(AttemptView::from).collect(),
-    };
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(&view)?);
+fn requests(view: &RequestsView, clock: &Clock) -> Vec<Line> {
+    if view.requests.is_empty() {
+        return nothing_yet();
     }
+    let has_simulated = view.requests.iter().any(|row| row.simulated);
+    std::iter::once(Line::Table(requests_table(&view.requests, clock)))
+        .chain(mark_explanation(has_simulated))
+        .collect()
+}
+
+fn attempts(view: &AttemptsView, clock: &Clock) -> Vec<Line> {
     if view.attempts.is_empty() {
-        context.output.success("No requests yet");
-        return Ok(());
+        return nothing_yet();
     }
-    let table = attempts_table(&view.attempts, &context.clock());
-    context.output.table(&table)?;
-    explain_mark(view.attempts.iter().any(|row| row.simulated), context);
-    Ok(())
+    let has_simulated = view.attempts.iter().any(|row| row.simulated);
+    std::iter::once(Line::Table(attempts_table(&view.attempts, clock)))
+        .chain(mark_explanation(has_simulated))
+        .collect()
+}
+
+fn nothing_yet() -> Vec<Line> {
+    vec![Line::Success("No requests yet".to_owned())]
 }
 
 fn requests_table(requests: &[RequestView], clock: &Clock) -> Table {

@@ -1,13 +1,14 @@
 //! `usage`: sums of tokens and cost.
 
+use keyreeve_broker::admin::ledger;
 use keyreeve_broker::wire::{UsageRowView, UsageView};
 use keyreeve_store::UsageQuery;
 
 use crate::args::UsageArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::{Align, Format, Table, thousands};
-use crate::render::cost::{SIMULATED_MARK, dollars, explain_mark, plan_equivalent};
+use crate::output::{Align, Format, Line, Table, thousands};
+use crate::render::cost::{SIMULATED_MARK, dollars, mark_explanation, plan_equivalent};
 
 pub(super) fn run(usage: &UsageArgs, context: &Context) -> Result<(), CommandError> {
     let query = UsageQuery {
@@ -15,19 +16,24 @@ pub(super) fn run(usage: &UsageArgs, context: &Context) -> Result<(), CommandErr
         until: None,
         by: usage.by,
     };
-    let view = UsageView::new(&query, &context.open_store()?.usage(&query)?);
+    let view = ledger::usage(&context.open_store()?, &query)?;
     match context.output.format() {
-        Format::Json => Ok(context.output.document(&view)?),
         Format::Human if usage.csv => Ok(context.output.data(&csv(&view)?)?),
-        Format::Human if view.rows.is_empty() => {
-            context.output.success("No requests yet");
-            Ok(())
-        }
-        Format::Human => print_table(&view, context),
+        Format::Human | Format::Json => Ok(context.output.show(&view, render)?),
     }
 }
 
-fn print_table(view: &UsageView, context: &Context) -> Result<(), CommandError> {
+fn render(view: &UsageView) -> Vec<Line> {
+    if view.rows.is_empty() {
+        return vec![Line::Success("No requests yet".to_owned())];
+    }
+    let has_simulated = view.rows.iter().any(|row| row.simulated);
+    std::iter::once(Line::Table(table(view)))
+        .chain(mark_explanation(has_simulated))
+        .collect()
+}
+
+fn table(view: &UsageView) -> Table {
     let mut table = Table::new(&[
         (view.by, Align::Left),
         ("requests", Align::Right),
@@ -39,8 +45,7 @@ fn print_table(view: &UsageView, context: &Context) -> Result<(), CommandError> 
         ("usd", Align::Right),
         ("", Align::Left),
     ]);
-    let all: &[&UsageRowView] = &view.rows.iter().chain([&view.total]).collect::<Vec<_>>();
-    for row in all {
+    for row in view.rows.iter().chain([&view.total]) {
         table.row([
             row.name.clone().unwrap_or_else(|| "-".to_owned()),
             thousands(row.requests),
@@ -53,9 +58,7 @@ fn print_table(view: &UsageView, context: &Context) -> Result<(), CommandError> 
             remarks(row),
         ]);
     }
-    context.output.table(&table)?;
-    explain_mark(view.rows.iter().any(|row| row.simulated), context);
-    Ok(())
+    table
 }
 
 fn cost(row: &UsageRowView) -> String {

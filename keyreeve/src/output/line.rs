@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{Format, Output, Table};
 
 /// One piece of a command's output.
+#[cfg_attr(test, derive(PartialEq, Eq, Debug))]
 pub(crate) enum Line {
     /// Data: a line that stays one line.
     Data(String),

@@ -23,6 +23,7 @@ pub(crate) enum Align {
 }
 
 /// A header and rows.
+#[cfg_attr(test, derive(PartialEq, Eq, Debug))]
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
     /// Columns to omit on a narrow terminal, in this order.

@@ -1,6 +1,6 @@
 //! The cost of requests as text.
 
-use crate::context::Context;
+use crate::output::Line;
 
 /// Marks the cost of a request to a sandbox.
 pub(crate) const SIMULATED_MARK: &str = "*";
@@ -16,11 +16,8 @@ pub(crate) fn plan_equivalent(equivalent_usd: f64) -> String {
     format!("plan, ≈ {equivalent_usd:.6} at API prices")
 }
 
-/// Explains the mark if it was printed.
-pub(crate) fn explain_mark(has_simulated: bool, context: &Context) {
-    if has_simulated {
-        context
-            .output
-            .note(&format!("{SIMULATED_MARK} Simulated: nothing was billed"));
-    }
+/// Explains the mark if a cost has it.
+pub(crate) fn mark_explanation(has_simulated: bool) -> Option<Line> {
+    let explanation = || Line::Note(format!("{SIMULATED_MARK} Simulated: nothing was billed"));
+    has_simulated.then(explanation)
 }
