@@ -337,7 +337,7 @@ impl From<AdminError> for CommandError {
             | AdminError::InvalidPath(_)
             | AdminError::PathNotText(_) => Exit::Usage,
             AdminError::NoDefaultDirectory { .. } => Exit::Configuration,
-            AdminError::KeyRefused { .. } => Exit::Credential,
+            AdminError::KeyRefused { .. } | AdminError::PassphraseTooShort => Exit::Credential,
             AdminError::PlanBehindKey(_) => Exit::Policy,
             AdminError::Store(error) => store_exit(error),
         };

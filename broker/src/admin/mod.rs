@@ -5,6 +5,7 @@
 //! the gateway's administration call the same ones. Invariants: nothing is printed and nothing is asked; a refused
 //! operation has written nothing.
 
+pub mod backups;
 pub mod bindings;
 mod error;
 pub mod import;

@@ -1,18 +1,15 @@
 //! `store`: create, describe, back up and restore the store.
 
-use keyreeve_core::secret::Secret;
+use keyreeve_broker::admin::backups::{self, Passphrase};
 use keyreeve_os::memory::SwapProtection;
 use keyreeve_store::MasterKeyHome;
 use serde::Serialize;
 
 use crate::args::{PassphraseArgs, SecretInput, StoreCommand};
 use crate::context::{Context, store_paths};
-use crate::error::{CommandError, Exit};
-use crate::output::{Format, pluralize};
+use crate::error::CommandError;
+use crate::output::{Line, pluralize};
 use crate::prompt::{Repeat, SecretPrompt};
-
-/// Minimum length of a backup's passphrase.
-const MIN_PASSPHRASE_CHARS: usize = 8;
 
 #[derive(Serialize)]
 struct Info {
@@ -26,36 +23,31 @@ struct Info {
 }
 
 pub(super) fn run(store: StoreCommand, context: &Context) -> Result<(), CommandError> {
+    let output = &context.output;
     match store {
         StoreCommand::Init => {
             let info = info(context)?;
-            context
-                .output
-                .success(&format!("Created the store in {}", info.data));
-            print(&info, context)
+            let text = format!("Created the store in {}", info.data);
+            output.write(&[Line::Success(text)])?;
+            Ok(output.show(&info, details)?)
         }
-        StoreCommand::Info => {
-            let info = info(context)?;
-            print(&info, context)
-        }
+        StoreCommand::Info => Ok(output.show(&info(context)?, details)?),
         StoreCommand::Backup(PassphraseArgs { file, passphrase }) => {
             let store = context.open_store()?;
             let passphrase = read_passphrase(passphrase, Repeat::Twice, "backup", context)?;
-            store.backup(&file, &passphrase)?;
-            context.output.success(&format!(
-                "Saved an encrypted backup to {}. Without its passphrase it cannot be restored.",
-                file.display()
-            ));
-            Ok(())
+            backups::back_up(&store, &file, &passphrase)?;
+            let file = file.display();
+            let text = format!(
+                "Saved an encrypted backup to {file}. Without its passphrase it cannot be restored."
+            );
+            Ok(output.write(&[Line::Success(text)])?)
         }
         StoreCommand::Restore(PassphraseArgs { file, passphrase }) => {
             let dirs = context.dirs()?;
             let passphrase = read_passphrase(passphrase, Repeat::Once, "restore", context)?;
-            keyreeve_store::restore(&file, &passphrase, &store_paths(&dirs))?;
-            context
-                .output
-                .success(&format!("Restored from {}", file.display()));
-            Ok(())
+            backups::restore(&file, &passphrase, &store_paths(&dirs))?;
+            let text = format!("Restored from {}", file.display());
+            Ok(output.write(&[Line::Success(text)])?)
         }
     }
 }
@@ -84,34 +76,26 @@ fn info(context: &Context) -> Result<Info, CommandError> {
     })
 }
 
-fn print(info: &Info, context: &Context) -> Result<(), CommandError> {
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(info)?);
-    }
-    for (label, value) in [
-        ("database", info.data.as_str()),
-        (
+fn details(info: &Info) -> Vec<Line> {
+    let contents = [
+        pluralize(info.profiles, "profile"),
+        pluralize(info.keys, "key"),
+    ];
+    let mut lines = vec![
+        Line::Field("database", info.data.clone()),
+        Line::Field(
             "master key",
-            &format!("a file in {}", info.master_key_directory),
+            format!("a file in {}", info.master_key_directory),
         ),
-        ("protects", &format!("against {}", info.protects_against)),
-        (
-            "contains",
-            &format!(
-                "{}, {}",
-                pluralize(info.profiles, "profile"),
-                pluralize(info.keys, "key")
-            ),
-        ),
-    ] {
-        context.output.field(label, value)?;
-    }
+        Line::Field("protects", format!("against {}", info.protects_against)),
+        Line::Field("contains", contents.join(", ")),
+    ];
     if info.master_key_may_be_swapped {
-        context
-            .output
-            .note("The master key could not be locked into memory: it may be swapped to disk");
+        lines.push(Line::Note(
+            "The master key could not be locked into memory: it may be swapped to disk".to_owned(),
+        ));
     }
-    Ok(())
+    lines
 }
 
 fn read_passphrase(
@@ -119,7 +103,7 @@ fn read_passphrase(
     repeat: Repeat,
     action: &str,
     context: &Context,
-) -> Result<Secret, CommandError> {
+) -> Result<Passphrase, CommandError> {
     let command = format!("keyreeve store {action} FILE --stdin");
     let question = SecretPrompt {
         prompt: "Passphrase of the backup:",
@@ -127,12 +111,5 @@ fn read_passphrase(
         command: &command,
     };
     let text = context.prompter.read_secret(input, &question)?;
-    let passphrase = text.trim_end_matches(['\r', '\n']);
-    if passphrase.chars().count() < MIN_PASSPHRASE_CHARS {
-        return Err(CommandError::new(
-            Exit::Credential,
-            "the passphrase must have at least 8 characters",
-        ));
-    }
-    Ok(Secret::new(passphrase.to_owned()))
+    Ok(Passphrase::new(text.trim_end_matches(['\r', '\n']))?)
 }

@@ -1,0 +1,43 @@
+//! Encrypted backups of the store.
+
+use std::path::Path;
+
+use keyreeve_core::secret::Secret;
+use keyreeve_store::{Store, StorePaths};
+
+use super::AdminError;
+
+/// Minimum length of a passphrase, in characters.
+pub(super) const MIN_PASSPHRASE_CHARS: usize = 8;
+
+/// The passphrase of a backup, which is not too short.
+pub struct Passphrase(Secret);
+
+impl Passphrase {
+    /// Checks a passphrase.
+    ///
+    /// # Errors
+    /// [`AdminError::PassphraseTooShort`].
+    pub fn new(text: &str) -> Result<Self, AdminError> {
+        if text.chars().count() < MIN_PASSPHRASE_CHARS {
+            return Err(AdminError::PassphraseTooShort);
+        }
+        Ok(Self(Secret::new(text.to_owned())))
+    }
+}
+
+/// Saves an encrypted backup of the store in a new file.
+///
+/// # Errors
+/// [`AdminError::Store`] if the file exists already, or the disk is full.
+pub fn back_up(store: &Store, file: &Path, passphrase: &Passphrase) -> Result<(), AdminError> {
+    Ok(store.backup(file, &passphrase.0)?)
+}
+
+/// Restores a backup into directories without a store.
+///
+/// # Errors
+/// [`AdminError::Store`]: nothing was restored.
+pub fn restore(file: &Path, passphrase: &Passphrase, paths: &StorePaths) -> Result<(), AdminError> {
+    Ok(keyreeve_store::restore(file, &passphrase.0, paths)?)
+}
