@@ -11,6 +11,7 @@ mod error;
 pub mod import;
 pub mod keys;
 pub mod ledger;
+pub mod models;
 pub mod profiles;
 mod random;
 

@@ -4,17 +4,20 @@
 //! running `serve` takes precedence over the configuration.
 
 use keyreeve_broker::admin::keys::find_usable_key;
+use keyreeve_broker::admin::models::ClientModel;
+use keyreeve_core::profile::Name;
 use keyreeve_core::secret::Secret;
-use keyreeve_core::virtual_key::PresentedKey;
+use keyreeve_core::virtual_key::{PresentedKey, VirtualKey};
 use serde::Serialize;
 
 use crate::args::{ConnectArgs, ConnectClient, SecretInput};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
+use crate::output::{Format, Line};
 use crate::prompt::{Repeat, SecretPrompt};
 use crate::render::snippet;
 use crate::running_gateway::gateway_url;
+use crate::variables;
 
 #[derive(Serialize)]
 struct Connection<'a> {
@@ -37,37 +40,54 @@ pub(super) fn run(connect: &ConnectArgs, context: &Context) -> Result<(), Comman
     let base_url = gateway_url(&dirs, &settings, context);
     let prices = crate::context::price_table(&settings)?;
     let configured = settings.default_model.value.as_deref();
-    let model = snippet::model_for(key, configured, &prices);
+    let model = ClientModel::for_key(key, configured, &prices);
     let snippet = snippet::render(connect.client, &base_url, model);
-    match (context.output.format(), &secret) {
-        (Format::Human, Some(secret)) => context.output.reveal(&snippet.template, secret)?,
-        (Format::Human, None) => context.output.data(&snippet.with_variable())?,
-        (Format::Json, _) => context.output.document(&Connection {
-            client: snippet.client,
-            base_url: &base_url,
-            variable: crate::variables::KEY,
-            settings: &snippet.with_variable(),
-        })?,
+    let settings = snippet.with_variable();
+    let view = Connection {
+        client: snippet.client,
+        base_url: &base_url,
+        variable: variables::KEY,
+        settings: &settings,
+    };
+    let output = &context.output;
+    match (output.format(), &secret) {
+        (Format::Human, Some(secret)) => output.reveal(&snippet.template, secret)?,
+        (Format::Human, None) | (Format::Json, _) => {
+            output.show(&view, |view| vec![Line::Data(view.settings.to_owned())])?;
+        }
     }
-    if key.profiles.is_empty() && connect.client != ConnectClient::PassThrough {
-        let name = &connect.key;
-        context.output.note(&format!(
-            "Key `{name}` has no profiles: it works for pass-through only"
-        ));
-        context
-            .output
-            .fix(&format!("keyreeve connect pass-through --key {name}"));
-    }
+    let mut notes = pass_through_only(key, connect.client);
     if secret.is_none() {
-        let (variable, name) = (crate::variables::KEY, &connect.key);
-        context.output.note(&format!(
-            "Set {variable} to the key, which was shown when it was created"
-        ));
-        context.output.hint(&format!(
-            "For a new secret: `export {variable}=$(keyreeve key rotate {name})`"
-        ));
+        notes.extend(key_needed(&key.name));
     }
-    Ok(())
+    Ok(output.write(&notes)?)
+}
+
+/// Explains that the client needs a key with profiles, unless it passes its own credential through.
+fn pass_through_only(key: &VirtualKey, client: ConnectClient) -> Vec<Line> {
+    if !key.profiles.is_empty() || client == ConnectClient::PassThrough {
+        return Vec::new();
+    }
+    let name = &key.name;
+    vec![
+        Line::Note(format!(
+            "Key `{name}` has no profiles: it works for pass-through only"
+        )),
+        Line::Fix(format!("keyreeve connect pass-through --key {name}")),
+    ]
+}
+
+/// Explains where the key for the variable comes from.
+fn key_needed(name: &Name) -> [Line; 2] {
+    let variable = variables::KEY;
+    [
+        Line::Note(format!(
+            "Set {variable} to the key, which was shown when it was created"
+        )),
+        Line::Hint(format!(
+            "For a new secret: `export {variable}=$(keyreeve key rotate {name})`"
+        )),
+    ]
 }
 
 /// Reads the key, and refuses anything else: it would end up in saved settings.

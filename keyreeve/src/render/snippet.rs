@@ -1,63 +1,10 @@
 //! Settings templates, one for each client (docs/facts.md#clients).
 
-use keyreeve_core::price::PriceTable;
-use keyreeve_core::virtual_key::{ModelPattern, VirtualKey};
+use keyreeve_broker::admin::models::ClientModel;
 
 use crate::args::ConnectClient;
 use crate::output::KEY_PLACEHOLDER;
 use crate::variables;
-
-/// A cheap model, for keys that may use any.
-const EXAMPLE_MODEL: &str = "claude-haiku-5-5";
-
-/// The model named in settings.
-#[derive(Clone, Copy)]
-pub(crate) enum SnippetModel<'a> {
-    /// The configured model, set in every client that supports it.
-    Configured(&'a str),
-    /// An example, for a request that must name a model.
-    Example(&'a str),
-}
-
-impl SnippetModel<'static> {
-    /// The fallback.
-    pub(crate) const DEFAULT: Self = Self::Example(EXAMPLE_MODEL);
-}
-
-impl<'a> SnippetModel<'a> {
-    /// Returns the assignment of a configured model to Claude Code's variable, with a trailing space.
-    fn assignment(self) -> String {
-        match self {
-            Self::Configured(name) => format!("ANTHROPIC_MODEL=\"{name}\" "),
-            Self::Example(_) => String::new(),
-        }
-    }
-
-    fn name(self) -> &'a str {
-        match self {
-            Self::Configured(name) | Self::Example(name) => name,
-        }
-    }
-}
-
-/// Returns a model that a key may use: the configured one, else the example, else the first one in the price table, else the
-/// first one that the key names without wildcards.
-pub(crate) fn model_for<'a>(
-    key: &'a VirtualKey,
-    configured: Option<&'a str>,
-    prices: &'a PriceTable,
-) -> SnippetModel<'a> {
-    if let Some(model) = configured.filter(|model| key.allows_model(model)) {
-        return SnippetModel::Configured(model);
-    }
-    let named = key.models.iter().map(ModelPattern::as_str);
-    [EXAMPLE_MODEL]
-        .into_iter()
-        .chain(prices.models().map(|(id, _)| id))
-        .chain(named.filter(|model| !model.contains(['*', '?'])))
-        .find(|model| key.allows_model(model))
-        .map_or(SnippetModel::DEFAULT, SnippetModel::Example)
-}
 
 /// Settings for a client.
 pub(crate) struct Snippet {
@@ -84,7 +31,7 @@ impl Snippet {
 }
 
 /// Returns the settings for a client: one line, ready to paste.
-pub(crate) fn render(client: ConnectClient, base_url: &str, model: SnippetModel<'_>) -> Snippet {
+pub(crate) fn render(client: ConnectClient, base_url: &str, model: ClientModel<'_>) -> Snippet {
     let name = variables::KEY;
     match client {
         ConnectClient::Curl => Snippet {
@@ -121,7 +68,7 @@ pub(crate) fn render(client: ConnectClient, base_url: &str, model: SnippetModel<
                 "env -u ANTHROPIC_API_KEY CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1 \
                  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 {}ANTHROPIC_BASE_URL={base_url} \
                  ANTHROPIC_AUTH_TOKEN=\"{KEY_PLACEHOLDER}\" claude",
-                model.assignment()
+                assignment(model)
             ),
             variable: format!("\"${name}\""),
             variable_prefix: "",
@@ -136,6 +83,14 @@ pub(crate) fn render(client: ConnectClient, base_url: &str, model: SnippetModel<
             variable: format!("${name}"),
             variable_prefix: "",
         },
+    }
+}
+
+/// Returns the assignment of a configured model to Claude Code's variable, with a trailing space.
+fn assignment(model: ClientModel<'_>) -> String {
+    match model {
+        ClientModel::Configured(name) => format!("ANTHROPIC_MODEL=\"{name}\" "),
+        ClientModel::Example(_) => String::new(),
     }
 }
 
@@ -164,7 +119,7 @@ mod tests {
                 "8484/passthrough ANTHROPIC_CUSTOM_HEADERS=\"x-keyreeve-key: $KEYREEVE_KEY\" claude",
             ),
         ] {
-            let snippet = render(client, "http://127.0.0.1:8484", SnippetModel::DEFAULT);
+            let snippet = render(client, "http://127.0.0.1:8484", ClientModel::DEFAULT);
             let text = snippet.with_variable();
             assert!(text.contains(expected), "{text}");
             assert!(!text.contains(KEY_PLACEHOLDER), "{text}");

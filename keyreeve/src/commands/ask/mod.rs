@@ -7,6 +7,7 @@ mod response;
 
 use std::io::{self, IsTerminal as _, Read as _};
 
+use keyreeve_broker::admin::models::question_model;
 use keyreeve_broker::wire::{AskView, docs_url};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::sanitize::sanitize_line;
@@ -20,13 +21,11 @@ use crate::args::AskArgs;
 use crate::context::{self, Context, OwnerAccess};
 use crate::credential_check::exit_code_for;
 use crate::error::{CommandError, Exit};
-use crate::output::{Format, relative_time, thousands};
+use crate::output::{Line, relative_time, thousands};
 use crate::profiles;
 use crate::render::cost::dollars;
 use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
-/// The model to ask if none is named or configured.
-const DEFAULT_MODEL: &str = "claude-sonnet-5-5";
 /// Maximum question in bytes: the API's request limit (docs/facts.md#endpoints).
 const MAX_PROMPT: usize = 32 * 1024 * 1024;
 /// Maximum length of an upstream error message when it is shown.
@@ -37,12 +36,8 @@ pub(super) fn run(ask: &AskArgs, context: &Context) -> Result<(), CommandError> 
     let store = owner.broker.store();
     let policy = store.policy()?;
     let profile = profiles::find_or_default(&policy, ask.profile.as_ref())?;
-    let model = ask.model.as_deref().or(owner.default_model.as_deref());
-    let body = body(
-        ask,
-        model.unwrap_or(DEFAULT_MODEL),
-        &prompt(ask.prompt.as_deref())?,
-    );
+    let model = question_model(ask.model.as_deref(), owner.default_model.as_deref());
+    let body = body(ask, model, &prompt(ask.prompt.as_deref())?);
     let result = BlockingRuntime::multi_thread()?.block_on(async {
         let stop = nth_stop_signal(1)?;
         let result = tokio::select! {
@@ -162,12 +157,12 @@ fn report(
         CommandError::new(Exit::Store, "the ledger has no entry for this request")
     })?;
     let view = AskView::new(profile, &entry, response.text, response.organization);
-    match context.output.format() {
-        Format::Json => context.output.document(&view)?,
+    let is_refused = response.failure.is_some() && view.attempt.cost_usd == 0.0;
+    context.output.show(&view, |view| {
         // Refused requests are not billed.
-        Format::Human if response.failure.is_some() && view.attempt.cost_usd == 0.0 => {}
-        Format::Human => context.output.success(&cost_summary(&view)),
-    }
+        let billed = (!is_refused).then(|| Line::Success(cost_summary(view)));
+        billed.into_iter().collect()
+    })?;
     match response.failure {
         None => Ok(()),
         Some((verdict, message)) => {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use keyreeve_broker::admin::models::ClientModel;
 use keyreeve_gateway::PassThrough;
 use keyreeve_store::Policy;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::sandbox_setup::SandboxSetup;
 use crate::args::ConnectClient;
 use crate::error::CommandError;
-use crate::output::{Format, KEY_PLACEHOLDER, Output};
+use crate::output::{Format, KEY_PLACEHOLDER, Line, Output};
 use crate::render::snippet;
 
 /// The addresses of the gateway and the sandbox.
@@ -71,18 +72,16 @@ impl ReadyNotice {
     ) -> Result<(), CommandError> {
         match (output.format(), sandbox) {
             (Format::Json, Some(sandbox)) => output.reveal_document(self, &sandbox.key)?,
-            (Format::Json, None) => output.document(self)?,
             (Format::Human, Some(sandbox)) => {
                 output.reveal(&self.sandbox_notice(), &sandbox.key)?;
                 output.note("Responses are simulated and cost nothing. Try it: paste one of these commands into another terminal.");
             }
-            (Format::Human, None) => {
-                output.data(&self.address)?;
-                report_missing_setup(policy, output);
-            }
+            (Format::Human | Format::Json, None) => output.show(self, |ready| {
+                let address = Line::Data(ready.address.clone());
+                std::iter::once(address).chain(next_step(policy)).collect()
+            })?,
         }
-        if let Some(pass_through) = &self.pass_through {
-            let PassThroughAddress { base_url, upstream } = pass_through;
+        if let Some(PassThroughAddress { base_url, upstream }) = &self.pass_through {
             output.note(&format!(
                 "Pass-through: clients with their own login use {base_url} and send a virtual key in x-keyreeve-key; requests go unchanged to {upstream}"
             ));
@@ -92,9 +91,8 @@ impl ReadyNotice {
 
     /// The notice for `--sandbox`. Each command is on a line of its own, so that it can be copied whole.
     fn sandbox_notice(&self) -> String {
-        let snippet = |client| {
-            snippet::render(client, &self.address, snippet::SnippetModel::DEFAULT).template
-        };
+        let snippet =
+            |client| snippet::render(client, &self.address, ClientModel::DEFAULT).template;
         format!(
             "address      {}\nkey          {KEY_PLACEHOLDER}\nstatus page  {}\n\n{}\n\n{}\n\n{}",
             self.address,
@@ -106,25 +104,23 @@ impl ReadyNotice {
     }
 }
 
-/// Prints the setup steps missing before a first request can succeed.
-fn report_missing_setup(policy: &Policy, output: &Output) {
-    match (
-        policy.profiles().first(),
-        policy.keys().iter().any(|key| key.revoked_at.is_none()),
-    ) {
-        (None, _) => {
-            output.note("No profile yet: every request is refused until you add a profile and a virtual key");
-            output.hint("Add one: `keyreeve profile add NAME`");
-        }
-        (Some(profile), false) => {
-            output.note("No virtual key yet: every request is refused until you add one");
-            output.hint(&format!(
+/// Returns the setup step missing before a first request can succeed, or else the way to connect a client.
+fn next_step(policy: &Policy) -> Vec<Line> {
+    let has_key = policy.keys().iter().any(|key| key.revoked_at.is_none());
+    match (policy.profiles().first(), has_key) {
+        (None, _) => vec![
+            Line::Note("No profile yet: every request is refused until you add a profile and a virtual key".to_owned()),
+            Line::Hint("Add one: `keyreeve profile add NAME`".to_owned()),
+        ],
+        (Some(profile), false) => vec![
+            Line::Note("No virtual key yet: every request is refused until you add one".to_owned()),
+            Line::Hint(format!(
                 "Add one: `keyreeve key add NAME --profile {}`",
                 profile.name
-            ));
-        }
-        (Some(_), true) => {
-            output.hint("Settings for a client: `keyreeve connect CLIENT --key NAME`");
-        }
+            )),
+        ],
+        (Some(_), true) => vec![Line::Hint(
+            "Settings for a client: `keyreeve connect CLIENT --key NAME`".to_owned(),
+        )],
     }
 }
