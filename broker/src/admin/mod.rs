@@ -7,6 +7,7 @@
 
 pub mod backups;
 pub mod bindings;
+pub mod checks;
 mod error;
 pub mod import;
 pub mod keys;

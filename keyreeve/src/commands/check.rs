@@ -8,7 +8,6 @@ use crate::args::{CheckArgs, unique};
 use crate::context::Context;
 use crate::credential_check::{Checker, overall_result};
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
 use crate::profiles;
 
 pub(super) fn run(check: &CheckArgs, context: &Context) -> Result<(), CommandError> {
@@ -16,12 +15,12 @@ pub(super) fn run(check: &CheckArgs, context: &Context) -> Result<(), CommandErr
     let profiles = selected_profiles(&*checker.broker.store().policy()?, check)?;
     let results = checker.run(profiles, context)?;
     let failed = overall_result(&results);
-    if context.output.format() == Format::Json {
-        context.output.document(&CheckView {
-            model: checker.probe.model,
-            profiles: results.into_iter().map(|result| result.view).collect(),
-        })?;
-    }
+    let view = CheckView {
+        model: checker.model,
+        profiles: results.into_iter().map(|result| result.view).collect(),
+    };
+    // The lines were written as the results arrived.
+    context.output.report(&view, &[])?;
     failed
 }
 

@@ -1,43 +1,34 @@
 //! Tests credentials with a one-token request to each profile's upstream.
 //!
-//! Invariants: at most [`MAX_CONCURRENT`] requests run at a time, each within [`PROBE_TIMEOUT`]; each is in the ledger before
-//! its result is printed; the exit code is the highest of all profiles.
+//! Invariants: at most [`MAX_CONCURRENT`] requests run at a time; each is in the ledger before its result is printed; the exit
+//! code is the highest of all profiles.
 
-mod claude_cli;
 mod render;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use keyreeve_broker::Broker;
+use keyreeve_broker::admin::checks::{CheckOutcome, ProfileCheck, check};
+use keyreeve_broker::admin::models::check_model;
 use keyreeve_broker::upstream::Upstream;
 use keyreeve_broker::wire::ProfileCheckView;
-use keyreeve_broker::{Broker, LeaseError, Probe};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::verdict::CredentialStatus;
 
 use crate::context::{self, Context, OwnerAccess};
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
 use crate::profiles;
 use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
 /// Maximum number of requests at a time, so that a check does not run into rate limits itself.
 const MAX_CONCURRENT: usize = 2;
-/// Time limit for one request.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Sends the test requests.
 pub(crate) struct Checker {
     pub(crate) broker: Arc<Broker>,
     upstream: Upstream,
-    pub(crate) probe: Probe,
-}
-
-/// Result of checking one profile, and the exit code of a failure.
-pub(crate) struct CheckResult {
-    pub(crate) view: ProfileCheckView,
-    exit: Option<Exit>,
+    pub(crate) model: String,
 }
 
 /// Checks one profile for another command. Prints the result as `check` does, and returns its view and whether it failed.
@@ -70,17 +61,23 @@ async fn check_all(
     checker: &Checker,
     profiles: Vec<Profile>,
     context: &Context,
-) -> Result<Vec<CheckResult>, CommandError> {
+) -> Result<Vec<ProfileCheck>, CommandError> {
     // In the given order, so that the output is stable.
     let mut pending = stream::iter(profiles)
-        .map(|profile| async move { checker.check(&profile).await })
+        .map(|profile| async move {
+            let Checker {
+                broker,
+                upstream,
+                model,
+            } = checker;
+            check(broker, upstream, &profile, model).await
+        })
         .buffered(MAX_CONCURRENT);
     let mut results = Vec::new();
     while let Some(result) = pending.next().await {
         let result = result?;
-        if context.output.format() == Format::Human {
-            render::result(&result.view, context)?;
-        }
+        let lines = render::result(&result.view, &context.clock_now());
+        context.output.write(&lines)?;
         results.push(result);
     }
     Ok(results)
@@ -94,16 +91,11 @@ impl Checker {
             upstream,
             default_model,
         } = context::owner_access(context)?;
-        let model = model
-            .or(default_model)
-            .unwrap_or_else(|| broker.prices().cheapest().to_owned());
+        let model = check_model(model, default_model, broker.prices());
         Ok(Self {
             broker,
             upstream,
-            probe: Probe {
-                model,
-                timeout: PROBE_TIMEOUT,
-            },
+            model,
         })
     }
 
@@ -112,7 +104,7 @@ impl Checker {
         &self,
         profiles: Vec<Profile>,
         context: &Context,
-    ) -> Result<Vec<CheckResult>, CommandError> {
+    ) -> Result<Vec<ProfileCheck>, CommandError> {
         let results = BlockingRuntime::multi_thread()?.block_on(async {
             let stop = nth_stop_signal(1)?;
             let results = tokio::select! {
@@ -125,60 +117,13 @@ impl Checker {
         self.broker.store().flush()?;
         results
     }
-
-    async fn check(&self, profile: &Profile) -> Result<CheckResult, CommandError> {
-        if profile.is_plan_login() {
-            return Ok(claude_cli::check(&self.broker, profile).await);
-        }
-        let probe = self
-            .broker
-            .probe(&self.upstream, profile, &self.probe)
-            .await;
-        match probe {
-            Ok(probe) => Ok(CheckResult {
-                view: ProfileCheckView::new(profile, &probe),
-                exit: exit_code_for(probe.verdict.credential_status()),
-            }),
-            Err(error) => not_sent(profile, error),
-        }
-    }
-}
-
-/// Returns the result for a profile for which no request was sent.
-fn not_sent(profile: &Profile, error: LeaseError) -> Result<CheckResult, CommandError> {
-    let no_request = |summary: &str, reason: &dyn std::error::Error, command: &str| CheckResult {
-        view: ProfileCheckView::not_tested(
-            profile,
-            ("no_credential", summary),
-            Some(CommandError::from_error(Exit::Credential, reason).one_line()),
-            Some(format!(
-                "Run `keyreeve profile {command} {}`.",
-                profile.name
-            )),
-        ),
-        exit: Some(Exit::Credential),
-    };
-    match &error {
-        LeaseError::Source { source, .. } => {
-            Ok(no_request("credential unavailable", source, "show"))
-        }
-        LeaseError::Inject { source, .. } => {
-            Ok(no_request("credential not sent", source, "rotate"))
-        }
-        LeaseError::PlanDetected { .. } => Ok(no_request("credential not sent", &error, "show")),
-        LeaseError::Authenticate(_)
-        | LeaseError::NoProfile(_)
-        | LeaseError::Ledger(_)
-        | LeaseError::LedgerClosed
-        | LeaseError::Randomness => Err(error.into()),
-    }
 }
 
 /// Fails with the highest exit code of all results.
-pub(crate) fn overall_result(results: &[CheckResult]) -> Result<(), CommandError> {
+pub(crate) fn overall_result(results: &[ProfileCheck]) -> Result<(), CommandError> {
     let worst = results
         .iter()
-        .filter_map(|result| Some((result.exit?, result)))
+        .filter_map(|result| Some((exit_of(result.outcome)?, result)))
         .max_by_key(|(exit, _)| exit.code());
     let Some((exit, worst)) = worst else {
         return Ok(());
@@ -188,6 +133,16 @@ pub(crate) fn overall_result(results: &[CheckResult]) -> Result<(), CommandError
         _ => "some profiles do not work".to_owned(),
     };
     Err(CommandError::new(exit, message))
+}
+
+/// Returns the exit code of a test, or `None` if the credential works.
+fn exit_of(outcome: CheckOutcome) -> Option<Exit> {
+    match outcome {
+        CheckOutcome::Status(status) => exit_code_for(status),
+        CheckOutcome::NoCredential => Some(Exit::Credential),
+        CheckOutcome::NoResponse => Some(Exit::Upstream),
+        CheckOutcome::NotTested => Some(Exit::Failed),
+    }
 }
 
 /// Returns the exit code for a credential status, or `None` if the credential works.
