@@ -6,12 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{BillingClass, Name, Profile};
 use keyreeve_core::secret::Secret;
-use keyreeve_core::virtual_key::{KeyId, ModelPattern, Strategy, VirtualKey};
+use keyreeve_core::virtual_key::{KeyId, ModelPattern, NewKey, Strategy, VirtualKey};
 use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
 use super::profiles::find_profile;
 use super::{AdminError, new_id, new_key};
+
+/// Temporary secrets that have expired are remembered for this long, which outlasts every secret that could be derived
+/// again.
+const RETENTION: SignedDuration = SignedDuration::from_hours(1);
 
 /// The settings of a new key. What is left out is copied from `like`, else has its default.
 #[derive(Debug)]
@@ -201,6 +205,28 @@ pub fn dedicated(
         // Another process may have added it first.
         Err(error) => find(&*store.policy()?).unwrap_or(Err(error)),
     }
+}
+
+/// Has a key accept a temporary secret until `expires_at`, unless it does already. Returns `false` if the secret was
+/// revoked or replaced: it is never accepted again.
+///
+/// # Errors
+/// [`AdminError::Store`], also if the key was revoked.
+pub fn accept_temporary(
+    store: &Store,
+    key: KeyId,
+    secret: &NewKey,
+    expires_at: Timestamp,
+) -> Result<bool, AdminError> {
+    let (policy, now) = (store.policy()?, now());
+    if let Some(found) = policy.key(secret.public_id) {
+        let is_valid = found.valid_until.is_none_or(|until| until > now);
+        return Ok(is_valid && found.key.id == key);
+    }
+    let delete_before = now.saturating_sub(RETENTION).unwrap_or(now);
+    let new = (secret.public_id, secret.hash);
+    store.add_temporary_secret(key, new, (Some(expires_at), delete_before))?;
+    Ok(true)
 }
 
 fn check_dedicated(key: &VirtualKey, profile: &Profile) -> Result<KeyId, AdminError> {

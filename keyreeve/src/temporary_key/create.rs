@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use keyreeve_broker::admin::keys::{self, IfRevoked, find_usable_key};
 use keyreeve_broker::admin::profiles::find_profile;
 use keyreeve_core::profile::Name;
@@ -15,8 +15,7 @@ use keyreeve_core::virtual_key::{KeyId, NewKey};
 use keyreeve_os::deadline::Deadline;
 use keyreeve_os::files::{CreateDir, SafeDir};
 use keyreeve_os::lock::{Lock, LockError};
-use keyreeve_os::system::now;
-use keyreeve_store::{Policy, Store};
+use keyreeve_store::Store;
 
 use super::CredentialChoice;
 use super::destination::Destination;
@@ -29,8 +28,6 @@ use crate::running_gateway::{self, GatewayStatus, RunningGateway, TicketStatus};
 const PERIOD: i64 = 600;
 /// Maximum number of secrets in one period; a new one is needed when the previous one was revoked early.
 const MAX_KEYS_PER_PERIOD: u8 = 16;
-/// Revoked secrets are remembered for this long, which outlasts every secret that could be derived again.
-const RETENTION: SignedDuration = SignedDuration::from_hours(1);
 /// Delay before the processes that wait for another one to create the secret check again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 /// Lock file of the process that creates the secret.
@@ -142,19 +139,10 @@ fn create_locked(
     context: &Context,
 ) -> Result<TemporaryKey, CommandError> {
     let store = context.open_store()?;
-    let policy = store.policy()?;
-    let key_id = virtual_key_for(choice, &policy, &store)?;
+    let key_id = virtual_key_for(choice, &store)?;
     for attempt in 0..MAX_KEYS_PER_PERIOD {
         let key = period.key(choice, attempt, gateway)?;
-        let Some(found) = policy.key(key.new_key.public_id) else {
-            let (new, now) = ((key.new_key.public_id, key.new_key.hash), now());
-            let delete_before = now.saturating_sub(RETENTION).unwrap_or(now);
-            store.add_temporary_secret(key_id, new, (Some(key.expires_at), delete_before))?;
-            return Ok(key);
-        };
-        let is_valid =
-            found.key.id == key_id && found.valid_until.is_none_or(|until| until > now());
-        if is_valid {
+        if keys::accept_temporary(&store, key_id, &key.new_key, key.expires_at)? {
             return Ok(key);
         }
     }
@@ -165,19 +153,14 @@ fn create_locked(
 }
 
 /// Returns the virtual key to create a secret for. A profile has a dedicated one, created on first use.
-fn virtual_key_for(
-    choice: &CredentialChoice,
-    policy: &Policy,
-    store: &Store,
-) -> Result<KeyId, CommandError> {
+fn virtual_key_for(choice: &CredentialChoice, store: &Store) -> Result<KeyId, CommandError> {
+    let policy = store.policy()?;
     let name = match choice {
-        CredentialChoice::Key(name) => {
-            return Ok(find_usable_key(policy, name)?.id);
-        }
+        CredentialChoice::Key(name) => return Ok(find_usable_key(&policy, name)?.id),
         CredentialChoice::Profile(name) => name.clone(),
-        CredentialChoice::Default => super::default_profile(policy)?,
+        CredentialChoice::Default => super::default_profile(&policy)?,
     };
-    let profile = find_profile(policy, &name)?;
+    let profile = find_profile(&policy, &name)?;
     let key_name = helper_key_name(&name)?;
     Ok(keys::dedicated(
         store,
