@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::args;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::Format;
+use crate::output::Line;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -29,9 +29,8 @@ pub(super) fn completions(shell: Shell, context: &Context) -> Result<(), Command
 
 /// Prints the version of keyreeve.
 pub(super) fn version(context: &Context) -> Result<(), CommandError> {
-    match context.output.format() {
-        Format::Json => context.output.document(&Version { version: VERSION })?,
-        Format::Human => context.output.data(&format!("keyreeve {VERSION}"))?,
-    }
-    Ok(())
+    let view = Version { version: VERSION };
+    Ok(context.output.show(&view, |view| {
+        vec![Line::Data(format!("keyreeve {}", view.version))]
+    })?)
 }

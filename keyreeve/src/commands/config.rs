@@ -8,7 +8,7 @@ use crate::args::ConfigCommand;
 use crate::config;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{Align, Format, Table};
+use crate::output::{Align, Line, Table};
 use crate::settings::{Layer, SettingValue};
 
 #[derive(Serialize)]
@@ -49,11 +49,9 @@ fn path(context: &Context) -> Result<(), CommandError> {
         data: dirs.data.display().to_string(),
         state: dirs.state.display().to_string(),
     };
-    match context.output.format() {
-        Format::Json => context.output.document(&paths)?,
-        Format::Human => context.output.line(&paths.config_file)?,
-    }
-    Ok(())
+    Ok(context
+        .output
+        .show(&paths, |paths| vec![Line::Data(paths.config_file.clone())])?)
 }
 
 fn show(context: &Context) -> Result<(), CommandError> {
@@ -61,18 +59,19 @@ fn show(context: &Context) -> Result<(), CommandError> {
     let view = SettingsView {
         settings: settings.values().into_iter().map(view).collect(),
     };
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(&view)?);
+    Ok(context.output.show(&view, table)?)
+}
+
+fn table(view: &SettingsView) -> Vec<Line> {
+    let columns = ["setting", "value", "source"].map(|title| (title, Align::Left));
+    let mut table = Table::new(&columns);
+    for SettingView {
+        key, value, from, ..
+    } in &view.settings
+    {
+        table.row([key.to_string(), value.clone(), from.clone()]);
     }
-    let mut table = Table::new(&[
-        ("setting", Align::Left),
-        ("value", Align::Left),
-        ("source", Align::Left),
-    ]);
-    for setting in view.settings {
-        table.row([setting.key.into_owned(), setting.value, setting.from]);
-    }
-    Ok(context.output.table(&table)?)
+    vec![Line::Table(table)]
 }
 
 fn view(value: SettingValue) -> SettingView {

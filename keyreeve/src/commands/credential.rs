@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use keyreeve_broker::wire::CredentialView;
+use keyreeve_core::clock::Clock;
 use keyreeve_core::secret::{Secret, Sink};
 
 use crate::args::CredentialArgs;
@@ -57,17 +58,18 @@ pub(super) fn credential(args: CredentialArgs, context: Context) -> Result<(), C
     );
     match output.format() {
         Format::Json => output.reveal_token(&view, &credential.secret)?,
-        Format::Human => {
-            let expiry = view.expires_at.as_deref();
-            let expiry = expiry.map(|at| relative_time_from_text(at, &clock));
-            let template = format!(
-                "token        {KEY_PLACEHOLDER}\nkind         {}\nbase url     {}\nexpires      {}",
-                view.kind,
-                view.base_url,
-                expiry.as_deref().unwrap_or("unknown")
-            );
-            output.reveal(&template, &credential.secret)?;
-        }
+        Format::Human => output.reveal(&template(&view, &clock), &credential.secret)?,
     }
     Ok(())
+}
+
+fn template(view: &CredentialView, clock: &Clock) -> String {
+    let expiry = view.expires_at.as_deref();
+    let expiry = expiry.map(|at| relative_time_from_text(at, clock));
+    format!(
+        "token        {KEY_PLACEHOLDER}\nkind         {}\nbase url     {}\nexpires      {}",
+        view.kind,
+        view.base_url,
+        expiry.as_deref().unwrap_or("unknown")
+    )
 }

@@ -6,7 +6,7 @@ use keyreeve_core::token::{self, Grammar, TokenReport, TokenVerdict};
 use crate::args::{InspectArgs, SecretInput};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
+use crate::output::Line;
 use crate::prompt::{Repeat, SecretPrompt};
 
 pub(super) fn run(inspect: &InspectArgs, context: &Context) -> Result<(), CommandError> {
@@ -22,10 +22,7 @@ pub(super) fn run(inspect: &InspectArgs, context: &Context) -> Result<(), Comman
     let pasted = context.prompter.read_secret_or_stdin(input, &question)?;
     let report = token::read(&pasted, Grammar::Anthropic);
     let view = TokenReportView::from(&report);
-    match context.output.format() {
-        Format::Json => context.output.document(&view)?,
-        Format::Human => print(&report, &view, context)?,
-    }
+    context.output.show(&view, |view| render(view, &report))?;
     match report.verdict {
         TokenVerdict::Accept | TokenVerdict::Warn => Ok(()),
         TokenVerdict::Reject => Err(CommandError::new(
@@ -36,39 +33,34 @@ pub(super) fn run(inspect: &InspectArgs, context: &Context) -> Result<(), Comman
     }
 }
 
-fn print(
-    report: &TokenReport,
-    view: &TokenReportView,
-    context: &Context,
-) -> Result<(), CommandError> {
-    let output = &context.output;
+fn render(view: &TokenReportView, report: &TokenReport) -> Vec<Line> {
     let generation = view
         .generation
         .as_deref()
         .map(|g| format!(", generation {g}"))
         .unwrap_or_default();
-    output.headline(&format!("{}{generation}", report.family))?;
-    let line = |label: &str, value: &str| output.field(label, value);
+    let mut lines = vec![Line::Headline(format!("{}{generation}", report.family))];
+    let mut field = |label, value: &str| lines.push(Line::Field(label, value.to_owned()));
     if let (Some(body), Some(total)) = (view.body_chars, view.clean_chars) {
-        line(
+        field(
             "length",
             &format!("{total} characters, {body} after the prefix"),
-        )?;
+        );
     }
-    line("billing", billing(view.billing))?;
-    line("usable for", usable_for(view.usable_for))?;
+    field("billing", billing(view.billing));
+    field("usable for", usable_for(view.usable_for));
     if let Some(header) = view.header {
-        line("header", header)?;
+        field("header", header);
     }
     for repair in &view.repairs {
-        line("repaired", &repair.text)?;
+        field("repaired", &repair.text);
     }
     if report.verdict == TokenVerdict::Warn {
         for problem in &view.problems {
-            line("warning", &problem.text)?;
+            field("warning", &problem.text);
         }
     }
-    Ok(())
+    lines
 }
 
 fn billing(code: &'static str) -> &'static str {

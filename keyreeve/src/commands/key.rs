@@ -48,7 +48,11 @@ fn add(args: AddKeyArgs, store: &Store, context: &Context) -> Result<(), Command
     let settings = args.settings(context.snapshot.now)?;
     let name = settings.name.clone();
     let secret = keys::add(store, settings)?;
-    print_new_key(&name, &secret, store, context)
+    Ok(print_new_key(
+        &key_view(store, &name)?,
+        &secret,
+        &context.output,
+    )?)
 }
 
 fn rotate(args: &RotateKeyArgs, store: &Store, context: &Context) -> Result<(), CommandError> {
@@ -61,7 +65,11 @@ fn rotate(args: &RotateKeyArgs, store: &Store, context: &Context) -> Result<(), 
         format!("The old secret of key `{name}` works until {until}")
     };
     context.output.write(&[Line::Note(note)])?;
-    print_new_key(name, &rotated.secret, store, context)
+    Ok(print_new_key(
+        &key_view(store, name)?,
+        &rotated.secret,
+        &context.output,
+    )?)
 }
 
 fn key_view(store: &Store, name: &Name) -> Result<KeyView, CommandError> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::args::SandboxArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
+use crate::output::Line;
 use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
 #[derive(Serialize)]
@@ -20,10 +20,9 @@ pub(super) fn run(sandbox: &SandboxArgs, context: &Context) -> Result<(), Comman
         let ready = SandboxReady {
             sandbox: format!("http://{}", bound.addr()),
         };
-        match context.output.format() {
-            Format::Json => context.output.document(&ready)?,
-            Format::Human => context.output.data(&ready.sandbox)?,
-        }
+        context
+            .output
+            .show(&ready, |ready| vec![Line::Data(ready.sandbox.clone())])?;
         context
             .output
             .note("Every response is simulated; any well-formed credential is accepted");

@@ -1,40 +1,36 @@
 //! A new virtual key, with its secret.
 
-use keyreeve_broker::admin::keys::find_key;
+use std::io;
+
 use keyreeve_broker::wire::KeyView;
-use keyreeve_core::profile::Name;
 use keyreeve_core::secret::Secret;
-use keyreeve_os::system::now;
-use keyreeve_store::Store;
 
-use crate::context::Context;
-use crate::error::CommandError;
-use crate::output::{Format, KEY_PLACEHOLDER};
+use crate::output::{Format, KEY_PLACEHOLDER, Line, Output};
 
-/// Prints a new key, the only time it is ever shown.
-pub(crate) fn print_new_key(
-    name: &Name,
-    secret: &Secret,
-    store: &Store,
-    context: &Context,
-) -> Result<(), CommandError> {
-    let policy = store.policy()?;
-    let key = find_key(&policy, name)?;
-    if context.output.format() == Format::Json {
-        return Ok(context
-            .output
-            .reveal_document(&KeyView::new(key, &policy, now()), secret)?);
+/// Prints the secret of a new key, the only time it is ever shown, and how to use it.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub(crate) fn print_new_key(key: &KeyView, secret: &Secret, output: &Output) -> io::Result<()> {
+    match output.format() {
+        Format::Json => output.reveal_document(key, secret),
+        Format::Human => {
+            output.reveal(KEY_PLACEHOLDER, secret)?;
+            output.write(&next_step(key))
+        }
     }
-    context.output.reveal(KEY_PLACEHOLDER, secret)?;
-    context
-        .output
-        .success(&format!("Secret of key `{name}`. It is not shown again."));
+}
+
+fn next_step(key: &KeyView) -> Vec<Line> {
+    let name = &key.name;
     let client = match key.profiles.as_slice() {
         [] => "pass-through",
         _ => "claude-code",
     };
-    context.output.hint(&format!(
-        "Connect a client: `keyreeve connect {client} --key {name}`"
-    ));
-    Ok(())
+    vec![
+        Line::Success(format!("Secret of key `{name}`. It is not shown again.")),
+        Line::Hint(format!(
+            "Connect a client: `keyreeve connect {client} --key {name}`"
+        )),
+    ]
 }

@@ -8,8 +8,8 @@ mod questions;
 mod render;
 mod set_up;
 
-use keyreeve_broker::admin::keys::{self, AddKey};
-use keyreeve_broker::wire::{OnboardView, ProfileCheckView, ProfileView};
+use keyreeve_broker::admin::keys::{self, AddKey, find_key};
+use keyreeve_broker::wire::{KeyView, OnboardView, ProfileCheckView, ProfileView};
 use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::Secret;
 
@@ -113,7 +113,9 @@ fn finish(
             render::summary(&set_up.changes, &next, context)?;
             if let Some((name, secret)) = &set_up.key {
                 context.output.data("\n")?;
-                print_new_key(name, secret, &context.open_store()?, context)?;
+                let policy = context.open_store()?.policy()?;
+                let key = KeyView::new(find_key(&policy, name)?, &policy, context.snapshot.now);
+                print_new_key(&key, secret, &context.output)?;
             }
             Ok(())
         }

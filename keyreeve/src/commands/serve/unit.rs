@@ -14,7 +14,7 @@ use crate::args::ServeArgs;
 use crate::context::Context;
 use crate::dirs::{self, Dirs};
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
+use crate::output::Line;
 use crate::settings::Flags;
 use crate::variables;
 
@@ -97,18 +97,21 @@ fn report(
     message: &str,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let unit = directory.path().join(NAME);
-    match context.output.format() {
-        Format::Json => context.output.document(&UnitReport { unit, commands })?,
-        Format::Human => {
-            context.output.line(&unit.display().to_string())?;
-            context.output.success(message);
-            for command in commands {
-                context.output.success(&format!("  {command}"));
-            }
-        }
-    }
-    Ok(())
+    let view = UnitReport {
+        unit: directory.path().join(NAME),
+        commands,
+    };
+    Ok(context.output.show(&view, |view| render(view, message))?)
+}
+
+fn render(view: &UnitReport, message: &str) -> Vec<Line> {
+    let mut lines = vec![
+        Line::Data(view.unit.display().to_string()),
+        Line::Success(message.to_owned()),
+    ];
+    let commands = view.commands.iter();
+    lines.extend(commands.map(|command| Line::Success(format!("  {command}"))));
+    lines
 }
 
 /// Returns whether keyreeve wrote the existing unit, or `None` if there is no unit.
