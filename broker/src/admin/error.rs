@@ -95,12 +95,8 @@ pub enum AdminError {
 impl AdminError {
     /// Returns advice that is no single command, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NothingToCopy(_) => {
-                Some("Create another such key: `keyreeve key add NAME --pass-through`")
-            }
-            _ => None,
-        }
+        matches!(self, Self::NothingToCopy(_))
+            .then_some("Create another such key: `keyreeve key add NAME --pass-through`")
     }
 
     /// Returns the command that repairs it, if there is one.
