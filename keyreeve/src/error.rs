@@ -329,23 +329,38 @@ impl From<AdminError> for CommandError {
             | AdminError::KeyRevoked(_)
             | AdminError::NothingToCopy(_)
             | AdminError::NotDedicated { .. }
+            | AdminError::NoStoredSecret { .. }
+            | AdminError::OtherKindOfSecret(_)
+            | AdminError::SandboxProfileName(_)
+            | AdminError::SandboxKeyName(_)
+            | AdminError::InvalidName(_)
             | AdminError::NoDirectory(_)
             | AdminError::NotBound(_)
             | AdminError::NoImportDirectory { .. }
             | AdminError::NoRandomness(_) => Exit::Failed,
             AdminError::OverlapTooLong(_)
             | AdminError::InvalidPath(_)
-            | AdminError::PathNotText(_) => Exit::Usage,
+            | AdminError::PathNotText(_)
+            | AdminError::MadeOutOfRange(_)
+            | AdminError::NoDefaultProfile
+            | AdminError::NoProgram
+            | AdminError::ProgramNotFound(_) => Exit::Usage,
             AdminError::NoDefaultDirectory { .. } => Exit::Configuration,
-            AdminError::KeyRefused { .. } | AdminError::PassphraseTooShort => Exit::Credential,
-            AdminError::PlanBehindKey(_) => Exit::Policy,
+            AdminError::PlanBehindKey(_)
+            | AdminError::PlanForClaudeOnly(_)
+            | AdminError::NeverSent(inject::InjectError::PlanLogin) => Exit::Policy,
+            AdminError::KeyRefused { .. }
+            | AdminError::PassphraseTooShort
+            | AdminError::NoProfiles
+            | AdminError::NotACredential(_)
+            | AdminError::NeverSent(_) => Exit::Credential,
             AdminError::Store(error) => store_exit(error),
         };
-        let command_error = Self::from_error(exit, &error).maybe_fix(error.fix_command());
-        match error.hint() {
-            Some(hint) => command_error.hint(hint),
-            None => command_error,
-        }
+        let (fix, hint) = (error.fix_command(), error.hint());
+        let command_error = Self::from_error(exit, &error)
+            .with_causes(error.details())
+            .maybe_fix(fix);
+        hint.into_iter().fold(command_error, Self::hint)
     }
 }
 

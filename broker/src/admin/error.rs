@@ -4,7 +4,9 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use keyreeve_core::profile::Name;
+use keyreeve_core::inject::InjectError;
+use keyreeve_core::profile::{Name, NameError, Source};
+use keyreeve_core::token::TokenProblem;
 use keyreeve_core::virtual_key::KeyRefusedError;
 use keyreeve_resolver::import::ImportSource;
 use keyreeve_store::StoreError;
@@ -18,6 +20,50 @@ pub enum AdminError {
     /// Another profile has this name.
     #[error("profile `{0}` already exists")]
     ProfileExists(Name),
+    /// No profile is named, and there are none.
+    #[error("there are no profiles yet")]
+    NoProfiles,
+    /// No profile is named, and none of several is the default.
+    #[error("there are several profiles but no default")]
+    NoDefaultProfile,
+    /// The text is not a credential, or not one that can be stored; [`AdminError::details`] returns the problems.
+    #[error("cannot save this as a credential")]
+    NotACredential(Vec<TokenProblem>),
+    /// A credential that no lease would ever send.
+    #[error("cannot save this as a credential")]
+    NeverSent(#[source] InjectError),
+    /// The time at which a setup-token was created.
+    #[error("`--made` is out of range")]
+    MadeOutOfRange(#[source] jiff::Error),
+    /// The profile has a reference, so there is no stored secret to replace; [`AdminError::details`] names the source.
+    #[error("profile `{name}` has no stored secret to replace")]
+    NoStoredSecret {
+        /// The profile.
+        name: Name,
+        /// The source of its secret.
+        source_of_secret: Source,
+    },
+    /// A setup-token for a profile without one, or another secret for a profile with one.
+    #[error("profile `{0}` has another kind of secret")]
+    OtherKindOfSecret(Name),
+    /// A command without a program.
+    #[error("no command is given")]
+    NoProgram,
+    /// The program of a command does not exist.
+    #[error("program `{0}` is not on PATH")]
+    ProgramNotFound(String),
+    /// The raw token of a plan login was to be given to programs.
+    #[error("profile `{0}` is a plan login, which only Claude Code may use")]
+    PlanForClaudeOnly(Name),
+    /// A real profile has the name that the sandbox needs.
+    #[error("`--sandbox` needs the name `{0}`, which one of your profiles has")]
+    SandboxProfileName(Name),
+    /// A real key has the name that the sandbox needs.
+    #[error("`--sandbox` needs the name `{0}`, which one of your keys has")]
+    SandboxKeyName(Name),
+    /// A name derived from another one is invalid: it is too long.
+    #[error(transparent)]
+    InvalidName(#[from] NameError),
     /// A plan login, which no virtual key may use.
     #[error("profile `{0}` is a plan login, which is never used behind a virtual key")]
     PlanBehindKey(Name),
@@ -93,10 +139,32 @@ pub enum AdminError {
 }
 
 impl AdminError {
-    /// Returns advice that is no single command, if there is any.
+    /// Returns independent causes that are no errors of their own.
+    pub fn details(&self) -> Vec<String> {
+        if let Self::NotACredential(problems) = self {
+            return problems.iter().map(ToString::to_string).collect();
+        }
+        if let Self::NoStoredSecret {
+            source_of_secret, ..
+        } = self
+        {
+            let source = describe(source_of_secret);
+            return vec![format!(
+                "it reads its secret from {source} whenever it is used"
+            )];
+        }
+        Vec::new()
+    }
+
+    /// Returns advice, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
-        matches!(self, Self::NothingToCopy(_))
-            .then_some("Create another such key: `keyreeve key add NAME --pass-through`")
+        if let Self::ProgramNotFound(_) = self {
+            return Some(
+                "The working directory is not searched; to run a program there, give its absolute path",
+            );
+        }
+        let other = "Create another such key: `keyreeve key add NAME --pass-through`";
+        matches!(self, Self::NothingToCopy(_)).then_some(other)
     }
 
     /// Returns the command that repairs it, if there is one.
@@ -104,7 +172,21 @@ impl AdminError {
         Some(match self {
             Self::UnknownProfile(_) => "keyreeve profile list".to_owned(),
             Self::ProfileExists(name) => format!("keyreeve profile rotate {name}"),
-            Self::PlanBehindKey(_) => "keyreeve profile add NAME".to_owned(),
+            Self::NeverSent(InjectError::PlanLogin) => {
+                "keyreeve profile add NAME --setup-token".to_owned()
+            }
+            Self::NoProfiles | Self::NeverSent(_) | Self::PlanBehindKey(_) => {
+                "keyreeve profile add NAME".to_owned()
+            }
+            Self::NoDefaultProfile => "keyreeve profile use NAME".to_owned(),
+            Self::NotACredential(_) => "keyreeve inspect".to_owned(),
+            Self::NoStoredSecret { name, .. } | Self::OtherKindOfSecret(name) => {
+                format!("keyreeve profile show {name}")
+            }
+            Self::PlanForClaudeOnly(name) => format!("keyreeve exec --profile {name} -- claude"),
+            Self::SandboxProfileName(name) => format!("keyreeve profile rename {name} NEW-NAME"),
+            Self::SandboxKeyName(name) => format!("keyreeve key revoke {name}"),
+            Self::InvalidName(_) => "keyreeve profile link NAME --key KEY".to_owned(),
             Self::UnknownKey(_) => "keyreeve key list".to_owned(),
             Self::KeyExists(name) => format!("keyreeve key rotate {name}"),
             Self::KeyRevoked(_) | Self::NothingToCopy(_) => {
@@ -118,7 +200,10 @@ impl AdminError {
             Self::NoImportDirectory { program, .. } | Self::NoDefaultDirectory { program } => {
                 format!("keyreeve import {} PATH", program.name())
             }
-            Self::OverlapTooLong(_)
+            Self::MadeOutOfRange(_)
+            | Self::NoProgram
+            | Self::ProgramNotFound(_)
+            | Self::OverlapTooLong(_)
             | Self::NoDirectory(_)
             | Self::InvalidPath(_)
             | Self::PathNotText(_)
@@ -133,5 +218,18 @@ fn refusal(reason: KeyRefusedError) -> &'static str {
     match reason {
         KeyRefusedError::Revoked => "is revoked",
         KeyRefusedError::Expired => "has expired",
+    }
+}
+
+/// Describes the source that a secret is read from.
+fn describe(source: &Source) -> String {
+    match source {
+        Source::Sealed => "the store".to_owned(),
+        Source::Environment { variable } => format!("the variable {variable}"),
+        Source::File { path } => path.clone(),
+        Source::Command { .. } => "a program".to_owned(),
+        Source::SdkProfile { name, .. } => format!("the SDK profile {name}"),
+        Source::Ant { .. } => "`ant`".to_owned(),
+        Source::ClaudeLogin { .. } => "Claude Code".to_owned(),
     }
 }

@@ -13,8 +13,13 @@ pub mod import;
 pub mod keys;
 pub mod ledger;
 pub mod models;
+mod new_secret;
+pub mod profile_health;
 pub mod profiles;
 mod random;
+pub mod sandbox;
+pub mod sdk_links;
 
 pub use error::AdminError;
+pub use new_secret::NewSecret;
 pub use random::{new_id, new_key, random_bytes};

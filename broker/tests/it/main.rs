@@ -10,6 +10,7 @@ mod leases;
 mod limits;
 mod login;
 mod probes;
+mod profiles;
 mod sdk_profile;
 mod sdk_profile_refused;
 mod settling;
