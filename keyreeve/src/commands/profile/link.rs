@@ -6,23 +6,19 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use keyreeve_broker::admin::keys::{self, IfRevoked, find_usable_key};
-use keyreeve_broker::admin::profiles::find_profile;
-use keyreeve_broker::admin::{AdminError, new_key};
+use keyreeve_broker::admin::AdminError;
+use keyreeve_broker::admin::sdk_links::{self, LinkSecret};
 use keyreeve_core::profile::Name;
 use keyreeve_core::secret::{Secret, Sink};
-use keyreeve_core::virtual_key::{KeyId, PresentedKey, PublicId};
+use keyreeve_core::virtual_key::{PresentedKey, PublicId};
 use keyreeve_os::environment::Environment;
 use keyreeve_os::files::{CreateDir, FileError, SafeDir};
-use keyreeve_os::system::now;
-use keyreeve_store::{Policy, Store};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
-use crate::output::Format;
+use crate::output::Line;
 use crate::running_gateway::gateway_url;
 use crate::{dirs, variables};
 
@@ -90,45 +86,45 @@ pub(super) fn link(name: &Name, key: Option<&Name>, context: &Context) -> Result
     for (folder, file) in files(&sdk_dirs, name) {
         match read_state(&folder, &file)? {
             LinkState::Absent => {}
-            LinkState::Ours(secret) => old.push(secret),
+            LinkState::Ours(secret) => old.extend(secret),
             LinkState::Foreign => return Err(foreign_file(&folder.join(file))),
         }
     }
     let base_url = gateway_url(&dirs, &settings, context);
-    let policy = store.policy()?;
-    let id = key_for(name, key, &policy, &store)?;
-    let new_key = new_key()?;
-    let at = now();
-    store.add_temporary_secret(id, (new_key.public_id, new_key.hash), (None, at))?;
-    let written = write(&sdk_dirs, name, &base_url, &new_key.key)?;
-    expire_secrets(&old, &store, at)?;
-    let policy = store.policy()?;
-    let key = policy.keys().iter().find(|key| key.id == id);
-    let key = key.map(|key| key.name.to_string()).unwrap_or_default();
-    match context.output.format() {
-        Format::Json => context.output.document(&LinkView {
-            sdk_profile: name.as_str(),
-            key,
-            base_url: &base_url,
-            files: &written,
-        })?,
-        Format::Human => {
-            for file in &written {
-                context.output.line(&file.display().to_string())?;
-            }
-            context.output.success(&format!(
-                "Linked SDK profile `{name}` to the gateway, with key `{key}`"
-            ));
-            context.output.note(
-                "ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN override it: do not set them as well",
-            );
-            context.output.hint(&format!(
-                "Use it: `export {}={name}`",
-                variables::SDK_PROFILE
-            ));
-        }
-    }
-    Ok(())
+    let LinkSecret { key, secret } =
+        sdk_links::add(&store, name, key).map_err(|error| link_error(error, name))?;
+    let written = write(&sdk_dirs, name, &base_url, &secret)?;
+    sdk_links::expire(&store, &old)?;
+    let view = LinkView {
+        sdk_profile: name.as_str(),
+        key: key.to_string(),
+        base_url: &base_url,
+        files: &written,
+    };
+    Ok(context.output.show(&view, linked)?)
+}
+
+/// Returns the files that were written, and how to use them.
+fn linked(view: &LinkView<'_>) -> Vec<Line> {
+    let (name, key) = (view.sdk_profile, &view.key);
+    let files = view.files.iter();
+    let mut lines: Vec<Line> = files
+        .map(|file| Line::Data(file.display().to_string()))
+        .collect();
+    lines.extend([
+        Line::Success(format!(
+            "Linked SDK profile `{name}` to the gateway, with key `{key}`"
+        )),
+        Line::Note(
+            "ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN override it: do not set them as well"
+                .to_owned(),
+        ),
+        Line::Hint(format!(
+            "Use it: `export {}={name}`",
+            variables::SDK_PROFILE
+        )),
+    ]);
+    lines
 }
 
 /// Removes what [`link`] wrote, and expires its key.
@@ -153,29 +149,17 @@ pub(super) fn unlink(name: &Name, context: &Context) -> Result<(), CommandError>
     for (folder, file, secret) in ours {
         SafeDir::open(&folder, CreateDir::Never)?.remove(&file)?;
         removed.push(folder.join(file));
-        secrets.push(secret);
+        secrets.extend(secret);
     }
-    let at = now();
-    expire_secrets(&secrets, &store, at)?;
-    let dedicated = dedicated_name(name)?;
-    let policy = store.policy()?;
-    let dedicated = policy.keys().iter().find(|key| key.name == dedicated);
-    if let Some(key) = dedicated.filter(|key| key.revoked_at.is_none()) {
-        store.revoke_key(key.id, at)?;
-    }
-    context.output.success(&format!(
-        "Removed SDK profile `{name}`. Its key no longer works."
-    ));
-    match context.output.format() {
-        Format::Json => context.output.document(&LinkView {
-            sdk_profile: name.as_str(),
-            key: String::new(),
-            base_url: "",
-            files: &removed,
-        })?,
-        Format::Human => {}
-    }
-    Ok(())
+    sdk_links::remove(&store, name, &secrets)?;
+    let view = LinkView {
+        sdk_profile: name.as_str(),
+        key: String::new(),
+        base_url: "",
+        files: &removed,
+    };
+    let text = format!("Removed SDK profile `{name}`. Its key no longer works.");
+    Ok(context.output.report(&view, &[Line::Success(text)])?)
 }
 
 /// Returns every directory in which a client looks: the configured one, or else the default of the Python SDK and the XDG
@@ -276,41 +260,11 @@ fn write(
     Ok(written)
 }
 
-/// Expires the keys that were in our files.
-fn expire_secrets(
-    secrets: &[Option<PublicId>],
-    store: &Store,
-    at: Timestamp,
-) -> Result<(), CommandError> {
-    for secret in secrets.iter().flatten() {
-        store.expire_secret(*secret, at)?;
+/// Names the key to use if the one that is dedicated to the profile has other profiles.
+fn link_error(error: AdminError, name: &Name) -> CommandError {
+    if let AdminError::NotDedicated { key, .. } = &error {
+        let fix = format!("keyreeve profile link {name} --key {key}");
+        return CommandError::from(error).fix(fix);
     }
-    Ok(())
-}
-
-/// Returns the key to write: the named one, or else a dedicated key of the profile of that name, created on first use.
-fn key_for(
-    name: &Name,
-    key: Option<&Name>,
-    policy: &Policy,
-    store: &Store,
-) -> Result<KeyId, CommandError> {
-    if let Some(key) = key {
-        return Ok(find_usable_key(policy, key)?.id);
-    }
-    let profile = find_profile(policy, name)?;
-    let dedicated = dedicated_name(name)?;
-    keys::dedicated(store, profile, &dedicated, IfRevoked::Replace).map_err(|error| match error {
-        AdminError::NotDedicated { .. } => {
-            CommandError::from(error).fix(format!("keyreeve profile link {name} --key {dedicated}"))
-        }
-        other => other.into(),
-    })
-}
-
-/// Returns the name of a linked profile's dedicated key, as in reports and for `key revoke`.
-fn dedicated_name(name: &Name) -> Result<Name, CommandError> {
-    format!("sdk-{name}").parse().map_err(|error| {
-        CommandError::from_error(Exit::Failed, &error).fix("keyreeve profile link NAME --key KEY")
-    })
+    error.into()
 }
