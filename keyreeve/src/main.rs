@@ -16,7 +16,6 @@ mod new_profile;
 mod output;
 mod problem;
 mod profile_secret;
-mod profiles;
 mod prompt;
 mod render;
 mod running_gateway;

@@ -1,5 +1,6 @@
 //! `check`: tests credentials with a one-token request to each profile's upstream.
 
+use keyreeve_broker::admin::profiles::{find_or_default, find_profile};
 use keyreeve_broker::wire::CheckView;
 use keyreeve_core::profile::Profile;
 use keyreeve_store::Policy;
@@ -8,7 +9,6 @@ use crate::args::{CheckArgs, unique};
 use crate::context::Context;
 use crate::credential_check::{Checker, overall_result};
 use crate::error::{CommandError, Exit};
-use crate::profiles;
 
 pub(super) fn run(check: &CheckArgs, context: &Context) -> Result<(), CommandError> {
     let checker = Checker::new(check.model.clone(), context)?;
@@ -35,11 +35,11 @@ fn selected_profiles(policy: &Policy, args: &CheckArgs) -> Result<Vec<Profile>, 
         return Ok(policy.profiles().to_vec());
     }
     if args.profiles.is_empty() {
-        return Ok(vec![profiles::find_or_default(policy, None)?.clone()]);
+        return Ok(vec![find_or_default(policy, None)?.clone()]);
     }
     let names = unique(args.profiles.clone());
     names
         .iter()
-        .map(|name| Ok(profiles::find(policy, name)?.clone()))
+        .map(|name| Ok(find_profile(policy, name)?.clone()))
         .collect()
 }

@@ -9,7 +9,7 @@ use crate::args::GuardArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Line, abbreviate_home};
-use crate::profiles::unknown_profile;
+use crate::render::profile::unknown_profile;
 
 pub(super) fn run(guard: &GuardArgs, context: &Context) -> Result<(), CommandError> {
     let (client, arguments) = guard.client.start();

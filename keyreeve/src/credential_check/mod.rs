@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use keyreeve_broker::Broker;
 use keyreeve_broker::admin::checks::{CheckOutcome, ProfileCheck, check};
 use keyreeve_broker::admin::models::check_model;
+use keyreeve_broker::admin::profiles::find_profile;
 use keyreeve_broker::upstream::Upstream;
 use keyreeve_broker::wire::ProfileCheckView;
 use keyreeve_core::profile::{Name, Profile};
@@ -18,7 +19,7 @@ use keyreeve_core::verdict::CredentialStatus;
 
 use crate::context::{self, Context, OwnerAccess};
 use crate::error::{CommandError, Exit};
-use crate::profiles;
+
 use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
 /// Maximum number of requests at a time, so that a check does not run into rate limits itself.
@@ -40,7 +41,7 @@ pub(crate) fn check_one(
     context: &Context,
 ) -> Result<(ProfileCheckView, Result<(), CommandError>), CommandError> {
     let checker = Checker::new(None, context)?;
-    let profile = profiles::find(&*checker.broker.store().policy()?, name)?.clone();
+    let profile = find_profile(&*checker.broker.store().policy()?, name)?.clone();
     let mut results = checker.run(vec![profile], context)?;
     let failed = overall_result(&results);
     match results.pop() {

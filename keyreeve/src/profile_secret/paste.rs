@@ -1,37 +1,24 @@
-//! Reading a pasted credential for a profile: repairs and validates it, and refuses one that is never sent.
+//! Reading a pasted credential for a profile, repaired.
 
 use keyreeve_core::api::Api;
-use keyreeve_core::inject::{self, InjectError};
-use keyreeve_core::profile::Source;
-use keyreeve_core::secret::Secret;
-use keyreeve_core::token::{self, Family, TokenReport};
+use keyreeve_core::token::{self, TokenReport};
 
 use crate::args::SecretInput;
 use crate::context::Context;
-use crate::error::{CommandError, Exit};
-use crate::output::sentence_case;
+use crate::error::CommandError;
+use crate::output::{Line, sentence_case};
 use crate::prompt::{Repeat, SecretPrompt};
 
-/// A validated credential.
-pub(crate) struct PastedCredential {
-    /// The credential.
-    pub(crate) secret: Secret,
-    /// Token family, by its prefix.
-    pub(crate) family: Family,
-    /// The part that may be shown.
-    pub(crate) hint: String,
-}
-
-/// Reads a credential and prints repairs and warnings. `command` reads it without a prompt.
+/// Reads a credential and prints its repairs. `command` reads it without a prompt.
 ///
 /// # Errors
-/// Exit 4 for an unusable credential, exit 8 for a plan login.
+/// If prompts are not possible, the user cancels, or standard input cannot be read.
 pub(crate) fn read_credential(
     input: SecretInput,
     api: Api,
     context: &Context,
     command: &str,
-) -> Result<PastedCredential, CommandError> {
+) -> Result<TokenReport, CommandError> {
     let question = SecretPrompt {
         prompt: "Secret (hidden):",
         repeat: Repeat::Once,
@@ -42,50 +29,13 @@ pub(crate) fn read_credential(
     for repair in &report.repairs {
         context.output.note(&repair.to_string());
     }
-    let problems = report.problems.iter().map(ToString::to_string);
-    let TokenReport {
-        token: Some(secret),
-        hint: Some(hint),
-        family,
-        ..
-    } = report
-    else {
-        return Err(
-            CommandError::new(Exit::Credential, "cannot save this as a credential")
-                .with_causes(problems)
-                .fix("keyreeve inspect"),
-        );
-    };
-    check_injectable(api, family)?;
-    for problem in problems {
-        context.output.note(&sentence_case(&problem));
-    }
-    Ok(PastedCredential {
-        secret,
-        family,
-        hint,
-    })
+    Ok(report)
 }
 
-/// Refuses a credential that no lease would ever use.
-fn check_injectable(api: Api, family: Family) -> Result<(), CommandError> {
-    let upstream = api.upstream_kind(api.default_auth());
-    let provenance = api.provenance(&Source::Sealed, family);
-    let Err(error) = inject::decide(upstream, family, provenance) else {
-        return Ok(());
-    };
-    let (exit, fix) = match error {
-        InjectError::PlanLogin => (Exit::Policy, "keyreeve profile add NAME --setup-token"),
-        InjectError::RefreshToken
-        | InjectError::AdminKey
-        | InjectError::SessionCookie
-        | InjectError::WorkToken
-        | InjectError::VirtualKey
-        | InjectError::AdminVirtualKey
-        | InjectError::UnknownFamily
-        | InjectError::NotAnthropicToken => (Exit::Credential, "keyreeve profile add NAME"),
-    };
-    Err(CommandError::new(exit, "cannot save this as a credential")
-        .with_causes([error.to_string()])
-        .fix(fix))
+/// Returns the warnings about a credential that was saved.
+pub(crate) fn warnings(report: &TokenReport) -> Vec<Line> {
+    let problems = report.problems.iter();
+    problems
+        .map(|problem| Line::Note(sentence_case(&problem.to_string())))
+        .collect()
 }

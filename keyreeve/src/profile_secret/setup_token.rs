@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::Timestamp;
-use keyreeve_core::secret::Secret;
-use keyreeve_core::token::{self, Family, SETUP_TOKEN_LIFETIME, SetupTokenError};
+use keyreeve_broker::admin::NewSecret;
+use keyreeve_core::token::{self, Family, SetupTokenError};
+use keyreeve_os::programs;
 use keyreeve_os::terminal::{self, TerminalError};
-use keyreeve_os::{programs, system::now};
 use keyreeve_resolver::conflicts::without_conflicts;
 use zeroize::Zeroizing;
 
@@ -37,19 +37,6 @@ const CONSENT_NOTES: [&str; 7] = [
 /// Maximum number of lines of a pasted token.
 const MAX_PASTED_LINES: usize = 4;
 
-/// A validated setup-token.
-pub(crate) struct OwnedSetupToken {
-    /// The token.
-    pub(crate) secret: Secret,
-    /// The part that may be shown.
-    pub(crate) hint: String,
-    /// Its expiry.
-    pub(crate) expires_at: Timestamp,
-}
-
-/// Token family of setup-tokens.
-pub(crate) const FAMILY: Family = Family::OauthAccess;
-
 /// Asks for consent, then reads the token.
 ///
 /// # Errors
@@ -59,7 +46,7 @@ pub(crate) fn read(
     plan: SetupTokenArgs,
     command: &str,
     context: &Context,
-) -> Result<OwnedSetupToken, CommandError> {
+) -> Result<NewSecret, CommandError> {
     let unattended = format!("{command} --stdin --consent");
     if (input, context.prompter) == (SecretInput::Prompt, Prompter::NonInteractive) {
         return Err(
@@ -84,14 +71,9 @@ pub(crate) fn read(
     for warning in &token.warnings {
         context.output.note(&sentence_case(&warning.to_string()));
     }
-    let made_at = plan.made.unwrap_or_else(now);
-    let expires_at = made_at.checked_add(SETUP_TOKEN_LIFETIME).map_err(|error| {
-        CommandError::new(Exit::Usage, "`--made` is out of range").caused_by(&error)
-    })?;
-    Ok(OwnedSetupToken {
-        secret: token.secret,
-        hint: token.hint,
-        expires_at,
+    Ok(NewSecret::SetupToken {
+        token,
+        made_at: plan.made,
     })
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keyreeve_broker::RawKeyError;
 use keyreeve_broker::admin::AdminError;
+use keyreeve_broker::admin::profiles::find_profile;
 use keyreeve_core::profile::{Name, Profile, SecretExposure};
 use keyreeve_core::secret::Secret;
 use keyreeve_os::deadline::Deadline;
@@ -32,7 +33,7 @@ use crate::running_gateway::{
     self, GatewayStatus, RunningGateway, TicketStatus, UnverifiedGatewayError,
 };
 use crate::runtime::BlockingRuntime;
-use crate::{profiles, variables};
+use crate::variables;
 
 /// Time limit for verifying the gateway and for waiting on other helpers, before the store is opened.
 const GATEWAY_TIMEOUT: Duration = Duration::from_millis(600);
@@ -256,7 +257,7 @@ fn exposed_credential(
     };
     let store = context.open_store()?;
     let policy = store.policy()?;
-    let profile = profiles::find(&policy, name)?.clone();
+    let profile = find_profile(&policy, name)?.clone();
     // Neither a gateway nor `profile direct` would help, so this error suggests neither.
     if profile.is_plan_login() {
         return Err(AdminError::PlanBehindKey(name.clone()).into());

@@ -8,6 +8,7 @@ mod response;
 use std::io::{self, IsTerminal as _, Read as _};
 
 use keyreeve_broker::admin::models::question_model;
+use keyreeve_broker::admin::profiles::find_or_default;
 use keyreeve_broker::wire::{AskView, docs_url};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::sanitize::sanitize_line;
@@ -22,7 +23,7 @@ use crate::context::{self, Context, OwnerAccess};
 use crate::credential_check::exit_code_for;
 use crate::error::{CommandError, Exit};
 use crate::output::{Line, relative_time, thousands};
-use crate::profiles;
+
 use crate::render::cost::dollars;
 use crate::runtime::{BlockingRuntime, nth_stop_signal};
 
@@ -35,7 +36,7 @@ pub(super) fn run(ask: &AskArgs, context: &Context) -> Result<(), CommandError> 
     let owner = context::owner_access(context)?;
     let store = owner.broker.store();
     let policy = store.policy()?;
-    let profile = profiles::find_or_default(&policy, ask.profile.as_ref())?;
+    let profile = find_or_default(&policy, ask.profile.as_ref())?;
     let model = question_model(ask.model.as_deref(), owner.default_model.as_deref());
     let body = body(ask, model, &prompt(ask.prompt.as_deref())?);
     let result = BlockingRuntime::multi_thread()?.block_on(async {

@@ -13,7 +13,7 @@ use keyreeve_store::Store;
 
 use crate::context::{self, Context};
 use crate::error::CommandError;
-use crate::output::abbreviate_home;
+use crate::output::{Line, abbreviate_home};
 
 /// Variables that contain a credential, in the order of precedence (docs/facts.md#claude-code).
 pub(super) const KEY_VARIABLES: [&str; 2] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
@@ -73,8 +73,8 @@ pub(super) fn detect(context: &Context) -> Result<DetectedState, CommandError> {
     })
 }
 
-/// Prints the detected credentials and programs.
-pub(super) fn report(detected: &DetectedState, context: &Context) {
+/// Returns the detected credentials and programs.
+pub(super) fn report(detected: &DetectedState, home: Option<&str>) -> Vec<Line> {
     let DetectedState {
         headline,
         login,
@@ -84,7 +84,6 @@ pub(super) fn report(detected: &DetectedState, context: &Context) {
         profiles,
         has_store: _,
     } = detected;
-    let home = context.home();
     let mut found = Vec::new();
     found.extend(login.as_ref().map(|login| format!("Claude Code {login}")));
     found.extend(variable.map(|variable| format!("{variable} is set")));
@@ -100,14 +99,13 @@ pub(super) fn report(detected: &DetectedState, context: &Context) {
             .map(|profile| format!("profile `{profile}`")),
     );
     let headline = abbreviate_home(headline, home);
-    context.output.note(&format!("Now: {headline}"));
+    let mut lines = vec![Line::Note(format!("Now: {headline}"))];
     if found.is_empty() {
-        context.output.note("Found no credentials");
+        lines.push(Line::Note("Found no credentials".to_owned()));
     }
-    for item in found {
-        let item = abbreviate_home(&item, home);
-        context.output.note(&format!("Found: {item}"));
-    }
+    let found = found.iter().map(|item| abbreviate_home(item, home));
+    lines.extend(found.map(|item| Line::Note(format!("Found: {item}"))));
+    lines
 }
 
 pub(super) fn is_set(environment: &Environment, name: &str) -> bool {

@@ -37,7 +37,8 @@ pub(super) fn run(onboard: OnboardArgs, context: &Context) -> Result<(), Command
         return Err(not_interactive());
     }
     let detected = detect::detect(context)?;
-    detect::report(&detected, context);
+    let found = detect::report(&detected, context.home());
+    context.output.write(&found)?;
     let names = (onboard.name, onboard.key);
     let choices = questions::ask_missing(method, names, &detected, context)?;
     let set_up = set_up(choices, &detected, context)?;
@@ -81,7 +82,7 @@ fn set_up(
     let (profile, added) =
         set_up::find_or_add_profile(choices.method, choices.name.as_ref(), &store, context)?;
     changes.extend(added);
-    set_up::make_default(&profile, &store, &mut changes)?;
+    changes.push(set_up::make_default(&profile, &store)?);
     let key = match choices.key {
         None => None,
         Some(wanted_name) => {
@@ -110,7 +111,8 @@ fn finish(
     let next = render::next_commands(set_up);
     match context.output.format() {
         Format::Human => {
-            render::summary(&set_up.changes, &next, context)?;
+            let summary = render::summary(&set_up.changes, &next);
+            context.output.write(&summary)?;
             if let Some((name, secret)) = &set_up.key {
                 context.output.data("\n")?;
                 let policy = context.open_store()?.policy()?;

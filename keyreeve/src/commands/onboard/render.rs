@@ -1,10 +1,9 @@
-//! Prints what `onboard` changed, and the next commands.
+//! Changes made by `onboard`, and the next commands, as text.
 
 use keyreeve_core::profile::{Profile, SecretExposure};
 
 use super::SetUpResult;
-use crate::context::Context;
-use crate::error::CommandError;
+use crate::output::Line;
 
 /// A command and its purpose.
 pub(super) type NextCommand = (String, &'static str);
@@ -49,24 +48,21 @@ pub(super) fn next_commands(set_up: &SetUpResult) -> Vec<NextCommand> {
     next
 }
 
-/// Prints the changes and the next commands.
-pub(super) fn summary(
-    changes: &[String],
-    next: &[NextCommand],
-    context: &Context,
-) -> Result<(), CommandError> {
-    context.output.data("\n")?;
-    context.output.headline("Done")?;
-    for line in changes {
-        context.output.wrapped(&format!("  {line}"), "    ")?;
-    }
-    context.output.data("\n")?;
-    context.output.headline("Next")?;
+/// Returns the changes and the next commands.
+pub(super) fn summary(changes: &[String], next: &[NextCommand]) -> Vec<Line> {
+    let indent = "    ";
+    let mut lines = vec![Line::Blank, Line::Headline("Done".to_owned())];
+    lines.extend(changes.iter().map(|change| Line::Wrapped {
+        text: format!("  {change}"),
+        indent,
+    }));
+    lines.extend([Line::Blank, Line::Headline("Next".to_owned())]);
     let longest = next.iter().map(|(command, _)| command.len()).max();
     let width = longest.unwrap_or_default();
-    for (command, purpose) in next {
-        let command = format!("  {command:<width$}");
-        context.output.entry(&command, purpose, "    ")?;
-    }
-    Ok(())
+    lines.extend(next.iter().map(|(command, purpose)| Line::Entry {
+        label: format!("  {command:<width$}"),
+        description: (*purpose).to_owned(),
+        indent,
+    }));
+    lines
 }

@@ -1,5 +1,6 @@
 //! Adds the profile that pays, as `profile add` does, and makes it the default.
 
+use keyreeve_broker::admin::profiles::{self, ProfileSettings, find_profile, find_same};
 use keyreeve_core::api::Api;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Auth, Name, Profile, Source};
@@ -10,9 +11,8 @@ use super::detect::{KEY_VARIABLES, is_set};
 use super::questions::{NewKeyName, OnboardMethod};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::new_profile::{self, AddProfile, SecretOrigin};
+use crate::new_profile::{self, SecretOrigin};
 use crate::output::utc_date;
-use crate::profiles;
 
 /// Finds or adds the profile; returns a sentence about the change, if any.
 pub(super) fn find_or_add_profile(
@@ -24,12 +24,12 @@ pub(super) fn find_or_add_profile(
     let profile_name = match name {
         Some(name) => name.clone(),
         None => free_name(default_name(&method), |name| {
-            Ok(profiles::find(&*store.policy()?, name).is_ok())
+            Ok(find_profile(&*store.policy()?, name).is_ok())
         })?,
     };
-    let add = match method {
+    let (settings, origin) = match method {
         OnboardMethod::Profile(name) => {
-            let existing = profiles::find(&*store.policy()?, &name)?.clone();
+            let existing = find_profile(&*store.policy()?, &name)?.clone();
             return Ok((existing, None));
         }
         OnboardMethod::ApiKey(input) => at_anthropic(profile_name, SecretOrigin::Given(input)),
@@ -41,44 +41,33 @@ pub(super) fn find_or_add_profile(
             base_url,
             api,
             input,
-        } => AddProfile::with_defaults(profile_name, base_url, api, SecretOrigin::Given(input)),
+        } => (
+            ProfileSettings::with_defaults(profile_name, base_url, api),
+            SecretOrigin::Given(input),
+        ),
         OnboardMethod::Environment => profile_from_environment(profile_name, context)?,
     };
     if name.is_none()
-        && let Some(existing) = existing_profile(&add, store)?
+        && let SecretOrigin::Reference(source) = &origin
+        && let Some(existing) = find_same(&*store.policy()?, source, &settings.base_url)
     {
         context.output.note(&format!(
             "Profile `{}` already uses this credential",
             existing.name
         ));
-        return Ok((existing, None));
+        return Ok((existing.clone(), None));
     }
-    let added = new_profile::save(add, store, context)?;
+    let added = new_profile::save(settings, origin, store, context)?;
     let change = format!("Added profile `{}`: {}", added.name, describe(&added));
     Ok((added, Some(change)))
 }
 
-/// Makes the profile the default, unless it already is.
-pub(super) fn make_default(
-    profile: &Profile,
-    store: &Store,
-    changes: &mut Vec<String>,
-) -> Result<(), CommandError> {
-    let policy = store.policy()?;
-    let old_default = policy.default_profile().and_then(|id| policy.profile(id));
-    let previous = match old_default {
-        Some(old) if old.id == profile.id => String::new(),
-        Some(old) => format!(" (was `{}`)", old.name),
-        None => String::new(),
-    };
-    if old_default.is_none_or(|old| old.id != profile.id) {
-        store.use_profile(profile.id)?;
-    }
-    changes.push(format!(
-        "Profile `{}` is the default{previous}",
-        profile.name
-    ));
-    Ok(())
+/// Makes the profile the default; returns a sentence about it.
+pub(super) fn make_default(profile: &Profile, store: &Store) -> Result<String, CommandError> {
+    let name = &profile.name;
+    let previous = profiles::set_default(store, name)?;
+    let previous = previous.map_or_else(String::new, |previous| format!(" (was `{previous}`)"));
+    Ok(format!("Profile `{name}` is the default{previous}"))
 }
 
 /// Returns the name of the key to create.
@@ -109,20 +98,6 @@ fn free_name(
     Err(CommandError::new(Exit::Failed, "no free name left").fix("keyreeve onboard --name NAME"))
 }
 
-/// Returns an existing profile with the same source and base URL.
-fn existing_profile(add: &AddProfile, store: &Store) -> Result<Option<Profile>, CommandError> {
-    let source = match &add.secret {
-        SecretOrigin::Reference(source) => source,
-        SecretOrigin::Given(_) | SecretOrigin::SetupToken { .. } => return Ok(None),
-    };
-    let policy = store.policy()?;
-    let same = policy
-        .profiles()
-        .iter()
-        .find(|profile| profile.source == *source && profile.base_url == add.base_url);
-    Ok(same.cloned())
-}
-
 fn default_name(method: &OnboardMethod) -> &'static str {
     match method {
         OnboardMethod::ApiKey(_) | OnboardMethod::Profile(_) => "work",
@@ -133,8 +108,9 @@ fn default_name(method: &OnboardMethod) -> &'static str {
     }
 }
 
-fn at_anthropic(name: Name, secret: SecretOrigin) -> AddProfile {
-    AddProfile::with_defaults(name, BaseUrl::anthropic(), Api::Anthropic, secret)
+fn at_anthropic(name: Name, origin: SecretOrigin) -> (ProfileSettings, SecretOrigin) {
+    let settings = ProfileSettings::with_defaults(name, BaseUrl::anthropic(), Api::Anthropic);
+    (settings, origin)
 }
 
 fn claude_login(context: &Context) -> SecretOrigin {
@@ -147,7 +123,10 @@ fn claude_login(context: &Context) -> SecretOrigin {
 }
 
 /// Returns a profile that reads the environment variable, bound to the base URL in the environment.
-fn profile_from_environment(name: Name, context: &Context) -> Result<AddProfile, CommandError> {
+fn profile_from_environment(
+    name: Name,
+    context: &Context,
+) -> Result<(ProfileSettings, SecretOrigin), CommandError> {
     let environment = &context.snapshot.environment;
     let variable = KEY_VARIABLES
         .into_iter()
@@ -180,17 +159,18 @@ fn profile_from_environment(name: Name, context: &Context) -> Result<AddProfile,
         .with_causes(report.problems.iter().map(ToString::to_string))
         .fix("keyreeve inspect"));
     }
-    let secret = SecretOrigin::Reference(Source::Environment {
+    let origin = SecretOrigin::Reference(Source::Environment {
         variable: variable.to_owned(),
     });
     let auth = match variable {
         "ANTHROPIC_AUTH_TOKEN" => Auth::Bearer,
         _ => Auth::ApiKey,
     };
-    Ok(AddProfile {
-        auth,
-        ..AddProfile::with_defaults(name, base_url, api, secret)
-    })
+    let settings = ProfileSettings {
+        auth: Some(auth),
+        ..ProfileSettings::with_defaults(name, base_url, api)
+    };
+    Ok((settings, origin))
 }
 
 /// Describes a profile in a few words.

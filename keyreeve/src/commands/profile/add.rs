@@ -1,38 +1,32 @@
 //! `profile add`: saves a credential encrypted, or a reference to it, bound to one origin.
 
+use keyreeve_broker::admin::profiles::ProfileSettings;
 use keyreeve_core::profile::{Profile, Provenance, Source};
 
-use super::render;
+use super::changed_view;
 use crate::args::AddProfileArgs;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::new_profile::{AddProfile, SecretOrigin, parse_origin, save};
+use crate::new_profile::{SecretOrigin, parse_origin, save};
+use crate::output::Line;
 use crate::profile_secret::setup_token;
 
 pub(super) fn run(args: AddProfileArgs, context: &Context) -> Result<(), CommandError> {
-    let add = add_profile(args)?;
-    let store = context.open_store()?;
-    let profile = save(add, &store, context)?;
-    report(&profile, context);
-    render::print_changed(&profile.name, &store, context)
-}
-
-/// Combines the arguments.
-fn add_profile(args: AddProfileArgs) -> Result<AddProfile, CommandError> {
     let (base_url, api) = parse_origin("--origin", (&args.origin, args.plain), args.simulated)?;
     if !args.setup_token {
         args.plan.check_absent()?;
     }
-    let (name, auth, exposure) = (args.name.clone(), args.auth, args.exposure);
-    let secret = secret_origin(args);
-    Ok(AddProfile {
-        name,
+    let settings = ProfileSettings {
+        name: args.name.clone(),
         base_url,
         api,
-        auth: auth.unwrap_or_else(|| secret.default_auth(api)),
-        exposure,
-        secret,
-    })
+        auth: args.auth,
+        exposure: args.exposure,
+    };
+    let store = context.open_store()?;
+    let profile = save(settings, secret_origin(args), &store, context)?;
+    let view = changed_view(&store, &profile.name)?;
+    Ok(context.output.report(&view, &saved(&profile))?)
 }
 
 fn secret_origin(args: AddProfileArgs) -> SecretOrigin {
@@ -66,29 +60,30 @@ fn secret_origin(args: AddProfileArgs) -> SecretOrigin {
     SecretOrigin::Reference(source)
 }
 
-/// Prints what was saved, and the next step.
-fn report(profile: &Profile, context: &Context) {
+/// Returns what was saved, and the next step.
+fn saved(profile: &Profile) -> Vec<Line> {
     let name = &profile.name;
     if let (Provenance::SetupToken, Some(expires_at)) = (profile.provenance, profile.expires_at) {
-        let saved = setup_token::saved_message(name.as_str(), expires_at);
-        context.output.success(&saved);
-        context.output.note("No virtual key can use it");
-        return;
+        return vec![
+            Line::Success(setup_token::saved_message(name.as_str(), expires_at)),
+            Line::Note("No virtual key can use it".to_owned()),
+        ];
     }
     if profile.is_plan_login() {
-        context.output.success(&format!(
-            "Saved profile `{name}`, a reference to a plan login. Start Claude Code with it: `keyreeve exec --profile {name} -- claude`"
-        ));
-        context
-            .output
-            .note("No virtual key can use it, and its tokens are not copied");
-        return;
+        return vec![
+            Line::Success(format!(
+                "Saved profile `{name}`, a reference to a plan login. Start Claude Code with it: `keyreeve exec --profile {name} -- claude`"
+            )),
+            Line::Note("No virtual key can use it, and its tokens are not copied".to_owned()),
+        ];
     }
-    context.output.success(&format!(
-        "Saved profile `{name}` (sent only to {}). Test it: `keyreeve check {name}`",
-        profile.base_url
-    ));
-    context.output.hint(&format!(
-        "Create a virtual key for it: `keyreeve key add NAME --profile {name}`"
-    ));
+    vec![
+        Line::Success(format!(
+            "Saved profile `{name}` (sent only to {}). Test it: `keyreeve check {name}`",
+            profile.base_url
+        )),
+        Line::Hint(format!(
+            "Create a virtual key for it: `keyreeve key add NAME --profile {name}`"
+        )),
+    ]
 }

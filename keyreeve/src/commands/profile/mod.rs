@@ -6,117 +6,114 @@ mod link;
 mod render;
 mod rotate;
 
-use keyreeve_core::health::ManualAction;
-use keyreeve_core::profile::{Name, Profile, SecretExposure};
-use keyreeve_core::virtual_key::VirtualKey;
-use keyreeve_store::Policy;
+use keyreeve_broker::admin::profile_health;
+use keyreeve_broker::admin::profiles::{self, find_profile};
+use keyreeve_broker::wire::{OwnerLimitsView, ProfileDetailsView, ProfileView, ProfilesView};
+use keyreeve_core::profile::{Name, SecretExposure};
+use keyreeve_os::system::now;
+use keyreeve_store::Store;
 
 use crate::args::ProfileCommand;
 use crate::context::Context;
-use crate::error::{CommandError, Exit};
-use crate::profiles::find;
+use crate::error::CommandError;
+use crate::output::Line;
 
 pub(super) fn run(profile: ProfileCommand, context: &Context) -> Result<(), CommandError> {
     match profile {
         ProfileCommand::Add(args) => add::run(args, context),
-        ProfileCommand::List => render::list(context),
-        ProfileCommand::Show { name } => render::show(&name, context),
-        ProfileCommand::Use { name } => set_default(&name, context),
-        ProfileCommand::Rename { name, new_name } => rename(&name, &new_name, context),
         ProfileCommand::Rotate(args) => rotate::run(&args, context),
         ProfileCommand::Link(args) => link::link(&args.name, args.key.as_ref(), context),
         ProfileCommand::Unlink { name } => link::unlink(&name, context),
-        ProfileCommand::Direct { name, exposure } => set_exposure(&name, exposure, context),
+        ProfileCommand::List => list(context),
+        ProfileCommand::Show { name } => show(&name, context),
         ProfileCommand::Remove { name } => remove(&name, context),
-        ProfileCommand::Resume { name } => health::apply(&name, ManualAction::Resume, context),
+        ProfileCommand::Use { name } => {
+            let store = context.open_store()?;
+            profiles::set_default(&store, &name)?;
+            let text = format!("Profile `{name}` is now the default");
+            report(&name, &[Line::Success(text)], &store, context)
+        }
+        ProfileCommand::Rename { name, new_name } => {
+            let store = context.open_store()?;
+            profiles::rename(&store, &name, &new_name)?;
+            let text = format!("Renamed profile `{name}` to `{new_name}`");
+            report(&new_name, &[Line::Success(text)], &store, context)
+        }
+        ProfileCommand::Direct { name, exposure } => {
+            let store = context.open_store()?;
+            profiles::set_exposure(&store, &name, exposure)?;
+            let text = match exposure {
+                SecretExposure::Programs => {
+                    format!("Programs you start with profile `{name}` now get its raw key")
+                }
+                SecretExposure::RequestsOnly => {
+                    format!("The raw key of profile `{name}` is never given to programs")
+                }
+            };
+            report(&name, &[Line::Success(text)], &store, context)
+        }
+        ProfileCommand::Resume { name } => {
+            let store = context.open_store()?;
+            let resumed = profile_health::resume(&store, &name)?;
+            report(&name, &health::resumed(&name, resumed), &store, context)
+        }
         ProfileCommand::Pause { name, until } => {
-            health::apply(&name, ManualAction::Pause { until }, context)
+            let store = context.open_store()?;
+            let paused = profile_health::pause(&store, &name, until)?;
+            let lines = health::paused(&name, paused, until, &context.clock());
+            report(&name, &lines, &store, context)
         }
-        ProfileCommand::Drain { name } => health::apply(&name, ManualAction::Drain, context),
+        ProfileCommand::Drain { name } => {
+            let store = context.open_store()?;
+            profile_health::drain(&store, &name)?;
+            report(&name, &health::drained(&name), &store, context)
+        }
     }
 }
 
-fn set_default(name: &Name, context: &Context) -> Result<(), CommandError> {
-    let store = context.open_store()?;
-    store.use_profile(find(&*store.policy()?, name)?.id)?;
-    context
-        .output
-        .success(&format!("Profile `{name}` is now the default"));
-    render::print_changed(name, &store, context)
+fn list(context: &Context) -> Result<(), CommandError> {
+    let snapshot = context.open_store()?.lease_snapshot()?;
+    let view = ProfilesView::new(&snapshot, context.snapshot.now);
+    let clock = context.clock();
+    Ok(context.output.show(&view, |view| {
+        render::list(view, snapshot.policy.profiles(), &clock)
+    })?)
 }
 
-fn rename(name: &Name, new_name: &Name, context: &Context) -> Result<(), CommandError> {
+fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
     let store = context.open_store()?;
-    store.rename_profile(find(&*store.policy()?, name)?.id, new_name)?;
-    context
+    let (snapshot, clock) = (store.lease_snapshot()?, context.clock());
+    let profile = find_profile(&snapshot.policy, name)?;
+    let view = ProfileDetailsView {
+        profile: ProfileView::new(profile, &snapshot, clock.now),
+        limits: OwnerLimitsView::for_profile(profile, &store.limits()?, clock.now).limits,
+    };
+    Ok(context
         .output
-        .success(&format!("Renamed profile `{name}` to `{new_name}`"));
-    render::print_changed(new_name, &store, context)
-}
-
-fn set_exposure(
-    name: &Name,
-    exposure: SecretExposure,
-    context: &Context,
-) -> Result<(), CommandError> {
-    let store = context.open_store()?;
-    let policy = store.policy()?;
-    let profile = find(&policy, name)?;
-    if profile.is_plan_login() {
-        return Err(CommandError::new(
-            Exit::Policy,
-            format!("profile `{name}` is a plan login, which only Claude Code may use"),
-        )
-        .fix(format!("keyreeve exec --profile {name} -- claude")));
-    }
-    store.set_secret_exposure(profile.id, exposure)?;
-    context.output.success(&match exposure {
-        SecretExposure::Programs => {
-            format!("Programs you start with profile `{name}` now get its raw key")
-        }
-        SecretExposure::RequestsOnly => {
-            format!("The raw key of profile `{name}` is never given to programs")
-        }
-    });
-    render::print_changed(name, &store, context)
+        .show(&view, |view| render::details(view, profile, &clock))?)
 }
 
 fn remove(name: &Name, context: &Context) -> Result<(), CommandError> {
-    let store = context.open_store()?;
-    let snapshot = store.lease_snapshot()?;
-    let policy = &snapshot.policy;
-    let profile = find(policy, name)?;
-    store.remove_profile(profile.id)?;
-    context
-        .output
-        .success(&format!("Deleted profile `{name}` and its secret"));
-    let keys = policy
-        .keys()
-        .iter()
-        .filter(|key| key.revoked_at.is_none() && key.profiles.contains(&profile.id));
-    for key in keys {
-        let remaining = describe_remaining(key, profile, policy);
-        context.output.note(&remaining);
-    }
-    render::print_removed(profile, &snapshot, context)
+    let removed = profiles::remove(&context.open_store()?, name)?;
+    let mut view = ProfileView::new(&removed.profile, &removed.before, context.snapshot.now);
+    view.default = false;
+    Ok(context.output.report(&view, &render::removed(&removed))?)
 }
 
-/// Describes what a key can still use after a profile was deleted.
-fn describe_remaining(key: &VirtualKey, deleted: &Profile, policy: &Policy) -> String {
-    let name = &key.name;
-    let remaining = key.profiles.iter().filter(|id| **id != deleted.id);
-    let classes: Vec<_> = remaining
-        .filter_map(|id| policy.profile(*id))
-        .map(|profile| profile.billing)
-        .collect();
-    match classes.first() {
-        None => format!("Key `{name}` has no profiles left"),
-        Some(_) if classes.iter().any(|class| key.allows_billing(*class)) => {
-            format!("Key `{name}` still works, without `{}`", deleted.name)
-        }
-        Some(class) => format!(
-            "Key `{name}` may not use its remaining profiles, which have {0} billing. To allow it: `keyreeve key allow-billing {name} {0}`",
-            class.name()
-        ),
-    }
+/// Prints the result of a change, and the changed profile under `--json`.
+fn report(
+    name: &Name,
+    lines: &[Line],
+    store: &Store,
+    context: &Context,
+) -> Result<(), CommandError> {
+    Ok(context.output.report(&changed_view(store, name)?, lines)?)
+}
+
+/// Returns the view of a profile after a change.
+fn changed_view(store: &Store, name: &Name) -> Result<ProfileView, CommandError> {
+    let snapshot = store.lease_snapshot()?;
+    let profile = find_profile(&snapshot.policy, name)?;
+    // The change is later than the time of the context.
+    Ok(ProfileView::new(profile, &snapshot, now()))
 }

@@ -1,39 +1,29 @@
-//! Profiles as text and JSON.
+//! Profiles as text.
 
 use std::slice;
 
-use keyreeve_broker::wire::{
-    LimitView, OwnerLimitsView, ProfileDetailsView, ProfileView, ProfilesView,
-};
+use keyreeve_broker::admin::profiles::{AffectedKey, RemainingProfiles, RemovedProfile};
+use keyreeve_broker::wire::{LimitView, ProfileDetailsView, ProfileView, ProfilesView};
 use keyreeve_core::clock::Clock;
 use keyreeve_core::profile::{Name, Profile};
-use keyreeve_store::{LeaseSnapshot, Store};
 
-use crate::context::Context;
-use crate::error::CommandError;
-use crate::output::{Align, Format, Table, relative_time_from_text};
-use crate::profiles::find;
+use crate::output::{Align, Line, Table, relative_time_from_text};
 use crate::render::health;
 use crate::render::limit::describe;
 use crate::render::profile::{billing_label, expiry_warnings, secret_label};
 
-pub(super) fn list(context: &Context) -> Result<(), CommandError> {
-    let snapshot = context.open_store()?.lease_snapshot()?;
-    let view = ProfilesView::new(&snapshot, context.snapshot.now);
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(&view)?);
-    }
+/// Returns the profiles in `view`, which are `profiles`.
+pub(super) fn list(view: &ProfilesView, profiles: &[Profile], clock: &Clock) -> Vec<Line> {
     if view.profiles.is_empty() {
-        context.output.success("No profiles yet");
-        context.output.hint("Add one: `keyreeve profile add NAME`");
-        return Ok(());
+        return vec![
+            Line::Success("No profiles yet".to_owned()),
+            Line::Hint("Add one: `keyreeve profile add NAME`".to_owned()),
+        ];
     }
-    context.output.table(&table(&view.profiles))?;
-    let details = health::details(&view.profiles, &context.clock());
-    context.output.write(&details)?;
-    let warnings = expiry_warnings(snapshot.policy.profiles(), context.snapshot.now);
-    context.output.write(&warnings)?;
-    Ok(())
+    let mut lines = vec![Line::Table(table(&view.profiles))];
+    lines.extend(health::details(&view.profiles, clock));
+    lines.extend(expiry_warnings(profiles, clock.now));
+    lines
 }
 
 /// Returns the profiles as a table.
@@ -57,21 +47,15 @@ fn table(profiles: &[ProfileView]) -> Table {
     table
 }
 
-pub(super) fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
-    let store = context.open_store()?;
-    let (snapshot, now) = (store.lease_snapshot()?, context.snapshot.now);
-    let profile = find(&snapshot.policy, name)?;
-    let details = ProfileDetailsView {
-        profile: ProfileView::new(profile, &snapshot, now),
-        limits: OwnerLimitsView::for_profile(profile, &store.limits()?, now).limits,
-    };
-    if context.output.format() == Format::Json {
-        return Ok(context.output.document(&details)?);
-    }
-    let (view, clock) = (details.profile, context.clock());
-    let time = |at: &str| relative_time_from_text(at, &clock);
-    let mut lines = vec![
-        ("secret", secret_label(&view)),
+/// Returns everything about the profile in `view`, which is `profile`.
+pub(super) fn details(view: &ProfileDetailsView, profile: &Profile, clock: &Clock) -> Vec<Line> {
+    let ProfileDetailsView {
+        profile: view,
+        limits,
+    } = view;
+    let time = |at: &str| relative_time_from_text(at, clock);
+    let mut fields = vec![
+        ("secret", secret_label(view)),
         ("sent to", view.base_url.clone()),
         ("header", view.auth.to_owned()),
         (
@@ -79,24 +63,25 @@ pub(super) fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
             billing_label(view.billing, view.simulated).to_owned(),
         ),
         ("provenance", view.provenance.to_owned()),
-        ("raw key", exposure_label(&view).to_owned()),
+        ("raw key", exposure_label(view).to_owned()),
         ("added", time(&view.created_at)),
     ];
-    lines.extend(view.expires_at.as_deref().map(|at| ("expires", time(at))));
-    lines.extend(view.rotated_at.as_deref().map(|at| ("rotated", time(at))));
-    lines.push(("health", health::describe(&view.health, &clock)));
+    fields.extend(view.expires_at.as_deref().map(|at| ("expires", time(at))));
+    fields.extend(view.rotated_at.as_deref().map(|at| ("rotated", time(at))));
+    fields.push(("health", health::describe(&view.health, clock)));
     for reason in &view.health.reasons {
-        lines.extend(health::reason_lines(reason, &view.name, &clock));
+        fields.extend(health::reason_lines(reason, &view.name, clock));
     }
-    lines.extend(limit_lines(&details.limits, &clock));
+    fields.extend(limit_lines(limits, clock));
     let suffix = if view.default { " (default)" } else { "" };
-    context.output.headline(&format!("{}{suffix}", view.name))?;
-    for (label, value) in lines {
-        context.output.field(label, &value)?;
-    }
-    let warnings = expiry_warnings(slice::from_ref(profile), context.snapshot.now);
-    context.output.write(&warnings)?;
-    Ok(())
+    let mut lines = vec![Line::Headline(format!("{}{suffix}", view.name))];
+    lines.extend(
+        fields
+            .into_iter()
+            .map(|(label, value)| Line::Field(label, value)),
+    );
+    lines.extend(expiry_warnings(slice::from_ref(profile), clock.now));
+    lines
 }
 
 /// Returns the limits reported in the profile's responses, one line each.
@@ -109,34 +94,27 @@ fn limit_lines(limits: &[LimitView], clock: &Clock) -> Vec<(&'static str, String
     labels.zip(descriptions).collect()
 }
 
-/// Prints a profile after a change, under `--json`.
-pub(super) fn print_changed(
-    name: &Name,
-    store: &Store,
-    context: &Context,
-) -> Result<(), CommandError> {
-    if context.output.format() == Format::Json {
-        let snapshot = store.lease_snapshot()?;
-        let profile = find(&snapshot.policy, name)?;
-        // The change is later than the time of the context.
-        let view = ProfileView::new(profile, &snapshot, keyreeve_os::system::now());
-        context.output.document(&view)?;
-    }
-    Ok(())
+/// Returns what was deleted, and what each key that used it has left.
+pub(super) fn removed(removed: &RemovedProfile) -> Vec<Line> {
+    let name = &removed.profile.name;
+    let mut lines = vec![Line::Success(format!(
+        "Deleted profile `{name}` and its secret"
+    ))];
+    let keys = removed.keys.iter();
+    lines.extend(keys.map(|key| Line::Note(describe_remaining(key, name))));
+    lines
 }
 
-/// Prints a profile after its deletion, under `--json`.
-pub(super) fn print_removed(
-    profile: &Profile,
-    snapshot: &LeaseSnapshot,
-    context: &Context,
-) -> Result<(), CommandError> {
-    if context.output.format() == Format::Json {
-        let mut view = ProfileView::new(profile, snapshot, context.snapshot.now);
-        view.default = false;
-        context.output.document(&view)?;
+fn describe_remaining(key: &AffectedKey, removed: &Name) -> String {
+    let AffectedKey { name, remaining } = key;
+    match remaining {
+        RemainingProfiles::None => format!("Key `{name}` has no profiles left"),
+        RemainingProfiles::Usable => format!("Key `{name}` still works, without `{removed}`"),
+        RemainingProfiles::OtherBilling(class) => format!(
+            "Key `{name}` may not use its remaining profiles, which have {0} billing. To allow it: `keyreeve key allow-billing {name} {0}`",
+            class.name()
+        ),
     }
-    Ok(())
 }
 
 /// Returns whether programs get a profile's raw key.

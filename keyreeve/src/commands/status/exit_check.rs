@@ -8,8 +8,8 @@ use keyreeve_resolver::unusable::AffectedUsers;
 use super::StatusReport;
 use crate::error::{CommandError, Exit};
 use crate::output::abbreviate_home;
-use crate::profiles::unknown_profile;
 use crate::render::health;
+use crate::render::profile::unknown_profile;
 use keyreeve_core::clock::Clock;
 
 /// Succeeds if the next request has a credential that may work, and the expected payer would pay.
