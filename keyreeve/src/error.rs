@@ -350,7 +350,7 @@ impl From<AdminError> for CommandError {
             | AdminError::PlanForClaudeOnly(_)
             | AdminError::NeverSent(inject::InjectError::PlanLogin) => Exit::Policy,
             AdminError::KeyRefused { .. }
-            | AdminError::PassphraseTooShort
+            | AdminError::PassphraseTooShort { .. }
             | AdminError::NoProfiles
             | AdminError::NotACredential(_)
             | AdminError::NeverSent(_) => Exit::Credential,

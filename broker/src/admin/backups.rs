@@ -8,7 +8,7 @@ use keyreeve_store::{Store, StorePaths};
 use super::AdminError;
 
 /// Minimum length of a passphrase, in characters.
-pub(super) const MIN_PASSPHRASE_CHARS: usize = 8;
+const MIN_PASSPHRASE_CHARS: usize = 8;
 
 /// The passphrase of a backup, which is not too short.
 pub struct Passphrase(Secret);
@@ -20,7 +20,9 @@ impl Passphrase {
     /// [`AdminError::PassphraseTooShort`].
     pub fn new(text: &str) -> Result<Self, AdminError> {
         if text.chars().count() < MIN_PASSPHRASE_CHARS {
-            return Err(AdminError::PassphraseTooShort);
+            return Err(AdminError::PassphraseTooShort {
+                minimum: MIN_PASSPHRASE_CHARS,
+            });
         }
         Ok(Self(Secret::new(text.to_owned())))
     }

@@ -125,11 +125,11 @@ pub enum AdminError {
     #[error("path {} is not UTF-8", .0.display())]
     PathNotText(PathBuf),
     /// The passphrase of a backup is too short.
-    #[error(
-        "the passphrase must have at least {} characters",
-        super::backups::MIN_PASSPHRASE_CHARS
-    )]
-    PassphraseTooShort,
+    #[error("the passphrase must have at least {minimum} characters")]
+    PassphraseTooShort {
+        /// The minimum length in characters.
+        minimum: usize,
+    },
     /// The system has no randomness.
     #[error("the system has no randomness")]
     NoRandomness(#[source] Box<dyn Error + Send + Sync>),
@@ -207,7 +207,7 @@ impl AdminError {
             | Self::NoDirectory(_)
             | Self::InvalidPath(_)
             | Self::PathNotText(_)
-            | Self::PassphraseTooShort
+            | Self::PassphraseTooShort { .. }
             | Self::NoRandomness(_) => return None,
             Self::Store(error) => return error.fix_command(),
         })
