@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use keyreeve_os::programs::without_working_directory;
-use keyreeve_resolver::claude_code::{HelperSetting, SettingsScope, SettingsState};
+use keyreeve_resolver::claude_code::{HelperSetting, SettingsState};
 use keyreeve_resolver::finding::{HelperOutcome, HelperRun};
 use keyreeve_resolver::snapshot::Snapshot;
 use tokio::io::AsyncReadExt as _;
@@ -25,10 +25,7 @@ const MAX_OUTPUT_BYTES: usize = 16_384 + 2;
 pub async fn run_helpers(snapshot: &Snapshot) -> Vec<HelperRun> {
     let mut runs = Vec::new();
     for file in &snapshot.settings {
-        let trusted = match file.scope {
-            SettingsScope::Managed | SettingsScope::Flag | SettingsScope::User => true,
-            SettingsScope::Local | SettingsScope::Project => false,
-        };
+        let trusted = !file.scope.is_project();
         let SettingsState::Read(settings) = &file.state else {
             continue;
         };

@@ -90,7 +90,12 @@ impl FileSystem {
             Self::Real => read(path, MAX_TEXT_BYTES, |bytes| {
                 Some(str::from_utf8(bytes).ok()?.to_owned())
             }),
-            Self::Fake(files) => files.get(path).cloned().unwrap_or(FileState::Missing),
+            Self::Fake(files) => match files.get(path) {
+                Some(state) => state.clone(),
+                // A directory is there, but no text.
+                None if files.keys().any(|file| file.starts_with(path)) => FileState::Unreadable,
+                None => FileState::Missing,
+            },
         }
     }
 

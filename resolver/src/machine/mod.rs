@@ -4,6 +4,7 @@
 //! file that cannot be read is recorded as unreadable and never stops the rest.
 
 mod evidence;
+mod repository;
 mod shells;
 mod snapshot;
 

@@ -8,19 +8,20 @@ use keyreeve_os::environment::Environment;
 use keyreeve_os::file_system::{FileState, FileSystem, TextFile};
 use keyreeve_os::system;
 
+use super::repository::settings_root;
 use crate::rules::claude_code::{
     Arguments, Login, LoginState, Mode, RejectedKeys, SettingsArgument, SettingsFile,
-    SettingsScope, SettingsState,
+    SettingsScope, SettingsState, StateFile,
 };
 use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
 use crate::rules::snapshot::{KeyreeveState, Snapshot};
 use crate::rules::variables::{CLAUDE_CONFIG_DIR, SDK_CONFIG_DIR, XDG_CONFIG_HOME};
 
-/// Path of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
-const MANAGED_SETTINGS: &str = if cfg!(target_os = "macos") {
-    "/Library/Application Support/ClaudeCode/managed-settings.json"
+/// Directory of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
+const MANAGED_DIRECTORY: &str = if cfg!(target_os = "macos") {
+    "/Library/Application Support/ClaudeCode"
 } else {
-    "/etc/claude-code/managed-settings.json"
+    "/etc/claude-code"
 };
 
 /// The machine whose state is read.
@@ -62,12 +63,24 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         directory: directory.as_deref().map(Path::new),
         files,
     };
-    let (settings, login, sdk_stores) = (
+    let (mut settings, login, sdk_stores) = (
         reader.settings(arguments),
         reader.login(),
         reader.sdk_stores(),
     );
-    let rejected_keys = reader.rejected_keys(arguments.mode);
+    let state_file = reader.state_file();
+    let (stored_key, rejected_keys) = match state_file {
+        None => (None, RejectedKeys::default()),
+        Some(state) => {
+            settings.push(state.settings);
+            (state.stored_key, state.rejected_keys)
+        }
+    };
+    // Only a terminal session asks about keys.
+    let rejected_keys = match arguments.mode {
+        Mode::Interactive => rejected_keys,
+        Mode::Print | Mode::Bare => RejectedKeys::default(),
+    };
     let home = reader.home().as_deref().map(to_text);
     Snapshot {
         environment,
@@ -76,6 +89,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         settings,
         login,
         rejected_keys,
+        stored_key,
         sdk_stores,
         keyreeve: own,
         now,
@@ -107,10 +121,29 @@ impl MachineReader<'_> {
             .map_or_else(|| PathBuf::from(path), |directory| directory.join(path))
     }
 
-    /// Returns Claude Code's configuration directory.
+    /// Returns Claude Code's configuration directory. It takes the variable as it is: an empty one is the working
+    /// directory.
     fn claude_directory(&self) -> Option<PathBuf> {
-        self.path(CLAUDE_CONFIG_DIR)
-            .or_else(|| Some(self.home()?.join(".claude")))
+        match self.environment.get(CLAUDE_CONFIG_DIR) {
+            Some(path) => Some(self.resolve(path)),
+            None => Some(self.home()?.join(".claude")),
+        }
+    }
+
+    /// Reads Claude Code's state file: `.config.json` in the configuration directory, as older releases wrote it, else
+    /// `.claude.json` in `CLAUDE_CONFIG_DIR` or the home directory.
+    fn state_file(&self) -> Option<StateFile> {
+        let old = self.claude_directory()?.join(".config.json");
+        let directory = match self.environment.get(CLAUDE_CONFIG_DIR) {
+            Some(path) if !path.is_empty() => self.resolve(path),
+            Some(_) | None => self.home()?,
+        };
+        [old, directory.join(".claude.json")]
+            .into_iter()
+            .find_map(|path| match self.files.read_lossy(&path) {
+                FileState::Text(file) => Some(StateFile::parse(to_text(&path), &file.text)),
+                FileState::Missing | FileState::Unreadable => None,
+            })
     }
 
     fn settings(&self, arguments: &Arguments) -> Vec<SettingsFile> {
@@ -122,11 +155,13 @@ impl MachineReader<'_> {
             // In the home directory the project's file is the user's own.
             (Some(&path) != user.as_ref()).then_some(path)
         };
+        let managed = Path::new(MANAGED_DIRECTORY);
         let mut settings: Vec<_> = [
             (
                 SettingsScope::Managed,
-                Some(PathBuf::from(MANAGED_SETTINGS)),
+                Some(managed.join("managed-settings.json")),
             ),
+            (SettingsScope::Repository, self.repository_settings()),
             (SettingsScope::Local, in_project("settings.local.json")),
             (SettingsScope::Project, in_project("settings.json")),
             (SettingsScope::User, user.clone()),
@@ -134,6 +169,7 @@ impl MachineReader<'_> {
         .into_iter()
         .filter_map(|(scope, path)| self.settings_file(scope, &path?))
         .collect();
+        settings.extend(self.managed_drop_ins(&managed.join("managed-settings.d")));
         settings.extend(match &arguments.settings {
             None => None,
             Some(SettingsArgument::File(path)) => {
@@ -142,6 +178,29 @@ impl MachineReader<'_> {
             Some(SettingsArgument::Json(text)) => Some(SettingsFile::from_argument(text)),
         });
         settings
+    }
+
+    /// Reads the additional files of the managed settings.
+    fn managed_drop_ins(&self, directory: &Path) -> Vec<SettingsFile> {
+        let names = self.files.list(directory).into_iter();
+        names
+            .filter(|name| {
+                let is_json = Path::new(name).extension().is_some_and(|it| it == "json");
+                is_json && !name.starts_with('.')
+            })
+            .filter_map(|name| {
+                self.settings_file(SettingsScope::ManagedDropIn, &directory.join(name))
+            })
+            .collect()
+    }
+
+    /// Returns the repository's local settings, if Claude Code is started below its root or in a linked worktree. Those
+    /// of the home directory are read in the home directory itself only.
+    fn repository_settings(&self) -> Option<PathBuf> {
+        let directory = self.directory?;
+        let root = settings_root(directory, self.files)?;
+        let is_other = root != directory && Some(&root) != self.home().as_ref();
+        is_other.then(|| root.join(".claude").join("settings.local.json"))
     }
 
     fn settings_file(&self, scope: SettingsScope, path: &Path) -> Option<SettingsFile> {
@@ -169,21 +228,6 @@ impl MachineReader<'_> {
             path: to_text(&path),
             state,
         })
-    }
-
-    /// Reads the API keys that the user rejected in Claude Code. The state file `.claude.json` is in the home
-    /// directory, or in `CLAUDE_CONFIG_DIR` if that is set. It is long, so it is read only in interactive mode, where
-    /// it matters.
-    fn rejected_keys(&self, mode: Mode) -> RejectedKeys {
-        let directory = match mode {
-            Mode::Interactive => self.path(CLAUDE_CONFIG_DIR).or_else(|| self.home()),
-            Mode::Print | Mode::Bare => None,
-        };
-        let path = directory.map(|directory| directory.join(".claude.json"));
-        match path.map(|path| self.files.read_lossy(&path)) {
-            Some(FileState::Text(file)) => RejectedKeys::parse(&file.text),
-            Some(FileState::Missing | FileState::Unreadable) | None => RejectedKeys::default(),
-        }
     }
 
     /// Reads both directories that the SDKs use: not all SDKs respect `XDG_CONFIG_HOME`.

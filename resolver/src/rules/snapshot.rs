@@ -9,7 +9,7 @@ use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_os::environment::Environment;
 
-use crate::rules::claude_code::{Login, LoginState, RejectedKeys, SettingsFile};
+use crate::rules::claude_code::{Login, LoginState, RejectedKeys, SettingsFile, StoredKey};
 use crate::rules::sdk_store::SdkStore;
 
 /// The state of the machine at one moment.
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub login: Option<Login>,
     /// The keys that the user rejected in Claude Code; gathered only if it is started in a terminal.
     pub rejected_keys: RejectedKeys,
+    /// The key that Claude Code stored after a sign-in to the Console.
+    pub stored_key: Option<StoredKey>,
     /// The existing directories in which the SDKs look for profiles.
     pub sdk_stores: Vec<SdkStore>,
     /// keyreeve's own profiles and bindings.
@@ -56,6 +58,7 @@ impl Snapshot {
             settings: Vec::new(),
             login: None,
             rejected_keys: RejectedKeys::default(),
+            stored_key: None,
             sdk_stores: Vec::new(),
             keyreeve: KeyreeveState::default(),
             now,

@@ -10,7 +10,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use keyreeve_os::environment::Environment;
 use keyreeve_resolver::claude_code::{
-    Arguments, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope, SettingsState,
+    Arguments, Login, LoginState, SettingsFile, SettingsScope, SettingsState, StateFile,
 };
 use keyreeve_resolver::resolve::{
     ClientProgram, CredentialHeader, Location, Resolution, Slot, StepState, resolve,
@@ -102,7 +102,10 @@ fn settings(case: &Path) -> Vec<SettingsFile> {
         (SettingsScope::Project, "project.json"),
         (SettingsScope::Local, "local.json"),
         (SettingsScope::Flag, "flag.json"),
+        (SettingsScope::Repository, "repository.json"),
         (SettingsScope::Managed, "managed.json"),
+        (SettingsScope::ManagedDropIn, "managed.d/10.json"),
+        (SettingsScope::ManagedDropIn, "managed.d/20.json"),
     ]
     .into_iter()
     .filter_map(read)
@@ -149,10 +152,13 @@ fn check(case: &Path) {
     let now = ask.get("now").map_or(Timestamp::UNIX_EPOCH, |now| {
         now.as_str().unwrap().parse().unwrap()
     });
+    let state = file(case, "claude.json").unwrap_or_default();
+    let state = StateFile::parse("claude.json".to_owned(), &state);
     let snapshot = Snapshot {
-        settings: settings(case),
+        settings: settings(case).into_iter().chain([state.settings]).collect(),
         login,
-        rejected_keys: RejectedKeys::parse(&file(case, "claude.json").unwrap_or_default()),
+        rejected_keys: state.rejected_keys,
+        stored_key: state.stored_key,
         sdk_stores: vec![sdk_store(case)],
         now,
         ..snapshot(pairs.clone())
@@ -172,7 +178,7 @@ fn check(case: &Path) {
 #[test]
 fn every_case_resolves_as_expected() {
     let cases = folders("resolve");
-    assert!(cases.len() >= 71);
+    assert!(cases.len() >= 90);
     for case in cases {
         check(&case);
     }

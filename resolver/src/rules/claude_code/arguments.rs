@@ -59,8 +59,11 @@ impl SettingSources {
     /// Returns `true` if files of this scope are read.
     pub(crate) fn includes(self, scope: SettingsScope) -> bool {
         match scope {
-            SettingsScope::Managed | SettingsScope::Flag => true,
-            SettingsScope::Local => self.local,
+            SettingsScope::ManagedDropIn
+            | SettingsScope::Managed
+            | SettingsScope::Flag
+            | SettingsScope::State => true,
+            SettingsScope::Repository | SettingsScope::Local => self.local,
             SettingsScope::Project => self.project,
             SettingsScope::User => self.user,
         }

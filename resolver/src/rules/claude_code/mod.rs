@@ -4,13 +4,13 @@
 
 mod arguments;
 mod login;
-mod rejected_keys;
 mod settings;
+mod state_file;
 
 pub use arguments::{Arguments, Mode, SettingSources, SettingsArgument};
 pub use login::{Login, LoginDamage, LoginRenewal, LoginState};
-pub use rejected_keys::RejectedKeys;
 pub use settings::{
     ClaudeSettings, HelperSetting, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
 };
 pub(crate) use settings::{EnvSetting, runs_credential_program, starts_program};
+pub use state_file::{RejectedKeys, StateFile, StoredKey};

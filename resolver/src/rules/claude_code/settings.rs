@@ -22,35 +22,58 @@ pub struct SettingsFile {
 /// The scope of a settings file, in order of precedence (docs/facts.md#claude-code).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SettingsScope {
+    /// An additional file of the organization's settings: `managed-settings.d/*.json`. Of several, the one whose name
+    /// sorts last has the highest precedence.
+    ManagedDropIn,
     /// The organization's settings, set by an administrator.
     Managed,
     /// Settings given with `--settings`.
     Flag,
+    /// `.claude/settings.local.json` of the repository's root, or of the main checkout in a linked worktree, if Claude
+    /// Code is started elsewhere in it.
+    Repository,
     /// The user's own settings for this project: `.claude/settings.local.json`.
     Local,
     /// The project's settings: `.claude/settings.json`.
     Project,
     /// The user's settings: `settings.json` in Claude Code's directory.
     User,
+    /// `env` in Claude Code's state file, `.claude.json`.
+    State,
 }
 
 impl SettingsScope {
     /// Returns its name in JSON.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Managed => "managed",
+            Self::ManagedDropIn | Self::Managed => "managed",
             Self::Flag => "flag",
+            Self::Repository => "repository",
             Self::Local => "local",
             Self::Project => "project",
             Self::User => "user",
+            Self::State => "state",
+        }
+    }
+
+    /// Returns `true` if an administrator set it.
+    pub(crate) fn is_managed(self) -> bool {
+        match self {
+            Self::ManagedDropIn | Self::Managed => true,
+            Self::Flag
+            | Self::Repository
+            | Self::Local
+            | Self::Project
+            | Self::User
+            | Self::State => false,
         }
     }
 
     /// Returns `true` if the file is in the project, which is untrusted.
-    pub(crate) fn is_project(self) -> bool {
+    pub fn is_project(self) -> bool {
         match self {
-            Self::Local | Self::Project => true,
-            Self::Managed | Self::Flag | Self::User => false,
+            Self::Repository | Self::Local | Self::Project => true,
+            Self::ManagedDropIn | Self::Managed | Self::Flag | Self::User | Self::State => false,
         }
     }
 }
@@ -93,6 +116,8 @@ impl SettingsState {
 pub struct SettingsFileError {
     /// The line, counted from 1.
     pub(crate) line: usize,
+    /// `true` if it is an object, and only a setting in it has the wrong type.
+    pub(crate) is_object: bool,
 }
 
 /// The settings that determine who pays.
@@ -163,16 +188,20 @@ impl ClaudeSettings {
         let lines = Lines(text);
         let damage = |error: &serde_json::Error| SettingsFileError {
             line: error.line().max(1),
+            is_object: false,
+        };
+        let wrong_type = |line| SettingsFileError {
+            line,
+            is_object: true,
         };
         let Entries(top) = serde_json::from_str(text).map_err(|error| damage(&error))?;
         let mut settings = Self::default();
         for (key, raw) in top {
             let line = lines.line_of(raw);
-            let invalid = |_| SettingsFileError { line };
+            let invalid = |_| wrong_type(line);
             match key.as_str() {
                 "env" => {
-                    settings.env =
-                        variables(raw, lines).map_err(|()| SettingsFileError { line })?;
+                    settings.env = variables(raw, lines).map_err(|()| wrong_type(line))?;
                 }
                 "apiKeyHelper" => {
                     let command: Option<String> =
@@ -218,7 +247,7 @@ pub(crate) fn starts_program(key: &str) -> bool {
 }
 
 /// Parses `env`. A number or a boolean counts as its text.
-fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
+pub(super) fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
     let Entries(entries) = match serde_json::from_str(raw.get()) {
         Ok(Some(entries)) => entries,
         Ok(None) => return Ok(Vec::new()),
@@ -241,7 +270,7 @@ fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
 }
 
 /// An object's entries in file order, with unparsed values.
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Entries<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -269,10 +298,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
 
 /// The text of a file, for finding the line number of a value in it.
 #[derive(Clone, Copy)]
-struct Lines<'a>(&'a str);
+pub(super) struct Lines<'a>(pub(super) &'a str);
 
 impl Lines<'_> {
-    fn line_of(self, part: &RawValue) -> usize {
+    pub(super) fn line_of(self, part: &RawValue) -> usize {
         // A raw value is borrowed from the text, so the distance is its offset.
         let offset = part
             .get()
@@ -316,15 +345,15 @@ mod tests {
 
     #[test]
     fn invalid_settings_are_reported_with_the_line() {
-        for (text, line) in [
-            ("[]", 1),
-            ("{\n\"env\": {\n", 3),
-            ("{\n\"env\": []}", 2),
-            ("{\n\n\"apiKeyHelper\": 3}", 3),
+        for (text, line, is_object) in [
+            ("[]", 1, false),
+            ("{\n\"env\": {\n", 3, false),
+            ("{\n\"env\": []}", 2, true),
+            ("{\n\n\"apiKeyHelper\": 3}", 3, true),
         ] {
             assert_eq!(
                 ClaudeSettings::parse(text),
-                Err(SettingsFileError { line }),
+                Err(SettingsFileError { line, is_object }),
                 "{text:?}"
             );
         }

@@ -208,13 +208,14 @@ fn login(snapshot: &Snapshot) -> Option<Finding> {
     }
 }
 
-/// Returns `true` if a variable is set and not switched off.
-fn is_on(snapshot: &Snapshot, name: &str) -> bool {
-    Switch::parse(snapshot.environment.get(name)).is_on()
+/// Returns `true` if a variable is set and not blank.
+fn is_set(snapshot: &Snapshot, name: &str) -> bool {
+    let value = snapshot.environment.get(name);
+    value.is_some_and(|value| !value.trim().is_empty())
 }
 
 fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding> {
-    let by_variable = is_on(snapshot, SIMPLE);
+    let by_variable = Switch::parse(snapshot.environment.get(SIMPLE)).is_on();
     let started_bare = resolutions
         .iter()
         .any(|resolution| match resolution.client {
@@ -223,15 +224,14 @@ fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding>
             | ClientProgram::SdkTypescript(_)
             | ClientProgram::Keyreeve => false,
         });
-    let is_set = |name| is_on(snapshot, name);
-    let ignored = if is_set(OAUTH_TOKEN) {
+    let ignored = if is_set(snapshot, OAUTH_TOKEN) {
         OAUTH_TOKEN
     } else if snapshot.has_login() {
         "its login"
     } else {
         return None;
     };
-    if !by_variable && !started_bare || is_set(API_KEY) || is_set(AUTH_TOKEN) {
+    if !by_variable && !started_bare || is_set(snapshot, API_KEY) || is_set(snapshot, AUTH_TOKEN) {
         return None;
     }
     let (location, fix) = if by_variable {
@@ -253,7 +253,7 @@ fn bare_mode(snapshot: &Snapshot, resolutions: &[Resolution]) -> Option<Finding>
 }
 
 fn variables_ignored(snapshot: &Snapshot) -> Option<Finding> {
-    let name = CREDENTIALS.iter().find(|name| is_on(snapshot, name))?;
+    let name = CREDENTIALS.iter().find(|name| is_set(snapshot, name))?;
     let environment = &snapshot.environment;
     let session = if environment.get("TERM_PROGRAM") == Some("vscode")
         || environment.is_set("VSCODE_IPC_HOOK_CLI")
@@ -275,7 +275,7 @@ fn variables_ignored(snapshot: &Snapshot) -> Option<Finding> {
 }
 
 fn inference_only(snapshot: &Snapshot) -> Option<Finding> {
-    is_on(snapshot, OAUTH_TOKEN).then(|| {
+    is_set(snapshot, OAUTH_TOKEN).then(|| {
         Finding::new(
             FindingCode::InferenceOnly,
             FindingLocation::variable(OAUTH_TOKEN),

@@ -195,6 +195,21 @@ impl<'a> ChainWalk<'a> {
             .or_else(|| broken.map(|(location, _)| location.to_string()))
     }
 
+    /// Empties a header in favor of a credential that fills another one.
+    pub(super) fn give_way(&mut self, header: CredentialHeader, to: &Location) {
+        let by = to.to_string();
+        for step in &mut self.steps {
+            if matches!(step.state, StepState::Taken { headers } if headers == header.into()) {
+                step.state = StepState::Shadowed { by: by.clone() };
+            }
+        }
+        match header {
+            CredentialHeader::XApiKey => self.x_api_key = None,
+            CredentialHeader::Authorization => self.authorization = None,
+        }
+        self.is_oauth = false;
+    }
+
     /// Overrides the value of a header.
     pub(super) fn override_header(
         &mut self,

@@ -7,9 +7,11 @@ use super::client::{ClientProgram, Release};
 use super::location::Location;
 use super::parsed_value::{Flaw, Switch, Whitespace};
 use super::sdk;
-use super::step::{ChainStep, FilledHeaders, Method, SkipReason, StepState};
-use super::variables::{ProviderManagement, Variables};
-use crate::rules::claude_code::{LoginDamage, LoginState, Mode, SettingSources, SettingsScope};
+use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
+use super::variables::{ProviderManagement, RepositorySettings, Variables};
+use crate::rules::claude_code::{
+    LoginDamage, LoginState, Mode, SettingSources, SettingsFile, SettingsScope, SettingsState,
+};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{API_KEY, AUTH_TOKEN, MANAGED_BY_HOST, OAUTH_TOKEN, SIMPLE};
 
@@ -24,11 +26,37 @@ pub(super) struct Rules {
     management: ProviderManagement,
     /// `true` if `CLAUDE_CODE_OAUTH_TOKEN` is read from project settings.
     reads_project_login: bool,
+    repository_settings: RepositorySettings,
+    damaged_managed_settings: DamagedManagedSettings,
     /// `true` if an API key is sent in addition to Bedrock's signature.
     pub(super) sends_key_with_signature: bool,
 }
 
+/// The effect of managed settings that are no JSON object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DamagedManagedSettings {
+    /// They are ignored.
+    Ignored,
+    /// Claude Code does not start.
+    Fatal,
+}
+
 impl Rules {
+    const LATEST: Self = Self {
+        whitespace: Whitespace::Trimmed,
+        management: ProviderManagement::ByHost,
+        disabled_by_host: &[
+            Method::Helper,
+            Method::SdkProfile,
+            Method::Federation,
+            Method::Login,
+        ],
+        reads_project_login: false,
+        repository_settings: RepositorySettings::Read,
+        damaged_managed_settings: DamagedManagedSettings::Fatal,
+        sends_key_with_signature: false,
+    };
+
     fn for_release(release: Release) -> &'static Self {
         match release {
             Release::V2_1_197 => &Self {
@@ -36,20 +64,15 @@ impl Rules {
                 disabled_by_host: &[],
                 management: ProviderManagement::ByHostExceptHeaders,
                 reads_project_login: true,
+                repository_settings: RepositorySettings::Ignored,
+                damaged_managed_settings: DamagedManagedSettings::Ignored,
                 sends_key_with_signature: true,
             },
-            Release::V2_1_329 => &Self {
-                whitespace: Whitespace::Trimmed,
-                management: ProviderManagement::ByHost,
-                disabled_by_host: &[
-                    Method::Helper,
-                    Method::SdkProfile,
-                    Method::Federation,
-                    Method::Login,
-                ],
-                reads_project_login: false,
-                sends_key_with_signature: false,
+            Release::V2_1_260 => &Self {
+                reads_project_login: true,
+                ..Self::LATEST
             },
+            Release::V2_1_329 => &Self::LATEST,
         }
     }
 }
@@ -58,6 +81,7 @@ impl Rules {
 pub(super) struct ClaudeCodeChain<'a> {
     snapshot: &'a Snapshot,
     client: ClientProgram,
+    pub(super) release: Release,
     pub(super) rules: &'static Rules,
     pub(super) variables: Variables<'a>,
     management: ProviderManagement,
@@ -75,11 +99,13 @@ pub(super) fn walk(
         Switch::On | Switch::MaybeOn => rules.management,
         Switch::Off | Switch::Absent => ProviderManagement::NotManaged,
     };
-    let variables = Variables::for_claude_code(snapshot, sources, management);
+    let variables =
+        Variables::for_claude_code(snapshot, sources, management, rules.repository_settings);
     let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
     let chain = ClaudeCodeChain {
         snapshot,
         client,
+        release,
         rules,
         variables,
         management,
@@ -89,6 +115,8 @@ pub(super) fn walk(
     chain.add_clouds(&mut walk);
     chain.add_keys(&mut walk);
     let profiles = chain.add_logins(&mut walk);
+    chain.add_stored_key(&mut walk);
+    chain.fail_on_managed_settings(&mut walk);
     profiles.override_base_url(&mut walk);
     sdk::apply_custom_headers(&chain.variables, &mut walk);
     fail_on_blank_key(&mut walk);
@@ -181,6 +209,73 @@ impl<'a> ClaudeCodeChain<'a> {
         profiles
     }
 
+    /// Adds the key of a Console sign-in. A login overrides it; it overrides a profile and a federation, and is sent in
+    /// addition to a token that the user set.
+    fn add_stored_key(&self, walk: &mut ChainWalk<'a>) {
+        let Some(stored) = &self.snapshot.stored_key else {
+            return;
+        };
+        let by_host = self
+            .management
+            .is_by_host()
+            .then_some(SkipReason::ManagedByHost);
+        let candidate = Candidate {
+            method: Method::StoredKey,
+            location: Location::Setting {
+                scope: SettingsScope::State,
+                path: stored.path.clone(),
+                line: stored.line,
+                key: "primaryApiKey".to_owned(),
+            },
+            provides: Provides::Known(stored.key.inspect().trim()),
+            skip_reason: self.is_bare.then_some(SkipReason::Bare).or(by_host),
+        };
+        let overridden_by = match walk.authorization.as_ref().map(|filled| filled.slot.method) {
+            Some(Method::OauthToken | Method::Login) => OverriddenBy::AnyHeader,
+            Some(Method::SdkProfile | Method::Federation) if candidate.skip_reason.is_none() => {
+                walk.give_way(CredentialHeader::Authorization, &candidate.location);
+                OverriddenBy::SameHeader
+            }
+            Some(
+                Method::SdkProfile
+                | Method::Federation
+                | Method::Cloud
+                | Method::CloudKey
+                | Method::ApiKey
+                | Method::AuthToken
+                | Method::CustomHeader
+                | Method::Helper
+                | Method::StoredKey
+                | Method::Profile,
+            )
+            | None => OverriddenBy::SameHeader,
+        };
+        walk.add_steps(vec![candidate], FilledHeaders::XApiKey, overridden_by);
+    }
+
+    /// Makes the request fail on managed settings that are no JSON object, with which recent releases do not start.
+    fn fail_on_managed_settings(&self, walk: &mut ChainWalk<'a>) {
+        let damaged = |file: &SettingsFile| match &file.state {
+            SettingsState::Damaged(damage) if file.scope.is_managed() && !damage.is_object => {
+                Some(Location::Setting {
+                    scope: file.scope,
+                    path: file.path.clone(),
+                    line: damage.line,
+                    key: "the settings".to_owned(),
+                })
+            }
+            SettingsState::Damaged(_) | SettingsState::Read(_) | SettingsState::Unreadable => None,
+        };
+        if self.rules.damaged_managed_settings == DamagedManagedSettings::Fatal
+            && let Some(location) = self.snapshot.settings.iter().find_map(damaged)
+        {
+            walk.cloud = None;
+            walk.x_api_key = None;
+            walk.authorization = None;
+            walk.broken = Some((location, Flaw::Damaged));
+        }
+    }
+
     /// Returns `apiKeyHelper` of each settings file, in order of precedence; an empty one turns a helper off.
     fn helpers(&self) -> Vec<Candidate<'a>> {
         let disabled = self.disabled_by_host(Method::Helper);
@@ -266,10 +361,10 @@ impl<'a> ClaudeCodeChain<'a> {
     }
 }
 
-/// Marks a profile that does not exist, or has no credential, as skipped; any other flaw is fatal.
+/// Marks a profile that does not exist, is damaged or has no credential as skipped; any other flaw is fatal.
 fn skip_if_missing(candidate: Candidate<'_>) -> Candidate<'_> {
     match candidate.provides {
-        Provides::Broken(flaw @ (Flaw::NoSuchProfile | Flaw::NoCredential)) => {
+        Provides::Broken(flaw @ (Flaw::NoSuchProfile | Flaw::Damaged | Flaw::NoCredential)) => {
             candidate.skipped(Some(SkipReason::Unusable(flaw)))
         }
         Provides::Nothing

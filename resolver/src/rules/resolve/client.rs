@@ -30,7 +30,9 @@ pub enum ClientProgram {
 pub enum Release {
     /// 2.1.197 and older.
     V2_1_197,
-    /// 2.1.329, the latest observed, and newer.
+    /// 2.1.260
+    V2_1_260,
+    /// 2.1.329 to 2.1.332, the latest observed, and newer.
     #[default]
     V2_1_329,
 }
@@ -62,7 +64,7 @@ pub struct UnknownClientError(String);
 
 impl Release {
     /// Every release with rules of its own, oldest first.
-    pub(crate) const ALL: [Self; 2] = [Self::V2_1_197, Self::V2_1_329];
+    pub(crate) const ALL: [Self; 3] = [Self::V2_1_197, Self::V2_1_260, Self::V2_1_329];
 
     /// Returns the release whose rules a version follows, or `None` if the text is not a version.
     pub(crate) fn from_version(text: &str) -> Option<Self> {
@@ -82,6 +84,7 @@ impl Release {
     pub(crate) fn version(self) -> &'static str {
         match self {
             Self::V2_1_197 => "2.1.197",
+            Self::V2_1_260 => "2.1.260",
             Self::V2_1_329 => "2.1.329",
         }
     }
@@ -112,8 +115,9 @@ impl ClientProgram {
     pub const CLAUDE_CODE: Self = Self::claude_code(Release::V2_1_329, Mode::Print);
 
     /// Every client and version.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::CLAUDE_CODE,
+        Self::claude_code(Release::V2_1_260, Mode::Print),
         Self::claude_code(Release::V2_1_197, Mode::Print),
         Self::claude_code(Release::V2_1_329, Mode::Bare),
         Self::SdkPython(PythonMajor::Zero),
@@ -187,6 +191,14 @@ impl fmt::Display for ClientProgram {
             } => match mode {
                 Mode::Print | Mode::Interactive => "claude-code@2.1.329",
                 Mode::Bare => "claude-code@2.1.329 --bare",
+            },
+            Self::ClaudeCode {
+                release: Release::V2_1_260,
+                mode,
+                ..
+            } => match mode {
+                Mode::Print | Mode::Interactive => "claude-code@2.1.260",
+                Mode::Bare => "claude-code@2.1.260 --bare",
             },
             Self::ClaudeCode {
                 release: Release::V2_1_197,
@@ -270,7 +282,8 @@ mod tests {
         for (version, release) in [
             ("2.1.329", Some(Release::V2_1_329)),
             ("2.2.0", Some(Release::V2_1_329)),
-            ("2.1.328", Some(Release::V2_1_197)),
+            ("2.1.328", Some(Release::V2_1_260)),
+            ("2.1.259", Some(Release::V2_1_197)),
             ("1.0.0", Some(Release::V2_1_197)),
             ("2.1", None),
             ("2.1.329.4", None),

@@ -199,7 +199,7 @@ fn display_name(client: ClientProgram) -> String {
         ClientProgram::ClaudeCode { release, mode, .. } => {
             let version = match release {
                 Release::V2_1_329 => String::new(),
-                Release::V2_1_197 => format!(" {}", release.version()),
+                Release::V2_1_197 | Release::V2_1_260 => format!(" {}", release.version()),
             };
             let bare = match mode {
                 Mode::Print | Mode::Interactive => "",

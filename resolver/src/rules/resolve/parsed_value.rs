@@ -52,11 +52,11 @@ pub enum Flaw {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Switch {
     Absent,
-    /// Empty, `0`, `false`, `no` or `off`.
+    /// Any other value, also an empty one.
     Off,
-    /// `1`, `true`, `yes` or `on`.
+    /// `1`, `true`, `yes` or `on`, in any case and with spaces around it.
     On,
-    /// Set to another value, which versions interpret differently.
+    /// Not text, so that we cannot know.
     MaybeOn,
 }
 
@@ -85,9 +85,8 @@ impl Switch {
             .as_deref()
         {
             None => Self::Absent,
-            Some("" | "0" | "false" | "no" | "off") => Self::Off,
             Some("1" | "true" | "yes" | "on") => Self::On,
-            Some(_) => Self::MaybeOn,
+            Some(_) => Self::Off,
         }
     }
 

@@ -55,6 +55,8 @@ pub enum Method {
     SdkProfile,
     /// A federation configured with variables.
     Federation,
+    /// The API key that Claude Code stored after a sign-in to the Console.
+    StoredKey,
     /// Claude Code's own login.
     Login,
     /// A keyreeve profile.
@@ -74,6 +76,7 @@ impl Method {
             Self::OauthToken => "oauth_token",
             Self::SdkProfile => "sdk_profile",
             Self::Federation => "federation",
+            Self::StoredKey => "stored_key",
             Self::Login => "login",
             Self::Profile => "profile",
         }
@@ -89,6 +92,7 @@ impl Method {
             | Self::AuthToken
             | Self::CustomHeader
             | Self::Helper
+            | Self::StoredKey
             | Self::Profile => false,
         }
     }
@@ -137,6 +141,8 @@ pub enum SkipReason {
     OtherProfileNamed,
     /// It is a login, which project settings may not choose.
     ProjectLogin,
+    /// This release does not read the file.
+    OlderRelease,
     /// The user rejected it when Claude Code asked.
     Rejected,
     /// The file cannot be used.
@@ -153,6 +159,7 @@ impl SkipReason {
             | Self::SettingSources
             | Self::OtherProfileNamed
             | Self::ProjectLogin
+            | Self::OlderRelease
             | Self::Rejected => None,
         }
     }
@@ -172,6 +179,7 @@ impl fmt::Display for SkipReason {
             Self::OtherProfileNamed => {
                 f.write_str("ignored because ANTHROPIC_PROFILE names a profile")
             }
+            Self::OlderRelease => f.write_str("not read by this release"),
             Self::Rejected => f.write_str(
                 "ignored because you rejected it in Claude Code (/config, \"Use custom API key\")",
             ),

@@ -1,5 +1,7 @@
 //! The variables as a client sees them: the process environment and, over it, what settings files set.
 
+use std::cmp::Reverse;
+
 use keyreeve_os::environment::Environment;
 
 use super::location::Location;
@@ -9,7 +11,10 @@ use crate::rules::claude_code::{
     ClaudeSettings, SettingSources, SettingsFile, SettingsScope, SettingsState,
 };
 use crate::rules::snapshot::Snapshot;
-use crate::rules::variables::CUSTOM_HEADERS;
+use crate::rules::variables::{
+    CUSTOM_HEADERS, FEDERATION_ORGANIZATION, FEDERATION_RULE, IDENTITY_TOKEN, IDENTITY_TOKEN_FILE,
+    SDK_PROFILE,
+};
 
 /// Everything that sets variables, in order of precedence.
 pub(super) struct Variables<'a> {
@@ -33,6 +38,15 @@ pub(super) struct SetVariable<'a> {
     /// Its value, or a flaw if it is not text.
     pub(super) value: Result<&'a str, Flaw>,
     pub(super) skip_reason: Option<SkipReason>,
+}
+
+/// The treatment of the local settings at the root of a repository.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum RepositorySettings {
+    /// They are read, also in its subdirectories and linked worktrees.
+    Read,
+    /// They are not.
+    Ignored,
 }
 
 /// The management of the provider's variables (docs/facts.md#claude-code).
@@ -64,6 +78,19 @@ impl ProviderManagement {
     }
 }
 
+/// Returns the reason that a project's settings may not set a variable: it would choose a profile or a federation.
+fn project_skip_reason(scope: SettingsScope, name: &str) -> Option<SkipReason> {
+    let chooses_login = [
+        SDK_PROFILE,
+        FEDERATION_RULE,
+        FEDERATION_ORGANIZATION,
+        IDENTITY_TOKEN,
+        IDENTITY_TOKEN_FILE,
+    ]
+    .contains(&name);
+    (chooses_login && scope.is_project()).then_some(SkipReason::ProjectLogin)
+}
+
 impl<'a> Variables<'a> {
     /// Returns the variables of a program that reads no settings.
     pub(super) fn from_environment(snapshot: &'a Snapshot) -> Self {
@@ -79,18 +106,27 @@ impl<'a> Variables<'a> {
         snapshot: &'a Snapshot,
         sources: SettingSources,
         management: ProviderManagement,
+        repository: RepositorySettings,
     ) -> Self {
+        let skip_reason = |scope| match (scope, repository, management.is_by_host()) {
+            _ if !sources.includes(scope) => Some(SkipReason::SettingSources),
+            (SettingsScope::Repository, RepositorySettings::Ignored, _) => {
+                Some(SkipReason::OlderRelease)
+            }
+            (SettingsScope::State, _, true) => Some(SkipReason::ManagedByHost),
+            _ => None,
+        };
         let readable = |file: &'a SettingsFile| match &file.state {
             SettingsState::Read(settings) => Some(ReadableFile {
                 scope: file.scope,
                 path: &file.path,
                 settings,
-                skip_reason: (!sources.includes(file.scope)).then_some(SkipReason::SettingSources),
+                skip_reason: skip_reason(file.scope),
             }),
             SettingsState::Damaged(_) | SettingsState::Unreadable => None,
         };
         let mut files: Vec<_> = snapshot.settings.iter().filter_map(readable).collect();
-        files.sort_by(|one, other| (one.scope, one.path).cmp(&(other.scope, other.path)));
+        files.sort_by_key(|file| (file.scope, Reverse(file.path)));
         Self {
             files,
             environment: &snapshot.environment,
@@ -117,7 +153,8 @@ impl<'a> Variables<'a> {
                 value: Ok(setting.value.inspect()),
                 skip_reason: file
                     .skip_reason
-                    .or_else(|| self.management.skip_reason(name)),
+                    .or_else(|| self.management.skip_reason(name))
+                    .or_else(|| project_skip_reason(file.scope, name)),
             })
         };
         let mut found: Vec<_> = self.files.iter().filter_map(in_file).collect();

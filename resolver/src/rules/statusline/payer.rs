@@ -7,6 +7,7 @@ use keyreeve_core::sanitize::sanitize_line;
 use url::Url;
 
 use super::SessionInput;
+use crate::rules::claude_code::SettingsScope;
 use crate::rules::resolve::{Confidence, Location, Method, PayerClass, Resolution, Slot};
 use crate::rules::snapshot::Snapshot;
 
@@ -117,7 +118,7 @@ pub(super) fn credential_name(resolution: &Resolution) -> Option<String> {
 /// Returns a credential's kind, name and settings scope: `API key ANTHROPIC_API_KEY (user settings)`.
 fn credential_label(slot: &Slot) -> String {
     let kind = match slot.method {
-        Method::ApiKey => "API key ",
+        Method::ApiKey | Method::StoredKey => "API key ",
         Method::AuthToken | Method::OauthToken => "token ",
         Method::CustomHeader
         | Method::Helper
@@ -134,6 +135,11 @@ fn credential_label(slot: &Slot) -> String {
 fn slot_name(slot: &Slot) -> String {
     match &slot.location {
         Location::Variable { name } => (*name).to_owned(),
+        Location::Setting {
+            scope: SettingsScope::State,
+            key,
+            ..
+        } => format!("{} (.claude.json)", key.strip_prefix("env.").unwrap_or(key)),
         Location::Setting { scope, key, .. } => {
             let name = key.strip_prefix("env.").unwrap_or(key);
             format!("{name} ({} settings)", scope.name())

@@ -15,7 +15,7 @@ use keyreeve_core::profile::{
 use keyreeve_core::token::Family;
 use keyreeve_os::environment::Environment;
 use keyreeve_resolver::claude_code::{
-    Arguments, Login, LoginState, RejectedKeys, SettingsFile, SettingsScope, SettingsState,
+    Arguments, Login, LoginState, SettingsFile, SettingsScope, SettingsState, StateFile,
 };
 use keyreeve_resolver::launch::{
     LaunchError, LaunchGoal, LaunchPlan, Target, VerifiedPlan, plan, verify,
@@ -71,12 +71,12 @@ impl Machine {
             config: SdkConfig::parse(self.sdk_config.unwrap_or(SDK_CONFIG)),
             credentials: Some(SdkCredentials::Present { expires_at: None }),
         };
-        let rejected = self
-            .rejected
-            .map(|suffix| format!(r#"{{"customApiKeyResponses": {{"rejected": ["{suffix}"]}}}}"#));
+        let suffixes: Vec<_> = self.rejected.into_iter().collect();
+        let rejected = format!(r#"{{"customApiKeyResponses": {{"rejected": {suffixes:?}}}}}"#);
+        let rejected = StateFile::parse("/.claude.json".to_owned(), &rejected);
         Snapshot {
             home: Some("/home/me".to_owned()),
-            rejected_keys: RejectedKeys::parse(&rejected.unwrap_or_default()),
+            rejected_keys: rejected.rejected_keys,
             settings: self.files.iter().map(file).collect(),
             login: self.login.map(|text| Login {
                 path: "/login.json".to_owned(),

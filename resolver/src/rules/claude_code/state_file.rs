@@ -1,0 +1,159 @@
+//! Claude Code's state file, `.claude.json`, as far as it decides who pays (docs/facts.md#claude-code-files).
+//!
+//! Invariant: no key is ever shown; of a rejected key the file contains only the end.
+
+use serde::Deserialize;
+
+use super::settings::{
+    ClaudeSettings, Entries, Lines, SettingsFile, SettingsScope, SettingsState, variables,
+};
+use crate::rules::hidden_text::HiddenText;
+
+/// Number of trailing characters of a rejected key that Claude Code stores.
+const SUFFIX_CHARS: usize = 20;
+
+/// The parts of the state file that decide.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StateFile {
+    /// The variables in `env`.
+    pub settings: SettingsFile,
+    /// The key of a Console sign-in.
+    pub stored_key: Option<StoredKey>,
+    /// The keys that the user rejected.
+    pub rejected_keys: RejectedKeys,
+}
+
+/// `primaryApiKey`: the API key that Claude Code stores after a sign-in to the Console.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredKey {
+    /// The state file.
+    pub path: String,
+    /// The key, never blank.
+    pub key: HiddenText,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// The keys that a terminal session ignores because the user rejected them.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct RejectedKeys(Vec<HiddenText>);
+
+impl StateFile {
+    /// Parses the text of the file. Text that is not a JSON object decides nothing, nor does a value of another type.
+    pub fn parse(path: String, text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let entries = serde_json::from_str(text).map_or_else(|_| Vec::new(), |Entries(it)| it);
+        let lines = Lines(text);
+        let mut settings = ClaudeSettings::default();
+        let (mut stored_key, mut rejected_keys) = (None, RejectedKeys::default());
+        for (key, raw) in entries {
+            match key.as_str() {
+                "env" => settings.env = variables(raw, lines).unwrap_or_default(),
+                "primaryApiKey" => {
+                    let key: Option<String> = serde_json::from_str(raw.get()).unwrap_or_default();
+                    let key = key.filter(|key| !key.trim().is_empty());
+                    stored_key = key.map(|key| StoredKey {
+                        path: path.clone(),
+                        key: HiddenText::new(key),
+                        line: lines.line_of(raw),
+                    });
+                }
+                "customApiKeyResponses" => rejected_keys = RejectedKeys::parse(raw.get()),
+                _ => {}
+            }
+        }
+        Self {
+            settings: SettingsFile {
+                scope: SettingsScope::State,
+                path,
+                state: SettingsState::Read(settings),
+            },
+            stored_key,
+            rejected_keys,
+        }
+    }
+}
+
+impl RejectedKeys {
+    fn parse(text: &str) -> Self {
+        let answers: Option<Answers> = serde_json::from_str(text).unwrap_or_default();
+        let rejected = answers.unwrap_or_default().rejected;
+        Self(rejected.into_iter().map(HiddenText::new).collect())
+    }
+
+    /// Returns `true` if the user rejected this key.
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        let suffix = key.char_indices().rev().take(SUFFIX_CHARS).last();
+        let suffix = suffix.map_or("", |(at, _)| &key[at..]);
+        !suffix.is_empty() && self.0.iter().any(|rejected| rejected.inspect() == suffix)
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Answers {
+    #[serde(default)]
+    rejected: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> StateFile {
+        StateFile::parse("~/.claude.json".to_owned(), text)
+    }
+
+    #[test]
+    fn key_is_matched_by_its_suffix() {
+        let is_rejected = |text: &str, key: &str| parse(text).rejected_keys.contains(key);
+        let text = r#"{"numStartups": 3, "customApiKeyResponses": {"approved": ["abcdefghijklmnopqrsu"], "rejected": ["abcdefghijklmnopqrst", "short"]}}"#;
+        for (key, expected) in [
+            ("1234abcdefghijklmnopqrst", true),
+            ("abcdefghijklmnopqrst", true),
+            ("1234abcdefghijklmnopqrsu", false),
+            ("bcdefghijklmnopqrst", false),
+            ("short", true),
+            ("", false),
+        ] {
+            assert_eq!(is_rejected(text, key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn invalid_state_file_rejects_no_key() {
+        for text in [
+            "",
+            "[]",
+            "{",
+            "{}",
+            r#"{"customApiKeyResponses": null}"#,
+            r#"{"customApiKeyResponses": {"rejected": 3}}"#,
+            r#"{"customApiKeyResponses": {"rejected": [""]}}"#,
+        ] {
+            assert!(!parse(text).rejected_keys.contains("a"), "{text}");
+            assert!(!parse(text).rejected_keys.contains(""), "{text}");
+        }
+    }
+
+    #[test]
+    fn stored_key_and_variables_are_read_with_their_lines() {
+        let text =
+            "{\n\"env\": {\"A\": \"one\"},\n\"hooks\": 3,\n\"primaryApiKey\": \" made-up\"\n}";
+        let state = parse(text);
+        let stored = state.stored_key.unwrap();
+        assert_eq!((stored.key.inspect(), stored.line), (" made-up", 4));
+        let SettingsState::Read(settings) = state.settings.state else {
+            panic!("{:?}", state.settings);
+        };
+        assert_eq!(settings.variable("A").map(|found| found.line), Some(2));
+        assert!(settings.others.is_empty());
+    }
+
+    #[test]
+    fn values_of_another_type_decide_nothing() {
+        for value in ["null", "5", "true", "[]", "{}", "\"\"", "\" \""] {
+            let text = format!("{{\"primaryApiKey\": {value}, \"env\": {value}}}");
+            assert_eq!(parse(&text), parse("{}"), "{value}");
+        }
+    }
+}
