@@ -2,6 +2,9 @@
 //!
 //! A line has the environment, the files and the arguments of a run, and the planted value that arrived in each header.
 //! Tokens are written `{{sk-ant-api03-name}}` and padded here.
+//!
+//! A run of `cargo xtask conformance drawn` also has its working directory and the files of its broken helpers. A header
+//! is named by the place of its value, as displayed, so that a record does not depend on our names of scopes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,12 +16,14 @@ use keyreeve_os::file_system::{FileState, FileSystem};
 use keyreeve_resolver::claude_code::{Arguments, Mode};
 use keyreeve_resolver::machine::{Machine, gather};
 use keyreeve_resolver::resolve::{
-    ClientProgram, CredentialHeader, Method, Resolution, Slot, resolve,
+    ClientProgram, CredentialHeader, Method, PayerClass, Resolution, Slot, resolve,
 };
 use keyreeve_resolver::snapshot::KeyreeveState;
 use serde::Deserialize;
 
 const RUNS: &str = include_str!("../cases/observed.jsonl");
+/// Recorded name of a token that the client got for an identity token, of a profile or of the federation variables.
+const EXCHANGED: &str = "exchanged identity";
 /// Marks a file that other users may read.
 const READABLE: &str = "#readable";
 
@@ -30,6 +35,11 @@ struct Run {
     environment: BTreeMap<String, String>,
     files: BTreeMap<String, String>,
     sent: Option<Sent>,
+    /// The working directory of a drawn run.
+    directory: Option<String>,
+    /// The settings files of a drawn run whose helper prints no usable token.
+    #[serde(default)]
+    broken_helpers: Vec<String>,
 }
 
 /// The received request, with each header named by its planted value, such as `api_key@environment`.
@@ -58,7 +68,12 @@ impl Run {
         }
         let machine = Machine {
             environment: Arc::new(Environment::from_pairs(self.environment.clone())),
-            directory: Some("/scene/project".to_owned()),
+            directory: Some(
+                self.directory
+                    .as_deref()
+                    .unwrap_or("/scene/project")
+                    .to_owned(),
+            ),
             files: &FileSystem::Fake(self.files.iter().map(fake_file).collect()),
             now: "2026-11-21T12:00:00Z".parse().unwrap(),
         };
@@ -75,10 +90,20 @@ impl Run {
         if resolution.sends_no_request.is_some() || is_broken {
             return None;
         }
+        if self.directory.is_some() && self.sends_nothing_at_run_time(&resolution) {
+            return None;
+        }
         let base_url = resolution
             .base_url_override
             .as_ref()
-            .and_then(|base_url| base_url.base_url.clone());
+            .and_then(|base_url| base_url.base_url.clone())
+            .map(|url| {
+                if self.directory.is_some() {
+                    origin(&url)
+                } else {
+                    url
+                }
+            });
         Some(Sent {
             x_api_key: resolution
                 .slot(CredentialHeader::XApiKey)
@@ -87,8 +112,33 @@ impl Run {
                 .slot(CredentialHeader::Authorization)
                 .map(|slot| self.name(slot)),
             oauth_beta: resolution.oauth_beta,
-            to: base_url.unwrap_or_else(|| "https://api.anthropic.com".to_owned()),
+            to: base_url.unwrap_or_else(|| self.default_origin(&resolution)),
         })
+    }
+
+    /// Returns `true` if the reason that nothing was sent is known only when the client runs: a helper that prints
+    /// nothing, or a cloud's credentials, which are not recorded.
+    fn sends_nothing_at_run_time(&self, resolution: &Resolution) -> bool {
+        let slots = || {
+            [&resolution.x_api_key, &resolution.authorization]
+                .into_iter()
+                .flatten()
+        };
+        let is_cloud = resolution.payer.class == PayerClass::Cloud && slots().next().is_none();
+        self.sent.is_none() && (is_cloud || slots().any(|slot| self.is_broken(slot)))
+    }
+
+    /// Returns the origin of requests without a base URL. That of a cloud is not predicted, so the recorded one is
+    /// used.
+    fn default_origin(&self, resolution: &Resolution) -> String {
+        match &self.sent {
+            Some(sent)
+                if self.directory.is_some() && resolution.payer.class == PayerClass::Cloud =>
+            {
+                sent.to.clone()
+            }
+            _ => "https://api.anthropic.com".to_owned(),
+        }
     }
 
     fn uses_helper(&self, resolution: &Resolution, by: Helper) -> bool {
@@ -100,12 +150,43 @@ impl Run {
 
     /// Returns the recorded name of a header filled from this slot.
     fn name(&self, slot: &Slot) -> String {
+        if self.directory.is_some() {
+            return self.drawn_name(slot);
+        }
         let gives_nothing =
             slot.method == Method::Helper && self.helper(slot.location.scope()) != Helper::Prints;
         if gives_nothing || slot.hint.as_deref() == Some("(empty)") {
             return "(empty)".to_owned();
         }
         format!("{}@{}", slot.method.name(), slot.location.scope())
+    }
+
+    /// Returns the recorded name of a header of a drawn run: the place as displayed, without the line.
+    fn drawn_name(&self, slot: &Slot) -> String {
+        let is_exchanged = matches!(slot.method, Method::Federation | Method::SdkProfile);
+        if self.is_broken(slot) || slot.hint.as_deref() == Some("(empty)") {
+            return "(empty)".to_owned();
+        }
+        let sent = self
+            .sent
+            .as_ref()
+            .and_then(|sent| sent.authorization.as_deref());
+        if is_exchanged && sent == Some(EXCHANGED) {
+            return EXCHANGED.to_owned();
+        }
+        let place = slot.location.to_string();
+        let line = slot.location.line().map(|line| format!(":{line}"));
+        line.and_then(|line| Some(place.strip_suffix(&line)?.to_owned()))
+            .unwrap_or(place)
+    }
+
+    fn is_broken(&self, slot: &Slot) -> bool {
+        let file = slot.location.file();
+        slot.method == Method::Helper
+            && self
+                .broken_helpers
+                .iter()
+                .any(|broken| Some(broken.as_str()) == file)
     }
 
     /// Returns the behavior of a settings file's helper, from the name of the case.
@@ -134,8 +215,18 @@ fn fake_file((name, text): (&String, &String)) -> (PathBuf, FileState) {
         Some(name) => (name, 0o644),
         None => (name.as_str(), 0o600),
     };
-    let path = PathBuf::from(format!("/scene/{name}"));
+    let path = PathBuf::from("/scene").join(name);
     (path, FileState::fake(mode, text))
+}
+
+/// Returns the origin of a URL.
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.trim().split_once(':').unwrap_or(("", url));
+    let rest = rest.trim_start_matches('/');
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.strip_suffix(":443").unwrap_or(host);
+    format!("{scheme}://{host}").to_ascii_lowercase()
 }
 
 /// Expands the placeholders for tokens and addresses.
