@@ -34,6 +34,8 @@ cargo xtask tidy                 check the project rules that no compiler checks
 cargo xtask test                 run every test, the documentation examples, and the real clients
 cargo xtask clients              run only the real clients, in pinned versions, on a network with only loopback
 cargo xtask conformance [WORDS]  compare what real clients send with keyreeve's predictions; WORDS selects by name
+cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--record]
+                                 compare them in worlds drawn from a grammar: N of the newest Claude Code
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
@@ -58,6 +60,9 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["clients-inside"] => clients::run_inside(&root()),
         ["conformance"] => conformance::run(&root(), &CaseFilter::All),
         ["conformance", words] => conformance::run(&root(), &CaseFilter::parse(words)),
+        ["conformance", "drawn", rest @ ..] => conformance::drawn::run(&root(), rest),
+        // Internal: the same for `conformance drawn`.
+        ["conformance-drawn-inside", rest @ ..] => conformance::drawn::run_inside(&root(), rest),
         // Internal: the same for `conformance`.
         ["conformance-inside", filter] => {
             conformance::run_inside(&root(), &CaseFilter::parse(filter))

@@ -13,8 +13,17 @@ use crate::programs::{Server, ensure_success};
 /// The origin that clients use by default.
 pub(super) const ORIGIN: &str = "https://api.anthropic.com";
 
-/// The simulated hosts.
-const HOSTS: [&str; 2] = ["api.anthropic.com", "platform.claude.com"];
+/// The simulated hosts: Anthropic's, and those of clouds in the regions that drawn worlds name.
+const HOSTS: [&str; 8] = [
+    "api.anthropic.com",
+    "platform.claude.com",
+    "bedrock-runtime.us-east-1.amazonaws.com",
+    "bedrock-mantle.us-east-1.api.aws",
+    "aws-external-anthropic.us-east-1.api.aws",
+    "us-east5-aiplatform.googleapis.com",
+    "claude.googleapis.com",
+    "made-up.services.ai.azure.com",
+];
 
 /// Shell command that mounts a file over `/etc/hosts` and executes the program in the remaining arguments.
 const WITH_HOSTS: &str = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";

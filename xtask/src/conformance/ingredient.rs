@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::token::{Family, fake_token};
-use crate::programs::Program;
+use crate::programs::{Program, client};
 
 /// A combination of a client and its configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -146,14 +146,7 @@ pub(super) enum FederationSetup {
 impl Case {
     /// Returns the client's name for `keyreeve status --for`.
     pub(super) fn client(&self) -> String {
-        match self.program {
-            Program::Curl => "curl".to_owned(),
-            Program::Python(version) => format!("sdk-python@{version}"),
-            Program::Typescript(version) => format!("sdk-typescript@{version}"),
-            Program::Httpx(version) => format!("httpx@{version}"),
-            Program::LangChain(version) => format!("langchain@{version}"),
-            Program::ClaudeCode(version) => format!("claude-code@{version}"),
-        }
+        client::client_name(self.program)
     }
 }
 

@@ -11,6 +11,7 @@ mod anthropic_hosts;
 mod case_ingredients;
 mod case_setup;
 mod documented;
+pub(crate) mod drawn;
 mod exec;
 mod exec_case;
 mod ingredient;

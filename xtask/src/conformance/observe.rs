@@ -93,7 +93,8 @@ pub(super) fn arguments(root: &Path, program: Program, setup: &CaseSetup) -> Vec
     }
 }
 
-fn from_request(request: &Request, to: String) -> SentRequest {
+/// Returns the credential headers of a request.
+pub(super) fn from_request(request: &Request, to: String) -> SentRequest {
     let values = |header: &'static str| {
         request
             .headers

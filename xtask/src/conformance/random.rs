@@ -107,10 +107,17 @@ pub(super) fn cases(seed: u64) -> Vec<Case> {
     cases
 }
 
-struct Random(u64);
+/// A generator of pseudo-random numbers.
+pub(super) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    /// Returns the generator of a seed.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Returns a number below a bound.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -118,12 +125,13 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap_or_default() % bound
     }
 
-    fn choose<T: Copy>(&mut self, items: &[T]) -> T {
+    /// Returns one of the items, each with the same probability.
+    pub(super) fn choose<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 
     /// Returns `true` with a probability of one in `times`.
-    fn one_in(&mut self, times: usize) -> bool {
+    pub(super) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 

@@ -44,6 +44,18 @@ impl fmt::Display for Program {
     }
 }
 
+/// Returns a client's name for `keyreeve status --for`.
+pub(crate) fn client_name(program: Program) -> String {
+    match program {
+        Program::Curl => "curl".to_owned(),
+        Program::Python(version) => format!("sdk-python@{version}"),
+        Program::Typescript(version) => format!("sdk-typescript@{version}"),
+        Program::Httpx(version) => format!("httpx@{version}"),
+        Program::LangChain(version) => format!("langchain@{version}"),
+        Program::ClaudeCode(version) => format!("claude-code@{version}"),
+    }
+}
+
 /// Installs the missing clients. If an installation fails, the scenarios of that client are skipped with the reason.
 pub(crate) fn install_missing(root: &Path, programs: &[Program]) -> Result<()> {
     for &program in programs {
