@@ -59,7 +59,9 @@ fn session_arguments(release: Release, context: &Context) -> Arguments {
     };
     let pid = match release {
         Release::V2_1_197 => return default,
-        Release::V2_1_329 => context.snapshot.environment.get(variables::CLAUDE_PID),
+        Release::V2_1_260 | Release::V2_1_329 => {
+            context.snapshot.environment.get(variables::CLAUDE_PID)
+        }
     };
     let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok()) else {
         return default;
