@@ -12,7 +12,7 @@ use keyreeve_core::profile::{Name, Profile};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_resolver::launch::{
     LaunchError, LaunchGoal, LaunchPlan, ProjectOverride, ProjectSettingsPolicy, Target,
-    VerifiedPlan, list_project_overrides, plan, verify,
+    UnknownEffectPolicy, VerifiedPlan, list_project_overrides, list_unknown_effects, plan, verify,
 };
 use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_store::Policy;
@@ -133,7 +133,14 @@ fn plan_and_verify(
         }
         ProjectSettingsPolicy::Refuse | ProjectSettingsPolicy::Allow => {}
     }
+    let effects = match launch.unknown {
+        UnknownEffectPolicy::Refuse => list_unknown_effects(&planned_snapshot, &plan, target),
+        UnknownEffectPolicy::Allow => Vec::new(),
+    };
     let verified = verify(planned_snapshot, &plan, target)?;
+    if !effects.is_empty() {
+        return Err(LaunchError::UnknownEffects { effects }.into());
+    }
     for expected in launch.expect.iter().chain(expected_payer(snapshot)) {
         verified.check_expected(expected, &plan)?;
     }

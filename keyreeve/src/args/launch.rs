@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{ArgAction, ValueEnum};
 use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::Name;
-use keyreeve_resolver::launch::ProjectSettingsPolicy;
+use keyreeve_resolver::launch::{ProjectSettingsPolicy, UnknownEffectPolicy};
 use keyreeve_resolver::resolve::ClientProgram;
 
 use super::values::switch;
@@ -87,6 +87,13 @@ pub(crate) struct LaunchArgs {
         value_parser = switch(ProjectSettingsPolicy::Refuse, ProjectSettingsPolicy::Allow)
     )]
     pub(crate) project: ProjectSettingsPolicy,
+    /// Start on a plan's login although a file or variable of unknown effect is set
+    #[arg(
+        long = "allow-unknown",
+        action = ArgAction::SetTrue,
+        value_parser = switch(UnknownEffectPolicy::Refuse, UnknownEffectPolicy::Allow)
+    )]
+    pub(crate) unknown: UnknownEffectPolicy,
 }
 
 /// Shells whose syntax `env` prints.

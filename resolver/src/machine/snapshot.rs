@@ -69,6 +69,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         reader.sdk_stores(),
     );
     let state_file = reader.state_file();
+    let unknown_files = reader.unknown_files();
     let (stored_key, rejected_keys) = match state_file {
         None => (None, RejectedKeys::default()),
         Some(state) => {
@@ -90,6 +91,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         login,
         rejected_keys,
         stored_key,
+        unknown_files,
         sdk_stores,
         keyreeve: own,
         now,
@@ -128,6 +130,22 @@ impl MachineReader<'_> {
             Some(path) => Some(self.resolve(path)),
             None => Some(self.home()?.join(".claude")),
         }
+    }
+
+    /// Returns the files whose effect is unknown: settings that a server sent, unless they are an empty object.
+    fn unknown_files(&self) -> Vec<String> {
+        let directory = self.claude_directory();
+        let path = directory.map(|directory| directory.join("remote-settings.json"));
+        let has_effect = |path: &PathBuf| match self.files.read_lossy(path) {
+            FileState::Missing => false,
+            FileState::Unreadable => true,
+            FileState::Text(file) => SettingsState::parse(&file.text) != SettingsState::parse("{}"),
+        };
+        path.filter(has_effect)
+            .as_deref()
+            .map(to_text)
+            .into_iter()
+            .collect()
     }
 
     /// Reads Claude Code's state file: `.config.json` in the configuration directory, as older releases wrote it, else

@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub rejected_keys: RejectedKeys,
     /// The key that Claude Code stored after a sign-in to the Console.
     pub stored_key: Option<StoredKey>,
+    /// Files of Claude Code that exist and whose effect is unknown.
+    pub unknown_files: Vec<String>,
     /// The existing directories in which the SDKs look for profiles.
     pub sdk_stores: Vec<SdkStore>,
     /// keyreeve's own profiles and bindings.
@@ -59,6 +61,7 @@ impl Snapshot {
             login: None,
             rejected_keys: RejectedKeys::default(),
             stored_key: None,
+            unknown_files: Vec::new(),
             sdk_stores: Vec::new(),
             keyreeve: KeyreeveState::default(),
             now,

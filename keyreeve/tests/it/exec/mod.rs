@@ -1,6 +1,7 @@
 //! `exec` and `env`: one credential for a program, and who pays is printed before it starts.
 
 mod assignments;
+mod led_elsewhere;
 pub(crate) mod payer;
 mod project;
 mod start;

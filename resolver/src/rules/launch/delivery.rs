@@ -315,6 +315,17 @@ impl CredentialDelivery {
         }
     }
 
+    /// Returns `true` if it is the token of a plan, from a login or a setup-token.
+    pub(super) fn is_plan_token(&self) -> bool {
+        match self {
+            Self::Login { .. } | Self::OauthToken { .. } => true,
+            Self::ApiKey
+            | Self::AuthToken { .. }
+            | Self::VirtualKey { .. }
+            | Self::SdkProfile { .. } => false,
+        }
+    }
+
     /// Returns the credential's name in a sentence.
     pub(super) fn description(&self) -> String {
         match self {

@@ -61,6 +61,12 @@ pub enum LaunchError {
         /// Each setting that does.
         overrides: Vec<ProjectOverride>,
     },
+    /// Something of unknown effect may lead a plan's token to another address.
+    #[error("the effect of these on your login's token is unknown")]
+    UnknownEffects {
+        /// Each of them.
+        effects: Vec<UnknownEffect>,
+    },
     /// Another setting would override the intended credential, or be sent as well.
     #[error("{location} {effect}")]
     Conflict {
@@ -146,6 +152,30 @@ pub struct ProjectOverride {
     pub(crate) key: Option<String>,
 }
 
+/// A file or variable of unknown effect.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum UnknownEffect {
+    /// A variable of the environment.
+    Variable {
+        /// Its name.
+        name: String,
+    },
+    /// A variable that a settings file sets.
+    Setting {
+        /// Its name.
+        name: String,
+        /// The file.
+        path: String,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A file that the resolver does not interpret.
+    File {
+        /// The file.
+        path: String,
+    },
+}
+
 /// The effect of a conflicting setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ConflictEffect {
@@ -177,6 +207,16 @@ impl fmt::Display for ProjectOverride {
                 f,
                 "{path}:{line} cannot be read, so its settings are unknown"
             ),
+        }
+    }
+}
+
+impl fmt::Display for UnknownEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name } => write!(f, "{name} is set"),
+            Self::Setting { name, path, line } => write!(f, "{path}:{line} sets env.{name}"),
+            Self::File { path } => write!(f, "{path} exists"),
         }
     }
 }
@@ -218,6 +258,7 @@ impl LaunchError {
             | Self::CloudAccount { .. }
             | Self::NoOwnLogin { .. }
             | Self::ProjectSettings { .. }
+            | Self::UnknownEffects { .. }
             | Self::Conflict { .. }
             | Self::KeyRejected { .. }
             | Self::UnreadableSettings { .. }
@@ -234,6 +275,7 @@ impl LaunchError {
             Self::ProjectSettings { overrides } => {
                 overrides.iter().map(ToString::to_string).collect()
             }
+            Self::UnknownEffects { effects } => effects.iter().map(ToString::to_string).collect(),
             Self::SecretNotExposed { .. }
             | Self::PlanLoginForOtherProgram { .. }
             | Self::PlanLoginForOtherOrigin { .. }
@@ -259,6 +301,9 @@ impl LaunchError {
             Self::ProjectSettings { .. } => {
                 vec!["Read these settings before you allow them".to_owned()]
             }
+            Self::UnknownEffects { .. } => vec![
+                "Remove them, or allow them if you know that they are harmless".to_owned(),
+            ],
             Self::Conflict { location, .. } => match (location.file(), location.line()) {
                 (Some(path), Some(line)) => {
                     vec![format!("Remove it from line {line} of {path}")]
@@ -310,6 +355,9 @@ impl LaunchError {
             Self::NoLogin => Some("claude auth login".to_owned()),
             Self::ProjectSettings { .. } => {
                 Some("keyreeve exec --allow-project-settings -- PROGRAM".to_owned())
+            }
+            Self::UnknownEffects { .. } => {
+                Some("keyreeve exec --allow-unknown -- PROGRAM".to_owned())
             }
             Self::PlanLoginForOtherProgram { .. }
             | Self::PlanLoginForOtherOrigin { .. }

@@ -12,11 +12,15 @@ mod plan;
 mod project;
 mod settings_override;
 mod target;
+mod unknown;
 mod verify;
 
 pub use self::delivery::{EnvAssignment, LaunchWarning};
-pub use self::error::{ConflictEffect, LaunchError, LaunchErrorKind, ProjectOverride};
+pub use self::error::{
+    ConflictEffect, LaunchError, LaunchErrorKind, ProjectOverride, UnknownEffect,
+};
 pub use self::plan::{LaunchGoal, LaunchPlan, plan};
 pub use self::project::{ProjectSettingsPolicy, find_project_redirect, list_project_overrides};
 pub use self::target::Target;
+pub use self::unknown::{UnknownEffectPolicy, list_unknown_effects};
 pub use self::verify::{VerifiedPlan, verify};

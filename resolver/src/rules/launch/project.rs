@@ -3,9 +3,12 @@
 use super::error::ProjectOverride;
 use super::plan::LaunchPlan;
 use super::target::Target;
-use crate::rules::claude_code::{SettingSources, SettingsFile, SettingsState, starts_program};
+use crate::rules::claude_code::{
+    SettingSources, SettingsFile, SettingsScope, SettingsState, starts_program,
+};
 use crate::rules::conflicts;
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::CLAUDE_CONFIG_DIR;
 
 /// The policy for project settings that decide who pays or where requests go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,8 +60,14 @@ fn project_files(
     snapshot: &Snapshot,
     sources: SettingSources,
 ) -> impl Iterator<Item = &SettingsFile> {
+    // Without an absolute path, the user's settings are read from the working directory (docs/facts.md#claude-code-files).
+    let config_dir = snapshot.environment.get(CLAUDE_CONFIG_DIR);
+    let user_is_project = config_dir.is_some_and(|directory| !directory.starts_with('/'));
+    let is_project = move |scope: SettingsScope| {
+        scope.is_project() || user_is_project && scope == SettingsScope::User
+    };
     let is_read =
-        move |file: &&SettingsFile| file.scope.is_project() && sources.includes(file.scope);
+        move |file: &&SettingsFile| is_project(file.scope) && sources.includes(file.scope);
     snapshot.settings.iter().filter(is_read)
 }
 
