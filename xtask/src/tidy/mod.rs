@@ -13,6 +13,7 @@ mod doc_openings;
 mod edges;
 mod env_names;
 mod expose_for;
+mod faults;
 mod machine_paths;
 mod promises;
 mod prose_width;
@@ -104,6 +105,9 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             "note: {path} has {lines} lines; aim for at most {}",
             source_files::RECOMMENDED_FILE_LINES
         ));
+    }
+    for (id, kind) in faults::untested(&tree) {
+        output::print_line(format_args!("note: no test names {id}: {kind}"));
     }
     let findings = findings(&tree);
     for finding in &findings {

@@ -5,6 +5,7 @@ mod led_elsewhere;
 pub(crate) mod payer;
 mod project;
 mod start;
+mod stored_key;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
