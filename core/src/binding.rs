@@ -46,6 +46,11 @@ impl Binding {
     }
 }
 
+impl Expected {
+    /// The names of the classes; any other name is a profile's.
+    pub const CLASSES: [&str; 4] = ["plan", "metered", "cloud", "gateway"];
+}
+
 impl FromStr for Expected {
     type Err = NameError;
 

@@ -23,6 +23,8 @@ pub enum ProblemKind {
     TooLong,
     /// A variable such as `$ANTHROPIC_API_KEY` that was not expanded.
     UnexpandedVariable,
+    /// A reference that another program replaces with the secret, such as `op://vault/item/field`.
+    Reference,
     /// A URL with a token in its query or before its host.
     KeyInUrl,
     /// A placeholder such as `sk-ant-...` or `your-api-key-here`, or a masked copy.
@@ -77,6 +79,7 @@ impl ProblemKind {
             Self::Empty => "empty",
             Self::TooLong => "too_long",
             Self::UnexpandedVariable => "unexpanded_variable",
+            Self::Reference => "reference",
             Self::KeyInUrl => "key_in_url",
             Self::Placeholder => "placeholder",
             Self::SeveralTokens => "several_tokens",
@@ -108,6 +111,7 @@ impl ProblemKind {
             Self::Empty
             | Self::TooLong
             | Self::UnexpandedVariable
+            | Self::Reference
             | Self::KeyInUrl
             | Self::Placeholder
             | Self::SeveralTokens
@@ -147,6 +151,9 @@ impl fmt::Display for ProblemKind {
             }
             Self::UnexpandedVariable => {
                 "this is the name of a variable, not its value: the shell did not expand it"
+            }
+            Self::Reference => {
+                "this is a reference to a secret, not the secret: start the program with the tool that replaces it, such as `op run --`"
             }
             Self::KeyInUrl => {
                 "this is a URL that contains a key, and URLs end up in logs and histories: rotate that key, then enter only the new one"

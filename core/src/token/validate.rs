@@ -80,6 +80,9 @@ fn not_a_token(text: &str) -> Option<Validation> {
             ProblemKind::KeyInUrl,
         ));
     }
+    if is_reference(text) {
+        return Some(Validation::rejected(Family::Opaque, ProblemKind::Reference));
+    }
     is_placeholder(text).then(|| Validation::rejected(guess_family(text), ProblemKind::Placeholder))
 }
 
@@ -186,13 +189,14 @@ fn guess_family(text: &str) -> Family {
     }
 }
 
-/// Returns `true` for an unexpanded variable: `$NAME`, `${NAME}`, `$(command)`, `$env:NAME`, `%NAME%`, `{{ name }}`.
+/// Returns `true` for an unexpanded variable: `$NAME`, `${NAME}`, `$(command)`, `$env:NAME`, `%NAME%`, `{{ name }}`,
+/// `#{name}`, `%{name}`, `%(name)s`.
 fn is_unexpanded(text: &str) -> bool {
     let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
     };
-    ["${", "$(", "{{"]
+    ["${", "$(", "{{", "#{", "%{", "%("]
         .iter()
         .any(|opening| text.starts_with(opening))
         || starts_ignoring_case(text, "$env:")
@@ -201,6 +205,36 @@ fn is_unexpanded(text: &str) -> bool {
             .strip_prefix('%')
             .and_then(|rest| rest.strip_suffix('%'))
             .is_some_and(is_name)
+}
+
+/// Returns `true` for a reference to a secret that another program replaces: `op://…` and every other scheme but those
+/// of web addresses, the names that cloud vaults give, and the forms of configuration files.
+fn is_reference(text: &str) -> bool {
+    const STARTS: [&str; 12] = [
+        "arn:aws",
+        "@microsoft.keyvault(",
+        "@keyvault(",
+        "{env:",
+        "{file:",
+        "env:",
+        "file:",
+        "keyring:",
+        "ref+",
+        "secret:",
+        "secretref:",
+        "vault:",
+    ];
+    let has_scheme = text.split_once("://").is_some_and(|(scheme, _)| {
+        let is_name = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
+        let is_web = ["http", "https"]
+            .iter()
+            .any(|web| scheme.eq_ignore_ascii_case(web));
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(is_name)
+            && !is_web
+    });
+    let is_in_project = text.starts_with("projects/") && text.contains("/secrets/");
+    has_scheme || is_in_project || STARTS.iter().any(|start| starts_ignoring_case(text, start))
 }
 
 /// Returns `true` for a placeholder: an ellipsis, a mask, a row of x, `<…>`, or words such as `your-api-key`.

@@ -125,6 +125,14 @@ const PASTED: &[(&str, &str)] = &[
     ),
     ("<token>", "reject opaque  placeholder"),
     ("$(cat key file)", "reject opaque  unexpanded_variable"),
+    ("%(KEY)s", "reject opaque  unexpanded_variable"),
+    ("op://vault/item/field", "reject opaque  reference"),
+    (
+        "ANTHROPIC_API_KEY=ref+vault://a#/b",
+        "reject opaque assignment reference",
+    ),
+    ("@Microsoft.KeyVault(a)", "reject opaque  reference"),
+    ("https://console.example", "reject opaque  unknown_format"),
     ("please help", "reject opaque  inner_whitespace@7"),
     ("ANTHROPIC_API_KEY=", "reject opaque assignment empty"),
     (
@@ -167,6 +175,11 @@ const OTHER_GATEWAY: &[(&str, &str)] = &[
     (" tok\u{1b}1", "reject opaque trim bad_char@5"),
     ("tök", "reject opaque  bad_char@2"),
     ("%GATEWAY_TOKEN%", "reject opaque  unexpanded_variable"),
+    (
+        "projects/1/secrets/a/versions/2",
+        "reject opaque  reference",
+    ),
+    ("vault:a", "reject opaque  reference"),
     ("{longest}", "accept opaque  "),
     ("{longest}a", "reject opaque  too_long"),
 ];
