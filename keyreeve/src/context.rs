@@ -18,7 +18,7 @@ use keyreeve_os::{system, zone};
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::finding::Evidence;
 use keyreeve_resolver::machine::{Machine, evidence, gather};
-use keyreeve_resolver::snapshot::{KeyreeveState, Snapshot};
+use keyreeve_resolver::snapshot::{KeyreeveState, OwnKey, Snapshot};
 use keyreeve_store::{LeaseSnapshot, Policy, Store};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -192,6 +192,14 @@ pub(crate) fn keyreeve_state(policy: &Policy) -> KeyreeveState {
         profiles: policy.profiles().to_vec(),
         default: policy.default_profile(),
         bindings: policy.bindings().to_vec(),
+        keys: policy
+            .key_secrets()
+            .filter(|found| found.key.revoked_at.is_none())
+            .map(|found| OwnKey {
+                hash: found.hash,
+                profiles: found.key.profiles.clone(),
+            })
+            .collect(),
     }
 }
 

@@ -9,13 +9,28 @@ use std::process::ExitCode;
 
 use keyreeve_broker::admin::AdminError;
 use keyreeve_broker::{LeaseError, RawKeyError};
+use keyreeve_core::binding::Expected;
 use keyreeve_core::inject;
+use keyreeve_core::profile::Name;
 use keyreeve_gateway::BindError;
 use keyreeve_os::files::FileError;
 use keyreeve_os::ports;
 use keyreeve_resolver::launch::{LaunchError, LaunchErrorKind};
+use keyreeve_resolver::resolve::UnknownPayerError;
 use keyreeve_store::StoreError;
 use serde::Serialize;
+
+use crate::suggestion::suggest;
+
+/// Words for a class of payer that are not its name.
+const OTHER_PAYER_WORDS: [(&str, &str); 6] = [
+    ("api", "metered"),
+    ("api-credit", "metered"),
+    ("credit", "metered"),
+    ("subscription", "plan"),
+    ("max", "plan"),
+    ("pro", "plan"),
+];
 
 /// The reason a command failed, and what to do about it.
 #[derive(Debug)]
@@ -319,8 +334,27 @@ impl From<LeaseError> for CommandError {
     }
 }
 
+impl From<UnknownPayerError> for CommandError {
+    /// Converts a typing error in the name of a payer.
+    fn from(error: UnknownPayerError) -> Self {
+        let profiles = error.profiles.iter().map(Name::as_str);
+        let names: Vec<&str> = Expected::CLASSES.into_iter().chain(profiles).collect();
+        let typed = error.name.as_str();
+        let suggestion = suggest(typed, names.iter().copied(), &OTHER_PAYER_WORDS);
+        let choices = match error.profiles.as_slice() {
+            [] => "There are no profiles; use plan, metered, cloud or gateway".to_owned(),
+            _ => format!("Use one of {}", names.join(", ")),
+        };
+        Self::new(Exit::Usage, format!("{error}{suggestion}")).hint(choices)
+    }
+}
+
 impl From<AdminError> for CommandError {
     fn from(error: AdminError) -> Self {
+        let error = match error {
+            AdminError::UnknownPayer(error) => return error.into(),
+            error => error,
+        };
         let exit = match &error {
             AdminError::UnknownProfile(_)
             | AdminError::ProfileExists(_)
@@ -342,6 +376,8 @@ impl From<AdminError> for CommandError {
             | AdminError::InvalidPath(_)
             | AdminError::PathNotText(_)
             | AdminError::MadeOutOfRange(_)
+            | AdminError::UnknownPayer(_)
+            | AdminError::EmptyBinding { .. }
             | AdminError::NoDefaultProfile
             | AdminError::NoProgram
             | AdminError::ProgramNotFound(_) => Exit::Usage,

@@ -8,18 +8,21 @@ use std::sync::Arc;
 use keyreeve_broker::admin::profiles::find_profile;
 use keyreeve_core::binding::Expected;
 use keyreeve_core::origin::BaseUrl;
-use keyreeve_core::profile::{Name, Profile};
+use keyreeve_core::profile::{Name, Profile, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_resolver::launch::{
-    LaunchError, LaunchGoal, LaunchPlan, ProjectOverride, ProjectSettingsPolicy, Target,
-    UnknownEffectPolicy, VerifiedPlan, list_project_overrides, list_unknown_effects, plan, verify,
+    LaunchError, LaunchGoal, LaunchPlan, LaunchWarning, ProjectOverride, ProjectSettingsPolicy,
+    Target, UnknownEffectPolicy, VerifiedPlan, list_project_overrides, list_unknown_effects, plan,
+    verify,
 };
+use keyreeve_resolver::resolve::{ExpectedPayer, check_payer_exists};
 use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_store::Policy;
 
 use crate::args::LaunchArgs;
 use crate::context::{self, Context};
 use crate::error::{CommandError, Exit};
+use crate::output::abbreviate_home;
 use crate::runtime::BlockingRuntime;
 
 /// The credential of a program.
@@ -116,6 +119,9 @@ fn plan_and_verify(
     (policy, snapshot): (&Policy, &Snapshot),
     context: &Context,
 ) -> Result<(LaunchPlan, VerifiedPlan), CommandError> {
+    if let Some(expected) = &launch.expect {
+        check_payer_exists(expected, policy.profiles())?;
+    }
     let mut plan = plan(snapshot, goal, target)?;
     let environment = Arc::new(plan.environment(&snapshot.environment));
     let planned_snapshot = context.gather_with_environment(
@@ -144,6 +150,7 @@ fn plan_and_verify(
     for expected in launch.expect.iter().chain(expected_payer(snapshot)) {
         verified.check_expected(expected, &plan)?;
     }
+    plan.warnings.extend(other_than_bound(goal, snapshot));
     Ok((plan, verified))
 }
 
@@ -182,6 +189,12 @@ fn selected_profile(
         LaunchCredential::Profile(name) => Ok(Some(find_profile(policy, name)?.clone())),
         LaunchCredential::Default => match snapshot.selected_profile() {
             Some(profile) => Ok(Some(profile.clone())),
+            None if snapshot
+                .expected_payers()
+                .contains(&ExpectedPayer::RemovedProfile) =>
+            {
+                Err(removed_profile_error(snapshot))
+            }
             None if target.has_login() => Ok(None),
             None => Err(no_profile_error()),
         },
@@ -194,6 +207,35 @@ fn no_profile_error() -> CommandError {
         "no profile is selected for this directory, and `--profile` is not given",
     )
     .fix("keyreeve exec --profile NAME -- PROGRAM")
+}
+
+/// Returns the error for a directory whose profile was removed: no other credential is used instead.
+fn removed_profile_error(snapshot: &Snapshot) -> CommandError {
+    let directory = snapshot.binding().map(|binding| binding.directory.as_str());
+    let text = format!(
+        "{} is bound to a profile that was removed",
+        directory.unwrap_or("this directory")
+    );
+    CommandError::new(
+        Exit::Credential,
+        abbreviate_home(&text, snapshot.home.as_deref()),
+    )
+    .hint("To use another credential this time, pass `--profile NAME` or `--native`")
+    .fix("keyreeve bind --profile NAME")
+}
+
+/// Returns the warning that the user named another credential than that of the directory's binding.
+fn other_than_bound(goal: LaunchGoal<'_>, snapshot: &Snapshot) -> Option<LaunchWarning> {
+    let bound = snapshot.binding()?.profile?;
+    let profiles = &snapshot.keyreeve.profiles;
+    let bound = profiles.iter().find(|profile| profile.id == bound)?;
+    let is_bound = match goal {
+        LaunchGoal::Profile(profile) | LaunchGoal::Gateway { profile, .. } => {
+            profile.id == bound.id
+        }
+        LaunchGoal::OwnLogin => bound.source == Source::ClaudeLogin { config_dir: None },
+    };
+    (!is_bound).then(|| LaunchWarning::NotTheBoundProfile(bound.name.clone()))
 }
 
 /// Returns the expected payer of this directory's binding.

@@ -23,6 +23,7 @@ mod runtime;
 mod sandbox;
 mod settings;
 mod shell_quoting;
+mod suggestion;
 mod temporary_key;
 mod variables;
 

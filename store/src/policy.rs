@@ -52,6 +52,11 @@ impl Policy {
         })
     }
 
+    /// Returns every secret of every key, even of a revoked or expired one.
+    pub fn key_secrets(&self) -> impl Iterator<Item = FoundKey<'_>> {
+        self.secrets.keys().filter_map(|id| self.key(*id))
+    }
+
     /// Finds a profile.
     pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
         self.profile_index

@@ -9,7 +9,8 @@ use keyreeve_core::binding::Binding;
 use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::Name;
 use keyreeve_os::system;
-use keyreeve_store::Store;
+use keyreeve_resolver::resolve::{check_payer_exists, is_expected_profile};
+use keyreeve_store::{Policy, Store};
 
 use super::AdminError;
 use super::profiles::find_profile;
@@ -31,30 +32,81 @@ impl ExistingDirectory {
     }
 }
 
-/// Binds a directory to a profile and an expected payer, replacing its previous binding.
+/// A change to one part of a binding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BindingChange<T> {
+    /// Leaves it as it is.
+    Keep,
+    /// Sets it.
+    Set(T),
+    /// Removes it.
+    Clear,
+}
+
+/// A directory's binding after a change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangedBinding {
+    /// The binding before; `None` if the directory had none.
+    pub previous: Option<Binding>,
+    /// The binding now.
+    pub binding: Binding,
+    /// The bound profile, if it belongs to another account than the expected one: then no program of this directory can
+    /// be started with it.
+    pub contradicting_profile: Option<Name>,
+}
+
+/// Binds a directory to a profile and an expected payer. What is not named stays as it was.
 ///
 /// # Errors
-/// [`AdminError::UnknownProfile`], for either profile.
+/// [`AdminError::UnknownProfile`] or [`AdminError::UnknownPayer`]; [`AdminError::EmptyBinding`] if nothing would be
+/// bound.
 pub fn bind(
     store: &Store,
     directory: ExistingDirectory,
-    profile: Option<&Name>,
-    expect: Option<Expected>,
-) -> Result<Binding, AdminError> {
+    profile: BindingChange<Name>,
+    expect: BindingChange<Expected>,
+) -> Result<ChangedBinding, AdminError> {
     let policy = store.policy()?;
-    let profile = profile
-        .map(|name| find_profile(&policy, name))
-        .transpose()?;
-    if let Some(Expected::Profile(name)) = &expect {
-        find_profile(&policy, name)?;
+    let mut bindings = policy.bindings().iter();
+    let previous = bindings
+        .find(|binding| binding.directory == directory.0)
+        .cloned();
+    let profile = match profile {
+        BindingChange::Keep => previous.as_ref().and_then(|binding| binding.profile),
+        BindingChange::Set(name) => Some(find_profile(&policy, &name)?.id),
+        BindingChange::Clear => None,
+    };
+    let expect = match expect {
+        BindingChange::Keep => previous.as_ref().and_then(|binding| binding.expect.clone()),
+        BindingChange::Set(expected) => {
+            check_payer_exists(&expected, policy.profiles())?;
+            Some(expected)
+        }
+        BindingChange::Clear => None,
+    };
+    if profile.is_none() && expect.is_none() {
+        return Err(AdminError::EmptyBinding {
+            directory: directory.0,
+            is_bound: previous.is_some(),
+        });
     }
     let binding = Binding {
         directory: directory.0,
-        profile: profile.map(|profile| profile.id),
+        profile,
         expect,
     };
     store.bind(&binding)?;
-    Ok(binding)
+    Ok(ChangedBinding {
+        contradicting_profile: contradicting_profile(&policy, &binding),
+        previous,
+        binding,
+    })
+}
+
+fn contradicting_profile(policy: &Policy, binding: &Binding) -> Option<Name> {
+    let profile = policy.profile(binding.profile?)?;
+    let expected = binding.expect.as_ref()?;
+    (!is_expected_profile(expected, profile)).then(|| profile.name.clone())
 }
 
 /// Removes the binding of a directory, which may have been deleted, and returns it.

@@ -9,6 +9,7 @@ use keyreeve_core::profile::{Name, NameError, Source};
 use keyreeve_core::token::TokenProblem;
 use keyreeve_core::virtual_key::KeyRefusedError;
 use keyreeve_resolver::import::ImportSource;
+use keyreeve_resolver::resolve::UnknownPayerError;
 use keyreeve_store::StoreError;
 
 /// An operation that was refused or failed. [`AdminError::fix_command`] returns the command that repairs it.
@@ -98,6 +99,17 @@ pub enum AdminError {
     /// The old secret was to remain valid for too long.
     #[error("the overlap is too long")]
     OverlapTooLong(#[source] jiff::Error),
+    /// The expected payer is neither a class nor a profile.
+    #[error(transparent)]
+    UnknownPayer(#[from] UnknownPayerError),
+    /// The directory would be bound to neither a profile nor an expected payer.
+    #[error("nothing would be left of the binding of {directory}")]
+    EmptyBinding {
+        /// The directory.
+        directory: String,
+        /// `true` if it is bound now.
+        is_bound: bool,
+    },
     /// The directory does not exist, or its path is not text.
     #[error("no such directory: {}", .0.display())]
     NoDirectory(PathBuf),
@@ -197,6 +209,13 @@ impl AdminError {
                 format!("keyreeve key add NAME --profile {profile}")
             }
             Self::NotBound(_) => "keyreeve bindings".to_owned(),
+            Self::EmptyBinding {
+                is_bound: true,
+                directory,
+            } => format!("keyreeve unbind {}", plain_word(directory)),
+            Self::EmptyBinding {
+                is_bound: false, ..
+            } => "keyreeve bind --profile NAME".to_owned(),
             Self::NoImportDirectory { program, .. } | Self::NoDefaultDirectory { program } => {
                 format!("keyreeve import {} PATH", program.name())
             }
@@ -204,6 +223,7 @@ impl AdminError {
             | Self::NoProgram
             | Self::ProgramNotFound(_)
             | Self::OverlapTooLong(_)
+            | Self::UnknownPayer(_)
             | Self::NoDirectory(_)
             | Self::InvalidPath(_)
             | Self::PathNotText(_)
@@ -211,6 +231,16 @@ impl AdminError {
             | Self::NoRandomness(_) => return None,
             Self::Store(error) => return error.fix_command(),
         })
+    }
+}
+
+/// Returns a path that needs no quotes in a shell, or else a word for it.
+fn plain_word(path: &str) -> &str {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(is_plain) {
+        path
+    } else {
+        "DIR"
     }
 }
 

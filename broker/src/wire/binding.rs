@@ -1,8 +1,8 @@
 //! Bound directories and the check of the expected payer.
 
-use keyreeve_core::binding::{Binding, Expected};
+use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::Profile;
-use keyreeve_resolver::resolve::{Confidence, PayerMismatchError};
+use keyreeve_resolver::resolve::{CheckedPayer, Confidence};
 use serde::Serialize;
 
 /// All bound directories.
@@ -12,6 +12,16 @@ pub struct BindingsView {
     pub bindings: Vec<BindingView>,
     /// The bound directory that applies to the working directory.
     pub here: Option<String>,
+}
+
+/// A binding after a change, and what it was before.
+#[derive(Debug, Serialize)]
+pub struct ChangedBindingView {
+    /// The binding now.
+    #[serde(flatten)]
+    pub binding: BindingView,
+    /// The binding of the same directory before; null if it had none.
+    pub previous: Option<BindingView>,
 }
 
 /// The binding of a directory and everything below it.
@@ -30,7 +40,7 @@ pub struct BindingView {
 /// Result of the check that the expected payer would pay.
 #[derive(Debug, Serialize)]
 pub struct ExpectedView {
-    /// `plan`, `metered`, `cloud`, `gateway` or a profile's name.
+    /// `plan`, `metered`, `cloud`, `gateway`, a profile's name, or `a profile that was removed`.
     pub expect: String,
     /// `true` if the expected payer would pay.
     pub met: bool,
@@ -56,15 +66,16 @@ impl BindingView {
 
 impl ExpectedView {
     /// Creates the view of an expectation and its check.
-    pub fn new(expected: &Expected, check: &Result<Confidence, PayerMismatchError>) -> Self {
+    pub fn new(checked: &CheckedPayer) -> Self {
+        let CheckedPayer { expected, result } = checked;
         Self {
             expect: expected.to_string(),
-            met: check.is_ok(),
-            certain: check.as_ref().ok().map(|confidence| match confidence {
+            met: result.is_ok(),
+            certain: result.as_ref().ok().map(|confidence| match confidence {
                 Confidence::Certain => true,
                 Confidence::Likely => false,
             }),
-            problem: check.as_ref().err().map(ToString::to_string),
+            problem: result.as_ref().err().map(ToString::to_string),
         }
     }
 }

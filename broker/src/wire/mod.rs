@@ -21,7 +21,7 @@ mod token_report;
 use serde::Serialize;
 
 pub use advice::{AdviceView, AvoidedView};
-pub use binding::{BindingView, BindingsView, ExpectedView};
+pub use binding::{BindingView, BindingsView, ChangedBindingView, ExpectedView};
 pub use check::{AskView, CheckView, OnboardView, ProfileCheckView, docs_url};
 pub use credential::{KeyState, KeyView, KeysView, ProfileView, ProfilesView, SourceView};
 pub use finding::{FindingView, FindingsView};

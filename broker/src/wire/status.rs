@@ -20,6 +20,8 @@ pub struct StatusView {
     pub binding: Option<BindingView>,
     /// Check of the expected payer; null if none is set.
     pub expected: Option<ExpectedView>,
+    /// Reasons why the request cannot succeed: a placeholder, a reference, an address without a scheme.
+    pub problems: Vec<String>,
     /// The profile that keyreeve itself uses here.
     pub active_profile: Option<String>,
     /// keyreeve's profiles.
@@ -92,6 +94,8 @@ pub struct ResolutionView {
 pub struct GuardView {
     /// The expected payer.
     pub expected: ExpectedView,
+    /// Reasons why the request cannot succeed: a placeholder, a reference, an address without a scheme.
+    pub problems: Vec<String>,
     /// The client's next request.
     #[serde(flatten)]
     pub resolution: ResolutionView,

@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 
 use super::Cli;
 use crate::error::{CommandError, Exit};
+use crate::suggestion::did_you_mean;
 
 /// The groups of `keyreeve --help`, each with its commands.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -45,9 +46,6 @@ const GROUPS: [(&str, &[&str]); 5] = [
         ],
     ),
 ];
-
-/// Commands that are less alike are no suggestion.
-const MIN_SIMILARITY: f64 = 0.7;
 
 /// Width of the column of command names.
 const NAME_WIDTH: usize = 11;
@@ -100,13 +98,7 @@ pub(super) fn unknown_command(parent: &clap::Command, name: &str) -> CommandErro
     let names = parent.get_subcommands().flat_map(|command| {
         std::iter::once(command.get_name()).chain(command.get_visible_aliases())
     });
-    let nearest = names
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > MIN_SIMILARITY)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    let suggestion = nearest.map_or_else(String::new, |(_, candidate)| {
-        format!(". Did you mean `{candidate}`?")
-    });
+    let suggestion = did_you_mean(name, names);
     let help = match parent.get_name() {
         "keyreeve" => "keyreeve help".to_owned(),
         group => format!("keyreeve help {group}"),

@@ -8,7 +8,7 @@ use keyreeve_core::profile::Name;
 use keyreeve_resolver::launch::{ProjectSettingsPolicy, UnknownEffectPolicy};
 use keyreeve_resolver::resolve::ClientProgram;
 
-use super::values::switch;
+use super::values::{client_program, expected_payer, switch};
 
 /// Arguments of `exec`.
 #[derive(Debug, clap::Args)]
@@ -75,10 +75,10 @@ pub(crate) struct LaunchArgs {
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<Name>,
     /// Fail unless this one pays: plan, metered, cloud, gateway or a profile
-    #[arg(long, value_name = "PAYER")]
+    #[arg(long, value_name = "PAYER", value_parser = expected_payer)]
     pub(crate) expect: Option<Expected>,
     /// Client whose rules apply, such as claude-code@2.1.197 [default: by the program's name]
-    #[arg(long = "for", value_name = "CLIENT")]
+    #[arg(long = "for", value_name = "CLIENT", value_parser = client_program)]
     pub(crate) client: Option<ClientProgram>,
     /// Continue although this directory's settings influence who pays; what would leak the credential is refused anyway
     #[arg(

@@ -4,19 +4,21 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use keyreeve_broker::admin::bindings::BindingChange;
 use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::Name;
 use keyreeve_resolver::advise::UseCase;
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::resolve::ClientProgram;
 
-use super::values::{Choice, choice};
+use super::values::{Choice, choice, client_program, expected_payer};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code with --check: 0 usable, 4 no credential or a dead one, 5 in cooldown\n\
-    or blocked (with --for keyreeve), 8 another account than expected pays\n\n\
+    after_help = "Exit code with --check: 0 usable, 3 an invalid base URL, 4 no credential, a dead\n\
+    one or a placeholder, 5 in cooldown or blocked (with --for keyreeve), 8 another\n\
+    account than expected pays\n\n\
     Examples:\n  keyreeve status\n  keyreeve status --for sdk-python --json\n  \
     keyreeve status --check --expect plan\n  \
     keyreeve status --for claude-code@2.1.197 -- -p --bare"
@@ -34,7 +36,7 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     pub(crate) check: bool,
     /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of this directory]
-    #[arg(long, value_name = "PAYER", requires = "check")]
+    #[arg(long, value_name = "PAYER", requires = "check", value_parser = expected_payer)]
     pub(crate) expect: Option<Expected>,
 }
 
@@ -42,7 +44,7 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClientArgs {
     /// Client whose chain to follow: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
-    #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code")]
+    #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code", value_parser = client_program)]
     client: ClientProgram,
     /// Arguments the client would be started with
     #[arg(last = true, value_name = "ARGUMENTS")]
@@ -64,12 +66,14 @@ impl ClientArgs {
 /// Arguments of `guard`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  keyreeve guard --expect plan && claude -p hi\n  \
+    after_help = "Exit code: 0 the expected account pays, 8 another one does, 3 an invalid base\n\
+    URL, 4 a placeholder or a reference instead of the credential\n\n\
+    Examples:\n  keyreeve guard --expect plan && claude -p hi\n  \
     keyreeve guard --expect metered --for sdk-python"
 )]
 pub(crate) struct GuardArgs {
     /// Expected payer: plan, metered, cloud, gateway or a profile [default: that of this directory]
-    #[arg(long, value_name = "PAYER")]
+    #[arg(long, value_name = "PAYER", value_parser = expected_payer)]
     pub(crate) expect: Option<Expected>,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
@@ -79,20 +83,47 @@ pub(crate) struct GuardArgs {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The binding is saved in your own store; nothing is written to the directory. If\n\
-    several bindings apply, the nearest directory wins.\n\n\
+    several bindings apply, the nearest directory wins. What you don't name stays as\n\
+    it was. A bound profile is expected to pay: `guard`, `status`, `hook` and\n\
+    `statusline` warn if another account would.\n\n\
     Examples:\n  keyreeve bind --expect plan\n  \
-    keyreeve bind ~/work --profile work --expect metered"
+    keyreeve bind ~/work --profile work --expect metered\n  \
+    keyreeve bind ~/work --no-expect         keeps the profile"
 )]
 pub(crate) struct BindArgs {
     /// Directory to bind, with everything below it
     #[arg(value_name = "DIR", default_value = ".")]
-    pub(crate) directory: PathBuf,
+    directory: PathBuf,
     /// Profile that keyreeve uses there
-    #[arg(long, value_name = "NAME", required_unless_present = "expect")]
-    pub(crate) profile: Option<Name>,
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["expect", "no_profile", "no_expect"])]
+    profile: Option<Name>,
     /// Expected payer there: plan, metered, cloud, gateway or a profile
-    #[arg(long, value_name = "PAYER")]
-    pub(crate) expect: Option<Expected>,
+    #[arg(long, value_name = "PAYER", value_parser = expected_payer)]
+    expect: Option<Expected>,
+    /// Remove the profile from the binding
+    #[arg(long, conflicts_with = "profile")]
+    no_profile: bool,
+    /// Remove the expected payer from the binding
+    #[arg(long, conflicts_with = "expect")]
+    no_expect: bool,
+}
+
+impl BindArgs {
+    /// Returns the directory, and the changes to its profile and its expected payer.
+    pub(crate) fn into_changes(self) -> (PathBuf, BindingChange<Name>, BindingChange<Expected>) {
+        let profile = change(self.profile, self.no_profile);
+        let expect = change(self.expect, self.no_expect);
+        (self.directory, profile, expect)
+    }
+}
+
+/// Returns the change that an option and its `--no-` form make; clap allows one of them.
+fn change<T>(set: Option<T>, is_cleared: bool) -> BindingChange<T> {
+    match (set, is_cleared) {
+        (Some(value), _) => BindingChange::Set(value),
+        (None, true) => BindingChange::Clear,
+        (None, false) => BindingChange::Keep,
+    }
 }
 
 /// Arguments of `unbind`.

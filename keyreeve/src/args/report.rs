@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use keyreeve_resolver::resolve::ClientProgram;
 use keyreeve_store::Grouping;
 
-use super::values::{Choice, choice};
+use super::values::{Choice, choice, client_program};
 use super::when;
 
 /// Arguments of `inspect`.
@@ -68,7 +68,7 @@ pub(crate) struct RequestsArgs {
     Exit code: 0 if nothing of severity error was found, else 1")]
 pub(crate) struct DoctorArgs {
     /// Check for this client only: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
-    #[arg(long = "for", value_name = "CLIENT")]
+    #[arg(long = "for", value_name = "CLIENT", value_parser = client_program)]
     pub(crate) client: Option<ClientProgram>,
     /// Offer to comment out problematic lines of shell files, with a backup
     #[arg(long, conflicts_with = "json")]

@@ -2,10 +2,14 @@
 
 use clap::builder::{BoolValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use keyreeve_core::binding::Expected;
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{Auth, BillingClass};
 use keyreeve_core::token::contains_token;
 use keyreeve_core::virtual_key::Strategy;
+use keyreeve_resolver::resolve::ClientProgram;
+
+use crate::suggestion::{did_you_mean, suggest};
 
 /// Source of a secret that must not be an argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +79,44 @@ pub(super) fn billing_class() -> impl TypedValueParser<Value = BillingClass> {
         let mut classes = BILLING_CLASSES.into_iter().map(|(class, _)| class);
         classes.find(|class| class.name() == typed).ok_or(
             "cannot be plan: a plan serves its owner's Claude Code only, never a virtual key. Run it with `keyreeve exec -- claude`.",
+        )
+    })
+}
+
+/// Parses an expected payer: a class, or what can be the name of a profile.
+pub(super) fn expected_payer(word: &str) -> Result<Expected, String> {
+    word.parse().map_err(|_| {
+        let suggestion = did_you_mean(word, Expected::CLASSES);
+        format!(
+            "must be plan, metered, cloud, gateway or the name of a profile, not `{word}`{suggestion}"
+        )
+    })
+}
+
+/// Parses a client, with or without a version.
+pub(super) fn client_program(word: &str) -> Result<ClientProgram, String> {
+    const NAMES: [&str; 5] = [
+        "claude-code",
+        "bare",
+        "sdk-python",
+        "sdk-typescript",
+        "keyreeve",
+    ];
+    const OTHER_WORDS: [(&str, &str); 8] = [
+        ("python", "sdk-python"),
+        ("python3", "sdk-python"),
+        ("py", "sdk-python"),
+        ("typescript", "sdk-typescript"),
+        ("javascript", "sdk-typescript"),
+        ("node", "sdk-typescript"),
+        ("ts", "sdk-typescript"),
+        ("js", "sdk-typescript"),
+    ];
+    word.parse().map_err(|_| {
+        let name = word.split('@').next().unwrap_or_default();
+        let suggestion = suggest(name, NAMES, &OTHER_WORDS);
+        format!(
+            "must be claude-code (@VERSION), bare, sdk-python (@0, @1, @2), sdk-typescript (@1) or keyreeve, not `{word}`{suggestion}"
         )
     })
 }

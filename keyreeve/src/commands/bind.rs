@@ -4,29 +4,56 @@
 
 use std::path::Path;
 
-use keyreeve_broker::admin::bindings::{self, ExistingDirectory};
-use keyreeve_broker::wire::{BindingView, BindingsView};
+use keyreeve_broker::admin::bindings::{self, ChangedBinding, ExistingDirectory};
+use keyreeve_broker::wire::{BindingView, BindingsView, ChangedBindingView};
 use keyreeve_core::binding::Binding;
 use keyreeve_os::system;
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_store::Policy;
 
-use crate::args::BindArgs;
+use crate::args::{BindArgs, EnvShell};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Align, Line, Table, abbreviate_home};
-use crate::render::binding::{describe_binding, profile_name};
+use crate::render::binding::{describe_binding, describe_change, profile_name};
+use crate::shell_quoting::quote;
 
 pub(super) fn run(bind: BindArgs, context: &Context) -> Result<(), CommandError> {
+    let (directory, profile, expect) = bind.into_changes();
     // Before a store is created.
-    let directory = ExistingDirectory::find(&bind.directory)?;
+    let directory = ExistingDirectory::find(&directory)?;
     let store = context.open_store()?;
-    let binding = bindings::bind(&store, directory, bind.profile.as_ref(), bind.expect)?;
-    let view = BindingView::new(&binding, store.policy()?.profiles());
-    Ok(context.output.show(&view, |view| {
-        let text = format!("Bound {}: {}", view.directory, describe_binding(view));
-        vec![Line::Success(abbreviate_home(&text, context.home()))]
+    let changed = bindings::bind(&store, directory, profile, expect)?;
+    let policy = store.policy()?;
+    let view = |binding: &Binding| BindingView::new(binding, policy.profiles());
+    let changed_view = ChangedBindingView {
+        binding: view(&changed.binding),
+        previous: changed.previous.as_ref().map(view),
+    };
+    Ok(context.output.show(&changed_view, |changed_view| {
+        change_lines(changed_view, &changed, context.home())
     })?)
+}
+
+fn change_lines(
+    view: &ChangedBindingView,
+    changed: &ChangedBinding,
+    home: Option<&str>,
+) -> Vec<Line> {
+    let ChangedBindingView { binding, previous } = view;
+    let text = format!("Bound {}: {}", binding.directory, describe_binding(binding));
+    let mut lines = vec![Line::Success(abbreviate_home(&text, home))];
+    if let Some(previous) = previous {
+        lines.push(Line::Note(describe_change(previous, binding)));
+    }
+    if let (Some(profile), Some(expect)) = (&changed.contradicting_profile, &binding.expect) {
+        lines.push(Line::Note(format!(
+            "Profile `{profile}` belongs to another account than the expected payer {expect}, so programs cannot be started with it here"
+        )));
+        let directory = quote(EnvShell::Bash, &binding.directory);
+        lines.push(Line::Fix(format!("keyreeve bind {directory} --no-expect")));
+    }
+    lines
 }
 
 pub(super) fn unbind(directory: &Path, context: &Context) -> Result<(), CommandError> {

@@ -2,46 +2,50 @@
 
 use keyreeve_broker::wire::{ExpectedView, GuardView};
 use keyreeve_resolver::launch::find_project_redirect;
-use keyreeve_resolver::resolve::{ClientProgram, resolve};
+use keyreeve_resolver::resolve::{ClientProgram, check_payer_exists, resolve};
 use keyreeve_resolver::snapshot::Snapshot;
 
 use crate::args::GuardArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::output::{Line, abbreviate_home};
-use crate::render::profile::unknown_profile;
+use crate::render::payer::{payer_mismatch, value_problem};
 
 pub(super) fn run(guard: &GuardArgs, context: &Context) -> Result<(), CommandError> {
     let (client, arguments) = guard.client.start();
     let snapshot = context.machine_state(&arguments)?.snapshot;
-    let expected_here = || {
-        snapshot
-            .binding()
-            .and_then(|binding| binding.expect.clone())
-    };
-    let expected = guard.expect.clone().or_else(expected_here).ok_or_else(|| {
+    if let Some(expected) = &guard.expect {
+        check_payer_exists(expected, &snapshot.keyreeve.profiles)?;
+    }
+    let resolution = resolve(&snapshot, client);
+    let checked = resolution.check_expected(guard.expect.as_ref(), &snapshot);
+    let checked = checked.ok_or_else(|| {
         CommandError::new(Exit::Usage, "no expected payer is set for this directory")
             .hint("Pass `--expect plan`, or set one for the directory")
             .fix("keyreeve bind --expect plan")
     })?;
-    let resolution = resolve(&snapshot, client);
-    let evaluated = resolution.confirm_payer(&expected, &snapshot);
     check_not_diverted(client, &snapshot)?;
+    let problems = resolution.value_problems(&snapshot);
     let view = GuardView {
-        expected: ExpectedView::new(&expected, &evaluated),
+        expected: ExpectedView::new(&checked),
         resolution: (&resolution).into(),
+        problems: problems.iter().map(ToString::to_string).collect(),
     };
     let home = snapshot.home.as_deref();
     context.output.show(&view, |view| lines(view, home))?;
-    evaluated.map(drop).map_err(|mismatch| {
-        let message = abbreviate_home(&mismatch.to_string(), home);
-        CommandError::new(Exit::Policy, message).with_causes(unknown_profile(&expected, &snapshot))
-    })
+    match checked.result {
+        Err(_) => Err(payer_mismatch(&checked, &problems, &snapshot)),
+        Ok(_) => match problems.first() {
+            Some(problem) => Err(value_problem(problem, home)),
+            None => Ok(()),
+        },
+    }
 }
 
-/// Returns the line for an expected payer who would pay; any other is an error.
+/// Returns the line for an expected payer who would pay; any other is an error, and so is a value that cannot work.
 fn lines(view: &GuardView, home: Option<&str>) -> Vec<Line> {
     let pays = match view.expected.certain {
+        Some(_) if !view.problems.is_empty() => return Vec::new(),
         Some(true) => "pays",
         Some(false) => "likely pays",
         None => return Vec::new(),

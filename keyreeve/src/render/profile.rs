@@ -1,10 +1,8 @@
-//! Parts of a profile as text, and warnings about its expiry and its absence.
+//! Parts of a profile as text, and warnings about its expiry.
 
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_broker::wire::{ProfileView, SourceView};
-use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::Profile;
-use keyreeve_resolver::snapshot::Snapshot;
 
 use crate::output::{Line, utc_date};
 
@@ -22,20 +20,6 @@ pub(crate) fn expiry_warnings(profiles: &[Profile], now: Timestamp) -> Vec<Line>
         ])
     };
     profiles.iter().filter_map(warning).flatten().collect()
-}
-
-/// Explains an expectation that can never be met: its profile does not exist.
-pub(crate) fn unknown_profile(expected: &Expected, snapshot: &Snapshot) -> Option<String> {
-    match expected {
-        Expected::Profile(name) if snapshot.keyreeve.profiles.iter().all(|it| it.name != *name) => {
-            Some(format!("no profile is named `{name}`"))
-        }
-        Expected::Profile(_)
-        | Expected::Plan
-        | Expected::Metered
-        | Expected::Cloud
-        | Expected::Gateway => None,
-    }
 }
 
 /// Returns when a secret expires, if that is soon.

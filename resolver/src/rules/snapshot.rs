@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Profile, ProfileId};
+use keyreeve_core::virtual_key::KeyHash;
 use keyreeve_os::environment::Environment;
 
 use crate::rules::claude_code::{Login, LoginState, RejectedKeys, SettingsFile, StoredKey};
@@ -48,6 +49,17 @@ pub struct KeyreeveState {
     pub default: Option<ProfileId>,
     /// Every directory binding.
     pub bindings: Vec<Binding>,
+    /// Every secret of a virtual key that is not revoked.
+    pub keys: Vec<OwnKey>,
+}
+
+/// A secret of one of keyreeve's own virtual keys, as its hash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnKey {
+    /// The hash.
+    pub hash: KeyHash,
+    /// The profiles that the key may use.
+    pub profiles: Vec<ProfileId>,
 }
 
 impl Snapshot {

@@ -47,7 +47,7 @@ pub(super) fn detect(context: &Context) -> Result<DetectedState, CommandError> {
         KeyreeveState {
             profiles: policy.profiles().to_vec(),
             default: policy.default_profile(),
-            bindings: Vec::new(),
+            ..KeyreeveState::default()
         }
     } else {
         KeyreeveState::default()

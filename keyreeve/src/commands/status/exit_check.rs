@@ -9,19 +9,22 @@ use super::StatusReport;
 use crate::error::{CommandError, Exit};
 use crate::output::abbreviate_home;
 use crate::render::health;
-use crate::render::profile::unknown_profile;
+use crate::render::payer::{payer_mismatch, value_problem};
 use keyreeve_core::clock::Clock;
 
 /// Succeeds if the next request has a credential that may work, and the expected payer would pay.
 ///
 /// # Errors
-/// Exit 4 if there is no credential or it is dead, 5 if it is in cooldown or blocked, 8 if another payer would pay.
+/// Exit 4 if there is no credential, or it is dead or no credential at all, 3 if the base URL is not valid, 5 if it is in cooldown or blocked, 8 if another payer would pay.
 pub(super) fn check(report: &StatusReport, clock: &Clock) -> Result<(), CommandError> {
     let home = report.snapshot.home.as_deref();
     let error = |exit, text: &str| CommandError::new(exit, abbreviate_home(text, home));
     if report.resolution.payer.class == PayerClass::NoPayer {
         let error = error(Exit::Credential, report.resolution.headline());
         return Err(error.hint("Set one up: `keyreeve onboard`"));
+    }
+    if let Some(problem) = report.problems.first() {
+        return Err(value_problem(problem, home));
     }
     if uses_method(report, Method::Login) && is_login_expired(&report.snapshot) {
         let expired = error(
@@ -37,9 +40,10 @@ pub(super) fn check(report: &StatusReport, clock: &Clock) -> Result<(), CommandE
         return Err(not_ready);
     }
     match &report.expected {
-        Some((expected, Err(mismatch))) => Err(error(Exit::Policy, &mismatch.to_string())
-            .with_causes(unknown_profile(expected, &report.snapshot))),
-        Some((_, Ok(_))) | None => Ok(()),
+        Some(checked) if checked.result.is_err() => {
+            Err(payer_mismatch(checked, &[], &report.snapshot))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -18,7 +18,7 @@ use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::finding::find_conflicts;
 use keyreeve_resolver::machine::shell_scripts;
 use keyreeve_resolver::resolve::{
-    ClientProgram, Confidence, PayerMismatchError, Resolution, resolve,
+    CheckedPayer, ClientProgram, Resolution, ValueProblem, check_payer_exists, resolve,
 };
 use keyreeve_resolver::snapshot::Snapshot;
 use keyreeve_resolver::unusable::UnusableReason;
@@ -51,7 +51,9 @@ struct StatusReport {
     snapshot: Snapshot,
     resolution: Resolution,
     /// The expected payer, and whether it would pay.
-    expected: Option<(Expected, Result<Confidence, PayerMismatchError>)>,
+    expected: Option<CheckedPayer>,
+    /// Reasons why the next request cannot succeed.
+    problems: Vec<ValueProblem>,
     /// Profiles that cannot be used, and the reasons.
     unusable_profiles: Vec<(Profile, UnusableReason)>,
     /// Health of the profile that keyreeve itself uses here.
@@ -95,6 +97,9 @@ fn report(
         lease_snapshot,
         store,
     } = context.machine_state(&arguments)?;
+    if let Some(expected) = &expect {
+        check_payer_exists(expected, &snapshot.keyreeve.profiles)?;
+    }
     let report = build_report((client, expect), snapshot, lease_snapshot.as_ref());
     let view = || view(&report, lease_snapshot.as_ref(), store.as_ref());
     let output = &context.output;
@@ -129,13 +134,8 @@ fn build_report(
     lease_snapshot: Option<&LeaseSnapshot>,
 ) -> StatusReport {
     let resolution = resolve(&snapshot, client);
-    let bound = snapshot
-        .binding()
-        .and_then(|binding| binding.expect.clone());
-    let expected = requested.or(bound).map(|expected| {
-        let evaluated = resolution.confirm_payer(&expected, &snapshot);
-        (expected, evaluated)
-    });
+    let expected = resolution.check_expected(requested.as_ref(), &snapshot);
+    let problems = resolution.value_problems(&snapshot);
     let unusable = |profile: &Profile| {
         let reason =
             UnusableReason::check(profile, &snapshot.environment, snapshot.now, file_exists)?;
@@ -156,6 +156,7 @@ fn build_report(
         snapshot,
         resolution,
         expected,
+        problems,
     }
 }
 
@@ -203,10 +204,8 @@ fn view(
             .snapshot
             .binding()
             .map(|binding| BindingView::new(binding, own)),
-        expected: report
-            .expected
-            .as_ref()
-            .map(|(expected, evaluated)| ExpectedView::new(expected, evaluated)),
+        expected: report.expected.as_ref().map(ExpectedView::new),
+        problems: report.problems.iter().map(ToString::to_string).collect(),
         active_profile: report
             .snapshot
             .selected_profile()

@@ -2,7 +2,7 @@
 
 use keyreeve_broker::wire::{OwnerLimitsView, StatusProfileView, StatusView};
 use keyreeve_core::clock::Clock;
-use keyreeve_resolver::resolve::{ChainStep, StepState};
+use keyreeve_resolver::resolve::{ChainStep, CheckedPayer, StepState};
 use keyreeve_resolver::unusable::UnusableReason;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -20,13 +20,12 @@ const INDENT: &str = "      ";
 
 /// Returns the line that a shell hook compares: it stays the same as long as the same credential pays.
 pub(super) fn brief(status: &StatusReport) -> Line {
-    let mismatch = status
-        .expected
-        .as_ref()
-        .and_then(|(_, evaluated)| evaluated.as_ref().err());
-    let text = match mismatch {
-        Some(mismatch) => format!("warning: {mismatch}"),
-        None => status.resolution.headline().to_owned(),
+    let checked = status.expected.as_ref();
+    let mismatch = checked.and_then(|checked| checked.result.as_ref().err());
+    let text = match (mismatch, status.problems.first()) {
+        (Some(mismatch), _) => format!("warning: {mismatch}"),
+        (None, Some(problem)) => format!("warning: {problem}"),
+        (None, None) => status.resolution.headline().to_owned(),
     };
     Line::Data(abbreviate_home(&text, status.home()))
 }
@@ -105,7 +104,7 @@ fn wrapped(text: &str, indent: &'static str, home: Option<&str>) -> Line {
     }
 }
 
-/// Returns who pays, the binding, and a warning if that is not the expected payer.
+/// Returns who pays, the binding, and warnings if that is not the expected payer or a value cannot work.
 fn headline(status: &StatusReport, view: &StatusView) -> Vec<Line> {
     let home = status.home();
     let headline = abbreviate_home(status.resolution.headline(), home);
@@ -115,12 +114,17 @@ fn headline(status: &StatusReport, view: &StatusView) -> Vec<Line> {
         lines.push(wrapped(&bound, "  ", home));
     }
     match &status.expected {
-        Some((expected, Err(_))) => {
+        Some(CheckedPayer {
+            expected,
+            result: Err(_),
+        }) => {
             let text = format!("! The expected payer ({expected}) would not pay");
             lines.push(Line::Data(text));
         }
-        Some((_, Ok(_))) | None => {}
+        Some(CheckedPayer { result: Ok(_), .. }) | None => {}
     }
+    let problems = status.problems.iter();
+    lines.extend(problems.map(|problem| wrapped(&format!("! {problem}"), "  ", home)));
     lines
 }
 

@@ -78,6 +78,8 @@ codes! {
     PathInUrl "114" Error "A base URL contains a path that the client adds itself";
     PlainHttp "115" Warning "Credentials would be sent unencrypted";
     CredentialHeader "116" Warning "`ANTHROPIC_CUSTOM_HEADERS` contains a credential";
+    NotACredential "117" Error "A credential is a placeholder, a reference or incomplete";
+    InvalidBaseUrl "118" Error "A base URL is not a valid address";
     ConflictInShellFile "201" Error "A shell file exports a credential that overrides the login";
     StaleExport "202" Warning "A shell file exports a different value than the environment has";
     KeyInShellFile "203" Warning "A shell file contains a credential in plain text";

@@ -3,10 +3,9 @@
 
 use url::Url;
 
-use super::values::is_loopback;
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 use crate::rules::resolve::{
-    CredentialHeader, Location, Method, PayerClass, Resolution, StepState,
+    CredentialHeader, Location, Method, PayerClass, Resolution, StepState, is_loopback,
 };
 
 pub(super) fn findings(resolution: &Resolution) -> Vec<Finding> {

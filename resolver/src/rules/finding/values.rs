@@ -1,11 +1,14 @@
 //! Findings about the variables that are set, in the environment and in Claude Code's settings: their credentials and
 //! their base URLs (docs/facts.md#claude-code, docs/facts.md#endpoints).
 
-use keyreeve_core::token::{Family, contains_token, redact};
+use keyreeve_core::token::{Family, Grammar, TokenRepair, contains_token, redact};
 use url::Url;
 
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
 use crate::rules::claude_code::SettingsState;
+use crate::rules::resolve::{
+    BaseUrlProblem, CredentialProblem, base_url_problem, credential_problem, is_loopback,
+};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     API_KEY, AUTH_TOKEN, BASE_URL, CREDENTIALS, CUSTOM_HEADERS, OAUTH_TOKEN, SDK_PROFILE,
@@ -24,7 +27,9 @@ pub(super) fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     let has_custom_base_url = has_custom_base_url(snapshot);
     let mut found = Vec::new();
     for variable in set_variables(snapshot, &CREDENTIALS) {
-        found.extend(format(&variable).or_else(|| kind(&variable, has_custom_base_url)));
+        found.extend(
+            format(&variable, has_custom_base_url).or_else(|| kind(&variable, has_custom_base_url)),
+        );
     }
     for variable in set_variables(snapshot, &[BASE_URL]) {
         found.extend(check_base_url(&variable));
@@ -85,13 +90,12 @@ fn has_custom_base_url(snapshot: &Snapshot) -> bool {
         .any(|url| url.host_str() != Some("api.anthropic.com"))
 }
 
-/// Checks the format of a value.
-fn format(variable: &Variable<'_>) -> Option<Finding> {
-    let text = variable.text.trim();
+/// Checks that a value can be a credential at all.
+fn format(variable: &Variable<'_>, has_custom_base_url: bool) -> Option<Finding> {
     let name = variable.name;
     let finding =
         |code, message, fix| Some(Finding::new(code, variable.location.clone(), message, fix));
-    if text.is_empty() {
+    if variable.text.trim().is_empty() {
         let message = format!(
             "{name} is set to an empty value: it counts as not set, but hides values with lower precedence"
         );
@@ -101,32 +105,43 @@ fn format(variable: &Variable<'_>) -> Option<Finding> {
             Some(_) => None,
         };
     }
-    if text.starts_with(['"', '\'', '\u{201c}', '\u{2018}']) || text.ends_with(['"', '\'']) {
-        let message = format!("{name} has quotes around its value, which are sent as part of it");
-        let fix = Fix::manual(format!("set {name} again without the quotes"));
-        return finding(FindingCode::QuotedValue, message, fix);
+    let grammar = if has_custom_base_url {
+        Grammar::Printable
+    } else {
+        Grammar::Anthropic
+    };
+    match credential_problem(variable.text, grammar)? {
+        CredentialProblem::SurroundedBy(TokenRepair::Quotes) => {
+            let message =
+                format!("{name} has quotes around its value, which are sent as part of it");
+            let fix = Fix::manual(format!("set {name} again without the quotes"));
+            finding(FindingCode::QuotedValue, message, fix)
+        }
+        CredentialProblem::SurroundedBy(TokenRepair::Bearer) => {
+            let message = format!("{name} starts with `Bearer `, which the client adds itself");
+            let fix = Fix::manual(format!("set {name} to the token only"));
+            finding(FindingCode::BearerInValue, message, fix)
+        }
+        CredentialProblem::WrongKind(kind) => {
+            let message = format!("{} is {kind}", variable.redacted());
+            finding(
+                FindingCode::WrongCredentialKind,
+                message,
+                variable.removal(),
+            )
+        }
+        problem @ (CredentialProblem::SurroundedBy(_) | CredentialProblem::NotAToken(_)) => {
+            let message = format!("{name} cannot be used: {problem}");
+            let fix = Fix::manual(format!("set {name} to the credential itself, or unset it"));
+            finding(FindingCode::NotACredential, message, fix)
+        }
     }
-    let word = text.get(..7).unwrap_or_default();
-    if word.eq_ignore_ascii_case("bearer ") {
-        let message = format!("{name} starts with `Bearer `, which the client adds itself");
-        let fix = Fix::manual(format!("set {name} to the token only"));
-        return finding(FindingCode::BearerInValue, message, fix);
-    }
-    None
 }
 
 /// Checks that a value is of the kind that its variable expects.
 fn kind(variable: &Variable<'_>, has_custom_base_url: bool) -> Option<Finding> {
     let family = Family::from_prefix(variable.text.trim());
     let redacted = variable.redacted();
-    if let Some(problem) = unusable_kind(family, has_custom_base_url) {
-        return Some(Finding::new(
-            FindingCode::WrongCredentialKind,
-            variable.location.clone(),
-            format!("{redacted} is {problem}"),
-            variable.removal(),
-        ));
-    }
     let (code, problem, instead) = match (variable.name, family) {
         (API_KEY, Family::OauthAccess) => (
             FindingCode::OauthAsApiKey,
@@ -160,28 +175,6 @@ fn kind(variable: &Variable<'_>, has_custom_base_url: bool) -> Option<Finding> {
     ));
     let message = format!("{redacted} is {problem}");
     Some(Finding::new(code, variable.location.clone(), message, fix))
-}
-
-/// Describes a credential that cannot call models from any of these variables.
-fn unusable_kind(family: Family, has_custom_base_url: bool) -> Option<&'static str> {
-    match family {
-        Family::AdminKey => Some("an Admin API key, which cannot call models"),
-        Family::OauthRefresh => Some("a refresh token, which is never sent as a credential"),
-        Family::ClaudeSession => Some("a web session cookie, which is not an API credential"),
-        Family::WorkToken | Family::AdminVirtualKey => {
-            Some("not a credential that can call models")
-        }
-        Family::OtherVendor if !has_custom_base_url => Some("another vendor's key"),
-        Family::VirtualKey if !has_custom_base_url => {
-            Some("a keyreeve virtual key, but no base URL points to its gateway")
-        }
-        Family::ApiKey
-        | Family::OauthAccess
-        | Family::UnknownAnthropic
-        | Family::VirtualKey
-        | Family::OtherVendor
-        | Family::Opaque => None,
-    }
 }
 
 fn profile_overridden(snapshot: &Snapshot) -> Option<Finding> {
@@ -236,15 +229,20 @@ fn check_base_url(variable: &Variable<'_>) -> Vec<Finding> {
             set_again("without the credential, which belongs in ANTHROPIC_AUTH_TOKEN"),
         );
     }
-    let Some(url) = url else { return found };
-    let path = url.path().trim_end_matches('/');
-    if path.ends_with("/v1") || path.ends_with("/messages") {
-        add(
+    match base_url_problem(text) {
+        Some(problem @ BaseUrlProblem::AddedPath) => add(
             FindingCode::PathInUrl,
-            "ANTHROPIC_BASE_URL ends in a path that Claude Code and the SDKs add themselves, so they would request /v1/v1/messages",
+            &format!("{BASE_URL} {problem}"),
             set_again("without /v1 and everything after it"),
-        );
+        ),
+        Some(problem) => add(
+            FindingCode::InvalidBaseUrl,
+            &format!("{BASE_URL} {problem}"),
+            set_again("as https://HOST, or unset it"),
+        ),
+        None => {}
     }
+    let Some(url) = url else { return found };
     if url.scheme() == "http" && !is_loopback(&url) {
         add(
             FindingCode::PlainHttp,
@@ -253,14 +251,4 @@ fn check_base_url(variable: &Variable<'_>) -> Vec<Finding> {
         );
     }
     found
-}
-
-/// Returns `true` if a URL points to this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

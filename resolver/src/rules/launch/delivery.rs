@@ -3,7 +3,7 @@
 use std::fmt;
 
 use keyreeve_core::origin::{BaseUrl, Origin};
-use keyreeve_core::profile::{Auth, BillingClass, Profile, SecretExposure, Source};
+use keyreeve_core::profile::{Auth, BillingClass, Name, Profile, SecretExposure, Source};
 use keyreeve_core::token::contains_token;
 use keyreeve_os::environment::Environment;
 
@@ -54,6 +54,8 @@ pub enum LaunchWarning {
     CredentialRemoved(String),
     /// A gateway gets its credential in another header than the profile's.
     SentAsBearer(Origin),
+    /// The directory is bound to this profile, and the user named another credential.
+    NotTheBoundProfile(Name),
 }
 
 /// An endpoint other than the vendor's.
@@ -360,6 +362,10 @@ impl fmt::Display for LaunchWarning {
                     "{name} is removed from the environment because it contains a credential"
                 )
             }
+            Self::NotTheBoundProfile(name) => write!(
+                f,
+                "This directory is bound to profile `{name}`, and another credential is used because you named it"
+            ),
             Self::SentAsBearer(origin) => write!(
                 f,
                 "{origin} gets the credential as `Authorization: Bearer`, since Claude Code would also send an API key to Anthropic"

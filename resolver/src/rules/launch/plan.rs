@@ -152,11 +152,7 @@ impl PayingProfile {
     fn new(profile: &Profile) -> Self {
         Self {
             name: profile.name.clone(),
-            class: if profile.is_plan_login() {
-                PayerClass::Plan
-            } else {
-                profile.billing.into()
-            },
+            class: PayerClass::of_profile(profile),
             simulated: profile.simulated,
             base_url: profile.base_url.clone(),
             family: profile.family,

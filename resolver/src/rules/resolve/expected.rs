@@ -1,9 +1,15 @@
 //! The check of a resolution against the expected payer.
 
+use std::fmt;
+
 use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::{Name, Profile, Source};
+use keyreeve_core::virtual_key::PresentedKey;
+use url::Url;
 
 use super::payer::{Confidence, PayerClass};
+use super::sent_value::{is_loopback, sent_text};
+use super::step::CredentialHeader;
 use super::{Location, Resolution, Slot};
 use crate::rules::snapshot::Snapshot;
 
@@ -14,20 +20,159 @@ const SHOWN_SUFFIX_LEN: usize = 4;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("expected {expected} to pay, but {headline}")]
 pub struct PayerMismatchError {
-    expected: Expected,
+    expected: ExpectedPayer,
     headline: String,
+}
+
+/// A payer that is expected: named by the user, or implied by the profile that a directory is bound to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ExpectedPayer {
+    /// This one, which the user named.
+    Named(Expected),
+    /// The profile that the directory is bound to.
+    BoundProfile(Name),
+    /// The profile that the directory is bound to, which was removed: no account meets the expectation.
+    RemovedProfile,
+}
+
+/// An expected payer, and whether it would pay.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckedPayer {
+    /// The expected payer.
+    pub expected: ExpectedPayer,
+    /// The confidence that it would pay, or the payer instead of it.
+    pub result: Result<Confidence, PayerMismatchError>,
 }
 
 impl PayerMismatchError {
     fn new(expected: &Expected, headline: &str) -> Self {
         Self {
-            expected: expected.clone(),
+            expected: ExpectedPayer::Named(expected.clone()),
             headline: headline.to_owned(),
         }
     }
 }
 
+impl fmt::Display for ExpectedPayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(expected) => expected.fmt(f),
+            Self::BoundProfile(name) => name.fmt(f),
+            Self::RemovedProfile => f.write_str("a profile that was removed"),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Returns the payers that are expected in this directory: the one its binding names, then the profile it is bound
+    /// to. All of them must pay.
+    pub fn expected_payers(&self) -> Vec<ExpectedPayer> {
+        let Some(binding) = self.binding() else {
+            return Vec::new();
+        };
+        let named = binding.expect.clone();
+        let bound = binding.profile.map(|id| {
+            let profiles = &self.keyreeve.profiles;
+            let profile = profiles.iter().find(|profile| profile.id == id);
+            profile.map_or(ExpectedPayer::RemovedProfile, |profile| {
+                ExpectedPayer::BoundProfile(profile.name.clone())
+            })
+        });
+        let is_new = |payer: &ExpectedPayer| match (payer, &named) {
+            (ExpectedPayer::BoundProfile(name), Some(Expected::Profile(expected))) => {
+                name != expected
+            }
+            _ => true,
+        };
+        let bound = bound.filter(is_new);
+        named
+            .map(ExpectedPayer::Named)
+            .into_iter()
+            .chain(bound)
+            .collect()
+    }
+}
+
+/// A required payer is neither a class nor a profile.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{name}` is neither a class of payer nor a profile")]
+pub struct UnknownPayerError {
+    /// The name.
+    pub name: Name,
+    /// The names of the profiles that there are.
+    pub profiles: Vec<Name>,
+}
+
+/// Checks that a payer exists: a class always does.
+///
+/// # Errors
+/// [`UnknownPayerError`].
+pub fn check_payer_exists(
+    expected: &Expected,
+    profiles: &[Profile],
+) -> Result<(), UnknownPayerError> {
+    match expected {
+        Expected::Profile(name) if profiles.iter().all(|profile| profile.name != *name) => {
+            Err(UnknownPayerError {
+                name: name.clone(),
+                profiles: profiles.iter().map(|it| it.name.clone()).collect(),
+            })
+        }
+        Expected::Profile(_)
+        | Expected::Plan
+        | Expected::Metered
+        | Expected::Cloud
+        | Expected::Gateway => Ok(()),
+    }
+}
+
+/// Returns `true` if a profile belongs to the account that is expected to pay.
+pub fn is_expected_profile(expected: &Expected, profile: &Profile) -> bool {
+    matches_class(expected, PayerClass::of_profile(profile))
+        .unwrap_or_else(|name| *name == profile.name)
+}
+
 impl Resolution {
+    /// Checks the payer that the user requires now, or else those that are expected in this directory. Of several,
+    /// returns the first that would not pay, or else the first.
+    pub fn check_expected(
+        &self,
+        required: Option<&Expected>,
+        snapshot: &Snapshot,
+    ) -> Option<CheckedPayer> {
+        let expected = match required {
+            Some(expected) => vec![ExpectedPayer::Named(expected.clone())],
+            None => snapshot.expected_payers(),
+        };
+        let mut checked: Vec<_> = expected
+            .into_iter()
+            .map(|expected| CheckedPayer {
+                result: self.confirm(&expected, snapshot),
+                expected,
+            })
+            .collect();
+        checked.sort_by_key(|checked| checked.result.is_ok());
+        checked.into_iter().next()
+    }
+
+    fn confirm(
+        &self,
+        expected: &ExpectedPayer,
+        snapshot: &Snapshot,
+    ) -> Result<Confidence, PayerMismatchError> {
+        let mismatch = || PayerMismatchError {
+            expected: expected.clone(),
+            headline: self.headline().to_owned(),
+        };
+        match expected {
+            ExpectedPayer::Named(payer) => self.confirm_payer(payer, snapshot),
+            ExpectedPayer::BoundProfile(name) => self
+                .confirm_payer(&Expected::Profile(name.clone()), snapshot)
+                .map_err(|_| mismatch()),
+            ExpectedPayer::RemovedProfile => Err(mismatch()),
+        }
+    }
+
     /// Checks that the expected account would pay. A likely payer counts, unless two credentials conflict.
     ///
     /// # Errors
@@ -46,7 +191,8 @@ impl Resolution {
     /// Checks that the expected account would pay. A likely payer counts, unless two credentials conflict. An expected
     /// profile is also accepted if another client would send that profile's own credential: certainly, if it reads the
     /// same location as the profile; likely, if the redacted token is the same. A secret that is not known until it is
-    /// fetched never matches. Nothing matches while a settings file that the client would read cannot be read.
+    /// fetched never matches. Behind one of our own virtual keys, the account of its profiles likely pays. Nothing
+    /// matches while a settings file that the client would read cannot be read.
     ///
     /// # Errors
     /// [`PayerMismatchError`], which names the actual payer.
@@ -59,17 +205,49 @@ impl Resolution {
         if self.unreadable_settings.is_some() {
             return Err(mismatch());
         }
-        let Expected::Profile(name) = expected else {
-            return self.check_payer(expected).map(|()| self.payer.confidence);
-        };
         if self.check_payer(expected).is_ok() {
             return Ok(self.payer.confidence);
         }
+        if self.has_expected_virtual_key(expected, snapshot) {
+            return Ok(Confidence::Likely);
+        }
+        let Expected::Profile(name) = expected else {
+            return Err(mismatch());
+        };
         let profiles = &snapshot.keyreeve.profiles;
         let found = profiles.iter().find(|profile| profile.name == *name);
         found
             .and_then(|profile| matches_profile(profile, self, snapshot))
             .ok_or_else(mismatch)
+    }
+
+    /// Returns `true` if the request carries one of our own virtual keys to this machine, and each of the key's profiles
+    /// belongs to the expected account. That our gateway listens there is not checked; another program could not use
+    /// the key.
+    fn has_expected_virtual_key(&self, expected: &Expected, snapshot: &Snapshot) -> bool {
+        let base_url = self.base_url_override.as_ref();
+        let url = base_url.and_then(|found| Url::parse(found.base_url.as_deref()?).ok());
+        if !url.is_some_and(|url| is_loopback(&url)) {
+            return false;
+        }
+        let is_expected = |(slot, header): (&Slot, CredentialHeader)| {
+            let presented = sent_text(slot, header, snapshot);
+            let presented = presented.and_then(|text| PresentedKey::parse(text.trim()).ok());
+            let keys = &snapshot.keyreeve.keys;
+            let key = presented.and_then(|key| keys.iter().find(|it| it.hash == key.hash));
+            key.is_some_and(|key| {
+                let mut profiles = key.profiles.iter();
+                !key.profiles.is_empty()
+                    && profiles.all(|id| {
+                        let mut profiles = snapshot.keyreeve.profiles.iter();
+                        profiles.any(|it| it.id == *id && is_expected_profile(expected, it))
+                    })
+            })
+        };
+        let headers = [CredentialHeader::XApiKey, CredentialHeader::Authorization];
+        let filled = headers.map(|header| Some((self.slot(header)?, header)));
+        let mut filled = filled.into_iter().flatten().peekable();
+        filled.peek().is_some() && filled.all(is_expected)
     }
 }
 

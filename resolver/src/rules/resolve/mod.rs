@@ -17,16 +17,25 @@ mod location;
 mod parsed_value;
 mod payer;
 mod sdk;
+mod sent_value;
 mod step;
 mod variables;
 
 pub use self::client::{ClientProgram, PythonMajor, Release, TypescriptMajor, UnknownClientError};
-pub use self::expected::PayerMismatchError;
 pub(crate) use self::expected::check_payer_class;
+pub use self::expected::{
+    CheckedPayer, ExpectedPayer, PayerMismatchError, UnknownPayerError, check_payer_exists,
+    is_expected_profile,
+};
 pub use self::location::Location;
 pub use self::parsed_value::Flaw;
 pub(crate) use self::parsed_value::Switch;
 pub use self::payer::{Confidence, Payer, PayerClass};
+pub(crate) use self::sent_value::is_loopback;
+pub use self::sent_value::{
+    BaseUrlProblem, CredentialProblem, ValueProblem, ValueProblemKind, base_url_problem,
+    credential_problem,
+};
 pub use self::step::{
     ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, Slot, StepState,
 };

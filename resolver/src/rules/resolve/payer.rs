@@ -1,6 +1,6 @@
 //! The payer of a request: the class of account, and the confidence in it.
 
-use keyreeve_core::profile::BillingClass;
+use keyreeve_core::profile::{BillingClass, Profile};
 
 /// The account that would pay, and the confidence in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +40,15 @@ pub enum Confidence {
 }
 
 impl PayerClass {
+    /// Returns the class of the account that pays for a profile.
+    pub(crate) fn of_profile(profile: &Profile) -> Self {
+        if profile.is_plan_login() {
+            Self::Plan
+        } else {
+            profile.billing.into()
+        }
+    }
+
     /// Returns its name in JSON.
     pub fn name(self) -> &'static str {
         match self {

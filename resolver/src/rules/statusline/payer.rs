@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use keyreeve_core::binding::Expected;
 use keyreeve_core::sanitize::sanitize_line;
 use url::Url;
 
 use super::SessionInput;
 use crate::rules::claude_code::SettingsScope;
-use crate::rules::resolve::{Confidence, Location, Method, PayerClass, Resolution, Slot};
+use crate::rules::resolve::{
+    Confidence, ExpectedPayer, Location, Method, PayerClass, Resolution, Slot,
+};
 use crate::rules::snapshot::Snapshot;
 
 /// Maximum length of a name, in characters.
@@ -18,7 +19,7 @@ const MAX_NAME_CHARS: usize = 40;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PayerWarning {
     /// The payer is not the one expected in the directory.
-    WrongPayer(Expected),
+    WrongPayer(ExpectedPayer),
     /// A plan login exists, but another credential takes precedence.
     PlanShadowed,
     /// The session reported plan limits: a plan was used, whatever is set now.
@@ -41,16 +42,13 @@ pub fn warnings(
     resolution: &Resolution,
     input: &SessionInput,
 ) -> Vec<PayerWarning> {
-    let expected = snapshot
-        .binding()
-        .and_then(|binding| binding.expect.as_ref());
-    let evaluated =
-        expected.map(|expected| (expected, resolution.confirm_payer(expected, snapshot)));
-    let wrong_payer = match &evaluated {
-        Some((expected, Err(_))) => Some(PayerWarning::WrongPayer((*expected).clone())),
-        Some((_, Ok(_))) | None => None,
-    };
-    let is_as_expected = evaluated.is_some() && wrong_payer.is_none();
+    let checked = resolution.check_expected(None, snapshot);
+    let is_as_expected = checked
+        .as_ref()
+        .is_some_and(|checked| checked.result.is_ok());
+    let wrong_payer = checked
+        .filter(|checked| checked.result.is_err())
+        .map(|checked| PayerWarning::WrongPayer(checked.expected));
     let may_use_plan = match resolution.payer.class {
         // A gateway chooses the payer itself, and may forward a plan login.
         PayerClass::Plan | PayerClass::Gateway => true,
