@@ -1,9 +1,16 @@
 //! Finds a program as a shell does, but never in the working directory, which may be under another user's control.
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+
+use crate::files::open_anywhere;
+
+/// First lines of a shim: a script that has a program's name and starts keyreeve, which starts the program. Without this
+/// mark a shim that is first on `PATH` would start itself for ever.
+pub const SHIM_MARK: &str = "#!/bin/sh\n# keyreeve shim";
 
 /// The `PATH` used when none is usable.
 const DEFAULT_PATH: &str = "/usr/bin:/bin";
@@ -18,7 +25,7 @@ pub enum ProgramLookupError {
 }
 
 /// Finds the executable called `name`. A name with a slash must be an absolute path; any other is looked up in `path`,
-/// the value of `PATH`, whose empty and relative entries mean the working directory and are skipped.
+/// the value of `PATH`, whose empty and relative entries mean the working directory and are skipped. So are our own shims.
 pub fn find(name: &str, path: &str) -> Option<PathBuf> {
     locate(name, path).ok()
 }
@@ -35,6 +42,7 @@ pub fn locate(name: &str, path: &str) -> Result<PathBuf, ProgramLookupError> {
         std::env::split_paths(path)
             .filter(|folder| folder.is_absolute() && !name.is_empty())
             .map(|folder| folder.join(name))
+            .filter(|file| !is_shim(file))
             .collect()
     };
     match candidates.iter().find(|file| is_program(file)) {
@@ -58,6 +66,14 @@ pub fn without_working_directory(path: &str) -> OsString {
     } else {
         joined
     }
+}
+
+/// Returns `true` if the file is a shim of keyreeve's, directly or by a link.
+pub fn is_shim(file: &Path) -> bool {
+    let mut start = [0; SHIM_MARK.len()];
+    let opened = open_anywhere(file).ok();
+    opened.is_some_and(|mut file| file.read_exact(&mut start).is_ok())
+        && start == *SHIM_MARK.as_bytes()
 }
 
 fn is_program(file: &Path) -> bool {
@@ -96,6 +112,43 @@ mod tests {
         ] {
             assert_eq!(without_working_directory(path), expected, "{path}");
         }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test writes programs as a user would"
+    )]
+    fn put(path: &Path, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, text).expect("written");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).expect("a mode");
+    }
+
+    /// F-60: a shim that is first on `PATH` never starts itself.
+    #[test]
+    fn shims_are_skipped_on_the_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| folder.path().join(name);
+        put(
+            &file("shims/claude"),
+            &format!("{SHIM_MARK}\nexec keyreeve"),
+        );
+        put(&file("genuine/claude"), "#!/bin/sh\n# keyreeve\n");
+        put(&file("links/other"), "");
+        std::os::unix::fs::symlink(file("shims/claude"), file("links/claude")).expect("a link");
+        let path = |folders: &[&str]| {
+            let folders = folders.iter().map(|name| file(name).display().to_string());
+            folders.collect::<Vec<_>>().join(":")
+        };
+        let genuine = Ok(file("genuine/claude"));
+        assert_eq!(
+            locate("claude", &path(&["shims", "links", "genuine"])),
+            genuine
+        );
+        let only_shims = locate("claude", &path(&["shims", "links"]));
+        assert_eq!(only_shims, Err(ProgramLookupError::NotFound));
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! by another program is never lost; the backup has mode 0600, since the file may contain credentials.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
@@ -56,17 +56,69 @@ impl FileEdit {
         &self.text
     }
 
+    /// Creates a file with mode 0600, and the missing directories above it. Returns the directories that were created,
+    /// the outermost first.
+    ///
+    /// # Errors
+    /// [`FileError::Exists`] if the file already exists; otherwise on an I/O error.
+    pub fn create(path: &Path, text: &str) -> Result<Vec<PathBuf>, FileError> {
+        let directory = path.parent().unwrap_or_else(|| Path::new("/"));
+        let missing = directory.ancestors().take_while(|it| !it.exists());
+        let mut created: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        created.reverse();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(FileError::system("create", directory))?;
+        let mut file = NewFile::create_anywhere(path)?;
+        file.write_all(text.as_bytes())?;
+        file.finish()?;
+        Ok(created)
+    }
+
     /// Writes the new text, after a backup of the old one at `<file>.<label>.bak`, with a number if that name is taken.
     /// Returns the path of the backup.
     ///
     /// # Errors
     /// [`FileError::ModifiedMeanwhile`] if the file was modified since it was read; otherwise on an I/O error.
     pub fn replace(self, text: &str, label: &str) -> Result<PathBuf, FileError> {
-        let (current, _) = read(&self.path)?;
-        if *current != *self.text {
-            return Err(FileError::ModifiedMeanwhile { path: self.path });
-        }
+        self.check_unmodified()?;
         let backup = self.back_up(label)?;
+        self.write(text)?;
+        Ok(backup)
+    }
+
+    /// Writes the new text without a backup: for a change that restores an earlier text.
+    ///
+    /// # Errors
+    /// See [`FileEdit::replace`].
+    pub fn restore(self, text: &str) -> Result<(), FileError> {
+        self.check_unmodified()?;
+        self.write(text)
+    }
+
+    /// Removes the file.
+    ///
+    /// # Errors
+    /// See [`FileEdit::replace`].
+    pub fn remove(self) -> Result<(), FileError> {
+        self.check_unmodified()?;
+        fs::remove_file(&self.path).map_err(FileError::system("remove", &self.path))
+    }
+
+    fn check_unmodified(&self) -> Result<(), FileError> {
+        let (current, _) = read(&self.path)?;
+        if *current == *self.text {
+            Ok(())
+        } else {
+            Err(FileError::ModifiedMeanwhile {
+                path: self.path.clone(),
+            })
+        }
+    }
+
+    fn write(&self, text: &str) -> Result<(), FileError> {
         let directory = self.path.parent().unwrap_or_else(|| Path::new("/"));
         let descriptor = open(
             directory,
@@ -77,8 +129,7 @@ impl FileEdit {
         let mut file = NewFile::start(descriptor, &self.path, ExistingFile::Replace)?;
         file.write_all(text.as_bytes())?;
         file.set_group_and_mode(self.group, self.mode)?;
-        file.finish()?;
-        Ok(backup)
+        file.finish()
     }
 
     fn back_up(&self, label: &str) -> Result<PathBuf, FileError> {

@@ -55,3 +55,29 @@ fn non_text_file_is_refused() {
         assert!(FileEdit::open(&folder.path().join(name)).is_err(), "{name}");
     }
 }
+
+#[test]
+fn created_file_is_private_and_can_be_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a/b/rc");
+    let created = FileEdit::create(&file, "one\n").unwrap();
+    assert_eq!(
+        created,
+        [folder.path().join("a"), folder.path().join("a/b")]
+    );
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(&created[1])), (0o600, 0o700));
+    let again = FileEdit::create(&file, "two\n");
+    assert!(matches!(again, Err(FileError::Exists { .. })), "{again:?}");
+
+    let edit = FileEdit::open(&file).unwrap();
+    fs::write(&file, "other\n").unwrap();
+    assert!(matches!(
+        edit.remove(),
+        Err(FileError::ModifiedMeanwhile { .. })
+    ));
+    FileEdit::open(&file).unwrap().restore("one\n").unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "one\n");
+    FileEdit::open(&file).unwrap().remove().unwrap();
+    assert_eq!(fs::read_dir(&created[1]).unwrap().count(), 0, "no backup");
+}
