@@ -9,6 +9,6 @@ pub mod machine;
 mod rules;
 
 pub use rules::{
-    advise, claude_code, conflicts, finding, hidden_text, import, launch, resolve, sdk_store,
-    snapshot, statusline, unusable,
+    advise, claude_code, conflicts, finding, hidden_text, import, launch, protect, resolve,
+    sdk_store, snapshot, statusline, unusable,
 };

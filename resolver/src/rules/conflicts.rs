@@ -14,7 +14,7 @@ use crate::rules::variables::{
 };
 
 /// The variables by which Claude Code or an official SDK selects who pays and where requests go.
-const CONFLICTING_VARIABLES: [&str; 60] = [
+pub(super) const CONFLICTING_VARIABLES: [&str; 60] = [
     // Credentials.
     API_KEY,
     AUTH_TOKEN,

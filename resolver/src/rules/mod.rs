@@ -9,6 +9,7 @@ pub mod finding;
 pub mod hidden_text;
 pub mod import;
 pub mod launch;
+pub mod protect;
 pub mod resolve;
 pub mod sdk_store;
 pub mod snapshot;
