@@ -205,6 +205,7 @@ pub(super) fn sent_text<'a>(
         | Method::Helper
         | Method::SdkProfile
         | Method::Federation
+        | Method::StoredKey
         | Method::Login => None,
         Method::ApiKey | Method::AuthToken | Method::OauthToken | Method::Profile => Some(text),
     }
