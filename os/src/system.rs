@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use jiff::Timestamp;
+use rustix::process::geteuid;
 use rustix::termios::tcgetwinsize;
 
 use crate::environment::Environment;
@@ -45,6 +46,11 @@ pub fn canonical_directory(path: &Path) -> Option<String> {
 pub fn own_program() -> Option<String> {
     let program = std::env::current_exe().ok()?;
     program.into_os_string().into_string().ok()
+}
+
+/// Returns the id of the user whose rights this process has; root is 0.
+pub fn user_id() -> u32 {
+    geteuid().as_raw()
 }
 
 /// Returns the width of a terminal in columns, or `None` if it is not a terminal or does not report a width.

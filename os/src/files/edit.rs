@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, fchmod, open};
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
@@ -158,6 +158,16 @@ impl FileEdit {
             path: self.path.clone(),
         }))
     }
+}
+
+/// Lets the owner alone run a file of this user.
+///
+/// # Errors
+/// [`FileError`] if it is not one, or on an I/O error.
+pub fn make_executable(path: &Path) -> Result<(), FileError> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = open(path, flags, Mode::empty()).map_err(FileError::system("open", path))?;
+    fchmod(file, Mode::RWXU).map_err(FileError::system("change the mode of", path))
 }
 
 fn read(path: &Path) -> Result<(Zeroizing<String>, Metadata), FileError> {

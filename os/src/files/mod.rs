@@ -13,7 +13,7 @@ mod foreign;
 mod replace;
 
 pub use directory::{CreateDir, SafeDir, open_anywhere};
-pub use edit::FileEdit;
+pub use edit::{FileEdit, make_executable};
 pub use error::FileError;
 pub use foreign::{ForeignFile, check_foreign, list_names, read_foreign};
 pub use replace::NewFile;
