@@ -1,8 +1,7 @@
 //! A text that `protect` inserted into a file of the user, and its removal.
 
-use zeroize::Zeroizing;
-
 use super::comment_mark::CommentMark;
+use super::removal::{Removal, RemovalOutcome};
 use super::{shell_block, status_line};
 
 /// A text that was inserted into a file.
@@ -19,35 +18,6 @@ pub enum Insertion {
     },
     /// A mark that comments out a line.
     Comment(CommentMark),
-}
-
-/// The result of removing an insertion.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Removal {
-    /// The new text, which may contain secrets of the user.
-    pub text: Zeroizing<String>,
-    /// The outcome.
-    pub outcome: RemovalOutcome,
-}
-
-/// The outcome of removing an insertion.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RemovalOutcome {
-    /// The insertion was removed as a whole.
-    Removed,
-    /// The user has edited it: their part is kept.
-    KeptEdits,
-    /// The insertion is not in the text any more.
-    Missing,
-}
-
-impl Removal {
-    pub(super) fn new(text: String, outcome: RemovalOutcome) -> Self {
-        Self {
-            text: Zeroizing::new(text),
-            outcome,
-        }
-    }
 }
 
 impl Insertion {

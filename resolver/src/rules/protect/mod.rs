@@ -6,14 +6,16 @@
 
 mod comment_mark;
 mod insertion;
+mod removal;
 mod shell;
 mod shell_block;
 mod status_line;
 mod watched;
 
 pub use self::comment_mark::CommentMark;
-pub use self::insertion::{Insertion, Removal, RemovalOutcome};
-pub use self::shell::{Shell, shim_script};
+pub use self::insertion::Insertion;
+pub use self::removal::{Removal, RemovalOutcome};
+pub use self::shell::{BlockValues, Shell, shim_script};
 pub use self::shell_block::{BlockKind, ShellBlock};
-pub use self::status_line::{StatusLine, StatusLineError};
+pub use self::status_line::{StatusLineCommand, StatusLineError};
 pub use self::watched::WATCHED_PREFIXES;

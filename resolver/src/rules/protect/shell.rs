@@ -1,12 +1,11 @@
 //! The startup files of shells, and the blocks that `protect` adds to them (docs/facts.md#shell-files).
 //!
-//! Invariants: a block does nothing for root, in a script or without keyreeve; a program that the shell starts, such as
+//! Invariants: a block does nothing for another user, such as root, in a script or without keyreeve; a program that the shell starts, such as
 //! an editor, gets nothing of it, except from the shim that the user asked for.
 
 use std::path::{Path, PathBuf};
 
 use keyreeve_os::environment::Environment;
-use keyreeve_os::programs::SHIM_MARK;
 
 use super::shell_block::{BlockKind, ShellBlock};
 
@@ -19,6 +18,17 @@ pub enum Shell {
     Zsh,
     /// fish
     Fish,
+}
+
+/// The values in a block.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockValues<'a> {
+    /// keyreeve's program, quoted for the shell.
+    pub program: &'a str,
+    /// The directory of the shims, quoted for the shell.
+    pub shims: &'a str,
+    /// The only user whose shells it changes.
+    pub user_id: u32,
 }
 
 impl Shell {
@@ -55,8 +65,13 @@ impl Shell {
         }
     }
 
-    /// Returns a block, where `program` is keyreeve and `shims` the directory of its shims, quoted for this shell.
-    pub fn block(self, kind: BlockKind, program: &str, shims: &str) -> ShellBlock {
+    /// Returns a block with these values.
+    pub fn block(self, kind: BlockKind, values: BlockValues<'_>) -> ShellBlock {
+        let BlockValues {
+            program,
+            shims,
+            user_id,
+        } = values;
         let name = self.name();
         let statement = match (self, kind) {
             (Self::Bash | Self::Zsh, BlockKind::Hook) => {
@@ -79,24 +94,26 @@ impl Shell {
         };
         let body = match self {
             Self::Bash => {
-                format!("if [[ $- == *i* && $EUID -ne 0 && -x {program} ]]; then\n{statement}fi\n")
+                format!(
+                    "if [[ $- == *i* && $EUID -eq {user_id} && -x {program} ]]; then\n{statement}fi\n"
+                )
             }
             Self::Zsh => format!(
-                "if [[ -o interactive && $EUID -ne 0 && -x {program} ]]; then\n{statement}fi\n"
+                "if [[ -o interactive && $EUID -eq {user_id} && -x {program} ]]; then\n{statement}fi\n"
             ),
             Self::Fish => format!(
-                "if status is-interactive; and not fish_is_root_user; and test -x {program}\n{statement}end\n"
+                "if status is-interactive; and test \"$EUID\" = {user_id}; and test -x {program}\n{statement}end\n"
             ),
         };
         ShellBlock::new(kind, body)
     }
 }
 
-/// Returns the shim `claude`, where `program` is keyreeve and `shims` the shim's own directory, quoted for `/bin/sh`.
-/// For another user, and without keyreeve, it starts the program itself.
-pub fn shim_script(program: &str, shims: &str) -> String {
+/// Returns the shim `claude`: `mark` is its first lines, `program` is keyreeve and `shims` the shim's own directory, both
+/// quoted for `/bin/sh`. For another user, and without keyreeve, it starts the program itself.
+pub fn shim_script(mark: &str, program: &str, shims: &str) -> String {
     format!(
-        "{SHIM_MARK}: starts claude with the account that should pay. `keyreeve protect --undo` removes it.\n\
+        "{mark}: starts claude with the account that should pay. `keyreeve protect --undo` removes it.\n\
          if [ -x {program} ] && [ -O \"$0\" ]; then\n  exec {program} exec -- claude \"$@\"\nfi\n\
          IFS=:\nfor directory in $PATH; do\n  \
          if [ \"$directory\" != {shims} ] && [ -x \"$directory/claude\" ]; then\n    \

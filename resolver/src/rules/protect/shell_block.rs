@@ -2,7 +2,7 @@
 //!
 //! Invariant: of a block that the user edited, only our own lines are removed.
 
-use super::insertion::{Removal, RemovalOutcome};
+use super::removal::{Removal, RemovalOutcome};
 
 /// The purpose of a block.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -10,14 +10,14 @@ use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::json;
 
-use super::insertion::{Insertion, Removal, RemovalOutcome};
+use super::removal::{Removal, RemovalOutcome};
 
 /// The setting.
 const STATUS_LINE: &str = "statusLine";
 
 /// A status line that Claude Code shows by running a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StatusLine {
+pub struct StatusLineCommand {
     /// The command, for `/bin/sh`.
     pub command: String,
 }
@@ -33,7 +33,7 @@ pub enum StatusLineError {
     NotAnObject,
 }
 
-impl StatusLine {
+impl StatusLineCommand {
     /// Returns the settings as JSON.
     pub fn settings(&self) -> serde_json::Value {
         json!({ STATUS_LINE: { "type": "command", "command": self.command } })
@@ -43,11 +43,11 @@ impl StatusLine {
     ///
     /// # Errors
     /// [`StatusLineError`].
-    pub fn added_to(&self, settings: &str) -> Result<Option<(String, Insertion)>, StatusLineError> {
+    pub fn added_to(&self, settings: &str) -> Result<Option<(String, String)>, StatusLineError> {
         let member = self.member();
         if settings.trim().is_empty() {
             let inserted = format!("{{\n  {member}\n}}\n");
-            return Ok(Some(self.inserted(settings, settings.len(), inserted)));
+            return Ok(Some(insert(settings, settings.len(), inserted)));
         }
         match current(settings)? {
             Some(command) if command == self.command => return Ok(None),
@@ -62,7 +62,7 @@ impl StatusLine {
         } else {
             format!("{space}{member},")
         };
-        Ok(Some(self.inserted(settings, start, inserted)))
+        Ok(Some(insert(settings, start, inserted)))
     }
 
     fn member(&self) -> String {
@@ -74,13 +74,11 @@ impl StatusLine {
         );
         member
     }
+}
 
-    fn inserted(&self, settings: &str, at: usize, text: String) -> (String, Insertion) {
-        let (before, after) = settings.split_at(at);
-        let new = format!("{before}{text}{after}");
-        let command = self.command.clone();
-        (new, Insertion::StatusLine { text, command })
-    }
+fn insert(settings: &str, at: usize, inserted: String) -> (String, String) {
+    let (before, after) = settings.split_at(at);
+    (format!("{before}{inserted}{after}"), inserted)
 }
 
 /// Returns the command of the status line that is set, or an empty text for one without a command.
@@ -147,8 +145,8 @@ fn member_range(settings: &str) -> Option<std::ops::Range<usize>> {
 mod tests {
     use super::*;
 
-    fn line() -> StatusLine {
-        StatusLine {
+    fn line() -> StatusLineCommand {
+        StatusLineCommand {
             command: r#"'/a "b"' statusline"#.to_owned(),
         }
     }
@@ -169,7 +167,7 @@ mod tests {
             let read: serde_json::Value = serde_json::from_str(json).unwrap();
             assert_eq!(read[STATUS_LINE], line().settings()[STATUS_LINE], "{added}");
             assert_eq!(line().added_to(&added), Ok(None), "{added}");
-            let removed = inserted.remove(&added, |_| false);
+            let removed = remove(&added, &inserted, &line().command);
             let expected = (settings, RemovalOutcome::Removed);
             assert_eq!((removed.text.as_str(), removed.outcome), expected);
         }
@@ -189,7 +187,7 @@ mod tests {
             (other, RemovalOutcome::KeptEdits),
             ("{}", RemovalOutcome::Missing),
         ] {
-            let removed = inserted.remove(text, |_| false);
+            let removed = remove(text, &inserted, &line().command);
             assert_eq!((removed.text.as_str(), removed.outcome), (text, outcome));
         }
     }
@@ -210,7 +208,7 @@ mod tests {
                 "{\n  \"a\": 1,\n  \"b\": 2\n}",
             ),
         ] {
-            let removed = inserted.remove(&before, |_| false);
+            let removed = remove(&before, &inserted, &line().command);
             assert_eq!(
                 (removed.text.as_str(), removed.outcome),
                 (expected, RemovalOutcome::Removed)
