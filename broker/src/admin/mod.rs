@@ -16,6 +16,7 @@ pub mod models;
 mod new_secret;
 pub mod profile_health;
 pub mod profiles;
+pub mod protection;
 mod random;
 pub mod sandbox;
 pub mod sdk_links;

@@ -13,6 +13,7 @@ mod import;
 mod ledger;
 mod limits;
 mod program;
+mod protection;
 mod requests;
 mod status;
 mod statusline;
@@ -30,6 +31,7 @@ pub use import::{ImportEntryView, ImportNoteView, ImportOutcome, ImportView, Sta
 pub use ledger::{AttemptView, AttemptsView, TokensView, UsageRowView, UsageView};
 pub use limits::{LimitOwnerView, LimitView, LimitsView, OwnerLimitsView, ProfileDetailsView};
 pub use program::{AssignmentView, AssignmentsView, CredentialView};
+pub use protection::{ProtectedPartView, ProtectionView};
 pub use requests::{RequestView, RequestsView};
 pub use status::{
     GuardView, LocationView, PayerView, ResolutionView, SlotView, StatusProfileView, StatusView,
