@@ -1,8 +1,14 @@
-# keyreeve: reports when a change of directory changes who pays. In ~/.bashrc: eval "$(keyreeve hook bash)"
+# keyreeve: reports when who pays changes. In ~/.bashrc: eval "$(keyreeve hook bash)"
 _keyreeve_hook() {
-    local previous=$? line
-    if [[ $PWD != "${_keyreeve_directory-}" ]]; then
-        _keyreeve_directory=$PWD
+    local previous=$? line name seen=$PWD
+    # Compared in the shell: keyreeve runs only if the directory or a variable that decides who pays has changed.
+    for name in @VARIABLES@; do
+        if ((BASH_VERSINFO[0] < 5)) || [[ ${!name@a} == *x* ]]; then
+            seen+=$'\n'$name=${!name-}
+        fi
+    done
+    if [[ $seen != "${_keyreeve_seen-}" ]]; then
+        _keyreeve_seen=$seen
         if line=$(@PROGRAM@ status --brief 2>/dev/null </dev/null) && [[ -n $line ]]; then
             if [[ $line != "${_keyreeve_payer-}" ]] && [[ $line == warning:* || -n ${_keyreeve_payer-} ]]; then
                 printf 'keyreeve: %s\n' "$line" >&2

@@ -1,9 +1,10 @@
-//! `hook`: prints a shell hook that reports when a change of directory changes who pays.
+//! `hook`: prints a shell hook that reports when a change of the directory or the environment changes who pays.
 //!
-//! Invariants: a hook prints nothing if nothing changed or keyreeve fails; it runs the program that printed it, by its
+//! Invariants: a hook starts keyreeve only if the directory or a watched variable has changed; it prints nothing if nothing changed or keyreeve fails; it runs the program that printed it, by its
 //! absolute path, so that no directory can substitute another.
 
 use keyreeve_os::system;
+use keyreeve_resolver::protect::WATCHED_PREFIXES;
 
 use crate::args::{EnvShell, HookShell};
 use crate::context::Context;
@@ -12,6 +13,9 @@ use crate::shell_quoting::quote;
 
 /// Placeholder for the program's path in the scripts.
 const PROGRAM: &str = "@PROGRAM@";
+
+/// Placeholder for the watched variables in the scripts.
+const VARIABLES: &str = "@VARIABLES@";
 
 pub(super) fn run(shell: HookShell, context: &Context) -> Result<(), CommandError> {
     let program = system::own_program().unwrap_or_else(|| "keyreeve".to_owned());
@@ -24,7 +28,19 @@ fn script(shell: HookShell, program: &str) -> String {
         HookShell::Zsh => (include_str!("zsh.sh"), EnvShell::Zsh),
         HookShell::Fish => (include_str!("fish.fish"), EnvShell::Fish),
     };
-    script.replace(PROGRAM, &quote(shell, program))
+    script
+        .replace(VARIABLES, &variables(shell))
+        .replace(PROGRAM, &quote(shell, program))
+}
+
+/// Returns the watched variables in a shell's syntax: the names with each prefix for bash, else a pattern.
+fn variables(shell: EnvShell) -> String {
+    match shell {
+        EnvShell::Bash => WATCHED_PREFIXES
+            .map(|prefix| format!("\"${{!{prefix}@}}\""))
+            .join(" "),
+        EnvShell::Zsh | EnvShell::Fish | EnvShell::Powershell => WATCHED_PREFIXES.join("|"),
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +70,10 @@ mod tests {
                 script.contains("('/opt/keyreeve' status --brief"),
                 "{script}"
             );
-            assert!(!script.contains(PROGRAM), "{script}");
+            assert!(
+                !script.contains(PROGRAM) && !script.contains(VARIABLES),
+                "{script}"
+            );
         }
     }
 }
