@@ -74,6 +74,29 @@ pub(crate) fn prepare(
     })
 }
 
+/// Plans the start of Claude Code for signing in, in the login directory of the profile that would pay. Nothing is
+/// verified, since there is no login yet, and no secret is given to it.
+///
+/// # Errors
+/// Exit 8 if this program may not use the login.
+pub(crate) fn prepare_sign_in(
+    launch: &LaunchArgs,
+    target: &Target,
+    context: &Context,
+) -> Result<LaunchPlan, CommandError> {
+    let store = context.open_store()?;
+    let policy = store.policy()?;
+    let snapshot = context.gather(&target.arguments, context::keyreeve_state(&policy));
+    let credential = LaunchCredential::of_profile(launch.profile.as_ref());
+    let profile = selected_profile(credential, target, &policy, &snapshot)?;
+    let is_login = |profile: &&Profile| matches!(profile.source, Source::ClaudeLogin { .. });
+    let goal = profile
+        .as_ref()
+        .filter(is_login)
+        .map_or(LaunchGoal::OwnLogin, LaunchGoal::Profile);
+    Ok(plan(&snapshot, goal, target)?)
+}
+
 /// Plans and verifies a launch through our gateway, once for each profile the key may use: all must meet the expectation.
 /// Returns the plan for the first profile.
 ///

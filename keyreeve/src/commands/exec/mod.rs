@@ -33,6 +33,13 @@ pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError>
 fn replace_process(exec: ExecArgs, context: &Context) -> Result<(), CommandError> {
     let (launch, mut argv) = (&exec.launch, exec.command);
     let (file, target) = resolve_program(launch, &argv, context)?;
+    if target.has_login() && signs_in(&argv) {
+        let plan = launch::prepare_sign_in(launch, &target, context)?;
+        let error = start((&file, &argv), &plan, &Secret::new(String::new()), |spec| {
+            context.original_limits.exec_program(spec)
+        });
+        return Err(start_error(&file, &error));
+    }
     let credential = if exec.native {
         LaunchCredential::Native
     } else {
@@ -51,6 +58,22 @@ fn replace_process(exec: ExecArgs, context: &Context) -> Result<(), CommandError
         context.original_limits.exec_program(spec)
     });
     Err(start_error(&file, &error))
+}
+
+/// Returns `true` if Claude Code is started to sign in or to look after itself, which costs nothing. It must start
+/// without a login, or signing in would be impossible where `claude` is a function that starts `exec`.
+fn signs_in(argv: &[OsString]) -> bool {
+    const COMMANDS: [&str; 7] = [
+        "auth",
+        "setup-token",
+        "doctor",
+        "install",
+        "update",
+        "--version",
+        "--help",
+    ];
+    argv.get(1)
+        .is_some_and(|word| COMMANDS.iter().any(|command| word == command))
 }
 
 /// Finds the program's file and the client whose credential rules it follows.
