@@ -8,6 +8,7 @@ use std::io;
 use std::process::ExitCode;
 
 use keyreeve_broker::admin::AdminError;
+use keyreeve_broker::admin::protection::ProtectionError;
 use keyreeve_broker::{LeaseError, RawKeyError};
 use keyreeve_core::binding::Expected;
 use keyreeve_core::inject;
@@ -300,6 +301,25 @@ impl From<FileError> for CommandError {
         Self::new(Exit::Store, "cannot use keyreeve's own files")
             .caused_by(&error)
             .maybe_fix(fix)
+    }
+}
+
+impl From<ProtectionError> for CommandError {
+    /// Converts the reason protection cannot be added or undone.
+    fn from(error: ProtectionError) -> Self {
+        match error {
+            ProtectionError::File(error) => {
+                let fix = error.fix_command();
+                Self::from_error(Exit::Failed, &error).maybe_fix(fix)
+            }
+            ProtectionError::Admin(error) => error.into(),
+            ProtectionError::Store(error) => error.into(),
+            ProtectionError::Record { .. } | ProtectionError::Encode(_) => {
+                Self::from_error(Exit::Store, &error)
+            }
+            ProtectionError::StatusLine { .. } => Self::from_error(Exit::Failed, &error)
+                .hint("See `keyreeve statusline --print-settings` to combine two status lines"),
+        }
     }
 }
 

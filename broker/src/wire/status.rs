@@ -8,6 +8,7 @@ use keyreeve_resolver::resolve::{
 use keyreeve_resolver::unusable::{AffectedUsers, UnusableReason};
 use serde::Serialize;
 
+use super::protection::ProtectedPartView;
 use super::{BindingView, ExpectedView, KeyView, OwnerLimitsView, ProfileView};
 
 /// The payer of the next request, the trace of the chain, and keyreeve's own profiles and keys.
@@ -32,6 +33,8 @@ pub struct StatusView {
     pub keys: Vec<KeyView>,
     /// Reported limits of profiles and logins.
     pub limits: Vec<OwnerLimitsView>,
+    /// The parts of the protection that `keyreeve protect` added to files.
+    pub protection: Vec<ProtectedPartView>,
 }
 
 /// A profile and its last use.

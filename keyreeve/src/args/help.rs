@@ -19,6 +19,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "exec",
             "env",
             "ask",
+            "protect",
             "bind",
             "unbind",
             "bindings",

@@ -11,6 +11,7 @@ mod launch;
 mod onboard;
 mod payer;
 mod profile;
+mod protect;
 mod report;
 mod serve;
 mod store;
@@ -32,10 +33,11 @@ pub(crate) use payer::{
     AdviseArgs, BindArgs, GuardArgs, HookArgs, HookShell, StatusArgs, StatuslineArgs, UnbindArgs,
 };
 pub(crate) use profile::{AddProfileArgs, ProfileCommand, RotateProfileArgs, SetupTokenArgs};
+pub(crate) use protect::{ProtectAction, ProtectArgs};
 pub(crate) use report::{DoctorArgs, InspectArgs, RequestsArgs, UsageArgs};
 pub(crate) use serve::{SandboxArgs, ServeArgs};
 pub(crate) use store::{ConfigCommand, PassphraseArgs, StoreCommand};
-pub(crate) use values::{SecretInput, is_model_glob, unique};
+pub(crate) use values::{Consent, SecretInput, is_model_glob, unique};
 
 /// A credential broker for the Anthropic API
 #[derive(Debug, Parser)]
@@ -116,6 +118,8 @@ pub(crate) enum CliCommand {
     Env(EnvArgs),
     /// Ask a model a question, and show who paid and how much
     Ask(AskArgs),
+    /// Make the right account pay, also for plain `claude`
+    Protect(ProtectArgs),
     /// Bind a directory to a profile or an expected payer
     Bind(BindArgs),
     /// Remove the binding of a directory
@@ -123,7 +127,7 @@ pub(crate) enum CliCommand {
     /// List bound directories
     #[command(after_help = "Examples:\n  keyreeve bindings\n  keyreeve bindings --json")]
     Bindings,
-    /// Print a shell hook that reports when `cd` changes who pays
+    /// Print a shell hook that reports when who pays changes
     Hook(HookArgs),
     /// Print Claude Code's status line: payer, plan usage, session cost
     Statusline(StatuslineArgs),

@@ -20,6 +20,15 @@ pub(crate) enum SecretInput {
     Stdin,
 }
 
+/// The user's consent to changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Consent {
+    /// Each change is a question.
+    Ask,
+    /// Given for all changes, by `--yes`.
+    Given,
+}
+
 /// A word, its value, and its help.
 pub(super) type Choice<T> = (&'static str, T, &'static str);
 

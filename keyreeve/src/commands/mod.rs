@@ -19,6 +19,7 @@ mod key;
 mod limits;
 mod onboard;
 mod profile;
+mod protect;
 mod requests;
 mod sandbox;
 mod serve;
@@ -51,6 +52,7 @@ pub(crate) fn run(command: Option<CliCommand>, context: Context) -> Result<(), C
         CliCommand::Advise(args) => advise::run(args.use_case, &context),
         CliCommand::Bind(args) => bind::run(args, &context),
         CliCommand::Unbind(args) => bind::unbind(&args.directory, &context),
+        CliCommand::Protect(args) => protect::run(args, &context),
         CliCommand::Bindings => bind::list(&context),
         CliCommand::Hook(args) => hook::run(args.shell, &context),
         CliCommand::Statusline(args) => statusline::run(&args, &context),

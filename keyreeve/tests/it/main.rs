@@ -38,6 +38,7 @@ mod plan_logins;
 mod planted_secrets;
 mod profile_health;
 mod profiles;
+mod protect;
 mod redirecting_project;
 mod reports;
 mod schema;

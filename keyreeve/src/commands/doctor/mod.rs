@@ -1,6 +1,5 @@
 //! `doctor`: lists what is wrong or risky on this machine, where, and the command that fixes it.
 
-mod fix;
 mod store_evidence;
 
 use keyreeve_broker::run_helpers;
@@ -12,6 +11,7 @@ use keyreeve_resolver::resolve::{ClientProgram, resolve};
 use crate::args::DoctorArgs;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::fix;
 use crate::output::{Line, abbreviate_home, pluralize, sentence_case};
 use crate::runtime::BlockingRuntime;
 

@@ -6,6 +6,7 @@ mod exit_check;
 mod render;
 
 use jiff::Timestamp;
+use keyreeve_broker::admin::protection::Protection;
 use keyreeve_broker::wire::{
     BindingView, ExpectedView, HealthView, KeysView, LimitsView, ProfilesView, StatusProfileView,
     StatusView, UnusableView,
@@ -101,7 +102,14 @@ fn report(
         check_payer_exists(expected, &snapshot.keyreeve.profiles)?;
     }
     let report = build_report((client, expect), snapshot, lease_snapshot.as_ref());
-    let view = || view(&report, lease_snapshot.as_ref(), store.as_ref());
+    let view = || {
+        let protection = Protection::open(&context.dirs()?.data)?;
+        let view = view(&report, lease_snapshot.as_ref(), store.as_ref())?;
+        Ok::<_, CommandError>(StatusView {
+            protection: protection.parts().iter().map(Into::into).collect(),
+            ..view
+        })
+    };
     let output = &context.output;
     if detail == StatusDetail::Line && output.format() == Format::Human {
         // A shell hook prints it often; it needs no records of the store.
@@ -214,6 +222,7 @@ fn view(
         unusable_profiles: unusable,
         keys,
         limits: limits.map_or_else(Vec::new, |limits| limits.subjects),
+        protection: Vec::new(),
     })
 }
 

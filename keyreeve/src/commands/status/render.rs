@@ -1,5 +1,7 @@
 //! The status as text: one line about who pays, then one line for each relevant step of the chain.
 
+use std::collections::BTreeSet;
+
 use keyreeve_broker::wire::{OwnerLimitsView, StatusProfileView, StatusView};
 use keyreeve_core::clock::Clock;
 use keyreeve_resolver::resolve::{ChainStep, CheckedPayer, StepState};
@@ -93,6 +95,16 @@ fn full(status: &StatusReport, view: &StatusView, shown: ShownSteps, clock: &Clo
         let keys = pluralize(view.keys.len(), "key");
         lines.push(Line::Blank);
         lines.push(Line::Data(format!("{keys} (list: keyreeve key list)")));
+    }
+    if !view.protection.is_empty() {
+        let names: BTreeSet<&str> = view.protection.iter().map(|part| part.name).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let text = format!(
+            "Protected by: {} (keyreeve protect status)",
+            names.join(", ")
+        );
+        lines.push(Line::Blank);
+        lines.push(wrapped(&text, INDENT, home));
     }
     lines
 }

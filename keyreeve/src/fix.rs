@@ -1,11 +1,11 @@
-//! `doctor --fix`: comments out lines of shell files, each after showing the change and asking, with a backup copy next to the
-//! file; removes the runtime file of a gateway that is gone.
+//! Fixes of findings, for `doctor --fix` and `protect`: comments out lines of shell files, each after showing the change
+//! and asking, with a backup copy next to the file; removes the runtime file of a gateway that is gone.
 //!
-//! Invariants: nothing is changed without a yes; a line is changed only if it still sets the variable that was found; no
+//! Invariants: nothing is changed without a yes or `--yes`; a line is changed only if it still sets the variable that was found; no
 //! value is shown.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keyreeve_os::files::FileEdit;
 use keyreeve_resolver::finding::{Finding, FindingCode, FindingLocation, Fix, Proposal, propose};
@@ -13,13 +13,29 @@ use keyreeve_resolver::hidden_text::HiddenText;
 use keyreeve_resolver::snapshot::Snapshot;
 use zeroize::Zeroizing;
 
+use crate::args::Consent;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
+use crate::output::Line;
 use crate::prompt::{Answer, Prompter};
 use crate::running_gateway::remove_runtime_file;
 
+/// Lines of a file that were commented out.
+pub(crate) struct CommentedLines {
+    /// The file, with symbolic links resolved.
+    pub(crate) path: PathBuf,
+    /// The lines, counted from 1.
+    pub(crate) lines: Vec<usize>,
+    /// The text before.
+    pub(crate) before: Zeroizing<String>,
+    /// The text after.
+    pub(crate) after: Zeroizing<String>,
+    /// The backup.
+    pub(crate) backup: PathBuf,
+}
+
 /// Offers each possible fix, applies the accepted ones, and returns the findings that remain.
-pub(super) fn ask_and_fix(
+pub(crate) fn ask_and_fix(
     findings: Vec<Finding>,
     snapshot: &Snapshot,
     context: &Context,
@@ -36,12 +52,9 @@ pub(super) fn ask_and_fix(
     }
     let mut fixed: Vec<(String, Option<usize>)> = Vec::new();
     for (path, lines) in lines_to_comment_out(&findings) {
-        let changed_lines = edit_file(&path, &lines, snapshot, context)?;
-        fixed.extend(
-            changed_lines
-                .into_iter()
-                .map(|line| (path.clone(), Some(line))),
-        );
+        let commented = comment_out((&path, &lines), Consent::Ask, snapshot, context)?;
+        let changed_lines = commented.into_iter().flat_map(|commented| commented.lines);
+        fixed.extend(changed_lines.map(|line| (path.clone(), Some(line))));
     }
     let stale = stale_runtime_files(&findings);
     if !stale.is_empty()
@@ -58,7 +71,7 @@ pub(super) fn ask_and_fix(
 }
 
 /// The lines that a fix comments out, by file.
-fn lines_to_comment_out(findings: &[Finding]) -> BTreeMap<String, Vec<usize>> {
+pub(crate) fn lines_to_comment_out(findings: &[Finding]) -> BTreeMap<String, Vec<usize>> {
     let mut files: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for finding in findings {
         if let (Fix::CommentOut, Some((path, Some(line)))) = (&finding.fix, file_of(finding)) {
@@ -84,19 +97,22 @@ fn file_of(finding: &Finding) -> Option<(String, Option<usize>)> {
     }
 }
 
-/// Asks about each line of one file, writes the file once, and returns the lines that were commented out.
-fn edit_file(
-    path: &str,
-    lines: &[usize],
+/// Shows each line of one file, asks about it, writes the file once, and returns what was commented out.
+///
+/// # Errors
+/// If the user cancels or the file cannot be written.
+pub(crate) fn comment_out(
+    (path, lines): (&str, &[usize]),
+    consent: Consent,
     snapshot: &Snapshot,
     context: &Context,
-) -> Result<Vec<usize>, CommandError> {
+) -> Result<Option<CommentedLines>, CommandError> {
     let output = &context.output;
     let edit = match FileEdit::open(Path::new(path)) {
         Ok(edit) => edit,
         Err(error) => {
             output.note(&format!("Skipped {path}: {error}"));
-            return Ok(Vec::new());
+            return Ok(None);
         }
     };
     let home = snapshot.home.as_deref().unwrap_or("/");
@@ -118,22 +134,40 @@ fn edit_file(
             continue;
         };
         show_change(path, *line, &proposal, context)?;
-        if context.prompter.confirm("Comment out this line?")? == Answer::Yes {
-            accepted.push((*line, proposal.replacement));
+        let answer = match consent {
+            Consent::Ask => context.prompter.confirm("Comment out this line?")?,
+            Consent::Given => Answer::Yes,
+        };
+        match answer {
+            Answer::Yes => accepted.push((*line, proposal.replacement)),
+            Answer::No => {}
         }
     }
     if accepted.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let text = with_lines(edit.text(), &accepted);
-    let day = snapshot.now.strftime("%Y-%m-%d").to_string();
-    let backup = edit.replace(&text, &format!("keyreeve-{day}"))?;
-    output.line(&format!("Changed {path}; backup: {}", backup.display()))?;
+    let before = Zeroizing::new(edit.text().to_owned());
+    let after = with_lines(&before, &accepted);
+    let file = edit.path().to_owned();
+    let backup = edit.replace(&after, &backup_label(snapshot))?;
+    let changed = format!("Changed {path}; backup: {}", backup.display());
+    output.write(&[Line::Data(changed)])?;
     output.note(
         "The credential is still in the comment and in the backup. Delete both once everything works.",
     );
     output.note("Shells that are already running keep the variable until they end");
-    Ok(accepted.into_iter().map(|(line, _)| line).collect())
+    Ok(Some(CommentedLines {
+        path: file,
+        lines: accepted.into_iter().map(|(line, _)| line).collect(),
+        before,
+        after,
+        backup,
+    }))
+}
+
+/// Returns the label of backups that are made today.
+pub(crate) fn backup_label(snapshot: &Snapshot) -> String {
+    format!("keyreeve-{}", snapshot.now.strftime("%Y-%m-%d"))
 }
 
 fn show_change(
@@ -142,9 +176,11 @@ fn show_change(
     proposal: &Proposal,
     context: &Context,
 ) -> Result<(), CommandError> {
-    context.output.line(&format!("--- {path}:{line}"))?;
-    let change = format!("-{}\n+{}", proposal.before, proposal.after);
-    Ok(context.output.data(&change)?)
+    Ok(context.output.write(&[
+        Line::Data(format!("--- {path}:{line}")),
+        Line::Data(format!("-{}", proposal.before)),
+        Line::Data(format!("+{}", proposal.after)),
+    ])?)
 }
 
 /// Replaces some lines of a text; every other byte stays the same.
