@@ -1,7 +1,7 @@
 //! `onboard`: detects existing credentials, sets up the one that pays, tests it, and prints the next steps.
 //!
 //! Invariants: at most four questions, and none that a flag answers; every change is reported; it ends with a successful
-//! request or with the reason for the failure.
+//! request or with the reason for the failure. A user with a plan is then offered `protect`, which asks about each part.
 
 mod detect;
 mod questions;
@@ -18,7 +18,8 @@ use crate::context::Context;
 use crate::credential_check::check_one;
 use crate::error::{CommandError, Exit};
 use crate::output::Format;
-use crate::prompt::Prompter;
+use crate::prompt::{Answer, Prompter, Question};
+use crate::protection::{self, ProtectChoices};
 use crate::render::new_key::print_new_key;
 use questions::OnboardMethod;
 
@@ -33,6 +34,7 @@ struct SetUpResult {
 
 pub(super) fn run(onboard: OnboardArgs, context: &Context) -> Result<(), CommandError> {
     let method = OnboardMethod::from_flags(&onboard)?;
+    let is_asked = method.is_none();
     if method.is_none() && context.prompter == Prompter::NonInteractive {
         return Err(not_interactive());
     }
@@ -51,7 +53,23 @@ pub(super) fn run(onboard: OnboardArgs, context: &Context) -> Result<(), Command
     };
     // A new key is printed even if the test fails, because it cannot be shown again.
     finish(&set_up, check, context)?;
-    result
+    result?;
+    if is_asked && set_up.profile.is_plan_login() {
+        return offer_protection(context);
+    }
+    Ok(())
+}
+
+/// Offers to make the plan pay for plain `claude`, too.
+fn offer_protection(context: &Context) -> Result<(), CommandError> {
+    let question = Question {
+        prompt: "Protect your plan now, so that plain `claude` uses it, too?",
+        command: "keyreeve protect",
+    };
+    match context.prompter.confirm_required(question, Answer::Yes)? {
+        Answer::Yes => protection::protect(ProtectChoices::offer_all(context), context),
+        Answer::No => Ok(()),
+    }
 }
 
 fn not_interactive() -> CommandError {

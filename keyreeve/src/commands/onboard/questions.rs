@@ -118,17 +118,22 @@ pub(super) fn ask_missing(
 
 fn ask_method(detected: &DetectedState, context: &Context) -> Result<OnboardMethod, CommandError> {
     let mut options = Vec::new();
+    let plan = || {
+        let label = "my plan: Claude Code's own login, for Claude Code only";
+        (label.to_owned(), MethodChoice::ClaudeLogin)
+    };
+    // The first one is preselected: the plan of a user who has one, never a stray key.
+    options.extend(detected.login.as_ref().map(|_| plan()));
     for profile in &detected.profiles {
         let label = format!("the existing profile `{profile}`");
         options.push((label, MethodChoice::Profile(profile.clone())));
     }
+    if detected.login.is_none() && detected.claude.is_some() {
+        options.push(plan());
+    }
     if let Some(variable) = detected.variable {
         let label = format!("{variable} from the environment (not copied)");
         options.push((label, MethodChoice::Environment));
-    }
-    if detected.login.is_some() || detected.claude.is_some() {
-        let label = "my plan: Claude Code's own login, for Claude Code only";
-        options.push((label.to_owned(), MethodChoice::ClaudeLogin));
     }
     for (label, choice) in [
         ("API credit: an API key that I paste", MethodChoice::ApiKey),

@@ -25,7 +25,14 @@ pub(super) fn next_commands(set_up: &SetUpResult) -> Vec<NextCommand> {
         "start Claude Code with it",
     );
     if set_up.profile.is_plan_login() {
-        return vec![exec, ("keyreeve status".to_owned(), "see who would pay")];
+        return vec![
+            exec,
+            (
+                "keyreeve protect".to_owned(),
+                "make plain `claude` use it, too",
+            ),
+            ("keyreeve status".to_owned(), "see who would pay"),
+        ];
     }
     let key = set_up.key.as_ref().map(|(key, _)| key);
     // The raw key of other profiles is never given to programs; the gateway uses it.
