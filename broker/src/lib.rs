@@ -26,6 +26,7 @@ mod report;
 mod retry;
 mod sources;
 pub mod upstream;
+mod variable_credential;
 mod wait_queue;
 pub mod wire;
 
@@ -54,6 +55,7 @@ pub use raw_key::RawKeyError;
 pub use report::{CompletedResponse, Report, classify_response};
 pub use retry::{AttemptResult, RetryDecision, RetryState};
 pub use sources::{SdkProfileError, SourceError, sdk_profile_provenance};
+pub use variable_credential::{VariableCredentialError, read_variable_credential};
 
 /// Creates leases against one store. Cheap to share behind an [`Arc`].
 pub struct Broker {

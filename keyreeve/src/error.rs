@@ -16,7 +16,7 @@ use keyreeve_core::profile::Name;
 use keyreeve_gateway::BindError;
 use keyreeve_os::files::FileError;
 use keyreeve_os::ports;
-use keyreeve_resolver::launch::{LaunchError, LaunchErrorKind};
+use keyreeve_resolver::launch::{ConnectionError, LaunchError, LaunchErrorKind};
 use keyreeve_resolver::resolve::UnknownPayerError;
 use keyreeve_store::StoreError;
 use serde::Serialize;
@@ -464,6 +464,15 @@ impl From<LaunchError> for CommandError {
             .with_causes(error.details())
             .maybe_fix(error.fix_command());
         error.hints().into_iter().fold(command_error, Self::hint)
+    }
+}
+
+impl From<ConnectionError> for CommandError {
+    fn from(error: ConnectionError) -> Self {
+        Self::from_error(Exit::Policy, &error)
+            .hint(error.hint())
+            .fix(error.fix_command())
+            .docs(error.docs_url())
     }
 }
 

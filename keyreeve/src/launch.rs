@@ -6,17 +6,18 @@
 use std::sync::Arc;
 
 use keyreeve_broker::admin::profiles::find_profile;
+use keyreeve_broker::read_variable_credential;
 use keyreeve_core::binding::Expected;
 use keyreeve_core::origin::BaseUrl;
 use keyreeve_core::profile::{Name, Profile, Source};
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_resolver::launch::{
     LaunchError, LaunchGoal, LaunchPlan, LaunchWarning, ProjectOverride, ProjectSettingsPolicy,
-    Target, UnknownEffectPolicy, VerifiedPlan, list_project_overrides, list_unknown_effects, plan,
-    verify,
+    Target, UnknownEffectPolicy, VerifiedPlan, check_connection, list_project_overrides,
+    list_unknown_effects, plan, verify,
 };
 use keyreeve_resolver::resolve::{ExpectedPayer, check_payer_exists};
-use keyreeve_resolver::snapshot::Snapshot;
+use keyreeve_resolver::snapshot::{KeyreeveState, Snapshot};
 use keyreeve_store::Policy;
 
 use crate::args::LaunchArgs;
@@ -43,11 +44,21 @@ impl<'a> LaunchCredential<'a> {
     }
 }
 
-/// A verified launch plan and the profile that pays.
+/// A verified launch plan and the source of its secret.
 pub(crate) struct PreparedLaunch {
     pub(crate) plan: LaunchPlan,
     pub(crate) verified: VerifiedPlan,
-    profile: Option<Profile>,
+    source: SecretSource,
+}
+
+/// The source of the secret that a program gets.
+enum SecretSource {
+    /// There is none.
+    OwnLogin,
+    /// This profile.
+    Profile(Box<Profile>),
+    /// It was read from a variable.
+    Variable(Secret),
 }
 
 /// Plans a launch and verifies the plan. Starts nothing and decrypts nothing.
@@ -66,11 +77,43 @@ pub(crate) fn prepare(
     let goal = profile
         .as_ref()
         .map_or(LaunchGoal::OwnLogin, LaunchGoal::Profile);
-    let (plan, verified) = plan_and_verify((launch, target), goal, (&policy, &snapshot), context)?;
+    let (plan, verified) = plan_and_verify((launch, target), goal, &snapshot, context)?;
+    let source = profile.map_or(SecretSource::OwnLogin, |profile| {
+        SecretSource::Profile(Box::new(profile))
+    });
     Ok(PreparedLaunch {
         plan,
         verified,
-        profile,
+        source,
+    })
+}
+
+/// Plans a launch with the credential of a variable and verifies the plan. No store is opened or created, so no binding
+/// and no profile applies.
+///
+/// # Errors
+/// Exit 4 if the variable has no usable credential, 8 if a rule forbids the launch.
+pub(crate) fn prepare_with_variable(
+    launch: &LaunchArgs,
+    (variable, base_url): (&str, BaseUrl),
+    target: &Target,
+    context: &Context,
+) -> Result<PreparedLaunch, CommandError> {
+    let environment = &context.snapshot.environment;
+    let now = context.snapshot.now;
+    let (profile, secret) = read_variable_credential(variable, base_url, environment, now)
+        .map_err(|error| CommandError::from_error(Exit::Credential, &error))?;
+    let state = KeyreeveState {
+        profiles: vec![profile.clone()],
+        ..KeyreeveState::default()
+    };
+    let snapshot = context.gather(&target.arguments, state);
+    let goal = LaunchGoal::Variable(&profile);
+    let (plan, verified) = plan_and_verify((launch, target), goal, &snapshot, context)?;
+    Ok(PreparedLaunch {
+        plan,
+        verified,
+        source: SecretSource::Variable(secret),
     })
 }
 
@@ -112,7 +155,7 @@ pub(crate) fn prepare_with_gateway(
     let mut first = None;
     for profile in profiles {
         let goal = LaunchGoal::Gateway { gateway, profile };
-        let prepared = plan_and_verify((launch, target), goal, (policy, &snapshot), context)?;
+        let prepared = plan_and_verify((launch, target), goal, &snapshot, context)?;
         first.get_or_insert(prepared);
     }
     first.ok_or_else(|| {
@@ -139,19 +182,16 @@ pub(crate) fn profile_for_gateway(
 fn plan_and_verify(
     (launch, target): (&LaunchArgs, &Target),
     goal: LaunchGoal<'_>,
-    (policy, snapshot): (&Policy, &Snapshot),
+    snapshot: &Snapshot,
     context: &Context,
 ) -> Result<(LaunchPlan, VerifiedPlan), CommandError> {
     if let Some(expected) = &launch.expect {
-        check_payer_exists(expected, policy.profiles())?;
+        check_payer_exists(expected, &snapshot.keyreeve.profiles)?;
     }
     let mut plan = plan(snapshot, goal, target)?;
     let environment = Arc::new(plan.environment(&snapshot.environment));
-    let planned_snapshot = context.gather_with_environment(
-        environment,
-        &target.arguments,
-        context::keyreeve_state(policy),
-    );
+    let planned_snapshot =
+        context.gather_with_environment(environment, &target.arguments, snapshot.keyreeve.clone());
     let overrides = list_project_overrides(&planned_snapshot, &plan, target);
     match launch.project {
         ProjectSettingsPolicy::Refuse if !overrides.is_empty() => {
@@ -166,6 +206,7 @@ fn plan_and_verify(
         UnknownEffectPolicy::Refuse => list_unknown_effects(&planned_snapshot, &plan, target),
         UnknownEffectPolicy::Allow => Vec::new(),
     };
+    let proxy_warning = check_connection(&planned_snapshot, &plan, target)?;
     let verified = verify(planned_snapshot, &plan, target)?;
     if !effects.is_empty() {
         return Err(LaunchError::UnknownEffects { effects }.into());
@@ -173,6 +214,7 @@ fn plan_and_verify(
     for expected in launch.expect.iter().chain(expected_payer(snapshot)) {
         verified.check_expected(expected, &plan)?;
     }
+    plan.warnings.extend(proxy_warning);
     plan.warnings.extend(other_than_bound(goal, snapshot));
     Ok((plan, verified))
 }
@@ -189,11 +231,14 @@ impl PreparedLaunch {
         let Self {
             plan,
             verified,
-            profile,
+            source,
         } = self;
-        let secret = match profile {
-            Some(profile) if plan.exposes_secret() => resolve_secret(&profile, context)?,
-            Some(_) | None => Secret::new(String::new()),
+        let secret = match source {
+            SecretSource::Profile(profile) if plan.exposes_secret() => {
+                resolve_secret(&profile, context)?
+            }
+            SecretSource::Variable(secret) => secret,
+            SecretSource::Profile(_) | SecretSource::OwnLogin => Secret::new(String::new()),
         };
         verified.check_secret(secret.expose_for(Sink::Program), &plan)?;
         Ok((plan, verified, secret))
@@ -253,9 +298,9 @@ fn other_than_bound(goal: LaunchGoal<'_>, snapshot: &Snapshot) -> Option<LaunchW
     let profiles = &snapshot.keyreeve.profiles;
     let bound = profiles.iter().find(|profile| profile.id == bound)?;
     let is_bound = match goal {
-        LaunchGoal::Profile(profile) | LaunchGoal::Gateway { profile, .. } => {
-            profile.id == bound.id
-        }
+        LaunchGoal::Profile(profile)
+        | LaunchGoal::Variable(profile)
+        | LaunchGoal::Gateway { profile, .. } => profile.id == bound.id,
         LaunchGoal::OwnLogin => bound.source == Source::ClaudeLogin { config_dir: None },
     };
     (!is_bound).then(|| LaunchWarning::NotTheBoundProfile(bound.name.clone()))

@@ -8,7 +8,7 @@ use keyreeve_core::profile::Name;
 use keyreeve_resolver::launch::{ProjectSettingsPolicy, UnknownEffectPolicy};
 use keyreeve_resolver::resolve::ClientProgram;
 
-use super::values::{client_program, expected_payer, switch};
+use super::values::{client_program, expected_payer, switch, variable_name};
 
 /// Arguments of `exec`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,8 @@ use super::values::{client_program, expected_payer, switch};
         keyreeve exec --native -- claude                  on your own login\n  \
         keyreeve exec --profile work -- claude -p hi\n  \
         keyreeve exec --profile work --expect metered -- python job.py\n  \
-        keyreeve exec --gateway --profile work -- claude  with a temporary key\n\n\
+        keyreeve exec --gateway --profile work -- claude  with a temporary key\n  \
+        keyreeve exec --env CI_KEY --expect metered -- claude -p hi    in CI\n\n\
         Exit codes:\n  \
         that of the program; 4 no credential, 8 refused by a policy rule,\n  \
         125 keyreeve failed, 126 program not executable, 127 program not found"
@@ -33,6 +34,17 @@ pub(crate) struct ExecArgs {
     /// Use the program's own login, and remove everything that would override it
     #[arg(long, conflicts_with = "profile")]
     pub(crate) native: bool,
+    /// Take the credential from this environment variable; no store is opened or created
+    #[arg(long, value_name = "NAME", value_parser = variable_name, conflicts_with_all = ["profile", "native", "gateway"])]
+    pub(crate) env: Option<String>,
+    /// The only origin that the credential of --env is sent to
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "env",
+        default_value = "https://api.anthropic.com"
+    )]
+    pub(crate) origin: String,
     /// Give the program a temporary virtual key instead of the credential
     #[arg(long, conflicts_with = "native")]
     pub(crate) gateway: bool,

@@ -5,6 +5,7 @@
 pub mod advise;
 pub mod claude_code;
 pub mod conflicts;
+pub(crate) mod connection;
 pub mod finding;
 pub mod hidden_text;
 pub mod import;

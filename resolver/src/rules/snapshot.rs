@@ -41,7 +41,7 @@ pub struct Snapshot {
 }
 
 /// The part of keyreeve's own state that resolution needs.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct KeyreeveState {
     /// Every profile.
     pub profiles: Vec<Profile>,

@@ -58,5 +58,11 @@ pub(crate) const SCRUB_SUBPROCESSES: &str = "CLAUDE_CODE_SUBPROCESS_ENV_SCRUB";
 /// Makes Node programs accept any certificate if it is `0`.
 pub(crate) const TLS_CHECK: &str = "NODE_TLS_REJECT_UNAUTHORIZED";
 
+/// The hosts that are reached without a proxy, separated by commas. Programs also read its name in lower case.
+pub(crate) const NO_PROXY: &str = "NO_PROXY";
+
+/// The name of [`NO_PROXY`] in lower case, which some programs prefer.
+pub(crate) const NO_PROXY_LOWER: &str = "no_proxy";
+
 /// The directory of the user's configuration files.
 pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";

@@ -9,6 +9,7 @@ mod supervise;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use keyreeve_core::origin::PlainHttp;
 use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_os::process::ProgramSpec;
 use keyreeve_os::programs::{self, ProgramLookupError};
@@ -20,6 +21,7 @@ use crate::args::{ExecArgs, LaunchArgs};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::launch::{self, LaunchCredential};
+use crate::new_profile::parse_origin;
 
 pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError> {
     let result = if exec.gateway {
@@ -33,19 +35,27 @@ pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError>
 fn replace_process(exec: ExecArgs, context: &Context) -> Result<(), CommandError> {
     let (launch, mut argv) = (&exec.launch, exec.command);
     let (file, target) = resolve_program(launch, &argv, context)?;
-    if target.has_login() && signs_in(&argv) {
+    if exec.env.is_none() && target.has_login() && signs_in(&argv) {
         let plan = launch::prepare_sign_in(launch, &target, context)?;
         let error = start((&file, &argv), &plan, &Secret::new(String::new()), |spec| {
             context.original_limits.exec_program(spec)
         });
         return Err(start_error(&file, &error));
     }
-    let credential = if exec.native {
-        LaunchCredential::Native
-    } else {
-        LaunchCredential::of_profile(launch.profile.as_ref())
+    let prepared = match &exec.env {
+        Some(variable) => {
+            let (base_url, _) =
+                parse_origin("--origin", (&exec.origin, PlainHttp::LoopbackOnly), false)?;
+            launch::prepare_with_variable(launch, (variable, base_url), &target, context)?
+        }
+        None if exec.native => {
+            launch::prepare((launch, LaunchCredential::Native), &target, context)?
+        }
+        None => {
+            let credential = LaunchCredential::of_profile(launch.profile.as_ref());
+            launch::prepare((launch, credential), &target, context)?
+        }
     };
-    let prepared = launch::prepare((launch, credential), &target, context)?;
     for warning in &prepared.plan.warnings {
         context.output.note(&warning.to_string());
     }

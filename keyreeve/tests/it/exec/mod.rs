@@ -1,11 +1,13 @@
 //! `exec` and `env`: one credential for a program, and who pays is printed before it starts.
 
 mod assignments;
+mod connection;
 mod led_elsewhere;
 pub(crate) mod payer;
 mod project;
 mod start;
 mod stored_key;
+mod variable;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

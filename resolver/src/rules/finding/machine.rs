@@ -4,34 +4,17 @@ use jiff::SignedDuration;
 
 use super::evidence::Evidence;
 use super::{Finding, FindingCode, FindingLocation, Fix, shown};
-use crate::rules::conflicts::{CERTIFICATES, PROXIES};
+use crate::rules::claude_code::SettingSources;
+use crate::rules::connection::{ConnectionRisk, ConnectionSetting, connection_settings};
 use crate::rules::snapshot::Snapshot;
-use crate::rules::variables::TLS_CHECK;
 
 /// Maximum time the clock may be behind the latest recorded time without a finding.
 const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(2);
 
 pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
-    let proxies = PROXIES.map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
-    let is_set = |name: &&String| snapshot.has_value(name);
-    for name in proxies.as_flattened().iter().filter(is_set) {
-        found.push(Finding::new(
-            FindingCode::Proxy,
-            FindingLocation::variable(name),
-            format!("{name} is set: clients that support it send requests through a proxy; keyreeve's own requests do not use it"),
-            Fix::unset(name),
-        ));
-    }
-    for name in CERTIFICATES.iter().filter(|name| snapshot.has_value(name)) {
-        found.push(Finding::new(
-            FindingCode::Certificates,
-            FindingLocation::variable(name),
-            format!("{name} is set: the issuer of those certificates can intercept connections to the API"),
-            Fix::unset(name),
-        ));
-    }
-    found.extend(tls_unchecked(snapshot));
+    let settings = connection_settings(snapshot, Some(SettingSources::ALL));
+    found.extend(settings.iter().map(connection));
     found.extend(clock(snapshot, evidence));
     found.extend(relative_path(snapshot));
     found.extend(evidence.local_claude.as_deref().map(|path| {
@@ -45,15 +28,37 @@ pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding>
     found
 }
 
-fn tls_unchecked(snapshot: &Snapshot) -> Option<Finding> {
-    (snapshot.environment.get(TLS_CHECK)?.trim() == "0").then(|| {
-        Finding::new(
+/// Reports a variable that changes connections to the API.
+fn connection(setting: &ConnectionSetting<'_>) -> Finding {
+    let name = setting.name;
+    let (code, message) = match setting.risk {
+        ConnectionRisk::Proxy => (
+            FindingCode::Proxy,
+            format!(
+                "{name} is set: clients that support it send requests through a proxy; keyreeve's own requests do not use it"
+            ),
+        ),
+        ConnectionRisk::Certificates => (
+            FindingCode::Certificates,
+            format!(
+                "{name} is set: the issuer of those certificates can intercept connections to the API"
+            ),
+        ),
+        ConnectionRisk::Unchecked => (
             FindingCode::TlsUnchecked,
-            FindingLocation::variable(TLS_CHECK),
-            format!("{TLS_CHECK} is 0: Node programs send credentials without checking the server's certificate"),
-            Fix::unset(TLS_CHECK),
-        )
-    })
+            format!(
+                "{name} is 0: Node programs send credentials without checking the server's certificate"
+            ),
+        ),
+    };
+    let (location, fix) = match setting.file {
+        None => (FindingLocation::variable(name), Fix::unset(name)),
+        Some((path, line)) => (
+            FindingLocation::line(path, line),
+            Fix::manual(format!("remove env.{name} from {}", shown(path))),
+        ),
+    };
+    Finding::new(code, location, message, fix)
 }
 
 /// Finds a clock that is behind the latest recorded time; without a network no other check is possible.

@@ -10,12 +10,13 @@ use keyreeve_os::environment::Environment;
 use super::error::LaunchError;
 use super::target::{Program, Target};
 use crate::rules::conflicts;
+use crate::rules::connection::{host_of, no_proxy_with};
 use crate::rules::resolve::Location;
 use crate::rules::sdk_store::SdkStore;
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     API_KEY, AUTH_TOKEN, BASE_URL, CLAUDE_CONFIG_DIR, CUSTOM_HEADERS, DISABLE_BACKGROUND_TRAFFIC,
-    MANAGED_BY_HOST, OAUTH_TOKEN, SDK_CONFIG_DIR, SDK_PROFILE, SIMPLE,
+    MANAGED_BY_HOST, NO_PROXY, NO_PROXY_LOWER, OAUTH_TOKEN, SDK_CONFIG_DIR, SDK_PROFILE, SIMPLE,
 };
 
 /// The way a credential reaches a program.
@@ -54,6 +55,13 @@ pub enum LaunchWarning {
     CredentialRemoved(String),
     /// A gateway gets its credential in another header than the profile's.
     SentAsBearer(Origin),
+    /// A proxy can read the credential if it has a certificate of that issuer.
+    ProxyMayRead {
+        /// The variable that names the proxy.
+        proxy: String,
+        /// The variable that names the certificates.
+        certificates: String,
+    },
     /// The directory is bound to this profile, and the user named another credential.
     NotTheBoundProfile(Name),
 }
@@ -196,6 +204,7 @@ impl CredentialDelivery {
         if let Some(endpoint) = self.custom_endpoint() {
             set.push(EnvAssignment::literal(BASE_URL, &endpoint.base_url));
         }
+        set.extend(self.direct_connection(snapshot));
         if self.may_leak_in_background(snapshot, target) {
             set.push(EnvAssignment::literal(DISABLE_BACKGROUND_TRAFFIC, "1"));
         }
@@ -207,6 +216,21 @@ impl CredentialDelivery {
             }
         }
         set
+    }
+
+    /// Returns the assignments by which an endpoint on this machine, such as our gateway, is reached without the proxy
+    /// that is set (docs/facts.md#proxies).
+    fn direct_connection(&self, snapshot: &Snapshot) -> Vec<EnvAssignment> {
+        let endpoint = self.custom_endpoint();
+        let host = endpoint
+            .filter(|endpoint| endpoint.origin.is_loopback())
+            .and_then(|endpoint| host_of(&endpoint.base_url));
+        match host.and_then(|host| no_proxy_with(snapshot, &host)) {
+            Some(hosts) => [NO_PROXY, NO_PROXY_LOWER]
+                .map(|name| EnvAssignment::literal(name, &hosts))
+                .into(),
+            None => Vec::new(),
+        }
     }
 
     /// Returns `true` if Claude Code's background requests may carry a credential to the vendor that is not meant for it.
@@ -362,6 +386,13 @@ impl fmt::Display for LaunchWarning {
                     "{name} is removed from the environment because it contains a credential"
                 )
             }
+            Self::ProxyMayRead {
+                proxy,
+                certificates,
+            } => write!(
+                f,
+                "Requests go through the proxy in {proxy}, and {certificates} trusts further certificates: the proxy can read the credential if it has one of them"
+            ),
             Self::NotTheBoundProfile(name) => write!(
                 f,
                 "This directory is bound to profile `{name}`, and another credential is used because you named it"

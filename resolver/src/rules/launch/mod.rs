@@ -6,6 +6,7 @@
 //! variable that will hold one; a plan login is only given to the genuine client; every check goes through
 //! [`resolve`](crate::rules::resolve::resolve), so the prediction and the launch follow the same rules.
 
+mod connection;
 mod delivery;
 mod error;
 mod plan;
@@ -15,6 +16,7 @@ mod target;
 mod unknown;
 mod verify;
 
+pub use self::connection::{ConnectionError, check_connection};
 pub use self::delivery::{EnvAssignment, LaunchWarning};
 pub use self::error::{
     ConflictEffect, LaunchError, LaunchErrorKind, ProjectOverride, UnknownEffect,

@@ -1,7 +1,7 @@
 //! The launch plan: the variables to remove from and to set in a program's environment.
 
 use keyreeve_core::origin::BaseUrl;
-use keyreeve_core::profile::{Auth, Name, Profile};
+use keyreeve_core::profile::{Auth, Name, Profile, Source};
 use keyreeve_core::token::Family;
 use keyreeve_os::environment::Environment;
 
@@ -17,6 +17,8 @@ use crate::rules::variables::{MANAGED_BY_HOST, SCRUB_SUBPROCESSES};
 pub enum LaunchGoal<'a> {
     /// A keyreeve profile.
     Profile(&'a Profile),
+    /// The credential in an environment variable, described as a profile that is saved nowhere.
+    Variable(&'a Profile),
     /// Our own gateway, with a virtual key for this profile.
     Gateway {
         /// The base URL it listens on.
@@ -46,6 +48,8 @@ pub struct LaunchPlan {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct PayingProfile {
     pub(super) name: Name,
+    /// The origin of its secret: `of profile work`, `from variable CI_KEY`.
+    pub(super) label: String,
     pub(super) class: PayerClass,
     pub(super) simulated: bool,
     /// The only base URL its secret may be sent to.
@@ -83,6 +87,13 @@ pub fn plan(
             CredentialDelivery::new(profile, snapshot, target)?,
             Some(PayingProfile::new(profile)),
         ),
+        LaunchGoal::Variable(profile) => (
+            CredentialDelivery::new(profile, snapshot, target)?,
+            Some(PayingProfile {
+                label: format!("from variable {}", profile.name),
+                ..PayingProfile::new(profile)
+            }),
+        ),
     };
     let mut warnings: Vec<_> = match (goal, &delivery) {
         (
@@ -97,6 +108,14 @@ pub fn plan(
     };
     let set = delivery.assignments(snapshot, target);
     let remove = delivery.variables_to_remove(snapshot, &set, &mut warnings);
+    if let LaunchGoal::Variable(Profile {
+        source: Source::Environment { variable },
+        ..
+    }) = goal
+    {
+        // The user named it, and its credential is what the program gets.
+        warnings.retain(|warning| *warning != LaunchWarning::CredentialRemoved(variable.clone()));
+    }
     Ok(LaunchPlan {
         remove,
         set,
@@ -152,6 +171,7 @@ impl PayingProfile {
     fn new(profile: &Profile) -> Self {
         Self {
             name: profile.name.clone(),
+            label: format!("of profile {}", profile.name),
             class: PayerClass::of_profile(profile),
             simulated: profile.simulated,
             base_url: profile.base_url.clone(),

@@ -330,11 +330,7 @@ fn summary(plan: &LaunchPlan, target: &Target, resolution: &Resolution) -> Strin
         let class = resolution.payer.class.description();
         return format!("{} pays ({class}) for {file}", plan.delivery.description());
     };
-    let credential = format!(
-        "{} of profile {}",
-        plan.delivery.description(),
-        profile.name
-    );
+    let credential = format!("{} {}", plan.delivery.description(), profile.label);
     let marked = if profile.simulated { ", simulated" } else { "" };
     if let CredentialDelivery::VirtualKey { gateway } = &plan.delivery {
         let (name, base_url) = (&profile.name, &gateway.base_url);
