@@ -10,4 +10,5 @@ mod import;
 mod launch;
 mod observed;
 mod resolve;
+mod sent_value;
 mod statusline;

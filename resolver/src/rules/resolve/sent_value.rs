@@ -15,6 +15,7 @@ use super::step::{CredentialHeader, Method, Slot};
 use super::{BaseUrlOverride, Resolution};
 use crate::rules::claude_code::SettingsState;
 use crate::rules::snapshot::Snapshot;
+use crate::rules::variables::BASE_URL;
 
 /// The host of Anthropic's own API.
 const VENDOR_HOST: &str = "api.anthropic.com";
@@ -94,6 +95,18 @@ fn override_problem(base_url: &BaseUrlOverride, snapshot: &Snapshot) -> Option<V
         Some(text) => base_url_problem(text)?,
         None => BaseUrlProblem::Invalid,
     };
+    // A cloud's own address has such a path (docs/facts.md#endpoints).
+    let is_vendors = match &base_url.location {
+        Location::Variable { name } => *name == BASE_URL,
+        Location::Setting { key, .. } => key.strip_prefix("env.") == Some(BASE_URL),
+        Location::Login { .. }
+        | Location::SdkProfile { .. }
+        | Location::Federation
+        | Location::Profile { .. } => true,
+    };
+    if problem == BaseUrlProblem::AddedPath && !is_vendors {
+        return None;
+    }
     Some(ValueProblem {
         location: base_url.location.clone(),
         kind: ValueProblemKind::BaseUrl(problem),
