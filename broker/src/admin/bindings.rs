@@ -5,8 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyreeve_core::binding::Binding;
-use keyreeve_core::binding::Expected;
+use keyreeve_core::binding::{Binding, Expected};
 use keyreeve_core::profile::Name;
 use keyreeve_os::system;
 use keyreeve_resolver::resolve::{check_payer_exists, is_expected_profile};
@@ -41,6 +40,13 @@ pub enum BindingChange<T> {
     Set(T),
     /// Removes it.
     Clear,
+}
+
+impl<T> From<Option<T>> for BindingChange<T> {
+    /// Sets the whole part: to the value, or to nothing.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Clear, Self::Set)
+    }
 }
 
 /// A directory's binding after a change.

@@ -42,12 +42,8 @@ impl Protection {
         payer: &BoundPayer,
     ) -> Result<Option<Binding>, ProtectionError> {
         let earlier = store.policy()?.bindings().to_vec();
-        let bound = bind(
-            store,
-            directory,
-            payer.profile.as_ref(),
-            payer.expect.clone(),
-        )?;
+        let (profile, expect) = (payer.profile.clone(), payer.expect.clone());
+        let bound = bind(store, directory, profile.into(), expect.into())?.binding;
         let before = earlier.iter().find(|it| it.directory == bound.directory);
         if before == Some(&bound) {
             return Ok(None);
