@@ -36,7 +36,7 @@ pub(crate) struct ProtectArgs {
     /// Directory to bind, with everything below it [default: your home directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
-    /// Directory of the account's login (CLAUDE_CONFIG_DIR), for a profile that is new
+    /// Directory of the account's login (`CLAUDE_CONFIG_DIR`), for a profile that is new
     #[arg(long, value_name = "DIR", requires = "bind")]
     pub(crate) login: Option<PathBuf>,
     /// Load the shell hook, which warns if the wrong account would pay

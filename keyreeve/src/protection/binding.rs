@@ -69,9 +69,11 @@ fn account(run: &Run<'_>) -> Result<Option<Account>, CommandError> {
             let account = Account::OtherLogin(name.clone(), absolute(login));
             Ok(Some(account))
         }
-        (Some(Expected::Plan), None, _) if has_login(run) => Ok(Some(Account::OwnPlan)),
-        (Some(expected), _, _) => Ok(Some(Account::Expected(expected.clone()))),
-        (None, _, Consent::Given) if has_login(run) => Ok(Some(Account::OwnPlan)),
+        (Some(_), Some(_), _) => Err(login_needs_a_name()),
+        (Some(Expected::Plan), None, _) | (None, _, Consent::Given) if has_login(run) => {
+            Ok(Some(Account::OwnPlan))
+        }
+        (Some(expected), None, _) => Ok(Some(Account::Expected(expected.clone()))),
         (None, _, Consent::Given) => {
             let text =
                 "Claude Code is not signed in to a plan, so nothing is bound. Pass `--bind PAYER`.";
@@ -80,6 +82,14 @@ fn account(run: &Run<'_>) -> Result<Option<Account>, CommandError> {
         }
         (None, _, Consent::Ask) => ask_account(run),
     }
+}
+
+fn login_needs_a_name() -> CommandError {
+    CommandError::new(
+        Exit::Usage,
+        "`--login` needs a profile's name in `--bind`, not a class of payer",
+    )
+    .fix("keyreeve protect --bind work --login DIR")
 }
 
 fn ask_account(run: &Run<'_>) -> Result<Option<Account>, CommandError> {

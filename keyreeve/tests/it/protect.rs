@@ -162,7 +162,10 @@ fn backups_and_the_record_are_private() {
     let machine = Machine::new();
     assert_exit(machine.run(&ALL), 0);
     let backups = machine.files();
-    let backups: Vec<_> = backups.keys().filter(|it| it.ends_with(".bak")).collect();
+    let backups: Vec<_> = backups
+        .keys()
+        .filter(|it| it.contains(".keyreeve-"))
+        .collect();
     assert_eq!(backups.len(), 2, "{backups:?}");
     let record = machine.case.home.keyreeve_home().join("data/protect.json");
     for path in backups.iter().map(Path::new).chain([record.as_path()]) {
@@ -310,6 +313,8 @@ fn directory_uses_a_second_account() {
     let protect = ["protect", "--yes", "--claude", "--bind", "work", "--login"];
     let login = home.join(".claude-work").display().to_string();
     let directory = ["--directory", work.to_str().unwrap()];
+    let by_class = ["protect", "--yes", "--bind", "plan", "--login", &login];
+    assert_exit(machine.run(&by_class), 2);
     let done = machine.run(&[&protect[..], &[&login], &directory].concat());
     assert_exit(done, 0);
     let lines = format!("claude work\ncd {}\nclaude home\n", home.display());
@@ -380,4 +385,80 @@ fn nothing_is_changed_unasked() {
     let kept = machine.run(&["protect", "--yes", "--status-line"]);
     machine.check("protect_other_status_line", kept);
     assert_eq!(fs::read_to_string(&settings).unwrap(), other);
+}
+
+/// F-60: the hook starts keyreeve only if the directory or a variable that decides who pays has changed.
+#[test]
+fn hook_starts_no_process_while_nothing_changes() {
+    for (shell, arguments, script, export) in [
+        ("bash", &["--norc", "-i"][..], "hook.bash", "export"),
+        ("zsh", &["-f", "-i"], "hook.zsh", "export"),
+        ("fish", &["--no-config"], "hook.fish", "set -gx"),
+    ] {
+        if !is_installed(shell) {
+            skip!("{shell} is not installed");
+        }
+        let case = Case::new();
+        let counter = case.home.path().join("counter");
+        let text = "#!/bin/sh\necho run >> \"$HOME/runs\"\necho \"payer ${ANTHROPIC_BASE_URL-}\"\n";
+        fs::write(&counter, text).unwrap();
+        fs::set_permissions(&counter, fs::Permissions::from_mode(0o700)).unwrap();
+        let hook = case.run(&["hook", shell]).expect_code(0).stdout;
+        let hook = hook.replace(
+            env!("CARGO_BIN_EXE_keyreeve"),
+            &counter.display().to_string(),
+        );
+        let script = case.home.path().join(script);
+        fs::write(&script, hook).unwrap();
+        let equals = if shell == "fish" { " " } else { "=" };
+        let lines = format!(
+            "source {}\n_keyreeve_hook\n_keyreeve_hook\n{export} OTHER{equals}1\n_keyreeve_hook\n\
+             {export} ANTHROPIC_BASE_URL{equals}https://a.example\n_keyreeve_hook\n_keyreeve_hook\n\
+             cd /\n_keyreeve_hook\n_keyreeve_hook\n",
+            script.display()
+        );
+        let mut command = case.home.command(shell);
+        command.args(arguments).env("HISTFILE", "/dev/null");
+        let result = case.home.run_with_input(&mut command, lines.as_bytes());
+        let runs = fs::read_to_string(case.home.user_home().join("runs")).unwrap();
+        assert_eq!(runs.lines().count(), 3, "{shell}: {}", result.stderr);
+        let reported = "keyreeve: payer https://a.example";
+        assert!(
+            result.stderr.contains(reported),
+            "{shell}: {}",
+            result.stderr
+        );
+    }
+}
+
+/// F-60: where `claude` goes through `exec`, a user without a login can still sign in.
+#[test]
+fn sign_in_starts_without_a_login() {
+    let machine = Machine::new();
+    let home = machine.case.home.user_home();
+    fs::remove_file(home.join(".claude/.credentials.json")).unwrap();
+    assert_exit(machine.run(&["exec", "--", "claude", "-p", "hi"]), 4);
+    let mut command = machine.command(&["exec", "--", "claude", "auth", "login"]);
+    command.env("ANTHROPIC_API_KEY", machine.key.value());
+    let result = machine.case.home.run(&mut command).expect_code(0);
+    assert_eq!(result.stdout, "claude key= dir=default auth login\n");
+}
+
+/// F-60: a user with a plan and a stray key is offered the plan first, and then `protect`.
+#[test]
+fn onboard_preselects_the_plan_and_offers_protect() {
+    let machine = Machine::new();
+    let typed = |prompt, keys: &'static str| TerminalInput {
+        prompt,
+        keys: keys.as_bytes(),
+    };
+    let answers = [
+        typed("Which credential should pay?", "\r"),
+        typed("Protect your plan now", "n\r"),
+    ];
+    let mut command = machine.command(&["onboard", "--no-check"]);
+    command.env("ANTHROPIC_API_KEY", machine.key.value());
+    let seen = machine.case.home.run_at_terminal(&mut command, &answers);
+    let seen = seen.expect_code(0).stdout;
+    assert!(seen.contains("Profile `claude` is the default"), "{seen}");
 }

@@ -129,16 +129,12 @@ fn undo_binding(record: &BindingRecord, store: &Store) -> Result<UndoneBinding, 
         profile: before.profile.as_deref().and_then(profile_id),
         expect: before.expect.as_deref().and_then(|it| it.parse().ok()),
     });
-    match before {
-        Some(before) => {
-            store.bind(&before)?;
-            Ok(UndoneBinding::Restored(directory))
-        }
-        None => {
-            store.unbind(&directory)?;
-            Ok(UndoneBinding::Unbound(directory))
-        }
+    if let Some(before) = before {
+        store.bind(&before)?;
+        return Ok(UndoneBinding::Restored(directory));
     }
+    store.unbind(&directory)?;
+    Ok(UndoneBinding::Unbound(directory))
 }
 
 impl PayerRecord {
