@@ -90,7 +90,7 @@ pub(crate) struct LaunchArgs {
     #[arg(long, value_name = "PAYER", value_parser = expected_payer)]
     pub(crate) expect: Option<Expected>,
     /// Client whose rules apply, such as claude-code@2.1.197 [default: by the program's name]
-    #[arg(long = "for", value_name = "CLIENT", value_parser = client_program)]
+    #[arg(long = "for", value_name = "CLIENT", value_parser = client_program::<ClientProgram>)]
     pub(crate) client: Option<ClientProgram>,
     /// Continue although this directory's settings influence who pays; what would leak the credential is refused anyway
     #[arg(

@@ -9,7 +9,7 @@ use keyreeve_core::binding::Expected;
 use keyreeve_core::profile::Name;
 use keyreeve_resolver::advise::UseCase;
 use keyreeve_resolver::claude_code::Arguments;
-use keyreeve_resolver::resolve::ClientProgram;
+use keyreeve_resolver::resolve::{ClientProgram, RequestedClient};
 
 use super::values::{Choice, choice, client_program, expected_payer};
 
@@ -44,8 +44,8 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ClientArgs {
     /// Client whose chain to follow: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
-    #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code", value_parser = client_program)]
-    client: ClientProgram,
+    #[arg(long = "for", value_name = "CLIENT", default_value = "claude-code", value_parser = client_program::<RequestedClient>)]
+    client: RequestedClient,
     /// Arguments the client would be started with
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
@@ -56,10 +56,15 @@ impl ClientArgs {
     pub(crate) fn start(&self) -> (ClientProgram, Arguments) {
         let arguments = Arguments::parse(self.arguments.iter().map(String::as_str));
         let client = match self.arguments.as_slice() {
-            [] => self.client,
-            _ => self.client.with_arguments(&arguments),
+            [] => self.client.client,
+            _ => self.client.client.with_arguments(&arguments),
         };
         (client, arguments)
+    }
+
+    /// Returns a sentence about a version that was not observed.
+    pub(crate) fn note(&self) -> Option<String> {
+        self.client.note()
     }
 }
 

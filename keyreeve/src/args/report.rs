@@ -68,7 +68,7 @@ pub(crate) struct RequestsArgs {
     Exit code: 0 if nothing of severity error was found, else 1")]
 pub(crate) struct DoctorArgs {
     /// Check for this client only: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
-    #[arg(long = "for", value_name = "CLIENT", value_parser = client_program)]
+    #[arg(long = "for", value_name = "CLIENT", value_parser = client_program::<ClientProgram>)]
     pub(crate) client: Option<ClientProgram>,
     /// Offer to comment out problematic lines of shell files, with a backup
     #[arg(long, conflicts_with = "json")]

@@ -1,5 +1,7 @@
 //! Parsers of argument values. An error's text is a predicate of the argument: "must be …".
 
+use std::str::FromStr;
+
 use clap::builder::{BoolValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use keyreeve_core::binding::Expected;
@@ -7,7 +9,6 @@ use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{Auth, BillingClass};
 use keyreeve_core::token::contains_token;
 use keyreeve_core::virtual_key::Strategy;
-use keyreeve_resolver::resolve::ClientProgram;
 
 use crate::suggestion::{did_you_mean, suggest};
 
@@ -103,7 +104,7 @@ pub(super) fn expected_payer(word: &str) -> Result<Expected, String> {
 }
 
 /// Parses a client, with or without a version.
-pub(super) fn client_program(word: &str) -> Result<ClientProgram, String> {
+pub(super) fn client_program<T: FromStr>(word: &str) -> Result<T, String> {
     const NAMES: [&str; 5] = [
         "claude-code",
         "bare",
@@ -125,7 +126,7 @@ pub(super) fn client_program(word: &str) -> Result<ClientProgram, String> {
         let name = word.split('@').next().unwrap_or_default();
         let suggestion = suggest(name, NAMES, &OTHER_WORDS);
         format!(
-            "must be claude-code (@VERSION), bare, sdk-python (@0, @1, @2), sdk-typescript (@1) or keyreeve, not `{word}`{suggestion}"
+            "must be claude-code (@VERSION), bare, sdk-python (@0, @1, @2), sdk-typescript (@0, @1) or keyreeve, not `{word}`{suggestion}"
         )
     })
 }

@@ -1,5 +1,6 @@
 //! Builds the snapshot: the input of resolution.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,12 +11,14 @@ use keyreeve_os::system;
 
 use super::repository::settings_root;
 use crate::rules::claude_code::{
-    Arguments, Login, LoginState, Mode, RejectedKeys, SettingsArgument, SettingsFile,
+    ApprovedKeys, Arguments, Login, LoginState, Mode, RejectedKeys, SettingsArgument, SettingsFile,
     SettingsScope, SettingsState, StateFile,
 };
-use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkProfile, SdkStore};
+use crate::rules::sdk_store::{
+    DirectoryVariable, SdkConfig, SdkCredentials, SdkProfile, SdkStore, profile_directory,
+};
 use crate::rules::snapshot::{KeyreeveState, Snapshot};
-use crate::rules::variables::{CLAUDE_CONFIG_DIR, SDK_CONFIG_DIR, XDG_CONFIG_HOME};
+use crate::rules::variables::CLAUDE_CONFIG_DIR;
 
 /// Directory of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
 const MANAGED_DIRECTORY: &str = if cfg!(target_os = "macos") {
@@ -63,33 +66,33 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         directory: directory.as_deref().map(Path::new),
         files,
     };
-    let (mut settings, login, sdk_stores) = (
-        reader.settings(arguments),
-        reader.login(),
-        reader.sdk_stores(),
-    );
+    let (mut settings, login) = (reader.settings(arguments), reader.login());
     let state_file = reader.state_file();
     let unknown_files = reader.unknown_files();
-    let (stored_key, rejected_keys) = match state_file {
-        None => (None, RejectedKeys::default()),
+    let (stored_key, rejected_keys, approved_keys) = match state_file {
+        None => (None, RejectedKeys::default(), ApprovedKeys::default()),
         Some(state) => {
             settings.push(state.settings);
-            (state.stored_key, state.rejected_keys)
+            (state.stored_key, state.rejected_keys, state.approved_keys)
         }
     };
+    let sdk_stores = reader.sdk_stores(&settings);
     // Only a terminal session asks about keys.
     let rejected_keys = match arguments.mode {
         Mode::Interactive => rejected_keys,
         Mode::Print | Mode::Bare => RejectedKeys::default(),
     };
     let home = reader.home().as_deref().map(to_text);
+    let missing_settings = reader.missing_settings(arguments);
     Snapshot {
         environment,
         directory,
         home,
         settings,
+        missing_settings,
         login,
         rejected_keys,
+        approved_keys,
         stored_key,
         unknown_files,
         sdk_stores,
@@ -198,6 +201,18 @@ impl MachineReader<'_> {
         settings
     }
 
+    /// Returns the file that `--settings` names, if it does not exist.
+    fn missing_settings(&self, arguments: &Arguments) -> Option<String> {
+        let path = match &arguments.settings {
+            Some(SettingsArgument::File(path)) => self.resolve(path),
+            Some(SettingsArgument::Json(_)) | None => return None,
+        };
+        match self.files.read_lossy(&path) {
+            FileState::Missing => Some(to_text(&path)),
+            FileState::Text(_) | FileState::Unreadable => None,
+        }
+    }
+
     /// Reads the additional files of the managed settings.
     fn managed_drop_ins(&self, directory: &Path) -> Vec<SettingsFile> {
         let names = self.files.list(directory).into_iter();
@@ -248,23 +263,33 @@ impl MachineReader<'_> {
         })
     }
 
-    /// Reads both directories that the SDKs use: not all SDKs respect `XDG_CONFIG_HOME`.
-    fn sdk_stores(&self) -> Vec<SdkStore> {
-        let mut directories: Vec<_> = match self.path(SDK_CONFIG_DIR) {
-            Some(directory) => vec![directory],
-            None => [
-                self.path(XDG_CONFIG_HOME),
-                self.home().map(|home| home.join(".config")),
-            ]
-            .into_iter()
-            .flatten()
-            .map(|config| config.join("anthropic"))
-            .collect(),
+    /// Reads every directory that an SDK or Claude Code may use: the variables may be set in settings files, and not all
+    /// programs respect `XDG_CONFIG_HOME`.
+    fn sdk_stores(&self, settings: &[SettingsFile]) -> Vec<SdkStore> {
+        let in_settings = |name| {
+            settings.iter().filter_map(move |file| match &file.state {
+                SettingsState::Read(settings) => {
+                    Some(settings.variable(name)?.value.inspect().to_owned())
+                }
+                SettingsState::Damaged(_) | SettingsState::Unreadable => None,
+            })
         };
-        directories.dedup();
+        let working_directory = self.directory.map(to_text);
+        let mut directories: Vec<String> = Vec::new();
+        for variable in DirectoryVariable::ALL {
+            let values = self.environment.get(variable.name()).map(str::to_owned);
+            let values = values.into_iter().chain(in_settings(variable.name()));
+            directories.extend(values.filter_map(|value| {
+                profile_directory(variable, &value, working_directory.as_deref())
+            }));
+        }
+        let in_home = self.home().map(|home| home.join(".config/anthropic"));
+        directories.extend(in_home.as_deref().map(to_text));
+        let mut seen = BTreeSet::new();
+        directories.retain(|directory| seen.insert(directory.clone()));
         directories
-            .into_iter()
-            .map(|directory| self.sdk_store(&directory))
+            .iter()
+            .map(|directory| self.sdk_store(Path::new(directory)))
             .collect()
     }
 

@@ -1,9 +1,13 @@
 //! The profiles of the official SDKs and the `ant` command line, as far as they can be known without reading a token
 //! (docs/facts.md#sdk-profiles).
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use crate::rules::variables::{SDK_CONFIG_DIR, XDG_CONFIG_HOME};
 
 /// One directory of profiles.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,6 +73,50 @@ pub enum SdkCredentials {
     Damaged,
     /// It cannot be read, or is open to other users.
     Refused,
+}
+
+/// Returns the path of the profiles that a variable with a directory leads to, or `None` if the variable is blank.
+/// A relative one starts at the working directory.
+pub(crate) fn profile_directory(
+    variable: DirectoryVariable,
+    value: &str,
+    working_directory: Option<&str>,
+) -> Option<String> {
+    let value = value.trim();
+    if value.is_empty() {
+        return None;
+    }
+    let mut path = PathBuf::from(working_directory.unwrap_or_default());
+    path.push(value);
+    match variable {
+        DirectoryVariable::Profiles => {}
+        DirectoryVariable::Configuration => path.push("anthropic"),
+    }
+    // Without a slash at the end, so that a directory has one name.
+    let path: PathBuf = path.components().collect();
+    Some(path.to_string_lossy().into_owned())
+}
+
+/// A variable that moves the profiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DirectoryVariable {
+    /// `ANTHROPIC_CONFIG_DIR`, their directory.
+    Profiles,
+    /// `XDG_CONFIG_HOME`, which contains their directory.
+    Configuration,
+}
+
+impl DirectoryVariable {
+    /// Both, in order of precedence.
+    pub(crate) const ALL: [Self; 2] = [Self::Profiles, Self::Configuration];
+
+    /// Returns its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Profiles => SDK_CONFIG_DIR,
+            Self::Configuration => XDG_CONFIG_HOME,
+        }
+    }
 }
 
 impl SdkStore {

@@ -10,7 +10,9 @@ use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_core::virtual_key::KeyHash;
 use keyreeve_os::environment::Environment;
 
-use crate::rules::claude_code::{Login, LoginState, RejectedKeys, SettingsFile, StoredKey};
+use crate::rules::claude_code::{
+    ApprovedKeys, Login, LoginState, RejectedKeys, SettingsFile, StoredKey,
+};
 use crate::rules::sdk_store::SdkStore;
 
 /// The state of the machine at one moment.
@@ -24,10 +26,14 @@ pub struct Snapshot {
     pub home: Option<String>,
     /// The existing settings files of Claude Code, in any order.
     pub settings: Vec<SettingsFile>,
+    /// The file that `--settings` names, if it does not exist.
+    pub missing_settings: Option<String>,
     /// Claude Code's own login, or `None` if there is no login file.
     pub login: Option<Login>,
     /// The keys that the user rejected in Claude Code; gathered only if it is started in a terminal.
     pub rejected_keys: RejectedKeys,
+    /// The keys that the user approved in Claude Code.
+    pub approved_keys: ApprovedKeys,
     /// The key that Claude Code stored after a sign-in to the Console.
     pub stored_key: Option<StoredKey>,
     /// Files of Claude Code that exist and whose effect is unknown.
@@ -70,8 +76,10 @@ impl Snapshot {
             directory: None,
             home: None,
             settings: Vec::new(),
+            missing_settings: None,
             login: None,
             rejected_keys: RejectedKeys::default(),
+            approved_keys: ApprovedKeys::default(),
             stored_key: None,
             unknown_files: Vec::new(),
             sdk_stores: Vec::new(),

@@ -49,6 +49,12 @@ pub(crate) const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
 /// Makes Claude Code ignore the provider's variables in settings files.
 pub(crate) const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
 
+/// Tells Claude Code that it runs in a remote session.
+pub(crate) const REMOTE: &str = "CLAUDE_CODE_REMOTE";
+
+/// The program that starts Claude Code.
+pub(crate) const ENTRY_POINT: &str = "CLAUDE_CODE_ENTRYPOINT";
+
 /// Turns off Claude Code's background requests, which go to the vendor whatever the base URL is.
 pub(crate) const DISABLE_BACKGROUND_TRAFFIC: &str = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC";
 

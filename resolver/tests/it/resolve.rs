@@ -158,6 +158,7 @@ fn check(case: &Path) {
         settings: settings(case).into_iter().chain([state.settings]).collect(),
         login,
         rejected_keys: state.rejected_keys,
+        approved_keys: state.approved_keys,
         stored_key: state.stored_key,
         sdk_stores: vec![sdk_store(case)],
         now,

@@ -73,6 +73,9 @@ pub(super) fn run(status: &StatusArgs, context: &Context) -> Result<(), CommandE
         detail,
         context,
     )?;
+    if let (Some(note), false) = (status.client.note(), status.brief) {
+        context.output.write(&[Line::Note(note)])?;
+    }
     if status.check {
         exit_check::check(&report, &context.clock())
     } else {

@@ -59,7 +59,7 @@ fn session_arguments(release: Release, context: &Context) -> Arguments {
     };
     let pid = match release {
         Release::V2_1_197 => return default,
-        Release::V2_1_260 | Release::V2_1_329 => {
+        Release::V2_1_260 | Release::V2_1_329 | Release::V2_1_332 => {
             context.snapshot.environment.get(variables::CLAUDE_PID)
         }
     };

@@ -31,6 +31,16 @@ pub struct SettingSources {
     user: bool,
     project: bool,
     local: bool,
+    names: SourceNames,
+}
+
+/// The names in `--setting-sources`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum SourceNames {
+    /// All of them are known.
+    Known,
+    /// One is not, and Claude Code does not start.
+    Unknown,
 }
 
 /// The value of `--settings`.
@@ -54,7 +64,13 @@ impl SettingSources {
         user: true,
         project: true,
         local: true,
+        names: SourceNames::Known,
     };
+
+    /// Returns `true` if a name is not known, with which Claude Code does not start.
+    pub(crate) fn has_unknown_name(self) -> bool {
+        self.names == SourceNames::Unknown
+    }
 
     /// Returns `true` if files of this scope are read.
     pub(crate) fn includes(self, scope: SettingsScope) -> bool {
@@ -70,11 +86,23 @@ impl SettingSources {
     }
 
     fn parse(list: &str) -> Self {
+        let scopes = [
+            SettingsScope::User,
+            SettingsScope::Project,
+            SettingsScope::Local,
+        ];
         let names = |scope: SettingsScope| list.split(',').any(|name| name.trim() == scope.name());
+        let is_known = |name: &str| scopes.iter().any(|scope| scope.name() == name.trim());
+        let [user, project, local] = scopes.map(names);
         Self {
-            user: names(SettingsScope::User),
-            project: names(SettingsScope::Project),
-            local: names(SettingsScope::Local),
+            user,
+            project,
+            local,
+            names: if list.is_empty() || list.split(',').all(is_known) {
+                SourceNames::Known
+            } else {
+                SourceNames::Unknown
+            },
         }
     }
 }
@@ -98,7 +126,7 @@ impl Arguments {
                 "--settings" => {
                     parsed.settings = value
                         .or_else(|| remaining.next())
-                        .map(SettingsArgument::parse);
+                        .and_then(SettingsArgument::parse);
                 }
                 "--setting-sources" => {
                     if let Some(list) = value.or_else(|| remaining.next()) {
@@ -114,11 +142,15 @@ impl Arguments {
 }
 
 impl SettingsArgument {
-    fn parse(value: &str) -> Self {
-        if value.trim_start().starts_with('{') {
-            Self::Json(value.to_owned())
+    /// Parses a value; an empty one counts as absent.
+    fn parse(value: &str) -> Option<Self> {
+        let trimmed = value.trim();
+        if value.is_empty() {
+            None
+        } else if trimmed.starts_with('{') && trimmed.ends_with('}') {
+            Some(Self::Json(value.to_owned()))
         } else {
-            Self::File(value.to_owned())
+            Some(Self::File(value.to_owned()))
         }
     }
 }
@@ -151,6 +183,26 @@ mod tests {
             json,
             Some(SettingsArgument::Json(" {\"env\": {}}".to_owned()))
         );
+        assert_eq!(parse("--settings {").settings, file("{"));
+        assert_eq!(Arguments::parse(["--settings", ""]).settings, None);
+    }
+
+    /// F-02: Claude Code does not start with a name that it does not know.
+    #[test]
+    fn unknown_source_is_recognized() {
+        for (list, expected) in [
+            ("", false),
+            ("user", false),
+            (" user , project ", false),
+            ("flag", true),
+            ("user,flag", true),
+            ("USER", true),
+            (",", true),
+            (" ", true),
+        ] {
+            let sources = Arguments::parse(["--setting-sources", list]).sources;
+            assert_eq!(sources.has_unknown_name(), expected, "{list:?}");
+        }
     }
 
     #[test]

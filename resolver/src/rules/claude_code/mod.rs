@@ -3,6 +3,7 @@
 //! Invariant: of its login only presence, kind, expiry and damage are read, never a token.
 
 mod arguments;
+mod javascript;
 mod login;
 mod settings;
 mod state_file;
@@ -12,5 +13,5 @@ pub use login::{Login, LoginDamage, LoginRenewal, LoginState};
 pub use settings::{
     ClaudeSettings, HelperSetting, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
 };
-pub(crate) use settings::{EnvSetting, runs_credential_program, starts_program};
-pub use state_file::{RejectedKeys, StateFile, StoredKey};
+pub(crate) use settings::{EnvSetting, EnvValueKind, runs_credential_program, starts_program};
+pub use state_file::{ApprovedKeys, RejectedKeys, StateFile, StoredKey};

@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::javascript::to_javascript_text;
 use crate::rules::hidden_text::HiddenText;
 
 /// An existing settings file.
@@ -138,8 +140,19 @@ pub(crate) struct EnvSetting {
     pub(crate) name: String,
     /// Its value, which may be a secret.
     pub(crate) value: HiddenText,
+    /// The kind of its value in the file.
+    pub(crate) kind: EnvValueKind,
     /// The line, counted from 1.
     pub(crate) line: usize,
+}
+
+/// The kind of a variable's value in a settings file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EnvValueKind {
+    /// A text, a number or a boolean.
+    Scalar,
+    /// `null`, a list or an object.
+    Other,
 }
 
 /// A command that prints a credential.
@@ -246,7 +259,7 @@ pub(crate) fn starts_program(key: &str) -> bool {
     runs_credential_program(key) || matches!(key, "hooks" | "statusLine")
 }
 
-/// Parses `env`. A number or a boolean counts as its text.
+/// Parses `env`. A value of another type counts as its text.
 pub(super) fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetting>, ()> {
     let Entries(entries) = match serde_json::from_str(raw.get()) {
         Ok(Some(entries)) => entries,
@@ -254,19 +267,19 @@ pub(super) fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetti
         Err(_) => return Err(()),
     };
     let setting = |(name, raw): (String, &RawValue)| {
-        let line = lines.line_of(raw);
-        let value = match serde_json::from_str(raw.get()) {
-            Ok(serde_json::Value::String(text)) => text,
-            Ok(serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => raw.get().to_owned(),
-            _ => return None,
+        let value = serde_json::from_str(raw.get()).map_err(|_| ())?;
+        let kind = match value {
+            Value::String(_) | Value::Number(_) | Value::Bool(_) => EnvValueKind::Scalar,
+            Value::Null | Value::Array(_) | Value::Object(_) => EnvValueKind::Other,
         };
-        Some(EnvSetting {
+        Ok(EnvSetting {
             name,
-            value: HiddenText::new(value),
-            line,
+            kind,
+            value: HiddenText::new(to_javascript_text(&value)),
+            line: lines.line_of(raw),
         })
     };
-    Ok(entries.into_iter().filter_map(setting).collect())
+    entries.into_iter().map(setting).collect()
 }
 
 /// An object's entries in file order, with unparsed values.
@@ -331,7 +344,7 @@ mod tests {
         };
         assert_eq!(variable("A"), Some(("three", 4)));
         assert_eq!(variable("B"), Some(("2", 4)));
-        assert_eq!(variable("C"), None);
+        assert_eq!(variable("C"), Some(("null", 5)));
         let helper = settings.helper.unwrap();
         assert_eq!((helper.command.inspect(), helper.line), ("~/key", 7));
         assert_eq!(

@@ -21,6 +21,8 @@ pub struct StateFile {
     pub stored_key: Option<StoredKey>,
     /// The keys that the user rejected.
     pub rejected_keys: RejectedKeys,
+    /// The keys that the user approved.
+    pub approved_keys: ApprovedKeys,
 }
 
 /// `primaryApiKey`: the API key that Claude Code stores after a sign-in to the Console.
@@ -38,6 +40,10 @@ pub struct StoredKey {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct RejectedKeys(Vec<HiddenText>);
 
+/// The keys that Claude Code in VS Code uses because the user approved them.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct ApprovedKeys(Vec<HiddenText>);
+
 impl StateFile {
     /// Parses the text of the file. Text that is not a JSON object decides nothing, nor does a value of another type.
     pub fn parse(path: String, text: &str) -> Self {
@@ -45,7 +51,7 @@ impl StateFile {
         let entries = serde_json::from_str(text).map_or_else(|_| Vec::new(), |Entries(it)| it);
         let lines = Lines(text);
         let mut settings = ClaudeSettings::default();
-        let (mut stored_key, mut rejected_keys) = (None, RejectedKeys::default());
+        let (mut stored_key, mut answers) = (None, Answers::default());
         for (key, raw) in entries {
             match key.as_str() {
                 "env" => settings.env = variables(raw, lines).unwrap_or_default(),
@@ -58,7 +64,7 @@ impl StateFile {
                         line: lines.line_of(raw),
                     });
                 }
-                "customApiKeyResponses" => rejected_keys = RejectedKeys::parse(raw.get()),
+                "customApiKeyResponses" => answers = Answers::parse(raw.get()),
                 _ => {}
             }
         }
@@ -69,30 +75,49 @@ impl StateFile {
                 state: SettingsState::Read(settings),
             },
             stored_key,
-            rejected_keys,
+            rejected_keys: RejectedKeys(hidden(answers.rejected)),
+            approved_keys: ApprovedKeys(hidden(answers.approved)),
         }
     }
 }
 
 impl RejectedKeys {
-    fn parse(text: &str) -> Self {
-        let answers: Option<Answers> = serde_json::from_str(text).unwrap_or_default();
-        let rejected = answers.unwrap_or_default().rejected;
-        Self(rejected.into_iter().map(HiddenText::new).collect())
-    }
-
     /// Returns `true` if the user rejected this key.
     pub(crate) fn contains(&self, key: &str) -> bool {
-        let suffix = key.char_indices().rev().take(SUFFIX_CHARS).last();
-        let suffix = suffix.map_or("", |(at, _)| &key[at..]);
-        !suffix.is_empty() && self.0.iter().any(|rejected| rejected.inspect() == suffix)
+        contains_end(&self.0, key)
     }
+}
+
+impl ApprovedKeys {
+    /// Returns `true` if the user approved this key.
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        contains_end(&self.0, key)
+    }
+}
+
+fn contains_end(ends: &[HiddenText], key: &str) -> bool {
+    let suffix = key.char_indices().rev().take(SUFFIX_CHARS).last();
+    let suffix = suffix.map_or("", |(at, _)| &key[at..]);
+    !suffix.is_empty() && ends.iter().any(|end| end.inspect() == suffix)
+}
+
+fn hidden(ends: Vec<String>) -> Vec<HiddenText> {
+    ends.into_iter().map(HiddenText::new).collect()
 }
 
 #[derive(Default, Deserialize)]
 struct Answers {
     #[serde(default)]
     rejected: Vec<String>,
+    #[serde(default)]
+    approved: Vec<String>,
+}
+
+impl Answers {
+    fn parse(text: &str) -> Self {
+        let answers: Option<Self> = serde_json::from_str(text).unwrap_or_default();
+        answers.unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ mod tests {
             Err(LaunchError::SettingsInFile { path }) if path == "mine.json"
         ));
         assert_eq!(
-            given(&["--settings", "{no json"]).unwrap(),
+            given(&["--settings", "{no json}"]).unwrap(),
             r#"{"apiKeyHelper":""}"#
         );
     }

@@ -82,7 +82,7 @@ impl Target {
     /// Returns `true` if it may be a release of Claude Code older than the newest known one.
     pub(super) fn may_be_older(&self) -> bool {
         let is_older = |client: &ClientProgram| match client {
-            ClientProgram::ClaudeCode { release, .. } => *release < Release::default(),
+            ClientProgram::ClaudeCode { release, .. } => *release < Release::V2_1_329,
             ClientProgram::SdkPython(_)
             | ClientProgram::SdkTypescript(_)
             | ClientProgram::Keyreeve => false,
@@ -104,6 +104,7 @@ fn every_sdk() -> Vec<ClientProgram> {
         ClientProgram::SdkPython(PythonMajor::Zero),
         ClientProgram::SdkPython(PythonMajor::One),
         ClientProgram::SdkPython(PythonMajor::Two),
+        ClientProgram::SdkTypescript(TypescriptMajor::Zero),
         ClientProgram::SdkTypescript(TypescriptMajor::One),
     ]
 }

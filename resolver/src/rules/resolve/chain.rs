@@ -195,6 +195,25 @@ impl<'a> ChainWalk<'a> {
             .or_else(|| broken.map(|(location, _)| location.to_string()))
     }
 
+    /// Makes the client fail: nothing is sent.
+    pub(super) fn fail(&mut self, location: Location, flaw: Flaw) {
+        self.cloud = None;
+        self.x_api_key = None;
+        self.authorization = None;
+        self.broken = Some((location, flaw));
+    }
+
+    /// Makes a request fail whose address is not valid.
+    pub(super) fn fail_on_invalid_address(&mut self) {
+        let is_request = self.x_api_key.is_some() || self.authorization.is_some();
+        if is_request
+            && self.broken.is_none()
+            && let Some(location) = self.destination.invalid().cloned()
+        {
+            self.broken = Some((location, Flaw::InvalidAddress));
+        }
+    }
+
     /// Empties a header in favor of a credential that fills another one.
     pub(super) fn give_way(&mut self, header: CredentialHeader, to: &Location) {
         let by = to.to_string();

@@ -8,12 +8,16 @@ use super::location::Location;
 use super::parsed_value::{Flaw, Switch, Whitespace};
 use super::sdk;
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
-use super::variables::{ProviderManagement, RepositorySettings, Variables};
+use super::variables::{
+    ProviderManagement, RepositorySettings, SettingsRules, StateValues, Variables,
+};
 use crate::rules::claude_code::{
     LoginDamage, LoginState, Mode, SettingSources, SettingsFile, SettingsScope, SettingsState,
 };
 use crate::rules::snapshot::Snapshot;
-use crate::rules::variables::{API_KEY, AUTH_TOKEN, MANAGED_BY_HOST, OAUTH_TOKEN, SIMPLE};
+use crate::rules::variables::{
+    API_KEY, AUTH_TOKEN, ENTRY_POINT, MANAGED_BY_HOST, OAUTH_TOKEN, REMOTE, SIMPLE,
+};
 
 /// The rules that differ between releases.
 pub(super) struct Rules {
@@ -27,6 +31,7 @@ pub(super) struct Rules {
     /// `true` if `CLAUDE_CODE_OAUTH_TOKEN` is read from project settings.
     reads_project_login: bool,
     repository_settings: RepositorySettings,
+    state_values: StateValues,
     damaged_managed_settings: DamagedManagedSettings,
     /// `true` if an API key is sent in addition to Bedrock's signature.
     pub(super) sends_key_with_signature: bool,
@@ -53,9 +58,19 @@ impl Rules {
         ],
         reads_project_login: false,
         repository_settings: RepositorySettings::Read,
+        state_values: StateValues::Scalars,
         damaged_managed_settings: DamagedManagedSettings::Fatal,
         sends_key_with_signature: false,
     };
+
+    /// Returns the rules for settings files.
+    fn settings(&self, management: ProviderManagement) -> SettingsRules {
+        SettingsRules {
+            management,
+            repository: self.repository_settings,
+            state_values: self.state_values,
+        }
+    }
 
     fn for_release(release: Release) -> &'static Self {
         match release {
@@ -65,14 +80,16 @@ impl Rules {
                 management: ProviderManagement::ByHostExceptHeaders,
                 reads_project_login: true,
                 repository_settings: RepositorySettings::Ignored,
+                state_values: StateValues::All,
                 damaged_managed_settings: DamagedManagedSettings::Ignored,
                 sends_key_with_signature: true,
             },
             Release::V2_1_260 => &Self {
                 reads_project_login: true,
+                state_values: StateValues::All,
                 ..Self::LATEST
             },
-            Release::V2_1_329 => &Self::LATEST,
+            Release::V2_1_329 | Release::V2_1_332 => &Self::LATEST,
         }
     }
 }
@@ -86,6 +103,31 @@ pub(super) struct ClaudeCodeChain<'a> {
     pub(super) variables: Variables<'a>,
     management: ProviderManagement,
     is_bare: bool,
+    session: SessionKind,
+}
+
+/// The kind of a session, by the program that starts it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SessionKind {
+    /// In a terminal, or by a script.
+    Usual,
+    /// In the cloud or by the desktop application: a login takes precedence over keys.
+    Hosted,
+    /// By the extension of VS Code: a key counts only if the user approved it.
+    VsCode,
+}
+
+impl SessionKind {
+    fn from_variables(variables: &Variables<'_>) -> Self {
+        let entry_point = variables.effective(ENTRY_POINT);
+        let entry_point = entry_point.and_then(|found| found.value.ok());
+        match entry_point {
+            _ if variables.switch(REMOTE).is_on() => Self::Hosted,
+            Some("claude-desktop" | "local-agent") => Self::Hosted,
+            Some("claude-vscode") => Self::VsCode,
+            Some(_) | None => Self::Usual,
+        }
+    }
 }
 
 /// Walks Claude Code's chain, as started in this release and mode and with these settings files.
@@ -99,9 +141,9 @@ pub(super) fn walk(
         Switch::On | Switch::MaybeOn => rules.management,
         Switch::Off | Switch::Absent => ProviderManagement::NotManaged,
     };
-    let variables =
-        Variables::for_claude_code(snapshot, sources, management, rules.repository_settings);
+    let variables = Variables::for_claude_code(snapshot, sources, rules.settings(management));
     let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
+    let session = SessionKind::from_variables(&variables);
     let chain = ClaudeCodeChain {
         snapshot,
         client,
@@ -110,6 +152,7 @@ pub(super) fn walk(
         variables,
         management,
         is_bare,
+        session,
     };
     let mut walk = ChainWalk::new(chain.destination());
     chain.add_clouds(&mut walk);
@@ -117,9 +160,11 @@ pub(super) fn walk(
     let profiles = chain.add_logins(&mut walk);
     chain.add_stored_key(&mut walk);
     chain.fail_on_managed_settings(&mut walk);
+    chain.fail_on_arguments(sources, &mut walk);
     profiles.override_base_url(&mut walk);
     sdk::apply_custom_headers(&chain.variables, &mut walk);
     fail_on_blank_key(&mut walk);
+    walk.fail_on_invalid_address();
     walk
 }
 
@@ -138,6 +183,7 @@ fn fail_on_blank_key(walk: &mut ChainWalk<'_>) {
 impl<'a> ClaudeCodeChain<'a> {
     /// Adds the API key, the auth token and the helper.
     fn add_keys(&self, walk: &mut ChainWalk<'a>) {
+        let preferred = self.preferred_login();
         for (name, method, headers) in [
             (API_KEY, Method::ApiKey, FilledHeaders::XApiKey),
             (AUTH_TOKEN, Method::AuthToken, FilledHeaders::Authorization),
@@ -148,13 +194,14 @@ impl<'a> ClaudeCodeChain<'a> {
                     Candidate::from_variable(&self.variables, name, method, self.rules.whitespace);
                 let candidates = candidates.into_iter().map(|candidate| {
                     let rejected = self.rejected(&candidate);
-                    candidate.skipped(rejected)
+                    candidate.skipped(preferred.or(rejected))
                 });
                 walk.add_steps(candidates.collect(), headers, OverriddenBy::SameHeader);
             }
         }
+        let helpers = self.helpers().into_iter();
         walk.add_steps(
-            self.helpers(),
+            helpers.map(|helper| helper.skipped(preferred)).collect(),
             FilledHeaders::Both,
             OverriddenBy::SameHeader,
         );
@@ -163,14 +210,7 @@ impl<'a> ClaudeCodeChain<'a> {
     /// Adds the steps that apply only if no header is filled yet.
     fn add_logins(&self, walk: &mut ChainWalk<'a>) -> sdk::SdkProfiles<'a> {
         let bare = self.is_bare.then_some(SkipReason::Bare);
-        let whitespace = self.rules.whitespace;
-        let token =
-            Candidate::from_variable(&self.variables, OAUTH_TOKEN, Method::OauthToken, whitespace);
-        let token = token.into_iter().map(|candidate| {
-            let project = self.project_login(&candidate.location);
-            candidate.skipped(bare.or(project))
-        });
-        let token = token.collect();
+        let token = self.oauth_tokens();
         // A helper that the host disables still overrides logins.
         let is_disabled_helper = |step: &&ChainStep| {
             let disabled = StepState::NotRead {
@@ -207,6 +247,38 @@ impl<'a> ClaudeCodeChain<'a> {
             bearer(with_skip_reason(active));
         }
         profiles
+    }
+
+    /// Returns the locations of the OAuth token.
+    fn oauth_tokens(&self) -> Vec<Candidate<'a>> {
+        let bare = self.is_bare.then_some(SkipReason::Bare);
+        let whitespace = self.rules.whitespace;
+        let tokens =
+            Candidate::from_variable(&self.variables, OAUTH_TOKEN, Method::OauthToken, whitespace);
+        let tokens = tokens.into_iter().map(|candidate| {
+            let project = self.project_login(&candidate.location);
+            candidate.skipped(bare.or(project))
+        });
+        tokens.collect()
+    }
+
+    /// Returns the reason to skip keys in a hosted session that has a login or an OAuth token.
+    fn preferred_login(&self) -> Option<SkipReason> {
+        match self.session {
+            SessionKind::Hosted if !self.is_bare => {}
+            SessionKind::Hosted | SessionKind::Usual | SessionKind::VsCode => return None,
+        }
+        let is_usable = |candidate: &Candidate<'_>| {
+            candidate.skip_reason.is_none()
+                && match candidate.provides {
+                    Provides::Known(_) | Provides::Fetched => true,
+                    Provides::Nothing | Provides::Empty | Provides::Broken(_) => false,
+                }
+        };
+        let by_host = self.disabled_by_host(Method::Login);
+        let tokens = self.oauth_tokens();
+        let has_login = tokens.iter().any(is_usable) || is_usable(&self.login().skipped(by_host));
+        has_login.then_some(SkipReason::LoginPreferred)
     }
 
     /// Adds the key of a Console sign-in. A login overrides it; it overrides a profile and a federation, and is sent in
@@ -269,10 +341,25 @@ impl<'a> ClaudeCodeChain<'a> {
         if self.rules.damaged_managed_settings == DamagedManagedSettings::Fatal
             && let Some(location) = self.snapshot.settings.iter().find_map(damaged)
         {
-            walk.cloud = None;
-            walk.x_api_key = None;
-            walk.authorization = None;
-            walk.broken = Some((location, Flaw::Damaged));
+            walk.fail(location, Flaw::Damaged);
+        }
+    }
+
+    /// Makes the request fail on arguments with which Claude Code does not start.
+    fn fail_on_arguments(&self, sources: SettingSources, walk: &mut ChainWalk<'a>) {
+        let argument = |path: &str, key: &str| Location::Setting {
+            scope: SettingsScope::Flag,
+            path: path.to_owned(),
+            line: 1,
+            key: key.to_owned(),
+        };
+        if let Some(path) = &self.snapshot.missing_settings {
+            walk.fail(argument(path, "the settings"), Flaw::NoSuchFile);
+        } else if sources.has_unknown_name() {
+            walk.fail(
+                argument("--setting-sources", "the list"),
+                Flaw::UnknownSource,
+            );
         }
     }
 
@@ -342,6 +429,15 @@ impl<'a> ClaudeCodeChain<'a> {
 
     /// Returns the reason to skip a key that the user rejected in a terminal session.
     fn rejected(&self, candidate: &Candidate<'a>) -> Option<SkipReason> {
+        if let (SessionKind::VsCode, false, Method::ApiKey, Provides::Known(key)) = (
+            self.session,
+            self.is_bare,
+            candidate.method,
+            candidate.provides,
+        ) {
+            let is_approved = self.snapshot.approved_keys.contains(key);
+            return (!is_approved).then_some(SkipReason::NotApproved);
+        }
         let asks = candidate.method == Method::ApiKey && self.client.asks_about_keys();
         let is_rejected = asks
             && match candidate.provides {

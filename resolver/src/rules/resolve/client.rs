@@ -25,16 +25,18 @@ pub enum ClientProgram {
     Keyreeve,
 }
 
-/// A release of Claude Code that changed the rules. A version between two follows the older.
+/// An observed release of Claude Code. A version between two follows the older.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Release {
     /// 2.1.197 and older.
     V2_1_197,
     /// 2.1.260
     V2_1_260,
-    /// 2.1.329 to 2.1.332, the latest observed, and newer.
-    #[default]
+    /// 2.1.329
     V2_1_329,
+    /// 2.1.332, the latest observed, and newer. It has the rules of 2.1.329.
+    #[default]
+    V2_1_332,
 }
 
 /// A major version of the Python SDK.
@@ -51,6 +53,8 @@ pub enum PythonMajor {
 /// A major version of the TypeScript SDK.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TypescriptMajor {
+    /// 0.x
+    Zero,
     /// 1.x, the latest.
     One,
 }
@@ -58,13 +62,19 @@ pub enum TypescriptMajor {
 /// A name that is not a known client.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "unknown client {0:?}; use claude-code (@VERSION), bare, sdk-python (@0, @1, @2), sdk-typescript (@1) or keyreeve"
+    "unknown client {0:?}; use claude-code, bare, sdk-python, sdk-typescript or keyreeve; a version may follow, such as \
+     claude-code@2.1.332 or sdk-python@1"
 )]
-pub struct UnknownClientError(String);
+pub struct UnknownClientError(pub(super) String);
 
 impl Release {
-    /// Every release with rules of its own, oldest first.
-    pub(crate) const ALL: [Self; 3] = [Self::V2_1_197, Self::V2_1_260, Self::V2_1_329];
+    /// Every observed release, oldest first.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::V2_1_197,
+        Self::V2_1_260,
+        Self::V2_1_329,
+        Self::V2_1_332,
+    ];
 
     /// Returns the release whose rules a version follows, or `None` if the text is not a version.
     pub(crate) fn from_version(text: &str) -> Option<Self> {
@@ -86,6 +96,7 @@ impl Release {
             Self::V2_1_197 => "2.1.197",
             Self::V2_1_260 => "2.1.260",
             Self::V2_1_329 => "2.1.329",
+            Self::V2_1_332 => "2.1.332",
         }
     }
 }
@@ -105,6 +116,7 @@ impl TypescriptMajor {
     /// Returns the number of the major version.
     pub(super) fn number(self) -> u8 {
         match self {
+            Self::Zero => 0,
             Self::One => 1,
         }
     }
@@ -112,17 +124,19 @@ impl TypescriptMajor {
 
 impl ClientProgram {
     /// Claude Code in print mode, as a script starts it, in the latest release observed.
-    pub const CLAUDE_CODE: Self = Self::claude_code(Release::V2_1_329, Mode::Print);
+    pub const CLAUDE_CODE: Self = Self::claude_code(Release::V2_1_332, Mode::Print);
 
     /// Every client and version.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::CLAUDE_CODE,
+        Self::claude_code(Release::V2_1_329, Mode::Print),
         Self::claude_code(Release::V2_1_260, Mode::Print),
         Self::claude_code(Release::V2_1_197, Mode::Print),
-        Self::claude_code(Release::V2_1_329, Mode::Bare),
+        Self::claude_code(Release::V2_1_332, Mode::Bare),
         Self::SdkPython(PythonMajor::Zero),
         Self::SdkPython(PythonMajor::One),
         Self::SdkPython(PythonMajor::Two),
+        Self::SdkTypescript(TypescriptMajor::Zero),
         Self::SdkTypescript(TypescriptMajor::One),
         Self::Keyreeve,
     ];
@@ -183,37 +197,18 @@ impl ClientProgram {
 
 impl fmt::Display for ClientProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ClaudeCode {
-                release: Release::V2_1_329,
-                mode,
-                ..
-            } => match mode {
-                Mode::Print | Mode::Interactive => "claude-code@2.1.329",
-                Mode::Bare => "claude-code@2.1.329 --bare",
-            },
-            Self::ClaudeCode {
-                release: Release::V2_1_260,
-                mode,
-                ..
-            } => match mode {
-                Mode::Print | Mode::Interactive => "claude-code@2.1.260",
-                Mode::Bare => "claude-code@2.1.260 --bare",
-            },
-            Self::ClaudeCode {
-                release: Release::V2_1_197,
-                mode,
-                ..
-            } => match mode {
-                Mode::Print | Mode::Interactive => "claude-code@2.1.197",
-                Mode::Bare => "claude-code@2.1.197 --bare",
-            },
-            Self::SdkPython(PythonMajor::Zero) => "sdk-python@0",
-            Self::SdkPython(PythonMajor::One) => "sdk-python@1",
-            Self::SdkPython(PythonMajor::Two) => "sdk-python@2",
-            Self::SdkTypescript(TypescriptMajor::One) => "sdk-typescript@1",
-            Self::Keyreeve => "keyreeve",
-        })
+        match self {
+            Self::ClaudeCode { release, mode, .. } => {
+                let bare = match mode {
+                    Mode::Print | Mode::Interactive => "",
+                    Mode::Bare => " --bare",
+                };
+                write!(f, "claude-code@{}{bare}", release.version())
+            }
+            Self::SdkPython(major) => write!(f, "sdk-python@{}", major.number()),
+            Self::SdkTypescript(major) => write!(f, "sdk-typescript@{}", major.number()),
+            Self::Keyreeve => f.write_str("keyreeve"),
+        }
     }
 }
 
@@ -221,30 +216,45 @@ impl FromStr for ClientProgram {
     type Err = UnknownClientError;
 
     /// Parses a name with or without a version. Without one, the latest is used; of an SDK's version only the major
-    /// counts.
+    /// counts. A version that is not known is read as the nearest known one.
     fn from_str(text: &str) -> Result<Self, UnknownClientError> {
         let unknown = || UnknownClientError(text.to_owned());
         let (name, version) = match text.split_once('@') {
             Some((name, version)) => (name, Some(version)),
             None => (text, None),
         };
-        let major = version.map(|version| version.split('.').next().unwrap_or_default());
-        match (name, version, major) {
-            ("claude-code" | "claude", None, _) => Ok(Self::CLAUDE_CODE),
-            ("claude-code" | "claude", Some(version), _) => Release::from_version(version)
-                .map(|release| Self::claude_code(release, Mode::Print))
+        let major = || match version {
+            None => Ok(u32::MAX),
+            Some(version) => major(version).ok_or_else(unknown),
+        };
+        match (name, version) {
+            ("claude-code" | "claude", None) => Ok(Self::CLAUDE_CODE),
+            ("claude-code" | "claude", Some(version)) => Release::from_version(version)
+                .map(Self::claude_code_release)
                 .ok_or_else(unknown),
-            ("bare", None, _) => Ok(Self::claude_code(Release::default(), Mode::Bare)),
-            ("sdk-python", _, None | Some("2")) => Ok(Self::SdkPython(PythonMajor::Two)),
-            ("sdk-python", _, Some("1")) => Ok(Self::SdkPython(PythonMajor::One)),
-            ("sdk-python", _, Some("0")) => Ok(Self::SdkPython(PythonMajor::Zero)),
-            ("sdk-typescript", _, None | Some("1")) => {
-                Ok(Self::SdkTypescript(TypescriptMajor::One))
-            }
-            ("keyreeve", None, _) => Ok(Self::Keyreeve),
+            ("bare", None) => Ok(Self::claude_code(Release::default(), Mode::Bare)),
+            ("sdk-python", _) => Ok(Self::SdkPython(match major()? {
+                0 => PythonMajor::Zero,
+                1 => PythonMajor::One,
+                _ => PythonMajor::Two,
+            })),
+            ("sdk-typescript", _) => Ok(Self::SdkTypescript(match major()? {
+                0 => TypescriptMajor::Zero,
+                _ => TypescriptMajor::One,
+            })),
+            ("keyreeve", None) => Ok(Self::Keyreeve),
             _ => Err(unknown()),
         }
     }
+}
+
+/// Returns the first of a version's numbers, or `None` if it is not a version: up to three numbers.
+fn major(version: &str) -> Option<u32> {
+    let numbers: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
+    numbers
+        .filter(|numbers| numbers.len() <= 3)?
+        .first()
+        .copied()
 }
 
 fn three_numbers(version: &str) -> Option<[u32; 3]> {
@@ -275,13 +285,19 @@ mod tests {
             Ok(ClientProgram::SdkPython(PythonMajor::One))
         );
         assert_eq!("claude".parse(), Ok(ClientProgram::CLAUDE_CODE));
+        assert_eq!(
+            "sdk-python@3".parse(),
+            Ok(ClientProgram::SdkPython(PythonMajor::Two))
+        );
     }
 
     #[test]
     fn version_follows_the_newest_release_it_reaches() {
         for (version, release) in [
             ("2.1.329", Some(Release::V2_1_329)),
-            ("2.2.0", Some(Release::V2_1_329)),
+            ("2.1.331", Some(Release::V2_1_329)),
+            ("2.1.332", Some(Release::V2_1_332)),
+            ("2.2.0", Some(Release::V2_1_332)),
             ("2.1.328", Some(Release::V2_1_260)),
             ("2.1.259", Some(Release::V2_1_197)),
             ("1.0.0", Some(Release::V2_1_197)),
@@ -298,9 +314,9 @@ mod tests {
         for text in [
             "",
             "Claude-Code",
-            "sdk-python@3",
-            "sdk-typescript@0",
             "sdk-python@",
+            "sdk-python@2.x",
+            "sdk-python@2.0.0.0",
             "bare@2.1.329",
         ] {
             assert!(text.parse::<ClientProgram>().is_err(), "{text:?}");

@@ -4,7 +4,7 @@
 use super::chain::{Candidate, ChainWalk, OverriddenBy};
 use super::claude_code::ClaudeCodeChain;
 use super::client::Release;
-use super::destination::RequestDestination;
+use super::destination::{AddressSyntax, RequestDestination};
 use super::location::Location;
 use super::parsed_value::Switch;
 use super::payer::{PayerClass, certain, likely};
@@ -93,7 +93,8 @@ impl<'a> ClaudeCodeChain<'a> {
             .clouds()
             .find(|cloud| self.variables.switch(cloud.switch).is_on());
         let name = cloud.map_or(Some(BASE_URL), |cloud| cloud.base_url);
-        RequestDestination::from_variable(name.and_then(|name| self.variables.effective(name)))
+        let found = name.and_then(|name| self.variables.effective(name));
+        RequestDestination::from_variable(found, AddressSyntax::Browser)
     }
 
     /// Returns the cloud accounts that the release knows.

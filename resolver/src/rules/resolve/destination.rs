@@ -31,9 +31,31 @@ enum DestinationKind {
     Declared(PayerClass),
 }
 
+/// The addresses that a client accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddressSyntax {
+    /// Those that browsers accept: `http:host` too, and whitespace around it.
+    Browser,
+    /// Those that begin with `http://` or `https://`, without whitespace around them.
+    Strict,
+}
+
+impl AddressSyntax {
+    fn accepts(self, text: &str) -> bool {
+        match self {
+            Self::Browser => true,
+            Self::Strict => {
+                let lower = text.to_ascii_lowercase();
+                let has_scheme = lower.starts_with("http://") || lower.starts_with("https://");
+                has_scheme && !text.contains(|c: char| c.is_control()) && text == text.trim()
+            }
+        }
+    }
+}
+
 impl RequestDestination {
     /// Parses the base URL that a variable sets. The form to show has no user name and no password.
-    pub(super) fn from_variable(found: Option<SetVariable<'_>>) -> Self {
+    pub(super) fn from_variable(found: Option<SetVariable<'_>>, syntax: AddressSyntax) -> Self {
         let Some(found) = found else {
             return Self::first_party(None);
         };
@@ -45,7 +67,7 @@ impl RequestDestination {
                 }),
                 kind: DestinationKind::Invalid,
             },
-            Ok(text) => Self::parse(text, found.location),
+            Ok(text) => Self::parse(text, syntax, found.location),
         }
     }
 
@@ -63,13 +85,14 @@ impl RequestDestination {
     }
 
     /// Parses a base URL.
-    fn parse(text: &str, location: Location) -> Self {
+    fn parse(text: &str, syntax: AddressSyntax, location: Location) -> Self {
+        let is_accepted = syntax.accepts(text);
         let text = text.trim();
         if text.is_empty() {
             return Self::first_party(None);
         }
         let overridden = |base_url| Some(BaseUrlOverride { base_url, location });
-        let Some((shown, url)) = without_user_info(text) else {
+        let Some((shown, url)) = without_user_info(text).filter(|_| is_accepted) else {
             return Self {
                 base_url_override: overridden(None),
                 kind: DestinationKind::Invalid,
@@ -102,9 +125,14 @@ impl RequestDestination {
     }
 
     /// Sets the base URL, unless a stronger setting already overrides it.
-    pub(super) fn set_unless_overridden(&mut self, base_url: &str, location: Location) {
+    pub(super) fn set_unless_overridden(
+        &mut self,
+        base_url: &str,
+        syntax: AddressSyntax,
+        location: Location,
+    ) {
         if self.base_url_override.is_none() {
-            *self = Self::parse(base_url, location);
+            *self = Self::parse(base_url, syntax, location);
         }
     }
 

@@ -198,8 +198,10 @@ fn display_name(client: ClientProgram) -> String {
     match client {
         ClientProgram::ClaudeCode { release, mode, .. } => {
             let version = match release {
-                Release::V2_1_329 => String::new(),
-                Release::V2_1_197 | Release::V2_1_260 => format!(" {}", release.version()),
+                Release::V2_1_332 => String::new(),
+                Release::V2_1_197 | Release::V2_1_260 | Release::V2_1_329 => {
+                    format!(" {}", release.version())
+                }
             };
             let bare = match mode {
                 Mode::Print | Mode::Interactive => "",

@@ -5,7 +5,7 @@ use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Auth, Profile};
 
 use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
-use super::destination::RequestDestination;
+use super::destination::{AddressSyntax, RequestDestination};
 use super::location::Location;
 use super::step::{FilledHeaders, Method};
 use crate::rules::snapshot::Snapshot;
@@ -13,7 +13,10 @@ use crate::rules::snapshot::Snapshot;
 /// Walks keyreeve's chain.
 pub(super) fn walk(snapshot: &Snapshot) -> ChainWalk<'_> {
     let profile = snapshot.selected_profile();
-    let mut walk = ChainWalk::new(RequestDestination::from_variable(None));
+    let mut walk = ChainWalk::new(RequestDestination::from_variable(
+        None,
+        AddressSyntax::Browser,
+    ));
     let headers = match profile.map(|profile| profile.auth) {
         Some(Auth::ApiKey) => FilledHeaders::XApiKey,
         Some(Auth::Bearer) | None => FilledHeaders::Authorization,

@@ -16,6 +16,7 @@ mod keyreeve;
 mod location;
 mod parsed_value;
 mod payer;
+mod requested;
 mod sdk;
 mod sent_value;
 mod step;
@@ -31,6 +32,7 @@ pub use self::location::Location;
 pub use self::parsed_value::Flaw;
 pub(crate) use self::parsed_value::Switch;
 pub use self::payer::{Confidence, Payer, PayerClass};
+pub use self::requested::RequestedClient;
 pub(crate) use self::sent_value::is_loopback;
 pub use self::sent_value::{
     BaseUrlProblem, CredentialProblem, ValueProblem, ValueProblemKind, base_url_problem,

@@ -44,6 +44,14 @@ pub enum Flaw {
     NoInference,
     /// It is empty where an address is required.
     NoAddress,
+    /// It is not an address that the client can use.
+    InvalidAddress,
+    /// There is no such file.
+    NoSuchFile,
+    /// It names settings that do not exist.
+    UnknownSource,
+    /// It cannot be the name of a profile, because it contains a slash.
+    InvalidName,
     /// Its configuration has no credential file.
     NoCredential,
 }
@@ -118,6 +126,10 @@ impl fmt::Display for Flaw {
             Self::Expired => f.write_str("it has expired and nothing refreshes it"),
             Self::NoInference => f.write_str("it lacks the permission to call models"),
             Self::NoAddress => f.write_str("it is empty, which is not an address"),
+            Self::InvalidAddress => f.write_str("it is not an address that the client can use"),
+            Self::NoSuchFile => f.write_str("there is no such file"),
+            Self::UnknownSource => f.write_str("it may name user, project and local only"),
+            Self::InvalidName => f.write_str("a profile's name contains no slash"),
             Self::NoCredential => f.write_str("there is no credential for it"),
         }
     }

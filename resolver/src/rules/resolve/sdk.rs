@@ -3,16 +3,18 @@
 
 use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
 use super::client::{ClientProgram, PythonMajor, TypescriptMajor};
-use super::destination::RequestDestination;
+use super::destination::{AddressSyntax, RequestDestination};
 use super::location::Location;
 use super::parsed_value::{Flaw, Whitespace};
 use super::step::{CredentialHeader, FilledHeaders, Method};
 use super::variables::Variables;
-use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
+use crate::rules::sdk_store::{
+    DirectoryVariable, SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore, profile_directory,
+};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     API_KEY, AUTH_TOKEN, BASE_URL, CUSTOM_HEADERS, FEDERATION_ORGANIZATION, FEDERATION_RULE,
-    IDENTITY_TOKEN, IDENTITY_TOKEN_FILE, SDK_CONFIG_DIR, SDK_PROFILE, XDG_CONFIG_HOME,
+    IDENTITY_TOKEN, IDENTITY_TOKEN_FILE, SDK_PROFILE,
 };
 
 /// Walks the chain of an official SDK.
@@ -21,9 +23,11 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
     let profiles = SdkProfiles::new(client, snapshot, &variables);
     let mut walk = ChainWalk::new(RequestDestination::from_variable(
         variables.effective(BASE_URL),
+        address_syntax(client),
     ));
     let (key_headers, token_overridden_by) = match client {
-        ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One) => {
+        ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One)
+        | ClientProgram::SdkTypescript(TypescriptMajor::Zero) => {
             (FilledHeaders::XApiKey, OverriddenBy::SameHeader)
         }
         // One bearer token: the key overrides the auth token.
@@ -64,7 +68,18 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
         // The SDK uses an empty address unchanged.
         walk.broken.get_or_insert((found.location, Flaw::NoAddress));
     }
+    walk.fail_on_invalid_address();
     walk
+}
+
+/// Returns the addresses that a client accepts.
+fn address_syntax(client: ClientProgram) -> AddressSyntax {
+    match client {
+        ClientProgram::SdkPython(_) => AddressSyntax::Strict,
+        ClientProgram::SdkTypescript(_)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => AddressSyntax::Browser,
+    }
 }
 
 /// Returns the profile steps in the client's order: before Python 2.0, an active profile precedes the federation.
@@ -119,6 +134,7 @@ pub(super) struct SdkProfiles<'a> {
     store: Option<&'a SdkStore>,
     named: Option<&'a str>,
     is_federated: bool,
+    client: ClientProgram,
     snapshot: &'a Snapshot,
 }
 
@@ -135,6 +151,7 @@ impl<'a> SdkProfiles<'a> {
             is_federated: is_set(FEDERATION_RULE)
                 && is_set(FEDERATION_ORGANIZATION)
                 && (is_set(IDENTITY_TOKEN_FILE) || is_set(IDENTITY_TOKEN)),
+            client,
             snapshot,
         }
     }
@@ -143,6 +160,7 @@ impl<'a> SdkProfiles<'a> {
     pub(super) fn named(&self) -> Candidate<'a> {
         let provides = match self.named {
             None => Provides::Nothing,
+            Some(name) if name.contains(['/', '\\']) => Provides::Broken(Flaw::InvalidName),
             Some(name) => match self.store.and_then(|store| store.profile(name)) {
                 None => Provides::Broken(Flaw::NoSuchProfile),
                 Some(profile) => self.provides(profile),
@@ -250,38 +268,42 @@ impl<'a> SdkProfiles<'a> {
         }) = profile.map(|profile| &profile.config)
         {
             let location = filled.slot.location.clone();
-            walk.destination.set_unless_overridden(base_url, location);
+            let syntax = address_syntax(self.client);
+            walk.destination
+                .set_unless_overridden(base_url, syntax, location);
         }
     }
 }
 
-/// Returns the profile directory that a client reads. Only TypeScript follows `XDG_CONFIG_HOME`.
+/// Returns the profile directory that a client reads. Python does not follow `XDG_CONFIG_HOME`.
 fn store<'a>(
     client: ClientProgram,
     snapshot: &'a Snapshot,
     variables: &Variables<'_>,
 ) -> Option<&'a SdkStore> {
-    let in_home = || {
-        snapshot
-            .home
-            .as_ref()
-            .map(|home| format!("{home}/.config/anthropic"))
-    };
-    let in_xdg = || {
-        variables
-            .non_empty(XDG_CONFIG_HOME)
-            .map(|config| format!("{config}/anthropic"))
-    };
-    let directory = match (variables.non_empty(SDK_CONFIG_DIR), client) {
-        (Some(directory), _) => Some(directory.to_owned()),
-        (None, ClientProgram::SdkTypescript(_)) => in_xdg().or_else(in_home),
-        (
-            None,
-            ClientProgram::SdkPython(_)
+    let follows = |variable| match (variable, client) {
+        (DirectoryVariable::Configuration, ClientProgram::SdkPython(_)) => false,
+        (DirectoryVariable::Profiles, _)
+        | (
+            DirectoryVariable::Configuration,
+            ClientProgram::SdkTypescript(_)
             | ClientProgram::ClaudeCode { .. }
             | ClientProgram::Keyreeve,
-        ) => in_home(),
-    }?;
+        ) => true,
+    };
+    let from_variable = |variable: DirectoryVariable| {
+        let value = variables.non_empty(variable.name())?;
+        profile_directory(variable, value, snapshot.directory.as_deref())
+    };
+    let in_home = || {
+        let home = snapshot.home.as_ref()?;
+        Some(format!("{home}/.config/anthropic"))
+    };
+    let directory = DirectoryVariable::ALL
+        .into_iter()
+        .filter(|variable| follows(*variable))
+        .find_map(from_variable)
+        .or_else(in_home)?;
     snapshot
         .sdk_stores
         .iter()

@@ -143,6 +143,12 @@ pub enum SkipReason {
     ProjectLogin,
     /// This release does not read the file.
     OlderRelease,
+    /// Its value in the file is not text.
+    NotText,
+    /// The program that starts Claude Code lets a login take precedence.
+    LoginPreferred,
+    /// Claude Code in VS Code uses a key only after the user approved it.
+    NotApproved,
     /// The user rejected it when Claude Code asked.
     Rejected,
     /// The file cannot be used.
@@ -160,6 +166,9 @@ impl SkipReason {
             | Self::OtherProfileNamed
             | Self::ProjectLogin
             | Self::OlderRelease
+            | Self::NotText
+            | Self::LoginPreferred
+            | Self::NotApproved
             | Self::Rejected => None,
         }
     }
@@ -180,6 +189,14 @@ impl fmt::Display for SkipReason {
                 f.write_str("ignored because ANTHROPIC_PROFILE names a profile")
             }
             Self::OlderRelease => f.write_str("not read by this release"),
+            Self::LoginPreferred => f.write_str(
+                "ignored because a login takes precedence in a session that CLAUDE_CODE_REMOTE or \
+                 CLAUDE_CODE_ENTRYPOINT marks as hosted",
+            ),
+            Self::NotApproved => f.write_str(
+                "ignored because CLAUDE_CODE_ENTRYPOINT is claude-vscode and you have not approved the key",
+            ),
+            Self::NotText => f.write_str("ignored because its value is not text"),
             Self::Rejected => f.write_str(
                 "ignored because you rejected it in Claude Code (/config, \"Use custom API key\")",
             ),

@@ -8,12 +8,12 @@ use super::location::Location;
 use super::parsed_value::{Flaw, Switch};
 use super::step::SkipReason;
 use crate::rules::claude_code::{
-    ClaudeSettings, SettingSources, SettingsFile, SettingsScope, SettingsState,
+    ClaudeSettings, EnvValueKind, SettingSources, SettingsFile, SettingsScope, SettingsState,
 };
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     CUSTOM_HEADERS, FEDERATION_ORGANIZATION, FEDERATION_RULE, IDENTITY_TOKEN, IDENTITY_TOKEN_FILE,
-    SDK_PROFILE,
+    SDK_CONFIG_DIR, SDK_PROFILE, XDG_CONFIG_HOME,
 };
 
 /// Everything that sets variables, in order of precedence.
@@ -21,6 +21,7 @@ pub(super) struct Variables<'a> {
     files: Vec<ReadableFile<'a>>,
     environment: &'a Environment,
     management: ProviderManagement,
+    state_values: StateValues,
 }
 
 /// A readable settings file.
@@ -47,6 +48,23 @@ pub(super) enum RepositorySettings {
     Read,
     /// They are not.
     Ignored,
+}
+
+/// The values of `env` in the state file that are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum StateValues {
+    /// Texts, numbers and booleans.
+    Scalars,
+    /// All of them.
+    All,
+}
+
+/// The releases' rules for settings files.
+#[derive(Clone, Copy)]
+pub(super) struct SettingsRules {
+    pub(super) management: ProviderManagement,
+    pub(super) repository: RepositorySettings,
+    pub(super) state_values: StateValues,
 }
 
 /// The management of the provider's variables (docs/facts.md#claude-code).
@@ -86,6 +104,8 @@ fn project_skip_reason(scope: SettingsScope, name: &str) -> Option<SkipReason> {
         FEDERATION_ORGANIZATION,
         IDENTITY_TOKEN,
         IDENTITY_TOKEN_FILE,
+        SDK_CONFIG_DIR,
+        XDG_CONFIG_HOME,
     ]
     .contains(&name);
     (chooses_login && scope.is_project()).then_some(SkipReason::ProjectLogin)
@@ -98,6 +118,7 @@ impl<'a> Variables<'a> {
             files: Vec::new(),
             environment: &snapshot.environment,
             management: ProviderManagement::NotManaged,
+            state_values: StateValues::All,
         }
     }
 
@@ -105,9 +126,13 @@ impl<'a> Variables<'a> {
     pub(super) fn for_claude_code(
         snapshot: &'a Snapshot,
         sources: SettingSources,
-        management: ProviderManagement,
-        repository: RepositorySettings,
+        rules: SettingsRules,
     ) -> Self {
+        let SettingsRules {
+            management,
+            repository,
+            state_values,
+        } = rules;
         let skip_reason = |scope| match (scope, repository, management.is_by_host()) {
             _ if !sources.includes(scope) => Some(SkipReason::SettingSources),
             (SettingsScope::Repository, RepositorySettings::Ignored, _) => {
@@ -131,6 +156,7 @@ impl<'a> Variables<'a> {
             files,
             environment: &snapshot.environment,
             management,
+            state_values,
         }
     }
 
@@ -154,7 +180,8 @@ impl<'a> Variables<'a> {
                 skip_reason: file
                     .skip_reason
                     .or_else(|| self.management.skip_reason(name))
-                    .or_else(|| project_skip_reason(file.scope, name)),
+                    .or_else(|| project_skip_reason(file.scope, name))
+                    .or_else(|| self.value_skip_reason(file.scope, setting.kind)),
             })
         };
         let mut found: Vec<_> = self.files.iter().filter_map(in_file).collect();
@@ -166,6 +193,16 @@ impl<'a> Variables<'a> {
             });
         }
         found
+    }
+
+    /// Returns the reason that a value of this kind does not count, if it does not.
+    fn value_skip_reason(&self, scope: SettingsScope, kind: EnvValueKind) -> Option<SkipReason> {
+        match (scope, self.state_values, kind) {
+            (SettingsScope::State, StateValues::Scalars, EnvValueKind::Other) => {
+                Some(SkipReason::NotText)
+            }
+            _ => None,
+        }
     }
 
     /// Returns the location whose value applies.
