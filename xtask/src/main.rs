@@ -36,6 +36,8 @@ cargo xtask clients              run only the real clients, in pinned versions, 
 cargo xtask conformance [WORDS]  compare what real clients send with keyreeve's predictions; WORDS selects by name
 cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--record]
                                  compare them in worlds drawn from a grammar: N of the newest Claude Code
+cargo xtask conformance exec N SEED [--client NAME@VERSION]
+                                 start Claude Code in N such worlds through `keyreeve exec`, in each of its ways
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
@@ -60,6 +62,11 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["clients-inside"] => clients::run_inside(&root()),
         ["conformance"] => conformance::run(&root(), &CaseFilter::All),
         ["conformance", words] => conformance::run(&root(), &CaseFilter::parse(words)),
+        ["conformance", "exec", rest @ ..] => conformance::drawn::exec::run(&root(), rest),
+        // Internal: the same for `conformance exec`.
+        ["conformance-exec-inside", rest @ ..] => {
+            conformance::drawn::exec::run_inside(&root(), rest)
+        }
         ["conformance", "drawn", rest @ ..] => conformance::drawn::run(&root(), rest),
         // Internal: the same for `conformance drawn`.
         ["conformance-drawn-inside", rest @ ..] => conformance::drawn::run_inside(&root(), rest),

@@ -55,7 +55,7 @@ impl Listeners {
 
 impl Upstream {
     /// Starts a listener whose address is given to clients as a base URL.
-    fn start() -> Result<Self> {
+    pub(super) fn start() -> Result<Self> {
         let mut upstream = Self::start_as("")?;
         upstream.url = format!("http://{}", upstream.address);
         Ok(upstream)
@@ -95,7 +95,7 @@ impl Upstream {
     }
 
     /// Takes the requests so far, in order of completion.
-    fn take(&self) -> Vec<Request> {
+    pub(super) fn take(&self) -> Vec<Request> {
         std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

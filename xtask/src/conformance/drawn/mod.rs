@@ -9,6 +9,7 @@
 
 mod compare;
 mod draw;
+pub(crate) mod exec;
 mod git_files;
 mod grammar;
 mod names;

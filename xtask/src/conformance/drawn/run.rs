@@ -47,7 +47,7 @@ pub(super) fn predict(root: &Path, program: Program, setup: &WorldSetup) -> Resu
 
 /// Returns `true` for a request that would be billed, also if an odd base URL moves its path into the query
 /// or the fragment.
-fn is_billed(request: &Request) -> bool {
+pub(super) fn is_billed(request: &Request) -> bool {
     let is_moved = request.target.contains("/v1/messages") || request.path() == "/";
     let is_message = is_message(request.path()) || is_moved;
     request.method == "POST" && is_message && !request.target.contains("/count_tokens")
@@ -94,15 +94,19 @@ fn billed_requests(setup: &WorldSetup) -> Vec<SentRequest> {
         if !is_billed(&request) {
             continue;
         }
-        let host = request.headers.iter().find(|(name, _)| name == "host");
-        let to = match host {
-            Some((_, host)) if listener == anthropic_hosts::ORIGIN => format!("https://{host}"),
-            _ => listener,
-        };
-        let sent = from_request(&request, to);
+        let sent = from_request(&request, origin_of(listener, &request));
         if !billed.contains(&sent) {
             billed.push(sent);
         }
     }
     billed
+}
+
+/// Returns the origin that received a request: the listener's, or that of the simulated host.
+pub(super) fn origin_of(listener: String, request: &Request) -> String {
+    let host = request.headers.iter().find(|(name, _)| name == "host");
+    match host {
+        Some((_, host)) if listener == anthropic_hosts::ORIGIN => format!("https://{host}"),
+        _ => listener,
+    }
 }
