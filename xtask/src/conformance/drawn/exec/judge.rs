@@ -9,6 +9,9 @@ const LOGIN_ORIGIN: &str = "https://platform.claude.com";
 /// Exit codes of keyreeve for a refusal: no usable credential, policy, and its own failure.
 const REFUSAL_CODES: [i32; 3] = [4, 8, 125];
 
+/// Start of the line in which keyreeve states who pays, before it starts the client.
+const ANNOUNCEMENT: &str = "keyreeve: ";
+
 /// Start of a virtual key, which only keyreeve's gateway may receive.
 pub(super) const VIRTUAL_KEY: &str = "krv_";
 
@@ -135,8 +138,8 @@ pub(super) fn judge(intent: &Intent, run: &ExecRun) -> Result<ExecOutcome, Excep
     if is_client_refusal(intent, run) {
         return Ok(ExecOutcome::ClientRefused);
     }
-    let last = run.output.lines().rfind(|line| !line.trim().is_empty());
-    let text = format!("exit {:?}: {}", run.exit, last.unwrap_or_default());
+    let output = client_output(run);
+    let text = format!("exit {:?}: {}", run.exit, output.last().unwrap_or(&""));
     Err(Exception::new(ExceptionKind::NotSent, text))
 }
 
@@ -208,15 +211,22 @@ fn refusal(run: &ExecRun) -> Option<&str> {
     is_refusal.then(|| &run.output[start..])
 }
 
-/// Returns `true` if the client itself did not start, and named a place. Keyreeve's own lines have a label.
+/// Returns `true` if the client itself did not start, and named a place.
 fn is_client_refusal(intent: &Intent, run: &ExecRun) -> bool {
-    let is_of_client = |line: &&str| !line.starts_with("keyreeve:") && !line.starts_with("note:");
-    let lines: Vec<&str> = run.output.lines().filter(is_of_client).collect();
-    let has_started = run.output.contains("keyreeve: ");
+    let has_started = run.output.contains(ANNOUNCEMENT);
     has_started
         && run.exit == Some(1)
         && run.requests.is_empty()
-        && is_place_named(intent, &lines.join("\n"))
+        && is_place_named(intent, &client_output(run).join("\n"))
+}
+
+/// Returns the lines of the client's output, without those of keyreeve, which have a label.
+fn client_output(run: &ExecRun) -> Vec<&str> {
+    let is_of_client = |line: &&str| {
+        let is_of_keyreeve = line.starts_with(ANNOUNCEMENT) || line.starts_with("note:");
+        !line.trim().is_empty() && !is_of_keyreeve
+    };
+    run.output.lines().filter(is_of_client).collect()
 }
 
 /// Returns `true` if the reason of a refusal names a place of the world, or that there is no login.

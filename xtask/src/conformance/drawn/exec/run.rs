@@ -120,12 +120,15 @@ fn intent(way: Way, setup: &WorldSetup, vendor: &str) -> Intent {
             intent.places.push(planted.key.clone());
         }
     }
+    // An option without its value, and a path that an option names.
+    let is_place = |argument: &&str| argument.starts_with("--") || argument.starts_with('/');
     let options = setup
         .arguments
         .iter()
-        .filter(|argument| argument.starts_with("--"));
-    let options = options.filter_map(|argument| argument.split('=').next());
-    intent.places.extend(options.map(str::to_owned));
+        .filter_map(|text| text.split('=').next());
+    intent
+        .places
+        .extend(options.filter(is_place).map(str::to_owned));
     let files = setup.files.keys();
     intent
         .places
