@@ -49,7 +49,7 @@ pub(crate) const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
 /// Makes Claude Code ignore the provider's variables in settings files.
 pub(crate) const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
 
-/// Tells Claude Code that it runs in a remote session.
+/// Makes Claude Code run as a remote session.
 pub(crate) const REMOTE: &str = "CLAUDE_CODE_REMOTE";
 
 /// The program that starts Claude Code.

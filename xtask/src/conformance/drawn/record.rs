@@ -14,6 +14,7 @@ use super::run::WorldRun;
 use super::setup::{SCRIPT, WorldSetup};
 use super::world::DrawnWorld;
 use crate::conformance::observe::SentRequest;
+use crate::conformance::token;
 use crate::programs::client;
 
 /// The recorded runs.
@@ -116,7 +117,8 @@ fn with_placeholders(text: &str, setup: &WorldSetup) -> String {
     for token in tokens.filter(|token| token.contains("AAAA")) {
         text = text.replace(token, &planted::recorded_form(token));
     }
-    text
+    let refresh = token::refresh_token("login");
+    text.replace(&refresh, &planted::recorded_form(&refresh))
 }
 
 /// Appends records to the recorded runs.
