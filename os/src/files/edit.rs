@@ -89,11 +89,11 @@ impl FileEdit {
         Ok(backup)
     }
 
-    /// Writes the new text without a backup: for a change that restores an earlier text.
+    /// Writes the new text without a backup: it restores an earlier text, or a secret was removed.
     ///
     /// # Errors
     /// See [`FileEdit::replace`].
-    pub fn restore(self, text: &str) -> Result<(), FileError> {
+    pub fn replace_without_backup(self, text: &str) -> Result<(), FileError> {
         self.check_unmodified()?;
         self.write(text)
     }

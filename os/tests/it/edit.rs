@@ -76,7 +76,10 @@ fn created_file_is_private_and_can_be_removed() {
         edit.remove(),
         Err(FileError::ModifiedMeanwhile { .. })
     ));
-    FileEdit::open(&file).unwrap().restore("one\n").unwrap();
+    FileEdit::open(&file)
+        .unwrap()
+        .replace_without_backup("one\n")
+        .unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "one\n");
     FileEdit::open(&file).unwrap().remove().unwrap();
     assert_eq!(fs::read_dir(&created[1]).unwrap().count(), 0, "no backup");

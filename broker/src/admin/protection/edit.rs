@@ -135,7 +135,7 @@ impl Protection {
         self.save()?;
         let backup = match existing {
             Some(edit) if has_backup => {
-                edit.restore(&text)?;
+                edit.replace_without_backup(&text)?;
                 None
             }
             Some(edit) => {

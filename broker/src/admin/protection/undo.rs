@@ -87,7 +87,7 @@ fn undo_file(file: &FileRecord) -> Result<FileUndo, FileError> {
             UndoResult::Deleted
         }
         before => {
-            edit.restore(&text)?;
+            edit.replace_without_backup(&text)?;
             if before.as_ref().is_some_and(|before| *before == hash(&text)) && is_unchanged {
                 UndoResult::Restored
             } else {
