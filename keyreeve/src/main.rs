@@ -25,6 +25,7 @@ mod running_gateway;
 mod runtime;
 mod sandbox;
 mod settings;
+mod shell_check;
 mod shell_quoting;
 mod suggestion;
 mod temporary_key;

@@ -12,6 +12,8 @@ pub struct FindingsView {
     pub files_scanned: usize,
     /// Existing files that could not be read.
     pub files_skipped: Vec<String>,
+    /// Commands that read a file whose name is known only when they run: path and line.
+    pub unresolved_sources: Vec<String>,
 }
 
 /// Something wrong or risky.
@@ -53,7 +55,9 @@ impl From<&Finding> for FindingView {
         let (command, advice, fixable) = match &finding.fix {
             Fix::Run(command) => (Some(command.clone()), None, false),
             Fix::Manual(advice) => (None, Some(advice.clone()), false),
-            Fix::CommentOut => (Some("keyreeve doctor --fix".to_owned()), None, true),
+            Fix::CommentOut(_) | Fix::RemoveKey(_) => {
+                (Some("keyreeve doctor --fix".to_owned()), None, true)
+            }
         };
         Self {
             code: finding.code.name(),

@@ -1,10 +1,11 @@
 //! Arguments of the reports: `inspect`, `usage`, `requests`, `doctor`.
 
+use clap::ArgAction;
 use jiff::Timestamp;
 use keyreeve_resolver::resolve::ClientProgram;
 use keyreeve_store::Grouping;
 
-use super::values::{Choice, choice, client_program};
+use super::values::{Choice, Consent, choice, client_program, switch};
 use super::when;
 
 /// Arguments of `inspect`.
@@ -63,16 +64,24 @@ pub(crate) struct RequestsArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Does not use the network.\n\n\
-    Examples:\n  keyreeve doctor\n  keyreeve doctor --fix\n  keyreeve doctor --for bare --json\n  \
+    Examples:\n  keyreeve doctor\n  keyreeve doctor --fix\n  keyreeve doctor --fix --yes\n  keyreeve doctor --for bare --json\n  \
     keyreeve doctor --password-changed 2026-11-01\n\n\
     Exit code: 0 if nothing of severity error was found, else 1")]
 pub(crate) struct DoctorArgs {
     /// Check for this client only: claude-code, bare, sdk-python, sdk-typescript or keyreeve, with @VERSION if it matters
     #[arg(long = "for", value_name = "CLIENT", value_parser = client_program::<ClientProgram>)]
     pub(crate) client: Option<ClientProgram>,
-    /// Offer to comment out problematic lines of shell files, with a backup
+    /// Offer to comment out problematic lines of shell files, with a backup, and to remove keys from comments and backups
     #[arg(long, conflicts_with = "json")]
     pub(crate) fix: bool,
+    /// Fix everything that `--fix` offers without asking
+    #[arg(
+        long = "yes",
+        requires = "fix",
+        action = ArgAction::SetTrue,
+        value_parser = switch(Consent::Ask, Consent::Given)
+    )]
+    pub(crate) consent: Consent,
     /// Run the helpers that your own settings name, never those of a project
     #[arg(long)]
     pub(crate) run_helpers: bool,

@@ -129,21 +129,25 @@ fn line_is_commented_out_after_a_yes_with_a_backup() {
     let (case, canary, zshrc) = with_export();
     let before = fs::read_to_string(&zshrc).unwrap();
     assert_exit(run(&case, &["doctor", "--fix", "--no-input"]), 2);
-    let fix_answering = |keys| {
-        let typed = TerminalInput {
-            prompt: "Comment out this line?",
-            keys,
-        };
+    let fix = |typed: &[TerminalInput<'_>]| {
         case.home
-            .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), &[typed])
+            .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), typed)
     };
-    let refused = fix_answering(b"n\r");
+    let comment_out = |keys| answer("Comment out this line?", keys);
+    let keep = answer("Remove the key from this line for good?", b"n\r");
+    let remove = answer("Remove the key from this line for good?", b"y\r");
+    let refused = fix(&[comment_out(b"n\r")]);
     assert_not_printed(&canary, &refused);
     assert_eq!((refused.code, backups_of(&zshrc).len()), (1, 0));
     assert_eq!(fs::read_to_string(&zshrc).unwrap(), before);
 
-    let fixed = fix_answering(b"y\r");
+    let fixed = fix(&[comment_out(b"y\r"), keep, keep]);
     assert_not_printed(&canary, &fixed);
+    assert_eq!(
+        fixed.stdout.matches("KR211").count(),
+        2 * 2,
+        "code and page"
+    );
     assert_eq!(fixed.code, 0, "{}", fixed.stdout);
     let after = before.replace("export ANTHROPIC", "# export ANTHROPIC");
     assert_eq!(fs::read_to_string(&zshrc).unwrap(), after);
@@ -155,10 +159,20 @@ fn line_is_commented_out_after_a_yes_with_a_backup() {
     assert_eq!((mode(&zshrc), mode(copy)), (0o640, 0o600));
     assert_eq!(fs::read_to_string(copy).unwrap(), before);
 
-    let again = fix_answering(b"y\r");
+    let again = fix(&[keep, remove]);
+    assert_not_printed(&canary, &again);
     assert_eq!(again.code, 0, "{}", again.stdout);
     assert_eq!(backups_of(&zshrc).len(), 1);
     assert_eq!(fs::read_to_string(&zshrc).unwrap(), after);
+    assert_eq!(
+        fs::read_to_string(copy).unwrap(),
+        before.replace(canary.value(), "REMOVED")
+    );
+    assert_eq!(mode(copy), 0o600);
+}
+
+fn answer<'a>(prompt: &'a str, keys: &'a [u8]) -> TerminalInput<'a> {
+    TerminalInput { prompt, keys }
 }
 
 #[test]
@@ -172,13 +186,11 @@ fn linked_file_is_edited_in_place() {
     write(&real, 0o644, &text);
     fs::remove_file(&zshrc).unwrap();
     symlink(&real, &zshrc).unwrap();
-    let typed = TerminalInput {
-        prompt: "Comment out this line?",
-        keys: b"y\r",
-    };
+    let keep = answer("Remove the key from this line for good?", b"n\r");
+    let typed = [answer("Comment out this line?", b"y\r"), keep];
     let result = case
         .home
-        .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), &[typed]);
+        .run_at_terminal(&mut command(&case, &["doctor", "--fix"]), &typed);
     assert_not_printed(&canary, &result);
     assert!(
         result.stdout.contains("outside your home directory"),
@@ -304,4 +316,189 @@ fn doctor_has_no_side_effects() {
     ] {
         assert!(!trace.contains(call), "{call}: {trace}");
     }
+}
+
+/// F-07: a key is found in every file that sets variables, and nothing more than that is claimed.
+#[test]
+fn keys_are_found_wherever_variables_are_set() {
+    let (case, canary) = (Case::new(), Canary::api_key("places"));
+    let key = canary.value();
+    let home = case.home.user_home();
+    let work = case.home.work();
+    let universal = format!("SETUVAR --export ANTHROPIC_API_KEY:{key}").replace('-', "\\x2d");
+    let universal = universal.replace("\\x2d\\x2dexport", "--export");
+    let export = format!("export ANTHROPIC_API_KEY={key}\n");
+    let assignment = format!("ANTHROPIC_API_KEY={key}\n");
+    let json = format!("{{\n\"env\": {{\"ANTHROPIC_API_KEY\": \"{key}\"}}\n}}\n");
+    write(&home.join(".bashrc"), 0o644, ". ~/.secrets\n");
+    let places = [
+        (home.join(".config/fish/fish_variables"), universal),
+        (home.join(".bash_aliases"), export.clone()),
+        (home.join(".secrets"), export),
+        (
+            home.join(".config/environment.d/a.conf"),
+            assignment.clone(),
+        ),
+        (home.join(".pam_environment"), assignment.clone()),
+        (
+            home.join(".config/nushell/env.nu"),
+            format!("$env.ANTHROPIC_API_KEY = \"{key}\"\n"),
+        ),
+        (work.join(".devcontainer/devcontainer.json"), json.clone()),
+        (
+            work.join(".devcontainer/other/devcontainer.json"),
+            json.clone(),
+        ),
+        (
+            work.join("docker-compose.yml"),
+            format!("services:\n  a:\n    environment:\n      ANTHROPIC_API_KEY: {key}\n"),
+        ),
+        (work.join("Dockerfile"), format!("ENV {assignment}")),
+        (work.join(".mcp.json"), json),
+        (work.join(".env.production"), assignment),
+        (
+            work.join("mise.toml"),
+            format!("[env]\nANTHROPIC_API_KEY = \"{key}\"\n"),
+        ),
+    ];
+    for (path, text) in &places {
+        write(path, 0o600, text);
+    }
+    let result = run(&case, &["doctor", "--json"]);
+    assert_not_printed(&canary, &result);
+    assert_eq!(result.code, 1, "{}", result.stderr);
+    let view: serde_json::Value = serde_json::from_str(&result.stdout).unwrap();
+    let found = view["findings"].as_array().unwrap();
+    for (path, _) in &places {
+        let is_here = |it: &&serde_json::Value| it["file"] == path.to_str().unwrap();
+        assert_eq!(found.iter().filter(is_here).count(), 1, "{path:?}");
+    }
+    assert_eq!(found.len(), places.len(), "{}", result.stdout);
+}
+
+/// F-07: a variable that no file explains is noted, and a file whose name is not known is named.
+#[test]
+fn limits_of_the_search_are_stated() {
+    let case = Case::new();
+    write(
+        &case.home.user_home().join(".zshrc"),
+        0o600,
+        "source \"$(made-up-tool path)\"\n",
+    );
+    let result = run(&case, &["doctor"]);
+    assert_eq!(result.code, 0);
+    let reported = result.stderr.replace('\n', " ");
+    assert!(
+        reported.contains("the file that ~/.zshrc:1 reads"),
+        "{reported}"
+    );
+    let mut with_key = command(&case, &["doctor"]);
+    let result = case
+        .home
+        .run(with_key.env("ANTHROPIC_BASE_URL", "https://gateway.example"));
+    assert_eq!(result.code, 0, "{}", result.stdout);
+    assert!(result.stdout.contains("KR212 note: ANTHROPIC_BASE_URL"));
+}
+
+/// F-04: values that cannot work are errors of `doctor`.
+#[test]
+fn unusable_values_fail_the_check() {
+    let case = Case::new();
+    for (name, value) in [
+        ("ANTHROPIC_API_KEY", "op://vault/a/credential"),
+        ("ANTHROPIC_API_KEY", "${ANTHROPIC_API_KEY}"),
+        ("ANTHROPIC_API_KEY", "your-api-key-here"),
+        ("ANTHROPIC_BASE_URL", "api.anthropic.com"),
+        ("ANTHROPIC_BASE_URL", "\"https://api.anthropic.com\""),
+    ] {
+        let result = case.home.run(command(&case, &["doctor"]).env(name, value));
+        assert_eq!(result.code, 1, "{name}={value}: {}", result.stdout);
+    }
+}
+
+/// F-08, F-09: after a fix each file still parses, and a here-document is not changed.
+#[test]
+fn fixed_files_still_parse() {
+    let (case, canary) = (Case::new(), Canary::api_key("blocks"));
+    let blocks = "if true; then\nEXPORT\nfi\nfor a in b; do\nEXPORT\ndone\nwork() {\nEXPORT\n}\n\
+        case a in\na)\nEXPORT\n;;\nesac\ntrue &&\nEXPORT\necho end\n\
+        cat <<'END'\nEXPORT\nEND\nEXPORT\n";
+    let export = format!("export ANTHROPIC_API_KEY={}", canary.value());
+    let text = blocks.replace("EXPORT", &export);
+    let home = case.home.user_home();
+    for name in [".bashrc", ".profile", ".zshrc"] {
+        write(&home.join(name), 0o600, &text);
+    }
+    let result = run(&case, &["doctor", "--fix", "--yes"]);
+    assert_not_printed(&canary, &result);
+    let marked = text
+        .replace("\nexport", "\n: # export")
+        .replace("END'\n: # export", "END'\nexport")
+        .replace("END\n: # export", "END\n# export");
+    for (name, shell) in [(".bashrc", "bash"), (".profile", "sh"), (".zshrc", "zsh")] {
+        let path = home.join(name);
+        assert_eq!(fs::read_to_string(&path).unwrap(), marked, "{name}");
+        let parsed = std::process::Command::new(shell)
+            .arg("-n")
+            .arg(&path)
+            .status();
+        assert!(parsed.is_ok_and(|status| status.success()), "{shell}");
+    }
+}
+
+/// F-08: a file that its shell cannot parse is not written, and neither is one that keyreeve does not understand.
+#[test]
+fn file_that_does_not_parse_is_not_written() {
+    let (case, canary) = (Case::new(), Canary::api_key("broken"));
+    let export = format!("export ANTHROPIC_API_KEY={}\n", canary.value());
+    let bashrc = case.home.user_home().join(".bashrc");
+    let text = format!("{export}echo a (b)\n");
+    write(&bashrc, 0o600, &text);
+    let result = run(&case, &["doctor", "--fix", "--yes"]);
+    assert_not_printed(&canary, &result);
+    assert_eq!(fs::read_to_string(&bashrc).unwrap(), text);
+    assert_eq!(backups_of(&bashrc), Vec::<PathBuf>::new());
+    let message = result.stderr.replace("\n  ", " ");
+    assert!(message.contains("Nothing was written to"), "{message}");
+    assert!(message.contains("bash cannot parse it"), "{message}");
+    let unbalanced = format!("{export}fi\n");
+    write(&bashrc, 0o600, &unbalanced);
+    assert_exit(run(&case, &["doctor", "--fix", "--yes"]), 0);
+    assert_eq!(fs::read_to_string(&bashrc).unwrap(), unbalanced);
+}
+
+/// F-10: what a fix leaves in a comment and in its backup is reported, and removed when the user asks again.
+#[test]
+fn key_left_by_a_fix_is_reported_and_removed() {
+    let (case, canary, zshrc) = with_export();
+    fs::set_permissions(&zshrc, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_exit(run(&case, &["doctor", "--yes"]), 2);
+    let first = run(&case, &["doctor", "--fix", "--yes"]);
+    assert_not_printed(&canary, &first);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let copies = backups_of(&zshrc);
+    let [copy] = copies.as_slice() else {
+        panic!("{copies:?}");
+    };
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&zshrc), mode(copy)), (0o644, 0o600));
+    let found = run(&case, &["doctor"]);
+    let text = found.stdout.replace("\n  ", " ");
+    assert_eq!(text.matches("KR211 warning").count(), 2, "{text}");
+    assert!(text.contains("mode 644 lets every user read it"), "{text}");
+    let second = run(&case, &["doctor", "--fix", "--yes"]);
+    assert_not_printed(&canary, &second);
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert_eq!(backups_of(&zshrc), copies);
+    for path in [&zshrc, copy] {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains("export ANTHROPIC_API_KEY=REMOVED"), "{text}");
+        assert!(!text.contains(canary.value()));
+    }
+    let third = run(&case, &["doctor", "--fix", "--yes"]);
+    assert!(
+        third.stderr.contains("Nothing was changed"),
+        "{}",
+        third.stderr
+    );
 }

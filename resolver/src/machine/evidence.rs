@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use keyreeve_core::token::contains_token;
 use keyreeve_os::file_system::{FileState, FileSystem};
-use zeroize::Zeroizing;
 
+use super::scripts::{read_backups, read_scripts, record_read};
 use super::shells::{histories, home, scripts};
 use super::snapshot::to_text;
 use crate::rules::claude_code::{ClaudeSettings, SettingsState};
@@ -17,16 +17,16 @@ use crate::rules::snapshot::Snapshot;
 /// Reads the files that set variables, shell histories and the permissions of credential files. `own` are keyreeve's
 /// own directories. Evidence that does not come from files is left empty.
 pub fn evidence(snapshot: &Snapshot, files: &FileSystem, own: &[&Path]) -> Evidence {
-    let mut evidence = Evidence::default();
-    for (path, kind) in scripts(snapshot, files) {
-        if let Some(text) = read_text(&mut evidence, files, &path) {
-            let script = Script::parse(to_text(&path), kind, &text);
-            evidence.scripts.push(script);
-        }
-    }
+    let mut evidence = Evidence {
+        searched_files: true,
+        ..Evidence::default()
+    };
+    let paths = scripts(snapshot, files);
+    read_scripts(snapshot, files, paths, &mut evidence);
+    read_backups(files, &mut evidence);
     for path in histories(snapshot) {
-        if let Some(text) = record_read(&mut evidence, files.read_lossy(&path), &path) {
-            let keys = keys_in_history(&text);
+        if let Some(file) = record_read(&mut evidence, files.read_lossy(&path), &path) {
+            let keys = keys_in_history(&file.text);
             let path = to_text(&path);
             evidence.histories.push(History { path, keys });
         }
@@ -43,43 +43,11 @@ pub fn evidence(snapshot: &Snapshot, files: &FileSystem, own: &[&Path]) -> Evide
 
 /// Reads the files that a new shell would read and that set credentials: the cheap part of [`evidence`].
 pub fn shell_scripts(snapshot: &Snapshot, files: &FileSystem) -> Vec<Script> {
-    let mut unused = Evidence::default();
-    let shell_files = scripts(snapshot, files)
-        .into_iter()
-        .filter(|(_, kind)| kind.is_shell());
-    shell_files
-        .filter_map(|(path, kind)| {
-            let text = read_text(&mut unused, files, &path)?;
-            Some(Script::parse(to_text(&path), kind, &text))
-        })
-        .collect()
-}
-
-/// Reads a file's text, and records that it was read or is unreadable.
-fn read_text(
-    evidence: &mut Evidence,
-    files: &FileSystem,
-    path: &Path,
-) -> Option<Zeroizing<String>> {
-    record_read(evidence, files.read(path), path)
-}
-
-fn record_read(
-    evidence: &mut Evidence,
-    state: FileState,
-    path: &Path,
-) -> Option<Zeroizing<String>> {
-    match state {
-        FileState::Missing => None,
-        FileState::Unreadable => {
-            evidence.unreadable_files.push(to_text(path));
-            None
-        }
-        FileState::Text(file) => {
-            evidence.files_checked += 1;
-            Some(file.text)
-        }
-    }
+    let mut evidence = Evidence::default();
+    let mut paths = scripts(snapshot, files);
+    paths.retain(|(_, kind)| kind.is_shell());
+    read_scripts(snapshot, files, paths, &mut evidence);
+    evidence.scripts
 }
 
 fn credential_files(snapshot: &Snapshot, files: &FileSystem, own: &[&Path]) -> Vec<CredentialFile> {
@@ -176,7 +144,9 @@ mod tests {
     use keyreeve_os::environment::Environment;
 
     use super::*;
+    use crate::machine::scripts::MAX_SOURCE_DEPTH;
     use crate::rules::claude_code::{SettingsFile, SettingsScope};
+    use crate::rules::finding::Reach;
 
     const EXPORT: &str = "export ANTHROPIC_API_KEY=made-up-credential-of-a-gateway";
 
@@ -209,6 +179,7 @@ mod tests {
         )
     }
 
+    /// F-07: every file that programs read is searched.
     #[test]
     fn files_are_found_where_programs_read_them() {
         for (path, variables) in [
@@ -222,6 +193,29 @@ mod tests {
             ("/home/me/code/.env", &[]),
             ("/home/me/code/project/.envrc", &[]),
             ("/home/me/code/project/.github/workflows/a.yaml", &[]),
+            ("/home/me/.bash_aliases", &[]),
+            ("/home/me/.pam_environment", &[]),
+            ("/home/me/.xprofile", &[]),
+            ("/home/me/.config/environment.d/50-keys.conf", &[]),
+            ("/c/environment.d/a.conf", &[("XDG_CONFIG_HOME", "/c")]),
+            ("/home/me/.config/fish/fish_variables", &[]),
+            ("/home/me/.config/nushell/env.nu", &[]),
+            ("/home/me/.config/nushell/config.nu", &[]),
+            ("/home/me/.config/mise/config.toml", &[]),
+            ("/x/env", &[("BASH_ENV", "/x/env")]),
+            ("/home/me/code/.env.production", &[]),
+            ("/home/me/code/project/docker.env", &[]),
+            ("/home/me/code/mise.toml", &[]),
+            ("/home/me/code/project/.mise.toml", &[]),
+            ("/home/me/code/project/.devcontainer/devcontainer.json", &[]),
+            ("/home/me/code/project/.devcontainer/Dockerfile", &[]),
+            ("/home/me/code/project/.mcp.json", &[]),
+            ("/home/me/code/project/docker-compose.yml", &[]),
+            ("/home/me/code/project/docker-compose.override.yaml", &[]),
+            ("/home/me/code/project/compose.yaml", &[]),
+            ("/home/me/code/project/Dockerfile", &[]),
+            ("/home/me/code/project/api.Dockerfile", &[]),
+            ("/home/me/code/project/Containerfile", &[]),
         ] {
             let text = EXPORT.replace("export", "export -x");
             let found = gather_evidence(variables, &[(path, 0o644, &text)]);
@@ -234,6 +228,86 @@ mod tests {
                 .scripts
                 .is_empty()
         );
+    }
+
+    fn paths(found: &Evidence) -> Vec<&str> {
+        found.scripts.iter().map(|it| it.path.as_str()).collect()
+    }
+
+    /// F-07: files that start-up files read are searched, each once, and unknown ones are named.
+    #[test]
+    fn sourced_files_are_followed() {
+        let found = gather_evidence(
+            &[],
+            &[
+                (
+                    "/home/me/.bashrc",
+                    0o644,
+                    "for f in ~/.d/*.sh; do . \"$f\"; done\n[ -f ~/.a ] && . ~/.a\n. \"$(tool)\"\n",
+                ),
+                ("/home/me/.d/1.sh", 0o644, "source ~/.bashrc"),
+                ("/home/me/.d/2.txt", 0o644, EXPORT),
+                ("/home/me/.a", 0o644, ". $HOME/.b"),
+                ("/home/me/.b", 0o600, &format!(". ~/.a\n{EXPORT}\n")),
+                ("/etc/profile", 0o644, ". \"$(other)\"\n"),
+            ],
+        );
+        assert_eq!(
+            paths(&found),
+            [
+                "/home/me/.bashrc",
+                "/etc/profile",
+                "/home/me/.d/1.sh",
+                "/home/me/.a",
+                "/home/me/.b"
+            ]
+        );
+        let last = found.scripts.last().unwrap();
+        assert_eq!(last.read_by.as_deref(), Some("/home/me/.a:1"));
+        let assignment = last.last_assignment("ANTHROPIC_API_KEY").unwrap();
+        assert_eq!((assignment.line, assignment.reach), (2, Reach::Always));
+        assert_eq!(found.unresolved_sources, ["/home/me/.bashrc:3"]);
+    }
+
+    /// F-07: a chain of files is followed to a limit, and a file read in a function reaches no new shell.
+    #[test]
+    fn chain_of_sourced_files_is_bounded() {
+        let names: Vec<(String, String)> = (0..50)
+            .map(|at| (format!("/s/{at}"), format!(". /s/{}\n{EXPORT}\n", at + 1)))
+            .collect();
+        let mut files = vec![("/home/me/.zshrc", 0o644, "f() {\n . /s/0\n}\n")];
+        files.extend(
+            names
+                .iter()
+                .map(|(path, text)| (path.as_str(), 0o644, text.as_str())),
+        );
+        let found = gather_evidence(&[], &files);
+        assert_eq!(found.scripts.len(), 1 + MAX_SOURCE_DEPTH);
+        let last = found.scripts.last().unwrap();
+        let reach = last.last_assignment("ANTHROPIC_API_KEY").map(|it| it.reach);
+        assert_eq!(reach, Some(Reach::Function));
+    }
+
+    /// F-10: copies of files that set variables are searched, also those of editors.
+    #[test]
+    fn backups_are_found() {
+        let names = [
+            ".zshrc.bak",
+            ".zshrc.keyreeve-2026-11-21-2.bak",
+            ".zshrc.orig",
+            ".zshrc~",
+        ];
+        let backups = names.map(|name| format!("/home/me/{name}"));
+        let mut files: Vec<_> = backups
+            .iter()
+            .map(|path| (path.as_str(), 0o644, EXPORT))
+            .collect();
+        files.push(("/home/me/.zshrc", 0o644, ""));
+        files.push(("/home/me/.zshrc2", 0o644, EXPORT));
+        files.push(("/home/me/.vimrc.bak", 0o644, EXPORT));
+        let found = gather_evidence(&[], &files);
+        let paths: Vec<_> = found.backups.iter().map(|it| it.path.as_str()).collect();
+        assert_eq!(paths, backups);
     }
 
     #[test]

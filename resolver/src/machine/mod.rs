@@ -5,6 +5,7 @@
 
 mod evidence;
 mod repository;
+mod scripts;
 mod shells;
 mod snapshot;
 

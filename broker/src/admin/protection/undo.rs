@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use keyreeve_os::files::{FileEdit, FileError};
-use keyreeve_resolver::finding::propose;
+use keyreeve_resolver::finding::{ScriptKind, propose};
 use keyreeve_resolver::protect::RemovalOutcome;
 use zeroize::Zeroizing;
 
@@ -171,7 +171,8 @@ fn change(
     };
     match record {
         InsertionRecord::Comment { .. } => {
-            let proposal = propose(after, start + 1, &file.path.to_string_lossy())?;
+            let kind = ScriptKind::guess(&file.path.to_string_lossy());
+            let proposal = propose(after, start + 1, kind)?;
             Some(LineChange {
                 removed: vec![proposal.after],
                 added: vec![proposal.before],

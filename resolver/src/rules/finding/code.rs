@@ -88,6 +88,10 @@ codes! {
     KeyInCiFile "206" Error "A CI file contains a credential";
     KeyInHistory "207" Warning "The shell history contains a credential";
     FilePermissions "208" Error "A file with credentials is open to other users";
+    ConditionalExport "209" Warning "A shell file sets a credential in some shells";
+    KeyInSharedFile "210" Error "A container or MCP file contains a credential";
+    KeyLeftBehind "211" Warning "A comment or a backup contains a credential";
+    UnexplainedVariable "212" Note "No checked file explains a variable that is set";
     SettingsOverrideEnvironment "301" Warning "A settings file overrides the environment";
     ProjectSettings "302" Error "Project settings decide where requests go or who pays";
     LoginDamaged "303" Error "Claude Code's login file cannot be used";

@@ -4,10 +4,9 @@
 
 use jiff::Timestamp;
 use keyreeve_core::profile::Name;
-use keyreeve_core::token::scan;
 
-use super::assignment::{self, ExposedKey, VariableAssignment};
-use super::syntax::Syntax;
+use super::assignment::{ExposedKey, all_keys, first_keys};
+use super::script::Script;
 
 /// The maximum number of keys that are reported for one history.
 const MAX_KEYS: usize = 20;
@@ -17,6 +16,12 @@ const MAX_KEYS: usize = 20;
 pub struct Evidence {
     /// Files that set variables.
     pub scripts: Vec<Script>,
+    /// Copies of these files that contain keys.
+    pub backups: Vec<BackupFile>,
+    /// `true` if the files that set variables were searched.
+    pub searched_files: bool,
+    /// Files that a shell reads under a name that is known only when it runs: the path and line of the command.
+    pub unresolved_sources: Vec<String>,
     /// Shell histories that contain keys.
     pub histories: Vec<History>,
     /// Files that contain credentials.
@@ -43,49 +48,22 @@ pub struct Evidence {
     pub unreadable_files: Vec<String>,
 }
 
-/// A file that sets variables.
-#[derive(Debug)]
-pub struct Script {
-    /// The path.
-    pub(crate) path: String,
-    /// The kind of file.
-    pub(crate) kind: ScriptKind,
-    /// The relevant assignments in it.
-    pub(crate) assignments: Vec<VariableAssignment>,
-    /// Other keys in it.
-    pub(crate) keys: Vec<ExposedKey>,
-}
-
-/// The kind of a file that sets variables, by the program that reads it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ScriptKind {
-    /// Read by a login shell, and often by the desktop.
-    Sh,
-    /// `bash`
-    Bash,
-    /// `zsh`
-    Zsh,
-    /// `fish`
-    Fish,
-    /// PowerShell
-    PowerShell,
-    /// Every session of the machine.
-    System,
-    /// `direnv`
-    Direnv,
-    /// Programs that read `.env`.
-    DotEnv,
-    /// The terminal of an editor.
-    Editor,
-    /// A CI service.
-    Ci,
-}
-
 /// A shell history.
 #[derive(Debug)]
 pub struct History {
     /// The path.
     pub path: String,
+    /// The keys in it.
+    pub keys: Vec<ExposedKey>,
+}
+
+/// A copy of a file that sets variables, with keys in it.
+#[derive(Debug)]
+pub struct BackupFile {
+    /// The path.
+    pub path: String,
+    /// Its permission bits.
+    pub mode: u32,
     /// The keys in it.
     pub keys: Vec<ExposedKey>,
 }
@@ -157,65 +135,6 @@ pub struct LastResponse {
     pub at: Timestamp,
 }
 
-impl ScriptKind {
-    /// Returns the name of a new session that reads it: `zsh`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Sh => "login shell",
-            Self::Bash => "bash",
-            Self::Zsh => "zsh",
-            Self::Fish => "fish",
-            Self::PowerShell => "PowerShell",
-            Self::System => "session",
-            Self::Direnv => "direnv",
-            Self::DotEnv => ".env",
-            Self::Editor => "editor's terminal",
-            Self::Ci => "CI job",
-        }
-    }
-
-    /// Returns `true` if every new shell reads it.
-    pub(crate) fn is_shell(self) -> bool {
-        match self {
-            Self::Sh | Self::Bash | Self::Zsh | Self::Fish | Self::PowerShell | Self::System => {
-                true
-            }
-            Self::Direnv | Self::DotEnv | Self::Editor | Self::Ci => false,
-        }
-    }
-
-    pub(super) fn syntax(self) -> Syntax {
-        match self {
-            Self::Sh | Self::Bash | Self::Zsh | Self::System | Self::Direnv | Self::DotEnv => {
-                Syntax::Posix
-            }
-            Self::Fish => Syntax::Fish,
-            Self::PowerShell => Syntax::PowerShell,
-            Self::Editor => Syntax::Json,
-            Self::Ci => Syntax::Yaml,
-        }
-    }
-}
-
-impl Script {
-    /// Parses the text of a file.
-    pub fn parse(path: String, kind: ScriptKind, text: &str) -> Self {
-        let (assignments, keys) = assignment::parse(text, kind.syntax());
-        Self {
-            path,
-            kind,
-            assignments,
-            keys,
-        }
-    }
-
-    /// Returns the last assignment of a variable, which determines its value.
-    pub fn last_assignment(&self, name: &str) -> Option<&VariableAssignment> {
-        let mut all = self.assignments.iter().rev();
-        all.find(|assignment| assignment.name == name)
-    }
-}
-
 impl HelperOutcome {
     /// Classifies the output of a helper that succeeded.
     pub fn from_output(printed: &str) -> Self {
@@ -230,13 +149,20 @@ impl HelperOutcome {
 
 /// Returns the keys in a shell history; only the newest ones if there are many.
 pub fn keys_in_history(text: &str) -> Vec<ExposedKey> {
-    let in_line = |(at, line): (usize, &str)| {
-        let key = scan(line).next()?;
-        Some(ExposedKey::new(&line[key], at + 1))
-    };
-    let mut keys: Vec<_> = text.lines().enumerate().filter_map(in_line).collect();
+    newest(first_keys(text))
+}
+
+fn newest(mut keys: Vec<ExposedKey>) -> Vec<ExposedKey> {
     keys.drain(..keys.len().saturating_sub(MAX_KEYS));
     keys
+}
+
+impl BackupFile {
+    /// Looks for keys in a copy of a file. Returns `None` if there are none.
+    pub fn parse(path: String, mode: u32, text: &str) -> Option<Self> {
+        let keys = newest(all_keys(text));
+        (!keys.is_empty()).then_some(Self { path, mode, keys })
+    }
 }
 
 /// Returns `true` if a shell script only prints a literal text.

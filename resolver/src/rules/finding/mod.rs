@@ -4,14 +4,22 @@
 //! order; each [`FindingCode`] has a page in `docs/findings`.
 
 mod assignment;
+mod blocks;
 mod claude;
 mod code;
 mod evidence;
+mod file_formats;
 mod files;
+mod leftovers;
+mod lexer;
 mod machine;
+mod placeholder;
 mod profiles;
+mod repair;
 mod resolutions;
+mod script;
 mod shell_files;
+mod structure;
 mod syntax;
 mod values;
 
@@ -27,10 +35,15 @@ use crate::rules::variables::FEDERATION_RULE;
 pub use self::assignment::{ExposedKey, LineContent, VariableAssignment};
 pub use self::code::{FindingCode, Severity};
 pub use self::evidence::{
-    CredentialFile, CredentialFileKind, Evidence, HelperOutcome, HelperRun, History, LastResponse,
-    Script, ScriptKind, keys_in_history, prints_literal,
+    BackupFile, CredentialFile, CredentialFileKind, Evidence, HelperOutcome, HelperRun, History,
+    LastResponse, keys_in_history, prints_literal,
 };
-pub use self::shell_files::{ConflictingVariable, Proposal, find_conflicts, propose};
+pub use self::repair::{
+    KeyPlace, Proposal, StructureError, check_structure, propose, propose_removal,
+};
+pub use self::script::{Script, ScriptKind, SourcedFile};
+pub use self::shell_files::{ConflictingVariable, find_conflicts};
+pub use self::structure::Reach;
 pub use self::syntax::AssignedValue;
 
 /// An error or a risk.
@@ -77,8 +90,10 @@ pub enum Fix {
     Run(String),
     /// A manual step.
     Manual(String),
-    /// Commenting out the line, which `doctor --fix` does.
-    CommentOut,
+    /// Commenting out the line of a file of this kind, which `doctor --fix` does.
+    CommentOut(ScriptKind),
+    /// Removing the key from the line, which `doctor --fix` does.
+    RemoveKey(KeyPlace),
 }
 
 impl Finding {
@@ -95,7 +110,8 @@ impl Finding {
             fix: match fix {
                 Fix::Run(command) => Fix::Run(shown(&command)),
                 Fix::Manual(advice) => Fix::Manual(shown(&advice)),
-                Fix::CommentOut => Fix::CommentOut,
+                Fix::CommentOut(kind) => Fix::CommentOut(kind),
+                Fix::RemoveKey(place) => Fix::RemoveKey(place),
             },
         }
     }
@@ -171,6 +187,7 @@ pub fn findings(
     found.extend(values::findings(snapshot));
     found.extend(resolutions.iter().flat_map(resolutions::findings));
     found.extend(files::findings(snapshot, evidence));
+    found.extend(leftovers::findings(snapshot, evidence));
     found.extend(claude::findings(snapshot, evidence, resolutions));
     found.extend(machine::findings(snapshot, evidence));
     found.extend(profiles::findings(snapshot, evidence));

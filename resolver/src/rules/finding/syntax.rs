@@ -3,6 +3,7 @@
 //! This is not a shell: anything it cannot interpret is [`ShellCommand::Other`] or [`AssignedValue::Computed`].
 //! Invariant: it never fails.
 
+use super::lexer::Word;
 use crate::rules::hidden_text::HiddenText;
 
 /// The syntax of a file.
@@ -41,12 +42,6 @@ pub enum AssignedValue {
     Unset,
 }
 
-/// A word of a line, without its quotes.
-struct Word {
-    text: String,
-    computed: bool,
-}
-
 /// Returns the commands of a line; empty if it is blank or a comment.
 pub(super) fn commands(line: &str, syntax: Syntax) -> Vec<ShellCommand> {
     match syntax {
@@ -63,7 +58,7 @@ pub(super) fn commands(line: &str, syntax: Syntax) -> Vec<ShellCommand> {
     }
 }
 
-fn command(words: &[Word], syntax: Syntax) -> ShellCommand {
+pub(super) fn command(words: &[Word], syntax: Syntax) -> ShellCommand {
     // These may precede a command on the same line.
     let is_opening =
         |word: &&Word| matches!(word.text.as_str(), "then" | "do" | "else" | "{" | "-");
@@ -82,7 +77,7 @@ fn command(words: &[Word], syntax: Syntax) -> ShellCommand {
         }
         "unset" => ShellCommand::Unsets(operands().map(|word| word.text.clone()).collect()),
         "set" if syntax == Syntax::Fish => parse_fish_set(rest),
-        "setx" => parse_name_and_value(&operands().collect::<Vec<_>>()),
+        "setx" | "setenv" => parse_name_and_value(&operands().collect::<Vec<_>>()),
         _ => {
             let all: Vec<_> = words.iter().map_while(parse_assignment).collect();
             if all.len() == words.len() {
@@ -95,11 +90,11 @@ fn command(words: &[Word], syntax: Syntax) -> ShellCommand {
 }
 
 /// Returns `true` for `:`, which precedes a line that was commented out in a block.
-fn is_no_op(words: &[Word]) -> bool {
+pub(super) fn is_no_op(words: &[Word]) -> bool {
     matches!(words, [word] if word.text == ":")
 }
 
-fn sets(all: Vec<(String, AssignedValue)>) -> ShellCommand {
+pub(super) fn sets(all: Vec<(String, AssignedValue)>) -> ShellCommand {
     if all.is_empty() {
         ShellCommand::Other
     } else {
@@ -121,7 +116,7 @@ fn parse_fish_set(rest: &[Word]) -> ShellCommand {
 }
 
 /// Parses `NAME value`.
-fn parse_name_and_value(operands: &[&Word]) -> ShellCommand {
+pub(super) fn parse_name_and_value(operands: &[&Word]) -> ShellCommand {
     match operands {
         [name, value] if is_name(&name.text) => {
             ShellCommand::Sets(vec![(name.text.clone(), word_value(value))])
@@ -137,6 +132,7 @@ fn parse_assignment(word: &Word) -> Option<(String, AssignedValue)> {
         let value = Word {
             text: value.to_owned(),
             computed: word.computed,
+            ..Word::default()
         };
         (name.to_owned(), word_value(&value))
     })
@@ -150,7 +146,7 @@ fn word_value(word: &Word) -> AssignedValue {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
@@ -173,10 +169,7 @@ fn split_commands(line: &str) -> Vec<Vec<Word>> {
         if quote.is_none() && c == '#' && word.is_none() {
             break;
         }
-        let word = word.get_or_insert_with(|| Word {
-            text: String::new(),
-            computed: false,
-        });
+        let word = word.get_or_insert_with(Word::default);
         match (quote, c) {
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if open == c => quote = None,
@@ -194,8 +187,8 @@ fn split_commands(line: &str) -> Vec<Vec<Word>> {
     if quote.is_some() {
         // The value continues on the next line, so this line cannot be parsed or removed alone.
         all.push(vec![Word {
-            text: String::new(),
             computed: true,
+            ..Word::default()
         }]);
     }
     all
@@ -252,7 +245,7 @@ fn parse_yaml_entry(line: &str) -> Option<ShellCommand> {
 }
 
 /// Parses a quoted or unquoted value, which may refer to other variables with `$`.
-fn parse_value(value: &str) -> AssignedValue {
+pub(super) fn parse_value(value: &str) -> AssignedValue {
     let text = unquoted(value);
     if text.contains('$') || text.contains('(') {
         AssignedValue::Computed
@@ -261,7 +254,7 @@ fn parse_value(value: &str) -> AssignedValue {
     }
 }
 
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     let value = value.trim();
     ['"', '\'']
         .into_iter()

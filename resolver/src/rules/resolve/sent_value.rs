@@ -279,7 +279,10 @@ fn own_profile<'a>(location: &Location, snapshot: &'a Snapshot) -> Option<&'a Pr
 
 /// Returns `true` if quotes are part of a text.
 fn is_quoted(text: &str) -> bool {
-    text.starts_with(['"', '\'', '`']) || text.ends_with(['"', '\'', '`'])
+    const QUOTES: [char; 7] = [
+        '"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}',
+    ];
+    text.starts_with(QUOTES) || text.ends_with(QUOTES)
 }
 
 /// Describes a family that cannot call models with any variable.

@@ -45,7 +45,7 @@ fn files_have_their_codes() {
             &[],
             None,
             zshrc("# export ANTHROPIC_API_KEY={api}\n  : # export A={api}"),
-            &[],
+            &["KR211", "KR211"],
         ),
         (
             &[],

@@ -1,8 +1,12 @@
 //! Findings of `doctor`: tables of machines and their finding codes.
 
 mod evidence;
+mod formats;
+mod leftovers;
 mod pages;
 mod profiles;
+mod reach;
+mod repair;
 mod syntax;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +14,7 @@ use keyreeve_os::environment::Environment;
 use keyreeve_resolver::claude_code::{
     Login, LoginRenewal, LoginState, SettingsFile, SettingsScope, SettingsState,
 };
-use keyreeve_resolver::finding::{Evidence, Finding, Script, ScriptKind, findings};
+use keyreeve_resolver::finding::{Evidence, Finding, Script, ScriptKind, Severity, findings};
 use keyreeve_resolver::resolve::{ClientProgram, resolve};
 use keyreeve_resolver::snapshot::Snapshot;
 
@@ -269,5 +273,79 @@ fn logins_and_settings_have_their_codes() {
             evidence: Evidence::default(),
         }
         .assert_codes(codes);
+    }
+}
+
+/// F-04: a value that is known to be no credential, and a base URL that no client can use, are errors.
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
+fn values_that_cannot_work_are_errors() {
+    const KEY: &str = "ANTHROPIC_API_KEY";
+    const BASE: &str = "ANTHROPIC_BASE_URL";
+    let credentials = [
+        "op://vault/a/credential",
+        "OP://Private/Anthropic key/credential",
+        "vault:secret/data/anthropic#key",
+        "${ANTHROPIC_API_KEY}",
+        "$ANTHROPIC_API_KEY",
+        "$(pass show anthropic)",
+        "{{ anthropic_key }}",
+        "%ANTHROPIC_API_KEY%",
+        "your-api-key-here",
+        "sk-ant-api03-xxxxxxxxxxxx",
+        "<your key>",
+        "sk-ant-...",
+    ];
+    let base_urls = [
+        "api.anthropic.com",
+        "localhost:8080",
+        "api.anthropic.com:443/v1",
+        "//gateway.example",
+        "\"https://api.anthropic.com\"",
+        "'https://gateway.example",
+        "https://gateway.example\u{201d}",
+        "${GATEWAY_URL}",
+        "https://gate way.example",
+        "ftp://gateway.example",
+        "https://",
+    ];
+    let cases = credentials
+        .map(|value| (KEY, value, "KR117"))
+        .into_iter()
+        .chain(base_urls.map(|value| (BASE, value, "KR118")));
+    for (name, value, code) in cases {
+        let found = Machine {
+            variables: &[(name, value)],
+            ..Machine::default()
+        }
+        .checked_findings();
+        let finding = found.iter().find(|finding| finding.code.name() == code);
+        assert_eq!(
+            finding.map(|it| it.code.severity()),
+            Some(Severity::Error),
+            "{name}={value}: {found:?}"
+        );
+        let settings = format!(r#"{{"env": {{"{name}": {value:?}}}}}"#);
+        let in_settings = Machine {
+            settings: &[(SettingsScope::User, &settings)],
+            ..Machine::default()
+        }
+        .checked_findings();
+        let has_code = in_settings.iter().any(|it| it.code.name() == code);
+        assert!(has_code || settings.contains("\\u{"), "{settings}");
+    }
+    for (name, value) in [
+        (KEY, "{api}"),
+        (BASE, "https://your-gateway.example:8443/anthropic"),
+        (BASE, "http://[::1]:8080"),
+        (BASE, " "),
+    ] {
+        let found = Machine {
+            variables: &[(name, value)],
+            ..Machine::default()
+        }
+        .checked_findings();
+        let is_error = |it: &Finding| matches!(it.code.name(), "KR117" | "KR118");
+        assert!(!found.iter().any(is_error), "{name}={value}: {found:?}");
     }
 }

@@ -185,7 +185,7 @@ fn only_a_lone_line_in_a_users_file_is_commented_out() {
             ..Machine::default()
         }
         .checked_findings();
-        let is_fixed = found.first().unwrap().fix == Fix::CommentOut;
+        let is_fixed = matches!(found.first().unwrap().fix, Fix::CommentOut(_));
         assert_eq!(is_fixed, expected, "{path} {text}");
     }
 }
@@ -255,7 +255,7 @@ fn key_in_an_unusual_place_is_redacted() {
         // `checked_findings` checks that no token is shown.
         assert!(machine.checked_findings().len() >= 3, "{text}");
         let text = super::expand_tokens(text);
-        if let Some(proposal) = propose(&text, 1, "/home/me/rc") {
+        if let Some(proposal) = propose(&text, 1, ScriptKind::Sh) {
             assert!(
                 !format!("{proposal:?}").contains("Fake0_Fake0_"),
                 "{proposal:?}"
@@ -266,33 +266,33 @@ fn key_in_an_unusual_place_is_redacted() {
 
 #[test]
 fn proposal_has_no_value_and_keeps_the_indent() {
-    for (path, text, after, replacement) in [
+    for (kind, text, after, replacement) in [
         (
-            "/rc",
+            ScriptKind::Sh,
             "export ANTHROPIC_API_KEY='a b'",
             "# export ANTHROPIC_API_KEY=…",
             "# export ANTHROPIC_API_KEY='a b'",
         ),
         (
-            "/rc",
+            ScriptKind::Sh,
             "  export ANTHROPIC_API_KEY=$(x)",
-            "  : # export ANTHROPIC_API_KEY=(computed)",
-            "  : # export ANTHROPIC_API_KEY=$(x)",
+            "  # export ANTHROPIC_API_KEY=(computed)",
+            "  # export ANTHROPIC_API_KEY=$(x)",
         ),
         (
-            "/rc.fish",
+            ScriptKind::Fish,
             "set -gx ANTHROPIC_API_KEY a",
             "# set -gx ANTHROPIC_API_KEY …",
             "# set -gx ANTHROPIC_API_KEY a",
         ),
         (
-            "/rc.ps1",
+            ScriptKind::PowerShell,
             "  $env:ANTHROPIC_API_KEY='a'",
             "  # $env:ANTHROPIC_API_KEY=…",
             "  # $env:ANTHROPIC_API_KEY='a'",
         ),
     ] {
-        let proposal = propose(text, 1, path).unwrap();
+        let proposal = propose(text, 1, kind).unwrap();
         assert_eq!(
             (proposal.after.as_str(), proposal.replacement.inspect()),
             (after, replacement)
@@ -304,7 +304,7 @@ fn proposal_has_no_value_and_keeps_the_indent() {
         "# a",
         "unset ANTHROPIC_API_KEY",
     ] {
-        assert_eq!(propose(text, 1, "/rc"), None, "{text}");
+        assert_eq!(propose(text, 1, ScriptKind::Sh), None, "{text}");
     }
 }
 
@@ -332,8 +332,8 @@ proptest! {
         Machine { evidence, ..Machine::default() }.checked_findings();
         let text = super::expand_tokens(&text);
         for line in 0..=text.lines().count() + 1 {
-            for path in ["/rc", "/rc.fish", "/rc.ps1"] {
-                if let Some(proposal) = propose(&text, line, path) {
+            for kind in [ScriptKind::Sh, ScriptKind::Fish, ScriptKind::PowerShell] {
+                if let Some(proposal) = propose(&text, line, kind) {
                     let shown = format!("{proposal:?}");
                     prop_assert!(!shown.contains("Fake0_Fake0_"), "{}", shown);
                 }
