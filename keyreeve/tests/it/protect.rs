@@ -205,7 +205,13 @@ fn undoing_keeps_edits_and_shows_a_diff() {
         serde_json::from_str(&fs::read_to_string(&settings).unwrap()).unwrap();
     fs::write(&settings, format!("{reformatted:#}")).unwrap();
     assert_exit(
-        machine.run(&["bind", "--expect", "metered", home.to_str().unwrap()]),
+        machine.run(&[
+            "bind",
+            "--no-profile",
+            "--expect",
+            "metered",
+            home.to_str().unwrap(),
+        ]),
         0,
     );
 
