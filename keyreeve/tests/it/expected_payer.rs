@@ -189,7 +189,7 @@ fn mistyped_payer_or_client_is_a_usage_error() {
     for (arguments, named) in [
         (&["guard", "--expect", "API"][..], "Did you mean `metered`?"),
         (&["guard", "--expect", "Plan"], "Did you mean `plan`?"),
-        (&["guard", "--expect", "wrok"], "Did you mean `work`?"),
+        (&["guard", "--expect", "worki"], "Did you mean `work`?"),
         (
             &["guard", "--expect", "API"],
             "plan, metered, cloud, gateway, work",
