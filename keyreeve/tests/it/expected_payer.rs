@@ -212,7 +212,7 @@ fn mistyped_payer_or_client_is_a_usage_error() {
             "Did you mean `claude-code`?",
         ),
         (
-            &["status", "--for", "sdk-python@9"],
+            &["status", "--for", "claude-code@latest"],
             "sdk-python (@0, @1, @2)",
         ),
         (
