@@ -19,12 +19,13 @@ use keyreeve_core::clock::Clock;
 pub(super) fn check(report: &StatusReport, clock: &Clock) -> Result<(), CommandError> {
     let home = report.snapshot.home.as_deref();
     let error = |exit, text: &str| CommandError::new(exit, abbreviate_home(text, home));
+    // By a value that cannot work, nobody pays either; the value is the reason.
+    if let Some(problem) = report.problems.first() {
+        return Err(value_problem(problem, home));
+    }
     if report.resolution.payer.class == PayerClass::NoPayer {
         let error = error(Exit::Credential, report.resolution.headline());
         return Err(error.hint("Set one up: `keyreeve onboard`"));
-    }
-    if let Some(problem) = report.problems.first() {
-        return Err(value_problem(problem, home));
     }
     if uses_method(report, Method::Login) && is_login_expired(&report.snapshot) {
         let expired = error(
