@@ -12,6 +12,7 @@ mod draw;
 pub(crate) mod exec;
 mod git_files;
 mod grammar;
+mod lab;
 mod names;
 mod oddities;
 mod planted;
@@ -32,12 +33,12 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use self::draw::draw;
+use self::lab::run_inside_namespace;
 use self::runner::{DifferingWorld, WorldRunner};
 use self::world::DrawnWorld;
-use crate::namespace::{self, NO_NAMESPACE_REASON, in_namespace};
+use crate::namespace;
 use crate::output::{self, Outcome};
-use crate::programs::{Program, build, client};
-use crate::tally::Tally;
+use crate::programs::{Program, client};
 
 /// The clients, each with its number of worlds for 1,000 of the newest Claude Code.
 const CLIENTS: [(Program, usize); 10] = [
@@ -74,16 +75,8 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<ExitCode> {
         .iter()
         .map(|(program, _)| *program)
         .collect();
-    client::install_missing(root, &programs)?;
-    build(root, &["--quiet"])?;
     let inside = [&["conformance-drawn-inside"], arguments].concat();
-    let outcomes = in_namespace(root, &inside)?.unwrap_or_else(|| {
-        vec![Outcome::Skipped {
-            name: OUTCOME.to_owned(),
-            reason: NO_NAMESPACE_REASON.to_owned(),
-        }]
-    });
-    Ok(Tally::of(outcomes).report())
+    run_inside_namespace(root, &programs, &inside, OUTCOME)
 }
 
 /// Runs the worlds inside the namespace, and prints the differences and an outcome.

@@ -1,27 +1,19 @@
 //! Runs drawn worlds inside the namespace, several at once, and shrinks those that differ.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use anyhow::{Result, anyhow};
 use serde_json::Value;
 
 use super::compare::{Difference, DifferenceKind, differences};
-use super::setup::WorldSetup;
+use super::lab::{Lab, for_each_world};
 use super::shrink::shrink;
 use super::world::DrawnWorld;
 use super::{record, run};
-use crate::conformance::anthropic_hosts::AnthropicHosts;
-use crate::environment::Scratch;
 use crate::output;
 use crate::programs::client;
-
-/// Maximum number of clients that run at once.
-const MAX_PARALLEL: usize = 3;
 
 /// A world that differs, shrunk.
 pub(super) struct DifferingWorld {
@@ -37,48 +29,25 @@ struct Checked {
     record: Value,
 }
 
-/// Runs worlds with a shared scratch directory and TLS proxy.
-pub(super) struct WorldRunner<'a> {
-    root: &'a Path,
-    scratch: Scratch,
-    hosts: AnthropicHosts,
-    folders: AtomicUsize,
-}
+/// Runs worlds and compares what arrives with the prediction.
+pub(super) struct WorldRunner<'a>(Lab<'a>);
 
 impl<'a> WorldRunner<'a> {
     /// Starts the simulated hosts.
     pub(super) fn new(root: &'a Path) -> Result<Self> {
-        let scratch = Scratch::new(&std::env::temp_dir(), "drawn")?;
-        let hosts = AnthropicHosts::start(root, &scratch.folder("anthropic-hosts")?)?;
-        Ok(Self {
-            root,
-            scratch,
-            hosts,
-            folders: AtomicUsize::new(0),
-        })
+        Ok(Self(Lab::new(root, "drawn")?))
     }
 
     /// Runs the worlds, prints each that differs, and returns these in the same order.
     pub(super) fn run_all(&self, worlds: &[DrawnWorld]) -> Vec<DifferingWorld> {
-        let next = AtomicUsize::new(0);
         let found: Mutex<BTreeMap<usize, DifferingWorld>> = Mutex::default();
-        thread::scope(|scope| {
-            for _ in 0..MAX_PARALLEL {
-                scope.spawn(|| {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::SeqCst);
-                        let Some(world) = worlds.get(number) else {
-                            return;
-                        };
-                        if let Some(differing) = self.run(world) {
-                            print_world(number, &differing);
-                            found
-                                .lock()
-                                .unwrap_or_else(PoisonError::into_inner)
-                                .insert(number, differing);
-                        }
-                    }
-                });
+        for_each_world(worlds, |number, world| {
+            if let Some(differing) = self.run(world) {
+                print_world(number, &differing);
+                found
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(number, differing);
             }
         });
         found
@@ -131,25 +100,22 @@ impl<'a> WorldRunner<'a> {
     }
 
     fn try_check(&self, world: &DrawnWorld) -> Result<Checked> {
-        client::program_path(self.root, world.program).map_err(|reason| anyhow!(reason))?;
-        let number = self.folders.fetch_add(1, Ordering::SeqCst);
-        let folder = self.scratch.folder(&number.to_string())?;
-        let setup = WorldSetup::create(world, &folder, &self.hosts)?;
-        // The client runs even if the prediction fails, so that the run can be recorded.
-        let predicted = run::predict(self.root, world.program, &setup);
-        let observed = run::observe(self.root, world.program, &setup)?;
-        let record = record::record(world, &setup, &observed);
-        let differences = match predicted {
-            Ok(predicted) => differences(&predicted, &observed, &setup.planted),
-            Err(error) => vec![Difference {
-                kind: DifferenceKind::Failed,
-                text: format!("{error:#}").replace('\n', " "),
-            }],
-        };
-        let _removed_with_scratch = fs::remove_dir_all(&folder);
-        Ok(Checked {
-            differences,
-            record,
+        let root = self.0.root;
+        client::program_path(root, world.program).map_err(|reason| anyhow!(reason))?;
+        self.0.with_world(world, |setup| {
+            // The client runs even if the prediction fails, so that the run can be recorded.
+            let predicted = run::predict(root, world.program, setup);
+            let observed = run::observe(root, world.program, setup)?;
+            Ok(Checked {
+                record: record::record(world, setup, &observed),
+                differences: match predicted {
+                    Ok(predicted) => differences(&predicted, &observed, &setup.planted),
+                    Err(error) => vec![Difference {
+                        kind: DifferenceKind::Failed,
+                        text: format!("{error:#}").replace('\n', " "),
+                    }],
+                },
+            })
         })
     }
 }

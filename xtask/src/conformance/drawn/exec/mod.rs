@@ -10,12 +10,9 @@ mod run;
 mod way;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -24,15 +21,13 @@ use self::judge::{Exception, ExceptionKind, ExecOutcome, judge};
 use self::way::Way;
 use super::draw::draw;
 use super::grammar::{self, LOGIN};
+use super::lab::{Lab, for_each_world, run_inside_namespace};
 use super::setup::WorldSetup;
 use super::shrink::shrink;
 use super::world::DrawnWorld;
-use crate::conformance::anthropic_hosts::AnthropicHosts;
-use crate::environment::Scratch;
-use crate::namespace::{self, NO_NAMESPACE_REASON, in_namespace};
+use crate::namespace;
 use crate::output::{self, Outcome};
-use crate::programs::{Program, build, client};
-use crate::tally::Tally;
+use crate::programs::{Program, client};
 
 /// The clients; the first one runs unless another is named.
 const CLIENTS: [Program; 3] = [
@@ -40,9 +35,6 @@ const CLIENTS: [Program; 3] = [
     Program::ClaudeCode("2.1.260"),
     Program::ClaudeCode("2.1.197"),
 ];
-
-/// Maximum number of clients that run at once.
-const MAX_PARALLEL: usize = 3;
 
 /// Maximum number of exceptions of one way and kind that are shrunk: each takes minutes.
 const MAX_SHRUNK: usize = 2;
@@ -53,16 +45,8 @@ const OUTCOME: &str = "keyreeve exec sends the intended credential or refuses in
 /// Starts clients through keyreeve in drawn worlds; the arguments are `N SEED [--client NAME@VERSION]`.
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<ExitCode> {
     let (program, ..) = parse(arguments)?;
-    client::install_missing(root, &[program])?;
-    build(root, &["--quiet"])?;
     let inside = [&["conformance-exec-inside"], arguments].concat();
-    let outcomes = in_namespace(root, &inside)?.unwrap_or_else(|| {
-        vec![Outcome::Skipped {
-            name: OUTCOME.to_owned(),
-            reason: NO_NAMESPACE_REASON.to_owned(),
-        }]
-    });
-    Ok(Tally::of(outcomes).report())
+    run_inside_namespace(root, &[program], &inside, OUTCOME)
 }
 
 /// Runs the worlds inside the namespace, and prints the exceptions, the totals and an outcome.
@@ -138,41 +122,26 @@ impl WayTotals {
     }
 }
 
-/// Runs worlds in every way, with a shared scratch directory and TLS proxy.
+/// Runs worlds in every way.
 struct ExecTable<'a> {
-    root: &'a Path,
-    scratch: Scratch,
-    hosts: AnthropicHosts,
-    folders: AtomicUsize,
+    lab: Lab<'a>,
     totals: Mutex<BTreeMap<Way, WayTotals>>,
 }
 
 impl<'a> ExecTable<'a> {
     /// Starts the simulated hosts.
     fn new(root: &'a Path) -> Result<Self> {
-        let scratch = Scratch::new(&std::env::temp_dir(), "drawn-exec")?;
-        let hosts = AnthropicHosts::start(root, &scratch.folder("anthropic-hosts")?)?;
         Ok(Self {
-            root,
-            scratch,
-            hosts,
-            folders: AtomicUsize::new(0),
+            lab: Lab::new(root, "drawn-exec")?,
             totals: Mutex::default(),
         })
     }
 
     /// Runs the worlds, prints the exceptions and returns the totals.
     fn run_all(self, worlds: &[DrawnWorld]) -> BTreeMap<Way, WayTotals> {
-        let next = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..MAX_PARALLEL {
-                scope.spawn(|| {
-                    while let Some(world) = worlds.get(next.fetch_add(1, Ordering::SeqCst)) {
-                        for way in Way::ALL {
-                            self.run(&in_way(world, way), way);
-                        }
-                    }
-                });
+        for_each_world(worlds, |_, world| {
+            for way in Way::ALL {
+                self.run(&in_way(world, way), way);
             }
         });
         let totals = self.totals.into_inner();
@@ -216,13 +185,10 @@ impl<'a> ExecTable<'a> {
     }
 
     fn check(&self, world: &DrawnWorld, way: Way) -> Result<ExecOutcome, Exception> {
+        let run = |setup: &WorldSetup| run::run(self.lab.root, world, way, setup);
         let failed =
             |error: anyhow::Error| Exception::new(ExceptionKind::Failed, format!("{error:#}"));
-        let number = self.folders.fetch_add(1, Ordering::SeqCst);
-        let folder = self.scratch.folder(&number.to_string()).map_err(failed)?;
-        let setup = WorldSetup::create(world, &folder, &self.hosts).map_err(failed)?;
-        let (intent, run) = run::run(self.root, world, way, &setup).map_err(failed)?;
-        let _removed_with_scratch = fs::remove_dir_all(&folder);
+        let (intent, run) = self.lab.with_world(world, run).map_err(failed)?;
         judge(&intent, &run)
     }
 }
