@@ -169,34 +169,21 @@ impl ScriptKind {
 
     /// Returns the shells that can check its syntax, the preferred one first; empty if none can.
     pub fn interpreters(self) -> &'static [&'static str] {
-        match self {
-            // Login shells of most users are `bash`, and their files use its syntax.
-            Self::Sh => &["sh", "bash"],
-            Self::Bash | Self::Direnv => &["bash"],
-            Self::Zsh => &["zsh"],
-            Self::Fish => &["fish"],
-            Self::Csh
-            | Self::FishVariables
-            | Self::PowerShell
-            | Self::Nu
-            | Self::System
-            | Self::Pam
-            | Self::DotEnv
-            | Self::Mise
-            | Self::Editor
-            | Self::Ci
-            | Self::Compose
-            | Self::Dockerfile
-            | Self::DevContainer
-            | Self::McpServers => &[],
-        }
+        self.syntax().map_or(&[], |(_, interpreters)| interpreters)
     }
 
     /// Returns the dialect of a script whose structure is understood.
     pub(super) fn dialect(self) -> Option<Dialect> {
+        self.syntax().map(|(dialect, _)| dialect)
+    }
+
+    fn syntax(self) -> Option<(Dialect, &'static [&'static str])> {
         match self {
-            Self::Sh | Self::Bash | Self::Zsh | Self::Direnv => Some(Dialect::Posix),
-            Self::Fish => Some(Dialect::Fish),
+            // Login shells of most users are `bash`, and their files use its syntax.
+            Self::Sh => Some((Dialect::Posix, &["sh", "bash"])),
+            Self::Bash | Self::Direnv => Some((Dialect::Posix, &["bash"])),
+            Self::Zsh => Some((Dialect::Posix, &["zsh"])),
+            Self::Fish => Some((Dialect::Fish, &["fish"])),
             Self::Csh
             | Self::FishVariables
             | Self::PowerShell
