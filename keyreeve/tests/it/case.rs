@@ -2,6 +2,7 @@
 //!
 //! Invariant: what differs between runs (paths, times, ids, keys, ports) is filtered, so that a snapshot is all the user sees.
 
+use std::fs;
 use std::process::Command;
 
 use keyreeve_store::{Durability, Store, StorePaths};
@@ -35,6 +36,15 @@ impl Case {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.command(env!("CARGO_BIN_EXE_keyreeve"));
         command.args(arguments);
+        command
+    }
+
+    /// Returns a command in a directory below the home directory, so that the output does not depend on its path.
+    pub(crate) fn in_project(&self, arguments: &[&str]) -> Command {
+        let project = self.home.user_home().join("project");
+        fs::create_dir_all(&project).unwrap();
+        let mut command = self.command(arguments);
+        command.current_dir(project);
         command
     }
 

@@ -1,7 +1,6 @@
 //! The expected payer of a directory: bindings that keep what is not named, and warnings if another account would pay.
 
 use std::fs;
-use std::process::Command;
 
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::process::ProcessOutput;
@@ -18,17 +17,8 @@ fn login(case: &Case, directory: &str) {
     fs::write(directory.join(".credentials.json"), text).unwrap();
 }
 
-/// Returns a command in a directory below the home directory, so that the output does not depend on its path.
-fn in_project(case: &Case, arguments: &[&str]) -> Command {
-    let project = case.home.user_home().join("project");
-    fs::create_dir_all(&project).unwrap();
-    let mut command = case.command(arguments);
-    command.current_dir(project);
-    command
-}
-
 fn run(case: &Case, arguments: &[&str]) -> ProcessOutput {
-    case.home.run(&mut in_project(case, arguments))
+    case.home.run(&mut case.in_project(arguments))
 }
 
 /// F-05: a binding keeps what is not named, and reports what changed.
@@ -109,14 +99,14 @@ fn bound_plan_is_expected_instead_of_another_plan() {
     );
     let line = case
         .home
-        .run_with_input(&mut in_project(&case, &["statusline"]), b"{}")
+        .run_with_input(&mut case.in_project(&["statusline"]), b"{}")
         .expect_code(0);
     assert!(line.stdout.contains("team should pay"), "{}", line.stdout);
 
-    let mut bound = in_project(&case, &["guard"]);
+    let mut bound = case.in_project(&["guard"]);
     let result = case.home.run(bound.env("CLAUDE_CONFIG_DIR", team));
     assert_exit(result, 0);
-    let mut bound = in_project(&case, &["status", "--check"]);
+    let mut bound = case.in_project(&["status", "--check"]);
     assert_exit(case.home.run(bound.env("CLAUDE_CONFIG_DIR", team)), 0);
 }
 

@@ -29,17 +29,8 @@ fn settings(directory: &Path, text: &str) {
     fs::write(directory.join(".claude/settings.json"), text).unwrap();
 }
 
-/// Returns a command in a directory below the home directory, so that the output does not depend on its path.
-fn in_project(case: &Case, arguments: &[&str]) -> Command {
-    let project = case.home.user_home().join("project");
-    fs::create_dir_all(&project).unwrap();
-    let mut command = case.command(arguments);
-    command.current_dir(project);
-    command
-}
-
 fn run(case: &Case, arguments: &[&str]) -> ProcessOutput {
-    case.home.run(&mut in_project(case, arguments))
+    case.home.run(&mut case.in_project(arguments))
 }
 
 fn planted_key(case: &Case) -> Canary {
@@ -49,7 +40,7 @@ fn planted_key(case: &Case) -> Canary {
 }
 
 fn with_key(case: &Case, arguments: &[&str], key: &Canary) -> Command {
-    let mut command = in_project(case, arguments);
+    let mut command = case.in_project(arguments);
     command.env("ANTHROPIC_API_KEY", key.value());
     command
 }
@@ -169,7 +160,7 @@ fn status_check_sets_the_exit_code() {
     );
     let own = &["status", "--check", "--for", "keyreeve", "--expect", "ci"];
     check("status_check_variable", &case, &run(&case, own));
-    let mut command = in_project(&case, own);
+    let mut command = case.in_project(own);
     command.env("CI_ANTHROPIC_KEY", key.value());
     assert_exit(case.home.run(&mut command), 0);
 }
@@ -463,15 +454,15 @@ fn guard_refuses_a_project_that_redirects_requests() {
         let case = Case::new();
         login(&case);
         let guard = ["guard", "--expect", "plan"];
-        assert_exit(case.home.run(&mut in_project(&case, &guard)), 0);
+        assert_exit(case.home.run(&mut case.in_project(&guard)), 0);
         let project = case.home.user_home().join("project");
         settings(&project, &format!(r#"{{"env": {{"{variable}": "x"}}}}"#));
-        let result = case.home.run(&mut in_project(&case, &guard));
+        let result = case.home.run(&mut case.in_project(&guard));
         assert_eq!(result.code, 8, "{variable}: {}", result.stderr);
         let named = format!(".claude/settings.json:1 sets env.{variable}");
         assert!(result.stderr.contains(&named), "{}", result.stderr);
         let unread = [&guard[..], &["--", "claude", "--setting-sources", "user"]].concat();
-        assert_exit(case.home.run(&mut in_project(&case, &unread)), 0);
+        assert_exit(case.home.run(&mut case.in_project(&unread)), 0);
     }
 }
 
