@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 /// The user agent of keyreeve's own requests.
-pub(crate) const USER_AGENT: &str = concat!("keyreeve/", env!("CARGO_PKG_VERSION"));
+pub const USER_AGENT: &str = concat!("keyreeve/", env!("CARGO_PKG_VERSION"));
 
 /// Timeouts for upstreams.
 #[derive(Clone, Copy, Debug)]

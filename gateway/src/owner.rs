@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
-use keyreeve_broker::upstream::Upstream;
+use keyreeve_broker::upstream::{USER_AGENT, Upstream};
 use keyreeve_broker::{Broker, LeaseError, MIN_API_VERSION};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::verdict::Verdict;
@@ -132,10 +132,7 @@ fn headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in [
         (header::CONTENT_TYPE, "application/json"),
-        (
-            header::USER_AGENT,
-            concat!("keyreeve/", env!("CARGO_PKG_VERSION")),
-        ),
+        (header::USER_AGENT, USER_AGENT),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -253,7 +253,7 @@ fn add_without_secret(store: &Store, name: &Name, profile: &Profile) -> Result<K
 }
 
 /// Returns a key without profiles, with the defaults.
-fn new_virtual_key(name: Name) -> Result<VirtualKey, AdminError> {
+pub(super) fn new_virtual_key(name: Name) -> Result<VirtualKey, AdminError> {
     Ok(VirtualKey {
         id: KeyId(new_id()?),
         name,

@@ -10,10 +10,11 @@ use keyreeve_core::profile::{
 };
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::Family;
-use keyreeve_core::virtual_key::{KeyId, Strategy, VirtualKey};
+use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_os::system::now;
 use keyreeve_store::{Policy, Store};
 
+use super::keys::new_virtual_key;
 use super::{AdminError, new_id, new_key, random_bytes};
 
 /// The name of the profile and of the key.
@@ -112,18 +113,11 @@ fn add_key(
 ) -> Result<Secret, AdminError> {
     let new_key = new_key()?;
     let key = VirtualKey {
-        id: KeyId(new_id()?),
-        name,
         profiles: vec![profile],
         billing: Some(BillingClass::Metered),
-        strategy: Strategy::default(),
-        allow_billing: Vec::new(),
-        models: Vec::new(),
-        cache_ttl: None,
-        expires_at: None,
-        revoked_at: None,
         created_at: at,
         simulated: true,
+        ..new_virtual_key(name)?
     };
     store.add_key(&key, new_key.public_id, new_key.hash)?;
     Ok(new_key.key)

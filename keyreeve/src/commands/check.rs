@@ -1,5 +1,6 @@
 //! `check`: tests credentials with a one-token request to each profile's upstream.
 
+use keyreeve_broker::admin::AdminError;
 use keyreeve_broker::admin::profiles::{find_or_default, find_profile};
 use keyreeve_broker::wire::CheckView;
 use keyreeve_core::profile::Profile;
@@ -8,7 +9,7 @@ use keyreeve_store::Policy;
 use crate::args::{CheckArgs, unique};
 use crate::context::Context;
 use crate::credential_check::{Checker, overall_result};
-use crate::error::{CommandError, Exit};
+use crate::error::CommandError;
 
 pub(super) fn run(check: &CheckArgs, context: &Context) -> Result<(), CommandError> {
     let checker = Checker::new(check.model.clone(), context)?;
@@ -26,10 +27,7 @@ pub(super) fn run(check: &CheckArgs, context: &Context) -> Result<(), CommandErr
 
 fn selected_profiles(policy: &Policy, args: &CheckArgs) -> Result<Vec<Profile>, CommandError> {
     if args.all && policy.profiles().is_empty() {
-        return Err(
-            CommandError::new(Exit::Credential, "there are no profiles yet")
-                .fix("keyreeve profile add NAME"),
-        );
+        return Err(AdminError::NoProfiles.into());
     }
     if args.all {
         return Ok(policy.profiles().to_vec());

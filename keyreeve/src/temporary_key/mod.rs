@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keyreeve_broker::RawKeyError;
 use keyreeve_broker::admin::AdminError;
-use keyreeve_broker::admin::profiles::find_profile;
+use keyreeve_broker::admin::profiles::{find_or_default, find_profile};
 use keyreeve_core::profile::{Name, Profile, SecretExposure};
 use keyreeve_core::secret::Secret;
 use keyreeve_os::deadline::Deadline;
@@ -174,18 +174,13 @@ fn find_for(
 
 /// Returns the default profile, or the only one.
 fn default_profile(policy: &Policy) -> Result<Name, CommandError> {
-    let chosen = policy.default_profile().and_then(|id| policy.profile(id));
-    match (chosen, policy.profiles()) {
-        (Some(profile), _) | (None, [profile]) => Ok(profile.name.clone()),
-        (None, []) => Err(
-            CommandError::new(Exit::Credential, "there are no profiles yet")
-                .fix("keyreeve profile add NAME"),
-        ),
-        (None, _) => Err(CommandError::new(
-            Exit::Credential,
-            "there are several profiles but no default",
-        )
-        .fix("keyreeve profile use NAME")),
+    match find_or_default(policy, None) {
+        Ok(profile) => Ok(profile.name.clone()),
+        // No argument of this run can be corrected: a client starts it, and lacks a credential.
+        Err(error @ AdminError::NoDefaultProfile) => {
+            Err(CommandError::from_error(Exit::Credential, &error).fix("keyreeve profile use NAME"))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

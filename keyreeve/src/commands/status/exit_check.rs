@@ -19,7 +19,7 @@ use keyreeve_core::clock::Clock;
 pub(super) fn check(report: &StatusReport, clock: &Clock) -> Result<(), CommandError> {
     let home = report.snapshot.home.as_deref();
     let error = |exit, text: &str| CommandError::new(exit, abbreviate_home(text, home));
-    // By a value that cannot work, nobody pays either; the value is the reason.
+    // With a value that cannot work there is no payer either; the value is the reason.
     if let Some(problem) = report.problems.first() {
         return Err(value_problem(problem, home));
     }
