@@ -14,7 +14,7 @@ use keyreeve_core::select::Reason;
 use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::system;
-use keyreeve_store::{AttemptId, Ending, Intent, Operation, Outcome, RequestId};
+use keyreeve_store::{AttemptId, Ending, Intent, OpenIntent, Operation, Outcome, RequestId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -34,8 +34,8 @@ pub(crate) struct OpenEntry {
     /// Maximum cost of the attempt.
     max_cost: NanoDollars,
     started: Instant,
-    /// `true` if there is nothing left to close.
-    closed: bool,
+    /// The recorded intent, until it is closed.
+    intent: Option<OpenIntent>,
 }
 
 /// The key and the profile of an entry, with their names for lists and the log.
@@ -108,7 +108,7 @@ impl OpenEntry {
             operation: intent.operation,
             max_cost,
             started: Instant::now(),
-            closed: false,
+            intent: None,
         };
         Ok((entry, intent))
     }
@@ -116,28 +116,31 @@ impl OpenEntry {
     /// Commits the intent. The entry exists before: if the client disconnects meanwhile, dropping it closes what was
     /// written.
     pub(crate) async fn commit(&mut self, intent: Intent) -> Result<(), LeaseError> {
-        let (done, committed) = oneshot::channel();
-        self.broker.store.record_intent(intent, move |result| {
+        let store = &self.broker.store;
+        self.intent = Some(store.record_intent(intent).map_err(LeaseError::Ledger)?);
+        if !store.acknowledges_after_sync() {
+            return Ok(());
+        }
+        let (done, synced) = oneshot::channel();
+        store.sync_intents(move |result| {
             // The receiver is gone if the client disconnected meanwhile.
             done.send(result).ok();
         });
-        let committed = match committed.await {
+        match synced.await {
             Ok(result) => result.map_err(LeaseError::Ledger),
             Err(_) => Err(LeaseError::LedgerClosed),
-        };
-        // Without a committed intent there is nothing to close.
-        self.closed = committed.is_err();
-        committed
+        }
     }
 
     /// Writes the outcome of the attempt and returns its cost.
     pub(crate) fn close(&mut self, report: Report) -> Cost {
-        self.closed = true;
         let cost = settle(&report, self.operation, self.max_cost, &self.broker.prices)
             .with_payment(self.parties.payment);
         let outcome = outcome(self, report, cost);
         log(self, &outcome);
-        self.broker.store.record_outcome(outcome);
+        if let Some(intent) = self.intent.take() {
+            self.broker.store.record_outcome(intent, outcome);
+        }
         cost
     }
 
@@ -149,7 +152,7 @@ impl OpenEntry {
 
 impl Drop for OpenEntry {
     fn drop(&mut self) {
-        if !self.closed {
+        if self.intent.is_some() {
             self.close(Report::no_response(Ending::Incomplete));
         }
     }
@@ -175,7 +178,6 @@ fn outcome(open: &OpenEntry, report: Report, cost: Cost) -> Outcome {
     let duration_micros = micros(open.age());
     let prices_as_of = open.broker.prices.as_of().to_owned();
     let without_response = Outcome {
-        attempt: open.attempt,
         ending: report.ending,
         ended_at: system::now(),
         status: None,

@@ -142,7 +142,7 @@ mod tests {
             data: directory.path().join("data"),
             keys: directory.path().join("config"),
         };
-        let store = Store::open(&paths, Durability::Process).unwrap();
+        let store = Store::open(&paths, Durability::Local).unwrap();
         let profile = Profile {
             id: ProfileId(Uuid::from_u128(1)),
             name: "work".parse().unwrap(),

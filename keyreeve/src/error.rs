@@ -440,6 +440,12 @@ fn store_exit(error: &StoreError) -> Exit {
         | StoreError::Closed
         | StoreError::InUse { .. }
         | StoreError::DiskFull(_)
+        | StoreError::JournalFull
+        | StoreError::LogFull { .. }
+        | StoreError::LedgerNotWritable(_)
+        | StoreError::Replaced { .. }
+        | StoreError::OldDatabase { .. }
+        | StoreError::SyncFailed(_)
         | StoreError::Corrupt { .. }
         | StoreError::NewerSchema { .. }
         | StoreError::OlderSchema { .. }

@@ -15,8 +15,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if a profile of the binding does not exist.
     pub fn bind(&self, binding: &Binding) -> Result<()> {
-        let binding = binding.clone();
-        self.change(move |transaction| {
+        self.change(|transaction| {
             if let Some(id) = binding.profile {
                 existing_profile(transaction, "id = ?1", id.0.into_bytes())?;
             }
@@ -43,8 +42,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if this directory itself has no binding.
     pub fn unbind(&self, directory: &str) -> Result<()> {
-        let directory = directory.to_owned();
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let deleted =
                 transaction.execute("DELETE FROM bindings WHERE directory = ?1", [directory])?;
             StoreError::check_found("binding", deleted)

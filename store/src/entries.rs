@@ -12,9 +12,28 @@ use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::KeyId;
 use uuid::Uuid;
 
+/// The durability of ledger entries. Every entry survives a killed process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// Entries are synced to the disk once a second: a power failure may lose the last second.
+    #[default]
+    Local,
+    /// An intent is synced to the disk before its request is sent.
+    Strict,
+}
+
 /// Unique id of an attempt: a UUID v7. Writing the same outcome twice changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AttemptId(pub Uuid);
+
+impl AttemptId {
+    /// Returns the start of the attempt, in milliseconds: the time in its id.
+    pub(crate) fn started_at(self) -> Timestamp {
+        let millis = self.0.as_u128() >> 80;
+        let millis = i64::try_from(millis).unwrap_or_default();
+        Timestamp::from_millisecond(millis).unwrap_or_default()
+    }
+}
 
 /// Unique id of a client's request, shared by its attempts: a UUID v7.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -92,8 +111,6 @@ pub enum Ending {
 /// The record written when the response has ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
-    /// The attempt.
-    pub attempt: AttemptId,
     /// The way it ended. Never [`Ending::Unknown`], which only recovery writes.
     pub ending: Ending,
     /// Time it ended.
@@ -177,6 +194,29 @@ pub struct EntryOutcome {
     pub response_hash: Option<[u8; 32]>,
     /// Length of the response body in bytes.
     pub response_bytes: u64,
-    /// The edit of its cache markers, such as `1h:3` or `left: order`, or `None` if none was requested.
+    /// The edit of its cache markers, such as `1h:3` or `skipped: order`, or `None` if none was requested.
     pub cache_edit: Option<String>,
+}
+
+impl From<Outcome> for EntryOutcome {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            ending: outcome.ending,
+            ended_at: outcome.ended_at,
+            status: outcome.status,
+            verdict: Some(outcome.verdict.to_owned()),
+            upstream_request_id: outcome.upstream_request_id,
+            model_served: outcome.model_served,
+            tokens: outcome.tokens,
+            web_searches: outcome.web_searches,
+            cost: outcome.cost,
+            basis: Some(outcome.basis),
+            prices_as_of: Some(outcome.prices_as_of),
+            first_byte_micros: outcome.first_byte_micros,
+            duration_micros: Some(outcome.duration_micros),
+            response_hash: outcome.response_hash,
+            response_bytes: outcome.response_bytes,
+            cache_edit: outcome.cache_edit.map(|edit| edit.to_string()),
+        }
+    }
 }

@@ -25,6 +25,30 @@ pub enum StoreError {
     /// No space is left on the disk.
     #[error("the disk is full")]
     DiskFull(#[source] UnderlyingError),
+    /// The ledger's journal has no free slot: its entries cannot be written to the ledger's database.
+    #[error(
+        "the ledger's journal is full: its entries could not be written to ledger.db; check the disk"
+    )]
+    JournalFull,
+    /// The write-ahead log of the ledger's database cannot be reset, because a program has been reading it for long.
+    #[error("the log of {} is full: a program has been reading the database for long; end it", path.display())]
+    LogFull {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The last entries of the ledger could not be written to its database. It is tried again until it succeeds.
+    #[error("entries cannot be written to ledger.db")]
+    LedgerNotWritable(#[source] UnderlyingError),
+    /// A file of the store was moved, removed or replaced while this process had it open: restart it.
+    #[error("{} was moved, removed or replaced while keyreeve was running: restart keyreeve", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system could not write a file to the disk. What it wrote is unknown, so this process acknowledges nothing
+    /// more.
+    #[error("the store could not be written to the disk: check the disk, then restart keyreeve")]
+    SyncFailed(#[source] UnderlyingError),
     /// The database or its directory is read-only for this user: make it writable, or use another user or directory.
     #[error("cannot write {}: you need write permission for the file and its directory", path.display())]
     NotWritable {
@@ -48,6 +72,13 @@ pub enum StoreError {
         found: i64,
         /// The newest schema version that this build supports.
         known: i64,
+    },
+    /// The single database of an older version is back, although it was split: it was copied there, and may contain
+    /// what the others do not.
+    #[error("{} is the database of an older keyreeve, which was split into policy.db and ledger.db: move it away", path.display())]
+    OldDatabase {
+        /// The database.
+        path: PathBuf,
     },
     /// An older keyreeve wrote the database, and a [`QuickReader`](crate::QuickReader) does not run migrations.
     #[error("{} was written by an older keyreeve and has not been migrated yet", path.display())]
@@ -155,8 +186,14 @@ impl StoreError {
             | Self::Closed
             | Self::InUse { .. }
             | Self::DiskFull(_)
+            | Self::JournalFull
+            | Self::LogFull { .. }
+            | Self::LedgerNotWritable(_)
+            | Self::Replaced { .. }
+            | Self::SyncFailed(_)
             | Self::NotWritable { .. }
             | Self::NewerSchema { .. }
+            | Self::OldDatabase { .. }
             | Self::SqliteTooOld { .. }
             | Self::SameDirectory { .. }
             | Self::MasterKeyWrong { .. }
@@ -180,11 +217,23 @@ impl StoreError {
         }
     }
 
-    /// Replaces the file name of a database that cannot be written with its full path.
+    /// Returns the error for a database that is missing while the rest of the store exists.
+    pub(crate) fn missing(database: &Path) -> Self {
+        Self::Corrupt {
+            path: database.to_owned(),
+            what: "it is missing, while other files of the store exist".to_owned(),
+        }
+    }
+
+    /// Names the database of an error that SQLite reported without it.
     pub(crate) fn with_path(self, database: &Path) -> Self {
         match self {
-            Self::NotWritable { .. } => Self::NotWritable {
+            Self::NotWritable { path } if path.is_relative() => Self::NotWritable {
                 path: database.to_owned(),
+            },
+            Self::Corrupt { path, what } if path.is_relative() => Self::Corrupt {
+                path: database.to_owned(),
+                what,
             },
             other => other,
         }

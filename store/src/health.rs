@@ -5,7 +5,7 @@
 
 use keyreeve_core::health::{Health, HealthScope, Organization};
 use keyreeve_core::profile::ProfileId;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Transaction;
 
 use crate::rows::health::{bump_generation, find, write};
 use crate::{Result, Store};
@@ -20,19 +20,17 @@ pub struct HealthChange {
 }
 
 impl Store {
-    /// Updates the health of a scope: `update` gets the current health and returns the new one. It may be called again if
-    /// another process changed the health meanwhile.
+    /// Updates the health of a scope: `update` gets the current health and returns the new one.
     ///
     /// # Errors
     /// If the change cannot be committed.
     pub fn update_health(
         &self,
         scope: &HealthScope,
-        update: impl Fn(Health) -> Health + Send + 'static,
+        update: impl FnOnce(Health) -> Health,
     ) -> Result<HealthChange> {
-        let scope = scope.clone();
-        self.writer
-            .execute(move |connection| apply(connection, &scope, update))
+        self.policy_writer
+            .write(|transaction| apply(transaction, scope, update))
     }
 
     /// Queues an update of health without waiting: `done` is called from the writer thread and must not wait for the
@@ -43,11 +41,11 @@ impl Store {
     pub fn queue_health(
         &self,
         scope: HealthScope,
-        update: impl Fn(Health) -> Health + Send + 'static,
+        update: impl FnOnce(Health) -> Health + Send + 'static,
         done: impl FnOnce(Result<HealthChange>) + Send + 'static,
     ) -> Result<()> {
-        self.writer.queue_work(move |connection| {
-            done(connection.and_then(|connection| apply(connection, &scope, update)));
+        self.policy_writer.queue(move |connection| {
+            done(connection.write(|transaction| apply(transaction, &scope, update)));
         })
     }
 
@@ -56,37 +54,34 @@ impl Store {
     /// # Errors
     /// If the store is closed.
     pub fn queue_organization(&self, profile: ProfileId, organization: Organization) -> Result<()> {
-        self.writer.queue_work(move |connection| {
+        self.policy_writer.queue(move |connection| {
             // If this fails, the next response names the organization again.
             connection
-                .and_then(|connection| write_organization(connection, profile, &organization))
+                .write(|transaction| write_organization(transaction, profile, &organization))
                 .ok();
         })
     }
 }
 
 fn apply(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     scope: &HealthScope,
-    update: impl Fn(Health) -> Health,
+    update: impl FnOnce(Health) -> Health,
 ) -> Result<HealthChange> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let before = find(&transaction, scope)?;
+    let before = find(transaction, scope)?;
     let after = update(before);
     if before != after {
-        write(&transaction, scope, &after)?;
-        bump_generation(&transaction)?;
-        transaction.commit()?;
+        write(transaction, scope, &after)?;
+        bump_generation(transaction)?;
     }
     Ok(HealthChange { before, after })
 }
 
 fn write_organization(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     profile: ProfileId,
     organization: &Organization,
 ) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let changed = transaction.execute(
         "INSERT INTO organizations (profile, organization) VALUES (?1, ?2)
          ON CONFLICT DO UPDATE SET organization = excluded.organization
@@ -94,8 +89,7 @@ fn write_organization(
         (profile.0.into_bytes(), organization.to_string()),
     )?;
     if changed > 0 {
-        bump_generation(&transaction)?;
-        transaction.commit()?;
+        bump_generation(transaction)?;
     }
     Ok(())
 }

@@ -18,11 +18,10 @@ impl Store {
     /// [`StoreError::NameTaken`] by a key that is not revoked; [`StoreError::NotFound`] if one of its profiles does not
     /// exist.
     pub fn add_key(&self, key: &VirtualKey, public: PublicId, hash: KeyHash) -> Result<()> {
-        let key = key.clone();
-        self.change(move |transaction| {
-            insert(transaction, &key)?;
-            for (place, profile) in (0_i64..).zip(&key.profiles) {
-                insert_profile(transaction, &key, place, *profile)?;
+        self.change(|transaction| {
+            insert(transaction, key)?;
+            for (position, profile) in (0_i64..).zip(&key.profiles) {
+                insert_profile(transaction, key, position, *profile)?;
             }
             insert_secret(transaction, key.id, public, hash)
         })
@@ -40,7 +39,7 @@ impl Store {
         new: (PublicId, KeyHash),
         old_until: Timestamp,
     ) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction.execute(
                 "UPDATE key_secrets SET valid_until = min(coalesce(valid_until - 1, :until), :until)
                  WHERE key = (SELECT id FROM keys WHERE id = :id AND revoked_at IS NULL)",
@@ -62,7 +61,7 @@ impl Store {
         new: (PublicId, KeyHash),
         (until, delete_before): (Option<Timestamp>, Timestamp),
     ) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             transaction.execute(
                 "DELETE FROM key_secrets WHERE key = ?1 AND valid_until < ?2",
                 (id.0.into_bytes(), micros(delete_before)),
@@ -81,7 +80,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub fn expire_secret(&self, public: PublicId, at: Timestamp) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             transaction.execute(
                 "UPDATE key_secrets SET valid_until = min(coalesce(valid_until, ?2), ?2) WHERE public_id = ?1",
                 (public.0, micros(at)),
@@ -101,7 +100,7 @@ impl Store {
         public: PublicId,
         (from, until): (Timestamp, Timestamp),
     ) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction.execute(
                 "UPDATE key_secrets SET valid_until = :until WHERE public_id = :public AND valid_until = :from
                  AND key IN (SELECT id FROM keys WHERE revoked_at IS NULL)",
@@ -116,7 +115,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub fn delete_secret(&self, public: PublicId) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             transaction.execute("DELETE FROM key_secrets WHERE public_id = ?1", [public.0])?;
             Ok(())
         })
@@ -128,9 +127,9 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no such key, or it was revoked.
     pub fn set_allow_billing(&self, id: KeyId, classes: &[BillingClass]) -> Result<()> {
         let classes = billing_json(classes);
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction.execute(
-                "UPDATE keys SET may_spend = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+                "UPDATE keys SET allow_billing = ?2 WHERE id = ?1 AND revoked_at IS NULL",
                 (id.0.into_bytes(), classes),
             )?;
             StoreError::check_found("key", updated)
@@ -142,7 +141,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction.execute(
                 "UPDATE keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
                 (id.0.into_bytes(), micros(at)),

@@ -1,5 +1,5 @@
 //! Persists profiles (their secrets encrypted at rest, "sealed"), virtual keys (as hashes), health and the ledger in
-//! one SQLite file.
+//! two SQLite databases.
 //!
 //! This is a crate of its own because of SQL: no SQL type leaves it. It decides nothing, and it creates neither ids nor
 //! timestamps: callers pass both in. `docs/store-format.md` describes the files.
@@ -9,41 +9,52 @@ mod backup;
 mod bindings;
 mod entries;
 mod error;
+mod fault;
+mod fold;
 mod foreign;
+mod group_sync;
 mod health;
+mod journal;
 mod keys;
 mod ledger;
+mod ledger_connection;
 mod ledger_lock;
+mod ledger_writer;
 mod limits;
+mod live;
 mod master_key;
 mod open;
+mod open_files;
 mod policy;
+mod policy_writer;
 mod profiles;
 mod quick_reader;
 mod rows;
 mod schema;
 mod seal;
 mod sealed_stream;
+mod single_database;
 mod sql_enum;
 mod sql_types;
 mod sqlite;
 mod usage;
-mod writer;
+mod wal_index;
 
 pub use backup::restore;
 pub use entries::{
-    AttemptId, Ending, EntryOutcome, Intent, LedgerEntry, Operation, Outcome, RequestId,
+    AttemptId, Durability, Ending, EntryOutcome, Intent, LedgerEntry, Operation, Outcome, RequestId,
 };
 pub use error::{StoreError, UnderlyingError};
+pub use fold::Recovered;
 pub use foreign::{ForeignCell, ForeignError, read_foreign_text};
 pub use health::HealthChange;
 pub use keyreeve_os::memory::SwapProtection;
+pub use ledger::OpenIntent;
 pub use master_key::MasterKeyHome;
 pub use open::{Store, StorePaths};
 pub use policy::{FoundKey, LeaseSnapshot, Policy};
 pub use quick_reader::QuickReader;
 pub use rows::health::HealthStates;
 pub use usage::{Certainty, Grouping, UsageQuery, UsageRow};
-pub use writer::Durability;
 
 type Result<T> = std::result::Result<T, StoreError>;

@@ -1,7 +1,8 @@
-//! The open store: its connections, its writer thread and its master key. Creates the store if there is none yet.
+//! The open store: its two databases and its master key. Creates the store if there is none yet.
 //!
 //! Invariants: a database is created under a temporary name and renamed when it is complete, so an empty or truncated
-//! one is never valid; creating never overwrites a file.
+//! one is never valid; creating never overwrites a file; `policy.db` gets its name last, so that a store exists
+//! completely or not at all.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,91 +10,85 @@ use std::time::Duration;
 
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Secret;
-use keyreeve_os::files::{CreateDir, FileError, SafeDir};
+use keyreeve_os::files::{CreateDir, SafeDir};
 use keyreeve_os::lock::{Lock, LockError};
 use keyreeve_os::memory::SwapProtection;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 
 use crate::ledger_lock::LedgerLock;
+use crate::ledger_writer::LedgerWriter;
 use crate::master_key::{MasterKey, MasterKeyHome};
 use crate::policy::{LeaseSnapshot, Policy, PolicyReader};
+use crate::policy_writer::PolicyWriter;
+use crate::schema::{self, Schema};
 use crate::seal::{self, RecordKind, SealContext};
 use crate::sql_enum::SqlEnum as _;
 use crate::sql_types::sql_enum;
-use crate::sqlite::{self, Access, Checkpointer};
-use crate::writer::{Durability, Writer};
-use crate::{Result, StoreError, schema};
+use crate::sqlite::{self, Access, LEDGER_FILE, POLICY_FILE, SINGLE_FILE};
+use crate::{Durability, Result, StoreError, single_database};
 
 /// The oldest SQLite version allowed: the one that fixed a race in resetting the write-ahead log.
 const MIN_SQLITE_VERSION: i32 = 3_051_003;
 
-/// File name of the lock held while the database is created, migrated, backed up or restored.
+/// File name of the lock held while the databases are created, migrated, backed up or restored.
 const SETUP_LOCK: &str = "setup.lock";
 
 /// File name of the lock held by the gateway that serves from the store.
-const SERVE_LOCK: &str = "serve.lock";
-
-/// Temporary file name of a database that is being created or restored.
-pub(crate) const UNFINISHED: &str = "keyreeve.db.new";
+pub(crate) const SERVE_LOCK: &str = "serve.lock";
 
 /// The two directories of a store, which must be different.
 #[derive(Clone, Debug)]
 pub struct StorePaths {
-    /// Directory of the database, `…/data`.
+    /// Directory of the databases, `…/data`.
     pub data: PathBuf,
     /// Directory of the master key file, `…/config`.
     pub keys: PathBuf,
 }
 
-/// An open store. Cheap to share; all writes go through its one writer thread.
+/// An open store. Cheap to share.
 ///
 /// Dropping it commits everything queued.
 pub struct Store {
     reader: Mutex<PolicyReader>,
-    pub(crate) writer: Writer,
+    pub(crate) policy_writer: PolicyWriter,
+    pub(crate) ledger: LedgerWriter,
     master_key: Arc<MasterKey>,
     master_key_home: MasterKeyHome,
     dir: SafeDir,
-    ledger_lock: LedgerLock,
+    pub(crate) ledger_lock: LedgerLock,
 }
 
 impl Store {
     /// Returns `true` if there is a store, without creating one. Also `true` if this cannot be checked: then opening it
     /// reports the problem, so that bindings and rules are never silently ignored.
     pub fn exists(paths: &StorePaths) -> bool {
-        paths.data.join(sqlite::FILE).try_exists().unwrap_or(true)
+        [POLICY_FILE, SINGLE_FILE]
+            .iter()
+            .any(|file| paths.data.join(file).try_exists().unwrap_or(true))
     }
 
     /// Opens the store. Creates it, with its master key, if there is none yet; migrates an older one.
     ///
     /// # Errors
-    /// A file or directory with unsafe permissions; a damaged or newer database; or a master key that is missing,
-    /// truncated or another store's.
+    /// A file or directory with unsafe permissions; a damaged or newer database; a master key that is missing,
+    /// truncated or another store's; or an older store that another process uses.
     pub fn open(paths: &StorePaths, durability: Durability) -> Result<Self> {
         let (dir, keys) = open_dirs(paths)?;
-        let path = dir.path().join(sqlite::FILE);
-        if !dir.contains(sqlite::FILE)? {
+        if !is_complete(&dir)? {
             let _setup = setup_lock(&dir)?;
-            create(&dir, &keys)?;
+            complete(&dir, &keys)?;
         }
-        sqlite::check_files(&dir, sqlite::FILE)?;
-        let mut connection = sqlite::connect(&path, Access::Write)?;
-        if schema::needs_migration(&connection, &path)? {
-            let _setup = setup_lock(&dir)?;
-            schema::migrate(&mut connection, &path)?;
-        }
+        let connection = open_database(&dir, POLICY_FILE, &schema::POLICY, Access::Read)?;
         let master_key = MasterKey::read(&keys)?;
         check_master_key(&connection, &master_key, &keys)?;
         let master_key_home =
             connection.query_row("SELECT master_key_home FROM meta", [], |row| {
                 sql_enum(row, "master_key_home")
             })?;
-        let checkpointer = Checkpointer::start(&path, &mut connection)?;
-        let writer = Writer::start(connection, checkpointer, durability)
-            .map_err(FileError::system("start a thread for", &path))?;
         Ok(Self {
-            reader: Mutex::new(PolicyReader::new(sqlite::connect(&path, Access::Read)?)),
-            writer,
+            reader: Mutex::new(PolicyReader::new(connection, &dir)?),
+            policy_writer: PolicyWriter::new(dir.path().join(POLICY_FILE)),
+            ledger: LedgerWriter::new(dir.try_clone()?, durability),
             master_key: Arc::new(master_key),
             master_key_home,
             dir,
@@ -101,8 +96,7 @@ impl Store {
         })
     }
 
-    /// Returns the current policy: the same `Arc` while nothing changed (`PRAGMA data_version`, then a generation
-    /// counter).
+    /// Returns the current policy: the same `Arc` while nothing changed.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -110,12 +104,15 @@ impl Store {
         Ok(self.lease_snapshot()?.policy)
     }
 
-    /// Returns the current policy and health, with one query if nothing changed.
+    /// Returns the current policy and health, as any process last committed them; without a query if nothing changed.
     ///
     /// # Errors
-    /// If the database cannot be read.
+    /// If the database cannot be read, or was replaced.
     pub fn lease_snapshot(&self) -> Result<LeaseSnapshot> {
-        self.reader().snapshot()
+        self.ledger.check_files()?;
+        self.reader()
+            .snapshot()
+            .map_err(|error| error.with_path(&self.dir.path().join(POLICY_FILE)))
     }
 
     /// Acquires the serve lock: one gateway at a time serves from a store.
@@ -128,13 +125,19 @@ impl Store {
         Ok(Lock::acquire(&self.dir, SERVE_LOCK, note)?)
     }
 
-    /// Checks the whole database for damage. Takes milliseconds per megabyte.
+    /// Checks both databases for damage. Takes milliseconds per megabyte.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] with the first damage found.
     pub fn verify(&self) -> Result<()> {
-        let path = self.dir.path().join(sqlite::FILE);
-        sqlite::check_integrity(&sqlite::connect(&path, Access::Read)?, &path)
+        for (file, schema) in [
+            (POLICY_FILE, &schema::POLICY),
+            (LEDGER_FILE, &schema::LEDGER),
+        ] {
+            let connection = open_database(&self.dir, file, schema, Access::Read)?;
+            sqlite::check_integrity(&connection, &self.dir.path().join(file))?;
+        }
+        Ok(())
     }
 
     /// Decrypts a profile's sealed secret.
@@ -143,29 +146,22 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no sealed secret for it; [`StoreError::Tampered`] if the secret was not
     /// sealed for this profile and this base URL.
     pub fn unseal(&self, profile: &Profile) -> Result<Secret> {
-        let (generation, sealed): (i64, Vec<u8>) = self
-            .reader()
-            .connection
-            .prepare_cached("SELECT generation, sealed FROM sealed WHERE profile = ?1")?
-            .query_row([profile.id.0.into_bytes()], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?
-            .ok_or(StoreError::NotFound {
-                what: "encrypted secret",
-            })?;
+        let policy = self.policy()?;
+        let sealed = policy.sealed(profile.id).ok_or(StoreError::NotFound {
+            what: "encrypted secret",
+        })?;
         let base_url = profile.base_url.to_string();
         let context = SealContext {
             id: profile.id.0.into_bytes(),
             kind: RecordKind::Profile,
-            generation: generation.unsigned_abs(),
+            generation: sealed.generation,
             base_url: &base_url,
         };
         let tampered = || StoreError::Tampered {
             record: profile.id.to_string(),
         };
         let mut plaintext =
-            seal::open(&self.master_key, context, &sealed).map_err(|_| tampered())?;
+            seal::open(&self.master_key, context, &sealed.bytes).map_err(|_| tampered())?;
         let text = String::from_utf8(std::mem::take(&mut *plaintext)).map_err(|_| tampered())?;
         Ok(Secret::new(text))
     }
@@ -185,14 +181,6 @@ impl Store {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn connect(&self, access: Access) -> Result<Connection> {
-        sqlite::connect(&self.dir.path().join(sqlite::FILE), access)
-    }
-
-    pub(crate) fn ledger_lock(&self) -> &LedgerLock {
-        &self.ledger_lock
-    }
-
     pub(crate) fn dir(&self) -> &SafeDir {
         &self.dir
     }
@@ -203,16 +191,10 @@ impl Store {
 
     /// Runs a policy write in a separate, synced transaction, with rollback on an error. Increments the generation, so
     /// that every reader notices the change.
-    pub(crate) fn change<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.writer.execute(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
+    pub(crate) fn change<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.policy_writer.write(|transaction| {
+            let value = work(transaction)?;
             transaction.execute("UPDATE meta SET generation = generation + 1", [])?;
-            transaction.commit()?;
             Ok(value)
         })
     }
@@ -251,10 +233,36 @@ pub(crate) fn setup_lock(dir: &SafeDir) -> Result<Lock> {
     Err(StoreError::Busy)
 }
 
+/// Returns `true` if both databases exist and the single database of older versions is empty.
+fn is_complete(dir: &SafeDir) -> Result<bool> {
+    Ok(dir.contains(POLICY_FILE)? && single_database::is_marker(dir)?)
+}
+
+/// Creates or migrates what is missing, unless another process just did.
+fn complete(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
+    if dir.contains(POLICY_FILE)? {
+        return single_database::finish(dir);
+    }
+    for database in [POLICY_FILE, LEDGER_FILE, SINGLE_FILE] {
+        reject_orphaned_wal(dir, database)?;
+    }
+    let has_single = dir.contains(SINGLE_FILE)?;
+    if has_single && !single_database::is_marker(dir)? {
+        return single_database::migrate(dir);
+    }
+    if dir.contains(LEDGER_FILE)? && dir.contains(&unfinished(POLICY_FILE))? {
+        return name_databases(dir);
+    }
+    if has_single || dir.contains(LEDGER_FILE)? {
+        return Err(StoreError::missing(&dir.path().join(POLICY_FILE)));
+    }
+    create(dir, keys)
+}
+
 /// Rejects a write-ahead log without its database: SQLite would apply it to a new database.
-pub(crate) fn reject_orphaned_wal(dir: &SafeDir) -> Result<()> {
-    let [log, _] = sqlite::wal_files(sqlite::FILE);
-    if dir.contains(&log)? {
+pub(crate) fn reject_orphaned_wal(dir: &SafeDir, database: &str) -> Result<()> {
+    let [log, _] = sqlite::wal_files(database);
+    if dir.contains(&log)? && !dir.contains(database)? {
         let path = dir.path().join(log);
         return Err(StoreError::Corrupt {
             path,
@@ -264,33 +272,76 @@ pub(crate) fn reject_orphaned_wal(dir: &SafeDir) -> Result<()> {
     Ok(())
 }
 
-/// Creates an empty database, unless another process just did.
+/// Creates the empty databases of a new store.
 fn create(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
-    if dir.contains(sqlite::FILE)? {
-        return Ok(());
-    }
-    reject_orphaned_wal(dir)?;
     let master_key = MasterKey::read_or_create(keys)?;
-    let path = remove_unfinished(dir)?;
-    dir.create_new(UNFINISHED, b"")?;
+    build(dir, LEDGER_FILE, &schema::LEDGER, |_| Ok(()))?;
+    build(dir, POLICY_FILE, &schema::POLICY, |connection| {
+        let check = seal::seal(&master_key, CHECK_CONTEXT, b"")?;
+        connection.execute(
+            "INSERT INTO meta (one, master_key_home, master_key_check, generation) VALUES (1, ?1, ?2, 0)",
+            (MasterKeyHome::KeyFile.word(), check),
+        )?;
+        Ok(())
+    })?;
+    name_databases(dir)
+}
+
+/// Gives complete databases their names. `ledger.db` gets its name first and `policy.db` last, so that this can be
+/// repeated after a crash.
+pub(crate) fn name_databases(dir: &SafeDir) -> Result<()> {
+    if dir.contains(&unfinished(LEDGER_FILE))? {
+        dir.rename_new(&unfinished(LEDGER_FILE), LEDGER_FILE)?;
+    }
+    single_database::create_marker(dir)?;
+    Ok(dir.rename_new(&unfinished(POLICY_FILE), POLICY_FILE)?)
+}
+
+/// Returns the temporary name of a database that is being created or restored.
+pub(crate) fn unfinished(database: &str) -> String {
+    format!("{database}.new")
+}
+
+/// Builds a database under its temporary name, filled by `fill`.
+pub(crate) fn build(
+    dir: &SafeDir,
+    database: &str,
+    schema: &Schema,
+    fill: impl FnOnce(&mut Connection) -> Result<()>,
+) -> Result<()> {
+    let path = remove_unfinished(dir, database)?;
+    dir.create_new(&unfinished(database), b"")?;
     let mut connection = sqlite::connect(&path, Access::Write)?;
-    schema::migrate(&mut connection, &path)?;
-    let check = seal::seal(&master_key, CHECK_CONTEXT, b"")?;
-    connection.execute(
-        "INSERT INTO meta (one, master_key_home, master_key_check, generation) VALUES (1, ?1, ?2, 0)",
-        (MasterKeyHome::KeyFile.word(), check),
-    )?;
+    schema.migrate(&mut connection, &path)?;
+    fill(&mut connection)?;
     connection.close().map_err(|(_, error)| error)?;
-    Ok(dir.rename_new(UNFINISHED, sqlite::FILE)?)
+    Ok(())
 }
 
 /// Deletes the files of an unfinished database after a crash, and returns the path to create the next one at.
-pub(crate) fn remove_unfinished(dir: &SafeDir) -> Result<PathBuf> {
-    let [log, index] = sqlite::wal_files(UNFINISHED);
-    for name in [UNFINISHED, &log, &index, &format!("{UNFINISHED}-journal")] {
+pub(crate) fn remove_unfinished(dir: &SafeDir, database: &str) -> Result<PathBuf> {
+    let name = unfinished(database);
+    let [log, index] = sqlite::wal_files(&name);
+    for name in [&name, &log, &index, &format!("{name}-journal")] {
         dir.remove(name)?;
     }
-    Ok(dir.path().join(UNFINISHED))
+    Ok(dir.path().join(name))
+}
+
+/// Opens a database of the store after checking its files, and migrates it if a newer schema is known.
+pub(crate) fn open_database(
+    dir: &SafeDir,
+    database: &str,
+    schema: &Schema,
+    access: Access,
+) -> Result<Connection> {
+    let path = dir.path().join(database);
+    let connection = sqlite::open_checked(dir, database, access)?;
+    if schema.needs_migration(&connection, &path)? {
+        let _setup = setup_lock(dir)?;
+        schema.migrate(&mut sqlite::connect(&path, Access::Write)?, &path)?;
+    }
+    Ok(connection)
 }
 
 /// The context of the check value, which belongs to the store as a whole.

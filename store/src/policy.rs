@@ -9,20 +9,28 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::{Profile, ProfileId};
-use keyreeve_core::virtual_key::{KeyHash, PublicId, VirtualKey};
+use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
+use keyreeve_os::files::SafeDir;
 use rusqlite::Connection;
 
 use crate::Result;
 use crate::rows::health::HealthStates;
 use crate::rows::keys::KeySecret;
+use crate::rows::profiles::SealedSecret;
 use crate::rows::{bindings, keys, profiles};
 use crate::sql_types::{optional, uuid};
+use crate::sqlite::POLICY_FILE;
+use crate::wal_index::{WalHeader, WalIndex};
 
 /// Profiles, keys and bindings, read in one transaction.
 #[derive(Debug)]
 pub struct Policy {
     profiles: Vec<Profile>,
     profile_index: HashMap<ProfileId, usize>,
+    /// Names of all profiles, removed ones included.
+    profile_names: HashMap<ProfileId, String>,
+    key_index: HashMap<KeyId, usize>,
+    sealed: HashMap<ProfileId, SealedSecret>,
     keys: Vec<VirtualKey>,
     secrets: HashMap<PublicId, KeySecret>,
     default_profile: Option<ProfileId>,
@@ -64,6 +72,29 @@ impl Policy {
             .and_then(|&index| self.profiles.get(index))
     }
 
+    /// Returns the last name of a profile, even of a removed one, or the name shown for
+    /// [`ProfileId::PASS_THROUGH`].
+    pub(crate) fn profile_name(&self, id: ProfileId) -> Option<&str> {
+        if id == ProfileId::PASS_THROUGH {
+            return Some(ProfileId::PASS_THROUGH_NAME);
+        }
+        self.profile_names.get(&id).map(String::as_str)
+    }
+
+    /// Returns the name of a key, even of a revoked one, or the name shown for [`KeyId::OWN`].
+    pub(crate) fn key_name(&self, id: KeyId) -> Option<&str> {
+        if id == KeyId::OWN {
+            return Some(KeyId::OWN_NAME);
+        }
+        let index = self.key_index.get(&id)?;
+        self.keys.get(*index).map(|key| key.name.as_str())
+    }
+
+    /// Returns the encrypted secret of a profile.
+    pub(crate) fn sealed(&self, id: ProfileId) -> Option<&SealedSecret> {
+        self.sealed.get(&id)
+    }
+
     /// Returns all keys, sorted by name; of several with one name the active one comes first, then the newest.
     pub fn keys(&self) -> &[VirtualKey] {
         &self.keys
@@ -90,7 +121,10 @@ impl Policy {
         })?;
         let profiles = profiles::read_all(connection)?;
         let keys = keys::read_all(connection)?;
-        let secrets = keys::read_secrets(connection, &keys)?;
+        let key_index = (keys.iter().enumerate())
+            .map(|(index, key)| (key.id, index))
+            .collect();
+        let secrets = keys::read_secrets(connection, &key_index)?;
         let bindings = bindings::read_all(connection)?;
         let profile_index = profiles
             .iter()
@@ -100,6 +134,9 @@ impl Policy {
         Ok(Self {
             profiles,
             profile_index,
+            profile_names: profiles::read_names(connection)?,
+            key_index,
+            sealed: profiles::read_sealed(connection)?,
             keys,
             secrets,
             default_profile: default.map(ProfileId),
@@ -110,13 +147,14 @@ impl Policy {
 
 /// The connection that reads policy, with its cache.
 pub(crate) struct PolicyReader {
-    pub(crate) connection: Connection,
+    connection: Connection,
+    index: WalIndex,
     cached: Option<CachedSnapshot>,
 }
 
 struct CachedSnapshot {
-    /// SQLite's `data_version`, which changes with every commit of another connection.
-    data_version: i64,
+    /// The state of the database, which changes with every commit of any process; `None` if a commit was under way.
+    header: Option<WalHeader>,
     /// Our own counters, incremented with every policy write and every change of health.
     generations: Generations,
     snapshot: LeaseSnapshot,
@@ -138,18 +176,22 @@ pub struct LeaseSnapshot {
 }
 
 impl PolicyReader {
-    pub(crate) fn new(connection: Connection) -> Self {
-        Self {
+    /// Creates the reader with a connection that has read from the database, which creates its index.
+    pub(crate) fn new(connection: Connection, dir: &SafeDir) -> Result<Self> {
+        let index = WalIndex::open(dir, POLICY_FILE)?;
+        Ok(Self {
             connection,
+            index,
             cached: None,
-        }
+        })
     }
 
     pub(crate) fn snapshot(&mut self) -> Result<LeaseSnapshot> {
         // Read first: a commit after this point changes it again.
-        let data_version = read_integer(&self.connection, "PRAGMA data_version")?;
+        let header = self.index.header();
         if let Some(cached) = &self.cached
-            && cached.data_version == data_version
+            && header.is_some()
+            && cached.header == header
         {
             return Ok(cached.snapshot.clone());
         }
@@ -171,7 +213,7 @@ impl PolicyReader {
         drop(transaction);
         let snapshot = LeaseSnapshot { policy, health };
         self.cached = Some(CachedSnapshot {
-            data_version,
+            header,
             generations,
             snapshot: snapshot.clone(),
         });
@@ -182,7 +224,7 @@ impl PolicyReader {
 impl Generations {
     fn read(connection: &Connection) -> Result<Self> {
         let generations = connection
-            .prepare_cached("SELECT generation, standings_generation FROM meta")?
+            .prepare_cached("SELECT generation, health_generation FROM meta")?
             .query_row([], |row| {
                 Ok(Self {
                     policy: row.get(0)?,
@@ -191,10 +233,4 @@ impl Generations {
             });
         Ok(generations?)
     }
-}
-
-fn read_integer(connection: &Connection, query: &str) -> Result<i64> {
-    Ok(connection
-        .prepare_cached(query)?
-        .query_row([], |row| row.get(0))?)
 }

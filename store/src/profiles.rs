@@ -22,7 +22,7 @@ impl Store {
     /// [`StoreError::NameTaken`]; [`StoreError::NotFound`] if its source is `Sealed` and there is no secret.
     pub fn add_profile(&self, profile: &Profile, secret: Option<&Secret>) -> Result<()> {
         let secret = match (&profile.source, secret) {
-            (Source::Sealed, Some(secret)) => Some(copy_secret(secret)),
+            (Source::Sealed, Some(secret)) => Some(secret),
             (Source::Sealed, None) => {
                 return Err(StoreError::NotFound {
                     what: "secret to encrypt",
@@ -38,11 +38,11 @@ impl Store {
                 _,
             ) => None,
         };
-        let (profile, master_key) = (profile.clone(), self.master_key());
-        self.change(move |transaction| {
-            insert(transaction, &profile)?;
+        let master_key = self.master_key();
+        self.change(|transaction| {
+            insert(transaction, profile)?;
             match secret {
-                Some(secret) => write_sealed(transaction, &master_key, profile.id, &secret),
+                Some(secret) => write_sealed(transaction, &master_key, profile.id, secret),
                 None => Ok(()),
             }
         })
@@ -54,9 +54,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such profile with a sealed secret.
     pub fn rotate_profile(&self, profile: &Profile, secret: &Secret) -> Result<()> {
-        let (profile, secret, master_key) =
-            (profile.clone(), copy_secret(secret), self.master_key());
-        self.change(move |transaction| {
+        let master_key = self.master_key();
+        self.change(|transaction| {
             let updated = transaction.execute(
                 "UPDATE profiles SET family = :family, hint = :hint, expires_at = :expires_at, rotated_at = :rotated_at
                  WHERE id = :id AND removed = 0 AND source = 'sealed'",
@@ -70,8 +69,9 @@ impl Store {
             )?;
             StoreError::check_found("profile", updated)?;
             health::delete_credential_health(transaction, profile.id)?;
-            write_sealed(transaction, &master_key, profile.id, &secret)
-        })
+            write_sealed(transaction, &master_key, profile.id, secret)
+        })?;
+        self.delete_limits(profile.id)
     }
 
     /// Renames a profile.
@@ -79,14 +79,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::NameTaken`].
     pub fn rename_profile(&self, id: ProfileId, name: &Name) -> Result<()> {
-        let name = name.clone();
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction
                 .execute(
                     "UPDATE profiles SET name = ?2 WHERE id = ?1 AND removed = 0",
                     (id.0.into_bytes(), name.as_str()),
                 )
-                .map_err(|error| name_taken(error, &name))?;
+                .map_err(|error| name_taken(error, name))?;
             StoreError::check_found("profile", updated)
         })
     }
@@ -96,9 +95,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub fn set_secret_exposure(&self, id: ProfileId, exposure: SecretExposure) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction.execute(
-                "UPDATE profiles SET handing = ?2 WHERE id = ?1 AND removed = 0",
+                "UPDATE profiles SET secret_exposure = ?2 WHERE id = ?1 AND removed = 0",
                 (id.0.into_bytes(), exposure.word()),
             )?;
             StoreError::check_found("profile", updated)
@@ -111,7 +110,7 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub fn remove_profile(&self, profile: ProfileId) -> Result<()> {
         let id = profile.0.into_bytes();
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction.execute(
                 "UPDATE profiles SET removed = 1, hint = NULL, detail = NULL WHERE id = ?1 AND removed = 0",
                 [id],
@@ -122,7 +121,8 @@ impl Store {
             transaction.execute("UPDATE meta SET default_profile = NULL WHERE default_profile = ?1", [id])?;
             health::delete_profile_health(transaction, profile)?;
             Ok(())
-        })
+        })?;
+        self.delete_limits(profile)
     }
 
     /// Sets the default profile.
@@ -130,7 +130,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub fn use_profile(&self, id: ProfileId) -> Result<()> {
-        self.change(move |transaction| {
+        self.change(|transaction| {
             let updated = transaction.execute(
                 "UPDATE meta SET default_profile = ?1
                  WHERE EXISTS (SELECT 1 FROM profiles WHERE id = ?1 AND removed = 0)",
@@ -139,11 +139,6 @@ impl Store {
             StoreError::check_found("profile", updated)
         })
     }
-}
-
-/// Copies the secret for the writer thread.
-fn copy_secret(secret: &Secret) -> Secret {
-    Secret::new(secret.expose_for(Sink::Seal).to_owned())
 }
 
 /// Encrypts (seals) a secret for the base URL in the profile's row, with the next generation, and writes it.

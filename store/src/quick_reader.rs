@@ -1,5 +1,4 @@
-//! Quick reads of the store for commands that run many times a minute and must not wait (`statusline`): one connection
-//! and nothing else.
+//! Quick reads of the store for commands that run many times a minute and must not wait (`statusline`).
 //!
 //! Invariants: it creates and migrates nothing; it can decrypt no secret, since it does not read the master key; it
 //! starts no thread; it waits for a lock no longer than [`BUSY_TIMEOUT`].
@@ -12,14 +11,18 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::rows::limits;
-use crate::sqlite::{self, Access};
-use crate::{Policy, Result, StoreError, StorePaths, schema};
+use crate::schema::{self, Schema};
+use crate::sqlite::{self, Access, LEDGER_FILE, POLICY_FILE};
+use crate::{Policy, Result, StoreError, StorePaths};
 
 /// The maximum wait for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(5);
 
-/// A store opened for quick reads, without the writer thread and the master key.
-pub struct QuickReader(Connection);
+/// A store opened for quick reads, without threads and the master key.
+pub struct QuickReader {
+    policy: Connection,
+    dir: SafeDir,
+}
 
 impl QuickReader {
     /// Opens the store, or returns `None` if there is none.
@@ -32,22 +35,17 @@ impl QuickReader {
             Err(FileError::Missing { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        if !dir.contains(sqlite::FILE)? {
-            return Ok(None);
+        if !dir.contains(POLICY_FILE)? {
+            let path = dir.path().join(sqlite::SINGLE_FILE);
+            let is_older = dir.contains(sqlite::SINGLE_FILE)?;
+            return if is_older {
+                Err(StoreError::OlderSchema { path })
+            } else {
+                Ok(None)
+            };
         }
-        sqlite::check_files(&dir, sqlite::FILE)?;
-        let path = dir.path().join(sqlite::FILE);
-        let connection = sqlite::connect_with_timeout(&path, Access::Write, BUSY_TIMEOUT)?;
-        if schema::needs_migration(&connection, &path)? {
-            return Err(StoreError::OlderSchema { path });
-        }
-        // Creating and deleting the write-ahead log each time would cost more than everything else. A long one is
-        // checkpointed.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.pragma_update(None, "wal_autocheckpoint", sqlite::CHECKPOINT_PAGES)?;
-        // A limit that is lost in a power failure is reported again within a minute.
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        Ok(Some(Self(connection)))
+        let policy = open(&dir, POLICY_FILE, &schema::POLICY)?;
+        Ok(Some(Self { policy, dir }))
     }
 
     /// Reads profiles, keys and bindings.
@@ -55,7 +53,7 @@ impl QuickReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn policy(&self) -> Result<Policy> {
-        let transaction = self.0.unchecked_transaction()?;
+        let transaction = self.policy.unchecked_transaction()?;
         Policy::read(&transaction)
     }
 
@@ -64,14 +62,37 @@ impl QuickReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn limits(&self) -> Result<Vec<LimitObservation>> {
-        limits::read_all(&self.0)
+        limits::read_all(&self.ledger()?)
     }
 
     /// Saves limits, unless another process is writing.
     ///
     /// # Errors
     /// If they cannot be written at once. Dropping them is safe: the next response reports them again.
-    pub fn save_limits(&mut self, observations: &[LimitObservation]) -> Result<()> {
-        limits::write_all(&mut self.0, observations)
+    pub fn save_limits(&self, observations: &[LimitObservation]) -> Result<()> {
+        let ledger = self.ledger()?;
+        // A limit that is lost in a power failure is reported again within a minute.
+        ledger.pragma_update(None, "synchronous", "NORMAL")?;
+        let transaction = ledger.unchecked_transaction()?;
+        limits::write_all(&transaction, observations)?;
+        Ok(transaction.commit()?)
     }
+
+    fn ledger(&self) -> Result<Connection> {
+        open(&self.dir, LEDGER_FILE, &schema::LEDGER)
+    }
+}
+
+fn open(dir: &SafeDir, file: &str, schema: &Schema) -> Result<Connection> {
+    sqlite::check_files(dir, file)?;
+    let path = dir.path().join(file);
+    let connection = sqlite::connect_with_timeout(&path, Access::Write, BUSY_TIMEOUT)?;
+    if schema.needs_migration(&connection, &path)? {
+        return Err(StoreError::OlderSchema { path });
+    }
+    // Creating and deleting the write-ahead log each time would cost more than everything else. A long one is
+    // checkpointed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    sqlite::checkpoint_at_commit(&connection)?;
+    Ok(connection)
 }

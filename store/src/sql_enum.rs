@@ -52,8 +52,8 @@ sql_enums!(Auth {
 });
 
 sql_enums!(SecretExposure {
-    RequestsOnly => "leased",
-    Programs => "direct",
+    RequestsOnly => "requests-only",
+    Programs => "programs",
 });
 
 sql_enums!(Provenance {
@@ -80,7 +80,7 @@ sql_enums!(Strategy {
 sql_enums!(Reason {
     First => "first",
     Spread => "spread",
-    Sticky => "held",
+    Sticky => "sticky",
     Moved => "moved",
     AfterRefusal => "after-refusal",
     AfterFailure => "after-failure",
@@ -132,13 +132,13 @@ sql_enums!(BackoffSchedule {
     Billing => "billing",
     Authentication => "authentication",
     FetchedSecret => "fetched-secret",
-    Manual => "person",
+    Manual => "manual",
 });
 
 sql_enums!(TimeSource {
     Server => "server",
     Schedule => "schedule",
-    User => "person",
+    User => "user",
 });
 
 sql_enums!(DecidedBy {
@@ -148,6 +148,6 @@ sql_enums!(DecidedBy {
     Status => "status",
     Shape => "shape",
     Stream => "stream",
-    NoResponse => "silence",
+    NoResponse => "no-response",
     ClientText => "client-text",
 });

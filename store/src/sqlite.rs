@@ -6,19 +6,29 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use keyreeve_os::files::{FileError, SafeDir};
 use rusqlite::hooks::Wal;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::error::UnderlyingError;
 use crate::{Result, StoreError};
 
-/// The file name of the database.
-pub(crate) const FILE: &str = "keyreeve.db";
+/// The file name of the database of profiles, keys, bindings and health.
+pub(crate) const POLICY_FILE: &str = "policy.db";
+
+/// The file name of the database of attempts and limits.
+pub(crate) const LEDGER_FILE: &str = "ledger.db";
+
+/// The file name of the single database that older versions used. It is left empty, so that they refuse the store.
+pub(crate) const SINGLE_FILE: &str = "keyreeve.db";
+
+/// The path in an error whose database is not known; [`StoreError::with_path`] replaces it.
+const UNKNOWN_FILE: &str = "the store";
 
 /// SQLite's busy timeout: the maximum wait for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,6 +81,12 @@ pub(crate) fn wal_files(file: &str) -> [String; 2] {
     [format!("{file}-wal"), format!("{file}-shm")]
 }
 
+/// Opens a connection to a database in the store's directory after checking its files.
+pub(crate) fn open_checked(dir: &SafeDir, file: &str, access: Access) -> Result<Connection> {
+    check_files(dir, file)?;
+    connect(&dir.path().join(file), access)
+}
+
 /// Opens a connection to a database that exists.
 pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection> {
     connect_with_timeout(path, access, BUSY_TIMEOUT)
@@ -113,17 +129,26 @@ fn open_connection(
     Ok(connection)
 }
 
+/// Lets a connection checkpoint the write-ahead log itself, with the commit that makes it long.
+pub(crate) fn checkpoint_at_commit(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
+}
+
 /// A thread that checkpoints the write-ahead log when it has grown: copies it back into the database.
 pub(crate) struct Checkpointer {
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    /// Starts the thread. It ends when the writer's connection is closed or its hook is removed ([`remove_wal_hook`]).
-    pub(crate) fn start(path: &Path, writer: &mut Connection) -> Result<Self> {
+    /// Starts the thread, and stores the length of the log after each commit in `wal_pages`. It ends when the writer's connection is closed or its hook is removed ([`remove_wal_hook`]).
+    pub(crate) fn start(
+        path: &Path,
+        writer: &mut Connection,
+        wal_pages: &Arc<AtomicI32>,
+    ) -> Result<Self> {
         let (request, requests) = sync_channel(1);
         let connection = connect(path, Access::Write)?;
-        writer.wal_hook(Some(wal_hook(request)))?;
+        writer.wal_hook(Some(wal_hook(request, Arc::clone(wal_pages))))?;
         let thread = std::thread::Builder::new()
             .name("keyreeve-checkpoint".to_owned())
             .spawn(move || checkpoint_loop(&connection, &requests))
@@ -153,8 +178,10 @@ pub(crate) fn remove_wal_hook(writer: &mut Connection) {
 
 fn wal_hook(
     request: SyncSender<()>,
+    wal_pages: Arc<AtomicI32>,
 ) -> impl FnMut(&mut Wal, i32) -> rusqlite::Result<()> + Send + 'static {
     move |_, pages| {
+        wal_pages.store(pages, Ordering::Relaxed);
         if pages >= CHECKPOINT_PAGES {
             // If the channel is full, a checkpoint is requested already.
             request.try_send(()).ok();
@@ -182,22 +209,36 @@ impl StoreError {
             ReadOnly,
         };
         let cause = UnderlyingError(Arc::<rusqlite::Error>::clone(error));
+        if is_failed_sync(error) {
+            return Self::SyncFailed(cause);
+        }
         match error.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
             Some(DiskFull) => Self::DiskFull(cause),
             // The write-ahead log is next to the database and could not be created.
-            Some(ReadOnly | CannotOpen) => Self::NotWritable { path: FILE.into() },
+            Some(ReadOnly | CannotOpen) => Self::NotWritable {
+                path: UNKNOWN_FILE.into(),
+            },
             Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt {
-                path: FILE.into(),
+                path: UNKNOWN_FILE.into(),
                 what: error.to_string(),
             },
             _ if is_invalid_value(error) => Self::Corrupt {
-                path: FILE.into(),
+                path: UNKNOWN_FILE.into(),
                 what: error.to_string(),
             },
             _ => Self::Database(cause),
         }
     }
+}
+
+/// Returns `true` if the system could not write a file or its directory to the disk.
+fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    )
 }
 
 /// Returns `true` if a column holds a value that keyreeve never writes there.
@@ -219,8 +260,6 @@ impl From<rusqlite::Error> for StoreError {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     #[test]

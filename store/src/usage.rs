@@ -1,21 +1,31 @@
-//! Usage and cost, summed up by the database.
+//! Usage and cost.
+//!
+//! Sums come from rollups, and from single attempts where a period does not begin or end with a quarter of an hour, for
+//! sessions, and for what is not in the database yet.
 //!
 //! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most"; usage
 //! paid by a plan is summed separately and is never part of a cost; days are UTC; sums are exact up to [`i64::MAX`],
 //! the maximum of a column, and saturate there, whatever an upstream reports.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::KeyId;
 use rusqlite::types::Type;
-use rusqlite::{Row, named_params};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use crate::sql_types::{column_error, count, optional, uuid};
-use crate::sqlite::Access;
-use crate::{Result, Store};
+use crate::entries::{EntryOutcome, Intent};
+use crate::live::LiveEntries;
+use crate::rows::attempts;
+use crate::rows::rollups::{COLUMNS, QUARTER_MICROS, Sums, model};
+use crate::sql_types::{column_error, micros, uuid};
+use crate::{Policy, Result, Store};
 
 /// A query of usage: the attempts to sum up, and their grouping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +60,7 @@ pub struct UsageRow {
     pub group: Option<String>,
     /// The id of the key or profile: distinguishes two that had the same name at different times.
     pub id: Option<Uuid>,
-    /// Number of client requests.
+    /// Number of client requests, counted where their first attempt was made.
     pub requests: u64,
     /// Number of attempts made for them.
     pub attempts: u64,
@@ -80,125 +90,194 @@ pub enum Certainty {
     AtMost,
 }
 
+/// The value that attempts are grouped by; `None` if they have none.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Group {
+    Id(Uuid),
+    Text(Option<String>),
+}
+
 impl Store {
     /// Sums up the ledger, sorted by group name.
     ///
     /// # Errors
-    /// If the database cannot be read.
+    /// If the database or a journal cannot be read.
     pub fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>> {
-        let connection = self.connect(Access::Read)?;
-        let mut statement = connection.prepare(&usage_sql(query.by))?;
-        let rows = statement.query_map(
-            named_params! {
-                ":since": query.since.map_or(i64::MIN, Timestamp::as_microsecond),
-                ":until": query.until.map_or(i64::MAX, Timestamp::as_microsecond),
-            },
-            read_row,
-        )?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let policy = self.policy()?;
+        let LiveEntries {
+            connection,
+            entries,
+        } = self.live_entries()?;
+        let period = query.since.map_or(i64::MIN, micros)..query.until.map_or(i64::MAX, micros);
+        let mut groups = Groups {
+            by: query.by,
+            sums: HashMap::new(),
+        };
+        let (quarters, edges) = groups.parts(&period);
+        groups.add_rollups(&connection, &quarters)?;
+        for edge in edges {
+            attempts::visit_closed(&connection, &edge, |intent, outcome| {
+                groups.add(intent, Some(outcome));
+            })?;
+        }
+        let open = attempts::read_open(&connection)?;
+        let open = open.into_iter().map(|(_, intent)| (intent, None));
+        for (intent, outcome) in open.chain(entries) {
+            if period.contains(&micros(intent.started_at)) {
+                groups.add(&intent, outcome.as_ref());
+            }
+        }
+        Ok(groups.into_rows(&policy))
     }
 }
 
-/// Returns the SQL for a grouping.
-fn usage_sql(by: Grouping) -> String {
-    let (value, name, id, names) = match by {
-        Grouping::Key => (
-            "key",
-            "keys.name",
-            "value",
-            "LEFT JOIN keys ON keys.id = value",
-        ),
-        Grouping::Profile => (
-            "profile",
-            "profiles.name",
-            "value",
-            "LEFT JOIN profiles ON profiles.id = value",
-        ),
-        Grouping::Model => ("coalesce(model_served, model_asked)", "value", "NULL", ""),
-        Grouping::Day => (
-            "date(started_at / 1000000, 'unixepoch')",
-            "value",
-            "NULL",
-            "",
-        ),
-        Grouping::Session => ("session", "value", "NULL", ""),
+/// The sums of each group.
+struct Groups {
+    by: Grouping,
+    sums: HashMap<Group, Sums>,
+}
+
+impl Groups {
+    /// Divides a period into whole quarters, which rollups are read for, and the rest, whose attempts are read.
+    fn parts(&self, period: &Range<i64>) -> (Range<i64>, Vec<Range<i64>>) {
+        match self.by {
+            // Rollups do not contain sessions.
+            Grouping::Session => (0..0, vec![period.clone()]),
+            Grouping::Key | Grouping::Profile | Grouping::Model | Grouping::Day => {
+                let first = match period.start {
+                    i64::MIN => i64::MIN,
+                    start => {
+                        start.div_euclid(QUARTER_MICROS)
+                            + i64::from(start.rem_euclid(QUARTER_MICROS) > 0)
+                    }
+                };
+                let last = match period.end {
+                    i64::MAX => i64::MAX,
+                    end => end.div_euclid(QUARTER_MICROS),
+                };
+                if first >= last {
+                    return (0..0, vec![period.clone()]);
+                }
+                let edges = [
+                    period.start..first.saturating_mul(QUARTER_MICROS),
+                    last.saturating_mul(QUARTER_MICROS)..period.end,
+                ];
+                let edges = edges.into_iter().filter(|edge| !edge.is_empty());
+                (first..last, edges.collect())
+            }
+        }
+    }
+
+    fn add_rollups(&mut self, connection: &Connection, quarters: &Range<i64>) -> Result<()> {
+        if quarters.is_empty() {
+            return Ok(());
+        }
+        let mut statement = connection.prepare(&rollups_sql(self.by))?;
+        let mut rows = statement.query([quarters.start, quarters.end])?;
+        while let Some(row) = rows.next()? {
+            let group = match self.by {
+                Grouping::Key | Grouping::Profile => Group::Id(uuid(row, "value")?),
+                Grouping::Model | Grouping::Day | Grouping::Session => {
+                    let text: String = row.get("value")?;
+                    Group::Text(Some(text).filter(|text| !text.is_empty()))
+                }
+            };
+            let mut values = [0; COLUMNS.len()];
+            for (value, column) in values.iter_mut().zip(COLUMNS) {
+                *value = join_halves(row, column)?;
+            }
+            self.sums
+                .entry(group)
+                .or_default()
+                .add(&Sums::from_values(values));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, intent: &Intent, outcome: Option<&EntryOutcome>) {
+        let group = match self.by {
+            Grouping::Key => Group::Id(intent.key.0),
+            Grouping::Profile => Group::Id(intent.profile.0),
+            Grouping::Model => Group::Text(model(intent, outcome).map(str::to_owned)),
+            Grouping::Day => {
+                let day = intent.started_at.to_zoned(TimeZone::UTC).date();
+                Group::Text(Some(day.to_string()))
+            }
+            Grouping::Session => Group::Text(intent.session.clone()),
+        };
+        self.sums
+            .entry(group)
+            .or_default()
+            .add(&Sums::of(intent, outcome));
+    }
+
+    fn into_rows(self, policy: &Policy) -> Vec<UsageRow> {
+        let mut rows: Vec<UsageRow> = self
+            .sums
+            .into_iter()
+            .map(|(group, sums)| {
+                let (name, id) = match (group, self.by) {
+                    (Group::Id(id), Grouping::Key) => (policy.key_name(KeyId(id)), Some(id)),
+                    (Group::Id(id), _) => (policy.profile_name(ProfileId(id)), Some(id)),
+                    (Group::Text(text), _) => return usage_row(text, None, &sums),
+                };
+                usage_row(name.map(str::to_owned), id, &sums)
+            })
+            .collect();
+        rows.sort_by(|a, b| (&a.group, a.id).cmp(&(&b.group, b.id)));
+        rows
+    }
+}
+
+fn usage_row(group: Option<String>, id: Option<Uuid>, sums: &Sums) -> UsageRow {
+    UsageRow {
+        group,
+        id,
+        requests: sums.requests,
+        attempts: sums.attempts,
+        simulated: sums.simulated,
+        failed: sums.failed,
+        tokens: TokenCounts {
+            input: sums.input,
+            output: sums.output,
+            cache_read: sums.cache_read,
+            write_5m: sums.write_5m,
+            write_1h: sums.write_1h,
+        },
+        web_searches: sums.web_searches,
+        cost: NanoDollars::new(sums.cost),
+        equivalent: NanoDollars::new(sums.equivalent),
+        certainty: if sums.at_most > 0 {
+            Certainty::AtMost
+        } else {
+            Certainty::Exact
+        },
+    }
+}
+
+/// Returns the SQL that sums up rollups for a grouping. The upper and the lower 32 bits are summed separately: SQLite
+/// fails if a sum exceeds 63 bits, and these two cannot before there are 2^31 rows.
+fn rollups_sql(by: Grouping) -> String {
+    let value = match by {
+        Grouping::Key => "key",
+        Grouping::Profile => "profile",
+        Grouping::Model => "model",
+        Grouping::Day => "date(quarter * 900, 'unixepoch')",
+        Grouping::Session => "''",
     };
-    let tokens = ["input", "output", "cache_read", "write_5m", "write_1h"]
-        .map(|column| sum_halves(column, column));
-    let tokens = tokens.join(", ");
-    let web_searches = sum_halves("web_searches", "web_searches");
-    let cost = sum_halves(
-        "CASE WHEN basis IS 'equivalent' THEN 0 ELSE coalesce(cost, reserved) END",
-        "cost",
-    );
-    let equivalent = sum_halves(
-        "CASE WHEN basis IS 'equivalent' THEN cost ELSE 0 END",
-        "equivalent",
-    );
+    let sums = COLUMNS.map(|column| {
+        format!("sum({column} >> 32) AS {column}_high, sum({column} & 0xffffffff) AS {column}_low")
+    });
     format!(
-        "SELECT {name} AS name, {id} AS id, sums.* FROM (
-             SELECT {value} AS value,
-                    count(DISTINCT request) AS requests,
-                    count(*) AS attempts,
-                    sum(simulated) AS simulated,
-                    sum(coalesce(ending <> 'done' OR status >= 400 OR verdict <> 'ok', 0)) AS failed,
-                    {tokens},
-                    {web_searches},
-                    {cost},
-                    {equivalent},
-                    max(basis IS NOT 'equivalent' AND (ending IS NULL OR ending IN ('incomplete', 'unknown')
-                        OR coalesce(basis = 'at-most', 0))) AS at_most
-             FROM ledger WHERE started_at >= :since AND started_at < :until GROUP BY value
-         ) AS sums {names} ORDER BY name, id"
+        "SELECT {value} AS value, {} FROM rollups WHERE quarter >= ?1 AND quarter < ?2 GROUP BY value",
+        sums.join(", ")
     )
 }
 
-/// Returns SQL that sums the upper and the lower 32 bits separately: SQLite fails if a sum exceeds 63 bits, and these
-/// two cannot before there are 2^31 rows.
-fn sum_halves(value: &str, name: &str) -> String {
-    format!("sum(({value}) >> 32) AS {name}_high, sum(({value}) & 0xffffffff) AS {name}_low")
-}
-
-/// Combines the two sums of [`sum_halves`].
+/// Combines the two sums of [`rollups_sql`].
 fn join_halves(row: &Row<'_>, name: &'static str) -> rusqlite::Result<u64> {
     let high: i64 = row.get(format!("{name}_high").as_str())?;
     let low: i64 = row.get(format!("{name}_low").as_str())?;
     let sum = (i128::from(high) << 32) + i128::from(low);
     u64::try_from(sum.min(i64::MAX.into())).map_err(|_| column_error(name, Type::Integer))
-}
-
-fn read_row(row: &Row<'_>) -> rusqlite::Result<UsageRow> {
-    let id = optional(row, "id", uuid)?;
-    let at_most: bool = row.get("at_most")?;
-    let group = match id {
-        // No other row has these ids: real ids contain the time.
-        Some(id) if id == KeyId::OWN.0 => Some(KeyId::OWN_NAME.to_owned()),
-        Some(id) if id == ProfileId::PASS_THROUGH.0 => {
-            Some(ProfileId::PASS_THROUGH_NAME.to_owned())
-        }
-        _ => row.get("name")?,
-    };
-    Ok(UsageRow {
-        group,
-        id,
-        requests: count(row, "requests")?,
-        attempts: count(row, "attempts")?,
-        simulated: count(row, "simulated")?,
-        failed: count(row, "failed")?,
-        tokens: TokenCounts {
-            input: join_halves(row, "input")?,
-            output: join_halves(row, "output")?,
-            cache_read: join_halves(row, "cache_read")?,
-            write_5m: join_halves(row, "write_5m")?,
-            write_1h: join_halves(row, "write_1h")?,
-        },
-        web_searches: join_halves(row, "web_searches")?,
-        cost: NanoDollars::new(join_halves(row, "cost")?),
-        equivalent: NanoDollars::new(join_halves(row, "equivalent")?),
-        certainty: if at_most {
-            Certainty::AtMost
-        } else {
-            Certainty::Exact
-        },
-    })
 }

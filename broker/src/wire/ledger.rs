@@ -267,7 +267,7 @@ impl From<&LedgerEntry> for AttemptView {
                 .and_then(|outcome| outcome.response_hash)
                 .map(hex::encode),
             response_bytes: outcome.map_or(0, |outcome| outcome.response_bytes),
-            cache_edit: outcome.and_then(|outcome| outcome.cache_edit.as_deref().map(cache_edit)),
+            cache_edit: outcome.and_then(|outcome| outcome.cache_edit.clone()),
             simulated: intent.simulated,
         }
     }
@@ -353,14 +353,6 @@ pub(super) fn operation(operation: Operation) -> &'static str {
         Operation::CountTokens => "count_tokens",
         Operation::Models => "models",
         Operation::Account => "account",
-    }
-}
-
-/// Replaces the stored word for a skipped edit.
-fn cache_edit(stored: &str) -> String {
-    match stored.strip_prefix("left: ") {
-        Some(reason) => format!("skipped: {reason}"),
-        None => stored.to_owned(),
     }
 }
 

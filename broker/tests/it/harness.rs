@@ -124,7 +124,7 @@ fn store_in(directory: &TempDir) -> Store {
         data: directory.path().join("data"),
         keys: directory.path().join("keys"),
     };
-    Store::open(&paths, Durability::Process).unwrap()
+    Store::open(&paths, Durability::Local).unwrap()
 }
 
 /// A secret printed by a shell script.

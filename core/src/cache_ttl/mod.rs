@@ -40,7 +40,7 @@ pub enum TtlSkipReason {
 }
 
 /// The result of setting the lifetime for one attempt, as the ledger stores it: `1h:3` if three markers were edited,
-/// `left: order` if none was.
+/// `skipped: order` if none was.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TtlOutcome {
     /// All markers have this lifetime; this number of them was edited.
@@ -106,7 +106,7 @@ impl fmt::Display for TtlOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Set(ttl, markers) => write!(f, "{ttl}:{markers}"),
-            Self::Skipped(reason) => write!(f, "left: {}", reason.code()),
+            Self::Skipped(reason) => write!(f, "skipped: {}", reason.code()),
         }
     }
 }

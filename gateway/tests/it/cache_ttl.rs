@@ -110,7 +110,12 @@ fn markers_get_the_ttl_of_the_model_or_key() {
 #[test]
 fn unknown_ttl_is_forwarded_unchanged() {
     let body = with_marker(r#"{"type":"ephemeral","ttl":"1d"}"#);
-    check(key_with_ttl(Ttl::OneHour), &body, &body, Some("left: ttl"));
+    check(
+        key_with_ttl(Ttl::OneHour),
+        &body,
+        &body,
+        Some("skipped: ttl"),
+    );
     let bare = br#"{"model":"claude-haiku-5-5","messages":[]}"#;
     check(key_with_ttl(Ttl::OneHour), bare, bare, Some("1h:0"));
 }
@@ -125,7 +130,7 @@ fn request_with_an_oauth_token_is_never_edited() {
         federated,
         &default_ttl(),
         &default_ttl(),
-        Some("left: oauth"),
+        Some("skipped: oauth"),
     );
     let ant_login = Setup {
         cache_ttl: Some(Ttl::OneHour),
@@ -136,7 +141,7 @@ fn request_with_an_oauth_token_is_never_edited() {
         ant_login,
         &default_ttl(),
         &default_ttl(),
-        Some("left: oauth"),
+        Some("skipped: oauth"),
     );
     // Another gateway's token is not an OAuth token, whichever header it is sent in.
     let bearer = Setup {

@@ -114,7 +114,7 @@ impl Setup {
     ) -> TestGateway {
         let upstream = Scripted::start(script);
         let directory = TempDir::with_prefix("keyreeve-gateway-").unwrap();
-        let store = Arc::new(Store::open(&store_paths(&directory), Durability::Process).unwrap());
+        let store = Arc::new(Store::open(&store_paths(&directory), Durability::Local).unwrap());
         let profile = self.profile(&upstream);
         let secret = Secret::new(self.secret.value().to_owned());
         let sealed_secret = (self.source == Source::Sealed).then_some(&secret);
@@ -338,7 +338,7 @@ impl TestGateway {
 
     /// Opens the store a second time, as another process would.
     pub(crate) fn open_second_store(&self) -> Store {
-        Store::open(&store_paths(&self.directory), Durability::Process).unwrap()
+        Store::open(&store_paths(&self.directory), Durability::Local).unwrap()
     }
 
     /// Sends the signal to stop, and does not wait.

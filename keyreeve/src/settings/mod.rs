@@ -181,7 +181,7 @@ impl Settings {
             durability: layers.one(
                 value(DURABILITY, single(file.ledger.durability.as_ref())),
                 parse_durability,
-                Durability::Process,
+                Durability::Local,
             ),
             log: layers.one(
                 value(LOG, single(file.log.level.as_ref())),

@@ -70,15 +70,16 @@ pub(super) fn parse_path(word: &str) -> Result<Option<PathBuf>, String> {
 
 pub(super) fn parse_durability(word: &str) -> Result<Durability, String> {
     match word {
-        "process" => Ok(Durability::Process),
+        // Its earlier name.
+        "local" | "process" => Ok(Durability::Local),
         "strict" => Ok(Durability::Strict),
-        _ => Err("process or strict".to_owned()),
+        _ => Err("local or strict".to_owned()),
     }
 }
 
 pub(super) fn durability_name(durability: Durability) -> &'static str {
     match durability {
-        Durability::Process => "process",
+        Durability::Local => "local",
         Durability::Strict => "strict",
     }
 }

@@ -55,7 +55,7 @@ impl Case {
             data: home.join("data"),
             keys: home.join("config"),
         };
-        Store::open(&paths, Durability::Process).unwrap()
+        Store::open(&paths, Durability::Local).unwrap()
     }
 
     /// Runs a command without input.

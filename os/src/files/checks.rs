@@ -26,6 +26,12 @@ pub(super) fn file(open: impl AsFd, path: &Path) -> Result<Stat, FileError> {
         reason = "the width of st_nlink differs by platform"
     )]
     let links = u64::from(stat.st_nlink);
+    if links == 0 {
+        // Removed since it was opened.
+        return Err(FileError::Missing {
+            path: path.to_owned(),
+        });
+    }
     if links != 1 {
         return Err(FileError::HardLinked {
             path: path.to_owned(),

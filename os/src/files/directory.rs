@@ -3,10 +3,10 @@
 use std::fs::{DirBuilder, File};
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, open, openat, openat2, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, open, openat, openat2, unlinkat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
@@ -107,6 +107,35 @@ impl SafeDir {
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(FileError::system("inspect", &path)(errno)),
         }
+    }
+
+    /// Lists the names that start with `prefix`, in sorted order. A name that is not UTF-8 is none of ours.
+    ///
+    /// # Errors
+    /// On an I/O error.
+    pub fn names(&self, prefix: &str) -> Result<Vec<String>, FileError> {
+        let listed = Dir::read_from(&self.fd)
+            .and_then(Iterator::collect::<rustix::io::Result<Vec<_>>>)
+            .map_err(FileError::system("list", &self.path))?;
+        let mut names: Vec<_> = listed
+            .iter()
+            .filter_map(|entry| entry.file_name().to_str().ok())
+            .filter(|name| name.starts_with(prefix))
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Returns a second handle of the same directory.
+    ///
+    /// # Errors
+    /// If no descriptor is left.
+    pub fn try_clone(&self) -> Result<Self, FileError> {
+        Ok(Self {
+            fd: self.clone_fd()?,
+            path: self.path.clone(),
+        })
     }
 
     /// Creates a file atomically and syncs it.
@@ -226,6 +255,37 @@ impl SafeDir {
             });
         }
         Ok(self.path.join(name))
+    }
+}
+
+/// The identity of a file and the time of its last change. A file that was replaced has another identity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileVersion {
+    device: u64,
+    inode: u64,
+    /// Time of the last change of its content, in seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl FileVersion {
+    /// Returns the version of the file at a path, which may have been moved or replaced since it was opened.
+    ///
+    /// # Errors
+    /// If it is missing or cannot be inspected.
+    pub fn of(path: &Path) -> Result<Self, FileError> {
+        let metadata = path
+            .symlink_metadata()
+            .map_err(FileError::system("inspect", path))?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+
+    /// Returns `true` if both are versions of one file.
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
     }
 }
 

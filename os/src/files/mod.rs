@@ -10,10 +10,12 @@ mod directory;
 mod edit;
 mod error;
 mod foreign;
+mod preallocate;
 mod replace;
 
-pub use directory::{CreateDir, SafeDir, open_anywhere};
+pub use directory::{CreateDir, FileVersion, SafeDir, open_anywhere};
 pub use edit::{FileEdit, make_executable};
 pub use error::FileError;
 pub use foreign::{ForeignFile, check_foreign, list_names, read_foreign};
+pub use preallocate::preallocate;
 pub use replace::NewFile;

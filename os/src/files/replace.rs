@@ -107,6 +107,22 @@ impl NewFile {
         Ok(())
     }
 
+    /// Finishes the file and returns it, open for writing and with an exclusive lock that it has from the moment it has
+    /// its name, so that no other process can take it for a file left behind.
+    ///
+    /// # Errors
+    /// As [`NewFile::finish`], and if the file system has no locks.
+    pub fn finish_locked(self) -> Result<File, FileError> {
+        let locked = self
+            .file
+            .try_lock()
+            .map_err(std::io::Error::from)
+            .and_then(|()| self.file.try_clone())
+            .map_err(FileError::system("lock", &self.path))?;
+        self.finish()?;
+        Ok(locked)
+    }
+
     /// Sets the group and the permission bits, to those of the file that it replaces.
     pub(super) fn set_group_and_mode(&self, group: u32, mode: u32) -> Result<(), FileError> {
         let mode = Mode::from_bits_truncate(mode);

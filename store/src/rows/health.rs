@@ -13,7 +13,6 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use uuid::Uuid;
 
-use super::limits;
 use crate::Result;
 use crate::sql_enum::SqlEnum as _;
 use crate::sql_types::{
@@ -49,7 +48,7 @@ impl HealthStates {
     }
 
     pub(crate) fn read(connection: &Connection) -> Result<Self> {
-        let mut statement = connection.prepare("SELECT * FROM standings")?;
+        let mut statement = connection.prepare("SELECT * FROM health")?;
         let states = statement.query_map([], |row| Ok((read_scope(row)?, read_row(row)?)))?;
         let mut statement = connection.prepare("SELECT * FROM organizations")?;
         let organizations = statement.query_map([], |row| {
@@ -70,10 +69,9 @@ pub(crate) fn delete_credential_health(
     profile: ProfileId,
 ) -> rusqlite::Result<()> {
     connection.execute(
-        "DELETE FROM standings WHERE kind = 'credential' AND subject = ?1 AND code IS NOT NULL",
+        "DELETE FROM health WHERE kind = 'credential' AND subject = ?1 AND code IS NOT NULL",
         [profile.to_string()],
     )?;
-    limits::delete_profile(connection, profile)?;
     connection.execute(
         "DELETE FROM organizations WHERE profile = ?1",
         [profile.0.into_bytes()],
@@ -88,7 +86,7 @@ pub(crate) fn delete_profile_health(
 ) -> rusqlite::Result<()> {
     delete_credential_health(connection, profile)?;
     connection.execute(
-        "DELETE FROM standings WHERE kind = 'credential' AND subject = ?1",
+        "DELETE FROM health WHERE kind = 'credential' AND subject = ?1",
         [profile.to_string()],
     )?;
     Ok(())
@@ -96,7 +94,7 @@ pub(crate) fn delete_profile_health(
 
 pub(crate) fn bump_generation(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(
-        "UPDATE meta SET standings_generation = standings_generation + 1",
+        "UPDATE meta SET health_generation = health_generation + 1",
         [],
     )?;
     Ok(())
@@ -109,8 +107,8 @@ const MAX_CLASSES: i64 = 64;
 fn evict_classes(connection: &Connection, kind: &str, subject: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "DELETE FROM standings WHERE (kind, subject) = (?1, ?2) AND class IN (
-             SELECT class FROM standings WHERE (kind, subject) = (?1, ?2) AND class <> ''
+            "DELETE FROM health WHERE (kind, subject) = (?1, ?2) AND class IN (
+             SELECT class FROM health WHERE (kind, subject) = (?1, ?2) AND class <> ''
              ORDER BY coalesce(until, since) DESC LIMIT -1 OFFSET ?3)",
         )?
         .execute((kind, subject, MAX_CLASSES))?;
@@ -153,7 +151,7 @@ fn read_scope(row: &Row<'_>) -> rusqlite::Result<HealthScope> {
 
 pub(crate) fn find(connection: &Connection, scope: &HealthScope) -> Result<Health> {
     let found = connection
-        .prepare_cached("SELECT * FROM standings WHERE (kind, subject, class) = (?1, ?2, ?3)")?
+        .prepare_cached("SELECT * FROM health WHERE (kind, subject, class) = (?1, ?2, ?3)")?
         .query_row(scope_columns(scope), read_row)
         .optional()?;
     Ok(found.unwrap_or_default())
@@ -164,14 +162,14 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Health> {
     let state: String = row.get("state")?;
     let reason = || read_reason(row)?.ok_or_else(|| column_error("code", Type::Null));
     match state.as_str() {
-        "resting" => Ok(Health::Cooldown(Cooldown {
+        "cooldown" => Ok(Health::Cooldown(Cooldown {
             schedule: sql_enum(row, "schedule")?,
             reason: read_reason(row)?,
             since,
             until: timestamp(row, "until")?,
-            time_source: sql_enum(row, "time")?,
+            time_source: sql_enum(row, "time_source")?,
             failures: row.get("failures")?,
-            probed_at: optional(row, "probed", timestamp)?,
+            probed_at: optional(row, "probed_at", timestamp)?,
         })),
         "blocked" => Ok(Health::Blocked {
             reason: reason()?,
@@ -190,7 +188,7 @@ fn read_reason(row: &Row<'_>) -> rusqlite::Result<Option<HealthReason>> {
     optional(row, "code", |row, column| {
         Ok(HealthReason {
             code: parsed(row, column, VerdictCode::parse)?,
-            decided_by: sql_enum(row, "evidence")?,
+            decided_by: sql_enum(row, "decided_by")?,
         })
     })
 }
@@ -204,21 +202,21 @@ pub(crate) fn write(
     let (state, since, cooldown) = match health {
         Health::Ready => {
             connection.execute(
-                "DELETE FROM standings WHERE (kind, subject, class) = (?1, ?2, ?3)",
+                "DELETE FROM health WHERE (kind, subject, class) = (?1, ?2, ?3)",
                 (kind, subject, class),
             )?;
             return Ok(());
         }
-        Health::Cooldown(cooldown) => ("resting", cooldown.since, Some(cooldown)),
+        Health::Cooldown(cooldown) => ("cooldown", cooldown.since, Some(cooldown)),
         Health::Blocked { since, .. } => ("blocked", *since, None),
         Health::Dead { since, .. } => ("dead", *since, None),
         Health::Drained { since } => ("drained", *since, None),
     };
     let reason = health.reason();
     connection.prepare_cached(
-        "INSERT OR REPLACE INTO standings (kind, subject, class, state, since, code, evidence, schedule, until, time,
-                                           failures, probed)
-         VALUES (:kind, :subject, :class, :state, :since, :code, :evidence, :schedule, :until, :time, :failures, :probed)",
+        "INSERT OR REPLACE INTO health (kind, subject, class, state, since, code, decided_by, schedule, until, time_source,
+                                           failures, probed_at)
+         VALUES (:kind, :subject, :class, :state, :since, :code, :decided_by, :schedule, :until, :time_source, :failures, :probed_at)",
     )?
     .execute(named_params! {
         ":kind": kind,
@@ -227,12 +225,12 @@ pub(crate) fn write(
         ":state": state,
         ":since": micros(since),
         ":code": reason.map(|reason| reason.code.name()),
-        ":evidence": reason.map(|reason| reason.decided_by.word()),
+        ":decided_by": reason.map(|reason| reason.decided_by.word()),
         ":schedule": cooldown.map(|cooldown| cooldown.schedule.word()),
         ":until": cooldown.map(|cooldown| micros(cooldown.until)),
-        ":time": cooldown.map(|cooldown| cooldown.time_source.word()),
+        ":time_source": cooldown.map(|cooldown| cooldown.time_source.word()),
         ":failures": cooldown.map_or(0, |cooldown| cooldown.failures),
-        ":probed": cooldown.and_then(|cooldown| cooldown.probed_at).map(micros),
+        ":probed_at": cooldown.and_then(|cooldown| cooldown.probed_at).map(micros),
     })?;
     if class.is_empty() {
         Ok(())

@@ -37,16 +37,11 @@ pub(crate) fn read_all(connection: &Connection) -> Result<Vec<VirtualKey>> {
     Ok(keys.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Reads the secrets of the keys, by public id.
+/// Reads the secrets of the keys with these indexes, by public id.
 pub(crate) fn read_secrets(
     connection: &Connection,
-    keys: &[VirtualKey],
+    indexes: &HashMap<KeyId, usize>,
 ) -> Result<HashMap<PublicId, KeySecret>> {
-    let indexes: HashMap<KeyId, usize> = keys
-        .iter()
-        .enumerate()
-        .map(|(index, key)| (key.id, index))
-        .collect();
     let mut statement = connection.prepare("SELECT * FROM key_secrets")?;
     let mut rows = statement.query([])?;
     let mut secrets = HashMap::new();
@@ -69,14 +64,14 @@ pub(crate) fn read_secrets(
 
 pub(crate) fn insert(connection: &Connection, key: &VirtualKey) -> Result<()> {
     connection.execute(
-        "INSERT INTO keys (id, name, billing, strategy, may_spend, models, cache_ttl, expires_at, revoked_at, created_at, simulated)
-         VALUES (:id, :name, :billing, :strategy, :may_spend, :models, :cache_ttl, :expires_at, :revoked_at, :created_at, :simulated)",
+        "INSERT INTO keys (id, name, billing, strategy, allow_billing, models, cache_ttl, expires_at, revoked_at, created_at, simulated)
+         VALUES (:id, :name, :billing, :strategy, :allow_billing, :models, :cache_ttl, :expires_at, :revoked_at, :created_at, :simulated)",
         named_params! {
             ":id": key.id.0.into_bytes(),
             ":name": key.name.as_str(),
             ":billing": key.billing.map(BillingClass::word),
             ":strategy": key.strategy.word(),
-            ":may_spend": billing_json(&key.allow_billing),
+            ":allow_billing": billing_json(&key.allow_billing),
             ":models": models_json(&key.models),
             ":cache_ttl": key.cache_ttl.map(Ttl::as_str),
             ":expires_at": key.expires_at.map(micros),
@@ -117,13 +112,13 @@ fn parse_models_json(text: &str) -> Option<Vec<ModelPattern>> {
 pub(crate) fn insert_profile(
     connection: &Connection,
     key: &VirtualKey,
-    place: i64,
+    position: i64,
     profile: ProfileId,
 ) -> Result<()> {
     let inserted = connection.execute(
-        "INSERT INTO key_profiles (key, place, profile)
+        "INSERT INTO key_profiles (key, position, profile)
          SELECT ?1, ?2, id FROM profiles WHERE id = ?3 AND removed = 0",
-        (key.id.0.into_bytes(), place, profile.0.into_bytes()),
+        (key.id.0.into_bytes(), position, profile.0.into_bytes()),
     )?;
     StoreError::check_found("profile", inserted)
 }
@@ -143,7 +138,7 @@ pub(crate) fn insert_secret(
 
 fn read_profiles(connection: &Connection) -> Result<HashMap<KeyId, Vec<ProfileId>>> {
     let mut statement =
-        connection.prepare("SELECT key, profile FROM key_profiles ORDER BY key, place")?;
+        connection.prepare("SELECT key, profile FROM key_profiles ORDER BY key, position")?;
     let mut rows = statement.query([])?;
     let mut profiles: HashMap<KeyId, Vec<ProfileId>> = HashMap::new();
     while let Some(row) = rows.next()? {
@@ -163,7 +158,7 @@ fn read_row(row: &Row<'_>, id: KeyId, profiles: Vec<ProfileId>) -> rusqlite::Res
         profiles,
         billing: optional(row, "billing", sql_enum)?,
         strategy: sql_enum(row, "strategy")?,
-        allow_billing: parsed(row, "may_spend", parse_billing_json)?,
+        allow_billing: parsed(row, "allow_billing", parse_billing_json)?,
         models: parsed(row, "models", parse_models_json)?,
         cache_ttl: optional(row, "cache_ttl", sql_enum)?,
         expires_at: optional(row, "expires_at", timestamp)?,

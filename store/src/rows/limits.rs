@@ -10,7 +10,7 @@ use keyreeve_core::limits::{
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::virtual_key::KeyId;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, TransactionBehavior, named_params};
+use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
 use crate::Result;
@@ -31,7 +31,7 @@ const MAX_LIMITS: i64 = 4096;
 /// Reads all limits, in the order of [`Store::limits`](crate::Store::limits).
 pub(crate) fn read_all(connection: &Connection) -> Result<Vec<LimitObservation>> {
     let mut statement = connection.prepare_cached(
-        "SELECT * FROM limits ORDER BY kind = 'pass-through', kind = 'claude-code', subject, class, which",
+        "SELECT * FROM limits ORDER BY kind = 'pass-through', kind = 'claude-code', subject, class, name",
     )?;
     let limits = statement.query_map([], read_row)?;
     Ok(limits.collect::<rusqlite::Result<_>>()?)
@@ -39,19 +39,16 @@ pub(crate) fn read_all(connection: &Connection) -> Result<Vec<LimitObservation>>
 
 /// Writes the limits that are newer than the stored ones.
 pub(crate) fn write_all(
-    connection: &mut Connection,
+    connection: &Connection,
     observations: &[LimitObservation],
-) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+) -> rusqlite::Result<()> {
     for observation in observations {
-        write(&transaction, observation)?;
+        write(connection, observation)?;
     }
     for of_owner in observations.chunk_by(|observation, next| observation.owner == next.owner) {
-        evict_owner(&transaction, &of_owner[0].owner)?;
+        evict_owner(connection, &of_owner[0].owner)?;
     }
-    evict_all(&transaction)?;
-    transaction.commit()?;
-    Ok(())
+    evict_all(connection)
 }
 
 /// Deletes the limits of a profile.
@@ -65,11 +62,6 @@ pub(crate) fn delete_profile(connection: &Connection, profile: ProfileId) -> rus
 }
 
 fn write(connection: &Connection, observation: &LimitObservation) -> rusqlite::Result<()> {
-    if let LimitOwner::Profile(id) = &observation.owner
-        && !profile_exists(connection, *id)?
-    {
-        return Ok(());
-    }
     let limit = &observation.limit;
     let (kind, subject) = owner_columns(&observation.owner);
     let (remaining, total, used) = match limit.usage {
@@ -80,32 +72,26 @@ fn write(connection: &Connection, observation: &LimitObservation) -> rusqlite::R
         Some(LimitUsage::Used(fraction)) => (None, None, Some(fraction.millionths())),
     };
     connection.prepare_cached(
-        "INSERT INTO limits (kind, subject, class, which, remaining, total, used, state, resets_at, seen_at)
-         VALUES (:kind, :subject, :class, :which, :remaining, :total, :used, :state, :resets_at, :seen_at)
+        "INSERT INTO limits (kind, subject, class, name, remaining, total, used, state, resets_at, observed_at)
+         VALUES (:kind, :subject, :class, :name, :remaining, :total, :used, :state, :resets_at, :observed_at)
          ON CONFLICT DO UPDATE SET remaining = excluded.remaining, total = excluded.total, used = excluded.used,
-             state = excluded.state, resets_at = excluded.resets_at, seen_at = excluded.seen_at
-         WHERE excluded.seen_at NOT BETWEEN limits.seen_at - :max_skew AND limits.seen_at - 1",
+             state = excluded.state, resets_at = excluded.resets_at, observed_at = excluded.observed_at
+         WHERE excluded.observed_at NOT BETWEEN limits.observed_at - :max_skew AND limits.observed_at - 1",
     )?
     .execute(named_params! {
         ":kind": kind,
         ":subject": subject,
         ":class": observation.class.as_ref().map(ToString::to_string).unwrap_or_default(),
-        ":which": limit.kind.to_string(),
+        ":name": limit.kind.to_string(),
         ":remaining": remaining,
         ":total": total,
         ":used": used,
         ":state": limit.state.as_ref().map(LimitState::as_str),
         ":resets_at": limit.resets_at.map(micros),
-        ":seen_at": micros(limit.observed_at),
+        ":observed_at": micros(limit.observed_at),
         ":max_skew": MAX_CLOCK_SKEW,
     })?;
     Ok(())
-}
-
-fn profile_exists(connection: &Connection, profile: ProfileId) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT 1 FROM profiles WHERE id = ?1 AND removed = 0")?
-        .exists([profile.0.into_bytes()])
 }
 
 /// Deletes the oldest limits of an owner beyond [`MAX_PER_OWNER`].
@@ -113,9 +99,9 @@ fn evict_owner(connection: &Connection, owner: &LimitOwner) -> rusqlite::Result<
     let (kind, subject) = owner_columns(owner);
     connection
         .prepare_cached(
-            "DELETE FROM limits WHERE (kind, subject) = (?1, ?2) AND (class, which) IN (
-             SELECT class, which FROM limits WHERE (kind, subject) = (?1, ?2)
-             ORDER BY seen_at DESC LIMIT -1 OFFSET ?3)",
+            "DELETE FROM limits WHERE (kind, subject) = (?1, ?2) AND (class, name) IN (
+             SELECT class, name FROM limits WHERE (kind, subject) = (?1, ?2)
+             ORDER BY observed_at DESC LIMIT -1 OFFSET ?3)",
         )?
         .execute((kind, subject, MAX_PER_OWNER))?;
     Ok(())
@@ -128,8 +114,8 @@ fn evict_all(connection: &Connection) -> rusqlite::Result<()> {
         .query_row([], |row| row.get(0))?;
     if count > MAX_LIMITS {
         connection.prepare_cached(
-            "DELETE FROM limits WHERE (kind, subject, class, which) IN (
-                 SELECT kind, subject, class, which FROM limits ORDER BY seen_at DESC LIMIT -1 OFFSET ?1)",
+            "DELETE FROM limits WHERE (kind, subject, class, name) IN (
+                 SELECT kind, subject, class, name FROM limits ORDER BY observed_at DESC LIMIT -1 OFFSET ?1)",
         )?
         .execute([MAX_LIMITS])?;
     }
@@ -152,13 +138,13 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<LimitObservation> {
         owner: read_owner(row)?,
         class: from_non_empty(row, "class")?,
         limit: Limit {
-            kind: from_str(row, "which")?,
+            kind: from_str(row, "name")?,
             usage: read_usage(row)?,
             state: optional(row, "state", |row, column| {
                 parsed(row, column, |word| LimitState::parse(word).ok())
             })?,
             resets_at: optional(row, "resets_at", timestamp)?,
-            observed_at: timestamp(row, "seen_at")?,
+            observed_at: timestamp(row, "observed_at")?,
         },
     })
 }

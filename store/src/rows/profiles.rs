@@ -1,12 +1,14 @@
 //! Rows of profiles, without their secrets.
 
+use std::collections::HashMap;
+
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
 use rusqlite::{Connection, Row, named_params};
 use serde_json::{Value, json};
 
 use crate::sql_enum::SqlEnum;
-use crate::sql_types::{from_str, micros, optional, parsed, sql_enum, timestamp, uuid};
+use crate::sql_types::{count, from_str, micros, optional, parsed, sql_enum, timestamp, uuid};
 use crate::{Result, StoreError};
 
 /// Reads all profiles that were not removed, sorted by name.
@@ -15,6 +17,37 @@ pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Profile>> {
         connection.prepare("SELECT * FROM profiles WHERE removed = 0 ORDER BY name")?;
     let profiles = statement.query_map([], read_row)?;
     Ok(profiles.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A secret encrypted at rest, and the number of times it was sealed.
+#[derive(Debug)]
+pub(crate) struct SealedSecret {
+    /// The number of times it was sealed.
+    pub(crate) generation: u64,
+    /// Version, nonce, ciphertext and tag.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Reads the last names of all profiles, removed ones included.
+pub(crate) fn read_names(connection: &Connection) -> Result<HashMap<ProfileId, String>> {
+    let mut statement = connection.prepare("SELECT id, name FROM profiles")?;
+    let names = statement.query_map([], |row| {
+        Ok((ProfileId(uuid(row, "id")?), row.get("name")?))
+    })?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Reads the encrypted secrets.
+pub(crate) fn read_sealed(connection: &Connection) -> Result<HashMap<ProfileId, SealedSecret>> {
+    let mut statement = connection.prepare("SELECT profile, generation, sealed FROM sealed")?;
+    let sealed = statement.query_map([], |row| {
+        let secret = SealedSecret {
+            generation: count(row, "generation")?,
+            bytes: row.get("sealed")?,
+        };
+        Ok((ProfileId(uuid(row, "profile")?), secret))
+    })?;
+    Ok(sealed.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Converts a constraint violation to [`StoreError::NameTaken`].
@@ -30,9 +63,9 @@ pub(crate) fn name_taken(error: rusqlite::Error, name: &Name) -> StoreError {
 pub(crate) fn insert(connection: &Connection, profile: &Profile) -> Result<()> {
     let (source, detail) = source_columns(&profile.source);
     connection.execute(
-        "INSERT INTO profiles (id, name, source, detail, base_url, auth, provenance, billing, family, hint, handing,
+        "INSERT INTO profiles (id, name, source, detail, base_url, auth, provenance, billing, family, hint, secret_exposure,
                                simulated, expires_at, created_at, rotated_at)
-         VALUES (:id, :name, :source, :detail, :base_url, :auth, :provenance, :billing, :family, :hint, :handing,
+         VALUES (:id, :name, :source, :detail, :base_url, :auth, :provenance, :billing, :family, :hint, :secret_exposure,
                  :simulated, :expires_at, :created_at, :rotated_at)",
         named_params! {
             ":id": profile.id.0.into_bytes(),
@@ -45,7 +78,7 @@ pub(crate) fn insert(connection: &Connection, profile: &Profile) -> Result<()> {
             ":billing": profile.billing.word(),
             ":family": profile.family.map(SqlEnum::word),
             ":hint": profile.hint,
-            ":handing": profile.secret_exposure.word(),
+            ":secret_exposure": profile.secret_exposure.word(),
             ":simulated": profile.simulated,
             ":expires_at": profile.expires_at.map(micros),
             ":created_at": micros(profile.created_at),
@@ -67,7 +100,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Profile> {
         billing: sql_enum(row, "billing")?,
         family: optional(row, "family", sql_enum)?,
         hint: row.get("hint")?,
-        secret_exposure: sql_enum(row, "handing")?,
+        secret_exposure: sql_enum(row, "secret_exposure")?,
         simulated: row.get("simulated")?,
         expires_at: optional(row, "expires_at", timestamp)?,
         created_at: timestamp(row, "created_at")?,

@@ -7,7 +7,7 @@ use keyreeve_os::files::FileError;
 use keyreeve_store::{StoreError, restore};
 
 use crate::fixture::{
-    TestHome, add_key, exposed, intent, key, outcome, profile, record_intent, secret,
+    TestHome, add_key, exposed, intent, key, outcome, profile, record, record_intent, secret,
 };
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -25,8 +25,7 @@ fn backed_up() -> (TestHome, Vec<u8>) {
         .unwrap();
     add_key(&store, &key(1, "tool", &[]), 1);
     for number in 1..=100 {
-        record_intent(&store, intent(number)).unwrap();
-        store.record_outcome(outcome(number));
+        record(&store, intent(number), outcome(number));
     }
     store
         .backup(&home.path("backup"), &secret(PASSPHRASE))
@@ -53,7 +52,7 @@ fn backup_restores_completely() {
         & 0o7777;
     assert_eq!(mode, 0o600);
     let before = home.open();
-    assert!(!home.paths.data.join("keyreeve.db.backup").exists());
+    assert!(!home.paths.data.join("policy.db.backup").exists());
 
     let (home, result) = restored(&bytes, PASSPHRASE);
     result.unwrap();
@@ -75,7 +74,7 @@ fn backup_restores_completely() {
         exposed(&after.unseal(&profile(1, "work")).unwrap()),
         "a secret"
     );
-    record_intent(&after, intent(500)).unwrap();
+    let _open = record_intent(&after, intent(500)).unwrap();
 }
 
 #[test]
@@ -130,7 +129,7 @@ fn changed_or_truncated_backup_is_refused() {
             !home.database().exists() && !home.master_key().exists(),
             "{case}"
         );
-        assert!(!home.paths.data.join("keyreeve.db.new").exists(), "{case}");
+        assert!(!home.paths.data.join("policy.db.new").exists(), "{case}");
     }
 }
 

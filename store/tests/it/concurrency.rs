@@ -24,7 +24,7 @@ fn four_writers_lose_nothing() {
                     let number = 1 + writer * WRITES + write;
                     let added = profile(number, &format!("p{number}"));
                     store.add_profile(&added, Some(&secret("x"))).unwrap();
-                    record_intent(&store, intent(number)).unwrap();
+                    let _open = record_intent(&store, intent(number)).unwrap();
                 }
             })
         })

@@ -71,11 +71,11 @@ fn in_child_write() {
         return;
     };
     let first: u128 = std::env::var(FIRST).unwrap().parse().unwrap();
-    let store = Store::open(&store_paths(&home), Durability::Process).unwrap();
+    let store = Store::open(&store_paths(&home), Durability::Local).unwrap();
     add_profile(&store, first, &format!("p{first}"));
     for number in first..first + 100_000 {
-        record_intent(&store, intent(number)).unwrap();
+        let open = record_intent(&store, intent(number)).unwrap();
         println!("committed");
-        store.record_outcome(outcome(number));
+        store.record_outcome(open, outcome(number));
     }
 }

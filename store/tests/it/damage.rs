@@ -15,7 +15,7 @@ fn filled() -> TestHome {
         let name = format!("p{number}");
         add_profile(&store, u128::from(number), &name);
         add_key(&store, &key(u128::from(number), &name, &[]), number);
-        record_intent(&store, intent(u128::from(number))).unwrap();
+        let _open = record_intent(&store, intent(u128::from(number))).unwrap();
     }
     drop(store);
     home
@@ -61,7 +61,7 @@ fn random_damage_is_refused_or_harmless() {
             );
             harmless += 1;
         }
-        for file in ["keyreeve.db-wal", "keyreeve.db-shm"] {
+        for file in ["policy.db-wal", "policy.db-shm"] {
             fs::remove_file(home.paths.data.join(file)).ok();
         }
     }
@@ -113,7 +113,7 @@ fn database_of_another_program_is_refused() {
 #[test]
 fn orphaned_wal_is_refused() {
     let home = filled();
-    fs::rename(home.database(), home.paths.data.join("keyreeve.db-wal")).unwrap();
+    fs::rename(home.database(), home.paths.data.join("policy.db-wal")).unwrap();
     assert!(matches!(home.try_open(), Err(StoreError::Corrupt { .. })));
 }
 
@@ -170,7 +170,7 @@ fn missing_damaged_or_wrong_master_key_is_refused() {
 /// LA-01: each file or directory with unsafe permissions is refused with the command that fixes it.
 #[test]
 fn unsafe_permissions_are_refused_with_a_fix() {
-    for name in ["data/keyreeve.db", "config/master.key"] {
+    for name in ["data/policy.db", "config/master.key"] {
         for mode in [0o644, 0o660] {
             let home = filled();
             fs::set_permissions(home.path(name), Permissions::from_mode(mode)).unwrap();
@@ -197,7 +197,7 @@ fn unsafe_permissions_are_refused_with_a_fix() {
 fn created_files_are_private() {
     let home = filled();
     let store = home.open();
-    record_intent(&store, intent(99)).unwrap();
+    let _open = record_intent(&store, intent(99)).unwrap();
     let _claim = store.acquire_serve_lock("x").unwrap();
     let mut seen = 0;
     for dir in [&home.paths.data, &home.paths.keys] {
@@ -225,23 +225,32 @@ fn same_directory_for_both_is_refused() {
         data: home.path("one"),
         keys: home.path("one"),
     };
-    let opened = Store::open(&paths, Durability::Process);
+    let opened = Store::open(&paths, Durability::Local);
     assert!(matches!(opened, Err(StoreError::SameDirectory { .. })));
 }
 
+/// A creation that was killed is repeated; one that was killed while the databases got their names is finished.
 #[test]
-fn interrupted_creation_is_repeated() {
+fn interrupted_creation_is_repeated_or_finished() {
     let home = filled();
-    let database = fs::read(home.database()).unwrap();
-    fs::remove_file(home.database()).unwrap();
-    fs::write(
-        home.paths.data.join("keyreeve.db.new"),
-        &database[..database.len() / 2],
-    )
-    .unwrap();
+    let [policy, ledger, single] = [home.database(), home.ledger(), home.single()];
+    let unfinished = home.paths.data.join("policy.db.new");
+    let complete = fs::read(&policy).unwrap();
+
+    fs::rename(&policy, &unfinished).unwrap();
+    assert_eq!(home.open().policy().unwrap().keys().len(), 20);
+    fs::rename(&policy, &unfinished).unwrap();
+    fs::remove_file(&single).unwrap();
+    assert_eq!(home.open().policy().unwrap().keys().len(), 20);
+
+    for file in [policy, ledger, single] {
+        fs::remove_file(file).unwrap();
+    }
+    fs::write(&unfinished, &complete[..complete.len() / 2]).unwrap();
     let store = home.open();
     store.verify().unwrap();
-    assert!(!home.paths.data.join("keyreeve.db.new").exists());
+    assert!(store.policy().unwrap().keys().is_empty());
+    assert!(!unfinished.exists());
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
 
 use jiff::Timestamp;
 use keyreeve_core::cache_ttl::{Ttl, TtlOutcome};
@@ -18,8 +17,8 @@ use keyreeve_core::select::Reason;
 use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::{KeyHash, KeyId, ModelPattern, PublicId, Strategy, VirtualKey};
 use keyreeve_store::{
-    AttemptId, Durability, Ending, Intent, Operation, Outcome, RequestId, Store, StoreError,
-    StorePaths,
+    AttemptId, Durability, Ending, Intent, OpenIntent, Operation, Outcome, RequestId, Store,
+    StoreError, StorePaths,
 };
 use uuid::Uuid;
 
@@ -45,32 +44,59 @@ impl TestHome {
     }
 
     pub(crate) fn open(&self) -> Store {
-        Store::open(&self.paths, Durability::Process).unwrap()
+        Store::open(&self.paths, Durability::Local).unwrap()
     }
 
     pub(crate) fn try_open(&self) -> Result<Store, StoreError> {
-        Store::open(&self.paths, Durability::Process)
+        Store::open(&self.paths, Durability::Local)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
+    /// Opens the store as a process that serves, with a journal.
+    pub(crate) fn serve(&self) -> Store {
+        let store = self.open();
+        store.start_journal().unwrap();
+        store
+    }
+
+    /// Returns the path of the database of profiles and keys.
     pub(crate) fn database(&self) -> PathBuf {
+        self.paths.data.join("policy.db")
+    }
+
+    /// Returns the path of the single database of older versions.
+    pub(crate) fn single(&self) -> PathBuf {
         self.paths.data.join("keyreeve.db")
+    }
+
+    /// Returns the path of the database of attempts and limits.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.paths.data.join("ledger.db")
     }
 
     pub(crate) fn master_key(&self) -> PathBuf {
         self.paths.keys.join("master.key")
     }
 
-    /// Runs SQL on the database without the store.
+    /// Runs SQL on the database of profiles and keys without the store.
     pub(crate) fn run_sql(&self, sql: &str) {
-        rusqlite::Connection::open(self.database())
-            .unwrap()
-            .execute_batch(sql)
-            .unwrap();
+        run_sql(&self.database(), sql);
     }
+
+    /// Runs SQL on the database of attempts and limits without the store.
+    pub(crate) fn run_ledger_sql(&self, sql: &str) {
+        run_sql(&self.ledger(), sql);
+    }
+}
+
+fn run_sql(database: &Path, sql: &str) {
+    rusqlite::Connection::open(database)
+        .unwrap()
+        .execute_batch(sql)
+        .unwrap();
 }
 
 /// Returns the paths of a store in a directory.
@@ -139,9 +165,18 @@ pub(crate) fn key_secret(number: u8) -> (PublicId, KeyHash) {
     (PublicId([number; 8]), KeyHash([number; 32]))
 }
 
+/// Returns the id of the n-th attempt, which contains its start.
+pub(crate) fn attempt_id(number: u128) -> AttemptId {
+    let millis = at(i64::try_from(number).unwrap()).as_millisecond();
+    let millis = u128::try_from(millis).unwrap();
+    AttemptId(Uuid::from_u128(
+        (millis << 80) | (0x7000_8000 << 48) | number,
+    ))
+}
+
 pub(crate) fn intent(number: u128) -> Intent {
     Intent {
-        attempt: AttemptId(id(number)),
+        attempt: attempt_id(number),
         request: RequestId(id(number)),
         started_at: at(i64::try_from(number).unwrap()),
         operation: Operation::Messages,
@@ -161,7 +196,6 @@ pub(crate) fn intent(number: u128) -> Intent {
 
 pub(crate) fn outcome(number: u128) -> Outcome {
     Outcome {
-        attempt: AttemptId(id(number)),
         ending: Ending::Done,
         ended_at: at(i64::try_from(number).unwrap() + 1),
         status: Some(200),
@@ -200,9 +234,13 @@ pub(crate) fn add_key(store: &Store, key: &VirtualKey, number: u8) {
     store.add_key(key, public, hash).unwrap();
 }
 
-/// Records an intent and waits for the commit.
-pub(crate) fn record_intent(store: &Store, intent: Intent) -> Result<(), StoreError> {
-    let (sender, receiver) = channel();
-    store.record_intent(intent, move |committed| sender.send(committed).unwrap());
-    receiver.recv().unwrap()
+/// Records an intent that stays open.
+pub(crate) fn record_intent(store: &Store, intent: Intent) -> Result<OpenIntent, StoreError> {
+    store.record_intent(intent)
+}
+
+/// Records an intent and its outcome.
+pub(crate) fn record(store: &Store, intent: Intent, outcome: Outcome) {
+    let open = store.record_intent(intent).unwrap();
+    store.record_outcome(open, outcome);
 }

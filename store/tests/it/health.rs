@@ -229,8 +229,6 @@ fn invalid_row_is_an_error() {
     let home = TestHome::new();
     let store = home.open();
     store.update_health(&scopes()[0], |_| cooldown(1)).unwrap();
-    home.run_sql(
-        "UPDATE standings SET code = 'nonsense'; UPDATE meta SET standings_generation = 99",
-    );
+    home.run_sql("UPDATE health SET code = 'nonsense'; UPDATE meta SET health_generation = 99");
     assert!(store.lease_snapshot().is_err());
 }

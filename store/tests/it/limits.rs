@@ -201,6 +201,6 @@ fn invalid_row_is_an_error() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
     save(&store, vec![observation(work, "requests", 1)]);
-    home.run_sql("UPDATE limits SET which = 'nonsense'");
+    home.run_ledger_sql("UPDATE limits SET name = 'nonsense'");
     assert!(store.limits().is_err());
 }

@@ -1,136 +1,213 @@
-//! Migration: a store of an older keyreeve is migrated without losing data.
+//! Migration: the single database of an older keyreeve, of any schema, is split without losing data.
 
 use std::fs;
-use std::path::Path;
 
-use keyreeve_core::binding::Binding;
-use keyreeve_core::health::{Health, HealthScope, ManualAction, apply_action};
+use keyreeve_core::health::{Health, HealthScope};
 use keyreeve_core::select::Reason;
-use keyreeve_core::virtual_key::{Strategy, VirtualKey};
-use keyreeve_store::{Intent, QuickReader, Store, StoreError};
+use keyreeve_core::virtual_key::Strategy;
+use keyreeve_store::{Ending, Grouping, QuickReader, StoreError, UsageQuery};
 use rusqlite::Connection;
 
-use crate::fixture::{
-    TestHome, add_key, at, exposed, intent, key, key_secret, outcome, profile, record_intent,
-    secret,
-};
+use crate::fixture::{TestHome, at, exposed, key_secret, profile, secret};
 
-/// The schema of the first public release.
-const SCHEMA_4: [&str; 4] = [
-    include_str!("../../migrations/0001_first.sql"),
-    include_str!("../../migrations/0002_sources.sql"),
-    include_str!("../../migrations/0003_standings.sql"),
-    include_str!("../../migrations/0004_bindings.sql"),
+/// The schemas of the single database, from the first public release on.
+const SCHEMAS: [&str; 9] = [
+    include_str!("../../migrations/single/0001_first.sql"),
+    include_str!("../../migrations/single/0002_sources.sql"),
+    include_str!("../../migrations/single/0003_standings.sql"),
+    include_str!("../../migrations/single/0004_bindings.sql"),
+    include_str!("../../migrations/single/0005_keys.sql"),
+    include_str!("../../migrations/single/0006_attempts.sql"),
+    include_str!("../../migrations/single/0007_cache_ttl.sql"),
+    include_str!("../../migrations/single/0008_limits.sql"),
+    include_str!("../../migrations/single/0009_billing.sql"),
 ];
 
-/// Adds a key with only what schema 4 can store.
-fn plain_key(store: &Store) -> VirtualKey {
-    let tool = VirtualKey {
-        strategy: Strategy::Ordered,
-        allow_billing: Vec::new(),
-        cache_ttl: None,
-        ..key(2, "tool", &[&profile(1, "work")])
-    };
-    add_key(store, &tool, 1);
-    tool
-}
+/// Rows that every schema from the fourth on can store.
+const ROWS: &str = "
+    INSERT INTO profiles (id, name, source, base_url, auth, provenance, billing, hint, handing, simulated, created_at)
+    VALUES (:id, 'work', 'sealed', 'https://api.anthropic.com', 'api-key', 'console', 'metered', 'sk-…', 'direct', 0, 1);
+    INSERT INTO keys (id, name, models, created_at, simulated) VALUES (:id, 'tool', '[\"claude-*\"]', 5, 0);
+    INSERT INTO key_profiles VALUES (:id, 0, :id);
+    INSERT INTO key_secrets (public_id, key, hash) VALUES (:public, :id, :hash);
+    INSERT INTO bindings (directory, profile, expect) VALUES ('/w', :id, 'metered');
+    INSERT INTO standings (kind, subject, class, state, since, schedule, until, time)
+    VALUES ('credential', lower(hex(:id)), '', 'resting', 5, 'person', 90, 'person');
+    INSERT INTO ledger (attempt, request, started_at, operation, key, profile, stream, request_hash, request_bytes,
+                        reserved, simulated, ending, ended_at, status, verdict, input, cost, basis, answer_bytes)
+    VALUES (x'00000000000000000000000000000001', :id, 1790000000000000, 'messages', :id, :id, 0, zeroblob(32), 3,
+            1000, 0, 'done', 1790000001000000, 200, 'ok', 7, 70, 'known', 20),
+           (x'00000000000000000000000000000002', :id, 1790000000000000, 'messages', :id, :id, 0, zeroblob(32), 3,
+            500, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0);";
 
-/// Fills a store with data that schema 4 can store.
-fn fill(store: &Store) {
+/// Creates a store of an older version with this schema. Its secret is sealed by a new store with the same master key.
+fn old_store(schema: usize) -> TestHome {
+    let home = TestHome::new();
+    let store = home.open();
     let work = profile(1, "work");
     store.add_profile(&work, Some(&secret("secret"))).unwrap();
     store.use_profile(work.id).unwrap();
-    plain_key(store);
-    let binding = Binding {
-        directory: "/w".to_owned(),
-        profile: Some(work.id),
-        expect: Some("metered".parse().unwrap()),
-    };
-    store.bind(&binding).unwrap();
-    let pause = |state| apply_action(state, ManualAction::Pause { until: at(90) }, at(5));
-    store
-        .update_health(&HealthScope::Credential(work.id), pause)
-        .unwrap();
-    for number in [1, 2] {
-        let first = Intent {
-            number: 1,
-            reason: Reason::First,
-            ..intent(number)
-        };
-        record_intent(store, first).unwrap();
-    }
-    let mut ended = outcome(1);
-    ended.cache_edit = None;
-    store.record_outcome(ended);
-}
-
-/// Replaces the database by one of schema 4 with the same rows.
-fn downgrade(database: &Path) {
-    let older = database.with_extension("older");
-    let connection = Connection::open(&older).unwrap();
-    let schema = SCHEMA_4.concat();
+    drop(store);
+    let single = home.single();
+    fs::remove_file(&single).unwrap();
+    let connection = Connection::open(&single).unwrap();
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF; {schema} PRAGMA user_version = 4; PRAGMA application_id = 0x6b727631;"
+            "PRAGMA journal_mode = WAL; {} PRAGMA user_version = {schema}; PRAGMA application_id = 0x6b727631;",
+            SCHEMAS[..schema].concat()
         ))
         .unwrap();
+    let (public, hash) = key_secret(1);
+    let hex = |bytes: &[u8]| format!("x'{}'", hex::encode(bytes));
+    let rows = ROWS
+        .replace(":id", &hex(work.id.0.as_bytes()))
+        .replace(":public", &hex(&public.0))
+        .replace(":hash", &hex(&hash.0));
+    let new = home.database().to_str().unwrap().to_owned();
+    connection.execute_batch(&rows).unwrap();
+    connection.execute("ATTACH ?1 AS new", [new]).unwrap();
     connection
-        .execute("ATTACH ?1 AS newer", [database.to_str().unwrap()])
-        .unwrap();
-    let tables: Vec<(String, String)> = connection
-        .prepare(
-            "SELECT tables.name, group_concat(columns.name)
-             FROM main.sqlite_schema AS tables JOIN pragma_table_info(tables.name, 'main') AS columns
-             WHERE tables.type = 'table' GROUP BY tables.name",
+        .execute_batch(
+            "INSERT INTO sealed SELECT * FROM new.sealed;
+             INSERT INTO meta (one, master_key_home, master_key_check, generation, default_profile)
+             SELECT one, master_key_home, master_key_check, generation, default_profile FROM new.meta;
+             DETACH new;",
         )
-        .unwrap()
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap()
-        .collect::<Result<_, _>>()
         .unwrap();
-    for (table, columns) in tables {
-        let copy = format!(
-            "DELETE FROM main.{table}; INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table};"
-        );
-        connection.execute_batch(&copy).unwrap();
-    }
-    connection.execute_batch("DETACH newer;").unwrap();
     drop(connection);
-    fs::set_permissions(&older, fs::metadata(database).unwrap().permissions()).unwrap();
-    fs::rename(&older, database).unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(&single, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::remove_file(home.database()).unwrap();
+    fs::remove_file(home.ledger()).unwrap();
+    home
+}
+
+/// Checks that a store has everything that [`old_store`] wrote.
+fn check_migrated(home: &TestHome, schema: usize) {
+    let store = home.open();
+    store.verify().unwrap();
+    let snapshot = store.lease_snapshot().unwrap();
+    let policy = &snapshot.policy;
+    let work = &policy.profiles()[0];
+    assert_eq!(work.name.as_str(), "work", "schema {schema}");
+    assert_eq!(policy.default_profile(), Some(work.id));
+    assert_eq!(exposed(&store.unseal(work).unwrap()), "secret");
+    let key = policy.key(key_secret(1).0).unwrap().key;
+    assert_eq!(
+        (key.name.as_str(), key.strategy),
+        ("tool", Strategy::Ordered)
+    );
+    assert_eq!(key.profiles, [work.id]);
+    assert_eq!(policy.bindings()[0].directory, "/w");
+    let health = snapshot.health.get(&HealthScope::Credential(work.id));
+    assert!(matches!(health, Health::Cooldown(_)), "{health:?}");
+    let entries = store.ledger_entries(10).unwrap();
+    let [open, closed] = entries.as_slice() else {
+        panic!("{entries:?}")
+    };
+    assert_eq!((open.intent.number, open.intent.reason), (1, Reason::First));
+    assert_eq!(closed.intent.started_at, at(0));
+    assert_eq!(closed.outcome.as_ref().unwrap().ending, Ending::Done);
+    let by_key = UsageQuery {
+        since: None,
+        until: None,
+        by: Grouping::Key,
+    };
+    let usage = store.usage(&by_key).unwrap();
+    assert_eq!((usage[0].attempts, usage[0].cost.get()), (2, 570));
+    assert_eq!(usage[0].tokens.input, 7);
+    assert_eq!(store.last_used().unwrap(), [(work.id, at(0))]);
+    assert_eq!(fs::metadata(home.single()).unwrap().len(), 4096, "emptied");
 }
 
 #[test]
-fn schema_4_store_keeps_its_data() {
-    let home = TestHome::new();
-    let store = home.open();
-    fill(&store);
-    drop(store);
-    let store = home.open();
-    let (before, attempts) = (
-        store.lease_snapshot().unwrap(),
-        store.ledger_entries(10).unwrap(),
-    );
-    drop(store);
-    downgrade(&home.database());
-    let reader = QuickReader::open(&home.paths);
-    assert!(matches!(reader, Err(StoreError::OlderSchema { .. })));
+fn database_of_each_schema_is_split() {
+    for schema in 4..=SCHEMAS.len() {
+        let home = old_store(schema);
+        let reader = QuickReader::open(&home.paths);
+        assert!(matches!(reader, Err(StoreError::OlderSchema { .. })));
+        check_migrated(&home, schema);
+        check_migrated(&home, schema);
+        assert!(QuickReader::open(&home.paths).unwrap().is_some());
+    }
+}
 
-    let store = home.open();
-    let after = store.lease_snapshot().unwrap();
-    let (policy, old_policy) = (&after.policy, &before.policy);
-    assert_eq!(policy.profiles(), old_policy.profiles());
-    assert_eq!(policy.keys(), old_policy.keys());
-    assert_eq!(policy.bindings(), old_policy.bindings());
-    assert_eq!(policy.default_profile(), old_policy.default_profile());
-    assert!(policy.key(key_secret(1).0).is_some());
-    let work = &policy.profiles()[0];
-    assert_eq!(exposed(&store.unseal(work).unwrap()), "secret");
-    let credential = HealthScope::Credential(work.id);
-    let health = after.health.get(&credential);
-    assert_eq!(health, before.health.get(&credential));
-    assert_ne!(health, Health::Ready);
-    assert_eq!(store.ledger_entries(10).unwrap(), attempts);
-    assert_eq!(store.limits().unwrap(), []);
-    assert!(QuickReader::open(&home.paths).unwrap().is_some());
+/// P21: an older version refuses a store that was split, by name: its database has a newer schema version.
+#[test]
+fn older_version_finds_a_newer_empty_database() {
+    for home in [TestHome::new(), old_store(9)] {
+        drop(home.open());
+        let connection = Connection::open(home.single()).unwrap();
+        let number =
+            |sql: &str| -> i64 { connection.query_row(sql, [], |row| row.get(0)).unwrap() };
+        assert_eq!(number("PRAGMA application_id"), 0x6b72_7631);
+        assert_eq!(number("PRAGMA user_version"), 10);
+        assert_eq!(number("SELECT count(*) FROM sqlite_schema"), 0);
+    }
+}
+
+/// ST-09: a migration that was killed after any of its steps is finished by the next command.
+#[test]
+fn interrupted_migration_is_finished() {
+    let marked = |home: &TestHome| {
+        let connection = Connection::open(home.single()).unwrap();
+        connection.pragma_update(None, "user_version", 10).unwrap();
+    };
+    let home = old_store(9);
+    marked(&home);
+    check_migrated(&home, 9);
+
+    // ledger.db has its name, policy.db does not yet.
+    let home = old_store(9);
+    marked(&home);
+    fs::write(home.ledger(), "an unfinished migration").unwrap();
+    fs::write(home.paths.data.join("policy.db.new"), "half").unwrap();
+    check_migrated(&home, 9);
+
+    // Both have their names, and the old data is not deleted yet.
+    let home = old_store(9);
+    let old = fs::read(home.single()).unwrap();
+    check_migrated(&home, 9);
+    fs::write(home.single(), &old).unwrap();
+    marked(&home);
+    check_migrated(&home, 9);
+}
+
+#[test]
+fn old_database_that_is_back_is_refused() {
+    let home = old_store(9);
+    let old = fs::read(home.single()).unwrap();
+    check_migrated(&home, 9);
+    fs::write(home.single(), &old).unwrap();
+    let refused = home.try_open().err().unwrap();
+    assert!(
+        matches!(refused, StoreError::OldDatabase { .. }),
+        "{refused}"
+    );
+    assert_eq!(fs::read(home.single()).unwrap(), old);
+}
+
+#[test]
+fn missing_database_of_a_split_store_is_refused() {
+    for missing in [TestHome::database, TestHome::ledger] {
+        let home = TestHome::new();
+        drop(home.open());
+        fs::remove_file(missing(&home)).unwrap();
+        let refused = home.try_open().and_then(|store| store.ledger_entries(1));
+        assert!(refused.is_err());
+        assert!(!missing(&home).exists(), "not created anew");
+    }
+}
+
+#[test]
+fn migration_waits_for_no_running_older_version() {
+    let home = old_store(9);
+    let lock = fs::File::create(home.paths.data.join("serve.lock")).unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    lock.set_permissions(fs::Permissions::from_mode(0o600))
+        .unwrap();
+    lock.lock().unwrap();
+    assert!(matches!(home.try_open(), Err(StoreError::InUse { .. })));
+    drop(lock);
+    check_migrated(&home, 9);
 }

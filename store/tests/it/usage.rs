@@ -5,12 +5,10 @@ use keyreeve_core::price::CostBasis;
 use keyreeve_core::profile::ProfileId;
 use keyreeve_core::usage::TokenCounts;
 use keyreeve_core::virtual_key::KeyId;
-use keyreeve_store::{
-    Certainty, Ending, Grouping, Intent, Outcome, RequestId, Store, UsageQuery, UsageRow,
-};
+use keyreeve_store::{Certainty, Ending, Grouping, Intent, Outcome, Store, UsageQuery, UsageRow};
 
 use crate::fixture::{
-    TestHome, add_profile, at, id, intent, key, key_secret, outcome, record_intent,
+    TestHome, add_profile, at, id, intent, key, key_secret, outcome, record, record_intent,
 };
 
 const DAY: u128 = 86_400;
@@ -25,8 +23,12 @@ fn filled(home: &TestHome) -> Store {
             .add_key(&key(number, name, &[]), public, hash)
             .unwrap();
     }
+    let first = Intent {
+        number: 1,
+        ..intent(1)
+    };
     let retry = Intent {
-        request: RequestId(id(1)),
+        request: first.request,
         ..intent(2)
     };
     let other = Intent {
@@ -37,13 +39,11 @@ fn filled(home: &TestHome) -> Store {
         ..intent(DAY)
     };
     let open = Intent {
+        number: 1,
         model_requested: None,
         key: KeyId(id(77)),
         ..intent(DAY + 1)
     };
-    for intent in [intent(1), retry, other, open] {
-        record_intent(&store, intent).unwrap();
-    }
     let failed = Outcome {
         ending: Ending::Failed,
         status: None,
@@ -57,9 +57,10 @@ fn filled(home: &TestHome) -> Store {
         basis: CostBasis::AtMost,
         ..outcome(DAY)
     };
-    for outcome in [failed, outcome(2), at_most] {
-        store.record_outcome(outcome);
-    }
+    record(&store, first, failed);
+    record(&store, retry, outcome(2));
+    record(&store, other, at_most);
+    let _open = record_intent(&store, open).unwrap();
     store.flush().unwrap();
     store
 }
@@ -149,19 +150,19 @@ fn usage_paid_by_a_plan_is_no_cost() {
             reserved: NanoDollars::ZERO,
             ..intent(number)
         };
-        record_intent(&store, through).unwrap();
-        store.record_outcome(Outcome {
+        let equivalent = Outcome {
             basis: CostBasis::Equivalent,
             cost: NanoDollars::new(500),
             ..outcome(number)
-        });
+        };
+        record(&store, through, equivalent);
     }
     let unfinished = Intent {
         profile: ProfileId::PASS_THROUGH,
         reserved: NanoDollars::ZERO,
         ..intent(DAY + 12)
     };
-    record_intent(&store, unfinished).unwrap();
+    let _open = record_intent(&store, unfinished).unwrap();
     store.flush().unwrap();
     let rows = usage(&store, Grouping::Profile);
     let of = |name: &str| {
@@ -212,15 +213,11 @@ fn sums_saturate() {
     let huge = u64::MAX;
     for (number, count) in [(1, huge), (2, huge), (3, huge), (DAY, (1 << 40) + 3)] {
         let reserved = NanoDollars::new(count);
-        record_intent(
-            &store,
-            Intent {
-                reserved,
-                ..intent(number)
-            },
-        )
-        .unwrap();
-        store.record_outcome(Outcome {
+        let intent = Intent {
+            reserved,
+            ..intent(number)
+        };
+        let outcome = Outcome {
             tokens: TokenCounts {
                 input: count,
                 ..outcome(number).tokens
@@ -228,17 +225,15 @@ fn sums_saturate() {
             web_searches: count,
             cost: NanoDollars::new(count),
             ..outcome(number)
-        });
+        };
+        record(&store, intent, outcome);
     }
     let reserved = NanoDollars::new((1 << 40) + 4);
-    record_intent(
-        &store,
-        Intent {
-            reserved,
-            ..intent(DAY + 1)
-        },
-    )
-    .unwrap();
+    let open = Intent {
+        reserved,
+        ..intent(DAY + 1)
+    };
+    let _open = record_intent(&store, open).unwrap();
     store.flush().unwrap();
     drop(store);
     let rows = usage(&home.open(), Grouping::Day);
@@ -308,8 +303,7 @@ fn incomplete_or_failed_responses_count_as_failed() {
     ] {
         let home = TestHome::new();
         let store = home.open();
-        record_intent(&store, intent(1)).unwrap();
-        store.record_outcome(outcome);
+        record(&store, intent(1), outcome);
         store.flush().unwrap();
         check(&store, what, failed, certainty);
     }
@@ -319,11 +313,11 @@ fn incomplete_or_failed_responses_count_as_failed() {
 fn open_attempt_counts_as_failed_only_once_closed() {
     let home = TestHome::new();
     let store = home.open();
-    record_intent(&store, intent(1)).unwrap();
+    let _open = record_intent(&store, intent(1)).unwrap();
     check(&store, "open", 0, Certainty::AtMost);
     drop(store);
     let store = home.open();
-    assert_eq!(store.close_open_intents(at(2)).unwrap(), 1);
+    assert_eq!(store.close_open_intents(at(2)).unwrap().unknown, 1);
     check(&store, "unknown", 1, Certainty::AtMost);
 }
 

@@ -63,7 +63,7 @@ fn ambiguous_json_is_not_rewritten() {
         r#"@,"tools":[],"tools":[]"#,
     ] {
         let body = format!("{{{}}}", members.replace('@', marker));
-        assert!(result(&body, OneHour).starts_with("left: "), "{body}");
+        assert!(result(&body, OneHour).starts_with("skipped: "), "{body}");
     }
 }
 
@@ -143,7 +143,7 @@ fn skipped_values_may_be_nested_deeper_than_the_stack() {
         check_edited(&template.replace("DEEP", &deep));
     }
     let system = format!(r#"{{"system":{deep}}}"#);
-    check(OneHour, &[(&system, "left: shape")]);
+    check(OneHour, &[(&system, "skipped: shape")]);
 }
 
 #[test]
@@ -207,22 +207,25 @@ fn mixed_lifetimes_become_one() {
 #[test]
 fn malformed_body_is_not_edited() {
     for (marker, reason) in [
-        (r#""ephemeral""#, "left: marker"),
-        (r#"[{"type":"ephemeral"}]"#, "left: marker"),
-        ("true", "left: marker"),
-        ("{}", "left: marker"),
-        (r#"{"ttl":"5m"}"#, "left: marker"),
-        (r#"{"type":"persistent"}"#, "left: marker"),
-        (r#"{"type":null,"ttl":"5m"}"#, "left: marker"),
-        (r#"{"type":"ephemeral","type":"ephemeral"}"#, "left: marker"),
+        (r#""ephemeral""#, "skipped: marker"),
+        (r#"[{"type":"ephemeral"}]"#, "skipped: marker"),
+        ("true", "skipped: marker"),
+        ("{}", "skipped: marker"),
+        (r#"{"ttl":"5m"}"#, "skipped: marker"),
+        (r#"{"type":"persistent"}"#, "skipped: marker"),
+        (r#"{"type":null,"ttl":"5m"}"#, "skipped: marker"),
+        (
+            r#"{"type":"ephemeral","type":"ephemeral"}"#,
+            "skipped: marker",
+        ),
         (
             r#"{"type":"ephemeral","ttl":"5m","\u0074tl":"5m"}"#,
-            "left: marker",
+            "skipped: marker",
         ),
-        (r#"{"type":"ephemeral","ttl":"2h"}"#, "left: ttl"),
-        (r#"{"type":"ephemeral","ttl":"5M"}"#, "left: ttl"),
-        (r#"{"type":"ephemeral","ttl":300}"#, "left: ttl"),
-        (r#"{"type":"ephemeral","ttl":null}"#, "left: ttl"),
+        (r#"{"type":"ephemeral","ttl":"2h"}"#, "skipped: ttl"),
+        (r#"{"type":"ephemeral","ttl":"5M"}"#, "skipped: ttl"),
+        (r#"{"type":"ephemeral","ttl":300}"#, "skipped: ttl"),
+        (r#"{"type":"ephemeral","ttl":null}"#, "skipped: ttl"),
     ] {
         // A valid marker next to it makes no difference.
         let body = format!(
@@ -256,7 +259,7 @@ fn malformed_body_is_not_edited() {
         r#"{"tools":{"cache_control":{"type":"ephemeral"}}}"#,
         &deep(9),
     ] {
-        check(OneHour, &[(body, "left: shape")]);
+        check(OneHour, &[(body, "skipped: shape")]);
     }
     assert!(result(&deep(2), OneHour).contains("1h"));
     let not_text = b"{\"cache_control\":{\"type\":\"ephemeral\"},\"x\":\"\xff\"}";
@@ -277,7 +280,7 @@ fn content_to_be_returned_unchanged_is_not_edited() {
     check(
         OneHour,
         &[
-            (&body("", ""), "left: order"),
+            (&body("", ""), "skipped: order"),
             (&body(hour, ""), &body(hour, hour)),
             (&body("", hour), "unchanged"),
         ],
@@ -294,7 +297,7 @@ fn content_to_be_returned_unchanged_is_not_edited() {
         r#"{"tools":[{"cache_control":{"type":"ephemeral","ttl":"1h"}}],"#,
         1,
     );
-    check(FiveMinutes, &[(&tool_first, "left: order")]);
+    check(FiveMinutes, &[(&tool_first, "skipped: order")]);
 }
 
 #[test]
@@ -302,7 +305,7 @@ fn outcome_is_formatted_for_the_ledger() {
     for (outcome, expected) in [
         (TtlOutcome::Set(OneHour, 3), "1h:3"),
         (TtlOutcome::Set(FiveMinutes, 0), "5m:0"),
-        (TtlOutcome::Skipped(TtlSkipReason::Oauth), "left: oauth"),
+        (TtlOutcome::Skipped(TtlSkipReason::Oauth), "skipped: oauth"),
     ] {
         assert_eq!(outcome.to_string(), expected);
     }

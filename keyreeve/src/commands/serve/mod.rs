@@ -13,7 +13,7 @@ use std::sync::Arc;
 use keyreeve_broker::admin;
 use keyreeve_gateway::{BoundListeners, InstanceSecret, PassThrough};
 use keyreeve_os::{process, system};
-use keyreeve_store::Store;
+use keyreeve_store::{Recovered, Store};
 use tokio::sync::oneshot;
 
 use self::announce::ReadyNotice;
@@ -23,7 +23,7 @@ use crate::args::ServeArgs;
 use crate::context::{self, Context};
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
-use crate::output::pluralize;
+use crate::output::{Output, pluralize};
 use crate::running_gateway::claim_note;
 use crate::runtime::{BlockingRuntime, nth_stop_signal};
 use crate::settings::{PassThroughMode, Settings};
@@ -45,13 +45,9 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
     let store = Arc::new(context::open_store(&dirs, &settings)?);
     let _claim = store.acquire_serve_lock(&claim_note(process::pid()))?;
     context::init_logging(settings.log.value, &context.output);
-    let unknown = store.close_open_intents(system::now())?;
-    if unknown > 0 {
-        let attempts = pluralize(usize::try_from(unknown).unwrap_or(usize::MAX), "attempt");
-        context.output.note(&format!(
-            "Closed {attempts} interrupted by a crash, at the reserved cost"
-        ));
-    }
+    let recovered = store.close_open_intents(system::now())?;
+    report_recovery(recovered, &context.output);
+    store.start_journal()?;
     let process = ServeProcess {
         dirs,
         settings,
@@ -61,6 +57,23 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
     let served = BlockingRuntime::multi_thread()?.block_on(process.run(serve));
     store.flush()?;
     served
+}
+
+/// Reports what a crash left behind.
+fn report_recovery(recovered: Recovered, output: &Output) {
+    let attempts = |count| pluralize(usize::try_from(count).unwrap_or(usize::MAX), "attempt");
+    if recovered.unknown > 0 {
+        let attempts = attempts(recovered.unknown);
+        output.note(&format!(
+            "Closed {attempts} interrupted by a crash, at the reserved cost"
+        ));
+    }
+    if recovered.damaged > 0 {
+        let attempts = attempts(recovered.damaged);
+        output.note(&format!(
+            "Lost {attempts}: their records in the journal are damaged. Check the disk."
+        ));
+    }
 }
 
 impl ServeProcess {

@@ -45,7 +45,6 @@ enum StatusDetail {
 }
 
 /// Number of the newest attempts read to find when each profile was last used.
-const MAX_ATTEMPTS_READ: u32 = 2000;
 
 /// Everything that `status` reports.
 struct StatusReport {
@@ -185,9 +184,7 @@ fn view(
     let limits = lease_snapshot.map(|lease_snapshot| {
         LimitsView::new(&lease_snapshot.policy, &limits, report.snapshot.now)
     });
-    let uses = store
-        .map(|store| store.last_used(MAX_ATTEMPTS_READ))
-        .transpose()?;
+    let uses = store.map(|store| store.last_used()).transpose()?;
     let uses = uses.unwrap_or_default();
     let now = report.snapshot.now;
     let profiles = lease_snapshot.map_or_else(Vec::new, |lease_snapshot| {

@@ -159,7 +159,7 @@ pub(crate) fn add_setup_token(machine: &Machine, token: &Canary) {
         created_at: Timestamp::UNIX_EPOCH,
         rotated_at: None,
     };
-    let store = Store::open(&paths, Durability::Process).unwrap();
+    let store = Store::open(&paths, Durability::Local).unwrap();
     let secret = Secret::new(token.value().to_owned());
     store.add_profile(&profile, Some(&secret)).unwrap();
 }
