@@ -51,11 +51,10 @@ impl OpenFiles {
         if !is_same {
             return Some(path.clone());
         }
-        let replaced = self.databases.iter_mut().find_map(|database| {
+        self.databases.iter_mut().find_map(|database| {
             let is_replaced = database.is_replaced();
             is_replaced.then(|| database.path.clone())
-        });
-        replaced
+        })
     }
 }
 

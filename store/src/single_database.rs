@@ -4,6 +4,8 @@
 //! Invariants: after a kill at any step, the next call starts again or goes on; the data is deleted only when both new
 //! databases have their names; from the first step on, an older version refuses the database.
 
+use std::path::Path;
+
 use keyreeve_os::files::{FileError, SafeDir};
 use keyreeve_os::lock::Lock;
 use keyreeve_os::process::pid;
@@ -11,7 +13,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::open::{self, SERVE_LOCK, build, unfinished};
 use crate::rows::rollups;
-use crate::schema::{self, Schema};
+use crate::schema;
 use crate::sqlite::{self, Access, LEDGER_FILE, POLICY_FILE, SINGLE_FILE};
 use crate::{Result, StoreError, ledger_lock};
 
@@ -84,34 +86,37 @@ pub(crate) fn migrate(dir: &SafeDir) -> Result<()> {
     }
     let policy = include_str!("../migrations/single/policy.sql");
     let ledger = include_str!("../migrations/single/ledger.sql");
-    copy(dir, POLICY_FILE, &schema::POLICY, policy, |_| Ok(()))?;
-    copy(dir, LEDGER_FILE, &schema::LEDGER, ledger, rollups::rebuild)?;
+    build(dir, POLICY_FILE, &schema::POLICY, |connection| {
+        copy(connection, &path, |transaction| {
+            Ok(transaction.execute_batch(policy)?)
+        })
+    })?;
+    build(dir, LEDGER_FILE, &schema::LEDGER, |connection| {
+        copy(connection, &path, |transaction| {
+            transaction.execute_batch(ledger)?;
+            rollups::rebuild(transaction)
+        })
+    })?;
     // One left by a migration that was interrupted here: policy.db, which is named last, is missing.
     dir.remove(LEDGER_FILE)?;
     open::name_databases(dir)?;
     empty(&connection)
 }
 
-/// Builds a database from the rows of the old one.
+/// Fills a database by `fill`, which finds the rows of the single one at this path as `old`.
 fn copy(
-    dir: &SafeDir,
-    database: &str,
-    schema: &Schema,
-    sql: &str,
-    finish: impl FnOnce(&Connection) -> Result<()>,
+    connection: &mut Connection,
+    single: &Path,
+    fill: impl FnOnce(&Connection) -> Result<()>,
 ) -> Result<()> {
-    let old = dir.path().join(SINGLE_FILE);
-    let old = old.to_str().ok_or_else(|| FileError::InvalidName {
-        name: old.display().to_string(),
+    let single = single.to_str().ok_or_else(|| FileError::InvalidName {
+        name: single.display().to_string(),
     })?;
-    build(dir, database, schema, |connection| {
-        connection.execute("ATTACH ?1 AS old", [old])?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(sql)?;
-        finish(&transaction)?;
-        transaction.commit()?;
-        Ok(connection.execute_batch("DETACH old")?)
-    })
+    connection.execute("ATTACH ?1 AS old", [single])?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    fill(&transaction)?;
+    transaction.commit()?;
+    Ok(connection.execute_batch("DETACH old")?)
 }
 
 fn is_empty(connection: &Connection) -> Result<bool> {

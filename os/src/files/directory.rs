@@ -120,7 +120,7 @@ impl SafeDir {
         let mut names: Vec<_> = listed
             .iter()
             .filter_map(|entry| entry.file_name().to_str().ok())
-            .filter(|name| name.starts_with(prefix))
+            .filter(|name| name.starts_with(prefix) && !matches!(*name, "." | ".."))
             .map(str::to_owned)
             .collect();
         names.sort();

@@ -1,7 +1,7 @@
 //! Unsafe files are refused with the command that fixes them, new files are private, and interrupted replacements leave
 //! the old file.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, Permissions, TryLockError};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -251,6 +251,32 @@ fn name_must_be_one_component() {
             "{name:?}: {error:?}"
         );
     }
+}
+
+#[test]
+fn names_with_a_prefix_are_listed_in_order() {
+    let home = directory();
+    let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
+    for name in ["b-2", "a", "b-1", "ab-"] {
+        dir.create_new(name, b"").unwrap();
+    }
+    let again = dir.try_clone().unwrap();
+    assert_eq!(again.names("b-").unwrap(), ["b-1", "b-2"]);
+    assert!(dir.names("c").unwrap().is_empty());
+}
+
+#[test]
+fn file_finished_with_a_lock_is_locked() {
+    let home = directory();
+    let dir = SafeDir::open(home.path(), CreateDir::Never).unwrap();
+    let mut new_file = dir.start("file").unwrap();
+    new_file.write_all(b"content").unwrap();
+    let file = new_file.finish_locked().unwrap();
+    let other = dir.open_strict("file").unwrap();
+    assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+    drop(file);
+    other.try_lock().unwrap();
+    assert_eq!(dir.read("file", 64).unwrap().as_slice(), b"content");
 }
 
 #[test]

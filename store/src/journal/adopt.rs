@@ -59,7 +59,8 @@ impl AdoptedJournal {
     /// # Errors
     /// If the file cannot be read, or its header is damaged.
     pub(crate) fn contents(&self) -> Result<JournalContents> {
-        read_file(&self.file, &self.path)
+        // Its process has ended, so that nothing is being written.
+        read_file(&self.file, &self.path, 0)
     }
 
     /// Removes the file after its entries were committed to the ledger's database.

@@ -9,6 +9,7 @@ pub(super) const HALF_SIZE: usize = 1024;
 /// Length of a frame before its body: checksum, length of the body, version, kind and sequence.
 const HEAD_SIZE: usize = 16;
 /// Maximum length of a frame's body in bytes.
+#[cfg(test)]
 pub(super) const MAX_BODY_SIZE: usize = HALF_SIZE - HEAD_SIZE;
 
 const VERSION: u8 = 1;
@@ -62,9 +63,9 @@ pub(super) fn finish(frame: &mut [u8], kind: FrameKind, sequence: u64) {
     frame[..4].copy_from_slice(&checksum.to_be_bytes());
 }
 
-/// Checks the frame at the start of a half.
+/// Checks the frame in a half of a slot.
 pub(super) fn parse(half: &[u8], expected: FrameKind) -> Frame<'_> {
-    if half.iter().all(|&byte| byte == 0) {
+    if half == [0; HALF_SIZE] {
         return Frame::Unwritten;
     }
     parse_written(half, expected).unwrap_or(Frame::Damaged)

@@ -17,7 +17,7 @@ use super::record::{Fields, decode_intent, decode_outcome};
 use crate::entries::{EntryOutcome, Intent};
 use crate::{Result, StoreError};
 
-/// Maximum number of times that what does not verify is read again.
+/// Maximum number of times that what does not verify is read again while a process may be writing it.
 const MAX_RETRIES: u32 = 8;
 /// Time between two of these retries.
 const RETRY_INTERVAL: Duration = Duration::from_millis(2);
@@ -56,19 +56,19 @@ pub(crate) fn list(dir: &SafeDir) -> Result<Vec<String>> {
 /// If it fails the strict checks, cannot be read, or its header is damaged.
 pub(crate) fn read(dir: &SafeDir, name: &str) -> Result<Option<JournalContents>> {
     match dir.open_strict(name) {
-        Ok(file) => read_file(&file, &dir.path().join(name)).map(Some),
+        Ok(file) => read_file(&file, &dir.path().join(name), MAX_RETRIES).map(Some),
         Err(FileError::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Reads an open journal; `path` is its path.
-pub(super) fn read_file(file: &File, path: &Path) -> Result<JournalContents> {
-    let header = read_header(file, path)?;
+/// Reads an open journal; `path` is its path. What does not verify is read again at most `max_retries` times.
+pub(super) fn read_file(file: &File, path: &Path, max_retries: u32) -> Result<JournalContents> {
+    let header = read_header(file, path, max_retries)?;
     let mut slots: Vec<_> = (0..header.slots).map(|_| SlotContent::Unused).collect();
     let mut suspects: Vec<u32> = (0..header.slots).collect();
     let mut retries = 0;
-    while !suspects.is_empty() && retries <= MAX_RETRIES {
+    while !suspects.is_empty() && retries <= max_retries {
         if retries > 0 {
             std::thread::sleep(RETRY_INTERVAL);
         }
@@ -82,13 +82,13 @@ pub(super) fn read_file(file: &File, path: &Path) -> Result<JournalContents> {
     Ok(collect(header.id, slots, suspects.len()))
 }
 
-fn read_header(file: &File, path: &Path) -> Result<Header> {
+fn read_header(file: &File, path: &Path, max_retries: u32) -> Result<Header> {
     let mut retries = 0;
     loop {
         let mut page = [0; HEADER_SIZE];
         let length = read_up_to(file, &mut page, 0).map_err(FileError::system("read", path))?;
         match Header::decode(&page[..length], path) {
-            Err(StoreError::Corrupt { .. }) if retries < MAX_RETRIES => {
+            Err(StoreError::Corrupt { .. }) if retries < max_retries => {
                 retries += 1;
                 std::thread::sleep(RETRY_INTERVAL);
             }

@@ -230,6 +230,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns bytes that may be absent; the outer `None` is an error.
+    #[expect(clippy::option_option, reason = "an error and an absent field")]
     fn optional<const N: usize>(&mut self) -> Option<Option<[u8; N]>> {
         if self.flag()? {
             self.array().map(Some)
@@ -239,6 +240,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns a text that may be absent; the outer `None` is an error.
+    #[expect(clippy::option_option, reason = "an error and an absent field")]
     fn text(&mut self) -> Option<Option<String>> {
         let length = u16::from_be_bytes(self.array()?);
         if length == NO_TEXT {

@@ -13,7 +13,7 @@ use crate::entries::{EntryOutcome, Intent};
 #[must_use = "the entry stays open until it is closed"]
 #[derive(Debug)]
 pub(crate) struct OpenSlot {
-    pub(super) slot: u32,
+    pub(super) index: u32,
     /// The intent's sequence.
     pub(super) sequence: u64,
 }
@@ -23,7 +23,7 @@ pub(crate) struct OpenSlot {
 pub(super) struct ClosedEntry {
     /// The close sequence.
     sequence: u64,
-    slot: u32,
+    slot: OpenSlot,
     intent: Arc<Intent>,
     outcome: EntryOutcome,
 }
@@ -43,32 +43,11 @@ impl ClosedBatch {
         self.entries.last().map(|entry| entry.sequence)
     }
 
-    /// Returns `true` if no entry is closed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Returns the entries in the order they were closed.
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = (&Intent, &EntryOutcome)> {
         self.entries
             .iter()
             .map(|entry| (&*entry.intent, &entry.outcome))
-    }
-}
-
-/// An entry of this process, open or closed.
-pub(super) enum LiveEntry {
-    Open(Arc<Intent>),
-    Closed(Arc<ClosedEntry>),
-}
-
-impl LiveEntry {
-    /// Copies the entry.
-    pub(super) fn to_pair(&self) -> (Intent, Option<EntryOutcome>) {
-        match self {
-            Self::Open(intent) => ((**intent).clone(), None),
-            Self::Closed(entry) => ((*entry.intent).clone(), Some(entry.outcome.clone())),
-        }
     }
 }
 
@@ -101,14 +80,10 @@ impl Slots {
         self.capacity = capacity;
     }
 
-    pub(super) fn has_free(&self) -> bool {
-        !self.free.is_empty() || self.used < self.capacity
-    }
-
     /// Takes the lowest free slot, with a new intent sequence.
     pub(super) fn take(&mut self) -> Option<OpenSlot> {
-        let slot = match self.free.pop() {
-            Some(Reverse(slot)) => slot,
+        let index = match self.free.pop() {
+            Some(Reverse(index)) => index,
             None if self.used < self.capacity => {
                 self.used += 1;
                 self.used - 1
@@ -117,7 +92,7 @@ impl Slots {
         };
         self.last_intent += 1;
         Some(OpenSlot {
-            slot,
+            index,
             sequence: self.last_intent,
         })
     }
@@ -128,7 +103,7 @@ impl Slots {
 
     /// Adds an open entry.
     pub(super) fn open(&mut self, slot: &OpenSlot, intent: Intent) {
-        let index = slot.slot as usize;
+        let index = slot.index as usize;
         if self.open.len() <= index {
             self.open.resize(index + 1, None);
         }
@@ -142,8 +117,8 @@ impl Slots {
     }
 
     /// Closes an open entry with the sequence that [`Slots::next_close`] returned.
-    pub(super) fn close(&mut self, slot: &OpenSlot, outcome: EntryOutcome) {
-        let open = self.open.get_mut(slot.slot as usize);
+    pub(super) fn close(&mut self, slot: OpenSlot, outcome: EntryOutcome) {
+        let open = self.open.get_mut(slot.index as usize);
         let Some(intent) = open.and_then(Option::take) else {
             return;
         };
@@ -151,7 +126,7 @@ impl Slots {
         self.last_close += 1;
         self.closed.push_back(Arc::new(ClosedEntry {
             sequence: self.last_close,
-            slot: slot.slot,
+            slot,
             intent,
             outcome,
         }));
@@ -164,12 +139,8 @@ impl Slots {
         }
     }
 
-    /// Removes the closed entries up to the batch's last, and passes the slot of each to `release`.
-    pub(super) fn remove_closed(
-        &mut self,
-        batch: &ClosedBatch,
-        mut release: impl FnMut(&mut Self, u32),
-    ) {
+    /// Removes the closed entries up to the batch's last, and frees their slots.
+    pub(super) fn remove_closed(&mut self, batch: &ClosedBatch) {
         let Some(watermark) = batch.watermark() else {
             return;
         };
@@ -177,7 +148,7 @@ impl Slots {
             .closed
             .pop_front_if(|entry| entry.sequence <= watermark)
         {
-            release(self, entry.slot);
+            self.release(entry.slot.index);
         }
     }
 
@@ -187,17 +158,5 @@ impl Slots {
 
     pub(super) fn closed_count(&self) -> usize {
         self.closed.len()
-    }
-
-    /// Returns all entries: the closed ones in their order, then the open ones.
-    pub(super) fn live(&self) -> Vec<LiveEntry> {
-        let closed = self.closed.iter().map(Arc::clone).map(LiveEntry::Closed);
-        let open = self
-            .open
-            .iter()
-            .flatten()
-            .map(Arc::clone)
-            .map(LiveEntry::Open);
-        closed.chain(open).collect()
     }
 }

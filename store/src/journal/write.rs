@@ -15,7 +15,7 @@ use keyreeve_os::files::{FileError, SafeDir, preallocate};
 use super::frame::{self, FrameKind, HALF_SIZE};
 use super::header::{HEADER_SIZE, Header, MAX_SLOTS, file_name, slot_offset};
 use super::record::{encode_intent, encode_outcome};
-use super::slots::{ClosedBatch, LiveEntry, OpenSlot, Slots};
+use super::slots::{ClosedBatch, OpenSlot, Slots};
 use crate::entries::{EntryOutcome, Intent};
 use crate::error::UnderlyingError;
 use crate::{Result, StoreError};
@@ -42,16 +42,16 @@ struct State {
     slots: Slots,
     /// The number of writes.
     writes: u64,
+    /// Outcomes to be written again.
     unwritten: Vec<UnwrittenOutcome>,
     /// The error of a sync. The system may have dropped what it could not write, so no later sync can be trusted.
     sync_error: Option<UnderlyingError>,
 }
 
-/// An outcome that could not be written.
+/// An outcome that could not be written. Until it is, the file shows its entry as open, and no slot is used again.
 struct UnwrittenOutcome {
     slot: u32,
     frame: Vec<u8>,
-    is_folded: bool,
     error: UnderlyingError,
 }
 
@@ -112,8 +112,8 @@ impl Journal {
                 continue;
             };
             frame::finish(&mut frame, FrameKind::Intent, slot.sequence);
-            if let Err(error) = self.file.write_all_at(&frame, slot_offset(slot.slot)) {
-                state.slots.release(slot.slot);
+            if let Err(error) = self.file.write_all_at(&frame, slot_offset(slot.index)) {
+                state.slots.release(slot.index);
                 return Err(self.write_error(error));
             }
             state.writes += 1;
@@ -130,16 +130,15 @@ impl Journal {
         encode_outcome(&outcome, &mut frame);
         let mut state = self.lock();
         frame::finish(&mut frame, FrameKind::Outcome, state.slots.next_close());
-        match self.file.write_all_at(&frame, outcome_offset(slot.slot)) {
+        match self.file.write_all_at(&frame, outcome_offset(slot.index)) {
             Ok(()) => state.writes += 1,
             Err(error) => state.unwritten.push(UnwrittenOutcome {
-                slot: slot.slot,
+                slot: slot.index,
                 frame,
-                is_folded: false,
                 error: UnderlyingError::new(error),
             }),
         }
-        state.slots.close(&slot, outcome);
+        state.slots.close(slot, outcome);
         state.slots.closed_count()
     }
 
@@ -151,15 +150,9 @@ impl Journal {
     /// Frees the slots of entries that were committed to the ledger's database, at least as durably as they are here: a
     /// freed slot is overwritten.
     pub(crate) fn folded(&self, batch: ClosedBatch) {
-        let state = &mut *self.lock();
-        let unwritten = &mut state.unwritten;
-        state.slots.remove_closed(&batch, |slots, slot| {
-            // The file shows an entry without its outcome as open, so its slot is free only after a retry.
-            match unwritten.iter_mut().find(|outcome| outcome.slot == slot) {
-                Some(outcome) => outcome.is_folded = true,
-                None => slots.release(slot),
-            }
-        });
+        self.lock().slots.remove_closed(&batch);
+        // Frees the memory of the entries without the lock.
+        drop(batch);
     }
 
     /// Syncs the file, unless nothing was written since the last sync. Threads that call it at once share a sync.
@@ -195,12 +188,6 @@ impl Journal {
     /// Returns the number of entries with an outcome that were not folded yet.
     pub(crate) fn closed_count(&self) -> usize {
         self.lock().slots.closed_count()
-    }
-
-    /// Copies the entries that were not folded yet: the closed ones in their order, then the open ones.
-    pub(crate) fn live_entries(&self) -> Vec<(Intent, Option<EntryOutcome>)> {
-        let live = self.lock().slots.live();
-        live.iter().map(LiveEntry::to_pair).collect()
     }
 
     /// Removes the file, unless it still has entries: these are for the next process.
@@ -254,9 +241,7 @@ impl Journal {
                 return;
             }
             state.writes += 1;
-            if let Some(written) = state.unwritten.pop().filter(|outcome| outcome.is_folded) {
-                state.slots.release(written.slot);
-            }
+            state.unwritten.pop();
         }
     }
 

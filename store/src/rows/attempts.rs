@@ -14,7 +14,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, named_params, params};
 
 use crate::entries::{AttemptId, Ending, EntryOutcome, Intent, RequestId};
-use crate::sql_enum::SqlEnum as _;
+use crate::sql_enum::SqlEnum;
 use crate::sql_types::{
     column_error, count, micros, optional, sql_enum, sql_integer, timestamp, uuid,
 };
@@ -86,9 +86,7 @@ pub(crate) fn insert(
         sql_integer(tokens.write_1h),
         sum(outcome.map(|outcome| outcome.web_searches)),
         outcome.map(|outcome| sql_integer(outcome.cost.get())),
-        outcome
-            .and_then(|outcome| outcome.basis)
-            .map(|basis| basis.word()),
+        outcome.and_then(|outcome| outcome.basis).map(SqlEnum::word),
         outcome.and_then(|outcome| outcome.prices_as_of.as_deref()),
         outcome
             .and_then(|outcome| outcome.first_byte_micros)
@@ -139,7 +137,7 @@ pub(crate) fn close(
             ":write_1h": sql_integer(outcome.tokens.write_1h),
             ":web_searches": sql_integer(outcome.web_searches),
             ":cost": sql_integer(outcome.cost.get()),
-            ":basis": outcome.basis.map(|basis| basis.word()),
+            ":basis": outcome.basis.map(SqlEnum::word),
             ":prices_as_of": outcome.prices_as_of,
             ":first_byte_micros": outcome.first_byte_micros.map(sql_integer),
             ":duration_micros": outcome.duration_micros.map(sql_integer),

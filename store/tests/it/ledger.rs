@@ -65,9 +65,7 @@ fn check_entries(store: &Store) {
         store.last_used().unwrap(),
         [(intent(2).profile, intent(2).started_at)]
     );
-    let [open, closed] = rows.as_slice() else {
-        panic!("{rows:?}")
-    };
+    let [open, closed] = rows.try_into().unwrap();
     assert_eq!(
         (&open.intent, &open.outcome),
         (&intent(2), &None),
@@ -77,14 +75,8 @@ fn check_entries(store: &Store) {
     assert_eq!(closed.key_name.as_deref(), Some("tool"));
     assert_eq!(closed.profile_name.as_deref(), Some("work"));
     assert_eq!(closed.outcome, Some(outcome(1).into()));
-    assert_eq!(
-        store.ledger_entry(attempt_id(1)).unwrap().as_ref(),
-        Some(closed)
-    );
-    assert_eq!(
-        store.ledger_entry(attempt_id(2)).unwrap().as_ref(),
-        Some(open)
-    );
+    assert_eq!(store.ledger_entry(attempt_id(1)).unwrap(), Some(closed));
+    assert_eq!(store.ledger_entry(attempt_id(2)).unwrap(), Some(open));
 }
 
 #[test]

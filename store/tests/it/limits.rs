@@ -132,7 +132,7 @@ fn queued_limits_are_committed_on_close() {
 fn limits_are_flushed_while_attempts_are_open() {
     let home = TestHome::new();
     let (store, work) = store_with_profile(&home);
-    record_intent(&store, intent(1)).unwrap();
+    let _open = record_intent(&store, intent(1)).unwrap();
     store.queue_limits(vec![observation(work, "requests", 1)]);
     store.flush().unwrap();
     assert_eq!(home.open().limits().unwrap().len(), 1);

@@ -1,6 +1,7 @@
 //! Migration: the single database of an older keyreeve, of any schema, is split without losing data.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use keyreeve_core::health::{Health, HealthScope};
 use keyreeve_core::select::Reason;
@@ -75,7 +76,6 @@ fn old_store(schema: usize) -> TestHome {
         )
         .unwrap();
     drop(connection);
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(&single, fs::Permissions::from_mode(0o600)).unwrap();
     fs::remove_file(home.database()).unwrap();
     fs::remove_file(home.ledger()).unwrap();
@@ -102,9 +102,7 @@ fn check_migrated(home: &TestHome, schema: usize) {
     let health = snapshot.health.get(&HealthScope::Credential(work.id));
     assert!(matches!(health, Health::Cooldown(_)), "{health:?}");
     let entries = store.ledger_entries(10).unwrap();
-    let [open, closed] = entries.as_slice() else {
-        panic!("{entries:?}")
-    };
+    let [open, closed] = entries.try_into().unwrap();
     assert_eq!((open.intent.number, open.intent.reason), (1, Reason::First));
     assert_eq!(closed.intent.started_at, at(0));
     assert_eq!(closed.outcome.as_ref().unwrap().ending, Ending::Done);
@@ -203,7 +201,6 @@ fn missing_database_of_a_split_store_is_refused() {
 fn migration_waits_for_no_running_older_version() {
     let home = old_store(9);
     let lock = fs::File::create(home.paths.data.join("serve.lock")).unwrap();
-    use std::os::unix::fs::PermissionsExt as _;
     lock.set_permissions(fs::Permissions::from_mode(0o600))
         .unwrap();
     lock.lock().unwrap();

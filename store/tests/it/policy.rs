@@ -312,7 +312,7 @@ fn policy_is_reread_only_after_a_change() {
     let home = TestHome::new();
     let store = home.open();
     let before = store.policy().unwrap();
-    crate::fixture::record_intent(&store, crate::fixture::intent(1)).unwrap();
+    let _open = crate::fixture::record_intent(&store, crate::fixture::intent(1)).unwrap();
     assert!(
         Arc::ptr_eq(&before, &store.policy().unwrap()),
         "a ledger entry does not change the policy"

@@ -86,13 +86,11 @@ fn locked_store_can_be_read_but_not_written() {
 
 #[test]
 fn other_schema_version_or_damaged_file_is_refused() {
-    for (number, matches) in [(999, "newer")] {
-        let home = TestHome::new();
-        drop(home.open());
-        home.run_sql(&format!("PRAGMA user_version = {number}"));
-        let refused = QuickReader::open(&home.paths).err().unwrap();
-        assert!(refused.to_string().contains(matches), "{refused}");
-    }
+    let home = TestHome::new();
+    drop(home.open());
+    home.run_sql("PRAGMA user_version = 999");
+    let refused = QuickReader::open(&home.paths).err().unwrap();
+    assert!(refused.to_string().contains("newer"), "{refused}");
     let home = TestHome::new();
     drop(home.open());
     fs::write(home.database(), "junk").unwrap();

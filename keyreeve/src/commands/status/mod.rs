@@ -44,8 +44,6 @@ enum StatusDetail {
     All,
 }
 
-/// Number of the newest attempts read to find when each profile was last used.
-
 /// Everything that `status` reports.
 struct StatusReport {
     snapshot: Snapshot,
@@ -184,7 +182,7 @@ fn view(
     let limits = lease_snapshot.map(|lease_snapshot| {
         LimitsView::new(&lease_snapshot.policy, &limits, report.snapshot.now)
     });
-    let uses = store.map(|store| store.last_used()).transpose()?;
+    let uses = store.map(Store::last_used).transpose()?;
     let uses = uses.unwrap_or_default();
     let now = report.snapshot.now;
     let profiles = lease_snapshot.map_or_else(Vec::new, |lease_snapshot| {

@@ -1,11 +1,12 @@
 //! A damaged file: what is read is as it was written, and what is missing is reported.
 
 use std::fs::{File, OpenOptions};
-use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
+use std::time::Duration;
 
+use super::super::adopt::try_adopt;
 use super::super::header::{HEADER_SIZE, Header, SLOT_SIZE, file_name, slot_offset};
-use super::super::read::read;
+use super::super::read::{read, read_file};
 use super::super::write::Journal;
 use super::example::{ID, Place, Random, fold, intent, numbers, outcome, write};
 use crate::StoreError;
@@ -33,28 +34,19 @@ fn damage(file: &File, used: u64, random: &mut Random) {
     }
 }
 
-/// Five hundred damaged files; most of the time is spent on reading again what does not verify.
 #[test]
 fn damaged_entries_are_reported_and_others_read() {
-    std::thread::scope(|scope| {
-        for first in 0..10 {
-            scope.spawn(move || check_damage(first * 50..(first + 1) * 50));
-        }
-    });
-}
-
-fn check_damage(seeds: Range<u64>) {
     let place = Place::new();
-    let journal = place.journal();
-    write_some(&journal);
-    let written = std::fs::read(place.path()).unwrap();
+    write_some(&place.journal());
+    let written = place.dir.read(&place.name(), 1 << 24).unwrap();
     let (open, closed) = numbers(&place.contents());
     let file = open_file(&place);
-    for seed in seeds {
+    let adopted = try_adopt(&place.dir, &place.name()).unwrap().unwrap();
+    for seed in 0..500 {
         file.set_len(0).unwrap();
         file.write_all_at(&written, 0).unwrap();
         damage(&file, 40, &mut Random(seed));
-        let contents = place.contents();
+        let contents = adopted.contents().unwrap();
         // This compares each entry with what was written.
         let (open_now, closed_now) = numbers(&contents);
         let is_read = |number: &u32| open_now.contains(number) || closed_now.contains(number);
@@ -90,8 +82,8 @@ fn open_file(place: &Place) -> File {
 #[test]
 fn flipped_byte_of_a_slot_is_damage_or_unused() {
     let place = Place::new();
-    let journal = place.journal();
-    write(&journal, 7);
+    write(&place.journal(), 7);
+    let adopted = try_adopt(&place.dir, &place.name()).unwrap().unwrap();
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -100,11 +92,11 @@ fn flipped_byte_of_a_slot_is_damage_or_unused() {
     let mut slot = [0; SLOT_SIZE];
     file.read_exact_at(&mut slot, slot_offset(0)).unwrap();
     let mut unused = 0;
-    for at in (0..SLOT_SIZE).step_by(7) {
+    for at in 0..SLOT_SIZE {
         let mut changed = slot;
         changed[at] ^= 0x40;
         file.write_all_at(&changed, slot_offset(0)).unwrap();
-        let contents = place.contents();
+        let contents = adopted.contents().unwrap();
         match (numbers(&contents), contents.damaged) {
             ((open, closed), 0) if open.is_empty() && closed == [7] => unused += 1,
             ((open, closed), 1) => assert!(closed.is_empty() && (open.is_empty() || open == [7])),
@@ -112,6 +104,34 @@ fn flipped_byte_of_a_slot_is_damage_or_unused() {
         }
     }
     assert!(unused > 0);
+}
+
+/// A frame that does not verify is read again: the test writes the rest of it meanwhile.
+#[test]
+fn frame_being_written_is_read_again() {
+    let place = Place::new();
+    let journal = place.journal();
+    write(&journal, 7);
+    write(&journal, 8);
+    let file = open_file(&place);
+    let mut slot = [0; SLOT_SIZE];
+    file.read_exact_at(&mut slot, slot_offset(0)).unwrap();
+    let mut header = [0; 64];
+    file.read_exact_at(&mut header, 0).unwrap();
+    for (bytes, start) in [(&slot[..], slot_offset(0)), (&header[..], 0)] {
+        for half in [&vec![0; bytes.len()], &vec![1; bytes.len() / 2]] {
+            file.write_all_at(half, start).unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(20));
+                    file.write_all_at(bytes, start).unwrap();
+                });
+                let contents = read_file(&file, &place.path(), u32::MAX).unwrap();
+                assert_eq!(numbers(&contents), (vec![], vec![7, 8]));
+                assert_eq!(contents.damaged, 0);
+            });
+        }
+    }
 }
 
 #[test]

@@ -70,7 +70,7 @@ pub(super) fn intent(number: u32) -> Intent {
         profile: ProfileId(id(4)),
         number,
         reason: Reason::Sticky,
-        session: (number % 3 > 0).then(|| format!("session {number}")),
+        session: (!number.is_multiple_of(3)).then(|| format!("session {number}")),
         model_requested: Some("m".repeat(number as usize % 200)),
         stream: number.is_multiple_of(2),
         request_hash: [number.to_be_bytes()[3]; 32],

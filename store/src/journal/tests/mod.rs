@@ -3,6 +3,7 @@
 mod concurrency;
 mod damage;
 mod example;
+mod full_disk;
 mod kill;
 mod lifecycle;
 mod records;
