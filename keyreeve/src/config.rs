@@ -84,7 +84,7 @@ pub(crate) struct PricesSection {
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LedgerSection {
-    /// `"process"`: entries survive a killed process. `"strict"`: they also survive a power failure. Default: `"process"`.
+    /// `"local"`: entries survive a killed process. `"strict"`: they also survive a power failure. Default: `"local"`.
     pub(crate) durability: Option<String>,
 }
 

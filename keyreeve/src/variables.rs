@@ -19,7 +19,7 @@ pub(crate) const BODY_BUDGET_MIB: &str = "KEYREEVE_BODY_BUDGET_MIB";
 pub(crate) const THROTTLE_WAIT_SECONDS: &str = "KEYREEVE_THROTTLE_WAIT_SECONDS";
 /// Price table that replaces the built-in one.
 pub(crate) const PRICES_FILE: &str = "KEYREEVE_PRICES_FILE";
-/// Durability of ledger entries: `process` or `strict`.
+/// Durability of ledger entries: `local` or `strict`.
 pub(crate) const LEDGER_DURABILITY: &str = "KEYREEVE_LEDGER_DURABILITY";
 /// Log level of `serve`.
 pub(crate) const LOG: &str = "KEYREEVE_LOG";

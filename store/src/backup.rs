@@ -15,9 +15,10 @@ use rusqlite::Connection;
 use rusqlite::backup::Backup;
 use zeroize::Zeroizing;
 
+use crate::database_files::{reject_orphaned_wal, remove_unfinished, setup_lock, unfinished};
 use crate::live::LiveEntries;
 use crate::master_key::MasterKey;
-use crate::open::{self, StorePaths, unfinished};
+use crate::open::{self, StorePaths};
 use crate::rows::attempts;
 use crate::schema::{self, Schema};
 use crate::sealed_stream::{CHUNK_BYTES, SealedReader, SealedWriter};
@@ -41,7 +42,7 @@ impl Store {
     pub fn backup(&self, path: &Path, passphrase: &Secret) -> Result<()> {
         self.flush()?;
         let out = NewFile::create_anywhere(path)?;
-        let _setup = open::setup_lock(self.dir())?;
+        let _setup = setup_lock(self.dir())?;
         self.wait_for_folds()?;
         let (policy, ledger) = self.one_moment()?;
         let policy = DatabaseCopy::create(self.dir(), POLICY_FILE, &policy)?;
@@ -93,15 +94,15 @@ impl Store {
 /// Nothing is restored in these cases.
 pub fn restore(from: &Path, passphrase: &Secret, paths: &StorePaths) -> Result<()> {
     let (dir, keys) = open::open_dirs(paths)?;
-    let _setup = open::setup_lock(&dir)?;
+    let _setup = setup_lock(&dir)?;
     for database in [POLICY_FILE, LEDGER_FILE, SINGLE_FILE] {
         if dir.contains(database)? {
             return Err(StoreError::NotEmpty {
                 path: dir.path().join(database),
             });
         }
-        open::reject_orphaned_wal(&dir, database)?;
-        open::remove_unfinished(&dir, database)?;
+        reject_orphaned_wal(&dir, database)?;
+        remove_unfinished(&dir, database)?;
     }
     let result = decrypt_backup(from, passphrase, &dir).and_then(|backup| {
         backup.check(&dir, &keys)?;
@@ -112,7 +113,7 @@ pub fn restore(from: &Path, passphrase: &Secret, paths: &StorePaths) -> Result<(
     if result.is_err() {
         for database in [POLICY_FILE, LEDGER_FILE, SINGLE_FILE] {
             // The first error is the one to report; the next restore removes the leftovers, too.
-            open::remove_unfinished(&dir, database).ok();
+            remove_unfinished(&dir, database).ok();
         }
     }
     result
@@ -216,7 +217,7 @@ impl DecryptedBackup {
     /// Gives the databases their names, and migrates an old one.
     fn finish(&self, dir: &SafeDir) -> Result<()> {
         match self.form {
-            BackupForm::Split => open::name_databases(dir),
+            BackupForm::Split => single_database::name_databases(dir),
             BackupForm::Single => {
                 dir.rename_new(&unfinished(SINGLE_FILE), SINGLE_FILE)?;
                 single_database::migrate(dir)

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use keyreeve_os::files::SafeDir;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::database_files::open_database;
 use crate::error::UnderlyingError;
-use crate::open::open_database;
 use crate::sqlite::{self, Access, Checkpointer, LEDGER_FILE};
 use crate::{Result, StoreError, schema};
 

@@ -7,6 +7,7 @@
 
 mod backup;
 mod bindings;
+mod database_files;
 mod entries;
 mod error;
 mod fault;

@@ -3,8 +3,8 @@
 use keyreeve_core::limits::{LimitObservation, LimitOwner};
 use keyreeve_core::profile::ProfileId;
 
+use crate::database_files::open_database;
 use crate::ledger_connection::SyncMode;
-use crate::open::open_database;
 use crate::rows::limits::{delete_profile, read_all, write_all};
 use crate::sqlite::{Access, LEDGER_FILE};
 use crate::{Result, Store, schema};

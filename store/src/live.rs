@@ -6,7 +6,7 @@
 use keyreeve_os::files::SafeDir;
 use rusqlite::Connection;
 
-use crate::open::open_database;
+use crate::database_files::open_database;
 use crate::rows::attempts::{self, Attempt};
 use crate::sql_types::sql_integer;
 use crate::sqlite::{Access, LEDGER_FILE};

@@ -6,21 +6,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Secret;
 use keyreeve_os::files::{CreateDir, SafeDir};
-use keyreeve_os::lock::{Lock, LockError};
+use keyreeve_os::lock::Lock;
 use keyreeve_os::memory::SwapProtection;
 use rusqlite::{Connection, Transaction};
 
+use crate::database_files::{build, open_database, reject_orphaned_wal, setup_lock, unfinished};
 use crate::ledger_lock::LedgerLock;
 use crate::ledger_writer::LedgerWriter;
 use crate::master_key::{MasterKey, MasterKeyHome};
 use crate::policy::{LeaseSnapshot, Policy, PolicyReader};
 use crate::policy_writer::PolicyWriter;
-use crate::schema::{self, Schema};
+use crate::schema;
 use crate::seal::{self, RecordKind, SealContext};
 use crate::sql_enum::SqlEnum as _;
 use crate::sql_types::sql_enum;
@@ -29,12 +29,6 @@ use crate::{Durability, Result, StoreError, single_database};
 
 /// The oldest SQLite version allowed: the one that fixed a race in resetting the write-ahead log.
 const MIN_SQLITE_VERSION: i32 = 3_051_003;
-
-/// File name of the lock held while the databases are created, migrated, backed up or restored.
-const SETUP_LOCK: &str = "setup.lock";
-
-/// File name of the lock held by the gateway that serves from the store.
-pub(crate) const SERVE_LOCK: &str = "serve.lock";
 
 /// The two directories of a store, which must be different.
 #[derive(Clone, Debug)]
@@ -122,7 +116,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`] with the holder's note.
     pub fn acquire_serve_lock(&self, note: &str) -> Result<Lock> {
-        Ok(Lock::acquire(&self.dir, SERVE_LOCK, note)?)
+        Ok(Lock::acquire(&self.dir, single_database::SERVE_LOCK, note)?)
     }
 
     /// Checks both databases for damage. Takes milliseconds per megabyte.
@@ -218,21 +212,6 @@ pub(crate) fn open_dirs(paths: &StorePaths) -> Result<(SafeDir, SafeDir)> {
     Ok((data, keys))
 }
 
-/// Acquires the setup lock. Waits up to five seconds for a process that is creating, migrating or restoring the store.
-pub(crate) fn setup_lock(dir: &SafeDir) -> Result<Lock> {
-    for _ in 0..500 {
-        match Lock::acquire(
-            dir,
-            SETUP_LOCK,
-            &format!("process {}", keyreeve_os::process::pid()),
-        ) {
-            Err(LockError::Held { .. }) => std::thread::sleep(Duration::from_millis(10)),
-            result => return Ok(result?),
-        }
-    }
-    Err(StoreError::Busy)
-}
-
 /// Returns `true` if both databases exist and the single database of older versions is empty.
 fn is_complete(dir: &SafeDir) -> Result<bool> {
     Ok(dir.contains(POLICY_FILE)? && single_database::is_marker(dir)?)
@@ -251,25 +230,12 @@ fn complete(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
         return single_database::migrate(dir);
     }
     if dir.contains(LEDGER_FILE)? && dir.contains(&unfinished(POLICY_FILE))? {
-        return name_databases(dir);
+        return single_database::name_databases(dir);
     }
     if has_single || dir.contains(LEDGER_FILE)? {
         return Err(StoreError::missing(&dir.path().join(POLICY_FILE)));
     }
     create(dir, keys)
-}
-
-/// Rejects a write-ahead log without its database: SQLite would apply it to a new database.
-pub(crate) fn reject_orphaned_wal(dir: &SafeDir, database: &str) -> Result<()> {
-    let [log, _] = sqlite::wal_files(database);
-    if dir.contains(&log)? && !dir.contains(database)? {
-        let path = dir.path().join(log);
-        return Err(StoreError::Corrupt {
-            path,
-            what: "the database of this write-ahead log is missing".to_owned(),
-        });
-    }
-    Ok(())
 }
 
 /// Creates the empty databases of a new store.
@@ -284,64 +250,7 @@ fn create(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
         )?;
         Ok(())
     })?;
-    name_databases(dir)
-}
-
-/// Gives complete databases their names. `ledger.db` gets its name first and `policy.db` last, so that this can be
-/// repeated after a crash.
-pub(crate) fn name_databases(dir: &SafeDir) -> Result<()> {
-    if dir.contains(&unfinished(LEDGER_FILE))? {
-        dir.rename_new(&unfinished(LEDGER_FILE), LEDGER_FILE)?;
-    }
-    single_database::create_marker(dir)?;
-    Ok(dir.rename_new(&unfinished(POLICY_FILE), POLICY_FILE)?)
-}
-
-/// Returns the temporary name of a database that is being created or restored.
-pub(crate) fn unfinished(database: &str) -> String {
-    format!("{database}.new")
-}
-
-/// Builds a database under its temporary name, filled by `fill`.
-pub(crate) fn build(
-    dir: &SafeDir,
-    database: &str,
-    schema: &Schema,
-    fill: impl FnOnce(&mut Connection) -> Result<()>,
-) -> Result<()> {
-    let path = remove_unfinished(dir, database)?;
-    dir.create_new(&unfinished(database), b"")?;
-    let mut connection = sqlite::connect(&path, Access::Write)?;
-    schema.migrate(&mut connection, &path)?;
-    fill(&mut connection)?;
-    connection.close().map_err(|(_, error)| error)?;
-    Ok(())
-}
-
-/// Deletes the files of an unfinished database after a crash, and returns the path to create the next one at.
-pub(crate) fn remove_unfinished(dir: &SafeDir, database: &str) -> Result<PathBuf> {
-    let name = unfinished(database);
-    let [log, index] = sqlite::wal_files(&name);
-    for name in [&name, &log, &index, &format!("{name}-journal")] {
-        dir.remove(name)?;
-    }
-    Ok(dir.path().join(name))
-}
-
-/// Opens a database of the store after checking its files, and migrates it if a newer schema is known.
-pub(crate) fn open_database(
-    dir: &SafeDir,
-    database: &str,
-    schema: &Schema,
-    access: Access,
-) -> Result<Connection> {
-    let path = dir.path().join(database);
-    let connection = sqlite::open_checked(dir, database, access)?;
-    if schema.needs_migration(&connection, &path)? {
-        let _setup = setup_lock(dir)?;
-        schema.migrate(&mut sqlite::connect(&path, Access::Write)?, &path)?;
-    }
-    Ok(connection)
+    single_database::name_databases(dir)
 }
 
 /// The context of the check value, which belongs to the store as a whole.

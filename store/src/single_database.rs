@@ -11,7 +11,7 @@ use keyreeve_os::lock::Lock;
 use keyreeve_os::process::pid;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::open::{self, SERVE_LOCK, build, unfinished};
+use crate::database_files::{build, remove_unfinished, unfinished};
 use crate::rows::rollups;
 use crate::schema;
 use crate::sqlite::{self, Access, LEDGER_FILE, POLICY_FILE, SINGLE_FILE};
@@ -19,6 +19,9 @@ use crate::{Result, StoreError, ledger_lock};
 
 /// The schema version of the empty database: one more than that of the last version with data.
 const MARKER_VERSION: i64 = 10;
+
+/// File name of the lock held by the gateway that serves from the store.
+pub(crate) const SERVE_LOCK: &str = "serve.lock";
 
 /// Size of a database without tables: one page.
 const EMPTY_BYTES: u64 = 4096;
@@ -37,12 +40,22 @@ pub(crate) fn create_marker(dir: &SafeDir) -> Result<()> {
     if dir.contains(SINGLE_FILE)? {
         return Ok(());
     }
-    let path = open::remove_unfinished(dir, SINGLE_FILE)?;
+    let path = remove_unfinished(dir, SINGLE_FILE)?;
     dir.create_new(&unfinished(SINGLE_FILE), b"")?;
     let connection = sqlite::connect(&path, Access::Write)?;
     schema::SINGLE.mark(&connection, MARKER_VERSION)?;
     connection.close().map_err(|(_, error)| error)?;
     Ok(dir.rename_new(&unfinished(SINGLE_FILE), SINGLE_FILE)?)
+}
+
+/// Gives complete databases their names. `ledger.db` gets its name first and `policy.db` last, so that this can be
+/// repeated after a crash.
+pub(crate) fn name_databases(dir: &SafeDir) -> Result<()> {
+    if dir.contains(&unfinished(LEDGER_FILE))? {
+        dir.rename_new(&unfinished(LEDGER_FILE), LEDGER_FILE)?;
+    }
+    create_marker(dir)?;
+    Ok(dir.rename_new(&unfinished(POLICY_FILE), POLICY_FILE)?)
 }
 
 /// Finishes a migration that was interrupted after the new databases got their names.
@@ -99,7 +112,7 @@ pub(crate) fn migrate(dir: &SafeDir) -> Result<()> {
     })?;
     // One left by a migration that was interrupted here: policy.db, which is named last, is missing.
     dir.remove(LEDGER_FILE)?;
-    open::name_databases(dir)?;
+    name_databases(dir)?;
     empty(&connection)
 }
 

@@ -53,6 +53,7 @@ fn make_half_open(harness: &Harness, number: usize) {
 /// Returns `true` if no request holds a profile's probe slot, after all queued changes are written.
 fn is_free(harness: &Harness, number: usize) -> bool {
     let scope = HealthScope::Credential(id(number));
+    harness.broker.store().flush().unwrap();
     let after = harness.broker.store().update_health(&scope, |same| same);
     matches!(after.unwrap().after, Health::Cooldown(cooldown) if cooldown.probed_at.is_none())
 }

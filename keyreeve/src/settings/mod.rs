@@ -317,7 +317,7 @@ mod tests {
                 "`serve.allowed_hosts` must be host names without wildcards, not `*`",
                 "KEYREEVE_BODY_BUDGET_MIB must be a number of MiB from 32 to 65536, not `1`",
                 "`upstream.ca_file` must be an absolute path, not `roots.pem`",
-                "`ledger.durability` must be process or strict, not `maybe`",
+                "`ledger.durability` must be local or strict, not `maybe`",
                 "KEYREEVE_LOG must be error, warn, info, debug or trace, not `loud`",
             ]
         );

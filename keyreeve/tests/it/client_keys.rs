@@ -341,7 +341,7 @@ fn nothing_is_printed_on_any_error() {
     let direct = ["profile", "add", "three", "--env", "NOT_SET", "--direct"];
     assert_exit(case.run(&direct), 0);
     assert_no_output(case.run(&["helper", "--profile", "three"]), 4);
-    let database = case.home.keyreeve_home().join("data/keyreeve.db");
+    let database = case.home.keyreeve_home().join("data/policy.db");
     fs::write(&database, "no database").unwrap();
     assert_no_output(case.run(&["helper", "--profile", "one"]), 7);
 }

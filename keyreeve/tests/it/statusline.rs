@@ -255,7 +255,7 @@ fn unusable_store_does_not_change_the_line() {
     mode(0o500);
     let _output = stderr_of(&case);
     mode(0o700);
-    fs::write(data.join("keyreeve.db"), "junk").unwrap();
+    fs::write(data.join("policy.db"), "junk").unwrap();
     assert!(stderr_of(&case).contains("Cannot read the store"));
     assert_eq!(piped(&case, &[], PLAN).expect_code(0).stderr, "");
     let mut command = statusline(&case, &["--verbose"]);

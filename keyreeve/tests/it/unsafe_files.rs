@@ -122,8 +122,8 @@ const MODES: [Weakness; 3] = [Mode(0o644), Mode(0o660), Mode(0o601)];
 /// LA-01: an exposed or linked database is refused.
 #[test]
 fn exposed_database_is_refused() {
-    check("data/keyreeve.db", &MODES, READERS);
-    check("data/keyreeve.db", &[HardLink, Symlink], &READERS[..2]);
+    check("data/policy.db", &MODES, READERS);
+    check("data/policy.db", &[HardLink, Symlink], &READERS[..2]);
 }
 
 /// LA-01: an exposed or linked master key is refused.
@@ -155,7 +155,7 @@ fn file_of_another_user_is_refused() {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         skip!("only root can give a file away");
     }
-    for file in ["data/keyreeve.db", "config/master.key", "data", "config"] {
+    for file in ["data/policy.db", "config/master.key", "data", "config"] {
         check(file, &[Owner], READERS);
     }
 }
@@ -176,7 +176,7 @@ fn exposed_configuration_is_refused() {
 #[test]
 fn pipe_instead_of_a_file_is_refused_without_blocking() {
     for (file, command) in [
-        ("data/keyreeve.db", READERS[0]),
+        ("data/policy.db", READERS[0]),
         ("config/master.key", READERS[0]),
         ("data/serve.lock", &SERVE),
     ] {
@@ -196,7 +196,7 @@ fn pipe_instead_of_a_file_is_refused_without_blocking() {
 fn exposed_write_ahead_log_is_refused() {
     let case = initialized_store();
     let serving = Serving::start(&case);
-    let log = case.home.keyreeve_home().join("data/keyreeve.db-wal");
+    let log = case.home.keyreeve_home().join("data/policy.db-wal");
     fs::set_permissions(&log, Permissions::from_mode(0o644)).unwrap();
     let refused = case.run(READERS[0]).expect_code(7);
     let fix = format!("fix: chmod 600 {}", real(&log).display());

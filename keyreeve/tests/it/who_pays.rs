@@ -365,7 +365,7 @@ fn bash_hook_reports_a_change_of_payer() {
 
     // With a store that does not open, nothing is printed and nothing breaks.
     assert_exit(case.run(&["bind", "--expect", "plan"]), 0);
-    fs::write(case.home.keyreeve_home().join("data/keyreeve.db"), "junk").unwrap();
+    fs::write(case.home.keyreeve_home().join("data/policy.db"), "junk").unwrap();
     let result = walk(&case, "bash", &["--norc", "-i"], load);
     assert!(!result.stderr.contains("keyreeve: "), "{}", result.stderr);
     assert!(result.stdout.contains("back"), "{}", result.stdout);

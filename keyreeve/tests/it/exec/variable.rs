@@ -62,7 +62,7 @@ fn variable_pays_without_a_store() {
 #[test]
 fn damaged_store_does_not_matter() {
     let machine = Machine::new();
-    let store = machine.case.home.keyreeve_home().join("data/keyreeve.db");
+    let store = machine.case.home.keyreeve_home().join("data/policy.db");
     std::fs::write(&store, "junk").unwrap();
     let mut command = machine.command(&["exec", "--env", "MINE_KEY", "--", "tool"]);
     command.env("MINE_KEY", machine.key.value());
