@@ -3,6 +3,7 @@
 //! Invariants: the master key is never on a disk unencrypted, except in its own file; both databases are copied as of
 //! one moment; a restore is atomic and never overwrites a store.
 
+use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -10,12 +11,12 @@ use std::time::Duration;
 use keyreeve_core::secret::Secret;
 use keyreeve_os::deadline::Deadline;
 use keyreeve_os::files::{FileError, NewFile, SafeDir};
-use keyreeve_os::system;
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 use zeroize::Zeroizing;
 
 use crate::database_files::{reject_orphaned_wal, remove_unfinished, setup_lock, unfinished};
+use crate::entries::AttemptId;
 use crate::live::LiveEntries;
 use crate::master_key::MasterKey;
 use crate::open::{self, StorePaths};
@@ -63,18 +64,20 @@ impl Store {
 
     /// Waits until what was closed before this call is in the database, so that it is summed up, too.
     fn wait_for_folds(&self) -> Result<()> {
-        let now = system::now();
+        let closed = self.closed_in_journals()?;
         let deadline = Deadline::after(FOLD_TIMEOUT);
-        loop {
-            let is_waiting = self.live_entries()?.entries.iter().any(|(_, outcome)| {
-                outcome
-                    .as_ref()
-                    .is_some_and(|outcome| outcome.ended_at <= now)
-            });
-            if !is_waiting || !deadline.sleep(FOLD_POLL_INTERVAL) {
-                return Ok(());
+        while !closed.is_disjoint(&self.closed_in_journals()?) {
+            if !deadline.sleep(FOLD_POLL_INTERVAL) {
+                break;
             }
         }
+        Ok(())
+    }
+
+    fn closed_in_journals(&self) -> Result<HashSet<AttemptId>> {
+        let entries = self.live_entries()?.entries.into_iter();
+        let closed = entries.filter(|(_, outcome)| outcome.is_some());
+        Ok(closed.map(|(intent, _)| intent.attempt).collect())
     }
 
     /// Starts reading both databases, while policy cannot be changed.

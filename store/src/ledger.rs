@@ -28,13 +28,13 @@ enum OpenPlace {
 }
 
 impl Store {
-    /// Starts the journal. A process that serves calls it once, before its first request; commands that send a single
-    /// request write it to the database.
+    /// Starts the journal with a new, random id. A process that serves calls it once, before its first request; commands
+    /// that send a single request write it to the database.
     ///
     /// # Errors
     /// If the journal cannot be created, or the database cannot be written.
-    pub fn start_journal(&self) -> Result<()> {
-        self.ledger.start_journal()
+    pub fn start_journal(&self, id: [u8; 16]) -> Result<()> {
+        self.ledger.start_journal(id)
     }
 
     /// Records an intent before its request is sent. Survives a kill of this process; see [`Store::sync_intents`] for

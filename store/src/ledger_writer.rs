@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use keyreeve_os::deadline::Deadline;
 use keyreeve_os::files::{FileError, SafeDir};
-use keyreeve_os::system;
 
 use crate::entries::Durability;
 use crate::error::UnderlyingError;
@@ -90,13 +89,11 @@ impl LedgerWriter {
     }
 
     /// Starts the journal: from now on entries are written to it and folded later.
-    pub(crate) fn start_journal(&self) -> Result<()> {
+    pub(crate) fn start_journal(&self, id: [u8; 16]) -> Result<()> {
         if self.journal().is_some() {
             return Ok(());
         }
         self.execute(|_| Ok(()))?;
-        let id = system::random()
-            .map_err(|error| StoreError::NoRandomness(UnderlyingError::new(error)))?;
         let journal = Arc::new(Journal::create(&self.shared.dir, id)?);
         let files = OpenFiles::new(&self.shared.dir, journal.path())?;
         if self.shared.durability == Durability::Strict {

@@ -65,7 +65,7 @@ impl Harness {
     pub(crate) fn with_profiles(profiles: &[Profile], environment: Environment) -> Self {
         let directory = TempDir::new().unwrap();
         let store = store_in(&directory);
-        store.start_journal().unwrap();
+        store.start_journal(system::random().unwrap()).unwrap();
         let sealed = Secret::new("sealed-bearer-token-of-nobody".to_owned());
         for profile in profiles {
             let secret = (profile.source == Source::Sealed).then_some(&sealed);

@@ -115,7 +115,7 @@ impl Setup {
         let upstream = Scripted::start(script);
         let directory = TempDir::with_prefix("keyreeve-gateway-").unwrap();
         let store = Arc::new(Store::open(&store_paths(&directory), Durability::Local).unwrap());
-        store.start_journal().unwrap();
+        store.start_journal(system::random().unwrap()).unwrap();
         let profile = self.profile(&upstream);
         let secret = Secret::new(self.secret.value().to_owned());
         let sealed_secret = (self.source == Source::Sealed).then_some(&secret);

@@ -1,4 +1,4 @@
--- policy.db: whom to trust, and what is usable. Times are microseconds since 1970-01-01 UTC; ids are the 16 bytes of a
+-- policy.db: what is trusted, and what is usable. Times are microseconds since 1970-01-01 UTC; ids are the 16 bytes of a
 -- UUID.
 
 CREATE TABLE meta (

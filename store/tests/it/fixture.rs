@@ -58,7 +58,7 @@ impl TestHome {
     /// Opens the store as a process that serves, with a journal.
     pub(crate) fn serve(&self) -> Store {
         let store = self.open();
-        store.start_journal().unwrap();
+        start_journal(&store);
         store
     }
 
@@ -96,6 +96,13 @@ fn run_sql(database: &Path, sql: &str) {
     rusqlite::Connection::open(database)
         .unwrap()
         .execute_batch(sql)
+        .unwrap();
+}
+
+/// Starts the journal of a store with a random id.
+pub(crate) fn start_journal(store: &Store) {
+    store
+        .start_journal(keyreeve_os::system::random().unwrap())
         .unwrap();
 }
 

@@ -13,7 +13,7 @@ use keyreeve_store::{
 
 use crate::fixture::{
     TestHome, add_key, add_profile, at, attempt_id, intent, key, outcome, profile, record,
-    record_intent,
+    record_intent, start_journal,
 };
 
 /// The ways to open a store: for a command, and for a process that serves.
@@ -196,7 +196,7 @@ fn strict_intents_are_synced_before_they_are_acknowledged() {
     let home = TestHome::new();
     let store = Store::open(&home.paths, Durability::Strict).unwrap();
     assert!(!store.acknowledges_after_sync(), "without a journal");
-    store.start_journal().unwrap();
+    start_journal(&store);
     assert!(store.acknowledges_after_sync());
     let (sender, receiver) = channel();
     for number in 1..=50 {
@@ -282,7 +282,7 @@ fn entries_that_cannot_be_written_are_retried() {
 fn last_handle_may_be_dropped_in_a_callback() {
     let home = TestHome::new();
     let store = Arc::new(Store::open(&home.paths, Durability::Strict).unwrap());
-    store.start_journal().unwrap();
+    start_journal(&store);
     let (sender, receiver) = channel();
     let last = Arc::clone(&store);
     record(&store, intent(1), outcome(1));

@@ -47,7 +47,7 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
     context::init_logging(settings.log.value, &context.output);
     let recovered = store.close_open_intents(system::now())?;
     report_recovery(recovered, &context.output);
-    store.start_journal()?;
+    store.start_journal(admin::random_bytes()?)?;
     let process = ServeProcess {
         dirs,
         settings,

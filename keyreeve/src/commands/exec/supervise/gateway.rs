@@ -74,7 +74,7 @@ impl RunGateway {
             GatewayStatus::NotRunning => {
                 // No `serve` is running that could close the intents left open by a crash.
                 store.close_open_intents(now())?;
-                store.start_journal()?;
+                store.start_journal(admin::random_bytes()?)?;
                 let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let bound = keyreeve_gateway::bind(Listen::Address(free_port)).await?;
                 let instance = InstanceSecret::new(admin::random_bytes()?);
