@@ -194,8 +194,8 @@ pub(crate) fn keyreeve_state(policy: &Policy) -> KeyreeveState {
         bindings: policy.bindings().to_vec(),
         keys: policy
             .key_secrets()
-            .filter(|found| found.key.revoked_at.is_none())
-            .map(|found| OwnKey {
+            .filter(|(_, found)| found.key.revoked_at.is_none())
+            .map(|(_, found)| OwnKey {
                 hash: found.hash,
                 profiles: found.key.profiles.clone(),
             })

@@ -135,7 +135,7 @@ pub enum StoreError {
         name: String,
     },
     /// A file exists where a backup would be restored to.
-    #[error("{} exists already: a backup can only be restored where there is no store", path.display())]
+    #[error("{} exists already: a store is replaced only with --replace, which moves it aside", path.display())]
     NotEmpty {
         /// The existing file.
         path: PathBuf,
@@ -180,7 +180,8 @@ impl StoreError {
             Self::File(error) => error.fix_command(),
             Self::Corrupt { .. }
             | Self::MasterKeyMissing { .. }
-            | Self::MasterKeyDamaged { .. } => Some("keyreeve store restore FILE".to_owned()),
+            | Self::MasterKeyDamaged { .. }
+            | Self::NotEmpty { .. } => Some("keyreeve store restore FILE --replace".to_owned()),
             Self::OlderSchema { .. } => Some("keyreeve store info".to_owned()),
             Self::Busy
             | Self::Closed
@@ -200,7 +201,6 @@ impl StoreError {
             | Self::Tampered { .. }
             | Self::NotFound { .. }
             | Self::NameTaken { .. }
-            | Self::NotEmpty { .. }
             | Self::WrongPassphrase
             | Self::BadBackup { .. }
             | Self::NoRandomness(_)

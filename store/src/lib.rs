@@ -30,6 +30,7 @@ mod policy;
 mod policy_writer;
 mod profiles;
 mod quick_reader;
+mod restore;
 mod rows;
 mod schema;
 mod seal;
@@ -41,7 +42,6 @@ mod sqlite;
 mod usage;
 mod wal_index;
 
-pub use backup::restore;
 pub use entries::{
     AttemptId, Durability, Ending, EntryOutcome, Intent, LedgerEntry, Operation, Outcome, RequestId,
 };
@@ -55,6 +55,9 @@ pub use master_key::MasterKeyHome;
 pub use open::{Store, StorePaths};
 pub use policy::{FoundKey, LeaseSnapshot, Policy};
 pub use quick_reader::QuickReader;
+pub use restore::{
+    ExistingStore, RestoreOptions, Restored, RestoredKey, RevivedKeys, check_restorable, restore,
+};
 pub use rows::health::HealthStates;
 pub use usage::{Certainty, Grouping, UsageQuery, UsageRow};
 

@@ -75,8 +75,7 @@ impl MasterKey {
         match dir.create_new(FILE, &bytes) {
             Err(FileError::Exists { path }) => {
                 let existing = Self::read(dir)?;
-                let same: bool = self.expose().ct_eq(existing.expose()).into();
-                if same {
+                if self.is_same(&existing) {
                     Ok(())
                 } else {
                     Err(StoreError::NotEmpty { path })
@@ -84,6 +83,11 @@ impl MasterKey {
             }
             result => Ok(result?),
         }
+    }
+
+    /// Returns `true` if both are the same key, in constant time.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.expose().ct_eq(other.expose()).into()
     }
 
     /// Returns the bytes, for the cipher and the encrypted backup.

@@ -61,8 +61,9 @@ impl Policy {
     }
 
     /// Returns every secret of every key, even of a revoked or expired one.
-    pub fn key_secrets(&self) -> impl Iterator<Item = FoundKey<'_>> {
-        self.secrets.keys().filter_map(|id| self.key(*id))
+    pub fn key_secrets(&self) -> impl Iterator<Item = (PublicId, FoundKey<'_>)> {
+        let secrets = self.secrets.keys();
+        secrets.filter_map(|id| Some((*id, self.key(*id)?)))
     }
 
     /// Finds a profile.

@@ -192,6 +192,21 @@ pub(crate) struct SealedReader {
 impl SealedReader {
     /// Reads the header. The passphrase is checked with the first chunk.
     pub(crate) fn start(path: &Path, passphrase: &Secret) -> Result<Self> {
+        let (input, header) = Self::read_header(path)?;
+        Ok(Self {
+            stream: ChunkCipher::new(header, passphrase)?,
+            input,
+            path: path.to_owned(),
+            ended: false,
+        })
+    }
+
+    /// Checks that a file begins like a stream, without a passphrase.
+    pub(crate) fn check_header(path: &Path) -> Result<()> {
+        Self::read_header(path).map(drop)
+    }
+
+    fn read_header(path: &Path) -> Result<(BufReader<File>, StreamHeader)> {
         let mut input = BufReader::new(open_anywhere(path)?);
         let path = path.to_owned();
         let mut header = StreamHeader([0; HEADER]);
@@ -204,12 +219,7 @@ impl SealedReader {
         if let Some(what) = header.invalid_reason() {
             return Err(StoreError::BadBackup { path, what });
         }
-        Ok(Self {
-            stream: ChunkCipher::new(header, passphrase)?,
-            input,
-            path,
-            ended: false,
-        })
+        Ok((input, header))
     }
 
     /// Decrypts the next chunk. Returns `None` after the last one.

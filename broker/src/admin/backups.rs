@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use keyreeve_core::secret::Secret;
-use keyreeve_store::{Store, StorePaths};
+use keyreeve_store::{ExistingStore, RestoreOptions, Restored, Store, StorePaths};
 
 use super::AdminError;
 
@@ -36,10 +36,32 @@ pub fn back_up(store: &Store, file: &Path, passphrase: &Passphrase) -> Result<()
     Ok(store.backup(file, &passphrase.0)?)
 }
 
-/// Restores a backup into directories without a store.
+/// Checks, before the passphrase is known, that a file is a backup and can be restored.
+///
+/// # Errors
+/// [`AdminError::Store`].
+pub fn check_restorable(
+    file: &Path,
+    paths: &StorePaths,
+    existing: ExistingStore,
+) -> Result<(), AdminError> {
+    Ok(keyreeve_store::check_restorable(file, paths, existing)?)
+}
+
+/// Restores a backup: its data, and those virtual keys that still work or are named.
 ///
 /// # Errors
 /// [`AdminError::Store`]: nothing was restored.
-pub fn restore(file: &Path, passphrase: &Passphrase, paths: &StorePaths) -> Result<(), AdminError> {
-    Ok(keyreeve_store::restore(file, &passphrase.0, paths)?)
+pub fn restore(
+    file: &Path,
+    passphrase: &Passphrase,
+    paths: &StorePaths,
+    options: &RestoreOptions,
+) -> Result<Restored, AdminError> {
+    Ok(keyreeve_store::restore(
+        file,
+        &passphrase.0,
+        paths,
+        options,
+    )?)
 }

@@ -36,7 +36,7 @@ pub(crate) use profile::{AddProfileArgs, ProfileCommand, RotateProfileArgs, Setu
 pub(crate) use protect::{ProtectAction, ProtectArgs};
 pub(crate) use report::{DoctorArgs, InspectArgs, RequestsArgs, UsageArgs};
 pub(crate) use serve::{SandboxArgs, ServeArgs};
-pub(crate) use store::{ConfigCommand, PassphraseArgs, StoreCommand};
+pub(crate) use store::{ConfigCommand, PassphraseArgs, RestoreArgs, StoreCommand};
 pub(crate) use values::{Consent, SecretInput, is_model_glob, unique};
 
 /// A credential broker for the Anthropic API

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Subcommand};
+use keyreeve_core::profile::Name;
 
 use super::values::{SecretInput, secret_input};
 
@@ -19,9 +20,28 @@ pub(crate) enum StoreCommand {
     #[command(after_help = "Examples:\n  keyreeve store backup keyreeve.bak\n  \
         pass show backup | keyreeve store backup keyreeve.bak --stdin")]
     Backup(PassphraseArgs),
-    /// Restore a backup into an empty store
-    #[command(after_help = "Example:\n  keyreeve store restore keyreeve.bak")]
-    Restore(PassphraseArgs),
+    /// Restore a backup
+    ///
+    /// Profiles, bindings, health and the ledger come back as they were. Virtual keys work again only if they still
+    /// work in the store that is replaced, or if you name them: since the backup they may have been revoked.
+    #[command(
+        after_help = "Examples:\n  keyreeve store restore keyreeve.bak --keys all\n  \
+        keyreeve store restore keyreeve.bak --replace"
+    )]
+    Restore(RestoreArgs),
+}
+
+/// Arguments of `store restore`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    pub(crate) backup: PassphraseArgs,
+    /// Move the present store aside, even a damaged one
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Virtual keys that work again: names, or `all`
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) keys: Vec<Name>,
 }
 
 /// Arguments of `store backup` and `store restore`.

@@ -53,3 +53,74 @@ fn backup_is_restored_on_another_machine() {
         "work"
     );
 }
+
+/// F-24, F-42: a store is replaced only on request and moved aside; keys revoked since the backup stay dead.
+#[test]
+fn restore_replaces_the_store_and_keeps_revoked_keys_dead() {
+    let (case, _) = Case::with_profile();
+    for name in ["active", "leaked"] {
+        assert_exit(case.run(&["key", "add", name, "--profile", "work"]), 0);
+    }
+    let file = case.home.path().join("backup").display().to_string();
+    let passphrase = Canary::generated("passphrase", "a-passphrase-nobody-guesses-so-soon");
+    case.home.plant(&passphrase);
+    let feed = |arguments: &[&str]| case.feed(arguments, passphrase.value());
+    assert_exit(feed(&["store", "backup", &file, "--stdin"]), 0);
+    assert_exit(case.run(&["key", "revoke", "leaked"]), 0);
+    let damaged = case.home.keyreeve_home().join("data/ledger.db");
+    std::fs::write(&damaged, "junk").unwrap();
+
+    let restored = feed(&["store", "restore", &file, "--stdin", "--replace"]).expect_code(0);
+    let stderr = &restored.stderr;
+    assert!(
+        restored.stdout.contains("keys that work"),
+        "{}",
+        restored.stdout
+    );
+    assert!(
+        restored.stdout.contains("keys that stay dead leaked"),
+        "{}",
+        restored.stdout
+    );
+    assert!(stderr.contains("data/replaced-"), "{stderr}");
+    assert!(stderr.contains("--replace --keys leaked"), "{stderr}");
+    assert_eq!(
+        case.run(&["usage", "--json"]).expect_code(0).json()["total"]["attempts"],
+        0
+    );
+    let keys = case.run(&["key", "list", "--json"]).expect_code(0).json();
+    assert_eq!(keys["keys"][0]["name"], "active");
+
+    let revive = [
+        "store",
+        "restore",
+        &file,
+        "--stdin",
+        "--replace",
+        "--keys",
+        "all",
+        "--json",
+    ];
+    let revived = feed(&revive).expect_code(0).json();
+    assert_eq!(revived["keys"][1]["works"], true);
+    let unknown = [
+        "store",
+        "restore",
+        &file,
+        "--stdin",
+        "--replace",
+        "--keys",
+        "nobody",
+    ];
+    assert_exit(feed(&unknown), 1);
+    let no_backup = case
+        .home
+        .keyreeve_home()
+        .join("config/master.key")
+        .display()
+        .to_string();
+    assert_exit(
+        feed(&["store", "restore", &no_backup, "--stdin", "--replace"]),
+        1,
+    );
+}

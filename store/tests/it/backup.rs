@@ -4,10 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use keyreeve_os::files::FileError;
-use keyreeve_store::{StoreError, restore};
+use keyreeve_store::{
+    ExistingStore, RestoreOptions, Restored, RevivedKeys, StoreError, check_restorable, restore,
+};
 
 use crate::fixture::{
-    TestHome, add_key, exposed, intent, key, outcome, profile, record, record_intent, secret,
+    TestHome, add_key, at, exposed, intent, key, key_secret, outcome, profile, record,
+    record_intent, secret,
 };
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -34,11 +37,43 @@ fn backed_up() -> (TestHome, Vec<u8>) {
     (home, bytes)
 }
 
+/// Options that move a store aside.
+fn replacing(keys: RevivedKeys) -> RestoreOptions {
+    RestoreOptions {
+        existing: ExistingStore::MoveAside,
+        keys,
+        at: at(50),
+    }
+}
+
+/// Options for an empty directory, which revive every key.
+fn into_empty() -> RestoreOptions {
+    RestoreOptions {
+        existing: ExistingStore::Refuse,
+        keys: RevivedKeys::All,
+        at: at(50),
+    }
+}
+
+fn restore_at(home: &TestHome, options: &RestoreOptions) -> Result<Restored, StoreError> {
+    restore(
+        &home.path("backup"),
+        &secret(PASSPHRASE),
+        &home.paths,
+        options,
+    )
+}
+
 /// Tries to restore the bytes into an empty directory.
-fn restored(bytes: &[u8], passphrase: &str) -> (TestHome, Result<(), StoreError>) {
+fn restored(bytes: &[u8], passphrase: &str) -> (TestHome, Result<Restored, StoreError>) {
     let home = TestHome::new();
     fs::write(home.path("backup"), bytes).unwrap();
-    let result = restore(&home.path("backup"), &secret(passphrase), &home.paths);
+    let result = restore(
+        &home.path("backup"),
+        &secret(passphrase),
+        &home.paths,
+        &into_empty(),
+    );
     (home, result)
 }
 
@@ -86,7 +121,7 @@ fn wrong_passphrase_is_refused_and_restores_nothing() {
         "{result:?}"
     );
     assert!(!home.database().exists() && !home.master_key().exists());
-    restore(&home.path("backup"), &secret(PASSPHRASE), &home.paths).unwrap();
+    restore_at(&home, &into_empty()).unwrap();
 }
 
 #[test]
@@ -155,15 +190,157 @@ fn backup_and_restore_overwrite_nothing() {
     );
     assert_eq!(fs::read(home.path("backup")).unwrap(), bytes);
 
-    let over = restore(&home.path("backup"), &secret(PASSPHRASE), &home.paths);
+    let over = restore_at(&home, &into_empty());
+    assert!(matches!(over, Err(StoreError::NotEmpty { .. })), "{over:?}");
+    let over = check_restorable(&home.path("backup"), &home.paths, ExistingStore::Refuse);
     assert!(matches!(over, Err(StoreError::NotEmpty { .. })), "{over:?}");
 
     let other = TestHome::new();
     drop(other.open());
-    fs::remove_file(other.database()).unwrap();
-    let over = restore(&home.path("backup"), &secret(PASSPHRASE), &other.paths);
+    for database in [other.database(), other.ledger(), other.single()] {
+        fs::remove_file(database).unwrap();
+    }
+    fs::copy(home.path("backup"), other.path("backup")).unwrap();
+    let over = restore_at(&other, &into_empty());
     assert!(
         matches!(over, Err(StoreError::NotEmpty { .. })),
         "another master key: {over:?}"
     );
+}
+
+/// Returns the names of the keys that work in a store.
+fn working_keys(home: &TestHome) -> Vec<String> {
+    let policy = home.open().policy().unwrap();
+    let working = policy.key_secrets().filter(|(_, found)| {
+        let is_valid = found.valid_until.is_none_or(|until| until > at(50));
+        is_valid && found.key.refusal(at(50)).is_none()
+    });
+    let mut names: Vec<_> = working
+        .map(|(_, found)| found.key.name.to_string())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Backs up a store with three keys, then revokes one and rotates another.
+fn backed_up_before_revocation() -> TestHome {
+    let home = TestHome::new();
+    let store = home.open();
+    for (number, name) in [(1, "active"), (2, "revoked"), (3, "rotated")] {
+        add_key(&store, &key(u128::from(number), name, &[]), number);
+    }
+    store
+        .backup(&home.path("backup"), &secret(PASSPHRASE))
+        .unwrap();
+    store.revoke_key(key(2, "x", &[]).id, at(40)).unwrap();
+    store
+        .rotate_key(key(3, "x", &[]).id, key_secret(9), at(41))
+        .unwrap();
+    home
+}
+
+/// F-24: a restore brings back data, not authority: keys that were revoked or rotated since the backup stay dead.
+#[test]
+fn revoked_and_rotated_keys_stay_dead() {
+    let home = backed_up_before_revocation();
+    let restored = restore_at(&home, &replacing(RevivedKeys::Named(Vec::new()))).unwrap();
+    let keys: Vec<_> = restored
+        .keys
+        .iter()
+        .map(|key| (key.name.as_str(), key.works))
+        .collect();
+    assert_eq!(
+        keys,
+        [("active", true), ("revoked", false), ("rotated", false)]
+    );
+    assert_eq!(working_keys(&home), ["active"]);
+    home.open().verify().unwrap();
+}
+
+/// F-24: without the store that was replaced nothing is known about revocations, so only named keys work again.
+#[test]
+fn keys_work_in_an_empty_home_only_if_they_are_named() {
+    let source = backed_up_before_revocation();
+    for (revived, expected) in [
+        (RevivedKeys::Named(Vec::new()), &[][..]),
+        (
+            RevivedKeys::Named(vec!["rotated".parse().unwrap()]),
+            &["rotated"],
+        ),
+        (RevivedKeys::All, &["active", "revoked", "rotated"]),
+    ] {
+        let home = TestHome::new();
+        fs::copy(source.path("backup"), home.path("backup")).unwrap();
+        let options = RestoreOptions {
+            keys: revived,
+            ..into_empty()
+        };
+        restore_at(&home, &options).unwrap();
+        assert_eq!(working_keys(&home), expected);
+        assert_eq!(home.open().policy().unwrap().keys().len(), 3);
+    }
+    let unknown = replacing(RevivedKeys::Named(vec!["unknown".parse().unwrap()]));
+    let refused = restore_at(&source, &unknown);
+    assert!(matches!(refused, Err(StoreError::NotFound { .. })));
+    assert_eq!(working_keys(&source), ["active", "rotated"], "unchanged");
+}
+
+/// F-42: a damaged store is moved aside, with everything in it, and replaced.
+#[test]
+fn damaged_store_is_moved_aside() {
+    let home = backed_up_before_revocation();
+    fs::write(home.database(), "damaged").unwrap();
+    fs::write(home.master_key(), "damaged").unwrap();
+    let refused = home.try_open().err().unwrap();
+    assert_eq!(
+        refused.fix_command().unwrap(),
+        "keyreeve store restore FILE --replace"
+    );
+    let restored = restore_at(&home, &replacing(RevivedKeys::Named(Vec::new()))).unwrap();
+    let prefix = restored.moved_aside.unwrap();
+    let aside = |file: &str| fs::read(home.paths.data.join(format!("{prefix}{file}"))).unwrap();
+    assert_eq!(aside("policy.db"), b"damaged");
+    assert!(!aside("ledger.db").is_empty());
+    let key = fs::read(home.paths.keys.join(format!("{prefix}master.key"))).unwrap();
+    assert_eq!(key, b"damaged");
+    home.open().verify().unwrap();
+    assert!(
+        working_keys(&home).is_empty(),
+        "nothing is known about them"
+    );
+}
+
+#[test]
+fn store_that_is_served_from_is_not_replaced() {
+    let home = backed_up_before_revocation();
+    let store = home.open();
+    let claim = store.acquire_serve_lock("process 41").unwrap();
+    let refused = restore_at(&home, &replacing(RevivedKeys::All));
+    match refused {
+        Err(StoreError::InUse { holder }) => assert_eq!(holder, "process 41"),
+        other => panic!("{other:?}"),
+    }
+    drop(claim);
+    restore_at(&home, &replacing(RevivedKeys::All)).unwrap();
+}
+
+/// A backup that another process makes while requests run has each of them once.
+#[test]
+fn backup_has_entries_of_journals() {
+    let home = TestHome::new();
+    let serving = home.serve();
+    record(&serving, intent(1), outcome(1));
+    let _open = record_intent(&serving, intent(2)).unwrap();
+    home.open()
+        .backup(&home.path("backup"), &secret(PASSPHRASE))
+        .unwrap();
+    let (copy, result) = restored(&fs::read(home.path("backup")).unwrap(), PASSPHRASE);
+    result.unwrap();
+    let entries = copy.open().ledger_entries(10).unwrap();
+    let ended: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.outcome.is_some())
+        .collect();
+    assert_eq!(ended, [false, true]);
+    assert_eq!(copy.open().close_open_intents(at(60)).unwrap().unknown, 1);
 }
