@@ -208,6 +208,47 @@ impl StoreError {
         }
     }
 
+    /// Returns the cause in words for a client of the gateway, which must not see paths, if it is one that the owner can
+    /// end.
+    pub fn client_reason(&self) -> Option<&'static str> {
+        match self {
+            Self::DiskFull(_) => Some("the disk is full"),
+            Self::JournalFull => {
+                Some("its journal is full, because entries cannot be written to ledger.db")
+            }
+            Self::LogFull { .. } => Some("a program has been reading ledger.db for too long"),
+            Self::LedgerNotWritable(_) => Some("entries cannot be written to ledger.db"),
+            Self::Replaced { .. } => Some(
+                "its store was moved, removed or replaced. Restart keyreeve on the present one",
+            ),
+            Self::SyncFailed(_) => {
+                Some("the disk could not be written. Check the disk, then restart keyreeve")
+            }
+            Self::Busy => Some("another process has locked the store"),
+            Self::NotWritable { .. } => Some("its store is read-only"),
+            Self::Corrupt { .. } => Some("its store is damaged"),
+            Self::Closed
+            | Self::InUse { .. }
+            | Self::NewerSchema { .. }
+            | Self::OldDatabase { .. }
+            | Self::OlderSchema { .. }
+            | Self::SqliteTooOld { .. }
+            | Self::SameDirectory { .. }
+            | Self::MasterKeyMissing { .. }
+            | Self::MasterKeyDamaged { .. }
+            | Self::MasterKeyWrong { .. }
+            | Self::Tampered { .. }
+            | Self::NotFound { .. }
+            | Self::NameTaken { .. }
+            | Self::NotEmpty { .. }
+            | Self::WrongPassphrase
+            | Self::BadBackup { .. }
+            | Self::File(_)
+            | Self::NoRandomness(_)
+            | Self::Database(_) => None,
+        }
+    }
+
     /// Returns [`StoreError::NotFound`] if a statement changed no row.
     pub(crate) fn check_found(what: &'static str, changed: usize) -> Result<(), Self> {
         if changed == 0 {
@@ -229,6 +270,9 @@ impl StoreError {
     pub(crate) fn with_path(self, database: &Path) -> Self {
         match self {
             Self::NotWritable { path } if path.is_relative() => Self::NotWritable {
+                path: database.to_owned(),
+            },
+            Self::Replaced { path } if path.is_relative() => Self::Replaced {
                 path: database.to_owned(),
             },
             Self::Corrupt { path, what } if path.is_relative() => Self::Corrupt {

@@ -9,7 +9,7 @@ use keyreeve_os::files::{FileVersion, SafeDir};
 
 use crate::Result;
 use crate::sqlite::{LEDGER_FILE, POLICY_FILE};
-use crate::wal_index::{WalIndex, WalProgress};
+use crate::wal_index::{CheckpointProgress, WalIndex};
 
 /// The files, as they were when they were opened or last checked.
 pub(crate) struct OpenFiles {
@@ -26,12 +26,12 @@ struct OpenDatabase {
     is_suspect: bool,
 }
 
-/// The version of a database file and the progress of its write-ahead log. In WAL mode only a checkpoint changes the
-/// file, and its end is visible in the log's index.
+/// The version of a database file and the progress of its checkpoints. In WAL mode only a checkpoint changes the file,
+/// and its end is visible in the log's index.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct DatabaseState {
     version: FileVersion,
-    progress: Option<WalProgress>,
+    progress: Option<CheckpointProgress>,
 }
 
 impl OpenFiles {

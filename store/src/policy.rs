@@ -13,7 +13,6 @@ use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
 use keyreeve_os::files::SafeDir;
 use rusqlite::Connection;
 
-use crate::Result;
 use crate::rows::health::HealthStates;
 use crate::rows::keys::KeySecret;
 use crate::rows::profiles::SealedSecret;
@@ -21,6 +20,7 @@ use crate::rows::{bindings, keys, profiles};
 use crate::sql_types::{optional, uuid};
 use crate::sqlite::POLICY_FILE;
 use crate::wal_index::{WalHeader, WalIndex};
+use crate::{Result, StoreError};
 
 /// Profiles, keys and bindings, read in one transaction.
 #[derive(Debug)]
@@ -198,6 +198,14 @@ impl PolicyReader {
         }
         let transaction = self.connection.unchecked_transaction()?;
         let generations = Generations::read(&transaction)?;
+        if let Some(cached) = &self.cached
+            && generations.policy < cached.generations.policy
+        {
+            // An older file was copied over the database.
+            return Err(StoreError::Replaced {
+                path: POLICY_FILE.into(),
+            });
+        }
         let cached = self.cached.take();
         let policy = match &cached {
             Some(cached) if cached.generations.policy == generations.policy => {

@@ -3,7 +3,7 @@
 //! Invariants: a restore is atomic; it overwrites nothing: a store that is replaced is moved aside; a secret of a virtual
 //! key that was revoked, rotated out or unknown since the backup stays dead unless its key is named.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use crate::open::{self, StorePaths};
 use crate::schema::{self, Schema};
 use crate::sealed_stream::SealedReader;
 use crate::single_database::SERVE_LOCK;
-use crate::sql_types::{from_str, timestamp, uuid};
+use crate::sql_types::{from_str, micros, optional, timestamp, uuid};
 use crate::sqlite::{self, Access, LEDGER_FILE, POLICY_FILE, SINGLE_FILE};
 use crate::{Policy, Result, StoreError, journal, ledger_lock, single_database};
 
@@ -157,9 +157,9 @@ fn check_target(dir: &SafeDir, existing: ExistingStore) -> Result<Option<(Lock, 
     }
 }
 
-/// Renames the files of a store that exists. Each log is renamed before its database, which would apply another's, and
-/// `ledger.db` is replaced before `policy.db`, so that a crash leaves a store or a restore that the next command
-/// finishes.
+/// Renames the files of a store that exists. Each database is renamed before its log: after a crash in between, a log
+/// without its database is refused, while a database without its log would have lost revocations. `ledger.db` is replaced
+/// before `policy.db`, so that the next command finishes a restore that was interrupted after both.
 fn move_aside(
     dir: &SafeDir,
     keys: &SafeDir,
@@ -172,12 +172,16 @@ fn move_aside(
     let prefix = format!("replaced-{}-", options.at.as_millisecond());
     let mut names = journal::list(dir)?;
     for database in [LEDGER_FILE, POLICY_FILE] {
-        let [log, index] = sqlite::wal_files(database);
-        names.extend([index, log, database.to_owned()]);
+        names.push(database.to_owned());
+        names.extend(sqlite::wal_files(database));
     }
-    if let BackupForm::Single = backup.form {
-        let [log, index] = sqlite::wal_files(SINGLE_FILE);
-        names.extend([index, log, SINGLE_FILE.to_owned()]);
+    let is_marker_kept = match backup.form {
+        BackupForm::Split => single_database::is_marker(dir)?,
+        BackupForm::Single => false,
+    };
+    if !is_marker_kept {
+        names.push(SINGLE_FILE.to_owned());
+        names.extend(sqlite::wal_files(SINGLE_FILE));
     }
     let mut has_moved = false;
     for name in names {
@@ -185,7 +189,8 @@ fn move_aside(
             dir.rename_new(&name, &format!("{prefix}{name}"))?;
             has_moved = true;
         }
-        if name == LEDGER_FILE && dir.contains(&unfinished(LEDGER_FILE))? {
+        let [_, ledger_index] = sqlite::wal_files(LEDGER_FILE);
+        if name == ledger_index && dir.contains(&unfinished(LEDGER_FILE))? {
             dir.rename_new(&unfinished(LEDGER_FILE), LEDGER_FILE)?;
         }
     }
@@ -229,7 +234,7 @@ impl DecryptedBackup {
     /// the keys that were not revoked in it.
     fn keep_dead_keys(&self, dir: &SafeDir, options: &RestoreOptions) -> Result<Vec<RestoredKey>> {
         let active = match options.existing {
-            ExistingStore::Refuse => HashSet::new(),
+            ExistingStore::Refuse => HashMap::new(),
             ExistingStore::MoveAside => active_secrets(dir, options.at).unwrap_or_default(),
         };
         let database = match self.form {
@@ -365,31 +370,47 @@ impl Plaintext {
 struct BackupKey {
     id: KeyId,
     key: RestoredKey,
-    /// The secrets, and whether each works again.
-    secrets: Vec<(PublicId, bool)>,
+    secrets: Vec<BackupSecret>,
+}
+
+/// A secret of a virtual key.
+struct BackupSecret {
+    id: PublicId,
+    valid_until: Option<Timestamp>,
+    /// `true` if it works again.
+    works: bool,
 }
 
 impl BackupKey {
-    /// Decides which secrets work again: those that work in the replaced store, and all of a named key.
-    fn keep_alive(&mut self, active: &HashSet<PublicId>, revived: &RevivedKeys) {
+    /// Decides which secrets work again: those that work in the replaced store, at most until they expire there, and all
+    /// of a named key.
+    fn keep_alive(&mut self, active: &HashMap<PublicId, Option<Timestamp>>, revived: &RevivedKeys) {
         let is_named = match revived {
             RevivedKeys::All => true,
             RevivedKeys::Named(names) => names.contains(&self.key.name),
         };
-        for (secret, works) in &mut self.secrets {
-            *works = is_named || active.contains(secret);
+        for secret in &mut self.secrets {
+            let until = active.get(&secret.id);
+            secret.works = is_named || until.is_some();
+            if let (false, Some(Some(until))) = (is_named, until) {
+                let earlier = secret.valid_until.map_or(*until, |own| own.min(*until));
+                secret.valid_until = Some(earlier);
+            }
         }
-        self.key.works = self.secrets.iter().any(|(_, works)| *works);
+        self.key.works = self.secrets.iter().any(|secret| secret.works);
     }
 }
 
-/// Returns the secrets of virtual keys that work in the store that is replaced, or `None` if it cannot be read.
-fn active_secrets(dir: &SafeDir, at: Timestamp) -> Option<HashSet<PublicId>> {
+/// Returns the secrets of virtual keys that work in the store that is replaced, with their expiry, or `None` if it is
+/// damaged or cannot be read.
+fn active_secrets(dir: &SafeDir, at: Timestamp) -> Option<HashMap<PublicId, Option<Timestamp>>> {
     let connection = sqlite::open_checked(dir, POLICY_FILE, Access::Read).ok()?;
+    sqlite::check_integrity(&connection, &dir.path().join(POLICY_FILE)).ok()?;
     let policy = Policy::read(&connection).ok()?;
     let active = policy.key_secrets().filter_map(|(public, found)| {
         let is_valid = found.valid_until.is_none_or(|until| until > at);
-        (is_valid && found.key.refusal(at).is_none()).then_some(public)
+        let works = is_valid && found.key.refusal(at).is_none();
+        works.then_some((public, found.valid_until))
     });
     Some(active.collect())
 }
@@ -410,10 +431,15 @@ fn read_keys(connection: &Connection) -> Result<Vec<BackupKey>> {
         })
     })?;
     let mut keys = keys.collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut statement = connection.prepare("SELECT public_id FROM key_secrets WHERE key = ?1")?;
+    let mut statement =
+        connection.prepare("SELECT public_id, valid_until FROM key_secrets WHERE key = ?1")?;
     for key in &mut keys {
         let secrets = statement.query_map([key.id.0.as_bytes()], |row| {
-            Ok((PublicId(row.get("public_id")?), false))
+            Ok(BackupSecret {
+                id: PublicId(row.get("public_id")?),
+                valid_until: optional(row, "valid_until", timestamp)?,
+                works: false,
+            })
         })?;
         key.secrets = secrets.collect::<rusqlite::Result<_>>()?;
     }
@@ -422,15 +448,23 @@ fn read_keys(connection: &Connection) -> Result<Vec<BackupKey>> {
 
 /// Deletes the secrets that do not work again, and revokes a key that has none left.
 fn write_key(connection: &Connection, key: &BackupKey, at: Timestamp) -> Result<()> {
-    for (secret, works) in &key.secrets {
-        if !works {
-            connection.execute("DELETE FROM key_secrets WHERE public_id = ?1", [secret.0])?;
+    for secret in &key.secrets {
+        if secret.works {
+            connection.execute(
+                "UPDATE key_secrets SET valid_until = ?2 WHERE public_id = ?1",
+                (secret.id.0, secret.valid_until.map(micros)),
+            )?;
+        } else {
+            connection.execute(
+                "DELETE FROM key_secrets WHERE public_id = ?1",
+                [secret.id.0],
+            )?;
         }
     }
     if !key.key.works {
         connection.execute(
             "UPDATE keys SET revoked_at = ?2 WHERE id = ?1",
-            (key.id.0.as_bytes(), at.as_microsecond()),
+            (key.id.0.as_bytes(), micros(at)),
         )?;
     }
     Ok(())

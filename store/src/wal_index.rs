@@ -23,9 +23,17 @@ pub(crate) struct WalIndex(ManuallyDrop<File>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WalHeader([u8; COPY_BYTES]);
 
-/// The header and the number of pages that checkpoints have copied back into the database.
+/// The progress of checkpoints: which log is copied back into the database, and how many pages of it were. Commits do
+/// not change it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WalProgress(WalHeader, [u8; 4]);
+pub(crate) struct CheckpointProgress {
+    /// The salts of the log, which are new each time that it is started anew.
+    salts: [u8; 8],
+    copied_pages: [u8; 4],
+}
+
+/// Offset of the salts in the header.
+const SALTS: usize = 32;
 
 impl WalIndex {
     /// Opens the index of a database after a connection of this process has read from it.
@@ -43,14 +51,18 @@ impl WalIndex {
         (first == second).then_some(WalHeader(first))
     }
 
-    /// Reads the header and the progress of checkpoints, or returns `None` while a commit is changing them.
-    pub(crate) fn progress(&self) -> Option<WalProgress> {
-        let header = self.header()?;
-        let mut copied = [0; 4];
+    /// Reads the progress of checkpoints, or returns `None` while a commit is changing the header.
+    pub(crate) fn progress(&self) -> Option<CheckpointProgress> {
+        let WalHeader(header) = self.header()?;
+        let salts = *header.get(SALTS..)?.first_chunk()?;
+        let mut copied_pages = [0; 4];
         // After both copies of the header.
         self.0
-            .read_exact_at(&mut copied, 2 * COPY_BYTES as u64)
+            .read_exact_at(&mut copied_pages, 2 * COPY_BYTES as u64)
             .ok()?;
-        Some(WalProgress(header, copied))
+        Some(CheckpointProgress {
+            salts,
+            copied_pages,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask tidy`, `test`, `clients`, `conformance`, `bench`, `storm` and `ci`.
+//! The developer's commands: `cargo xtask tidy`, `test`, `clients`, `conformance`, `bench`, `long` and `ci`.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::disallowed_methods,
@@ -11,12 +11,12 @@ mod conformance;
 mod environment;
 mod http;
 mod imports;
+mod long_run;
 mod namespace;
 mod output;
 mod programs;
 mod rust_source;
 mod rust_text;
-mod storm;
 mod suite;
 mod tally;
 mod tidy;
@@ -28,6 +28,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 
 use conformance::CaseFilter;
+use long_run::LongRun;
 
 const USAGE: &str = "\
 cargo xtask tidy                 check the project rules that no compiler checks
@@ -41,7 +42,8 @@ cargo xtask conformance exec N SEED [--client NAME@VERSION]
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
-cargo xtask storm                run 200 clients for a minute against profiles that reach their limits
+cargo xtask long storm           run 200 clients for a minute against profiles that reach their limits
+cargo xtask long kills           kill a gateway under load 1,000 times
 cargo xtask ci                   run all of .ci/run, as the public workflow does";
 
 fn main() -> ExitCode {
@@ -77,7 +79,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),
-        ["storm"] => storm::run(&root()),
+        ["long", "storm"] | ["storm"] => long_run::run(&root(), LongRun::Storm),
+        ["long", "kills"] => long_run::run(&root(), LongRun::Kills),
         ["ci"] => ci(),
         _ => bail!("unknown command\n\n{USAGE}"),
     }

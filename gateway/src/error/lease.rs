@@ -11,6 +11,7 @@ use keyreeve_core::profile::Profile;
 use keyreeve_core::select::{ExcludedProfiles, NoProfileError};
 use keyreeve_core::virtual_key::KeyRefusedError;
 use keyreeve_os::system;
+use keyreeve_store::StoreError;
 
 use super::envelope::{
     API, AUTHENTICATION, ErrorStatus, OVERLOADED, PERMISSION, RetryAdvice, capitalize,
@@ -58,22 +59,32 @@ pub(super) fn client_message(error: &LeaseError) -> String {
         LeaseError::Authenticate(AuthenticateError::Refused(KeyRefusedError::Expired)) => {
             "This keyreeve key has expired. Make a new one: `keyreeve key add NAME --profile PROFILE`".to_owned()
         }
-        LeaseError::Authenticate(AuthenticateError::Store(_)) => {
-            "The gateway cannot read its store to check this key. The cause is in the gateway's log".to_owned()
-        }
+        LeaseError::Authenticate(AuthenticateError::Store(error)) => with_reason(
+            "The gateway cannot read its store to check this key",
+            error,
+        ),
         LeaseError::NoProfile(error) => no_profile_message(error),
         LeaseError::Inject { source, .. } => capitalize(&source.to_string()),
         LeaseError::PlanDetected { .. } => capitalize(&error.to_string()),
         LeaseError::Source { profile, .. } => format!(
             "Cannot get the credential of profile {profile}. The cause is in the gateway's log. Details: `keyreeve profile show {profile}`"
         ),
-        LeaseError::Ledger(_) => {
-            "The gateway cannot write its ledger, and sends nothing without a record. The cause is in the gateway's log".to_owned()
-        }
+        LeaseError::Ledger(error) => with_reason(
+            "The gateway cannot write its ledger, and sends nothing without a record",
+            error,
+        ),
         LeaseError::LedgerClosed => "The gateway is shutting down. Retry in a moment".to_owned(),
         LeaseError::Randomness => {
             "The operating system provides no random bytes for a request id. The cause is in the gateway's log".to_owned()
         }
+    }
+}
+
+/// Adds the cause to a message, if it is one that the owner can end.
+fn with_reason(message: &str, error: &StoreError) -> String {
+    match error.client_reason() {
+        Some(reason) => format!("{message}: {reason}"),
+        None => format!("{message}. The cause is in the gateway's log"),
     }
 }
 

@@ -88,6 +88,7 @@ struct RestoreReport {
 #[derive(Serialize)]
 struct RestoredKeyView {
     name: String,
+    created_at: String,
     works: bool,
 }
 
@@ -103,6 +104,7 @@ impl RestoreReport {
                 .into_iter()
                 .map(|key| RestoredKeyView {
                     name: key.name.to_string(),
+                    created_at: key.created_at.to_string(),
                     works: key.works,
                 })
                 .collect(),

@@ -40,6 +40,7 @@ mod profile_health;
 mod profiles;
 mod protect;
 mod redirecting_project;
+mod replaced_store;
 mod reports;
 mod schema;
 mod sdk_profiles;

@@ -91,36 +91,12 @@ fn restore_replaces_the_store_and_keeps_revoked_keys_dead() {
     let keys = case.run(&["key", "list", "--json"]).expect_code(0).json();
     assert_eq!(keys["keys"][0]["name"], "active");
 
-    let revive = [
-        "store",
-        "restore",
-        &file,
-        "--stdin",
-        "--replace",
-        "--keys",
-        "all",
-        "--json",
-    ];
-    let revived = feed(&revive).expect_code(0).json();
-    assert_eq!(revived["keys"][1]["works"], true);
-    let unknown = [
-        "store",
-        "restore",
-        &file,
-        "--stdin",
-        "--replace",
-        "--keys",
-        "nobody",
-    ];
+    let replace = ["store", "restore", &file, "--stdin", "--replace"];
+    let revived = feed(&[&replace[..], &["--keys", "all", "--json"]].concat());
+    assert_eq!(revived.expect_code(0).json()["keys"][1]["works"], true);
+    let unknown = [&replace[..], &["--keys", "nobody"]].concat();
     assert_exit(feed(&unknown), 1);
-    let no_backup = case
-        .home
-        .keyreeve_home()
-        .join("config/master.key")
-        .display()
-        .to_string();
-    assert_exit(
-        feed(&["store", "restore", &no_backup, "--stdin", "--replace"]),
-        1,
-    );
+    let key = case.home.keyreeve_home().join("config/master.key");
+    let no_backup = ["store", "restore", key.to_str().unwrap(), "--replace"];
+    assert_exit(case.run(&no_backup), 1);
 }

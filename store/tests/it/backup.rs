@@ -234,6 +234,9 @@ fn backed_up_before_revocation() -> TestHome {
         .unwrap();
     store.revoke_key(key(2, "x", &[]).id, at(40)).unwrap();
     store
+        .rotate_key(key(1, "x", &[]).id, key_secret(8), at(60))
+        .unwrap();
+    store
         .rotate_key(key(3, "x", &[]).id, key_secret(9), at(41))
         .unwrap();
     home
@@ -254,6 +257,13 @@ fn revoked_and_rotated_keys_stay_dead() {
         [("active", true), ("revoked", false), ("rotated", false)]
     );
     assert_eq!(working_keys(&home), ["active"]);
+    let policy = home.open().policy().unwrap();
+    let until = policy.key(key_secret(1).0).unwrap().valid_until;
+    assert_eq!(
+        until,
+        Some(at(60)),
+        "the overlap of its rotation ends as before"
+    );
     home.open().verify().unwrap();
 }
 
@@ -282,7 +292,8 @@ fn keys_work_in_an_empty_home_only_if_they_are_named() {
     let unknown = replacing(RevivedKeys::Named(vec!["unknown".parse().unwrap()]));
     let refused = restore_at(&source, &unknown);
     assert!(matches!(refused, Err(StoreError::NotFound { .. })));
-    assert_eq!(working_keys(&source), ["active", "rotated"], "unchanged");
+    let unchanged = working_keys(&source);
+    assert_eq!(unchanged, ["active", "active", "rotated"]);
 }
 
 /// F-42: a damaged store is moved aside, with everything in it, and replaced.

@@ -18,5 +18,6 @@ mod limits;
 mod migration;
 mod policy;
 mod quick_reader;
+mod replaced;
 mod secrets;
 mod usage;

@@ -2,7 +2,7 @@
 //! and one gateway in between, in its own process.
 //!
 //! Invariants: bounded in time and count; seeded; the gateway is judged by what the simulated API sent, and when.
-//! `cargo xtask storm` runs it in full size against the release build.
+//! `cargo xtask long storm` runs it in full size against the release build.
 
 mod api;
 mod clients;

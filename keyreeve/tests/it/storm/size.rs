@@ -12,7 +12,7 @@ pub(super) const MAX_REQUESTS: usize = 500;
 pub(super) enum Size {
     /// As part of the tests.
     Short,
-    /// `cargo xtask storm`.
+    /// `cargo xtask long storm`.
     Full,
 }
 
