@@ -18,7 +18,7 @@ use crate::rules::sdk_store::{
     DirectoryVariable, SdkConfig, SdkCredentials, SdkProfile, SdkStore, profile_directory,
 };
 use crate::rules::snapshot::{KeyreeveState, Snapshot};
-use crate::rules::variables::CLAUDE_CONFIG_DIR;
+use crate::rules::variables::{CLAUDE_CONFIG_DIR, LOGIN_DIRECTORY};
 
 /// Directory of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
 const MANAGED_DIRECTORY: &str = if cfg!(target_os = "macos") {
@@ -66,7 +66,8 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         directory: directory.as_deref().map(Path::new),
         files,
     };
-    let (mut settings, login) = (reader.settings(arguments), reader.login());
+    let mut settings = reader.settings(arguments);
+    let login = reader.login(&settings, arguments);
     let state_file = reader.state_file();
     let unknown_files = reader.unknown_files();
     let (stored_key, rejected_keys, approved_keys) = match state_file {
@@ -250,8 +251,34 @@ impl MachineReader<'_> {
         })
     }
 
-    fn login(&self) -> Option<Login> {
-        let path = self.claude_directory()?.join(".credentials.json");
+    /// Returns the directory of Claude Code's login: one variable moves it alone, also if a settings file sets it.
+    fn login_directory(&self, settings: &[SettingsFile], arguments: &Arguments) -> Option<PathBuf> {
+        let in_file = |file: &SettingsFile| {
+            let is_read = arguments.sources.includes(file.scope) && !file.scope.is_project();
+            match &file.state {
+                SettingsState::Read(settings) if is_read => {
+                    let setting = settings.variable(LOGIN_DIRECTORY)?;
+                    Some((file.scope, setting.value.inspect().to_owned()))
+                }
+                SettingsState::Read(_) | SettingsState::Damaged(_) | SettingsState::Unreadable => {
+                    None
+                }
+            }
+        };
+        let by_settings = settings.iter().filter_map(in_file).min();
+        let value = match by_settings {
+            Some((_, value)) => Some(value),
+            None => self.environment.get(LOGIN_DIRECTORY).map(str::to_owned),
+        };
+        match value.filter(|value| !value.is_empty()) {
+            Some(value) => Some(self.resolve(&value)),
+            None => self.claude_directory(),
+        }
+    }
+
+    fn login(&self, settings: &[SettingsFile], arguments: &Arguments) -> Option<Login> {
+        let directory = self.login_directory(settings, arguments)?;
+        let path = directory.join(".credentials.json");
         let state = match self.files.read(&path) {
             FileState::Missing => return None,
             FileState::Unreadable => LoginState::Unreadable,

@@ -52,6 +52,15 @@ pub(crate) const MANAGED_BY_HOST: &str = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
 /// Makes Claude Code run as a remote session.
 pub(crate) const REMOTE: &str = "CLAUDE_CODE_REMOTE";
 
+/// The scopes of the OAuth token.
+pub(crate) const OAUTH_SCOPES: &str = "CLAUDE_CODE_OAUTH_SCOPES";
+
+/// The directory of Claude Code's login alone.
+pub(crate) const LOGIN_DIRECTORY: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
+
+/// A socket to which Claude Code sends its requests.
+pub(crate) const UNIX_SOCKET: &str = "ANTHROPIC_UNIX_SOCKET";
+
 /// The program that starts Claude Code.
 pub(crate) const ENTRY_POINT: &str = "CLAUDE_CODE_ENTRYPOINT";
 

@@ -4,7 +4,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserializer;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::javascript::to_javascript_text;
 
 /// The login file and its state.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,8 +55,14 @@ pub enum LoginDamage {
     NotJson(usize),
     /// The login has no access token.
     NoToken,
-    /// Its expiry is not a valid time.
-    BadExpiry,
+    /// Its token is sent as an empty credential.
+    BlankToken,
+    /// Its token contains a character that no header may contain.
+    UnsendableToken,
+    /// Its scopes are a text instead of a list: it is sent, but not as an OAuth token.
+    ScopesAsText,
+    /// Its scopes are neither a list nor a text, and Claude Code fails.
+    BadScopes,
     /// It cannot call models: the scope `user:inference` is missing.
     NoInference,
 }
@@ -62,7 +72,12 @@ impl fmt::Display for LoginDamage {
         match self {
             Self::NotJson(line) => write!(f, "it is not valid JSON from line {line} on"),
             Self::NoToken => f.write_str("it has no access token"),
-            Self::BadExpiry => f.write_str("its expiry is not a valid time"),
+            Self::BlankToken => f.write_str("its access token is empty"),
+            Self::UnsendableToken => {
+                f.write_str("its access token contains a character that is not allowed in a header")
+            }
+            Self::ScopesAsText => f.write_str("its scopes are a text instead of a list"),
+            Self::BadScopes => f.write_str("its scopes are not a list"),
             Self::NoInference => f.write_str("it lacks the scope user:inference"),
         }
     }
@@ -93,30 +108,9 @@ impl LoginState {
             Err(error) if error.is_data() => return Self::Damaged(LoginDamage::NoToken),
             Err(error) => return Self::Damaged(LoginDamage::NotJson(error.line())),
         };
-        let Some(login) = file.login else {
-            return Self::SignedOut;
-        };
-        if login.access_token != Token::Present {
-            return Self::Damaged(LoginDamage::NoToken);
-        }
-        let expires_at = match login
-            .expires_at
-            .map(|end| whole_millis(end).map(Timestamp::from_millisecond))
-        {
-            None => None,
-            Some(Some(Ok(end))) => Some(end),
-            Some(Some(Err(_)) | None) => return Self::Damaged(LoginDamage::BadExpiry),
-        };
-        if !login.scopes.iter().any(|scope| scope == "user:inference") {
-            return Self::Damaged(LoginDamage::NoInference);
-        }
-        Self::Present {
-            expires_at,
-            renewal: match login.refresh_token {
-                Token::Present => LoginRenewal::Automatic,
-                Token::Missing => LoginRenewal::SignInAgain,
-            },
-            subscription: login.subscription,
+        match file.login {
+            None => Self::SignedOut,
+            Some(login) => login.state(),
         }
     }
 }
@@ -127,6 +121,7 @@ struct File {
     login: Option<Fields>,
 }
 
+/// The fields of a login. Claude Code checks the type of none of them.
 #[derive(Deserialize)]
 struct Fields {
     #[serde(rename = "accessToken", default)]
@@ -134,74 +129,93 @@ struct Fields {
     #[serde(rename = "refreshToken", default)]
     refresh_token: Token,
     /// Milliseconds since 1970.
-    #[serde(rename = "expiresAt")]
-    expires_at: Option<f64>,
+    #[serde(rename = "expiresAt", default)]
+    expires_at: Value,
     #[serde(default)]
-    scopes: Vec<String>,
-    #[serde(rename = "subscriptionType")]
-    subscription: Option<String>,
+    scopes: Value,
+    #[serde(rename = "subscriptionType", default)]
+    subscription: Value,
+}
+
+impl Fields {
+    fn state(&self) -> LoginState {
+        let damage = match (self.access_token, self.scopes()) {
+            (Token::Missing, _) => LoginDamage::NoToken,
+            (Token::Unsendable, _) => LoginDamage::UnsendableToken,
+            (_, Scopes::NoInference) => LoginDamage::NoInference,
+            (_, Scopes::Other) => LoginDamage::BadScopes,
+            (_, Scopes::Text) => LoginDamage::ScopesAsText,
+            (Token::Blank, Scopes::Inference) => LoginDamage::BlankToken,
+            (Token::Present, Scopes::Inference) => {
+                return LoginState::Present {
+                    expires_at: self
+                        .expires_at
+                        .as_f64()
+                        .and_then(whole_millis)
+                        .and_then(|end| Timestamp::from_millisecond(end).ok()),
+                    renewal: match self.refresh_token {
+                        Token::Present | Token::Unsendable => LoginRenewal::Automatic,
+                        Token::Missing | Token::Blank => LoginRenewal::SignInAgain,
+                    },
+                    subscription: self.subscription.as_str().map(str::to_owned),
+                };
+            }
+        };
+        LoginState::Damaged(damage)
+    }
+
+    fn scopes(&self) -> Scopes {
+        match &self.scopes {
+            Value::Array(scopes) if scopes.iter().any(|scope| scope == INFERENCE) => {
+                Scopes::Inference
+            }
+            Value::String(text) if text.contains(INFERENCE) => Scopes::Text,
+            Value::Null | Value::Array(_) | Value::String(_) => Scopes::NoInference,
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => Scopes::Other,
+        }
+    }
+}
+
+/// The scope that a login needs to call models.
+pub(crate) const INFERENCE: &str = "user:inference";
+
+/// The scopes of a login.
+enum Scopes {
+    /// A list with the scope for models.
+    Inference,
+    /// A text with the scope for models.
+    Text,
+    /// Without that scope.
+    NoInference,
+    /// Neither a list nor a text.
+    Other,
 }
 
 /// The presence of a token. Its value is skipped.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Token {
     Present,
+    /// It is sent as an empty credential.
+    Blank,
+    /// It contains a character that no header may contain.
+    Unsendable,
     #[default]
     Missing,
 }
 
 impl<'de> Deserialize<'de> for Token {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Presence)
-    }
-}
-
-/// Visits a value of any kind; only a non-empty string is a token.
-struct Presence;
-
-/// Implements the visitor methods for values that are not a token.
-macro_rules! not_a_token {
-    ($($visit:ident: $value:ty,)*) => {
-        $(fn $visit<E>(self, _: $value) -> Result<Token, E> {
-            Ok(Token::Missing)
-        })*
-    };
-}
-
-impl<'de> Visitor<'de> for Presence {
-    type Value = Token;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a token")
-    }
-
-    fn visit_str<E>(self, token: &str) -> Result<Token, E> {
-        Ok(if token.trim().is_empty() {
-            Token::Missing
-        } else {
-            Token::Present
+        let value = Value::deserialize(deserializer)?;
+        let text = Zeroizing::new(to_javascript_text(&value));
+        let cannot_be_sent = |c: char| matches!(c, '\n' | '\r' | '\0') || c > '\u{ff}';
+        Ok(match value {
+            Value::Null | Value::Bool(false) => Self::Missing,
+            Value::Number(number) if number.as_f64() == Some(0.0) => Self::Missing,
+            Value::String(text) if text.is_empty() => Self::Missing,
+            _ if text.trim().is_empty() => Self::Blank,
+            _ if text.trim().contains(cannot_be_sent) => Self::Unsendable,
+            _ => Self::Present,
         })
-    }
-
-    fn visit_unit<E>(self) -> Result<Token, E> {
-        Ok(Token::Missing)
-    }
-
-    not_a_token! {
-        visit_bool: bool,
-        visit_f64: f64,
-        visit_i64: i64,
-        visit_u64: u64,
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Token, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Token::Missing)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Token, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Token::Missing)
     }
 }
 
@@ -241,20 +255,40 @@ mod tests {
             (r#"{"mcpOAuth": {}}"#, LoginState::SignedOut),
             (r#"{"claudeAiOauth": null}"#, LoginState::SignedOut),
             (
-                r#"{"claudeAiOauth": {"accessToken": " "}}"#,
+                r#"{"claudeAiOauth": {"accessToken": " ", "scopes": ["user:inference"]}}"#,
+                LoginState::Damaged(LoginDamage::BlankToken),
+            ),
+            (
+                r#"{"claudeAiOauth": {"accessToken": {"a": 1}, "scopes": ["user:inference"]}}"#,
+                present(None, LoginRenewal::SignInAgain, None),
+            ),
+            (
+                r#"{"claudeAiOauth": {"accessToken": ["a"], "scopes": "user:inference user:profile"}}"#,
+                LoginState::Damaged(LoginDamage::ScopesAsText),
+            ),
+            (
+                r#"{"claudeAiOauth": {"accessToken": "a", "scopes": {}}}"#,
+                LoginState::Damaged(LoginDamage::BadScopes),
+            ),
+            (
+                r#"{"claudeAiOauth": {"accessToken": "a\nb", "scopes": ["user:inference"]}}"#,
+                LoginState::Damaged(LoginDamage::UnsendableToken),
+            ),
+            (
+                r#"{"claudeAiOauth": {"accessToken": 0, "scopes": ["user:inference"]}}"#,
                 LoginState::Damaged(LoginDamage::NoToken),
             ),
             (
-                r#"{"claudeAiOauth": {"accessToken": {"a": 1}}}"#,
-                LoginState::Damaged(LoginDamage::NoToken),
+                r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": "2100", "subscriptionType": 7, "scopes": ["user:inference"]}}"#,
+                present(None, LoginRenewal::SignInAgain, None),
             ),
             (
                 r#"{"claudeAiOauth": "a"}"#,
                 LoginState::Damaged(LoginDamage::NoToken),
             ),
             (
-                r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1e300}}"#,
-                LoginState::Damaged(LoginDamage::BadExpiry),
+                r#"{"claudeAiOauth": {"accessToken": "a", "expiresAt": 1e300, "scopes": ["user:inference"]}}"#,
+                present(None, LoginRenewal::SignInAgain, None),
             ),
             (
                 "{\n\"claudeAiOauth\": {\"accessTo",

@@ -9,6 +9,7 @@ mod settings;
 mod state_file;
 
 pub use arguments::{Arguments, Mode, SettingSources, SettingsArgument};
+pub(crate) use login::INFERENCE;
 pub use login::{Login, LoginDamage, LoginRenewal, LoginState};
 pub use settings::{
     ClaudeSettings, HelperSetting, SettingsFile, SettingsFileError, SettingsScope, SettingsState,

@@ -2,7 +2,9 @@
 //!
 //! It fills two headers independently, so one request can carry two credentials.
 
-use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
+use keyreeve_os::environment::Environment;
+
+use super::chain::{Candidate, ChainWalk, FilledHeader, OverriddenBy, Provides};
 use super::client::{ClientProgram, Release};
 use super::location::Location;
 use super::parsed_value::{Flaw, Switch, Whitespace};
@@ -12,11 +14,13 @@ use super::variables::{
     ProviderManagement, RepositorySettings, SettingsRules, StateValues, Variables,
 };
 use crate::rules::claude_code::{
-    LoginDamage, LoginState, Mode, SettingSources, SettingsFile, SettingsScope, SettingsState,
+    INFERENCE, LoginDamage, LoginState, Mode, SettingSources, SettingsFile, SettingsScope,
+    SettingsState,
 };
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
-    API_KEY, AUTH_TOKEN, ENTRY_POINT, MANAGED_BY_HOST, OAUTH_TOKEN, REMOTE, SIMPLE,
+    API_KEY, AUTH_TOKEN, ENTRY_POINT, MANAGED_BY_HOST, OAUTH_SCOPES, OAUTH_TOKEN, REMOTE, SIMPLE,
+    UNIX_SOCKET,
 };
 
 /// The rules that differ between releases.
@@ -111,19 +115,18 @@ pub(super) struct ClaudeCodeChain<'a> {
 enum SessionKind {
     /// In a terminal, or by a script.
     Usual,
-    /// In the cloud or by the desktop application: a login takes precedence over keys.
+    /// In the cloud or by the desktop application: a login takes precedence over keys, and no profile is used.
     Hosted,
     /// By the extension of VS Code: a key counts only if the user approved it.
     VsCode,
 }
 
 impl SessionKind {
-    fn from_variables(variables: &Variables<'_>) -> Self {
-        let entry_point = variables.effective(ENTRY_POINT);
-        let entry_point = entry_point.and_then(|found| found.value.ok());
-        match entry_point {
-            _ if variables.switch(REMOTE).is_on() => Self::Hosted,
-            Some("claude-desktop" | "local-agent") => Self::Hosted,
+    /// Parses the variables of the process; in settings files they have no effect.
+    fn from_environment(environment: &Environment) -> Self {
+        match environment.get(ENTRY_POINT).map(str::trim) {
+            _ if Switch::parse(environment.get(REMOTE)).is_on() => Self::Hosted,
+            Some("claude-desktop" | "local-agent" | "local_agent") => Self::Hosted,
             Some("claude-vscode") => Self::VsCode,
             Some(_) | None => Self::Usual,
         }
@@ -143,7 +146,7 @@ pub(super) fn walk(
     };
     let variables = Variables::for_claude_code(snapshot, sources, rules.settings(management));
     let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
-    let session = SessionKind::from_variables(&variables);
+    let session = SessionKind::from_environment(&snapshot.environment);
     let chain = ClaudeCodeChain {
         snapshot,
         client,
@@ -164,7 +167,17 @@ pub(super) fn walk(
     profiles.override_base_url(&mut walk);
     sdk::apply_custom_headers(&chain.variables, &mut walk);
     fail_on_blank_key(&mut walk);
+    chain.fail_on_socket(&mut walk);
     walk.fail_on_invalid_address();
+    // A login whose scopes are a text is sent without the beta value.
+    let is_odd = snapshot
+        .login
+        .as_ref()
+        .is_some_and(|login| login.state == LoginState::Damaged(LoginDamage::ScopesAsText));
+    let uses_login = |filled: &FilledHeader<'_>| filled.slot.method == Method::Login;
+    if is_odd && walk.authorization.as_ref().is_some_and(uses_login) {
+        walk.is_oauth = false;
+    }
     walk
 }
 
@@ -218,8 +231,17 @@ impl<'a> ClaudeCodeChain<'a> {
             };
             step.method == Method::Helper && step.state == disabled
         };
+        // So does an OAuth token without the permission to call models.
+        let is_powerless_token = |candidate: &&Candidate<'_>| {
+            candidate.skip_reason == Some(SkipReason::Unusable(Flaw::NoInference))
+                && matches!(candidate.provides, Provides::Known(_))
+        };
         let helper = walk.steps.iter().find(is_disabled_helper);
-        walk.blocked_by = helper.map(|step| step.location.to_string());
+        let token_location = token.iter().find(is_powerless_token);
+        walk.blocked_by = helper
+            .map(|step| &step.location)
+            .or(token_location.map(|token| &token.location))
+            .map(Location::to_string);
         let mut bearer = |candidates| {
             walk.add_steps(
                 candidates,
@@ -228,8 +250,12 @@ impl<'a> ClaudeCodeChain<'a> {
             );
         };
         bearer(token);
+        let socket = self.socket().map(|_| SkipReason::Socket);
         let with_skip_reason = |candidate: Candidate<'a>| {
-            let reason = bare.or_else(|| self.disabled_by_host(candidate.method));
+            let reason = bare
+                .or(socket)
+                .or(self.hosted(candidate.method))
+                .or_else(|| self.disabled_by_host(candidate.method));
             vec![candidate.skipped(reason)]
         };
         let profiles = sdk::SdkProfiles::new(self.client, self.snapshot, &self.variables);
@@ -255,11 +281,20 @@ impl<'a> ClaudeCodeChain<'a> {
         let whitespace = self.rules.whitespace;
         let tokens =
             Candidate::from_variable(&self.variables, OAUTH_TOKEN, Method::OauthToken, whitespace);
+        let no_inference = self
+            .lacks_inference()
+            .then_some(SkipReason::Unusable(Flaw::NoInference));
         let tokens = tokens.into_iter().map(|candidate| {
             let project = self.project_login(&candidate.location);
-            candidate.skipped(bare.or(project))
+            candidate.skipped(bare.or(project).or(no_inference))
         });
         tokens.collect()
+    }
+
+    /// Returns `true` if a variable takes the permission to call models from the OAuth token.
+    fn lacks_inference(&self) -> bool {
+        let scopes = self.variables.non_empty(OAUTH_SCOPES);
+        scopes.is_some_and(|scopes| scopes.split_whitespace().all(|scope| scope != INFERENCE))
     }
 
     /// Returns the reason to skip keys in a hosted session that has a login or an OAuth token.
@@ -279,6 +314,15 @@ impl<'a> ClaudeCodeChain<'a> {
         let tokens = self.oauth_tokens();
         let has_login = tokens.iter().any(is_usable) || is_usable(&self.login().skipped(by_host));
         has_login.then_some(SkipReason::LoginPreferred)
+    }
+
+    /// Returns the reason to skip profiles and federations in a hosted session.
+    fn hosted(&self, method: Method) -> Option<SkipReason> {
+        let is_profile = matches!(method, Method::SdkProfile | Method::Federation);
+        match self.session {
+            SessionKind::Hosted if is_profile => Some(SkipReason::Hosted),
+            SessionKind::Hosted | SessionKind::Usual | SessionKind::VsCode => None,
+        }
     }
 
     /// Adds the key of a Console sign-in. A login overrides it; it overrides a profile and a federation, and is sent in
@@ -363,6 +407,21 @@ impl<'a> ClaudeCodeChain<'a> {
         }
     }
 
+    /// Returns the location of the socket to which all requests go.
+    fn socket(&self) -> Option<Location> {
+        let found = self.variables.effective(UNIX_SOCKET)?;
+        let is_set = found.value.is_ok_and(|path| !path.is_empty());
+        is_set.then_some(found.location)
+    }
+
+    /// Makes the request fail that goes to a socket: what listens there is not known.
+    fn fail_on_socket(&self, walk: &mut ChainWalk<'a>) {
+        let is_request = walk.x_api_key.is_some() || walk.authorization.is_some();
+        if let (Some(location), true, None) = (self.socket(), is_request, &walk.broken) {
+            walk.broken = Some((location, Flaw::Socket));
+        }
+    }
+
     /// Returns `apiKeyHelper` of each settings file, in order of precedence; an empty one turns a helper off.
     fn helpers(&self) -> Vec<Candidate<'a>> {
         let disabled = self.disabled_by_host(Method::Helper);
@@ -410,9 +469,18 @@ impl<'a> ClaudeCodeChain<'a> {
                 candidate(&login.path, Provides::Fetched, Some(Flaw::NoInference))
             }
             LoginState::SignedOut => candidate(&login.path, Provides::Nothing, None),
-            LoginState::Damaged(_) => {
-                candidate(&login.path, Provides::Fetched, Some(Flaw::Damaged))
+            LoginState::Damaged(LoginDamage::BlankToken) => {
+                candidate(&login.path, Provides::Known(""), None)
             }
+            LoginState::Damaged(LoginDamage::ScopesAsText) => {
+                candidate(&login.path, Provides::Fetched, None)
+            }
+            LoginState::Damaged(LoginDamage::BadScopes) => {
+                candidate(&login.path, Provides::Broken(Flaw::Damaged), None)
+            }
+            LoginState::Damaged(
+                LoginDamage::NotJson(_) | LoginDamage::NoToken | LoginDamage::UnsendableToken,
+            ) => candidate(&login.path, Provides::Fetched, Some(Flaw::Damaged)),
             LoginState::Unreadable => {
                 candidate(&login.path, Provides::Fetched, Some(Flaw::Refused))
             }

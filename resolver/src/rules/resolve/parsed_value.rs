@@ -44,6 +44,8 @@ pub enum Flaw {
     NoInference,
     /// It is empty where an address is required.
     NoAddress,
+    /// Requests go to this socket instead of the API.
+    Socket,
     /// It is not an address that the client can use.
     InvalidAddress,
     /// There is no such file.
@@ -126,6 +128,7 @@ impl fmt::Display for Flaw {
             Self::Expired => f.write_str("it has expired and nothing refreshes it"),
             Self::NoInference => f.write_str("it lacks the permission to call models"),
             Self::NoAddress => f.write_str("it is empty, which is not an address"),
+            Self::Socket => f.write_str("requests go to this socket, whatever listens there"),
             Self::InvalidAddress => f.write_str("it is not an address that the client can use"),
             Self::NoSuchFile => f.write_str("there is no such file"),
             Self::UnknownSource => f.write_str("it may name user, project and local only"),

@@ -145,6 +145,10 @@ pub enum SkipReason {
     OlderRelease,
     /// Its value in the file is not text.
     NotText,
+    /// Requests go to a socket.
+    Socket,
+    /// A hosted session uses no profile.
+    Hosted,
     /// The program that starts Claude Code lets a login take precedence.
     LoginPreferred,
     /// Claude Code in VS Code uses a key only after the user approved it.
@@ -167,6 +171,8 @@ impl SkipReason {
             | Self::ProjectLogin
             | Self::OlderRelease
             | Self::NotText
+            | Self::Socket
+            | Self::Hosted
             | Self::LoginPreferred
             | Self::NotApproved
             | Self::Rejected => None,
@@ -189,6 +195,10 @@ impl fmt::Display for SkipReason {
                 f.write_str("ignored because ANTHROPIC_PROFILE names a profile")
             }
             Self::OlderRelease => f.write_str("not read by this release"),
+            Self::Socket => f.write_str("ignored because ANTHROPIC_UNIX_SOCKET is set"),
+            Self::Hosted => f.write_str(
+                "ignored in a session that CLAUDE_CODE_REMOTE or CLAUDE_CODE_ENTRYPOINT marks as hosted",
+            ),
             Self::LoginPreferred => f.write_str(
                 "ignored because a login takes precedence in a session that CLAUDE_CODE_REMOTE or \
                  CLAUDE_CODE_ENTRYPOINT marks as hosted",
