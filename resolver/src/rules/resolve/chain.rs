@@ -205,7 +205,8 @@ impl<'a> ChainWalk<'a> {
 
     /// Makes a request fail whose address is not valid.
     pub(super) fn fail_on_invalid_address(&mut self) {
-        let is_request = self.x_api_key.is_some() || self.authorization.is_some();
+        let is_request =
+            self.x_api_key.is_some() || self.authorization.is_some() || self.cloud.is_some();
         if is_request
             && self.broken.is_none()
             && let Some(location) = self.destination.invalid().cloned()

@@ -37,8 +37,8 @@ pub(super) struct Rules {
     repository_settings: RepositorySettings,
     state_values: StateValues,
     damaged_managed_settings: DamagedManagedSettings,
-    /// `true` if an API key is sent in addition to Bedrock's signature.
-    pub(super) sends_key_with_signature: bool,
+    /// `true` if own credentials are sent to a cloud in addition to, or instead of, the account's.
+    pub(super) sends_own_credentials_to_clouds: bool,
 }
 
 /// The effect of managed settings that are no JSON object.
@@ -64,7 +64,7 @@ impl Rules {
         repository_settings: RepositorySettings::Read,
         state_values: StateValues::Scalars,
         damaged_managed_settings: DamagedManagedSettings::Fatal,
-        sends_key_with_signature: false,
+        sends_own_credentials_to_clouds: false,
     };
 
     /// Returns the rules for settings files.
@@ -86,7 +86,7 @@ impl Rules {
                 repository_settings: RepositorySettings::Ignored,
                 state_values: StateValues::All,
                 damaged_managed_settings: DamagedManagedSettings::Ignored,
-                sends_key_with_signature: true,
+                sends_own_credentials_to_clouds: true,
             },
             Release::V2_1_260 => &Self {
                 reads_project_login: true,
@@ -196,28 +196,67 @@ fn fail_on_blank_key(walk: &mut ChainWalk<'_>) {
 impl<'a> ClaudeCodeChain<'a> {
     /// Adds the API key, the auth token and the helper.
     fn add_keys(&self, walk: &mut ChainWalk<'a>) {
-        let preferred = self.preferred_login();
-        for (name, method, headers) in [
-            (API_KEY, Method::ApiKey, FilledHeaders::XApiKey),
-            (AUTH_TOKEN, Method::AuthToken, FilledHeaders::Authorization),
-        ] {
-            // A cloud may have added this step already.
+        let keys = [
+            (
+                Method::ApiKey,
+                self.key_candidates(API_KEY, Method::ApiKey),
+                FilledHeaders::XApiKey,
+            ),
+            (
+                Method::AuthToken,
+                self.key_candidates(AUTH_TOKEN, Method::AuthToken),
+                FilledHeaders::Authorization,
+            ),
+            (
+                Method::Helper,
+                self.helper_candidates(),
+                FilledHeaders::Both,
+            ),
+        ];
+        for (method, candidates, headers) in keys {
+            // A cloud may have added these steps already.
             if walk.steps.iter().all(|step| step.method != method) {
-                let candidates =
-                    Candidate::from_variable(&self.variables, name, method, self.rules.whitespace);
-                let candidates = candidates.into_iter().map(|candidate| {
-                    let rejected = self.rejected(&candidate);
-                    candidate.skipped(preferred.or(rejected))
-                });
-                walk.add_steps(candidates.collect(), headers, OverriddenBy::SameHeader);
+                walk.add_steps(candidates, headers, OverriddenBy::SameHeader);
             }
         }
+    }
+
+    /// Returns the locations of a key or token in a variable.
+    pub(super) fn key_candidates(&self, name: &'static str, method: Method) -> Vec<Candidate<'a>> {
+        let preferred = self.preferred_login();
+        let candidates =
+            Candidate::from_variable(&self.variables, name, method, self.rules.whitespace);
+        let candidates = candidates.into_iter().map(|candidate| {
+            let rejected = self.rejected(&candidate);
+            candidate.skipped(preferred.or(rejected))
+        });
+        candidates.collect()
+    }
+
+    /// Returns the locations of helpers.
+    pub(super) fn helper_candidates(&self) -> Vec<Candidate<'a>> {
+        let preferred = self.preferred_login();
         let helpers = self.helpers().into_iter();
-        walk.add_steps(
-            helpers.map(|helper| helper.skipped(preferred)).collect(),
-            FilledHeaders::Both,
-            OverriddenBy::SameHeader,
-        );
+        helpers.map(|helper| helper.skipped(preferred)).collect()
+    }
+
+    /// Returns the profiles and the federation, in order of precedence.
+    pub(super) fn profile_candidates(&self) -> [Candidate<'a>; 3] {
+        let profiles = sdk::SdkProfiles::new(self.client, self.snapshot, &self.variables);
+        let other_named = profiles.is_named().then_some(SkipReason::OtherProfileNamed);
+        let bare = self.is_bare.then_some(SkipReason::Bare);
+        let with_skip_reason = |candidate: Candidate<'a>| {
+            let reason = bare
+                .or(self.hosted(candidate.method))
+                .or_else(|| self.disabled_by_host(candidate.method));
+            candidate.skipped(reason)
+        };
+        [
+            skip_if_missing(profiles.named()),
+            profiles.federation().skipped(other_named),
+            skip_if_missing(profiles.active()).skipped(other_named),
+        ]
+        .map(with_skip_reason)
     }
 
     /// Adds the steps that apply only if no header is filled yet.
@@ -242,7 +281,15 @@ impl<'a> ClaudeCodeChain<'a> {
             .map(|step| &step.location)
             .or(token_location.map(|token| &token.location))
             .map(Location::to_string);
-        let mut bearer = |candidates| {
+        // A cloud may have added these steps already.
+        let is_added = |method| walk.steps.iter().any(|step| step.method == method);
+        let has_profiles = is_added(Method::SdkProfile) || is_added(Method::Federation);
+        let mut bearer = |mut candidates: Vec<Candidate<'a>>| {
+            candidates.retain(|candidate| {
+                let is_profile =
+                    matches!(candidate.method, Method::SdkProfile | Method::Federation);
+                !(is_profile && has_profiles)
+            });
             walk.add_steps(
                 candidates,
                 FilledHeaders::Authorization,

@@ -6,7 +6,7 @@ use super::claude_code::ClaudeCodeChain;
 use super::client::Release;
 use super::destination::{AddressSyntax, RequestDestination};
 use super::location::Location;
-use super::parsed_value::Switch;
+use super::parsed_value::{Flaw, Switch};
 use super::payer::{PayerClass, certain, likely};
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, StepState};
 use crate::rules::variables::{API_KEY, AUTH_TOKEN, BASE_URL};
@@ -16,73 +16,162 @@ struct Cloud {
     switch: &'static str,
     /// The first release that knows it.
     since: Release,
-    base_url: Option<&'static str>,
-    /// The variables with the account's own key, in order of precedence, and the header each fills.
-    keys: &'static [(&'static str, CredentialHeader)],
-    /// The switch that makes Claude Code send the bearer token instead of a signature.
-    skip_auth: Option<&'static str>,
-    /// `true` if Claude Code signs requests that have no such key.
-    signs: bool,
+    base_url: &'static str,
+    /// The variables of which one must be set, if there are any.
+    needs: &'static [&'static str],
+    /// The account's own keys, in order of precedence.
+    keys: &'static [CloudKey],
+    /// The switch that makes Claude Code send its own credentials instead of the account's.
+    skip: SkipAuth,
+    /// The credentials of Claude Code that 2.1.197 sends in addition to the account's.
+    added_by_197: &'static [OwnCredential],
+}
+
+/// A variable with a key of a cloud account.
+struct CloudKey {
+    name: &'static str,
+    header: CredentialHeader,
+    /// The first release that knows it.
+    since: Release,
+}
+
+/// A switch that makes Claude Code send its own credentials to a cloud.
+struct SkipAuth {
+    switch: &'static str,
+    sends: &'static [OwnCredential],
+    /// The variables of which one must be set, if there are any.
+    needs: &'static [&'static str],
+}
+
+/// A credential of Claude Code's own, with the headers it fills in requests to a cloud.
+struct OwnCredential {
+    method: OwnMethod,
+    headers: FilledHeaders,
+}
+
+/// The kind of a credential of Claude Code's own that is sent to a cloud.
+#[derive(Clone, Copy)]
+enum OwnMethod {
+    ApiKey,
+    AuthToken,
+    Helper,
+    Profile,
+}
+
+const fn own(method: OwnMethod, headers: FilledHeaders) -> OwnCredential {
+    OwnCredential { method, headers }
+}
+
+const fn key(name: &'static str, header: CredentialHeader) -> CloudKey {
+    CloudKey {
+        name,
+        header,
+        since: Release::V2_1_197,
+    }
 }
 
 /// A key of Bedrock, sent instead of a signature.
-const BEDROCK_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
+const BEDROCK_TOKEN: CloudKey = key("AWS_BEARER_TOKEN_BEDROCK", CredentialHeader::Authorization);
+const FOUNDRY_BASE_URL: &str = "ANTHROPIC_FOUNDRY_BASE_URL";
+const GOOGLE_CLOUD_BASE_URL: &str = "ANTHROPIC_GOOGLE_CLOUD_BASE_URL";
+
+const BEARER: &[OwnCredential] = &[
+    own(OwnMethod::AuthToken, FilledHeaders::Authorization),
+    own(OwnMethod::Helper, FilledHeaders::Authorization),
+];
+const KEY_AND_BEARER: &[OwnCredential] = &[
+    own(OwnMethod::ApiKey, FilledHeaders::XApiKey),
+    own(OwnMethod::AuthToken, FilledHeaders::Authorization),
+    own(OwnMethod::Helper, FilledHeaders::Authorization),
+];
+const BOTH: &[OwnCredential] = &[
+    own(OwnMethod::AuthToken, FilledHeaders::Both),
+    own(OwnMethod::Helper, FilledHeaders::Both),
+];
+
+const fn skip(switch: &'static str, sends: &'static [OwnCredential]) -> SkipAuth {
+    SkipAuth {
+        switch,
+        sends,
+        needs: &[],
+    }
+}
 
 /// The cloud accounts in order of precedence.
 static CLOUDS: [Cloud; 6] = [
     Cloud {
         switch: "CLAUDE_CODE_USE_BEDROCK",
         since: Release::V2_1_197,
-        base_url: Some("ANTHROPIC_BEDROCK_BASE_URL"),
-        keys: &[(BEDROCK_TOKEN, CredentialHeader::Authorization)],
-        skip_auth: Some("CLAUDE_CODE_SKIP_BEDROCK_AUTH"),
-        signs: true,
+        base_url: "ANTHROPIC_BEDROCK_BASE_URL",
+        needs: &[],
+        keys: &[BEDROCK_TOKEN],
+        skip: skip("CLAUDE_CODE_SKIP_BEDROCK_AUTH", KEY_AND_BEARER),
+        added_by_197: &[
+            own(OwnMethod::ApiKey, FilledHeaders::XApiKey),
+            own(OwnMethod::AuthToken, FilledHeaders::Authorization),
+            own(OwnMethod::Profile, FilledHeaders::Authorization),
+        ],
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_VERTEX",
         since: Release::V2_1_197,
-        base_url: Some("ANTHROPIC_VERTEX_BASE_URL"),
+        base_url: "ANTHROPIC_VERTEX_BASE_URL",
+        needs: &[],
         keys: &[],
-        skip_auth: Some("CLAUDE_CODE_SKIP_VERTEX_AUTH"),
-        signs: false,
+        skip: skip("CLAUDE_CODE_SKIP_VERTEX_AUTH", KEY_AND_BEARER),
+        added_by_197: &[],
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_FOUNDRY",
         since: Release::V2_1_197,
-        base_url: Some("ANTHROPIC_FOUNDRY_BASE_URL"),
+        base_url: FOUNDRY_BASE_URL,
+        needs: &[FOUNDRY_BASE_URL, "ANTHROPIC_FOUNDRY_RESOURCE"],
         keys: &[
-            (
-                "ANTHROPIC_FOUNDRY_AUTH_TOKEN",
-                CredentialHeader::Authorization,
-            ),
-            ("ANTHROPIC_FOUNDRY_API_KEY", CredentialHeader::XApiKey),
+            CloudKey {
+                name: "ANTHROPIC_FOUNDRY_AUTH_TOKEN",
+                header: CredentialHeader::Authorization,
+                since: Release::V2_1_260,
+            },
+            key("ANTHROPIC_FOUNDRY_API_KEY", CredentialHeader::XApiKey),
         ],
-        skip_auth: None,
-        signs: false,
+        skip: skip("CLAUDE_CODE_SKIP_FOUNDRY_AUTH", BEARER),
+        added_by_197: BEARER,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
         since: Release::V2_1_197,
-        base_url: Some("ANTHROPIC_AWS_BASE_URL"),
-        keys: &[("ANTHROPIC_AWS_API_KEY", CredentialHeader::XApiKey)],
-        skip_auth: None,
-        signs: false,
+        base_url: "ANTHROPIC_AWS_BASE_URL",
+        needs: &[],
+        keys: &[key("ANTHROPIC_AWS_API_KEY", CredentialHeader::XApiKey)],
+        skip: skip("CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH", BOTH),
+        added_by_197: &[],
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_MANTLE",
         since: Release::V2_1_197,
-        base_url: Some("ANTHROPIC_BEDROCK_MANTLE_BASE_URL"),
-        keys: &[(BEDROCK_TOKEN, CredentialHeader::Authorization)],
-        skip_auth: None,
-        signs: false,
+        base_url: "ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
+        needs: &[],
+        keys: &[BEDROCK_TOKEN],
+        skip: skip("CLAUDE_CODE_SKIP_MANTLE_AUTH", BEARER),
+        added_by_197: &[],
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
         since: Release::V2_1_260,
-        base_url: None,
+        base_url: GOOGLE_CLOUD_BASE_URL,
+        needs: &[],
         keys: &[],
-        skip_auth: None,
-        signs: false,
+        skip: SkipAuth {
+            switch: "CLAUDE_CODE_SKIP_ANTHROPIC_GOOGLE_CLOUD_AUTH",
+            sends: BEARER,
+            // Without the switch, the project may come from Google's own credentials.
+            needs: &[
+                GOOGLE_CLOUD_BASE_URL,
+                "ANTHROPIC_GOOGLE_CLOUD_PROJECT",
+                "GOOGLE_CLOUD_PROJECT",
+            ],
+        },
+        added_by_197: &[],
     },
 ];
 
@@ -92,8 +181,8 @@ impl<'a> ClaudeCodeChain<'a> {
         let cloud = self
             .clouds()
             .find(|cloud| self.variables.switch(cloud.switch).is_on());
-        let name = cloud.map_or(Some(BASE_URL), |cloud| cloud.base_url);
-        let found = name.and_then(|name| self.variables.effective(name));
+        let name = cloud.map_or(BASE_URL, |cloud| cloud.base_url);
+        let found = self.variables.effective(name);
         RequestDestination::from_variable(found, AddressSyntax::Browser)
     }
 
@@ -134,37 +223,58 @@ impl<'a> ClaudeCodeChain<'a> {
             });
         }
         if let Some(cloud) = on {
-            self.add_cloud_key(cloud, walk);
+            self.add_cloud_credentials(cloud, walk);
         }
     }
 
-    /// Adds the cloud's own key, which is sent instead of a signature.
-    fn add_cloud_key(&self, cloud: &Cloud, walk: &mut ChainWalk<'a>) {
-        let skips_auth = cloud
-            .skip_auth
-            .is_some_and(|switch| self.variables.switch(switch).is_on());
-        let auth_token = [(AUTH_TOKEN, CredentialHeader::Authorization)];
-        let (method, keys) = if skips_auth {
-            (Method::AuthToken, &auth_token[..])
-        } else {
-            (Method::CloudKey, cloud.keys)
-        };
+    /// Adds the credentials that are sent to the cloud: the account's own key instead of a signature, or Claude Code's.
+    fn add_cloud_credentials(&self, cloud: &Cloud, walk: &mut ChainWalk<'a>) {
         // The switch must not shadow these steps.
         let switch = walk.cloud.take();
-        let variable = |name, method| {
-            Candidate::from_variable(&self.variables, name, method, self.rules.whitespace)
-        };
-        for (name, header) in keys {
-            walk.add_steps(
-                variable(name, method),
-                (*header).into(),
-                OverriddenBy::AnyHeader,
-            );
+        let skips_auth = self.variables.switch(cloud.skip.switch).is_on();
+        if skips_auth {
+            self.add_own_credentials(cloud.skip.sends, walk);
+        } else {
+            for key in cloud.keys.iter().filter(|key| key.since <= self.release) {
+                let key_steps = Candidate::from_variable(
+                    &self.variables,
+                    key.name,
+                    Method::CloudKey,
+                    self.rules.whitespace,
+                );
+                walk.add_steps(key_steps, key.header.into(), OverriddenBy::AnyHeader);
+            }
+            if self.rules.sends_own_credentials_to_clouds {
+                self.add_own_credentials(cloud.added_by_197, walk);
+            }
         }
-        if cloud.signs && self.rules.sends_key_with_signature && walk.authorization.is_none() {
-            let key = variable(API_KEY, Method::ApiKey);
-            walk.add_steps(key, FilledHeaders::XApiKey, OverriddenBy::SameHeader);
-        }
+        walk.is_oauth = false;
         walk.cloud = switch;
+        let is_set = |name: &&'static str| self.variables.non_empty(name).is_some();
+        let has_one = |names: &'static [&'static str]| {
+            names.is_empty() || names.iter().any(|name| is_set(name))
+        };
+        let is_complete = has_one(cloud.needs) && (!skips_auth || has_one(cloud.skip.needs));
+        if let (Some((location, _)), false) = (&walk.cloud, is_complete) {
+            walk.fail(location.clone(), Flaw::NoDestination);
+        }
+    }
+
+    /// Adds credentials of Claude Code's own, in order of precedence.
+    fn add_own_credentials(&self, credentials: &[OwnCredential], walk: &mut ChainWalk<'a>) {
+        for OwnCredential { method, headers } in credentials {
+            let candidates = match method {
+                OwnMethod::ApiKey => self.key_candidates(API_KEY, Method::ApiKey),
+                OwnMethod::AuthToken => self.key_candidates(AUTH_TOKEN, Method::AuthToken),
+                OwnMethod::Helper => self.helper_candidates(),
+                OwnMethod::Profile => {
+                    for candidate in self.profile_candidates() {
+                        walk.add_steps(vec![candidate], *headers, OverriddenBy::AnyHeader);
+                    }
+                    continue;
+                }
+            };
+            walk.add_steps(candidates, *headers, OverriddenBy::SameHeader);
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::chain::{ChainWalk, FilledHeader};
 use super::client::{ClientProgram, Release};
 use super::location::Location;
 use super::payer::{Payer, PayerClass, certain, likely};
-use super::step::{ChainStep, StepState};
+use super::step::{ChainStep, Method, StepState};
 use crate::rules::claude_code::Mode;
 
 /// The payer of a whole request, and the sentence about it.
@@ -17,12 +17,6 @@ pub(super) struct Summary {
 /// Summarizes a walk along the chain. The strongest reason comes first.
 pub(super) fn summarize(client: ClientProgram, walk: &ChainWalk<'_>) -> Summary {
     let client_name = display_name(client);
-    if let Some((location, payer)) = &walk.cloud {
-        return sent(
-            *payer,
-            format!("{client_name} would use a cloud account because {location} is on"),
-        );
-    }
     if let Some((location, flaw)) = &walk.broken {
         let reason = format!("{location}: {flaw}");
         return Summary {
@@ -30,6 +24,10 @@ pub(super) fn summarize(client: ClientProgram, walk: &ChainWalk<'_>) -> Summary 
             headline: format!("{client_name} would fail on {reason}"),
             sends_no_request: Some(reason),
         };
+    }
+    if let Some((location, payer)) = &walk.cloud {
+        let headline = format!("{client_name} would use a cloud account because {location} is on");
+        return sent(*payer, format!("{headline}{}", sent_along(walk)));
     }
     let (first, second) = match (&walk.x_api_key, &walk.authorization) {
         (Some(key), bearer) => (key, bearer.as_ref()),
@@ -41,6 +39,23 @@ pub(super) fn summarize(client: ClientProgram, walk: &ChainWalk<'_>) -> Summary 
     Summary {
         headline: format!("{}{}", summary.headline, shadowed_note(walk, summary.payer)),
         ..summary
+    }
+}
+
+/// Returns a note about the credentials of another account that are sent to a cloud.
+fn sent_along(walk: &ChainWalk<'_>) -> String {
+    let is_other = |filled: &&FilledHeader<'_>| filled.slot.method != Method::CloudKey;
+    let mut sent: Vec<String> = [&walk.x_api_key, &walk.authorization]
+        .into_iter()
+        .flatten()
+        .filter(is_other)
+        .map(labelled)
+        .collect();
+    sent.dedup();
+    if sent.is_empty() {
+        String::new()
+    } else {
+        format!(", and sends {} to it", sent.join(" and "))
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Flaw {
     NoAddress,
     /// Requests go to this socket instead of the API.
     Socket,
+    /// Neither an address nor what would lead to one is set.
+    NoDestination,
     /// It is not an address that the client can use.
     InvalidAddress,
     /// There is no such file.
@@ -129,6 +131,9 @@ impl fmt::Display for Flaw {
             Self::NoInference => f.write_str("it lacks the permission to call models"),
             Self::NoAddress => f.write_str("it is empty, which is not an address"),
             Self::Socket => f.write_str("requests go to this socket, whatever listens there"),
+            Self::NoDestination => {
+                f.write_str("it is on, but neither its base URL nor its resource or project is set")
+            }
             Self::InvalidAddress => f.write_str("it is not an address that the client can use"),
             Self::NoSuchFile => f.write_str("there is no such file"),
             Self::UnknownSource => f.write_str("it may name user, project and local only"),
