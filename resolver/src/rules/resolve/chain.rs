@@ -6,7 +6,7 @@ use keyreeve_core::token::{Family, redact};
 
 use super::destination::{RequestDestination, single_credential};
 use super::location::Location;
-use super::parsed_value::{Flaw, ParsedValue, Whitespace};
+use super::parsed_value::{Flaw, HeaderPrefix, ParsedValue, ValueSyntax};
 use super::payer::{Payer, PayerClass, likely};
 use super::step::{
     ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, Slot, StepState,
@@ -327,12 +327,12 @@ impl<'a> Candidate<'a> {
         variables: &Variables<'a>,
         name: &'static str,
         method: Method,
-        whitespace: Whitespace,
+        syntax: (ValueSyntax, HeaderPrefix),
     ) -> Vec<Self> {
         let mut candidates: Vec<_> = variables
             .all(name)
             .into_iter()
-            .map(|found| Self::from_set_variable(found, method, whitespace))
+            .map(|found| Self::from_set_variable(found, method, syntax))
             .collect();
         if candidates.is_empty() {
             candidates.push(Self {
@@ -345,10 +345,14 @@ impl<'a> Candidate<'a> {
         candidates
     }
 
-    fn from_set_variable(found: SetVariable<'a>, method: Method, whitespace: Whitespace) -> Self {
+    fn from_set_variable(
+        found: SetVariable<'a>,
+        method: Method,
+        (syntax, prefix): (ValueSyntax, HeaderPrefix),
+    ) -> Self {
         let provides = match found
             .value
-            .map(|value| ParsedValue::parse(value, whitespace))
+            .map(|value| ParsedValue::parse(value, syntax, prefix))
         {
             Err(flaw) | Ok(ParsedValue::Broken(flaw)) => Provides::Broken(flaw),
             Ok(ParsedValue::Empty) => Provides::Empty,

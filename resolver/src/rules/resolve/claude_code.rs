@@ -7,7 +7,7 @@ use keyreeve_os::environment::Environment;
 use super::chain::{Candidate, ChainWalk, FilledHeader, OverriddenBy, Provides};
 use super::client::{ClientProgram, Release};
 use super::location::Location;
-use super::parsed_value::{Flaw, Switch, Whitespace};
+use super::parsed_value::{Flaw, HeaderPrefix, Switch, ValueSyntax};
 use super::sdk;
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
 use super::variables::{
@@ -25,8 +25,8 @@ use crate::rules::variables::{
 
 /// The rules that differ between releases.
 pub(super) struct Rules {
-    /// The treatment of whitespace around a value.
-    pub(super) whitespace: Whitespace,
+    /// The values that can be sent.
+    values: ValueSyntax,
     /// The methods that `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` disables, in addition to the provider's variables in
     /// settings.
     disabled_by_host: &'static [Method],
@@ -52,7 +52,7 @@ enum DamagedManagedSettings {
 
 impl Rules {
     const LATEST: Self = Self {
-        whitespace: Whitespace::Trimmed,
+        values: ValueSyntax::Trimmed,
         management: ProviderManagement::ByHost,
         disabled_by_host: &[
             Method::Helper,
@@ -79,7 +79,7 @@ impl Rules {
     fn for_release(release: Release) -> &'static Self {
         match release {
             Release::V2_1_197 => &Self {
-                whitespace: Whitespace::TrimmedAndSent,
+                values: ValueSyntax::TrimmedAndSent,
                 disabled_by_host: &[],
                 management: ProviderManagement::ByHostExceptHeaders,
                 reads_project_login: true,
@@ -224,13 +224,18 @@ impl<'a> ClaudeCodeChain<'a> {
     /// Returns the locations of a key or token in a variable.
     pub(super) fn key_candidates(&self, name: &'static str, method: Method) -> Vec<Candidate<'a>> {
         let preferred = self.preferred_login();
-        let candidates =
-            Candidate::from_variable(&self.variables, name, method, self.rules.whitespace);
+        let candidates = self.in_variable(name, method);
         let candidates = candidates.into_iter().map(|candidate| {
             let rejected = self.rejected(&candidate);
             candidate.skipped(preferred.or(rejected))
         });
         candidates.collect()
+    }
+
+    /// Returns the locations of a variable.
+    pub(super) fn in_variable(&self, name: &'static str, method: Method) -> Vec<Candidate<'a>> {
+        let syntax = (self.rules.values, HeaderPrefix::Nothing);
+        Candidate::from_variable(&self.variables, name, method, syntax)
     }
 
     /// Returns the locations of helpers.
@@ -325,9 +330,7 @@ impl<'a> ClaudeCodeChain<'a> {
     /// Returns the locations of the OAuth token.
     fn oauth_tokens(&self) -> Vec<Candidate<'a>> {
         let bare = self.is_bare.then_some(SkipReason::Bare);
-        let whitespace = self.rules.whitespace;
-        let tokens =
-            Candidate::from_variable(&self.variables, OAUTH_TOKEN, Method::OauthToken, whitespace);
+        let tokens = self.in_variable(OAUTH_TOKEN, Method::OauthToken);
         let no_inference = self
             .lacks_inference()
             .then_some(SkipReason::Unusable(Flaw::NoInference));

@@ -1,7 +1,7 @@
 //! The cloud accounts that Claude Code can be switched to, as a table, and their steps of its chain
 //! (docs/facts.md#claude-code).
 
-use super::chain::{Candidate, ChainWalk, OverriddenBy};
+use super::chain::{ChainWalk, OverriddenBy};
 use super::claude_code::ClaudeCodeChain;
 use super::client::Release;
 use super::destination::{AddressSyntax, RequestDestination};
@@ -236,12 +236,7 @@ impl<'a> ClaudeCodeChain<'a> {
             self.add_own_credentials(cloud.skip.sends, walk);
         } else {
             for key in cloud.keys.iter().filter(|key| key.since <= self.release) {
-                let key_steps = Candidate::from_variable(
-                    &self.variables,
-                    key.name,
-                    Method::CloudKey,
-                    self.rules.whitespace,
-                );
+                let key_steps = self.in_variable(key.name, Method::CloudKey);
                 walk.add_steps(key_steps, key.header.into(), OverriddenBy::AnyHeader);
             }
             if self.rules.sends_own_credentials_to_clouds {

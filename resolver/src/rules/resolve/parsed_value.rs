@@ -10,15 +10,32 @@ pub(super) enum ParsedValue<'a> {
     Broken(Flaw),
 }
 
-/// A client's treatment of whitespace around a value.
+/// The values that a client can send as a credential.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whitespace {
-    /// It trims whitespace, so a blank value counts as empty.
+pub(super) enum ValueSyntax {
+    /// It trims whitespace, so a blank value counts as empty, and sends control characters.
     Trimmed,
-    /// It trims whitespace and sends the rest, even an empty one, unless the value was empty before.
+    /// It trims whitespace and sends the rest, even an empty one, unless the value was empty before. It sends ASCII
+    /// only, control characters included.
     TrimmedAndSent,
-    /// It keeps whitespace, and its HTTP library refuses to send it.
-    Kept,
+    /// It trims whitespace, and its HTTP library refuses control characters.
+    TrimmedByNode,
+    /// It keeps whitespace, and its HTTP library refuses it at the ends of a header.
+    Kept(Encoding),
+}
+
+/// The characters that a client which keeps whitespace can send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Ascii,
+    Utf8,
+}
+
+/// The text before a value in its header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderPrefix {
+    Nothing,
+    Bearer,
 }
 
 /// The reason a credential cannot be used. Only a position is given, never the character.
@@ -73,20 +90,54 @@ pub(crate) enum Switch {
 }
 
 impl<'a> ParsedValue<'a> {
-    pub(super) fn parse(value: &'a str, whitespace: Whitespace) -> Self {
-        let trimmed = value.trim();
-        let (sent, is_empty) = match whitespace {
-            Whitespace::Trimmed => (trimmed, trimmed.is_empty()),
-            Whitespace::TrimmedAndSent => (trimmed, value.is_empty()),
-            Whitespace::Kept => (value, value.is_empty()),
+    pub(super) fn parse(value: &'a str, syntax: ValueSyntax, prefix: HeaderPrefix) -> Self {
+        let trimmed = value.trim_matches(is_javascript_space);
+        let in_ascii = value.trim_matches(|c: char| c.is_ascii() && c.is_whitespace());
+        let (sent, is_empty) = match syntax {
+            ValueSyntax::Trimmed | ValueSyntax::TrimmedByNode => (trimmed, trimmed.is_empty()),
+            ValueSyntax::TrimmedAndSent => (in_ascii, value.is_empty()),
+            ValueSyntax::Kept(_) => (value, value.is_empty()),
         };
-        match flaw(sent) {
+        match syntax.flaw(sent, prefix) {
             Some(flaw) => Self::Broken(flaw),
             None if is_empty => Self::Empty,
-            None if sent != trimmed => Self::Broken(Flaw::SurroundingWhitespace),
             None => Self::Value(sent),
         }
     }
+}
+
+impl ValueSyntax {
+    fn flaw(self, sent: &str, prefix: HeaderPrefix) -> Option<Flaw> {
+        let cannot_be_sent = |c: char| match self {
+            _ if matches!(c, '\n' | '\r' | '\0') => true,
+            Self::Trimmed => c > '\u{ff}',
+            Self::TrimmedAndSent => !c.is_ascii(),
+            Self::TrimmedByNode => (c.is_control() && c != '\t') || c > '\u{ff}',
+            Self::Kept(Encoding::Ascii) => !c.is_ascii() || matches!(c, '\u{b}' | '\u{c}'),
+            Self::Kept(Encoding::Utf8) => matches!(c, '\u{b}' | '\u{c}'),
+        };
+        let mut characters = sent.chars().enumerate();
+        if let Some((before, c)) = characters.find(|(_, c)| cannot_be_sent(*c)) {
+            let position = before + 1;
+            return Some(match c {
+                '\n' | '\r' => Flaw::LineBreak(position),
+                _ => Flaw::InvalidCharacter(position),
+            });
+        }
+        let is_refused = match self {
+            Self::Trimmed | Self::TrimmedAndSent | Self::TrimmedByNode => false,
+            Self::Kept(_) => {
+                let begins = prefix == HeaderPrefix::Nothing && sent.starts_with([' ', '\t']);
+                begins || sent.ends_with([' ', '\t'])
+            }
+        };
+        is_refused.then_some(Flaw::SurroundingWhitespace)
+    }
+}
+
+/// Returns `true` if JavaScript trims the character.
+fn is_javascript_space(c: char) -> bool {
+    c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}')
 }
 
 impl Switch {
@@ -141,18 +192,4 @@ impl fmt::Display for Flaw {
             Self::NoCredential => f.write_str("there is no credential for it"),
         }
     }
-}
-
-fn flaw(value: &str) -> Option<Flaw> {
-    let cannot_be_sent = |c: char| (c.is_control() && c != '\t') || c > '\u{ff}';
-    let (before, c) = value
-        .chars()
-        .enumerate()
-        .find(|(_, c)| cannot_be_sent(*c))?;
-    let position = before + 1;
-    Some(if matches!(c, '\n' | '\r') {
-        Flaw::LineBreak(position)
-    } else {
-        Flaw::InvalidCharacter(position)
-    })
 }

@@ -5,8 +5,8 @@ use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
 use super::client::{ClientProgram, PythonMajor, TypescriptMajor};
 use super::destination::{AddressSyntax, RequestDestination};
 use super::location::Location;
-use super::parsed_value::{Flaw, Whitespace};
-use super::step::{CredentialHeader, FilledHeaders, Method};
+use super::parsed_value::{Encoding, Flaw, HeaderPrefix, ValueSyntax};
+use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, StepState};
 use super::variables::Variables;
 use crate::rules::sdk_store::{
     DirectoryVariable, SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore, profile_directory,
@@ -36,20 +36,29 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
         | ClientProgram::ClaudeCode { .. }
         | ClientProgram::Keyreeve => (FilledHeaders::Authorization, OverriddenBy::AnyHeader),
     };
-    let whitespace = match client {
-        ClientProgram::SdkPython(_) => Whitespace::Kept,
+    let values = match client {
+        ClientProgram::SdkPython(PythonMajor::Zero) => ValueSyntax::Kept(Encoding::Ascii),
+        ClientProgram::SdkPython(PythonMajor::One | PythonMajor::Two) => {
+            ValueSyntax::Kept(Encoding::Utf8)
+        }
         ClientProgram::SdkTypescript(_)
         | ClientProgram::ClaudeCode { .. }
-        | ClientProgram::Keyreeve => Whitespace::Trimmed,
+        | ClientProgram::Keyreeve => ValueSyntax::TrimmedByNode,
     };
-    let variable = |name, method| Candidate::from_variable(&variables, name, method, whitespace);
+    let key_prefix = if key_headers == FilledHeaders::XApiKey {
+        HeaderPrefix::Nothing
+    } else {
+        HeaderPrefix::Bearer
+    };
+    let variable =
+        |name, method, prefix| Candidate::from_variable(&variables, name, method, (values, prefix));
     walk.add_steps(
-        variable(API_KEY, Method::ApiKey),
+        variable(API_KEY, Method::ApiKey, key_prefix),
         key_headers,
         OverriddenBy::SameHeader,
     );
     walk.add_steps(
-        variable(AUTH_TOKEN, Method::AuthToken),
+        variable(AUTH_TOKEN, Method::AuthToken, HeaderPrefix::Bearer),
         FilledHeaders::Authorization,
         token_overridden_by,
     );
@@ -97,17 +106,23 @@ fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Cand
     }
 }
 
-/// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others.
+/// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others, but in a request with a
+/// helper's value only `x-api-key`.
 pub(super) fn apply_custom_headers<'a>(variables: &Variables<'a>, walk: &mut ChainWalk<'a>) {
     let Some(found) = variables.effective(CUSTOM_HEADERS) else {
         return;
     };
+    let is_used_helper = |step: &ChainStep| {
+        step.method == Method::Helper && matches!(step.state, StepState::Taken { .. })
+    };
+    let has_helper = walk.steps.iter().any(is_used_helper);
     for line in found.value.unwrap_or_default().lines() {
         let Some((header, value)) = line.split_once(':') else {
             continue;
         };
         let (header, value) = match header.trim().to_ascii_lowercase().as_str() {
             "x-api-key" => (CredentialHeader::XApiKey, value.trim()),
+            "authorization" if has_helper => continue,
             "authorization" => (CredentialHeader::Authorization, bearer_token(value.trim())),
             _ => continue,
         };
