@@ -15,10 +15,11 @@ use crate::rules::claude_code::{
     SettingsScope, SettingsState, StateFile,
 };
 use crate::rules::sdk_store::{
-    DirectoryVariable, SdkConfig, SdkCredentials, SdkProfile, SdkStore, profile_directory,
+    CredentialsPath, DirectoryVariable, SdkConfig, SdkCredentials, SdkProfile, SdkStore,
+    profile_directory,
 };
 use crate::rules::snapshot::{KeyreeveState, Snapshot};
-use crate::rules::variables::{CLAUDE_CONFIG_DIR, LOGIN_DIRECTORY};
+use crate::rules::variables::{CLAUDE_CONFIG_DIR, IDENTITY_TOKEN_FILE, LOGIN_DIRECTORY};
 
 /// Directory of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
 const MANAGED_DIRECTORY: &str = if cfg!(target_os = "macos") {
@@ -78,6 +79,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         }
     };
     let sdk_stores = reader.sdk_stores(&settings);
+    let identity_files = reader.identity_files(&settings, &sdk_stores);
     // Only a terminal session asks about keys.
     let rejected_keys = match arguments.mode {
         Mode::Interactive => rejected_keys,
@@ -97,6 +99,7 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         stored_key,
         unknown_files,
         sdk_stores,
+        identity_files: Some(identity_files),
         keyreeve: own,
         now,
     }
@@ -320,25 +323,72 @@ impl MachineReader<'_> {
             .collect()
     }
 
+    /// Reads a profile's credentials where its configuration says.
+    fn sdk_credentials(&self, config: &SdkConfig, default: PathBuf) -> Option<SdkCredentials> {
+        let place = match config {
+            SdkConfig::Known {
+                credentials_path, ..
+            } => credentials_path,
+            SdkConfig::Damaged { .. } | SdkConfig::Refused => &CredentialsPath::Default,
+        };
+        let path = match place {
+            CredentialsPath::Default => default,
+            CredentialsPath::File(path) => match path.strip_prefix("~/") {
+                Some(below) => self.home()?.join(below),
+                None => self.resolve(path),
+            },
+            CredentialsPath::NotText => return Some(SdkCredentials::Refused),
+        };
+        match self.files.read(&path) {
+            FileState::Missing => None,
+            FileState::Text(TextFile { mode, .. }) if mode & 0o077 != 0 => {
+                Some(SdkCredentials::Refused)
+            }
+            FileState::Text(file) => Some(SdkCredentials::parse(&file.text)),
+            FileState::Unreadable => Some(SdkCredentials::Refused),
+        }
+    }
+
+    /// Returns the identity files, of variables and profiles, that exist and are not blank.
+    fn identity_files(&self, settings: &[SettingsFile], stores: &[SdkStore]) -> Vec<String> {
+        let in_settings = settings.iter().filter_map(|file| match &file.state {
+            SettingsState::Read(settings) => {
+                let setting = settings.variable(IDENTITY_TOKEN_FILE)?;
+                Some(setting.value.inspect().to_owned())
+            }
+            SettingsState::Damaged(_) | SettingsState::Unreadable => None,
+        });
+        let profiles = stores.iter().flat_map(|store| &store.profiles);
+        let in_profiles = profiles.filter_map(|profile| match &profile.config {
+            SdkConfig::Known { federation, .. } => federation.identity_file.clone(),
+            SdkConfig::Damaged { .. } | SdkConfig::Refused => None,
+        });
+        let in_environment = self.environment.get(IDENTITY_TOKEN_FILE).map(str::to_owned);
+        let has_token = |path: &String| match self.files.read(&self.resolve(path.trim())) {
+            FileState::Text(file) => !file.text.trim().is_empty(),
+            FileState::Missing | FileState::Unreadable => false,
+        };
+        let paths = in_environment
+            .into_iter()
+            .chain(in_settings)
+            .chain(in_profiles);
+        paths.filter(has_token).collect()
+    }
+
     fn sdk_store(&self, directory: &Path) -> SdkStore {
         let configs = directory.join("configs");
         let profile = |file: String| {
             let name = file.strip_suffix(".json")?;
+            let config = match self.files.read(&configs.join(&file)) {
+                FileState::Missing => return None,
+                FileState::Text(file) if file.mode & 0o022 == 0 => SdkConfig::parse(&file.text),
+                FileState::Text(_) | FileState::Unreadable => SdkConfig::Refused,
+            };
+            let default = directory.join("credentials").join(&file);
             Some(SdkProfile {
                 name: name.to_owned(),
-                config: match self.files.read(&configs.join(&file)) {
-                    FileState::Missing => return None,
-                    FileState::Text(file) if file.mode & 0o022 == 0 => SdkConfig::parse(&file.text),
-                    FileState::Text(_) | FileState::Unreadable => SdkConfig::Refused,
-                },
-                credentials: match self.files.read(&directory.join("credentials").join(&file)) {
-                    FileState::Missing => None,
-                    FileState::Text(TextFile { mode, .. }) if mode & 0o077 != 0 => {
-                        Some(SdkCredentials::Refused)
-                    }
-                    FileState::Text(file) => Some(SdkCredentials::parse(&file.text)),
-                    FileState::Unreadable => Some(SdkCredentials::Refused),
-                },
+                credentials: self.sdk_credentials(&config, default),
+                config,
             })
         };
         let active = match self.files.read(&directory.join("active_config")) {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
+use crate::rules::claude_code::Token;
 use crate::rules::variables::{SDK_CONFIG_DIR, XDG_CONFIG_HOME};
 
 /// One directory of profiles.
@@ -40,6 +42,10 @@ pub enum SdkConfig {
         kind: SdkKind,
         /// Its base URL, if it is not the vendor's.
         base_url: Option<String>,
+        /// The place of its credential file.
+        credentials_path: CredentialsPath,
+        /// What it says about a federation.
+        federation: FederationConfig,
     },
     /// It is not a valid configuration from this line on.
     Damaged {
@@ -48,6 +54,28 @@ pub enum SdkConfig {
     },
     /// It cannot be read, or is writable by other users.
     Refused,
+}
+
+/// The place of a profile's credential file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CredentialsPath {
+    /// In the directory of the profiles.
+    Default,
+    /// In a file that the configuration names.
+    File(String),
+    /// The configuration's value is not text, with which programs fail.
+    NotText,
+}
+
+/// What a configuration says about a federation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FederationConfig {
+    /// `true` if it names a rule.
+    pub has_rule: bool,
+    /// `true` if it names an organization.
+    pub has_organization: bool,
+    /// The file with the identity token.
+    pub identity_file: Option<String>,
 }
 
 /// The kind of a profile's token.
@@ -69,8 +97,12 @@ pub enum SdkCredentials {
         /// Its expiry.
         expires_at: Option<Timestamp>,
     },
-    /// It contains no readable token.
+    /// It is not JSON.
     Damaged,
+    /// It contains no token.
+    NoToken,
+    /// It contains a token of whitespace, which is sent as an empty credential.
+    BlankToken,
     /// It cannot be read, or is open to other users.
     Refused,
 }
@@ -134,17 +166,7 @@ impl SdkStore {
 impl SdkConfig {
     /// Parses the text of a configuration.
     pub fn parse(text: &str) -> Self {
-        #[derive(Deserialize)]
-        struct File {
-            authentication: Authentication,
-            base_url: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Authentication {
-            r#type: String,
-            client_id: Option<IgnoredAny>,
-        }
-        let file: File = match serde_json::from_str(text) {
+        let file: ConfigFile = match serde_json::from_str(text) {
             Ok(file) => file,
             Err(error) => {
                 return Self::Damaged {
@@ -152,18 +174,62 @@ impl SdkConfig {
                 };
             }
         };
-        let kind = match (
-            file.authentication.r#type.as_str(),
-            file.authentication.client_id,
-        ) {
+        let has_client = file.authentication.client_id.is_some();
+        let kind = match (file.authentication.r#type.as_str(), has_client) {
             ("oidc_federation", _) => SdkKind::Federation,
-            ("user_oauth", Some(_)) => SdkKind::UserLogin,
-            ("user_oauth", None) => SdkKind::ExternallyRotated,
+            ("user_oauth", true) => SdkKind::UserLogin,
+            ("user_oauth", false) => SdkKind::ExternallyRotated,
             _ => return Self::Damaged { line: 1 },
         };
         Self::Known {
             kind,
-            base_url: file.base_url,
+            base_url: truthy_text(&file.base_url),
+            credentials_path: match &file.authentication.credentials_path {
+                Value::Null => CredentialsPath::Default,
+                Value::String(path) => CredentialsPath::File(path.clone()),
+                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    CredentialsPath::NotText
+                }
+            },
+            federation: FederationConfig {
+                has_rule: truthy_text(&file.authentication.federation_rule_id).is_some(),
+                has_organization: truthy_text(&file.organization_id).is_some(),
+                identity_file: truthy_text(&file.authentication.identity_token["path"]),
+            },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ConfigFile {
+    authentication: AuthenticationConfig,
+    #[serde(default)]
+    base_url: Value,
+    #[serde(default)]
+    organization_id: Value,
+}
+
+#[derive(Deserialize)]
+struct AuthenticationConfig {
+    r#type: String,
+    client_id: Option<IgnoredAny>,
+    #[serde(default)]
+    credentials_path: Value,
+    #[serde(default)]
+    federation_rule_id: Value,
+    #[serde(default)]
+    identity_token: Value,
+}
+
+/// Returns the text of a value, or `None` if JavaScript and Python take it as unset.
+fn truthy_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Number(number) if number.as_f64() == Some(0.0) => None,
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(true) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Some(value.to_string())
         }
     }
 }
@@ -173,20 +239,37 @@ impl SdkCredentials {
     pub fn parse(text: &str) -> Self {
         #[derive(Deserialize)]
         struct File {
-            #[serde(rename = "access_token")]
-            _access_token: IgnoredAny,
+            #[serde(default)]
+            access_token: Token,
             /// Seconds since 1970.
-            expires_at: Option<i64>,
+            #[serde(default)]
+            expires_at: Value,
         }
-        match serde_json::from_str::<File>(text) {
-            Ok(file) => Self::Present {
-                expires_at: file
-                    .expires_at
-                    .and_then(|end| Timestamp::from_second(end).ok()),
+        let Ok(file) = serde_json::from_str::<File>(text) else {
+            return Self::Damaged;
+        };
+        match file.access_token {
+            Token::Missing => Self::NoToken,
+            Token::Blank => Self::BlankToken,
+            Token::Present | Token::Unsendable => Self::Present {
+                expires_at: match &file.expires_at {
+                    Value::Null => None,
+                    // What is no time counts as one in the past.
+                    value => Some(value.as_f64().and_then(whole_seconds).unwrap_or_default()),
+                },
             },
-            Err(_) => Self::Damaged,
         }
     }
+}
+
+fn whole_seconds(seconds: f64) -> Option<Timestamp> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the range is checked in the same expression"
+    )]
+    let whole = (seconds.is_finite() && seconds.abs() < 1e15).then_some(seconds as i64)?;
+    // A time too far in the future never comes.
+    Some(Timestamp::from_second(whole).unwrap_or(Timestamp::MAX))
 }
 
 #[cfg(test)]
@@ -198,6 +281,12 @@ mod tests {
         let known = |kind| SdkConfig::Known {
             kind,
             base_url: None,
+            credentials_path: CredentialsPath::Default,
+            federation: FederationConfig {
+                has_rule: kind == SdkKind::Federation,
+                has_organization: false,
+                identity_file: None,
+            },
         };
         for (text, config) in [
             (
@@ -230,7 +319,26 @@ mod tests {
                 expires_at: Timestamp::from_second(1_795_200_000).ok()
             }
         );
-        assert_eq!(SdkCredentials::parse("{}"), SdkCredentials::Damaged);
+        assert_eq!(SdkCredentials::parse("{}"), SdkCredentials::NoToken);
+        for (token, state) in [
+            ("null", SdkCredentials::NoToken),
+            ("\"\"", SdkCredentials::NoToken),
+            ("\" \"", SdkCredentials::BlankToken),
+            ("7", SdkCredentials::Present { expires_at: None }),
+        ] {
+            let text = format!("{{\"access_token\": {token}}}");
+            assert_eq!(SdkCredentials::parse(&text), state, "{token}");
+        }
+        for (end, expires_at) in [
+            ("null", None),
+            ("\"x\"", Some(Timestamp::UNIX_EPOCH)),
+            ("true", Some(Timestamp::UNIX_EPOCH)),
+            ("4102444800000", Some(Timestamp::MAX)),
+        ] {
+            let text = format!("{{\"access_token\": \"a\", \"expires_at\": {end}}}");
+            let present = SdkCredentials::Present { expires_at };
+            assert_eq!(SdkCredentials::parse(&text), present, "{end}");
+        }
         assert_eq!(SdkCredentials::parse("{"), SdkCredentials::Damaged);
     }
 }

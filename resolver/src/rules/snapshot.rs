@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub unknown_files: Vec<String>,
     /// The existing directories in which the SDKs look for profiles.
     pub sdk_stores: Vec<SdkStore>,
+    /// The files with identity tokens that can be read, or `None` if it was not looked at.
+    pub identity_files: Option<Vec<String>>,
     /// keyreeve's own profiles and bindings.
     pub keyreeve: KeyreeveState,
     /// The time of the snapshot.
@@ -83,6 +85,7 @@ impl Snapshot {
             stored_key: None,
             unknown_files: Vec::new(),
             sdk_stores: Vec::new(),
+            identity_files: None,
             keyreeve: KeyreeveState::default(),
             now,
         }

@@ -193,12 +193,14 @@ enum Scopes {
 
 /// The presence of a token. Its value is skipped.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Token {
+pub(crate) enum Token {
+    /// It is sent.
     Present,
     /// It is sent as an empty credential.
     Blank,
     /// It contains a character that no header may contain.
     Unsendable,
+    /// It counts as absent.
     #[default]
     Missing,
 }

@@ -9,7 +9,7 @@ mod settings;
 mod state_file;
 
 pub use arguments::{Arguments, Mode, SettingSources, SettingsArgument};
-pub(crate) use login::INFERENCE;
+pub(crate) use login::{INFERENCE, Token};
 pub use login::{Login, LoginDamage, LoginRenewal, LoginState};
 pub use settings::{
     ClaudeSettings, HelperSetting, SettingsFile, SettingsFileError, SettingsScope, SettingsState,

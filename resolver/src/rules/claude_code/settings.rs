@@ -212,14 +212,16 @@ impl ClaudeSettings {
         for (key, raw) in top {
             let line = lines.line_of(raw);
             let invalid = |_| wrong_type(line);
+            if !has_known_type(&key, raw) {
+                return Err(wrong_type(line));
+            }
             match key.as_str() {
                 "env" => {
                     settings.env = variables(raw, lines).map_err(|()| wrong_type(line))?;
                 }
                 "apiKeyHelper" => {
-                    let command: Option<String> =
-                        serde_json::from_str(raw.get()).map_err(invalid)?;
-                    settings.helper = command.map(|command| HelperSetting {
+                    let command = serde_json::from_str(raw.get()).map_err(invalid)?;
+                    settings.helper = Some(HelperSetting {
                         command: HiddenText::new(command),
                         line,
                     });
@@ -238,6 +240,46 @@ impl ClaudeSettings {
     /// Returns the last setting of a variable in this file, which is the one that counts.
     pub(crate) fn variable(&self, name: &str) -> Option<&EnvSetting> {
         self.env.iter().rev().find(|setting| setting.name == name)
+    }
+}
+
+/// Settings that must be text, or Claude Code ignores the whole file (docs/facts.md#claude-code-files).
+const TEXTS: [&str; 8] = [
+    "$schema",
+    "apiKeyHelper",
+    "awsAuthRefresh",
+    "awsCredentialExport",
+    "gcpAuthRefresh",
+    "model",
+    "otelHeadersHelper",
+    "outputStyle",
+];
+
+/// Returns `true` if a setting has the type that Claude Code wants, or is not known to have one.
+fn has_known_type(key: &str, raw: &RawValue) -> bool {
+    let Ok(value) = serde_json::from_str::<Value>(raw.get()) else {
+        return true;
+    };
+    match key {
+        _ if TEXTS.contains(&key) => value.is_string(),
+        "env" => value.is_object(),
+        "includeCoAuthoredBy" => value.is_boolean(),
+        "cleanupPeriodDays" => value.as_f64().is_some_and(|days| days >= 0.0),
+        "permissions" => {
+            let is_list = |list| match value.get(list) {
+                None => true,
+                Some(Value::Array(rules)) => rules.iter().all(Value::is_string),
+                Some(
+                    Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::String(_)
+                    | Value::Object(_),
+                ) => false,
+            };
+            value.is_object() && ["allow", "ask", "deny"].into_iter().all(is_list)
+        }
+        _ => true,
     }
 }
 
@@ -356,6 +398,7 @@ mod tests {
         );
     }
 
+    /// F-02: a setting of the wrong type makes Claude Code ignore its file.
     #[test]
     fn invalid_settings_are_reported_with_the_line() {
         for (text, line, is_object) in [
@@ -363,6 +406,17 @@ mod tests {
             ("{\n\"env\": {\n", 3, false),
             ("{\n\"env\": []}", 2, true),
             ("{\n\n\"apiKeyHelper\": 3}", 3, true),
+            ("{\"apiKeyHelper\": null}", 1, true),
+            ("{\"env\": null}", 1, true),
+            ("{\"model\": null}", 1, true),
+            ("{\"$schema\": 7}", 1, true),
+            ("{\"outputStyle\": []}", 1, true),
+            ("{\"awsAuthRefresh\": 7}", 1, true),
+            ("{\"includeCoAuthoredBy\": \"yes\"}", 1, true),
+            ("{\"cleanupPeriodDays\": -1}", 1, true),
+            ("{\"cleanupPeriodDays\": \"1\"}", 1, true),
+            ("{\"permissions\": \"x\"}", 1, true),
+            ("{\"permissions\": {\"allow\": 7}}", 1, true),
         ] {
             assert_eq!(
                 ClaudeSettings::parse(text),
@@ -371,5 +425,11 @@ mod tests {
             );
         }
         assert_eq!(ClaudeSettings::parse(" \n"), Ok(ClaudeSettings::default()));
+        for text in [
+            "{\"unknown\": 7, \"forceLoginMethod\": 7, \"disableAllHooks\": 7}",
+            "{\"permissions\": {\"allow\": [\"Bash(\"], \"deny\": []}, \"cleanupPeriodDays\": 30}",
+        ] {
+            assert!(ClaudeSettings::parse(text).is_ok(), "{text}");
+        }
     }
 }

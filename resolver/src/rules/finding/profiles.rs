@@ -178,7 +178,10 @@ fn sdk_profile(store: &SdkStore, profile: &SdkProfile, now: Timestamp) -> Option
             None,
             "its configuration cannot be read, or is writable by other users",
         ),
-        (SdkConfig::Known { .. }, Some(SdkCredentials::Damaged)) => (
+        (
+            SdkConfig::Known { .. },
+            Some(SdkCredentials::Damaged | SdkCredentials::NoToken | SdkCredentials::BlankToken),
+        ) => (
             path_in("credentials"),
             None,
             "its credential file is damaged",

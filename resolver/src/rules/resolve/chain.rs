@@ -195,6 +195,25 @@ impl<'a> ChainWalk<'a> {
             .or_else(|| broken.map(|(location, _)| location.to_string()))
     }
 
+    /// Shadows a broken profile or federation, which is not used if there is a better credential.
+    pub(super) fn forgive_profile(&mut self, by: &Location) {
+        let is_profile = matches!(
+            self.broken,
+            Some((Location::SdkProfile { .. } | Location::Federation, _))
+        );
+        if !is_profile {
+            return;
+        }
+        self.broken = None;
+        self.broken_headers.clear();
+        for step in &mut self.steps {
+            let is_profile = matches!(step.method, Method::SdkProfile | Method::Federation);
+            if is_profile && matches!(step.state, StepState::Broken(_)) {
+                step.state = StepState::Shadowed { by: by.to_string() };
+            }
+        }
+    }
+
     /// Makes the client fail: nothing is sent.
     pub(super) fn fail(&mut self, location: Location, flaw: Flaw) {
         self.cloud = None;

@@ -396,6 +396,9 @@ impl<'a> ClaudeCodeChain<'a> {
             provides: Provides::Known(stored.key.inspect().trim()),
             skip_reason: self.is_bare.then_some(SkipReason::Bare).or(by_host),
         };
+        if candidate.skip_reason.is_none() {
+            walk.forgive_profile(&candidate.location);
+        }
         let overridden_by = match walk.authorization.as_ref().map(|filled| filled.slot.method) {
             Some(Method::OauthToken | Method::Login) => OverriddenBy::AnyHeader,
             Some(Method::SdkProfile | Method::Federation) if candidate.skip_reason.is_none() => {

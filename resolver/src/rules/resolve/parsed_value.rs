@@ -63,6 +63,12 @@ pub enum Flaw {
     NoAddress,
     /// Requests go to this socket instead of the API.
     Socket,
+    /// There is no identity token to exchange.
+    NoIdentity,
+    /// A federation's rule or organization is not set.
+    NoRule,
+    /// Its file contains no token.
+    NoToken,
     /// Neither an address nor what would lead to one is set.
     NoDestination,
     /// It is not an address that the client can use.
@@ -182,6 +188,9 @@ impl fmt::Display for Flaw {
             Self::NoInference => f.write_str("it lacks the permission to call models"),
             Self::NoAddress => f.write_str("it is empty, which is not an address"),
             Self::Socket => f.write_str("requests go to this socket, whatever listens there"),
+            Self::NoIdentity => f.write_str("there is no identity token to exchange"),
+            Self::NoRule => f.write_str("its rule or its organization is not set"),
+            Self::NoToken => f.write_str("its file contains no token"),
             Self::NoDestination => {
                 f.write_str("it is on, but neither its base URL nor its resource or project is set")
             }

@@ -9,7 +9,8 @@ use super::parsed_value::{Encoding, Flaw, HeaderPrefix, ValueSyntax};
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, StepState};
 use super::variables::Variables;
 use crate::rules::sdk_store::{
-    DirectoryVariable, SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore, profile_directory,
+    DirectoryVariable, FederationConfig, SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore,
+    profile_directory,
 };
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
@@ -144,11 +145,19 @@ fn bearer_token(value: &str) -> &str {
     }
 }
 
+/// The variables that configure a federation.
+struct FederationVariables<'a> {
+    has_rule: bool,
+    has_organization: bool,
+    identity_file: Option<&'a str>,
+    has_identity: bool,
+}
+
 /// The SDKs' profiles and federation variables, as one client sees them.
 pub(super) struct SdkProfiles<'a> {
     store: Option<&'a SdkStore>,
     named: Option<&'a str>,
-    is_federated: bool,
+    federation: FederationVariables<'a>,
     client: ClientProgram,
     snapshot: &'a Snapshot,
 }
@@ -163,9 +172,12 @@ impl<'a> SdkProfiles<'a> {
         Self {
             store: store(client, snapshot, variables),
             named: variables.non_empty(SDK_PROFILE),
-            is_federated: is_set(FEDERATION_RULE)
-                && is_set(FEDERATION_ORGANIZATION)
-                && (is_set(IDENTITY_TOKEN_FILE) || is_set(IDENTITY_TOKEN)),
+            federation: FederationVariables {
+                has_rule: is_set(FEDERATION_RULE),
+                has_organization: is_set(FEDERATION_ORGANIZATION),
+                identity_file: variables.non_empty(IDENTITY_TOKEN_FILE),
+                has_identity: is_set(IDENTITY_TOKEN),
+            },
             client,
             snapshot,
         }
@@ -189,12 +201,51 @@ impl<'a> SdkProfiles<'a> {
         Candidate {
             method: Method::Federation,
             location: Location::Federation,
-            provides: if self.is_federated {
-                Provides::Fetched
-            } else {
-                Provides::Nothing
-            },
+            provides: self.provides_federation(),
             skip_reason: None,
+        }
+    }
+
+    fn provides_federation(&self) -> Provides<'a> {
+        let variables = &self.federation;
+        if !variables.has_rule || !variables.has_organization {
+            return Provides::Nothing;
+        }
+        let needs_identity = match self.client {
+            ClientProgram::ClaudeCode { .. } => true,
+            ClientProgram::SdkPython(_)
+            | ClientProgram::SdkTypescript(_)
+            | ClientProgram::Keyreeve => false,
+        };
+        match variables.identity_file {
+            Some(file) if !self.has_identity_file(file) => Provides::Broken(Flaw::NoIdentity),
+            Some(_) => Provides::Fetched,
+            None if variables.has_identity => Provides::Fetched,
+            None if needs_identity => Provides::Broken(Flaw::NoIdentity),
+            None => Provides::Nothing,
+        }
+    }
+
+    /// Returns `true` if a file has an identity token, as far as we know.
+    fn has_identity_file(&self, file: &str) -> bool {
+        let known = self.snapshot.identity_files.as_ref();
+        known.is_none_or(|files| files.iter().any(|known| known.trim() == file.trim()))
+    }
+
+    /// Returns what a profile by federation provides; variables complete its configuration.
+    fn provides_exchange(&self, config: &FederationConfig) -> Provides<'a> {
+        let variables = &self.federation;
+        let file = config.identity_file.as_deref();
+        let has_identity = match file.or(variables.identity_file) {
+            Some(file) => self.has_identity_file(file),
+            None => variables.has_identity,
+        };
+        let is_complete = (config.has_rule || variables.has_rule)
+            && (config.has_organization || variables.has_organization);
+        match (is_complete, has_identity) {
+            (true, true) => Provides::Fetched,
+            (true, false) => Provides::Broken(Flaw::NoIdentity),
+            (false, _) => Provides::Broken(Flaw::NoRule),
         }
     }
 
@@ -244,27 +295,31 @@ impl<'a> SdkProfiles<'a> {
     }
 
     fn provides(&self, profile: &SdkProfile) -> Provides<'a> {
-        let kind = match profile.config {
-            SdkConfig::Known { kind, .. } => kind,
+        let kind = match &profile.config {
+            SdkConfig::Known {
+                kind: SdkKind::Federation,
+                federation,
+                ..
+            } => return self.provides_exchange(federation),
+            SdkConfig::Known { kind, .. } => *kind,
             SdkConfig::Damaged { .. } => return Provides::Broken(Flaw::Damaged),
             SdkConfig::Refused => return Provides::Broken(Flaw::Refused),
         };
-        match (kind, &profile.credentials) {
-            (SdkKind::Federation, _) => Provides::Fetched,
-            (SdkKind::UserLogin | SdkKind::ExternallyRotated, None) => {
-                Provides::Broken(Flaw::NoCredential)
-            }
-            (_, Some(SdkCredentials::Damaged)) => Provides::Broken(Flaw::Damaged),
-            (_, Some(SdkCredentials::Refused)) => Provides::Broken(Flaw::Refused),
-            (SdkKind::ExternallyRotated, Some(SdkCredentials::Present { expires_at }))
-                if expires_at.is_some_and(|end| end <= self.snapshot.now) =>
+        // Python 2.x sends an expired token all the same.
+        let checks_expiry = kind == SdkKind::ExternallyRotated
+            && self.client != ClientProgram::SdkPython(PythonMajor::Two);
+        match &profile.credentials {
+            None => Provides::Broken(Flaw::NoCredential),
+            Some(SdkCredentials::Damaged) => Provides::Broken(Flaw::Damaged),
+            Some(SdkCredentials::NoToken) => Provides::Broken(Flaw::NoToken),
+            Some(SdkCredentials::BlankToken) => Provides::Known(""),
+            Some(SdkCredentials::Refused) => Provides::Broken(Flaw::Refused),
+            Some(SdkCredentials::Present { expires_at })
+                if checks_expiry && expires_at.is_some_and(|end| end <= self.snapshot.now) =>
             {
                 Provides::Broken(Flaw::Expired)
             }
-            (
-                SdkKind::UserLogin | SdkKind::ExternallyRotated,
-                Some(SdkCredentials::Present { .. }),
-            ) => Provides::Fetched,
+            Some(SdkCredentials::Present { .. }) => Provides::Fetched,
         }
     }
 
