@@ -96,6 +96,20 @@ fn status_fits_the_terminal() {
     check("status_color", &case, &result);
 }
 
+/// F-03: a release that is not in the table is resolved by the nearest known one, and `status` says so in one line.
+#[test]
+fn status_names_a_version_that_was_not_observed() {
+    let (case, _) = Case::with_profile();
+    let output = |client: &str| {
+        let result = run(&case, &["status", "--for", client]);
+        format!("{}{}", result.stdout, result.stderr)
+    };
+    let newer = output("claude-code@2.1.400");
+    let note = "claude-code@2.1.400 was not observed, so the rules of claude-code@2.1.332 apply";
+    assert_eq!(newer.matches(note).count(), 1, "{newer}");
+    assert!(!output("claude-code@2.1.332").contains("was not observed"));
+}
+
 #[test]
 fn status_json_is_complete() {
     let (case, key) = with_every_conflict();

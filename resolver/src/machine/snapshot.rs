@@ -323,7 +323,7 @@ impl MachineReader<'_> {
             .collect()
     }
 
-    /// Reads a profile's credentials where its configuration says.
+    /// Reads a profile's credentials from the file that its configuration names.
     fn sdk_credentials(&self, config: &SdkConfig, default: PathBuf) -> Option<SdkCredentials> {
         let place = match config {
             SdkConfig::Known {

@@ -44,7 +44,7 @@ pub enum SdkConfig {
         base_url: Option<String>,
         /// The place of its credential file.
         credentials_path: CredentialsPath,
-        /// What it says about a federation.
+        /// Its settings of a federation.
         federation: FederationConfig,
     },
     /// It is not a valid configuration from this line on.
@@ -67,7 +67,7 @@ pub enum CredentialsPath {
     NotText,
 }
 
-/// What a configuration says about a federation.
+/// The settings of a federation in a configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FederationConfig {
     /// `true` if it names a rule.
