@@ -96,7 +96,7 @@ fn status_fits_the_terminal() {
     check("status_color", &case, &result);
 }
 
-/// F-03: a release that is not in the table is resolved by the nearest known one, and `status` says so in one line.
+/// F-03: a release that is not in the table is resolved by the nearest known one, and `status` names it in one line.
 #[test]
 fn status_names_a_version_that_was_not_observed() {
     let (case, _) = Case::with_profile();

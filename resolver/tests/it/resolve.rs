@@ -152,7 +152,7 @@ fn check(case: &Path) {
     let now = ask.get("now").map_or(Timestamp::UNIX_EPOCH, |now| {
         now.as_str().unwrap().parse().unwrap()
     });
-    let state = file(case, "claude.json").unwrap_or_default();
+    let state = file(case, "claude.json").unwrap_or_else(|| "{}".to_owned());
     let state = StateFile::parse("claude.json".to_owned(), &state);
     let snapshot = Snapshot {
         settings: settings(case).into_iter().chain([state.settings]).collect(),

@@ -233,7 +233,9 @@ fn whole_millis(millis: f64) -> Option<i64> {
 mod tests {
     use super::*;
 
+    /// F-02: the fields of a login may have any type.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn login_file_is_parsed_without_its_tokens() {
         let present = |expires_at, renewal, subscription: Option<&str>| LoginState::Present {
             expires_at,

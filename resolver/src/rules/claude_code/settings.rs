@@ -58,19 +58,6 @@ impl SettingsScope {
         }
     }
 
-    /// Returns `true` if an administrator set it.
-    pub(crate) fn is_managed(self) -> bool {
-        match self {
-            Self::ManagedDropIn | Self::Managed => true,
-            Self::Flag
-            | Self::Repository
-            | Self::Local
-            | Self::Project
-            | Self::User
-            | Self::State => false,
-        }
-    }
-
     /// Returns `true` if the file is in the project, which is untrusted.
     pub fn is_project(self) -> bool {
         match self {
@@ -120,6 +107,8 @@ pub struct SettingsFileError {
     pub(crate) line: usize,
     /// `true` if it is an object, and only a setting in it has the wrong type.
     pub(crate) is_object: bool,
+    /// `true` if the file is empty.
+    pub(crate) is_empty: bool,
 }
 
 /// The settings that determine who pays.
@@ -131,6 +120,8 @@ pub struct ClaudeSettings {
     pub helper: Option<HelperSetting>,
     /// Other settings that start programs or control logins.
     pub(crate) others: Vec<OtherSetting>,
+    /// The setting that demands a login of Claude Code's own, if an administrator set it.
+    pub(crate) login_demand: Option<OtherSetting>,
 }
 
 /// A variable that a settings file sets.
@@ -202,10 +193,12 @@ impl ClaudeSettings {
         let damage = |error: &serde_json::Error| SettingsFileError {
             line: error.line().max(1),
             is_object: false,
+            is_empty: false,
         };
         let wrong_type = |line| SettingsFileError {
             line,
             is_object: true,
+            is_empty: false,
         };
         let Entries(top) = serde_json::from_str(text).map_err(|error| damage(&error))?;
         let mut settings = Self::default();
@@ -226,12 +219,14 @@ impl ClaudeSettings {
                         line,
                     });
                 }
-                _ => settings.others.extend(
-                    OtherSetting::KEYS
-                        .into_iter()
-                        .find(|known| *known == key)
-                        .map(|key| OtherSetting { key, line }),
-                ),
+                _ => {
+                    let known = OtherSetting::KEYS.into_iter().find(|known| *known == key);
+                    let setting = known.map(|key| OtherSetting { key, line });
+                    if demands_login(&key, raw) {
+                        settings.login_demand.clone_from(&setting);
+                    }
+                    settings.others.extend(setting);
+                }
             }
         }
         Ok(settings)
@@ -240,6 +235,16 @@ impl ClaudeSettings {
     /// Returns the last setting of a variable in this file, which is the one that counts.
     pub(crate) fn variable(&self, name: &str) -> Option<&EnvSetting> {
         self.env.iter().rev().find(|setting| setting.name == name)
+    }
+}
+
+/// Returns `true` if a setting of an administrator demands a login of Claude Code's own.
+fn demands_login(key: &str, raw: &RawValue) -> bool {
+    let value = serde_json::from_str::<Value>(raw.get()).unwrap_or_default();
+    match key {
+        "forceLoginMethod" => value == "claudeai" || value == "console",
+        "forceLoginOrgUUID" => value.is_string() || value.is_array(),
+        _ => false,
     }
 }
 
@@ -420,7 +425,11 @@ mod tests {
         ] {
             assert_eq!(
                 ClaudeSettings::parse(text),
-                Err(SettingsFileError { line, is_object }),
+                Err(SettingsFileError {
+                    line,
+                    is_object,
+                    is_empty: false
+                }),
                 "{text:?}"
             );
         }

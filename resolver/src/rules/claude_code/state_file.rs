@@ -5,7 +5,8 @@
 use serde::Deserialize;
 
 use super::settings::{
-    ClaudeSettings, Entries, Lines, SettingsFile, SettingsScope, SettingsState, variables,
+    ClaudeSettings, Entries, Lines, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
+    variables,
 };
 use crate::rules::hidden_text::HiddenText;
 
@@ -45,10 +46,22 @@ pub struct RejectedKeys(Vec<HiddenText>);
 pub struct ApprovedKeys(Vec<HiddenText>);
 
 impl StateFile {
-    /// Parses the text of the file. Text that is not a JSON object decides nothing, nor does a value of another type.
+    /// Parses the text of the file. JSON that is not an object decides nothing, nor does a value of another type; with
+    /// text that is not JSON Claude Code does not start.
     pub fn parse(path: String, text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let entries = serde_json::from_str(text).map_or_else(|_| Vec::new(), |Entries(it)| it);
+        let (entries, damage) = match serde_json::from_str(text) {
+            Ok(Entries(entries)) => (entries, None),
+            Err(error) if error.is_data() => (Vec::new(), None),
+            Err(error) => {
+                let damage = SettingsFileError {
+                    line: error.line().max(1),
+                    is_object: false,
+                    is_empty: text.trim().is_empty(),
+                };
+                (Vec::new(), Some(damage))
+            }
+        };
         let lines = Lines(text);
         let mut settings = ClaudeSettings::default();
         let (mut stored_key, mut answers) = (None, Answers::default());
@@ -72,7 +85,7 @@ impl StateFile {
             settings: SettingsFile {
                 scope: SettingsScope::State,
                 path,
-                state: SettingsState::Read(settings),
+                state: damage.map_or(SettingsState::Read(settings), SettingsState::Damaged),
             },
             stored_key,
             rejected_keys: RejectedKeys(hidden(answers.rejected)),

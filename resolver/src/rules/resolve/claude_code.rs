@@ -1,4 +1,4 @@
-//! Claude Code's chain, with a table of the rules that differ between releases (docs/facts.md#claude-code).
+//! Claude Code's chain (docs/facts.md#claude-code). The rules that differ between releases are in `releases`.
 //!
 //! It fills two headers independently, so one request can carry two credentials.
 
@@ -7,100 +7,22 @@ use keyreeve_os::environment::Environment;
 use super::chain::{Candidate, ChainWalk, FilledHeader, OverriddenBy, Provides};
 use super::client::{ClientProgram, Release};
 use super::location::Location;
-use super::parsed_value::{Flaw, HeaderPrefix, Switch, ValueSyntax};
+use super::parsed_value::{Flaw, HeaderPrefix, Switch};
+use super::releases::{EntryPointVariable, Rules};
 use super::sdk;
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
-use super::variables::{
-    ProviderManagement, RepositorySettings, SettingsRules, StateValues, Variables,
-};
+use super::variables::{ProviderManagement, Variables};
 use crate::rules::claude_code::{
-    INFERENCE, LoginDamage, LoginState, Mode, SettingSources, SettingsFile, SettingsScope,
-    SettingsState,
+    INFERENCE, LoginDamage, LoginState, Mode, SettingSources, SettingsScope,
 };
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     API_KEY, AUTH_TOKEN, ENTRY_POINT, MANAGED_BY_HOST, OAUTH_SCOPES, OAUTH_TOKEN, REMOTE, SIMPLE,
-    UNIX_SOCKET,
 };
-
-/// The rules that differ between releases.
-pub(super) struct Rules {
-    /// The values that can be sent.
-    values: ValueSyntax,
-    /// The methods that `CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST` disables, in addition to the provider's variables in
-    /// settings.
-    disabled_by_host: &'static [Method],
-    /// The variables in settings that the same switch disables.
-    management: ProviderManagement,
-    /// `true` if `CLAUDE_CODE_OAUTH_TOKEN` is read from project settings.
-    reads_project_login: bool,
-    repository_settings: RepositorySettings,
-    state_values: StateValues,
-    damaged_managed_settings: DamagedManagedSettings,
-    /// `true` if own credentials are sent to a cloud in addition to, or instead of, the account's.
-    pub(super) sends_own_credentials_to_clouds: bool,
-}
-
-/// The effect of managed settings that are no JSON object.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum DamagedManagedSettings {
-    /// They are ignored.
-    Ignored,
-    /// Claude Code does not start.
-    Fatal,
-}
-
-impl Rules {
-    const LATEST: Self = Self {
-        values: ValueSyntax::Trimmed,
-        management: ProviderManagement::ByHost,
-        disabled_by_host: &[
-            Method::Helper,
-            Method::SdkProfile,
-            Method::Federation,
-            Method::Login,
-        ],
-        reads_project_login: false,
-        repository_settings: RepositorySettings::Read,
-        state_values: StateValues::Scalars,
-        damaged_managed_settings: DamagedManagedSettings::Fatal,
-        sends_own_credentials_to_clouds: false,
-    };
-
-    /// Returns the rules for settings files.
-    fn settings(&self, management: ProviderManagement) -> SettingsRules {
-        SettingsRules {
-            management,
-            repository: self.repository_settings,
-            state_values: self.state_values,
-        }
-    }
-
-    fn for_release(release: Release) -> &'static Self {
-        match release {
-            Release::V2_1_197 => &Self {
-                values: ValueSyntax::TrimmedAndSent,
-                disabled_by_host: &[],
-                management: ProviderManagement::ByHostExceptHeaders,
-                reads_project_login: true,
-                repository_settings: RepositorySettings::Ignored,
-                state_values: StateValues::All,
-                damaged_managed_settings: DamagedManagedSettings::Ignored,
-                sends_own_credentials_to_clouds: true,
-            },
-            Release::V2_1_260 => &Self {
-                reads_project_login: true,
-                state_values: StateValues::All,
-                ..Self::LATEST
-            },
-            Release::V2_1_329 | Release::V2_1_332 => &Self::LATEST,
-        }
-    }
-}
 
 /// The input for all parts of the chain. The cloud accounts are in `clouds`.
 pub(super) struct ClaudeCodeChain<'a> {
-    snapshot: &'a Snapshot,
+    pub(super) snapshot: &'a Snapshot,
     client: ClientProgram,
     pub(super) release: Release,
     pub(super) rules: &'static Rules,
@@ -122,13 +44,24 @@ enum SessionKind {
 }
 
 impl SessionKind {
-    /// Parses the variables of the process; in settings files they have no effect.
-    fn from_environment(environment: &Environment) -> Self {
-        match environment.get(ENTRY_POINT).map(str::trim) {
+    /// Parses the variables that programs set which start Claude Code.
+    fn from_variables(
+        variables: &Variables<'_>,
+        environment: &Environment,
+        place: EntryPointVariable,
+    ) -> Self {
+        let of_process = environment.get(ENTRY_POINT).map(str::trim);
+        let entry_point = match place {
+            EntryPointVariable::Process => of_process,
+            EntryPointVariable::Anywhere => variables
+                .effective(ENTRY_POINT)
+                .and_then(|found| found.value.ok()),
+        };
+        match (entry_point, of_process) {
             _ if Switch::parse(environment.get(REMOTE)).is_on() => Self::Hosted,
-            Some("claude-desktop" | "local-agent" | "local_agent") => Self::Hosted,
-            Some("claude-vscode") => Self::VsCode,
-            Some(_) | None => Self::Usual,
+            (Some("claude-desktop" | "local-agent" | "local_agent"), _) => Self::Hosted,
+            (_, Some("claude-vscode")) => Self::VsCode,
+            _ => Self::Usual,
         }
     }
 }
@@ -146,7 +79,7 @@ pub(super) fn walk(
     };
     let variables = Variables::for_claude_code(snapshot, sources, rules.settings(management));
     let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
-    let session = SessionKind::from_environment(&snapshot.environment);
+    let session = SessionKind::from_variables(&variables, &snapshot.environment, rules.entry_point);
     let chain = ClaudeCodeChain {
         snapshot,
         client,
@@ -162,11 +95,12 @@ pub(super) fn walk(
     chain.add_keys(&mut walk);
     let profiles = chain.add_logins(&mut walk);
     chain.add_stored_key(&mut walk);
-    chain.fail_on_managed_settings(&mut walk);
+    chain.fail_without_login(&mut walk);
+    chain.fail_on_damaged_files(&mut walk);
     chain.fail_on_arguments(sources, &mut walk);
     profiles.override_base_url(&mut walk);
-    sdk::apply_custom_headers(&chain.variables, &mut walk);
-    fail_on_blank_key(&mut walk);
+    sdk::apply_custom_headers(client, &chain.variables, &mut walk);
+    ClaudeCodeChain::fail_on_blank_key(&mut walk);
     chain.fail_on_socket(&mut walk);
     walk.fail_on_invalid_address();
     // A login whose scopes are a text is sent without the beta value.
@@ -179,18 +113,6 @@ pub(super) fn walk(
         walk.is_oauth = false;
     }
     walk
-}
-
-/// Marks a lone key that is only whitespace as broken.
-fn fail_on_blank_key(walk: &mut ChainWalk<'_>) {
-    let is_blank = walk.authorization.is_none()
-        && walk
-            .x_api_key
-            .as_ref()
-            .is_some_and(|filled| filled.value == Some(""));
-    if is_blank && let Some(filled) = walk.x_api_key.take() {
-        walk.broken = Some((filled.slot.location, Flaw::SurroundingWhitespace));
-    }
 }
 
 impl<'a> ClaudeCodeChain<'a> {
@@ -252,7 +174,7 @@ impl<'a> ClaudeCodeChain<'a> {
         let bare = self.is_bare.then_some(SkipReason::Bare);
         let with_skip_reason = |candidate: Candidate<'a>| {
             let reason = bare
-                .or(self.hosted(candidate.method))
+                .or_else(|| self.hosted(candidate.method))
                 .or_else(|| self.disabled_by_host(candidate.method));
             candidate.skipped(reason)
         };
@@ -284,7 +206,7 @@ impl<'a> ClaudeCodeChain<'a> {
         let token_location = token.iter().find(is_powerless_token);
         walk.blocked_by = helper
             .map(|step| &step.location)
-            .or(token_location.map(|token| &token.location))
+            .or_else(|| token_location.map(|token| &token.location))
             .map(Location::to_string);
         // A cloud may have added these steps already.
         let is_added = |method| walk.steps.iter().any(|step| step.method == method);
@@ -306,7 +228,7 @@ impl<'a> ClaudeCodeChain<'a> {
         let with_skip_reason = |candidate: Candidate<'a>| {
             let reason = bare
                 .or(socket)
-                .or(self.hosted(candidate.method))
+                .or_else(|| self.hosted(candidate.method))
                 .or_else(|| self.disabled_by_host(candidate.method));
             vec![candidate.skipped(reason)]
         };
@@ -422,59 +344,6 @@ impl<'a> ClaudeCodeChain<'a> {
         walk.add_steps(vec![candidate], FilledHeaders::XApiKey, overridden_by);
     }
 
-    /// Makes the request fail on managed settings that are no JSON object, with which recent releases do not start.
-    fn fail_on_managed_settings(&self, walk: &mut ChainWalk<'a>) {
-        let damaged = |file: &SettingsFile| match &file.state {
-            SettingsState::Damaged(damage) if file.scope.is_managed() && !damage.is_object => {
-                Some(Location::Setting {
-                    scope: file.scope,
-                    path: file.path.clone(),
-                    line: damage.line,
-                    key: "the settings".to_owned(),
-                })
-            }
-            SettingsState::Damaged(_) | SettingsState::Read(_) | SettingsState::Unreadable => None,
-        };
-        if self.rules.damaged_managed_settings == DamagedManagedSettings::Fatal
-            && let Some(location) = self.snapshot.settings.iter().find_map(damaged)
-        {
-            walk.fail(location, Flaw::Damaged);
-        }
-    }
-
-    /// Makes the request fail on arguments with which Claude Code does not start.
-    fn fail_on_arguments(&self, sources: SettingSources, walk: &mut ChainWalk<'a>) {
-        let argument = |path: &str, key: &str| Location::Setting {
-            scope: SettingsScope::Flag,
-            path: path.to_owned(),
-            line: 1,
-            key: key.to_owned(),
-        };
-        if let Some(path) = &self.snapshot.missing_settings {
-            walk.fail(argument(path, "the settings"), Flaw::NoSuchFile);
-        } else if sources.has_unknown_name() {
-            walk.fail(
-                argument("--setting-sources", "the list"),
-                Flaw::UnknownSource,
-            );
-        }
-    }
-
-    /// Returns the location of the socket to which all requests go.
-    fn socket(&self) -> Option<Location> {
-        let found = self.variables.effective(UNIX_SOCKET)?;
-        let is_set = found.value.is_ok_and(|path| !path.is_empty());
-        is_set.then_some(found.location)
-    }
-
-    /// Makes the request fail that goes to a socket: what listens there is not known.
-    fn fail_on_socket(&self, walk: &mut ChainWalk<'a>) {
-        let is_request = walk.x_api_key.is_some() || walk.authorization.is_some();
-        if let (Some(location), true, None) = (self.socket(), is_request, &walk.broken) {
-            walk.broken = Some((location, Flaw::Socket));
-        }
-    }
-
     /// Returns `apiKeyHelper` of each settings file, in order of precedence; an empty one turns a helper off.
     fn helpers(&self) -> Vec<Candidate<'a>> {
         let disabled = self.disabled_by_host(Method::Helper);
@@ -491,10 +360,11 @@ impl<'a> ClaudeCodeChain<'a> {
                     line: helper.line,
                     key: "apiKeyHelper".to_owned(),
                 },
-                provides: if helper.command.inspect().trim().is_empty() {
-                    Provides::Empty
-                } else {
-                    Provides::Fetched
+                provides: match helper.command.inspect() {
+                    "" => Provides::Empty,
+                    // It runs, and prints nothing.
+                    command if command.trim().is_empty() => Provides::Known(""),
+                    _ => Provides::Fetched,
                 },
                 skip_reason: file.skip_reason.or(only_by_flag).or(by_host),
             })

@@ -24,7 +24,16 @@ struct Cloud {
     /// The switch that makes Claude Code send its own credentials instead of the account's.
     skip: SkipAuth,
     /// The credentials of Claude Code that 2.1.197 sends in addition to the account's.
-    added_by_197: &'static [OwnCredential],
+    added_by_197: AddedCredentials,
+}
+
+/// The credentials of Claude Code's own that are sent in addition to those of a cloud account.
+#[derive(Clone, Copy)]
+enum AddedCredentials {
+    None,
+    Always(&'static [OwnCredential]),
+    /// With the account's own key alone; without one, no request is made.
+    WithKey(&'static [OwnCredential]),
 }
 
 /// A variable with a key of a cloud account.
@@ -106,11 +115,11 @@ static CLOUDS: [Cloud; 6] = [
         needs: &[],
         keys: &[BEDROCK_TOKEN],
         skip: skip("CLAUDE_CODE_SKIP_BEDROCK_AUTH", KEY_AND_BEARER),
-        added_by_197: &[
+        added_by_197: AddedCredentials::Always(&[
             own(OwnMethod::ApiKey, FilledHeaders::XApiKey),
             own(OwnMethod::AuthToken, FilledHeaders::Authorization),
             own(OwnMethod::Profile, FilledHeaders::Authorization),
-        ],
+        ]),
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_VERTEX",
@@ -119,7 +128,7 @@ static CLOUDS: [Cloud; 6] = [
         needs: &[],
         keys: &[],
         skip: skip("CLAUDE_CODE_SKIP_VERTEX_AUTH", KEY_AND_BEARER),
-        added_by_197: &[],
+        added_by_197: AddedCredentials::None,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_FOUNDRY",
@@ -135,7 +144,7 @@ static CLOUDS: [Cloud; 6] = [
             key("ANTHROPIC_FOUNDRY_API_KEY", CredentialHeader::XApiKey),
         ],
         skip: skip("CLAUDE_CODE_SKIP_FOUNDRY_AUTH", BEARER),
-        added_by_197: BEARER,
+        added_by_197: AddedCredentials::WithKey(BEARER),
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
@@ -144,7 +153,7 @@ static CLOUDS: [Cloud; 6] = [
         needs: &[],
         keys: &[key("ANTHROPIC_AWS_API_KEY", CredentialHeader::XApiKey)],
         skip: skip("CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH", BOTH),
-        added_by_197: &[],
+        added_by_197: AddedCredentials::None,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_MANTLE",
@@ -153,7 +162,7 @@ static CLOUDS: [Cloud; 6] = [
         needs: &[],
         keys: &[BEDROCK_TOKEN],
         skip: skip("CLAUDE_CODE_SKIP_MANTLE_AUTH", BEARER),
-        added_by_197: &[],
+        added_by_197: AddedCredentials::None,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
@@ -171,7 +180,7 @@ static CLOUDS: [Cloud; 6] = [
                 "GOOGLE_CLOUD_PROJECT",
             ],
         },
-        added_by_197: &[],
+        added_by_197: AddedCredentials::None,
     },
 ];
 
@@ -239,16 +248,19 @@ impl<'a> ClaudeCodeChain<'a> {
                 let key_steps = self.in_variable(key.name, Method::CloudKey);
                 walk.add_steps(key_steps, key.header.into(), OverriddenBy::AnyHeader);
             }
-            if self.rules.sends_own_credentials_to_clouds {
-                self.add_own_credentials(cloud.added_by_197, walk);
+            let adds_own = match cloud.added_by_197 {
+                AddedCredentials::Always(own) => Some(own),
+                AddedCredentials::WithKey(own) => walk.x_api_key.is_some().then_some(own),
+                AddedCredentials::None => None,
+            };
+            if let (Some(own), true) = (adds_own, self.rules.sends_own_credentials_to_clouds) {
+                self.add_own_credentials(own, walk);
             }
         }
         walk.is_oauth = false;
         walk.cloud = switch;
         let is_set = |name: &&'static str| self.variables.non_empty(name).is_some();
-        let has_one = |names: &'static [&'static str]| {
-            names.is_empty() || names.iter().any(|name| is_set(name))
-        };
+        let has_one = |names: &'static [&'static str]| names.is_empty() || names.iter().any(is_set);
         let is_complete = has_one(cloud.needs) && (!skips_auth || has_one(cloud.skip.needs));
         if let (Some((location, _)), false) = (&walk.cloud, is_complete) {
             walk.fail(location.clone(), Flaw::NoDestination);

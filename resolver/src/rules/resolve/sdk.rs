@@ -71,7 +71,7 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
         );
     }
     profiles.override_base_url(&mut walk);
-    apply_custom_headers(&variables, &mut walk);
+    apply_custom_headers(client, &variables, &mut walk);
     if let (ClientProgram::SdkPython(_), Some(found)) = (client, variables.effective(BASE_URL))
         && found.value == Ok("")
     {
@@ -107,23 +107,33 @@ fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Cand
     }
 }
 
-/// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others, but in a request with a
-/// helper's value only `x-api-key`.
-pub(super) fn apply_custom_headers<'a>(variables: &Variables<'a>, walk: &mut ChainWalk<'a>) {
+/// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others. In a request of Claude
+/// Code with an auth token or a helper's value they override `x-api-key` only.
+pub(super) fn apply_custom_headers<'a>(
+    client: ClientProgram,
+    variables: &Variables<'a>,
+    walk: &mut ChainWalk<'a>,
+) {
     let Some(found) = variables.effective(CUSTOM_HEADERS) else {
         return;
     };
-    let is_used_helper = |step: &ChainStep| {
-        step.method == Method::Helper && matches!(step.state, StepState::Taken { .. })
+    let is_bearer = |step: &ChainStep| {
+        matches!(step.method, Method::Helper | Method::AuthToken)
+            && matches!(step.state, StepState::Taken { .. })
     };
-    let has_helper = walk.steps.iter().any(is_used_helper);
+    let keeps_bearer = match client {
+        ClientProgram::ClaudeCode { .. } => walk.steps.iter().any(is_bearer),
+        ClientProgram::SdkPython(_) | ClientProgram::SdkTypescript(_) | ClientProgram::Keyreeve => {
+            false
+        }
+    };
     for line in found.value.unwrap_or_default().lines() {
         let Some((header, value)) = line.split_once(':') else {
             continue;
         };
         let (header, value) = match header.trim().to_ascii_lowercase().as_str() {
             "x-api-key" => (CredentialHeader::XApiKey, value.trim()),
-            "authorization" if has_helper => continue,
+            "authorization" if keeps_bearer => continue,
             "authorization" => (CredentialHeader::Authorization, bearer_token(value.trim())),
             _ => continue,
         };

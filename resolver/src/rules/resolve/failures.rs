@@ -1,0 +1,124 @@
+//! The reasons that Claude Code sends nothing although a credential is set (docs/facts.md#claude-code).
+
+use super::chain::{ChainWalk, FilledHeader};
+use super::claude_code::ClaudeCodeChain;
+use super::location::Location;
+use super::parsed_value::Flaw;
+use super::releases::{DamagedManagedSettings, EmptyStateFile};
+use super::step::Method;
+use crate::rules::claude_code::{
+    SettingSources, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
+};
+use crate::rules::variables::UNIX_SOCKET;
+
+impl<'a> ClaudeCodeChain<'a> {
+    /// Marks a lone key that is only whitespace as broken.
+    pub(super) fn fail_on_blank_key(walk: &mut ChainWalk<'_>) {
+        let is_blank = walk.authorization.is_none()
+            && walk
+                .x_api_key
+                .as_ref()
+                .is_some_and(|filled| filled.value == Some(""));
+        if is_blank && let Some(filled) = walk.x_api_key.take() {
+            walk.broken = Some((filled.slot.location, Flaw::SurroundingWhitespace));
+        }
+    }
+
+    /// Makes the request fail if an administrator demands a login and another credential, or a cloud, would pay.
+    pub(super) fn fail_without_login(&self, walk: &mut ChainWalk<'a>) {
+        let is_login = |filled: &FilledHeader<'_>| {
+            matches!(filled.slot.method, Method::Login | Method::OauthToken)
+        };
+        let slots = [&walk.x_api_key, &walk.authorization];
+        let is_other =
+            walk.cloud.is_some() || slots.into_iter().flatten().any(|filled| !is_login(filled));
+        let demand = self.variables.files().iter().find_map(|file| {
+            let setting = match file.scope {
+                SettingsScope::Managed | SettingsScope::ManagedDropIn => {
+                    file.settings.login_demand.as_ref()
+                }
+                SettingsScope::Flag
+                | SettingsScope::Repository
+                | SettingsScope::Local
+                | SettingsScope::Project
+                | SettingsScope::User
+                | SettingsScope::State => None,
+            }?;
+            Some(Location::Setting {
+                scope: file.scope,
+                path: file.path.to_owned(),
+                line: setting.line,
+                key: setting.key.to_owned(),
+            })
+        });
+        if let (Some(location), true, true) = (demand, is_other, self.rules.enforces_login) {
+            walk.fail(location, Flaw::LoginDemanded);
+        }
+    }
+
+    /// Makes the request fail on damaged files with which Claude Code does not start: managed settings that are no JSON
+    /// object, and a state file that is no JSON.
+    pub(super) fn fail_on_damaged_files(&self, walk: &mut ChainWalk<'a>) {
+        let is_fatal = |scope: SettingsScope, damage: &SettingsFileError| match scope {
+            SettingsScope::Managed | SettingsScope::ManagedDropIn => {
+                let rule = self.rules.damaged_managed_settings;
+                rule == DamagedManagedSettings::Fatal && !damage.is_object
+            }
+            SettingsScope::State => {
+                self.rules.empty_state_file == EmptyStateFile::Fatal || !damage.is_empty
+            }
+            SettingsScope::Flag
+            | SettingsScope::Repository
+            | SettingsScope::Local
+            | SettingsScope::Project
+            | SettingsScope::User => false,
+        };
+        let damaged = |file: &SettingsFile| match &file.state {
+            SettingsState::Damaged(damage) if is_fatal(file.scope, damage) => {
+                Some(Location::Setting {
+                    scope: file.scope,
+                    path: file.path.clone(),
+                    line: damage.line,
+                    key: "the settings".to_owned(),
+                })
+            }
+            SettingsState::Damaged(_) | SettingsState::Read(_) | SettingsState::Unreadable => None,
+        };
+        if let Some(location) = self.snapshot.settings.iter().find_map(damaged) {
+            walk.fail(location, Flaw::Damaged);
+        }
+    }
+
+    /// Makes the request fail on arguments with which Claude Code does not start.
+    pub(super) fn fail_on_arguments(&self, sources: SettingSources, walk: &mut ChainWalk<'a>) {
+        let argument = |path: &str, key: &str| Location::Setting {
+            scope: SettingsScope::Flag,
+            path: path.to_owned(),
+            line: 1,
+            key: key.to_owned(),
+        };
+        if let Some(path) = &self.snapshot.missing_settings {
+            walk.fail(argument(path, "the settings"), Flaw::NoSuchFile);
+        } else if sources.has_unknown_name() {
+            walk.fail(
+                argument("--setting-sources", "the list"),
+                Flaw::UnknownSource,
+            );
+        }
+    }
+
+    /// Returns the location of the socket to which all requests go.
+    pub(super) fn socket(&self) -> Option<Location> {
+        let found = self.variables.effective(UNIX_SOCKET)?;
+        let is_set = found.value.is_ok_and(|path| !path.is_empty());
+        is_set.then_some(found.location)
+    }
+
+    /// Makes the request fail that goes to a socket: what listens there is not known.
+    pub(super) fn fail_on_socket(&self, walk: &mut ChainWalk<'a>) {
+        let is_request = walk.x_api_key.is_some() || walk.authorization.is_some();
+        if let (Some(location), true, None) = (self.socket(), is_request, &walk.broken) {
+            walk.broken = Some((location, Flaw::Socket));
+        }
+    }
+}
