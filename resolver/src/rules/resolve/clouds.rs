@@ -1,7 +1,7 @@
 //! The cloud accounts that Claude Code can be switched to, as a table, and their steps of its chain
 //! (docs/facts.md#claude-code).
 
-use super::chain::{ChainWalk, OverriddenBy};
+use super::chain::{Candidate, ChainWalk, OverriddenBy, Provides};
 use super::claude_code::ClaudeCodeChain;
 use super::client::Release;
 use super::destination::{AddressSyntax, RequestDestination};
@@ -19,6 +19,8 @@ struct Cloud {
     base_url: &'static str,
     /// The variables of which one must be set, if there are any.
     needs: &'static [&'static str],
+    /// The variables that exclude each other.
+    exclusive: &'static [&'static str],
     /// The account's own keys, in order of precedence.
     keys: &'static [CloudKey],
     /// The switch that makes Claude Code send its own credentials instead of the account's.
@@ -82,6 +84,7 @@ const fn key(name: &'static str, header: CredentialHeader) -> CloudKey {
 /// A key of Bedrock, sent instead of a signature.
 const BEDROCK_TOKEN: CloudKey = key("AWS_BEARER_TOKEN_BEDROCK", CredentialHeader::Authorization);
 const FOUNDRY_BASE_URL: &str = "ANTHROPIC_FOUNDRY_BASE_URL";
+const FOUNDRY_RESOURCE: &str = "ANTHROPIC_FOUNDRY_RESOURCE";
 const GOOGLE_CLOUD_BASE_URL: &str = "ANTHROPIC_GOOGLE_CLOUD_BASE_URL";
 
 const BEARER: &[OwnCredential] = &[
@@ -113,6 +116,7 @@ static CLOUDS: [Cloud; 6] = [
         since: Release::V2_1_197,
         base_url: "ANTHROPIC_BEDROCK_BASE_URL",
         needs: &[],
+        exclusive: &[],
         keys: &[BEDROCK_TOKEN],
         skip: skip("CLAUDE_CODE_SKIP_BEDROCK_AUTH", KEY_AND_BEARER),
         added_by_197: AddedCredentials::Always(&[
@@ -126,6 +130,7 @@ static CLOUDS: [Cloud; 6] = [
         since: Release::V2_1_197,
         base_url: "ANTHROPIC_VERTEX_BASE_URL",
         needs: &[],
+        exclusive: &[],
         keys: &[],
         skip: skip("CLAUDE_CODE_SKIP_VERTEX_AUTH", KEY_AND_BEARER),
         added_by_197: AddedCredentials::None,
@@ -134,7 +139,8 @@ static CLOUDS: [Cloud; 6] = [
         switch: "CLAUDE_CODE_USE_FOUNDRY",
         since: Release::V2_1_197,
         base_url: FOUNDRY_BASE_URL,
-        needs: &[FOUNDRY_BASE_URL, "ANTHROPIC_FOUNDRY_RESOURCE"],
+        needs: &[FOUNDRY_BASE_URL, FOUNDRY_RESOURCE],
+        exclusive: &[FOUNDRY_BASE_URL, FOUNDRY_RESOURCE],
         keys: &[
             CloudKey {
                 name: "ANTHROPIC_FOUNDRY_AUTH_TOKEN",
@@ -151,6 +157,7 @@ static CLOUDS: [Cloud; 6] = [
         since: Release::V2_1_197,
         base_url: "ANTHROPIC_AWS_BASE_URL",
         needs: &[],
+        exclusive: &[],
         keys: &[key("ANTHROPIC_AWS_API_KEY", CredentialHeader::XApiKey)],
         skip: skip("CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH", BOTH),
         added_by_197: AddedCredentials::None,
@@ -160,6 +167,7 @@ static CLOUDS: [Cloud; 6] = [
         since: Release::V2_1_197,
         base_url: "ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
         needs: &[],
+        exclusive: &[],
         keys: &[BEDROCK_TOKEN],
         skip: skip("CLAUDE_CODE_SKIP_MANTLE_AUTH", BEARER),
         added_by_197: AddedCredentials::None,
@@ -169,6 +177,7 @@ static CLOUDS: [Cloud; 6] = [
         since: Release::V2_1_260,
         base_url: GOOGLE_CLOUD_BASE_URL,
         needs: &[],
+        exclusive: &[],
         keys: &[],
         skip: SkipAuth {
             switch: "CLAUDE_CODE_SKIP_ANTHROPIC_GOOGLE_CLOUD_AUTH",
@@ -262,8 +271,14 @@ impl<'a> ClaudeCodeChain<'a> {
         let is_set = |name: &&'static str| self.variables.non_empty(name).is_some();
         let has_one = |names: &'static [&'static str]| names.is_empty() || names.iter().any(is_set);
         let is_complete = has_one(cloud.needs) && (!skips_auth || has_one(cloud.skip.needs));
-        if let (Some((location, _)), false) = (&walk.cloud, is_complete) {
-            walk.fail(location.clone(), Flaw::NoDestination);
+        let is_ambiguous = cloud.exclusive.iter().filter(|name| is_set(name)).count() > 1;
+        let flaw = match (is_complete, is_ambiguous) {
+            (false, _) => Flaw::NoDestination,
+            (true, true) => Flaw::TwoDestinations,
+            (true, false) => return,
+        };
+        if let Some((location, _)) = &walk.cloud {
+            walk.fail(location.clone(), flaw);
         }
     }
 
@@ -275,7 +290,11 @@ impl<'a> ClaudeCodeChain<'a> {
                 OwnMethod::AuthToken => self.key_candidates(AUTH_TOKEN, Method::AuthToken),
                 OwnMethod::Helper => self.helper_candidates(),
                 OwnMethod::Profile => {
-                    for candidate in self.profile_candidates() {
+                    // Instead of a broken profile, a signature is sent.
+                    let is_usable = |candidate: &Candidate<'_>| {
+                        !matches!(candidate.provides, Provides::Broken(_))
+                    };
+                    for candidate in self.profile_candidates().into_iter().filter(is_usable) {
                         walk.add_steps(vec![candidate], *headers, OverriddenBy::AnyHeader);
                     }
                     continue;

@@ -36,6 +36,8 @@ enum DestinationKind {
 pub(super) enum AddressSyntax {
     /// Those that browsers accept: `http:host` too, and whitespace around it.
     Browser,
+    /// The same, but without a user name and password.
+    WithoutUser,
     /// Those that begin with `http://` or `https://`, without whitespace around them.
     Strict,
 }
@@ -44,6 +46,8 @@ impl AddressSyntax {
     fn accepts(self, text: &str) -> bool {
         match self {
             Self::Browser => true,
+            Self::WithoutUser => Url::parse(text.trim())
+                .is_ok_and(|url| url.username().is_empty() && url.password().is_none()),
             Self::Strict => {
                 let lower = text.to_ascii_lowercase();
                 let has_scheme = lower.starts_with("http://") || lower.starts_with("https://");

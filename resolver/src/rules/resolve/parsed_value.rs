@@ -69,6 +69,8 @@ pub enum Flaw {
     NoRule,
     /// Its file contains no token.
     NoToken,
+    /// Two settings that exclude each other lead its requests.
+    TwoDestinations,
     /// It demands a login, and another credential would be used.
     LoginDemanded,
     /// Neither an address nor what would lead to one is set.
@@ -193,6 +195,9 @@ impl fmt::Display for Flaw {
             Self::NoIdentity => f.write_str("there is no identity token to exchange"),
             Self::NoRule => f.write_str("its rule or its organization is not set"),
             Self::NoToken => f.write_str("its file contains no token"),
+            Self::TwoDestinations => {
+                f.write_str("it is on, and both its base URL and its resource are set")
+            }
             Self::LoginDemanded => f.write_str("it demands a login, and another credential is set"),
             Self::NoDestination => {
                 f.write_str("it is on, but neither its base URL nor its resource or project is set")

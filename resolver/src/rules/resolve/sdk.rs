@@ -86,9 +86,8 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
 fn address_syntax(client: ClientProgram) -> AddressSyntax {
     match client {
         ClientProgram::SdkPython(_) => AddressSyntax::Strict,
-        ClientProgram::SdkTypescript(_)
-        | ClientProgram::ClaudeCode { .. }
-        | ClientProgram::Keyreeve => AddressSyntax::Browser,
+        ClientProgram::SdkTypescript(_) => AddressSyntax::WithoutUser,
+        ClientProgram::ClaudeCode { .. } | ClientProgram::Keyreeve => AddressSyntax::Browser,
     }
 }
 
@@ -167,6 +166,8 @@ struct FederationVariables<'a> {
 pub(super) struct SdkProfiles<'a> {
     store: Option<&'a SdkStore>,
     named: Option<&'a str>,
+    /// `true` if there is whitespace around that name, and the client refuses it.
+    is_padded: bool,
     federation: FederationVariables<'a>,
     client: ClientProgram,
     snapshot: &'a Snapshot,
@@ -179,9 +180,19 @@ impl<'a> SdkProfiles<'a> {
         variables: &Variables<'a>,
     ) -> Self {
         let is_set = |name| variables.non_empty(name).is_some();
+        let named = variables.non_empty(SDK_PROFILE);
+        let as_set = variables.effective(SDK_PROFILE);
+        let as_set = as_set.and_then(|found| found.value.ok());
+        let refuses_blanks = match client {
+            ClientProgram::SdkPython(_) => true,
+            ClientProgram::SdkTypescript(_)
+            | ClientProgram::ClaudeCode { .. }
+            | ClientProgram::Keyreeve => false,
+        };
         Self {
+            is_padded: refuses_blanks && as_set != named,
             store: store(client, snapshot, variables),
-            named: variables.non_empty(SDK_PROFILE),
+            named,
             federation: FederationVariables {
                 has_rule: is_set(FEDERATION_RULE),
                 has_organization: is_set(FEDERATION_ORGANIZATION),
@@ -198,6 +209,7 @@ impl<'a> SdkProfiles<'a> {
         let provides = match self.named {
             None => Provides::Nothing,
             Some(name) if name.contains(['/', '\\']) => Provides::Broken(Flaw::InvalidName),
+            Some(_) if self.is_padded => Provides::Broken(Flaw::SurroundingWhitespace),
             Some(name) => match self.store.and_then(|store| store.profile(name)) {
                 None => Provides::Broken(Flaw::NoSuchProfile),
                 Some(profile) => self.provides(profile),

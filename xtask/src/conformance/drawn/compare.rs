@@ -209,7 +209,9 @@ fn is_at(planted: &PlantedValue, method: &str, file: &str, location: &str) -> bo
         "sdk_profile" => is_identity() || is_in_profile(planted, file, location),
         _ if file.is_empty() => planted.file.is_none() && location.contains(&planted.key),
         _ => {
-            let is_field = planted.key == "file" || location.contains(&planted.key);
+            // A login's location names no field.
+            let is_field =
+                method == "login" || planted.key == "file" || location.contains(&planted.key);
             planted.file.as_deref() == Some(file) && is_field
         }
     }
