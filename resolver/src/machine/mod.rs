@@ -3,6 +3,7 @@
 //! Invariants: nothing is written or sent, and no program is started; tokens of other programs' logins are not stored; a
 //! file that cannot be read is recorded as unreadable and never stops the rest.
 
+mod claude_directory;
 mod evidence;
 mod repository;
 mod scripts;

@@ -12,14 +12,14 @@ use keyreeve_os::system;
 use super::repository::settings_root;
 use crate::rules::claude_code::{
     ApprovedKeys, Arguments, Login, LoginState, Mode, RejectedKeys, SettingsArgument, SettingsFile,
-    SettingsScope, SettingsState, StateFile,
+    SettingsScope, SettingsState,
 };
 use crate::rules::sdk_store::{
     CredentialsPath, DirectoryVariable, SdkConfig, SdkCredentials, SdkProfile, SdkStore,
     profile_directory,
 };
 use crate::rules::snapshot::{KeyreeveState, Snapshot};
-use crate::rules::variables::{CLAUDE_CONFIG_DIR, IDENTITY_TOKEN_FILE, LOGIN_DIRECTORY};
+use crate::rules::variables::IDENTITY_TOKEN_FILE;
 
 /// Directory of Claude Code's managed settings, written by an administrator (docs/facts.md#claude-code-files).
 const MANAGED_DIRECTORY: &str = if cfg!(target_os = "macos") {
@@ -62,12 +62,14 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
         files,
         now,
     } = machine;
-    let reader = MachineReader {
+    let mut reader = MachineReader {
         environment: &environment,
         directory: directory.as_deref().map(Path::new),
         files,
+        claude_directory: None,
     };
-    let mut settings = reader.settings(arguments);
+    reader.claude_directory = reader.claude_directory_of_process();
+    let mut settings = reader.follow_settings(arguments);
     let login = reader.login(&settings, arguments);
     let state_file = reader.state_file();
     let unknown_files = reader.unknown_files();
@@ -105,14 +107,16 @@ pub fn gather(machine: Machine<'_>, arguments: &Arguments, own: KeyreeveState) -
     }
 }
 
-struct MachineReader<'a> {
-    environment: &'a Environment,
+pub(super) struct MachineReader<'a> {
+    pub(super) environment: &'a Environment,
     directory: Option<&'a Path>,
-    files: &'a FileSystem,
+    pub(super) files: &'a FileSystem,
+    /// Claude Code's configuration directory.
+    pub(super) claude_directory: Option<PathBuf>,
 }
 
 impl MachineReader<'_> {
-    fn home(&self) -> Option<PathBuf> {
+    pub(super) fn home(&self) -> Option<PathBuf> {
         self.path("HOME")
     }
 
@@ -125,55 +129,15 @@ impl MachineReader<'_> {
         Some(self.resolve(value))
     }
 
-    fn resolve(&self, path: &str) -> PathBuf {
+    pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.directory
             .map_or_else(|| PathBuf::from(path), |directory| directory.join(path))
     }
 
-    /// Returns Claude Code's configuration directory. It takes the variable as it is: an empty one is the working
-    /// directory.
-    fn claude_directory(&self) -> Option<PathBuf> {
-        match self.environment.get(CLAUDE_CONFIG_DIR) {
-            Some(path) => Some(self.resolve(path)),
-            None => Some(self.home()?.join(".claude")),
-        }
-    }
-
-    /// Returns the files whose effect is unknown: settings that a server sent, unless they are an empty object.
-    fn unknown_files(&self) -> Vec<String> {
-        let directory = self.claude_directory();
-        let path = directory.map(|directory| directory.join("remote-settings.json"));
-        let has_effect = |path: &PathBuf| match self.files.read_lossy(path) {
-            FileState::Missing => false,
-            FileState::Unreadable => true,
-            FileState::Text(file) => SettingsState::parse(&file.text) != SettingsState::parse("{}"),
-        };
-        path.filter(has_effect)
-            .as_deref()
-            .map(to_text)
-            .into_iter()
-            .collect()
-    }
-
-    /// Reads Claude Code's state file: `.config.json` in the configuration directory, as older releases wrote it, else
-    /// `.claude.json` in `CLAUDE_CONFIG_DIR` or the home directory.
-    fn state_file(&self) -> Option<StateFile> {
-        let old = self.claude_directory()?.join(".config.json");
-        let directory = match self.environment.get(CLAUDE_CONFIG_DIR) {
-            Some(path) if !path.is_empty() => self.resolve(path),
-            Some(_) | None => self.home()?,
-        };
-        [old, directory.join(".claude.json")]
-            .into_iter()
-            .find_map(|path| match self.files.read_lossy(&path) {
-                FileState::Text(file) => Some(StateFile::parse(to_text(&path), &file.text)),
-                FileState::Missing | FileState::Unreadable => None,
-            })
-    }
-
-    fn settings(&self, arguments: &Arguments) -> Vec<SettingsFile> {
+    pub(super) fn settings(&self, arguments: &Arguments) -> Vec<SettingsFile> {
         let user = self
-            .claude_directory()
+            .claude_directory
+            .as_ref()
             .map(|directory| directory.join("settings.json"));
         let in_project = |name| {
             let path = self.directory?.join(".claude").join(name);
@@ -245,6 +209,7 @@ impl MachineReader<'_> {
         let state = match self.files.read_lossy(path) {
             FileState::Missing => return None,
             FileState::Unreadable => SettingsState::Unreadable,
+            FileState::Text(file) if scope.is_managed() => SettingsState::parse_managed(&file.text),
             FileState::Text(file) => SettingsState::parse(&file.text),
         };
         Some(SettingsFile {
@@ -252,31 +217,6 @@ impl MachineReader<'_> {
             path: to_text(path),
             state,
         })
-    }
-
-    /// Returns the directory of Claude Code's login: one variable moves it alone, also if a settings file sets it.
-    fn login_directory(&self, settings: &[SettingsFile], arguments: &Arguments) -> Option<PathBuf> {
-        let in_file = |file: &SettingsFile| {
-            let is_read = arguments.sources.includes(file.scope) && !file.scope.is_project();
-            match &file.state {
-                SettingsState::Read(settings) if is_read => {
-                    let setting = settings.variable(LOGIN_DIRECTORY)?;
-                    Some((file.scope, setting.value.inspect().to_owned()))
-                }
-                SettingsState::Read(_) | SettingsState::Damaged(_) | SettingsState::Unreadable => {
-                    None
-                }
-            }
-        };
-        let by_settings = settings.iter().filter_map(in_file).min();
-        let value = match by_settings {
-            Some((_, value)) => Some(value),
-            None => self.environment.get(LOGIN_DIRECTORY).map(str::to_owned),
-        };
-        match value.filter(|value| !value.is_empty()) {
-            Some(value) => Some(self.resolve(&value)),
-            None => self.claude_directory(),
-        }
     }
 
     fn login(&self, settings: &[SettingsFile], arguments: &Arguments) -> Option<Login> {

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
-use crate::rules::claude_code::Token;
+use crate::rules::claude_code::{Entries, TokenField, last, to_javascript_text};
 use crate::rules::variables::{SDK_CONFIG_DIR, XDG_CONFIG_HOME};
 
 /// One directory of profiles.
@@ -42,6 +43,8 @@ pub enum SdkConfig {
         kind: SdkKind,
         /// Its base URL, if it is not the vendor's.
         base_url: Option<String>,
+        /// The kind of that value.
+        base_url_kind: BaseUrlKind,
         /// The place of its credential file.
         credentials_path: CredentialsPath,
         /// Its settings of a federation.
@@ -54,6 +57,15 @@ pub enum SdkConfig {
     },
     /// It cannot be read, or is writable by other users.
     Refused,
+}
+
+/// The kind of the base URL of a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BaseUrlKind {
+    /// A text, or none.
+    Text,
+    /// Another value, with which TypeScript fails.
+    Other,
 }
 
 /// The place of a profile's credential file.
@@ -97,6 +109,13 @@ pub enum SdkCredentials {
         /// Its expiry.
         expires_at: Option<Timestamp>,
     },
+    /// A token is present, but Python refuses the file or cannot send the token.
+    NotForPython {
+        /// Its expiry.
+        expires_at: Option<Timestamp>,
+    },
+    /// Its token contains a character that no header may contain.
+    UnsendableToken,
     /// It is not JSON.
     Damaged,
     /// It contains no token.
@@ -166,7 +185,13 @@ impl SdkStore {
 impl SdkConfig {
     /// Parses the text of a configuration.
     pub fn parse(text: &str) -> Self {
-        let file: ConfigFile = match serde_json::from_str(text) {
+        // Of several fields with the same name, the last one counts.
+        let parsed = serde_json::from_str(text).or_else(|error| {
+            let value: Option<Value> = serde_json::from_str(text).ok();
+            let file = value.and_then(|value| serde_json::from_value(value).ok());
+            file.ok_or(error)
+        });
+        let file: ConfigFile = match parsed {
             Ok(file) => file,
             Err(error) => {
                 return Self::Damaged {
@@ -184,6 +209,12 @@ impl SdkConfig {
         Self::Known {
             kind,
             base_url: truthy_text(&file.base_url),
+            base_url_kind: match &file.base_url {
+                Value::Null | Value::String(_) => BaseUrlKind::Text,
+                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    BaseUrlKind::Other
+                }
+            },
             credentials_path: match &file.authentication.credentials_path {
                 Value::Null => CredentialsPath::Default,
                 Value::String(path) => CredentialsPath::File(path.clone()),
@@ -237,27 +268,62 @@ fn truthy_text(value: &Value) -> Option<String> {
 impl SdkCredentials {
     /// Parses the text of a credential file and skips its tokens.
     pub fn parse(text: &str) -> Self {
-        #[derive(Deserialize)]
-        struct File {
-            #[serde(default)]
-            access_token: Token,
-            /// Seconds since 1970.
-            #[serde(default)]
-            expires_at: Value,
-        }
-        let Ok(file) = serde_json::from_str::<File>(text) else {
+        let Ok(Entries(entries)) = serde_json::from_str(text) else {
             return Self::Damaged;
         };
-        match file.access_token {
-            Token::Missing => Self::NoToken,
-            Token::Blank => Self::BlankToken,
-            Token::Present | Token::Unsendable => Self::Present {
-                expires_at: match &file.expires_at {
-                    Value::Null => None,
-                    // What is no time counts as one in the past.
-                    value => Some(value.as_f64().and_then(whole_seconds).unwrap_or_default()),
-                },
-            },
+        let value = |name| {
+            let text = last(&entries, name)?;
+            serde_json::from_str(text).ok()
+        };
+        let (end, kind): (Value, Value) = (
+            value("expires_at").unwrap_or_default(),
+            value("type").unwrap_or_default(),
+        );
+        let expires_at = match &end {
+            Value::Null => None,
+            // What is no time counts as one in the past.
+            end => Some(
+                javascript_number(end)
+                    .and_then(whole_seconds)
+                    .unwrap_or_default(),
+            ),
+        };
+        let token = last(&entries, "access_token");
+        match TokenField::parse(token) {
+            TokenField::Missing => Self::NoToken,
+            TokenField::Blank => Self::BlankToken,
+            TokenField::Unsendable => Self::UnsendableToken,
+            TokenField::Present if python_reads(token, &end, &kind) => Self::Present { expires_at },
+            TokenField::Present => Self::NotForPython { expires_at },
+        }
+    }
+}
+
+/// Returns `true` if Python uses a credential file: it wants ASCII without whitespace at the end, a whole number of
+/// seconds and the right type (docs/facts.md#sdk-profiles).
+fn python_reads(token: Option<&str>, end: &Value, kind: &Value) -> bool {
+    let token: Option<Zeroizing<String>> =
+        token.and_then(|token| serde_json::from_str(token).ok().map(Zeroizing::new));
+    let is_sendable = token.is_none_or(|token| {
+        let is_odd = |c: char| !c.is_ascii() || matches!(c, '\u{b}' | '\u{c}');
+        !token.contains(is_odd) && !token.ends_with([' ', '\t'])
+    });
+    let is_time = match end {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.trim().parse::<i128>().is_ok(),
+        Value::Array(_) | Value::Object(_) => false,
+    };
+    is_sendable && is_time && (kind.is_null() || kind == "oauth_token")
+}
+
+/// Returns the number that JavaScript makes of a value.
+fn javascript_number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::Bool(true) => Some(1.0),
+        Value::Null | Value::Bool(false) => Some(0.0),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            to_javascript_text(value).trim().parse().ok()
         }
     }
 }
@@ -281,6 +347,7 @@ mod tests {
         let known = |kind| SdkConfig::Known {
             kind,
             base_url: None,
+            base_url_kind: BaseUrlKind::Text,
             credentials_path: CredentialsPath::Default,
             federation: FederationConfig {
                 has_rule: kind == SdkKind::Federation,
@@ -324,6 +391,12 @@ mod tests {
             ("null", SdkCredentials::NoToken),
             ("\"\"", SdkCredentials::NoToken),
             ("\" \"", SdkCredentials::BlankToken),
+            ("\"a\\nb\"", SdkCredentials::UnsendableToken),
+            ("\"a \"", SdkCredentials::NotForPython { expires_at: None }),
+            (
+                "\"\u{e9}\"",
+                SdkCredentials::NotForPython { expires_at: None },
+            ),
             ("7", SdkCredentials::Present { expires_at: None }),
         ] {
             let text = format!("{{\"access_token\": {token}}}");
@@ -331,13 +404,21 @@ mod tests {
         }
         for (end, expires_at) in [
             ("null", None),
-            ("\"x\"", Some(Timestamp::UNIX_EPOCH)),
-            ("true", Some(Timestamp::UNIX_EPOCH)),
+            ("\"4102444800\"", Timestamp::from_second(4_102_444_800).ok()),
+            ("true", Timestamp::from_second(1).ok()),
             ("4102444800000", Some(Timestamp::MAX)),
         ] {
             let text = format!("{{\"access_token\": \"a\", \"expires_at\": {end}}}");
             let present = SdkCredentials::Present { expires_at };
             assert_eq!(SdkCredentials::parse(&text), present, "{end}");
+        }
+        for other in [r#""expires_at": "x""#, r#""type": "other""#] {
+            let text = format!("{{\"access_token\": \"a\", {other}}}");
+            let parsed = SdkCredentials::parse(&text);
+            assert!(
+                matches!(parsed, SdkCredentials::NotForPython { .. }),
+                "{other}"
+            );
         }
         assert_eq!(SdkCredentials::parse("{"), SdkCredentials::Damaged);
     }

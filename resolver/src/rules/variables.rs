@@ -43,6 +43,15 @@ pub(crate) const IDENTITY_TOKEN_FILE: &str = "ANTHROPIC_IDENTITY_TOKEN_FILE";
 /// The directory of Claude Code's settings and login.
 pub(crate) const CLAUDE_CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
+/// Sends the auth token alone to the base URL, whatever else is set.
+pub(crate) const USE_GATEWAY: &str = "CLAUDE_CODE_USE_GATEWAY";
+
+/// Makes Claude Code ignore the settings of the user and of the project.
+pub(crate) const RESTRICTED: &str = "CLAUDE_CODE_RESTRICTED";
+
+/// The address of another sign-in service; with one, Claude Code has another state file.
+pub(crate) const OAUTH_SERVICE: &str = "CLAUDE_CODE_CUSTOM_OAUTH_URL";
+
 /// Starts Claude Code in bare mode: no login, no OAuth token, no profile.
 pub(crate) const SIMPLE: &str = "CLAUDE_CODE_SIMPLE";
 

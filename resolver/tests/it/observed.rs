@@ -229,11 +229,13 @@ fn origin(url: &str) -> String {
     format!("{scheme}://{host}").to_ascii_lowercase()
 }
 
-/// Expands the placeholders for tokens and addresses.
+/// Expands the placeholders for tokens and addresses, which were on this machine.
 fn expand_placeholders(line: &str) -> String {
     let line = line
-        .replace("{upstream}", "http://upstream.test")
-        .replace("{other}", "http://other.test");
+        .replace("{upstream}", "http://127.0.0.1:8001")
+        .replace("{other}", "http://127.0.0.1:8002")
+        .replace("upstream.test", "127.0.0.1:8001")
+        .replace("other.test", "127.0.0.1:8002");
     let mut parts = line.split("{{");
     let mut text = parts.next().unwrap().to_owned();
     for part in parts {

@@ -94,7 +94,18 @@ fn settings(case: &Path) -> Vec<SettingsFile> {
         Some(SettingsFile {
             scope,
             path: name.to_owned(),
-            state: SettingsState::parse(&file(case, name)?),
+            state: match scope {
+                SettingsScope::ManagedDropIn | SettingsScope::Managed => {
+                    SettingsState::parse_managed(&file(case, name)?)
+                }
+                SettingsScope::Flag
+                | SettingsScope::Repository
+                | SettingsScope::Local
+                | SettingsScope::Project
+                | SettingsScope::User
+                | SettingsScope::ReplacedUser
+                | SettingsScope::State => SettingsState::parse(&file(case, name)?),
+            },
         })
     };
     [

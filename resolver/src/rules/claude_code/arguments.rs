@@ -81,7 +81,7 @@ impl SettingSources {
             | SettingsScope::State => true,
             SettingsScope::Repository | SettingsScope::Local => self.local,
             SettingsScope::Project => self.project,
-            SettingsScope::User => self.user,
+            SettingsScope::User | SettingsScope::ReplacedUser => self.user,
         }
     }
 

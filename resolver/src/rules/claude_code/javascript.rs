@@ -6,7 +6,7 @@ use serde_json::{Number, Value};
 const PLAIN_MAGNITUDES: std::ops::Range<f64> = 1e-6..1e21;
 
 /// Returns the text of a value: `null`, `true`, a list joined by commas, `[object Object]`.
-pub(super) fn to_javascript_text(value: &Value) -> String {
+pub(crate) fn to_javascript_text(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::javascript::to_javascript_text;
+use super::settings::Entries;
 
 /// The login file and its state.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,50 +105,61 @@ impl Login {
 impl LoginState {
     /// Parses the text of a login file. No token is ever stored.
     pub fn parse(text: &str) -> Self {
-        let file: File = match serde_json::from_str(text) {
-            Ok(file) => file,
+        let entries = match serde_json::from_str(text) {
+            Ok(Entries(entries)) => entries,
             Err(error) if error.is_data() => return Self::Damaged(LoginDamage::NoToken),
             Err(error) => return Self::Damaged(LoginDamage::NotJson(error.line())),
         };
-        match file.login {
-            None => Self::SignedOut,
-            Some(login) => login.state(),
+        let login =
+            last(&entries, "claudeAiOauth").map(serde_json::from_str::<Option<Entries<'_>>>);
+        match login {
+            None | Some(Ok(None)) => Self::SignedOut,
+            Some(Ok(Some(Entries(fields)))) => Fields::parse(&fields).state(),
+            Some(Err(_)) => Self::Damaged(LoginDamage::NoToken),
         }
     }
 }
 
-#[derive(Deserialize)]
-struct File {
-    #[serde(rename = "claudeAiOauth")]
-    login: Option<Fields>,
-}
-
 /// The fields of a login. Claude Code checks the type of none of them.
-#[derive(Deserialize)]
 struct Fields {
-    #[serde(rename = "accessToken", default)]
-    access_token: Token,
-    #[serde(rename = "refreshToken", default)]
-    refresh_token: Token,
+    access_token: TokenField,
+    refresh_token: TokenField,
     /// Milliseconds since 1970.
-    #[serde(rename = "expiresAt", default)]
     expires_at: Value,
-    #[serde(default)]
     scopes: Value,
-    #[serde(rename = "subscriptionType", default)]
     subscription: Value,
 }
 
+/// Returns the unparsed value of a field; of several with the same name, the last one counts.
+pub(crate) fn last<'a>(entries: &[(String, &'a RawValue)], name: &str) -> Option<&'a str> {
+    let entry = entries.iter().rev().find(|(key, _)| key == name);
+    entry.map(|(_, raw)| raw.get())
+}
+
 impl Fields {
+    fn parse(entries: &[(String, &RawValue)]) -> Self {
+        let value = |name| {
+            let text = last(entries, name)?;
+            serde_json::from_str(text).ok()
+        };
+        Self {
+            access_token: TokenField::parse(last(entries, "accessToken")),
+            refresh_token: TokenField::parse(last(entries, "refreshToken")),
+            expires_at: value("expiresAt").unwrap_or_default(),
+            scopes: value("scopes").unwrap_or_default(),
+            subscription: value("subscriptionType").unwrap_or_default(),
+        }
+    }
+
     fn state(&self) -> LoginState {
         let damage = match (self.access_token, self.scopes()) {
-            (Token::Missing, _) => LoginDamage::NoToken,
-            (Token::Unsendable, _) => LoginDamage::UnsendableToken,
+            (TokenField::Missing, _) => LoginDamage::NoToken,
+            (TokenField::Unsendable, _) => LoginDamage::UnsendableToken,
             (_, Scopes::NoInference) => LoginDamage::NoInference,
             (_, Scopes::Other) => LoginDamage::BadScopes,
             (_, Scopes::Text) => LoginDamage::ScopesAsText,
-            (Token::Blank, Scopes::Inference) => LoginDamage::BlankToken,
-            (Token::Present, Scopes::Inference) => {
+            (TokenField::Blank, Scopes::Inference) => LoginDamage::BlankToken,
+            (TokenField::Present, Scopes::Inference) => {
                 return LoginState::Present {
                     expires_at: self
                         .expires_at
@@ -154,8 +167,8 @@ impl Fields {
                         .and_then(whole_millis)
                         .and_then(|end| Timestamp::from_millisecond(end).ok()),
                     renewal: match self.refresh_token {
-                        Token::Present | Token::Unsendable => LoginRenewal::Automatic,
-                        Token::Missing | Token::Blank => LoginRenewal::SignInAgain,
+                        TokenField::Present | TokenField::Unsendable => LoginRenewal::Automatic,
+                        TokenField::Missing | TokenField::Blank => LoginRenewal::SignInAgain,
                     },
                     subscription: self.subscription.as_str().map(str::to_owned),
                 };
@@ -193,7 +206,7 @@ enum Scopes {
 
 /// The presence of a token. Its value is skipped.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Token {
+pub(crate) enum TokenField {
     /// It is sent.
     Present,
     /// It is sent as an empty credential.
@@ -205,7 +218,15 @@ pub(crate) enum Token {
     Missing,
 }
 
-impl<'de> Deserialize<'de> for Token {
+impl TokenField {
+    /// Parses the JSON text of a value, if there is one.
+    pub(crate) fn parse(text: Option<&str>) -> Self {
+        let parsed = text.and_then(|text| serde_json::from_str(text).ok());
+        parsed.unwrap_or_default()
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let text = Zeroizing::new(to_javascript_text(&value));

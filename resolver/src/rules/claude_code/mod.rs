@@ -9,10 +9,13 @@ mod settings;
 mod state_file;
 
 pub use arguments::{Arguments, Mode, SettingSources, SettingsArgument};
-pub(crate) use login::{INFERENCE, Token};
+pub(crate) use javascript::to_javascript_text;
+pub(crate) use login::{INFERENCE, TokenField, last};
 pub use login::{Login, LoginDamage, LoginRenewal, LoginState};
 pub use settings::{
     ClaudeSettings, HelperSetting, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
 };
-pub(crate) use settings::{EnvSetting, EnvValueKind, runs_credential_program, starts_program};
+pub(crate) use settings::{
+    Entries, EnvSetting, EnvValueKind, runs_credential_program, starts_program,
+};
 pub use state_file::{ApprovedKeys, RejectedKeys, StateFile, StoredKey};

@@ -40,6 +40,9 @@ pub enum SettingsScope {
     Project,
     /// The user's settings: `settings.json` in Claude Code's directory.
     User,
+    /// The user's settings of a directory that other settings replace with `CLAUDE_CONFIG_DIR`: only its variables
+    /// count.
+    ReplacedUser,
     /// `env` in Claude Code's state file, `.claude.json`.
     State,
 }
@@ -53,7 +56,7 @@ impl SettingsScope {
             Self::Repository => "repository",
             Self::Local => "local",
             Self::Project => "project",
-            Self::User => "user",
+            Self::User | Self::ReplacedUser => "user",
             Self::State => "state",
         }
     }
@@ -62,7 +65,26 @@ impl SettingsScope {
     pub fn is_project(self) -> bool {
         match self {
             Self::Repository | Self::Local | Self::Project => true,
-            Self::ManagedDropIn | Self::Managed | Self::Flag | Self::User | Self::State => false,
+            Self::ManagedDropIn
+            | Self::Managed
+            | Self::Flag
+            | Self::User
+            | Self::ReplacedUser
+            | Self::State => false,
+        }
+    }
+
+    /// Returns `true` if an administrator sets the file.
+    pub(crate) fn is_managed(self) -> bool {
+        match self {
+            Self::ManagedDropIn | Self::Managed => true,
+            Self::Flag
+            | Self::Repository
+            | Self::Local
+            | Self::Project
+            | Self::User
+            | Self::ReplacedUser
+            | Self::State => false,
         }
     }
 }
@@ -89,10 +111,42 @@ impl SettingsFile {
     }
 }
 
+impl SettingsFile {
+    /// Returns the user's settings after their directory was replaced: only their variables count.
+    pub(crate) fn replaced(self) -> Option<Self> {
+        let state = match (self.scope, self.state) {
+            (SettingsScope::User | SettingsScope::ReplacedUser, SettingsState::Read(settings)) => {
+                SettingsState::Read(ClaudeSettings {
+                    env: settings.env,
+                    ..ClaudeSettings::default()
+                })
+            }
+            (_, SettingsState::Read(_) | SettingsState::Damaged(_) | SettingsState::Unreadable) => {
+                return None;
+            }
+        };
+        Some(Self {
+            scope: SettingsScope::ReplacedUser,
+            path: self.path,
+            state,
+        })
+    }
+}
+
 impl SettingsState {
     /// Parses the text of a settings file.
     pub fn parse(text: &str) -> Self {
-        match ClaudeSettings::parse(text) {
+        Self::from_result(ClaudeSettings::parse(text))
+    }
+
+    /// Parses the text of an administrator's settings file, of which Claude Code ignores a setting of the wrong type
+    /// alone.
+    pub fn parse_managed(text: &str) -> Self {
+        Self::from_result(ClaudeSettings::parse_as(text, WrongType::IgnoresSetting))
+    }
+
+    fn from_result(parsed: Result<ClaudeSettings, SettingsFileError>) -> Self {
+        match parsed {
             Ok(settings) => Self::Read(settings),
             Err(damage) => Self::Damaged(damage),
         }
@@ -140,7 +194,9 @@ pub(crate) struct EnvSetting {
 /// The kind of a variable's value in a settings file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum EnvValueKind {
-    /// A text, a number or a boolean.
+    /// A text.
+    Text,
+    /// A number or a boolean.
     Scalar,
     /// `null`, a list or an object.
     Other,
@@ -184,6 +240,10 @@ impl ClaudeSettings {
     /// # Errors
     /// [`SettingsFileError`] if it is not a JSON object, or a checked setting has the wrong type.
     pub fn parse(text: &str) -> Result<Self, SettingsFileError> {
+        Self::parse_as(text, WrongType::IgnoresFile)
+    }
+
+    fn parse_as(text: &str, rule: WrongType) -> Result<Self, SettingsFileError> {
         // Claude Code does the same (docs/facts.md#claude-code-files).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
@@ -205,8 +265,10 @@ impl ClaudeSettings {
         for (key, raw) in top {
             let line = lines.line_of(raw);
             let invalid = |_| wrong_type(line);
-            if !has_known_type(&key, raw) {
-                return Err(wrong_type(line));
+            match (has_known_type(&key, raw), rule) {
+                (true, _) => {}
+                (false, WrongType::IgnoresFile) => return Err(wrong_type(line)),
+                (false, WrongType::IgnoresSetting) => continue,
             }
             match key.as_str() {
                 "env" => {
@@ -236,6 +298,15 @@ impl ClaudeSettings {
     pub(crate) fn variable(&self, name: &str) -> Option<&EnvSetting> {
         self.env.iter().rev().find(|setting| setting.name == name)
     }
+}
+
+/// The effect of a setting of the wrong type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WrongType {
+    /// The whole file is ignored.
+    IgnoresFile,
+    /// The setting alone is ignored.
+    IgnoresSetting,
 }
 
 /// Returns `true` if a setting of an administrator demands a login of Claude Code's own.
@@ -316,7 +387,8 @@ pub(super) fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetti
     let setting = |(name, raw): (String, &RawValue)| {
         let value = serde_json::from_str(raw.get()).map_err(|_| ())?;
         let kind = match value {
-            Value::String(_) | Value::Number(_) | Value::Bool(_) => EnvValueKind::Scalar,
+            Value::String(_) => EnvValueKind::Text,
+            Value::Number(_) | Value::Bool(_) => EnvValueKind::Scalar,
             Value::Null | Value::Array(_) | Value::Object(_) => EnvValueKind::Other,
         };
         Ok(EnvSetting {
@@ -330,7 +402,7 @@ pub(super) fn variables(raw: &RawValue, lines: Lines<'_>) -> Result<Vec<EnvSetti
 }
 
 /// An object's entries in file order, with unparsed values.
-pub(super) struct Entries<'a>(pub(super) Vec<(String, &'a RawValue)>);
+pub(crate) struct Entries<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

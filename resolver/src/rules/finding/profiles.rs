@@ -164,30 +164,31 @@ fn token_older_than_password(profile: &Profile, changed: Option<Timestamp>) -> O
     })
 }
 
-fn sdk_profile(store: &SdkStore, profile: &SdkProfile, now: Timestamp) -> Option<Finding> {
-    let directory = &store.directory;
-    let path_in = |folder: &str| format!("{directory}/{folder}/{}.json", profile.name);
-    let (file, line, problem) = match (&profile.config, &profile.credentials) {
-        (SdkConfig::Damaged { line }, _) => (
-            path_in("configs"),
-            Some(*line),
-            "its configuration is damaged",
-        ),
+/// Returns the folder of the file that is wrong, the line in it and the problem.
+fn sdk_profile_problem(
+    profile: &SdkProfile,
+    now: Timestamp,
+) -> Option<(&'static str, Option<usize>, &'static str)> {
+    Some(match (&profile.config, &profile.credentials) {
+        (SdkConfig::Damaged { line }, _) => {
+            ("configs", Some(*line), "its configuration is damaged")
+        }
         (SdkConfig::Refused, _) => (
-            path_in("configs"),
+            "configs",
             None,
             "its configuration cannot be read, or is writable by other users",
         ),
         (
             SdkConfig::Known { .. },
-            Some(SdkCredentials::Damaged | SdkCredentials::NoToken | SdkCredentials::BlankToken),
-        ) => (
-            path_in("credentials"),
-            None,
-            "its credential file is damaged",
-        ),
+            Some(
+                SdkCredentials::Damaged
+                | SdkCredentials::NoToken
+                | SdkCredentials::BlankToken
+                | SdkCredentials::UnsendableToken,
+            ),
+        ) => ("credentials", None, "its credential file is damaged"),
         (SdkConfig::Known { .. }, Some(SdkCredentials::Refused)) => (
-            path_in("credentials"),
+            "credentials",
             None,
             "its credential file cannot be read, or is open to other users",
         ),
@@ -196,16 +197,32 @@ fn sdk_profile(store: &SdkStore, profile: &SdkProfile, now: Timestamp) -> Option
                 kind: SdkKind::ExternallyRotated,
                 ..
             },
-            Some(SdkCredentials::Present {
-                expires_at: Some(end),
-            }),
+            Some(
+                SdkCredentials::Present {
+                    expires_at: Some(end),
+                }
+                | SdkCredentials::NotForPython {
+                    expires_at: Some(end),
+                },
+            ),
         ) if *end <= now => (
-            path_in("credentials"),
+            "credentials",
             None,
             "its token has expired, and the program that rotates it has not replaced it",
         ),
+        (SdkConfig::Known { .. }, Some(SdkCredentials::NotForPython { .. })) => (
+            "credentials",
+            None,
+            "Python refuses its credential file, or cannot send its token",
+        ),
         (SdkConfig::Known { .. }, Some(SdkCredentials::Present { .. }) | None) => return None,
-    };
+    })
+}
+
+fn sdk_profile(store: &SdkStore, profile: &SdkProfile, now: Timestamp) -> Option<Finding> {
+    let directory = &store.directory;
+    let (folder, line, problem) = sdk_profile_problem(profile, now)?;
+    let file = format!("{directory}/{folder}/{}.json", profile.name);
     let fix = Fix::manual(format!(
         "check {}, or sign in again with `ant auth login`",
         shown(&file)

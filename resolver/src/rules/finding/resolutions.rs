@@ -95,6 +95,7 @@ fn unsendable(resolution: &Resolution) -> Vec<Finding> {
             | Method::CustomHeader
             | Method::CloudKey
             | Method::StoredKey
+            | Method::AddressUser
             | Method::Federation => match &step.state {
                 StepState::Broken(flaw) => Some((step, flaw)),
                 StepState::Taken { .. }

@@ -121,8 +121,8 @@ fn check(
         check_login(planned, &resolution, plan)?;
         check_conflicts(&resolution, plan)?;
         check_unreadable_settings(&resolution, plan)?;
-        check_intended_is_sent(planned, &resolution, plan)?;
         check_sdk_base_url(&resolution, plan)?;
+        check_intended_is_sent(planned, &resolution, plan)?;
         last = Some(resolution);
     }
     last.ok_or_else(|| LaunchError::NoOwnLogin {

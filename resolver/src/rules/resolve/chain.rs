@@ -287,6 +287,33 @@ impl<'a> ChainWalk<'a> {
         });
     }
 
+    /// Sends the user name and password of the base URL as `Authorization: Basic`, in place of anything else.
+    pub(super) fn send_address_user(&mut self, location: Location) {
+        self.give_way(CredentialHeader::Authorization, &location);
+        for step in &mut self.steps {
+            if matches!(&step.state, StepState::Taken { headers } if *headers == FilledHeaders::Both)
+            {
+                step.state = StepState::Taken {
+                    headers: FilledHeaders::XApiKey,
+                };
+            }
+        }
+        let candidate = Candidate {
+            method: Method::AddressUser,
+            location,
+            provides: Provides::Fetched,
+            skip_reason: None,
+        };
+        let headers = CredentialHeader::Authorization.into();
+        self.fill(&candidate, None, headers);
+        self.steps.push(ChainStep {
+            would_pay: self.single_payer(&candidate, headers),
+            method: candidate.method,
+            location: candidate.location,
+            state: StepState::Taken { headers },
+        });
+    }
+
     /// Fills headers with a candidate's value.
     fn fill(&mut self, candidate: &Candidate<'a>, value: Option<&'a str>, headers: FilledHeaders) {
         self.is_oauth |= candidate.method.adds_oauth_beta();

@@ -2,22 +2,19 @@
 //!
 //! It fills two headers independently, so one request can carry two credentials.
 
-use keyreeve_os::environment::Environment;
-
 use super::chain::{Candidate, ChainWalk, FilledHeader, OverriddenBy, Provides};
 use super::client::{ClientProgram, Release};
+use super::entry_point::SessionKind;
 use super::location::Location;
-use super::parsed_value::{Flaw, HeaderPrefix, Switch};
-use super::releases::{EntryPointVariable, Rules};
+use super::parsed_value::{Flaw, HeaderPrefix, ParsedValue, Switch};
+use super::releases::Rules;
 use super::sdk;
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
 use super::variables::{ProviderManagement, Variables};
-use crate::rules::claude_code::{
-    INFERENCE, LoginDamage, LoginState, Mode, SettingSources, SettingsScope,
-};
+use crate::rules::claude_code::{LoginDamage, LoginState, Mode, SettingSources, SettingsScope};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
-    API_KEY, AUTH_TOKEN, ENTRY_POINT, MANAGED_BY_HOST, OAUTH_SCOPES, OAUTH_TOKEN, REMOTE, SIMPLE,
+    API_KEY, AUTH_TOKEN, BASE_URL, MANAGED_BY_HOST, SIMPLE, USE_GATEWAY,
 };
 
 /// The input for all parts of the chain. The cloud accounts are in `clouds`.
@@ -28,42 +25,10 @@ pub(super) struct ClaudeCodeChain<'a> {
     pub(super) rules: &'static Rules,
     pub(super) variables: Variables<'a>,
     management: ProviderManagement,
-    is_bare: bool,
-    session: SessionKind,
-}
-
-/// The kind of a session, by the program that starts it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SessionKind {
-    /// In a terminal, or by a script.
-    Usual,
-    /// In the cloud or by the desktop application: a login takes precedence over keys, and no profile is used.
-    Hosted,
-    /// By the extension of VS Code: a key counts only if the user approved it.
-    VsCode,
-}
-
-impl SessionKind {
-    /// Parses the variables that programs set which start Claude Code.
-    fn from_variables(
-        variables: &Variables<'_>,
-        environment: &Environment,
-        place: EntryPointVariable,
-    ) -> Self {
-        let of_process = environment.get(ENTRY_POINT).map(str::trim);
-        let entry_point = match place {
-            EntryPointVariable::Process => of_process,
-            EntryPointVariable::Anywhere => variables
-                .effective(ENTRY_POINT)
-                .and_then(|found| found.value.ok()),
-        };
-        match (entry_point, of_process) {
-            _ if Switch::parse(environment.get(REMOTE)).is_on() => Self::Hosted,
-            (Some("claude-desktop" | "local-agent" | "local_agent"), _) => Self::Hosted,
-            (_, Some("claude-vscode")) => Self::VsCode,
-            _ => Self::Usual,
-        }
-    }
+    pub(super) is_bare: bool,
+    pub(super) session: SessionKind,
+    /// `true` if the auth token alone is sent, to the base URL.
+    pub(super) uses_gateway: bool,
 }
 
 /// Walks Claude Code's chain, as started in this release and mode and with these settings files.
@@ -77,10 +42,12 @@ pub(super) fn walk(
         Switch::On | Switch::MaybeOn => rules.management,
         Switch::Off | Switch::Absent => ProviderManagement::NotManaged,
     };
-    let variables = Variables::for_claude_code(snapshot, sources, rules.settings(management));
+    let settings = rules.settings(management, &snapshot.environment);
+    let mut variables = Variables::for_claude_code(snapshot, sources, settings);
+    let session =
+        SessionKind::from_variables(&mut variables, &snapshot.environment, rules.entry_point);
     let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();
-    let session = SessionKind::from_variables(&variables, &snapshot.environment, rules.entry_point);
-    let chain = ClaudeCodeChain {
+    let mut chain = ClaudeCodeChain {
         snapshot,
         client,
         release,
@@ -89,20 +56,27 @@ pub(super) fn walk(
         management,
         is_bare,
         session,
+        uses_gateway: false,
     };
+    chain.uses_gateway = chain.has_gateway();
     let mut walk = ChainWalk::new(chain.destination());
-    chain.add_clouds(&mut walk);
+    if !chain.uses_gateway {
+        chain.add_clouds(&mut walk);
+    }
     chain.add_keys(&mut walk);
     let profiles = chain.add_logins(&mut walk);
     chain.add_stored_key(&mut walk);
     chain.fail_without_login(&mut walk);
     chain.fail_on_damaged_files(&mut walk);
     chain.fail_on_arguments(sources, &mut walk);
+    ClaudeCodeChain::fail_on_odd_credentials_path(&profiles, &mut walk);
     profiles.override_base_url(&mut walk);
     sdk::apply_custom_headers(client, &chain.variables, &mut walk);
     ClaudeCodeChain::fail_on_blank_key(&mut walk);
     chain.fail_on_socket(&mut walk);
+    chain.apply_address_user(&mut walk);
     walk.fail_on_invalid_address();
+    chain.mark_project_token(&mut walk);
     // A login whose scopes are a text is sent without the beta value.
     let is_odd = snapshot
         .login
@@ -146,10 +120,12 @@ impl<'a> ClaudeCodeChain<'a> {
     /// Returns the locations of a key or token in a variable.
     pub(super) fn key_candidates(&self, name: &'static str, method: Method) -> Vec<Candidate<'a>> {
         let preferred = self.preferred_login();
+        let gateway =
+            (self.uses_gateway && method == Method::ApiKey).then_some(SkipReason::Gateway);
         let candidates = self.in_variable(name, method);
         let candidates = candidates.into_iter().map(|candidate| {
             let rejected = self.rejected(&candidate);
-            candidate.skipped(preferred.or(rejected))
+            candidate.skipped(preferred.or(gateway).or(rejected))
         });
         candidates.collect()
     }
@@ -163,8 +139,22 @@ impl<'a> ClaudeCodeChain<'a> {
     /// Returns the locations of helpers.
     pub(super) fn helper_candidates(&self) -> Vec<Candidate<'a>> {
         let preferred = self.preferred_login();
+        let gateway = self.uses_gateway.then_some(SkipReason::Gateway);
         let helpers = self.helpers().into_iter();
-        helpers.map(|helper| helper.skipped(preferred)).collect()
+        let skipped = helpers.map(|helper| helper.skipped(preferred.or(gateway)));
+        skipped.collect()
+    }
+
+    /// Returns `true` if `CLAUDE_CODE_USE_GATEWAY` is on, with what it needs: an auth token and a base URL.
+    fn has_gateway(&self) -> bool {
+        let tokens = self.key_candidates(AUTH_TOKEN, Method::AuthToken);
+        let mut tokens = tokens.into_iter();
+        let token = tokens.find(|candidate| {
+            candidate.skip_reason.is_none() && !matches!(candidate.provides, Provides::Nothing)
+        });
+        self.variables.switch(USE_GATEWAY).is_on()
+            && self.variables.non_empty(BASE_URL).is_some()
+            && token.is_some_and(|token| matches!(token.provides, Provides::Known(_)))
     }
 
     /// Returns the profiles and the federation, in order of precedence.
@@ -202,11 +192,13 @@ impl<'a> ClaudeCodeChain<'a> {
             candidate.skip_reason == Some(SkipReason::Unusable(Flaw::NoInference))
                 && matches!(candidate.provides, Provides::Known(_))
         };
+        let blocking = self.blocking_project_token(&token);
         let helper = walk.steps.iter().find(is_disabled_helper);
         let token_location = token.iter().find(is_powerless_token);
         walk.blocked_by = helper
             .map(|step| &step.location)
             .or_else(|| token_location.map(|token| &token.location))
+            .or(blocking.as_ref())
             .map(Location::to_string);
         // A cloud may have added these steps already.
         let is_added = |method| walk.steps.iter().any(|step| step.method == method);
@@ -249,54 +241,6 @@ impl<'a> ClaudeCodeChain<'a> {
         profiles
     }
 
-    /// Returns the locations of the OAuth token.
-    fn oauth_tokens(&self) -> Vec<Candidate<'a>> {
-        let bare = self.is_bare.then_some(SkipReason::Bare);
-        let tokens = self.in_variable(OAUTH_TOKEN, Method::OauthToken);
-        let no_inference = self
-            .lacks_inference()
-            .then_some(SkipReason::Unusable(Flaw::NoInference));
-        let tokens = tokens.into_iter().map(|candidate| {
-            let project = self.project_login(&candidate.location);
-            candidate.skipped(bare.or(project).or(no_inference))
-        });
-        tokens.collect()
-    }
-
-    /// Returns `true` if a variable takes the permission to call models from the OAuth token.
-    fn lacks_inference(&self) -> bool {
-        let scopes = self.variables.non_empty(OAUTH_SCOPES);
-        scopes.is_some_and(|scopes| scopes.split_whitespace().all(|scope| scope != INFERENCE))
-    }
-
-    /// Returns the reason to skip keys in a hosted session that has a login or an OAuth token.
-    fn preferred_login(&self) -> Option<SkipReason> {
-        match self.session {
-            SessionKind::Hosted if !self.is_bare => {}
-            SessionKind::Hosted | SessionKind::Usual | SessionKind::VsCode => return None,
-        }
-        let is_usable = |candidate: &Candidate<'_>| {
-            candidate.skip_reason.is_none()
-                && match candidate.provides {
-                    Provides::Known(_) | Provides::Fetched => true,
-                    Provides::Nothing | Provides::Empty | Provides::Broken(_) => false,
-                }
-        };
-        let by_host = self.disabled_by_host(Method::Login);
-        let tokens = self.oauth_tokens();
-        let has_login = tokens.iter().any(is_usable) || is_usable(&self.login().skipped(by_host));
-        has_login.then_some(SkipReason::LoginPreferred)
-    }
-
-    /// Returns the reason to skip profiles and federations in a hosted session.
-    fn hosted(&self, method: Method) -> Option<SkipReason> {
-        let is_profile = matches!(method, Method::SdkProfile | Method::Federation);
-        match self.session {
-            SessionKind::Hosted if is_profile => Some(SkipReason::Hosted),
-            SessionKind::Hosted | SessionKind::Usual | SessionKind::VsCode => None,
-        }
-    }
-
     /// Adds the key of a Console sign-in. A login overrides it; it overrides a profile and a federation, and is sent in
     /// addition to a token that the user set.
     fn add_stored_key(&self, walk: &mut ChainWalk<'a>) {
@@ -307,6 +251,13 @@ impl<'a> ClaudeCodeChain<'a> {
             .management
             .is_by_host()
             .then_some(SkipReason::ManagedByHost);
+        let gateway = self.uses_gateway.then_some(SkipReason::Gateway);
+        let key = stored.key.inspect();
+        let value = ParsedValue::parse(key, self.rules.values, HeaderPrefix::Nothing);
+        let unsendable = match value {
+            ParsedValue::Broken(flaw) => Some(SkipReason::Unusable(flaw)),
+            ParsedValue::Empty | ParsedValue::Value(_) => None,
+        };
         let candidate = Candidate {
             method: Method::StoredKey,
             location: Location::Setting {
@@ -315,8 +266,17 @@ impl<'a> ClaudeCodeChain<'a> {
                 line: stored.line,
                 key: "primaryApiKey".to_owned(),
             },
-            provides: Provides::Known(stored.key.inspect().trim()),
-            skip_reason: self.is_bare.then_some(SkipReason::Bare).or(by_host),
+            provides: match value {
+                ParsedValue::Value(value) => Provides::Known(value),
+                ParsedValue::Empty => Provides::Empty,
+                ParsedValue::Broken(_) => Provides::Fetched,
+            },
+            skip_reason: self
+                .is_bare
+                .then_some(SkipReason::Bare)
+                .or(by_host)
+                .or(gateway)
+                .or(unsendable),
         };
         if candidate.skip_reason.is_none() {
             walk.forgive_profile(&candidate.location);
@@ -337,6 +297,7 @@ impl<'a> ClaudeCodeChain<'a> {
                 | Method::CustomHeader
                 | Method::Helper
                 | Method::StoredKey
+                | Method::AddressUser
                 | Method::Profile,
             )
             | None => OverriddenBy::SameHeader,
@@ -373,7 +334,7 @@ impl<'a> ClaudeCodeChain<'a> {
     }
 
     /// Returns Claude Code's stored login.
-    fn login(&self) -> Candidate<'a> {
+    pub(super) fn login(&self) -> Candidate<'a> {
         let candidate = |path: &str, provides, flaw: Option<Flaw>| Candidate {
             method: Method::Login,
             location: Location::Login {
@@ -410,14 +371,6 @@ impl<'a> ClaudeCodeChain<'a> {
         }
     }
 
-    /// Returns the reason to skip a login in project settings, if the release does not read it there.
-    fn project_login(&self, location: &Location) -> Option<SkipReason> {
-        let Location::Setting { scope, .. } = location else {
-            return None;
-        };
-        (scope.is_project() && !self.rules.reads_project_login).then_some(SkipReason::ProjectLogin)
-    }
-
     /// Returns the reason to skip a key that the user rejected in a terminal session.
     fn rejected(&self, candidate: &Candidate<'a>) -> Option<SkipReason> {
         if let (SessionKind::VsCode, false, Method::ApiKey, Provides::Known(key)) = (
@@ -441,7 +394,7 @@ impl<'a> ClaudeCodeChain<'a> {
     }
 
     /// Returns the reason to skip a method that the managing host disables.
-    fn disabled_by_host(&self, method: Method) -> Option<SkipReason> {
+    pub(super) fn disabled_by_host(&self, method: Method) -> Option<SkipReason> {
         let is_disabled =
             self.management.is_by_host() && self.rules.disabled_by_host.contains(&method);
         is_disabled.then_some(SkipReason::ManagedByHost)

@@ -126,16 +126,6 @@ static CLOUDS: [Cloud; 6] = [
         ]),
     },
     Cloud {
-        switch: "CLAUDE_CODE_USE_VERTEX",
-        since: Release::V2_1_197,
-        base_url: "ANTHROPIC_VERTEX_BASE_URL",
-        needs: &[],
-        exclusive: &[],
-        keys: &[],
-        skip: skip("CLAUDE_CODE_SKIP_VERTEX_AUTH", KEY_AND_BEARER),
-        added_by_197: AddedCredentials::None,
-    },
-    Cloud {
         switch: "CLAUDE_CODE_USE_FOUNDRY",
         since: Release::V2_1_197,
         base_url: FOUNDRY_BASE_URL,
@@ -156,20 +146,10 @@ static CLOUDS: [Cloud; 6] = [
         switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
         since: Release::V2_1_197,
         base_url: "ANTHROPIC_AWS_BASE_URL",
-        needs: &[],
+        needs: &["ANTHROPIC_AWS_WORKSPACE_ID"],
         exclusive: &[],
         keys: &[key("ANTHROPIC_AWS_API_KEY", CredentialHeader::XApiKey)],
         skip: skip("CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH", BOTH),
-        added_by_197: AddedCredentials::None,
-    },
-    Cloud {
-        switch: "CLAUDE_CODE_USE_MANTLE",
-        since: Release::V2_1_197,
-        base_url: "ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
-        needs: &[],
-        exclusive: &[],
-        keys: &[BEDROCK_TOKEN],
-        skip: skip("CLAUDE_CODE_SKIP_MANTLE_AUTH", BEARER),
         added_by_197: AddedCredentials::None,
     },
     Cloud {
@@ -191,6 +171,26 @@ static CLOUDS: [Cloud; 6] = [
         },
         added_by_197: AddedCredentials::None,
     },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_MANTLE",
+        since: Release::V2_1_197,
+        base_url: "ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
+        needs: &[],
+        exclusive: &[],
+        keys: &[BEDROCK_TOKEN],
+        skip: skip("CLAUDE_CODE_SKIP_MANTLE_AUTH", BEARER),
+        added_by_197: AddedCredentials::None,
+    },
+    Cloud {
+        switch: "CLAUDE_CODE_USE_VERTEX",
+        since: Release::V2_1_197,
+        base_url: "ANTHROPIC_VERTEX_BASE_URL",
+        needs: &[],
+        exclusive: &[],
+        keys: &[],
+        skip: skip("CLAUDE_CODE_SKIP_VERTEX_AUTH", KEY_AND_BEARER),
+        added_by_197: AddedCredentials::None,
+    },
 ];
 
 impl<'a> ClaudeCodeChain<'a> {
@@ -198,7 +198,8 @@ impl<'a> ClaudeCodeChain<'a> {
     pub(super) fn destination(&self) -> RequestDestination {
         let cloud = self
             .clouds()
-            .find(|cloud| self.variables.switch(cloud.switch).is_on());
+            .find(|cloud| self.variables.switch(cloud.switch).is_on())
+            .filter(|_| !self.uses_gateway);
         let name = cloud.map_or(BASE_URL, |cloud| cloud.base_url);
         let found = self.variables.effective(name);
         RequestDestination::from_variable(found, AddressSyntax::Browser)

@@ -17,6 +17,18 @@ use super::variables::SetVariable;
 pub(super) struct RequestDestination {
     base_url_override: Option<BaseUrlOverride>,
     kind: DestinationKind,
+    user: Option<UrlUser>,
+    /// `true` if the address as set ends in a space.
+    ends_in_space: bool,
+}
+
+/// The user name and password of a base URL.
+#[derive(Clone)]
+pub(super) struct UrlUser {
+    /// The location of the base URL.
+    pub(super) location: Location,
+    /// `true` if there is a password.
+    pub(super) has_password: bool,
 }
 
 /// The kind of a destination.
@@ -69,7 +81,7 @@ impl RequestDestination {
                     base_url: None,
                     location: found.location,
                 }),
-                kind: DestinationKind::Invalid,
+                ..Self::of_kind(DestinationKind::Invalid)
             },
             Ok(text) => Self::parse(text, syntax, found.location),
         }
@@ -84,47 +96,73 @@ impl RequestDestination {
                     name: profile.name.to_string(),
                 },
             }),
-            kind: DestinationKind::Declared(profile.billing.into()),
+            ..Self::of_kind(DestinationKind::Declared(profile.billing.into()))
         }
+    }
+
+    fn of_kind(kind: DestinationKind) -> Self {
+        Self {
+            base_url_override: None,
+            kind,
+            user: None,
+            ends_in_space: false,
+        }
+    }
+
+    /// Returns the user name and password of the base URL, if it has any.
+    pub(super) fn user(&self) -> Option<&UrlUser> {
+        self.user.as_ref()
+    }
+
+    /// Returns `true` if the address as set ends in a space.
+    pub(super) fn ends_in_space(&self) -> bool {
+        self.ends_in_space
+    }
+
+    /// Marks the address as one that the client cannot use.
+    pub(super) fn invalidate(&mut self) {
+        self.kind = DestinationKind::Invalid;
     }
 
     /// Parses a base URL.
     fn parse(text: &str, syntax: AddressSyntax, location: Location) -> Self {
         let is_accepted = syntax.accepts(text);
+        let ends_in_space = text.trim_end_matches(['\n', '\r', '\t']).ends_with(' ');
         let text = text.trim();
         if text.is_empty() {
             return Self::first_party(None);
         }
+        let user = UrlUser::parse(text, &location);
         let overridden = |base_url| Some(BaseUrlOverride { base_url, location });
         let Some((shown, url)) = without_user_info(text).filter(|_| is_accepted) else {
             return Self {
                 base_url_override: overridden(None),
-                kind: DestinationKind::Invalid,
+                ..Self::of_kind(DestinationKind::Invalid)
             };
         };
         let base_url_override =
             overridden(Some(sanitize_line(&shown, MAX_LINE_CHARS).into_owned()));
-        match url.host_str() {
+        let kind = match url.host_str() {
             Some("api.anthropic.com") if url.scheme() == "https" && url.port().is_none() => {
-                Self::first_party(base_url_override)
+                DestinationKind::FirstParty
             }
-            Some(host) if matches!(url.scheme(), "https" | "http") => Self {
-                base_url_override,
-                kind: DestinationKind::Gateway {
-                    host: sanitize_line(host, MAX_LINE_CHARS).into_owned(),
-                },
+            Some(host) if matches!(url.scheme(), "https" | "http") => DestinationKind::Gateway {
+                host: sanitize_line(host, MAX_LINE_CHARS).into_owned(),
             },
-            Some(_) | None => Self {
-                base_url_override,
-                kind: DestinationKind::Invalid,
-            },
+            Some(_) | None => DestinationKind::Invalid,
+        };
+        Self {
+            base_url_override,
+            kind,
+            user,
+            ends_in_space,
         }
     }
 
     fn first_party(base_url_override: Option<BaseUrlOverride>) -> Self {
         Self {
             base_url_override,
-            kind: DestinationKind::FirstParty,
+            ..Self::of_kind(DestinationKind::FirstParty)
         }
     }
 
@@ -208,6 +246,17 @@ fn for_family(family: Family, header: CredentialHeader) -> Payer {
             | Family::OtherVendor,
             _,
         ) => likely(PayerClass::NoPayer),
+    }
+}
+
+impl UrlUser {
+    fn parse(text: &str, location: &Location) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let has_password = url.password().is_some_and(|password| !password.is_empty());
+        (has_password || !url.username().is_empty()).then(|| Self {
+            location: location.clone(),
+            has_password,
+        })
     }
 }
 

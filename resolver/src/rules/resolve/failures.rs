@@ -4,7 +4,8 @@ use super::chain::{ChainWalk, FilledHeader};
 use super::claude_code::ClaudeCodeChain;
 use super::location::Location;
 use super::parsed_value::Flaw;
-use super::releases::{DamagedManagedSettings, EmptyStateFile};
+use super::releases::{AddressOfProfile, AddressUser, DamagedManagedSettings, EmptyStateFile};
+use super::sdk::SdkProfiles;
 use super::step::Method;
 use crate::rules::claude_code::{
     SettingSources, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
@@ -24,14 +25,16 @@ impl<'a> ClaudeCodeChain<'a> {
         }
     }
 
-    /// Makes the request fail if an administrator demands a login and another credential, or a cloud, would pay.
+    /// Makes the request fail if an administrator demands a login, and a key, a token or a helper would be used.
     pub(super) fn fail_without_login(&self, walk: &mut ChainWalk<'a>) {
-        let is_login = |filled: &FilledHeader<'_>| {
-            matches!(filled.slot.method, Method::Login | Method::OauthToken)
+        let is_own = |filled: &FilledHeader<'_>| {
+            matches!(
+                filled.slot.method,
+                Method::ApiKey | Method::AuthToken | Method::Helper
+            )
         };
         let slots = [&walk.x_api_key, &walk.authorization];
-        let is_other =
-            walk.cloud.is_some() || slots.into_iter().flatten().any(|filled| !is_login(filled));
+        let is_other = walk.cloud.is_none() && slots.into_iter().flatten().any(is_own);
         let demand = self.variables.files().iter().find_map(|file| {
             let setting = match file.scope {
                 SettingsScope::Managed | SettingsScope::ManagedDropIn => {
@@ -42,6 +45,7 @@ impl<'a> ClaudeCodeChain<'a> {
                 | SettingsScope::Local
                 | SettingsScope::Project
                 | SettingsScope::User
+                | SettingsScope::ReplacedUser
                 | SettingsScope::State => None,
             }?;
             Some(Location::Setting {
@@ -71,7 +75,8 @@ impl<'a> ClaudeCodeChain<'a> {
             | SettingsScope::Repository
             | SettingsScope::Local
             | SettingsScope::Project
-            | SettingsScope::User => false,
+            | SettingsScope::User
+            | SettingsScope::ReplacedUser => false,
         };
         let damaged = |file: &SettingsFile| match &file.state {
             SettingsState::Damaged(damage) if is_fatal(file.scope, damage) => {
@@ -86,6 +91,38 @@ impl<'a> ClaudeCodeChain<'a> {
         };
         if let Some(location) = self.snapshot.settings.iter().find_map(damaged) {
             walk.fail(location, Flaw::Damaged);
+        }
+    }
+
+    /// Makes the request fail on a profile whose `credentials_path` is no text: Claude Code does not start, whatever
+    /// else is set.
+    pub(super) fn fail_on_odd_credentials_path(
+        profiles: &SdkProfiles<'a>,
+        walk: &mut ChainWalk<'a>,
+    ) {
+        if let Some(location) = profiles.with_odd_credentials_path() {
+            walk.fail(location, Flaw::NotText);
+        }
+    }
+
+    /// Sends the user name and password of the base URL, or makes the request fail on them, as the release does.
+    pub(super) fn apply_address_user(&self, walk: &mut ChainWalk<'a>) {
+        let is_request = walk.x_api_key.is_some() || walk.authorization.is_some();
+        let is_of_profile = walk.authorization.as_ref().is_some_and(|filled| {
+            matches!(filled.slot.method, Method::SdkProfile | Method::Federation)
+        });
+        let has_space = walk.destination.ends_in_space()
+            && is_of_profile
+            && self.rules.address_of_profile == AddressOfProfile::WithoutSpace;
+        match (walk.destination.user().cloned(), self.rules.address_user) {
+            (Some(user), AddressUser::Ignored) if is_request && !user.has_password => {
+                walk.destination.invalidate();
+            }
+            (Some(user), AddressUser::Sent) if walk.authorization.is_none() && is_request => {
+                walk.send_address_user(user.location);
+            }
+            _ if has_space => walk.destination.invalidate(),
+            _ => {}
         }
     }
 

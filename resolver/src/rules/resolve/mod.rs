@@ -10,6 +10,7 @@ mod claude_code;
 mod client;
 mod clouds;
 mod destination;
+mod entry_point;
 mod expected;
 mod failures;
 mod headline;
@@ -21,10 +22,12 @@ mod releases;
 mod requested;
 mod sdk;
 mod sent_value;
+mod session;
 mod step;
 mod variables;
 
 pub use self::client::{ClientProgram, PythonMajor, Release, TypescriptMajor, UnknownClientError};
+pub(crate) use self::entry_point::is_desktop;
 pub(crate) use self::expected::check_payer_class;
 pub use self::expected::{
     CheckedPayer, ExpectedPayer, PayerMismatchError, UnknownPayerError, check_payer_exists,

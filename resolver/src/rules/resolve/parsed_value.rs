@@ -69,6 +69,10 @@ pub enum Flaw {
     NoRule,
     /// Its file contains no token.
     NoToken,
+    /// Its token contains a character that no header may contain, or that the client does not send.
+    UnsendableToken,
+    /// It is not a text.
+    NotText,
     /// Two settings that exclude each other lead its requests.
     TwoDestinations,
     /// It demands a login, and another credential would be used.
@@ -195,13 +199,17 @@ impl fmt::Display for Flaw {
             Self::NoIdentity => f.write_str("there is no identity token to exchange"),
             Self::NoRule => f.write_str("its rule or its organization is not set"),
             Self::NoToken => f.write_str("its file contains no token"),
+            Self::UnsendableToken => {
+                f.write_str("its token contains a character that the client cannot send")
+            }
+            Self::NotText => f.write_str("its value is not a text"),
             Self::TwoDestinations => {
                 f.write_str("it is on, and both its base URL and its resource are set")
             }
             Self::LoginDemanded => f.write_str("it demands a login, and another credential is set"),
-            Self::NoDestination => {
-                f.write_str("it is on, but neither its base URL nor its resource or project is set")
-            }
+            Self::NoDestination => f.write_str(
+                "it is on, but neither its base URL nor its resource, project or workspace is set",
+            ),
             Self::InvalidAddress => f.write_str("it is not an address that the client can use"),
             Self::NoSuchFile => f.write_str("there is no such file"),
             Self::UnknownSource => f.write_str("it may name user, project and local only"),

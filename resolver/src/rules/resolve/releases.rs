@@ -1,9 +1,16 @@
 //! The rules of Claude Code's chain that differ between releases, as a table (docs/facts.md#claude-code).
 
 use super::client::Release;
-use super::parsed_value::ValueSyntax;
+use keyreeve_os::environment::Environment;
+
+use super::entry_point::{EntryPointVariable, is_desktop};
+use super::parsed_value::{Switch, ValueSyntax};
 use super::step::Method;
-use super::variables::{ProviderManagement, RepositorySettings, SettingsRules, StateValues};
+use super::variables::{
+    ProviderManagement, RepositorySettings, Restriction, SettingsRules, SettingsSession,
+    StateValues,
+};
+use crate::rules::variables::{ENTRY_POINT, RESTRICTED};
 
 /// The rules that differ between releases.
 pub(super) struct Rules {
@@ -14,8 +21,7 @@ pub(super) struct Rules {
     pub(super) disabled_by_host: &'static [Method],
     /// The variables in settings that the same switch disables.
     pub(super) management: ProviderManagement,
-    /// `true` if `CLAUDE_CODE_OAUTH_TOKEN` is read from project settings.
-    pub(super) reads_project_login: bool,
+    pub(super) project_token: ProjectToken,
     pub(super) repository_settings: RepositorySettings,
     pub(super) state_values: StateValues,
     pub(super) damaged_managed_settings: DamagedManagedSettings,
@@ -25,6 +31,39 @@ pub(super) struct Rules {
     pub(super) entry_point: EntryPointVariable,
     /// `true` if own credentials are sent to a cloud in addition to, or instead of, the account's.
     pub(super) sends_own_credentials_to_clouds: bool,
+    pub(super) address_user: AddressUser,
+    pub(super) address_of_profile: AddressOfProfile,
+    /// `true` if `CLAUDE_CODE_RESTRICTED` is known.
+    pub(super) knows_restriction: bool,
+}
+
+/// The use of `CLAUDE_CODE_OAUTH_TOKEN` in a project's settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProjectToken {
+    /// It is not read.
+    Ignored,
+    /// It is used if there is no login file, without the OAuth beta.
+    WithoutLogin,
+    /// It is used, unless there is a login and the same variable elsewhere.
+    UnlessReplaced,
+}
+
+/// The use of a user name and password in a base URL.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddressUser {
+    /// They are sent if nothing else fills the header.
+    Sent,
+    /// They are not sent; an address with a name alone cannot be used.
+    Ignored,
+}
+
+/// The base URLs that can be used with a profile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddressOfProfile {
+    /// The same as with other credentials.
+    Any,
+    /// Those without a space at the end.
+    WithoutSpace,
 }
 
 /// The effect of managed settings that are no JSON object.
@@ -45,15 +84,6 @@ pub(super) enum EmptyStateFile {
     Fatal,
 }
 
-/// The place where `CLAUDE_CODE_ENTRYPOINT` marks a hosted session.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum EntryPointVariable {
-    /// The process environment alone; it is trimmed.
-    Process,
-    /// The process environment and settings files; it is taken as it is.
-    Anywhere,
-}
-
 impl Rules {
     const LATEST: Self = Self {
         values: ValueSyntax::Trimmed,
@@ -64,7 +94,7 @@ impl Rules {
             Method::Federation,
             Method::Login,
         ],
-        reads_project_login: false,
+        project_token: ProjectToken::Ignored,
         repository_settings: RepositorySettings::Read,
         state_values: StateValues::Scalars,
         damaged_managed_settings: DamagedManagedSettings::Fatal,
@@ -72,14 +102,32 @@ impl Rules {
         enforces_login: true,
         entry_point: EntryPointVariable::Process,
         sends_own_credentials_to_clouds: false,
+        address_user: AddressUser::Sent,
+        address_of_profile: AddressOfProfile::Any,
+        knows_restriction: true,
     };
 
     /// Returns the rules for settings files.
-    pub(super) fn settings(&self, management: ProviderManagement) -> SettingsRules {
+    pub(super) fn settings(
+        &self,
+        management: ProviderManagement,
+        environment: &Environment,
+    ) -> SettingsRules {
+        let is_restricted = Switch::parse(environment.get(RESTRICTED)).is_on();
         SettingsRules {
             management,
             repository: self.repository_settings,
             state_values: self.state_values,
+            restriction: if is_restricted && self.knows_restriction {
+                Restriction::Restricted
+            } else {
+                Restriction::Unrestricted
+            },
+            session: if is_desktop(environment.get(ENTRY_POINT).map(str::trim)) {
+                SettingsSession::DesktopByProcess
+            } else {
+                SettingsSession::Usual
+            },
         }
     }
 
@@ -90,18 +138,24 @@ impl Rules {
                 values: ValueSyntax::TrimmedAndSent,
                 disabled_by_host: &[],
                 management: ProviderManagement::ByHostExceptHeaders,
-                reads_project_login: true,
+                project_token: ProjectToken::UnlessReplaced,
                 repository_settings: RepositorySettings::Ignored,
-                state_values: StateValues::All,
+                state_values: StateValues::Texts,
                 damaged_managed_settings: DamagedManagedSettings::Ignored,
                 empty_state_file: EmptyStateFile::Fatal,
                 enforces_login: false,
                 entry_point: EntryPointVariable::Anywhere,
                 sends_own_credentials_to_clouds: true,
+                address_user: AddressUser::Ignored,
+                address_of_profile: AddressOfProfile::WithoutSpace,
+                knows_restriction: false,
             },
             Release::V2_1_260 => &Self {
                 state_values: StateValues::All,
                 empty_state_file: EmptyStateFile::Fatal,
+                project_token: ProjectToken::WithoutLogin,
+                address_user: AddressUser::Ignored,
+                address_of_profile: AddressOfProfile::WithoutSpace,
                 ..Self::LATEST
             },
             Release::V2_1_329 | Release::V2_1_332 => &Self::LATEST,

@@ -9,8 +9,8 @@ use super::parsed_value::{Encoding, Flaw, HeaderPrefix, ValueSyntax};
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, StepState};
 use super::variables::Variables;
 use crate::rules::sdk_store::{
-    DirectoryVariable, FederationConfig, SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore,
-    profile_directory,
+    BaseUrlKind, CredentialsPath, DirectoryVariable, FederationConfig, SdkConfig, SdkCredentials,
+    SdkKind, SdkProfile, SdkStore, profile_directory,
 };
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
@@ -37,15 +37,7 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
         | ClientProgram::ClaudeCode { .. }
         | ClientProgram::Keyreeve => (FilledHeaders::Authorization, OverriddenBy::AnyHeader),
     };
-    let values = match client {
-        ClientProgram::SdkPython(PythonMajor::Zero) => ValueSyntax::Kept(Encoding::Ascii),
-        ClientProgram::SdkPython(PythonMajor::One | PythonMajor::Two) => {
-            ValueSyntax::Kept(Encoding::Utf8)
-        }
-        ClientProgram::SdkTypescript(_)
-        | ClientProgram::ClaudeCode { .. }
-        | ClientProgram::Keyreeve => ValueSyntax::TrimmedByNode,
-    };
+    let values = value_syntax(client);
     let key_prefix = if key_headers == FilledHeaders::XApiKey {
         HeaderPrefix::Nothing
     } else {
@@ -78,8 +70,22 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
         // The SDK uses an empty address unchanged.
         walk.broken.get_or_insert((found.location, Flaw::NoAddress));
     }
+    profiles.fail_or_send_address_user(&variables, &mut walk);
     walk.fail_on_invalid_address();
     walk
+}
+
+/// Returns the values that a client can send.
+fn value_syntax(client: ClientProgram) -> ValueSyntax {
+    match client {
+        ClientProgram::SdkPython(PythonMajor::Zero) => ValueSyntax::Kept(Encoding::Ascii),
+        ClientProgram::SdkPython(PythonMajor::One | PythonMajor::Two) => {
+            ValueSyntax::Kept(Encoding::Utf8)
+        }
+        ClientProgram::SdkTypescript(_)
+        | ClientProgram::ClaudeCode { .. }
+        | ClientProgram::Keyreeve => ValueSyntax::TrimmedByNode,
+    }
 }
 
 /// Returns the addresses that a client accepts.
@@ -107,7 +113,7 @@ fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Cand
 }
 
 /// Applies the credential headers of `ANTHROPIC_CUSTOM_HEADERS`, which override all others. In a request of Claude
-/// Code with an auth token or a helper's value they override `x-api-key` only.
+/// Code with an auth token, a helper's value or a profile they override `x-api-key` only.
 pub(super) fn apply_custom_headers<'a>(
     client: ClientProgram,
     variables: &Variables<'a>,
@@ -117,8 +123,10 @@ pub(super) fn apply_custom_headers<'a>(
         return;
     };
     let is_bearer = |step: &ChainStep| {
-        matches!(step.method, Method::Helper | Method::AuthToken)
-            && matches!(step.state, StepState::Taken { .. })
+        matches!(
+            step.method,
+            Method::Helper | Method::AuthToken | Method::SdkProfile | Method::Federation
+        ) && matches!(step.state, StepState::Taken { .. })
     };
     let keeps_bearer = match client {
         ClientProgram::ClaudeCode { .. } => walk.steps.iter().any(is_bearer),
@@ -179,18 +187,24 @@ impl<'a> SdkProfiles<'a> {
         snapshot: &'a Snapshot,
         variables: &Variables<'a>,
     ) -> Self {
-        let is_set = |name| variables.non_empty(name).is_some();
-        let named = variables.non_empty(SDK_PROFILE);
-        let as_set = variables.effective(SDK_PROFILE);
-        let as_set = as_set.and_then(|found| found.value.ok());
-        let refuses_blanks = match client {
+        // Python does not trim.
+        let keeps_blanks = match client {
             ClientProgram::SdkPython(_) => true,
             ClientProgram::SdkTypescript(_)
             | ClientProgram::ClaudeCode { .. }
             | ClientProgram::Keyreeve => false,
         };
+        let is_set = |name| {
+            let found = variables.effective(name).and_then(|found| found.value.ok());
+            let is_blank = keeps_blanks && found.is_some_and(|value| !value.is_empty());
+            is_blank || variables.non_empty(name).is_some()
+        };
+        let named = variables.non_empty(SDK_PROFILE);
+        let as_set = variables.effective(SDK_PROFILE);
+        let as_set = as_set.and_then(|found| found.value.ok());
         Self {
-            is_padded: refuses_blanks && as_set != named,
+            is_padded: keeps_blanks
+                && as_set.is_some_and(|set| Some(set) != named && !set.is_empty()),
             store: store(client, snapshot, variables),
             named,
             federation: FederationVariables {
@@ -207,6 +221,7 @@ impl<'a> SdkProfiles<'a> {
     /// Returns the profile that `ANTHROPIC_PROFILE` names; a missing one is an error.
     pub(super) fn named(&self) -> Candidate<'a> {
         let provides = match self.named {
+            None if self.is_padded => Provides::Broken(Flaw::SurroundingWhitespace),
             None => Provides::Nothing,
             Some(name) if name.contains(['/', '\\']) => Provides::Broken(Flaw::InvalidName),
             Some(_) if self.is_padded => Provides::Broken(Flaw::SurroundingWhitespace),
@@ -323,25 +338,108 @@ impl<'a> SdkProfiles<'a> {
                 federation,
                 ..
             } => return self.provides_exchange(federation),
+            SdkConfig::Known {
+                base_url_kind: BaseUrlKind::Other,
+                ..
+            } if matches!(self.client, ClientProgram::SdkTypescript(_)) => {
+                return Provides::Broken(Flaw::NotText);
+            }
             SdkConfig::Known { kind, .. } => *kind,
             SdkConfig::Damaged { .. } => return Provides::Broken(Flaw::Damaged),
             SdkConfig::Refused => return Provides::Broken(Flaw::Refused),
         };
-        // Python 2.x sends an expired token all the same.
-        let checks_expiry = kind == SdkKind::ExternallyRotated
-            && self.client != ClientProgram::SdkPython(PythonMajor::Two);
+        // Python sends an expired token all the same.
+        let is_python = matches!(self.client, ClientProgram::SdkPython(_));
+        let checks_expiry = kind == SdkKind::ExternallyRotated && !is_python;
         match &profile.credentials {
             None => Provides::Broken(Flaw::NoCredential),
             Some(SdkCredentials::Damaged) => Provides::Broken(Flaw::Damaged),
             Some(SdkCredentials::NoToken) => Provides::Broken(Flaw::NoToken),
+            Some(SdkCredentials::BlankToken | SdkCredentials::NotForPython { .. }) if is_python => {
+                Provides::Broken(Flaw::UnsendableToken)
+            }
+            Some(SdkCredentials::UnsendableToken) => Provides::Broken(Flaw::UnsendableToken),
             Some(SdkCredentials::BlankToken) => Provides::Known(""),
             Some(SdkCredentials::Refused) => Provides::Broken(Flaw::Refused),
-            Some(SdkCredentials::Present { expires_at })
-                if checks_expiry && expires_at.is_some_and(|end| end <= self.snapshot.now) =>
-            {
+            Some(
+                SdkCredentials::Present { expires_at }
+                | SdkCredentials::NotForPython { expires_at },
+            ) if checks_expiry && expires_at.is_some_and(|end| end <= self.snapshot.now) => {
                 Provides::Broken(Flaw::Expired)
             }
-            Some(SdkCredentials::Present { .. }) => Provides::Fetched,
+            Some(SdkCredentials::Present { .. } | SdkCredentials::NotForPython { .. }) => {
+                Provides::Fetched
+            }
+        }
+    }
+
+    /// Returns the profile that is named, or else active, if its `credentials_path` is no text.
+    pub(super) fn with_odd_credentials_path(&self) -> Option<Location> {
+        let name = self
+            .named
+            .unwrap_or_else(|| self.store.map_or("default", SdkStore::active));
+        let profile = self.store.and_then(|store| store.profile(name))?;
+        match &profile.config {
+            SdkConfig::Known {
+                credentials_path: CredentialsPath::NotText,
+                ..
+            } => Some(self.candidate(name, Provides::Nothing).location),
+            SdkConfig::Known { .. } | SdkConfig::Damaged { .. } | SdkConfig::Refused => None,
+        }
+    }
+
+    /// Applies what the SDKs' HTTP libraries do with an address: Python's sends its user name and password in place of
+    /// any other `Authorization`, and Python exchanges no token without TLS.
+    fn fail_or_send_address_user(&self, variables: &Variables<'a>, walk: &mut ChainWalk<'a>) {
+        match self.client {
+            ClientProgram::SdkPython(_) => {}
+            ClientProgram::SdkTypescript(_)
+            | ClientProgram::ClaudeCode { .. }
+            | ClientProgram::Keyreeve => return,
+        }
+        self.fail_on_insecure_address(variables, walk);
+        let is_request = walk.x_api_key.is_some() || walk.authorization.is_some();
+        if let (Some(user), true) = (walk.destination.user().cloned(), is_request) {
+            walk.send_address_user(user.location);
+        }
+    }
+
+    /// Makes Python fail whose profile or federation has a base URL that is neither https nor on this machine.
+    fn fail_on_insecure_address(&self, variables: &Variables<'a>, walk: &mut ChainWalk<'a>) {
+        let Some(location) = walk
+            .authorization
+            .as_ref()
+            .filter(|filled| matches!(filled.slot.method, Method::SdkProfile | Method::Federation))
+            .map(|filled| filled.slot.location.clone())
+        else {
+            return;
+        };
+        let of_profile = match &location {
+            Location::SdkProfile { name, .. } => {
+                let profile = self.store.and_then(|store| store.profile(name));
+                match profile.map(|profile| &profile.config) {
+                    Some(SdkConfig::Known { base_url, .. }) => base_url.as_deref(),
+                    Some(SdkConfig::Damaged { .. } | SdkConfig::Refused) | None => None,
+                }
+            }
+            Location::Variable { .. }
+            | Location::Setting { .. }
+            | Location::Login { .. }
+            | Location::Federation
+            | Location::Profile { .. } => None,
+        };
+        let of_variable = variables.effective(BASE_URL);
+        let of_variable = of_variable.and_then(|found| found.value.ok());
+        let base_url = of_profile.or(of_variable).unwrap_or_default();
+        let lower = base_url.to_ascii_lowercase();
+        let accepted = [
+            "https://",
+            "http://localhost",
+            "http://127.0.0.1",
+            "http://[::1]",
+        ];
+        if !base_url.is_empty() && !accepted.iter().any(|start| lower.starts_with(start)) {
+            walk.fail(location, Flaw::InvalidAddress);
         }
     }
 

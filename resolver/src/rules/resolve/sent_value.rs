@@ -219,6 +219,7 @@ pub(super) fn sent_text<'a>(
         | Method::SdkProfile
         | Method::Federation
         | Method::StoredKey
+        | Method::AddressUser
         | Method::Login => None,
         Method::ApiKey | Method::AuthToken | Method::OauthToken | Method::Profile => Some(text),
     }

@@ -59,6 +59,8 @@ pub enum Method {
     StoredKey,
     /// Claude Code's own login.
     Login,
+    /// The user name and password of the base URL, sent as `Authorization: Basic`.
+    AddressUser,
     /// A keyreeve profile.
     Profile,
 }
@@ -78,6 +80,7 @@ impl Method {
             Self::Federation => "federation",
             Self::StoredKey => "stored_key",
             Self::Login => "login",
+            Self::AddressUser => "address_user",
             Self::Profile => "profile",
         }
     }
@@ -93,6 +96,7 @@ impl Method {
             | Self::CustomHeader
             | Self::Helper
             | Self::StoredKey
+            | Self::AddressUser
             | Self::Profile => false,
         }
     }
@@ -147,6 +151,12 @@ pub enum SkipReason {
     NotText,
     /// Requests go to a socket.
     Socket,
+    /// In a session of the desktop application, the file may not set it.
+    Desktop,
+    /// `CLAUDE_CODE_RESTRICTED` is on.
+    Restricted,
+    /// `CLAUDE_CODE_USE_GATEWAY` is on.
+    Gateway,
     /// A hosted session uses no profile.
     Hosted,
     /// The program that starts Claude Code lets a login take precedence.
@@ -172,6 +182,9 @@ impl SkipReason {
             | Self::OlderRelease
             | Self::NotText
             | Self::Socket
+            | Self::Desktop
+            | Self::Restricted
+            | Self::Gateway
             | Self::Hosted
             | Self::LoginPreferred
             | Self::NotApproved
@@ -196,6 +209,13 @@ impl fmt::Display for SkipReason {
             }
             Self::OlderRelease => f.write_str("not read by this release"),
             Self::Socket => f.write_str("ignored because ANTHROPIC_UNIX_SOCKET is set"),
+            Self::Desktop => f.write_str(
+                "ignored because CLAUDE_CODE_ENTRYPOINT marks a session of the desktop application",
+            ),
+            Self::Restricted => f.write_str("ignored because CLAUDE_CODE_RESTRICTED is on"),
+            Self::Gateway => f.write_str(
+                "ignored because CLAUDE_CODE_USE_GATEWAY is on and ANTHROPIC_AUTH_TOKEN is set",
+            ),
             Self::Hosted => f.write_str(
                 "ignored in a session that CLAUDE_CODE_REMOTE or CLAUDE_CODE_ENTRYPOINT marks as hosted",
             ),

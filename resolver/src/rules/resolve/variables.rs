@@ -13,7 +13,7 @@ use crate::rules::claude_code::{
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     CUSTOM_HEADERS, FEDERATION_ORGANIZATION, FEDERATION_RULE, IDENTITY_TOKEN, IDENTITY_TOKEN_FILE,
-    SDK_CONFIG_DIR, SDK_PROFILE, XDG_CONFIG_HOME,
+    OAUTH_SCOPES, SDK_CONFIG_DIR, SDK_PROFILE, SIMPLE, XDG_CONFIG_HOME,
 };
 
 /// Everything that sets variables, in order of precedence.
@@ -22,6 +22,7 @@ pub(super) struct Variables<'a> {
     environment: &'a Environment,
     management: ProviderManagement,
     state_values: StateValues,
+    session: SettingsSession,
 }
 
 /// A readable settings file.
@@ -57,6 +58,28 @@ pub(super) enum StateValues {
     Scalars,
     /// All of them.
     All,
+    /// Texts; with another value, what reads the variable fails.
+    Texts,
+}
+
+/// The treatment of variables in settings files in a session of the desktop application.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SettingsSession {
+    /// Every file sets variables.
+    Usual,
+    /// Files of a project, and an administrator's for the provider, set none.
+    Desktop,
+    /// The same, and no file overrides the process environment.
+    DesktopByProcess,
+}
+
+/// The effect of `CLAUDE_CODE_RESTRICTED`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restriction {
+    /// The settings of the user and of the project are not read.
+    Restricted,
+    /// They are.
+    Unrestricted,
 }
 
 /// The releases' rules for settings files.
@@ -65,6 +88,8 @@ pub(super) struct SettingsRules {
     pub(super) management: ProviderManagement,
     pub(super) repository: RepositorySettings,
     pub(super) state_values: StateValues,
+    pub(super) restriction: Restriction,
+    pub(super) session: SettingsSession,
 }
 
 /// The management of the provider's variables (docs/facts.md#claude-code).
@@ -106,9 +131,33 @@ fn project_skip_reason(scope: SettingsScope, name: &str) -> Option<SkipReason> {
         IDENTITY_TOKEN_FILE,
         SDK_CONFIG_DIR,
         XDG_CONFIG_HOME,
+        OAUTH_SCOPES,
     ]
     .contains(&name);
     (chooses_login && scope.is_project()).then_some(SkipReason::ProjectLogin)
+}
+
+impl SettingsSession {
+    /// Returns the reason that a file may not set a variable in this session.
+    fn skip_reason(
+        self,
+        scope: SettingsScope,
+        name: &str,
+        environment: &Environment,
+    ) -> Option<SkipReason> {
+        let by_process = match self {
+            Self::Usual => return None,
+            Self::Desktop => false,
+            Self::DesktopByProcess => environment.is_set(name),
+        };
+        let is_refused = if scope.is_project() {
+            name != CUSTOM_HEADERS
+        } else {
+            let is_setting = [CUSTOM_HEADERS, SIMPLE, OAUTH_SCOPES].contains(&name);
+            scope.is_managed() && !is_setting
+        };
+        (by_process || is_refused).then_some(SkipReason::Desktop)
+    }
 }
 
 impl<'a> Variables<'a> {
@@ -119,6 +168,7 @@ impl<'a> Variables<'a> {
             environment: &snapshot.environment,
             management: ProviderManagement::NotManaged,
             state_values: StateValues::All,
+            session: SettingsSession::Usual,
         }
     }
 
@@ -132,9 +182,17 @@ impl<'a> Variables<'a> {
             management,
             repository,
             state_values,
+            restriction,
+            session,
         } = rules;
+        let is_restricted = |scope: SettingsScope| match (restriction, scope) {
+            (Restriction::Restricted, SettingsScope::User | SettingsScope::ReplacedUser) => true,
+            (Restriction::Restricted, scope) => scope.is_project(),
+            (Restriction::Unrestricted, _) => false,
+        };
         let skip_reason = |scope| match (scope, repository, management.is_by_host()) {
             _ if !sources.includes(scope) => Some(SkipReason::SettingSources),
+            _ if is_restricted(scope) => Some(SkipReason::Restricted),
             (SettingsScope::Repository, RepositorySettings::Ignored, _) => {
                 Some(SkipReason::OlderRelease)
             }
@@ -157,7 +215,16 @@ impl<'a> Variables<'a> {
             environment: &snapshot.environment,
             management,
             state_values,
+            session,
         }
+    }
+
+    /// Applies the rules of a session that settings files mark as one of the desktop application.
+    pub(super) fn mark_desktop(&mut self) {
+        self.session = match self.session {
+            SettingsSession::Usual | SettingsSession::Desktop => SettingsSession::Desktop,
+            SettingsSession::DesktopByProcess => SettingsSession::DesktopByProcess,
+        };
     }
 
     /// Returns the readable settings files, in order of precedence.
@@ -176,11 +243,19 @@ impl<'a> Variables<'a> {
                     line: setting.line,
                     key: format!("env.{name}"),
                 },
-                value: Ok(setting.value.inspect()),
+                value: match (file.scope, self.state_values, setting.kind) {
+                    (
+                        SettingsScope::State,
+                        StateValues::Texts,
+                        EnvValueKind::Scalar | EnvValueKind::Other,
+                    ) => Err(Flaw::NotText),
+                    _ => Ok(setting.value.inspect()),
+                },
                 skip_reason: file
                     .skip_reason
                     .or_else(|| self.management.skip_reason(name))
                     .or_else(|| project_skip_reason(file.scope, name))
+                    .or_else(|| self.session.skip_reason(file.scope, name, self.environment))
                     .or_else(|| self.value_skip_reason(file.scope, setting.kind)),
             })
         };

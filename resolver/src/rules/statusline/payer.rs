@@ -119,6 +119,7 @@ fn credential_label(slot: &Slot) -> String {
         Method::ApiKey | Method::StoredKey => "API key ",
         Method::AuthToken | Method::OauthToken => "token ",
         Method::CustomHeader
+        | Method::AddressUser
         | Method::Helper
         | Method::Cloud
         | Method::CloudKey

@@ -134,7 +134,7 @@ fn variables_have_their_codes() {
         (&[(KEY, "{api}"), ("ANTHROPIC_PROFILE", "work")], &["KR112"]),
         (
             &[(KEY, "{api}"), (BASE, "https://user:word@gateway.example")],
-            &["KR113"],
+            &["KR102", "KR113"],
         ),
         (
             &[(KEY, "{api}"), (BASE, "https://gateway.example/v1/")],

@@ -8,6 +8,7 @@ use super::planted::PlantedValue;
 use super::run::WorldRun;
 use crate::conformance::anthropic_hosts;
 use crate::conformance::observe::SentRequest;
+use crate::conformance::token;
 
 /// The credential headers, as named in `keyreeve status --json`.
 const HEADERS: [&str; 2] = ["x_api_key", "authorization"];
@@ -248,9 +249,15 @@ fn names_of(value: &str, planted: &[PlantedValue]) -> Vec<String> {
     if token.is_empty() {
         return vec![EMPTY.to_owned()];
     }
+    let basic = token.strip_prefix("Basic ");
+    let exchanged_unknown = token.contains(&token::access_token("nothing"));
+    let is_meant = |planted: &&PlantedValue| match basic {
+        Some(encoded) => planted.has_user_info(encoded),
+        None => planted.is_in(token) || (exchanged_unknown && planted.may_be_exchanged()),
+    };
     let names: Vec<String> = planted
         .iter()
-        .filter(|planted| planted.is_in(token))
+        .filter(is_meant)
         .map(|planted| planted.name.clone())
         .collect();
     if names.is_empty() {

@@ -70,6 +70,25 @@ fn end(family: &str, place: &str) -> String {
     hash.as_bytes()[..END_LENGTH].iter().map(digit).collect()
 }
 
+/// Encodes bytes as Base64.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            let digit = DIGITS[(bits >> shift & 0x3f) as usize];
+            text.push(if at > group.len() {
+                '='
+            } else {
+                char::from(digit)
+            });
+        }
+    }
+    text
+}
+
 /// Converts a JSON value to a text as JavaScript does.
 pub(super) fn javascript_text(value: &Value) -> String {
     match value {
@@ -90,7 +109,30 @@ impl PlantedValue {
         self.tokens
             .iter()
             .any(|token| received.contains(token.as_str()))
-            || (!self.text.is_empty() && self.text == received)
+            // Python writes `True` where JavaScript writes `true`.
+            || (!self.text.is_empty() && self.text.eq_ignore_ascii_case(received))
+    }
+
+    /// Returns `true` if this address has the user name and password that a request contains in Base64.
+    pub(super) fn has_user_info(&self, encoded: &str) -> bool {
+        let after = self.text.split_once("//").map_or("", |(_, after)| after);
+        let Some((user, _)) = after.split_once('@') else {
+            return false;
+        };
+        let user = if user.contains(':') {
+            user.to_owned()
+        } else {
+            format!("{user}:")
+        };
+        base64(user.as_bytes()) == encoded
+    }
+
+    /// Returns `true` if this value, damaged, may be sent in exchange for a token.
+    pub(super) fn may_be_exchanged(&self) -> bool {
+        let is_config = |file: &String| file.contains("/configs/");
+        self.key.contains("IDENTITY")
+            || self.name.starts_with("identity:")
+            || self.file.as_ref().is_some_and(is_config)
     }
 
     /// Returns `true` if keyreeve's masked hint ends as this value or one of its tokens does.
@@ -112,7 +154,18 @@ pub(super) fn exchanged_identity() -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{drawn_token, javascript_text, recorded_form};
+    use super::{base64, drawn_token, javascript_text, recorded_form};
+
+    #[test]
+    fn bytes_are_encoded_with_padding() {
+        for (text, encoded) in [
+            ("user:word", "dXNlcjp3b3Jk"),
+            ("user:", "dXNlcjo="),
+            ("", ""),
+        ] {
+            assert_eq!(base64(text.as_bytes()), encoded);
+        }
+    }
 
     #[test]
     fn tokens_differ_in_their_ends() {
