@@ -16,7 +16,8 @@ use crate::rules::sdk_store::SdkStore;
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     API_KEY, AUTH_TOKEN, BASE_URL, CLAUDE_CONFIG_DIR, CUSTOM_HEADERS, DISABLE_BACKGROUND_TRAFFIC,
-    MANAGED_BY_HOST, NO_PROXY, NO_PROXY_LOWER, OAUTH_TOKEN, SDK_CONFIG_DIR, SDK_PROFILE, SIMPLE,
+    LOGIN_DIRECTORY, MANAGED_BY_HOST, NO_PROXY, NO_PROXY_LOWER, OAUTH_TOKEN, SDK_CONFIG_DIR,
+    SDK_PROFILE, SIMPLE,
 };
 
 /// The way a credential reaches a program.
@@ -290,8 +291,13 @@ impl CredentialDelivery {
         let moves_login = match self {
             Self::Login {
                 directory: LoginDirectory::Default,
-            } => name == CLAUDE_CONFIG_DIR,
-            Self::Login { .. }
+            } => [CLAUDE_CONFIG_DIR, LOGIN_DIRECTORY].contains(&name),
+            Self::Login {
+                directory: LoginDirectory::At(_),
+            } => name == LOGIN_DIRECTORY,
+            Self::Login {
+                directory: LoginDirectory::Current,
+            }
             | Self::ApiKey
             | Self::AuthToken { .. }
             | Self::VirtualKey { .. }
@@ -338,6 +344,26 @@ impl CredentialDelivery {
                 | Self::Login { .. },
                 _,
             ) => false,
+        }
+    }
+
+    /// Returns the directory in which a login must be read, or `None` if any will do.
+    pub(super) fn login_directory(&self, snapshot: &Snapshot) -> Option<String> {
+        match self {
+            Self::Login {
+                directory: LoginDirectory::At(path),
+            } => Some(path.trim_end_matches('/').to_owned()),
+            Self::Login {
+                directory: LoginDirectory::Default,
+            } => Some(format!("{}/.claude", snapshot.home.as_ref()?)),
+            Self::Login {
+                directory: LoginDirectory::Current,
+            }
+            | Self::ApiKey
+            | Self::AuthToken { .. }
+            | Self::VirtualKey { .. }
+            | Self::OauthToken { .. }
+            | Self::SdkProfile { .. } => None,
         }
     }
 

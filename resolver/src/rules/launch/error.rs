@@ -189,6 +189,10 @@ pub enum ConflictEffect {
     Breaks(Flaw),
     /// It starts Claude Code in bare mode.
     MakesBare,
+    /// It is the key of a Console sign-in, which Claude Code sends to the vendor next to a plan's token.
+    IsSentInBackground,
+    /// It leads Claude Code to the login of another directory.
+    MovesLogin,
 }
 
 impl ProjectOverride {
@@ -228,6 +232,11 @@ impl fmt::Display for ConflictEffect {
             Self::UsesCloud => f.write_str("would bill a cloud account instead"),
             Self::ChangesBaseUrl => f.write_str("would send the credential to another address"),
             Self::Breaks(flaw) => write!(f, "would make the program fail: {flaw}"),
+            Self::IsSentInBackground => f.write_str(
+                "is the key of a Console sign-in, which Claude Code would also send to Anthropic, next to your plan's \
+                 token",
+            ),
+            Self::MovesLogin => f.write_str("would lead Claude Code to the login of another directory"),
             Self::MakesBare => {
                 f.write_str("would start Claude Code in bare mode, without its login")
             }
@@ -304,6 +313,13 @@ impl LaunchError {
             Self::UnknownEffects { .. } => vec![
                 "Remove them, or allow them if you know that they are harmless".to_owned(),
             ],
+            Self::Conflict {
+                effect: ConflictEffect::IsSentInBackground,
+                location,
+            } => vec![format!(
+                "To keep the key as a profile, run `keyreeve import` first. `claude auth logout` removes it from {}; then sign in to your plan again",
+                location.file().unwrap_or("Claude Code's .claude.json")
+            )],
             Self::Conflict { location, .. } => match (location.file(), location.line()) {
                 (Some(path), Some(line)) => {
                     vec![format!("Remove it from line {line} of {path}")]
@@ -368,6 +384,10 @@ impl LaunchError {
                 "keyreeve exec --profile {profile} -- claude -p PROMPT"
             )),
             Self::UnreadableSettings { .. } => Some("keyreeve doctor".to_owned()),
+            Self::Conflict {
+                effect: ConflictEffect::IsSentInBackground,
+                ..
+            } => Some("claude auth logout".to_owned()),
             Self::Conflict { .. }
             | Self::Unusable { .. }
             | Self::BareMode { .. }

@@ -1,5 +1,7 @@
 //! Verifies a launch plan: resolves what each possible client would send in the planned environment.
 
+use std::path::Path;
+
 use keyreeve_core::binding::Expected;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 
@@ -8,13 +10,13 @@ use super::error::{ConflictEffect, LaunchError};
 use super::plan::LaunchPlan;
 use super::settings_override::without_helper;
 use super::target::Target;
-use crate::rules::claude_code::{RejectedKeys, SettingsFile, SettingsScope, SettingsState};
+use crate::rules::claude_code::{Login, RejectedKeys, SettingsFile, SettingsScope, SettingsState};
 use crate::rules::resolve::{
     ChainStep, Flaw, Location, Method, PayerClass, Resolution, SkipReason, StepState,
     check_payer_class, resolve,
 };
 use crate::rules::snapshot::Snapshot;
-use crate::rules::variables::SIMPLE;
+use crate::rules::variables::{CLAUDE_CONFIG_DIR, LOGIN_DIRECTORY, SIMPLE};
 
 /// The address of requests unless a setting overrides it.
 const VENDOR_BASE_URL: &str = "https://api.anthropic.com";
@@ -119,6 +121,8 @@ fn check(
     for client in &target.clients {
         let resolution = resolve(planned, *client);
         check_login(planned, &resolution, plan)?;
+        check_login_directory(planned, plan)?;
+        check_stored_key(&resolution, plan)?;
         check_conflicts(&resolution, plan)?;
         check_unreadable_settings(&resolution, plan)?;
         check_sdk_base_url(&resolution, plan)?;
@@ -159,6 +163,52 @@ fn check_login(
             Err(unusable(Flaw::Expired))
         }
         _ => Ok(()),
+    }
+}
+
+/// Checks that the login is read in the directory that the profile names, and not where a setting leads to.
+fn check_login_directory(planned: &Snapshot, plan: &LaunchPlan) -> Result<(), LaunchError> {
+    let Some(directory) = plan.delivery.login_directory(planned) else {
+        return Ok(());
+    };
+    let is_there = |login: &Login| Path::new(&login.path).parent() == Some(Path::new(&directory));
+    if planned.login.as_ref().is_none_or(is_there) {
+        return Ok(());
+    }
+    let in_file = |file: &SettingsFile| {
+        let SettingsState::Read(settings) = &file.state else {
+            return None;
+        };
+        let mut names = [LOGIN_DIRECTORY, CLAUDE_CONFIG_DIR].into_iter();
+        let (name, setting) = names.find_map(|name| Some((name, settings.variable(name)?)))?;
+        Some(Location::Setting {
+            scope: file.scope,
+            path: file.path.clone(),
+            line: setting.line,
+            key: format!("env.{name}"),
+        })
+    };
+    match planned.settings.iter().find_map(in_file) {
+        Some(location) => Err(LaunchError::Conflict {
+            location,
+            effect: ConflictEffect::MovesLogin,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Checks that no key of a Console sign-in is sent next to a plan's token: Claude Code attaches it to requests that it
+/// makes in the background, whatever pays (docs/facts.md#claude-code-host).
+fn check_stored_key(resolution: &Resolution, plan: &LaunchPlan) -> Result<(), LaunchError> {
+    let is_sent = |step: &&ChainStep| {
+        step.method == Method::StoredKey && matches!(step.state, StepState::Shadowed { .. })
+    };
+    match resolution.steps.iter().find(is_sent) {
+        Some(step) if plan.delivery.is_plan_token() => Err(LaunchError::Conflict {
+            location: step.location.clone(),
+            effect: ConflictEffect::IsSentInBackground,
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -63,6 +63,10 @@ impl<'a> ClaudeCodeChain<'a> {
         let is_set = |candidate: &&Candidate<'_>| {
             is_in_project(&candidate.location) && matches!(candidate.provides, Provides::Known(_))
         };
+        let is_usable = |candidate: &Candidate<'_>| {
+            candidate.skip_reason.is_none() && matches!(candidate.provides, Provides::Known(_))
+        };
+        let blocks = blocks && !tokens.iter().any(is_usable);
         let token = tokens.iter().find(is_set).filter(|_| blocks)?;
         Some(token.location.clone())
     }

@@ -3,7 +3,7 @@
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Profile, Provenance, SecretExposure, Source};
 use keyreeve_resolver::claude_code::SettingsScope;
-use keyreeve_resolver::launch::{LaunchError, LaunchGoal, Target};
+use keyreeve_resolver::launch::{ConflictEffect, LaunchError, LaunchErrorKind, LaunchGoal, Target};
 use keyreeve_resolver::resolve::ClientProgram;
 
 use super::{
@@ -188,5 +188,44 @@ fn raw_key_is_only_given_out_by_a_direct_profile() {
             "{}",
             profile.name
         );
+    }
+}
+
+/// F-00: a Console key is sent next to a plan's token, so a plan with one is not started.
+#[test]
+fn console_key_next_to_a_plan_is_refused() {
+    let machine = Machine {
+        stored_key: Some(r#"{"primaryApiKey": "made-up"}"#),
+        ..Machine::with_variables(&[])
+    };
+    let token = setup_token();
+    for goal in [LaunchGoal::OwnLogin, LaunchGoal::Profile(&token)] {
+        let error = machine.plan_and_verify(goal, &claude("-p")).unwrap_err();
+        assert_eq!(error.kind(), LaunchErrorKind::Policy);
+        assert!(
+            error
+                .to_string()
+                .starts_with("primaryApiKey in /.claude.json:1"),
+            "{error}"
+        );
+        assert_eq!(error.fix_command().as_deref(), Some("claude auth logout"));
+    }
+    let started = machine.plan_and_verify(LaunchGoal::Profile(&key()), &claude("-p"));
+    assert!(started.is_ok(), "{started:?}");
+}
+
+/// F-00: a login of another directory does not pay in place of the profile's.
+#[test]
+fn login_that_a_setting_moves_is_refused() {
+    let login = claude_login(Some("/home/me/.claude-work"));
+    for name in ["CLAUDE_SECURESTORAGE_CONFIG_DIR", "CLAUDE_CONFIG_DIR"] {
+        let text: &'static str = format!(r#"{{"env": {{"{name}": "/elsewhere"}}}}"#).leak();
+        let machine = Machine::with_file(SettingsScope::User, text);
+        let started = machine.plan_and_verify(LaunchGoal::Profile(&login), &claude("-p"));
+        let effect = match started {
+            Err(LaunchError::Conflict { effect, .. }) => Some(effect),
+            Ok(_) | Err(_) => None,
+        };
+        assert_eq!(effect, Some(ConflictEffect::MovesLogin), "{name}");
     }
 }

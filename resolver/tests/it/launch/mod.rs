@@ -34,6 +34,8 @@ struct Machine {
     profiles: Vec<Profile>,
     /// The suffix of a key that the user rejected in Claude Code.
     rejected: Option<&'static str>,
+    /// Claude Code's state file, with the key of a Console sign-in.
+    stored_key: Option<&'static str>,
     /// The configuration of the SDK profile, or `None` for one with only the kind of its token.
     sdk_config: Option<&'static str>,
 }
@@ -77,6 +79,9 @@ impl Machine {
         Snapshot {
             home: Some("/home/me".to_owned()),
             rejected_keys: rejected.rejected_keys,
+            stored_key: self
+                .stored_key
+                .and_then(|text| StateFile::parse("/.claude.json".to_owned(), text).stored_key),
             settings: self.files.iter().map(file).collect(),
             login: self.login.map(|text| Login {
                 path: "/login.json".to_owned(),
