@@ -192,3 +192,20 @@ fn sdk_profiles_are_imported_by_reference() {
     assert_eq!(shown["source"]["directory"], path);
     check("import_help", &case, &case.run(&["import", "-h"]));
 }
+
+/// F-00: the key of a Console sign-in is kept as a metered profile, so that it can be removed where a plan pays.
+#[test]
+fn console_key_of_claude_code_is_imported() {
+    let case = Case::new();
+    plant_file(&case, ".claude/settings.json", "{}", &[]);
+    let key = Canary::api_key("console");
+    plant_file(&case, ".claude.json", r#"{"primaryApiKey": "{}"}"#, &[&key]);
+    let imported = case.run(&["import", "claude-code", "--json"]);
+    let imported = imported.expect_code(0).json();
+    assert_eq!(imported["entries"][0]["outcome"], "create");
+    let name = "claude-code-console-key";
+    assert_eq!(imported["entries"][0]["profile"], name);
+    let shown = case.run(&["profile", "show", name, "--json"]);
+    assert_eq!(shown.expect_code(0).json()["billing"], "metered");
+    fs::remove_file(user_home(&case).join(".claude.json")).unwrap();
+}

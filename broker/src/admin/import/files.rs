@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use keyreeve_os::environment::Environment;
 use keyreeve_os::files::{FileError, ForeignFile, check_foreign, list_names, read_foreign};
-use keyreeve_resolver::import::{FileFormat, FilePattern, FoundFile, ImportNote, ImportSource};
+use keyreeve_resolver::import::{
+    FileFormat, FilePattern, FileRole, FoundFile, ImportNote, ImportSource,
+};
 use keyreeve_store::{ForeignCell, ForeignError, read_foreign_text};
 use zeroize::Zeroizing;
 
@@ -12,6 +14,9 @@ use crate::admin::AdminError;
 
 /// Maximum size of a file, or of a text in a database, in bytes.
 const MAX_TEXT: usize = 1024 * 1024;
+
+/// The same for Claude Code's state, which grows with its history.
+const MAX_STATE: usize = 16 * 1024 * 1024;
 
 /// The other program's files. Has no `Debug`, because it may contain tokens.
 pub struct ImportFiles {
@@ -52,6 +57,11 @@ impl ImportFiles {
         for pattern in program.files() {
             read.read_matching(&path, "", *pattern);
         }
+        if let (true, Some(parent)) = (is_default, path.parent()) {
+            for pattern in program.files_next_to_directory() {
+                read.read_matching(parent, "../", pattern);
+            }
+        }
         if given.is_none()
             && let Some(directory) = agent_directory(program, environment)
         {
@@ -75,8 +85,9 @@ impl ImportFiles {
 
     fn read_matching(&mut self, directory: &Path, prefix: &str, pattern: FilePattern) {
         for (path, relative) in matching(directory, prefix, pattern) {
-            match read(&path, pattern.format) {
+            match read(&path, pattern) {
                 Ok(None) => {}
+                Ok(Some((text, _))) if pattern.role.is_irrelevant(&text) => {}
                 Ok(Some((text, exposed_mode))) => {
                     if let Some(mode) = exposed_mode {
                         let path = path.clone();
@@ -158,10 +169,21 @@ fn matching(directory: &Path, prefix: &str, pattern: FilePattern) -> Vec<(PathBu
 type FileText = Option<(Zeroizing<String>, Option<u32>)>;
 
 /// Reads a file; returns `None` if it does not exist.
-fn read(path: &Path, format: FileFormat) -> Result<FileText, ImportNote> {
-    let read = match format {
+fn read(path: &Path, pattern: FilePattern) -> Result<FileText, ImportNote> {
+    let max = match pattern.role {
+        FileRole::State => MAX_STATE,
+        FileRole::Config
+        | FileRole::AuthProfiles
+        | FileRole::AuthState
+        | FileRole::OlderAuth
+        | FileRole::Settings
+        | FileRole::Login
+        | FileRole::SdkProfile
+        | FileRole::ActiveConfig => MAX_TEXT,
+    };
+    let read = match pattern.format {
         FileFormat::Presence => check_foreign(path).map(|mode| (Zeroizing::default(), mode)),
-        FileFormat::Text => match read_foreign(path, MAX_TEXT) {
+        FileFormat::Text => match read_foreign(path, max) {
             Ok(file) => return text(path, &file).map(Some),
             Err(error) => Err(error),
         },

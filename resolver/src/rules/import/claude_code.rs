@@ -1,5 +1,5 @@
-//! Import from Claude Code: its helper, the credentials in its settings, and its login by reference
-//! (docs/facts.md#moving-in).
+//! Import from Claude Code: its helper, the credentials in its settings, the key of a Console sign-in, and its login by
+//! reference (docs/facts.md#moving-in).
 
 use keyreeve_core::profile::Source;
 use keyreeve_core::token::contains_token;
@@ -17,6 +17,7 @@ pub(super) fn plan(planner: &mut Planner<'_>, directory: Option<&str>, files: &[
         match file.role {
             FileRole::Settings => settings(planner, file),
             FileRole::Login => login(planner, directory, file),
+            FileRole::State => stored_key(planner, file),
             FileRole::Config
             | FileRole::AuthProfiles
             | FileRole::AuthState
@@ -84,6 +85,21 @@ fn helper(
     let remark = "it is a shell command line and runs as in Claude Code: /bin/sh -c TEXT";
     let source = Source::Command { argv };
     planner.reference(item.with_remark(remark), source, destination);
+}
+
+/// Plans the import of the key that Claude Code stored after a sign-in to the Console.
+fn stored_key(planner: &mut Planner<'_>, file: &FoundFile) {
+    let state = match Node::parse(&file.text) {
+        Ok(state) => state,
+        Err(reason) => return planner.skip(FoundItem::new("state", &file.path, ""), reason),
+    };
+    if let Some(key) = state.text(&["primaryApiKey"]) {
+        let item = FoundItem::new("primaryApiKey", &file.path, "console-key");
+        let remark =
+            "Claude Code also keeps it, and sends it next to a plan, until `claude auth logout`";
+        let destination = ImportDestination::new(None).as_api_key();
+        planner.token(item.with_remark(remark), key, &destination);
+    }
 }
 
 fn login(planner: &mut Planner<'_>, directory: Option<&str>, file: &FoundFile) {

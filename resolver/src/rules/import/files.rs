@@ -63,6 +63,8 @@ pub enum FileRole {
     Settings,
     /// Claude Code's login.
     Login,
+    /// Claude Code's state, with the key of a sign-in to the Console.
+    State,
     /// An SDK profile.
     SdkProfile,
     /// The name of the active SDK profile.
@@ -78,6 +80,9 @@ pub struct FoundFile {
     /// Its text; empty if its presence is enough.
     pub text: Zeroizing<String>,
 }
+
+/// Claude Code's state file: in its directory if a variable selects that, else next to it.
+const STATE_FILE: &str = ".claude.json";
 
 /// The prefix of an agent's directory in [`FilePattern::path`].
 const AGENT: &str = "agents/*/agent/";
@@ -132,6 +137,8 @@ const CLAUDE_CODE: &[FilePattern] = &[
         role: FileRole::Login,
         format: FileFormat::Presence,
     },
+    text(".config.json", FileRole::State),
+    text(STATE_FILE, FileRole::State),
 ];
 
 const ANTHROPIC_PROFILES: &[FilePattern] = &[
@@ -205,12 +212,38 @@ impl ImportSource {
         }
     }
 
+    /// Returns the files to look for next to its default directory.
+    pub fn files_next_to_directory(self) -> impl Iterator<Item = FilePattern> {
+        let is_next = move |wanted: &FilePattern| match self {
+            Self::ClaudeCode => wanted.path == STATE_FILE,
+            Self::Clawdbot | Self::Openclaw | Self::AnthropicProfiles => false,
+        };
+        self.files().iter().copied().filter(is_next)
+    }
+
     /// Returns the files to look for in an agent's directory.
     pub fn agent_files(self) -> impl Iterator<Item = FilePattern> {
         self.files().iter().filter_map(|wanted| {
             let path = wanted.path.strip_prefix(AGENT)?;
             Some(FilePattern { path, ..*wanted })
         })
+    }
+}
+
+impl FileRole {
+    /// Returns `true` if a file of this role may have nothing to import, and this text has nothing.
+    pub fn is_irrelevant(self, text: &str) -> bool {
+        match self {
+            Self::State => !text.contains("primaryApiKey"),
+            Self::Config
+            | Self::AuthProfiles
+            | Self::AuthState
+            | Self::OlderAuth
+            | Self::Settings
+            | Self::Login
+            | Self::SdkProfile
+            | Self::ActiveConfig => false,
+        }
     }
 }
 

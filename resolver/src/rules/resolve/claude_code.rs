@@ -74,6 +74,7 @@ pub(super) fn walk(
     sdk::apply_custom_headers(client, &chain.variables, &mut walk);
     ClaudeCodeChain::fail_on_blank_key(&mut walk);
     chain.fail_on_socket(&mut walk);
+    chain.fail_on_oauth_service(&mut walk);
     chain.apply_address_user(&mut walk);
     walk.fail_on_invalid_address();
     chain.mark_project_token(&mut walk);
@@ -254,10 +255,6 @@ impl<'a> ClaudeCodeChain<'a> {
         let gateway = self.uses_gateway.then_some(SkipReason::Gateway);
         let key = stored.key.inspect();
         let value = ParsedValue::parse(key, self.rules.values, HeaderPrefix::Nothing);
-        let unsendable = match value {
-            ParsedValue::Broken(flaw) => Some(SkipReason::Unusable(flaw)),
-            ParsedValue::Empty | ParsedValue::Value(_) => None,
-        };
         let candidate = Candidate {
             method: Method::StoredKey,
             location: Location::Setting {
@@ -269,14 +266,13 @@ impl<'a> ClaudeCodeChain<'a> {
             provides: match value {
                 ParsedValue::Value(value) => Provides::Known(value),
                 ParsedValue::Empty => Provides::Empty,
-                ParsedValue::Broken(_) => Provides::Fetched,
+                ParsedValue::Broken(flaw) => Provides::Broken(flaw),
             },
             skip_reason: self
                 .is_bare
                 .then_some(SkipReason::Bare)
                 .or(by_host)
-                .or(gateway)
-                .or(unsendable),
+                .or(gateway),
         };
         if candidate.skip_reason.is_none() {
             walk.forgive_profile(&candidate.location);

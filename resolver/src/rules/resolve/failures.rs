@@ -10,7 +10,7 @@ use super::step::Method;
 use crate::rules::claude_code::{
     SettingSources, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
 };
-use crate::rules::variables::UNIX_SOCKET;
+use crate::rules::variables::{OAUTH_SERVICE, UNIX_SOCKET};
 
 impl<'a> ClaudeCodeChain<'a> {
     /// Marks a lone key that is only whitespace as broken.
@@ -102,6 +102,18 @@ impl<'a> ClaudeCodeChain<'a> {
     ) {
         if let Some(location) = profiles.with_odd_credentials_path() {
             walk.fail(location, Flaw::NotText);
+        }
+    }
+
+    /// Makes the request fail without a base URL if another sign-in service is set, which Claude Code does not accept.
+    pub(super) fn fail_on_oauth_service(&self, walk: &mut ChainWalk<'a>) {
+        let is_request = walk.x_api_key.is_some() || walk.authorization.is_some();
+        let has_own_address =
+            walk.cloud.is_some() || walk.destination.base_url_override().is_some();
+        let service = self.variables.effective(OAUTH_SERVICE);
+        let service = service.filter(|found| found.value != Ok(""));
+        if let (Some(service), true, false) = (service, is_request, has_own_address) {
+            walk.fail(service.location, Flaw::InvalidAddress);
         }
     }
 
