@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use keyreeve_testkit::canary::Canary;
 use serde_json::Value;
 
 use crate::case::{Case, assert_exit, check};
@@ -140,4 +141,32 @@ fn files_are_where_each_client_looks() {
     let mut relative = case.command(&["profile", "link", "work"]);
     relative.env("ANTHROPIC_CONFIG_DIR", "here");
     assert_exit(case.home.run(&mut relative), 3);
+}
+
+/// F-00: a link names the host that gets its key, and a stored Console key that would pay in its place.
+#[test]
+fn link_names_a_console_key_that_overrides_it() {
+    let case = Case::new();
+    let serving = Serving::with_sandbox(&case);
+    let key = Canary::api_key("console");
+    case.home.plant(&key);
+    let state = case.home.user_home().join(".claude.json");
+    let text = format!("{{\"primaryApiKey\": \"{}\"}}", key.value());
+    fs::write(&state, text).unwrap();
+    let linked = case.run(&LINK).expect_code(0);
+    let message = linked
+        .stderr
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        message.contains("sends this key to https://api.anthropic.com"),
+        "{message}"
+    );
+    assert!(
+        message.contains(".claude.json:1 takes its place"),
+        "{message}"
+    );
+    fs::remove_file(state).unwrap();
+    let _ended = serving.end();
 }

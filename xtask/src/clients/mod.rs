@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::conformance::drawn::accounts;
 use crate::namespace::{NO_NAMESPACE_REASON, in_namespace};
 use crate::output::{self, Outcome};
 use crate::programs::{build, client};
@@ -36,12 +37,15 @@ pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
     output::print_line("\n== real clients");
     client::install_missing(root, &scenario::PROGRAMS)?;
     build(root, &["--quiet"])?;
-    let Some(outcomes) = in_namespace(root, &["clients-inside"])? else {
+    let accounts = accounts::outcomes(root)?;
+    let Some(mut outcomes) = in_namespace(root, &["clients-inside"])? else {
         let skipped = |scenario: &scenario::Scenario| Outcome::Skipped {
             name: scenario.name(),
             reason: NO_NAMESPACE_REASON.to_owned(),
         };
-        return Ok(scenario::all().iter().map(skipped).collect());
+        let all = scenario::all();
+        let skipped = all.iter().map(skipped).chain(accounts);
+        return Ok(skipped.collect());
     };
     if outcomes.len() != scenario::all().len() {
         bail!(
@@ -50,5 +54,6 @@ pub(crate) fn outcomes(root: &Path) -> Result<Vec<Outcome>> {
             scenario::all().len()
         );
     }
+    outcomes.extend(accounts);
     Ok(outcomes)
 }

@@ -13,6 +13,8 @@ use keyreeve_core::secret::{Secret, Sink};
 use keyreeve_core::virtual_key::{PresentedKey, PublicId};
 use keyreeve_os::environment::Environment;
 use keyreeve_os::files::{CreateDir, FileError, SafeDir};
+use keyreeve_resolver::claude_code::Arguments;
+use keyreeve_resolver::snapshot::KeyreeveState;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -66,6 +68,8 @@ struct LinkView<'a> {
     key: String,
     base_url: &'a str,
     files: &'a [PathBuf],
+    /// The file and line of a Console key that Claude Code would use instead.
+    overriding_key: Option<String>,
 }
 
 /// A file of an SDK profile.
@@ -95,11 +99,15 @@ pub(super) fn link(name: &Name, key: Option<&Name>, context: &Context) -> Result
         sdk_links::add(&store, name, key).map_err(|error| link_error(error, name))?;
     let written = write(&sdk_dirs, name, &base_url, &secret)?;
     sdk_links::expire(&store, &old)?;
+    let machine = context.gather(&Arguments::default(), KeyreeveState::default());
     let view = LinkView {
         sdk_profile: name.as_str(),
         key: key.to_string(),
         base_url: &base_url,
         files: &written,
+        overriding_key: machine
+            .stored_key
+            .map(|stored| format!("{}:{}", stored.path, stored.line)),
     };
     Ok(context.output.show(&view, linked)?)
 }
@@ -119,11 +127,22 @@ fn linked(view: &LinkView<'_>) -> Vec<Line> {
             "ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN override it: do not set them as well"
                 .to_owned(),
         ),
-        Line::Hint(format!(
-            "Use it: `export {}={name}`",
-            variables::SDK_PROFILE
-        )),
+        Line::Note(
+            "Claude Code also sends this key to https://api.anthropic.com, to ask for its policy limits, where it is \
+             worth nothing. `keyreeve exec --gateway` starts Claude Code without that"
+                .to_owned(),
+        ),
     ]);
+    if let Some(place) = &view.overriding_key {
+        lines.push(Line::Note(format!(
+            "Claude Code would not use it: primaryApiKey in {place} takes its place, and is sent to Anthropic. Keep that \
+             key with `keyreeve import claude-code`, then remove it with `claude auth logout`"
+        )));
+    }
+    lines.extend([Line::Hint(format!(
+        "Use it: `export {}={name}`",
+        variables::SDK_PROFILE
+    ))]);
     lines
 }
 
@@ -157,6 +176,7 @@ pub(super) fn unlink(name: &Name, context: &Context) -> Result<(), CommandError>
         key: String::new(),
         base_url: "",
         files: &removed,
+        overriding_key: None,
     };
     let text = format!("Removed SDK profile `{name}`. Its key no longer works.");
     Ok(context.output.report(&view, &[Line::Success(text)])?)

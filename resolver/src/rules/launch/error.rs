@@ -189,7 +189,7 @@ pub enum ConflictEffect {
     Breaks(Flaw),
     /// It starts Claude Code in bare mode.
     MakesBare,
-    /// It is the key of a Console sign-in, which Claude Code sends to the vendor next to a plan's token.
+    /// It is a key that Claude Code sends to the vendor in the background, next to a plan's token.
     IsSentInBackground,
     /// It leads Claude Code to the login of another directory.
     MovesLogin,
@@ -233,10 +233,11 @@ impl fmt::Display for ConflictEffect {
             Self::ChangesBaseUrl => f.write_str("would send the credential to another address"),
             Self::Breaks(flaw) => write!(f, "would make the program fail: {flaw}"),
             Self::IsSentInBackground => f.write_str(
-                "is the key of a Console sign-in, which Claude Code would also send to Anthropic, next to your plan's \
-                 token",
+                "is a key that Claude Code would also send to Anthropic, next to your plan's token",
             ),
-            Self::MovesLogin => f.write_str("would lead Claude Code to the login of another directory"),
+            Self::MovesLogin => {
+                f.write_str("would lead Claude Code to the login of another directory")
+            }
             Self::MakesBare => {
                 f.write_str("would start Claude Code in bare mode, without its login")
             }
@@ -316,7 +317,7 @@ impl LaunchError {
             Self::Conflict {
                 effect: ConflictEffect::IsSentInBackground,
                 location,
-            } => vec![format!(
+            } if location.is_stored_key() => vec![format!(
                 "To keep the key as a profile, run `keyreeve import` first. `claude auth logout` removes it from {}; then sign in to your plan again",
                 location.file().unwrap_or("Claude Code's .claude.json")
             )],
@@ -386,8 +387,8 @@ impl LaunchError {
             Self::UnreadableSettings { .. } => Some("keyreeve doctor".to_owned()),
             Self::Conflict {
                 effect: ConflictEffect::IsSentInBackground,
-                ..
-            } => Some("claude auth logout".to_owned()),
+                location,
+            } if location.is_stored_key() => Some("claude auth logout".to_owned()),
             Self::Conflict { .. }
             | Self::Unusable { .. }
             | Self::BareMode { .. }

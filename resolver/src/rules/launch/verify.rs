@@ -122,7 +122,7 @@ fn check(
         let resolution = resolve(planned, *client);
         check_login(planned, &resolution, plan)?;
         check_login_directory(planned, plan)?;
-        check_stored_key(&resolution, plan)?;
+        check_background_keys(&resolution, plan)?;
         check_conflicts(&resolution, plan)?;
         check_unreadable_settings(&resolution, plan)?;
         check_sdk_base_url(&resolution, plan)?;
@@ -197,11 +197,26 @@ fn check_login_directory(planned: &Snapshot, plan: &LaunchPlan) -> Result<(), La
     }
 }
 
-/// Checks that no key of a Console sign-in is sent next to a plan's token: Claude Code attaches it to requests that it
-/// makes in the background, whatever pays (docs/facts.md#claude-code-host).
-fn check_stored_key(resolution: &Resolution, plan: &LaunchPlan) -> Result<(), LaunchError> {
-    let is_sent = |step: &&ChainStep| {
-        step.method == Method::StoredKey && matches!(step.state, StepState::Shadowed { .. })
+/// Checks that no key is sent next to a plan's token: Claude Code attaches the one of a Console sign-in, and one that it
+/// ignores in favor of a login, to requests that it makes in the background (docs/facts.md#claude-code-host).
+fn check_background_keys(resolution: &Resolution, plan: &LaunchPlan) -> Result<(), LaunchError> {
+    let is_sent = |step: &&ChainStep| match step.method {
+        Method::StoredKey => matches!(step.state, StepState::Shadowed { .. }),
+        Method::ApiKey | Method::AuthToken | Method::Helper => {
+            let preferred = StepState::NotRead {
+                reason: SkipReason::LoginPreferred,
+            };
+            step.state == preferred
+        }
+        Method::Cloud
+        | Method::CloudKey
+        | Method::CustomHeader
+        | Method::OauthToken
+        | Method::SdkProfile
+        | Method::Federation
+        | Method::Login
+        | Method::AddressUser
+        | Method::Profile => false,
     };
     match resolution.steps.iter().find(is_sent) {
         Some(step) if plan.delivery.is_plan_token() => Err(LaunchError::Conflict {

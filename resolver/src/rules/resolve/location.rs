@@ -66,6 +66,11 @@ impl Location {
         }
     }
 
+    /// Returns `true` if it is the key that Claude Code stored after a sign-in to the Console.
+    pub(crate) fn is_stored_key(&self) -> bool {
+        matches!(self, Self::Setting { key, .. } if key == "primaryApiKey")
+    }
+
     /// Returns the line in that file, counted from 1.
     pub fn line(&self) -> Option<usize> {
         match self {

@@ -229,3 +229,19 @@ fn login_that_a_setting_moves_is_refused() {
         assert_eq!(effect, Some(ConflictEffect::MovesLogin), "{name}");
     }
 }
+
+/// F-00: a key that a hosted session ignores is sent in the background all the same.
+#[test]
+fn ignored_key_of_a_hosted_session_is_refused() {
+    let text = r#"{"env": {"ANTHROPIC_API_KEY": "made-up"}}"#;
+    let machine = Machine {
+        files: vec![(SettingsScope::User, text)],
+        ..Machine::with_variables(&[("CLAUDE_CODE_ENTRYPOINT", "claude-desktop")])
+    };
+    let started = machine.plan_and_verify(LaunchGoal::OwnLogin, &claude("-p"));
+    let effect = match started {
+        Err(LaunchError::Conflict { effect, .. }) => Some(effect),
+        Ok(_) | Err(_) => None,
+    };
+    assert_eq!(effect, Some(ConflictEffect::IsSentInBackground));
+}

@@ -7,6 +7,7 @@
 //! Invariants: a seed always gives the same worlds; a client's environment contains nothing but the world; every token is
 //! made up, and everything stays on loopback.
 
+pub(crate) mod accounts;
 mod compare;
 mod draw;
 pub(crate) mod exec;
