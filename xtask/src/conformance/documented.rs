@@ -15,18 +15,23 @@ use super::ingredient::{
 };
 use crate::programs::Program;
 
-/// Both versions of Claude Code.
-pub(super) const CLAUDE_CODE: [Program; 2] = [
+/// The pinned versions of Claude Code.
+pub(super) const CLAUDE_CODE: [Program; 4] = [
+    Program::ClaudeCode("2.1.332"),
     Program::ClaudeCode("2.1.329"),
+    Program::ClaudeCode("2.1.260"),
     Program::ClaudeCode("2.1.197"),
 ];
 
-/// The SDKs, with each major version of the Python SDK.
-pub(super) const SDKS: [Program; 4] = [
+/// The pinned versions of the SDKs, with each major version.
+pub(super) const SDKS: [Program; 7] = [
     Program::Python("0.125.0"),
     Program::Python("1.17.0"),
     Program::Python("2.11.0"),
+    Program::Python("2.14.0"),
+    Program::Typescript("0.122.0"),
     Program::Typescript("1.11.0"),
+    Program::Typescript("1.14.0"),
 ];
 
 const MANAGED: Ingredient = Environment("CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1");

@@ -329,7 +329,7 @@ mod tests {
                 .filter(|case| case.program == program)
                 .count()
         };
-        assert_eq!(CLAUDE_CODE.map(count), [30, 30]);
-        assert_eq!(SDKS.map(count), [6, 6, 6, 6]);
+        assert_eq!(CLAUDE_CODE.map(count), [30; 4]);
+        assert_eq!(SDKS.map(count), [6; 7]);
     }
 }

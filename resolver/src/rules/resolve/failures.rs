@@ -147,7 +147,7 @@ impl<'a> ClaudeCodeChain<'a> {
             key: key.to_owned(),
         };
         if let Some(path) = &self.snapshot.missing_settings {
-            walk.fail(argument(path, "the settings"), Flaw::NoSuchFile);
+            walk.fail(argument(path, "--settings"), Flaw::NoSuchFile);
         } else if sources.has_unknown_name() {
             walk.fail(
                 argument("--setting-sources", "the list"),
