@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask tidy`, `test`, `clients`, `conformance`, `bench`, `long` and `ci`.
+//! The developer's commands: `cargo xtask tidy`, `test`, `clients`, `conformance`, `bench`, `storm` and `ci`.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::disallowed_methods,
@@ -11,7 +11,7 @@ mod conformance;
 mod environment;
 mod http;
 mod imports;
-mod long_run;
+mod long;
 mod namespace;
 mod output;
 mod programs;
@@ -28,7 +28,6 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 
 use conformance::CaseFilter;
-use long_run::LongRun;
 
 const USAGE: &str = "\
 cargo xtask tidy                 check the project rules that no compiler checks
@@ -39,12 +38,11 @@ cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--record]
                                  compare them in worlds drawn from a grammar: N of the newest Claude Code
 cargo xtask conformance exec N SEED [--client NAME@VERSION]
                                  start Claude Code in N such worlds through `keyreeve exec`, in each of its ways
-cargo xtask conformance accounts run Claude Code with two accounts, one of them bound to a directory
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
+cargo xtask long kills           kill a gateway 1,000 times under load, and compare its ledger with the upstream's
 cargo xtask long storm           run 200 clients for a minute against profiles that reach their limits
-cargo xtask long kills           kill a gateway under load 1,000 times
 cargo xtask ci                   run all of .ci/run, as the public workflow does";
 
 fn main() -> ExitCode {
@@ -64,9 +62,6 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         // Internal: the second half of `clients`, inside its network namespace.
         ["clients-inside"] => clients::run_inside(&root()),
         ["conformance"] => conformance::run(&root(), &CaseFilter::All),
-        ["conformance", "accounts"] => conformance::drawn::accounts::run(&root()),
-        // Internal: the same for `conformance accounts`.
-        ["conformance-accounts-inside"] => conformance::drawn::accounts::run_inside(&root()),
         ["conformance", words] => conformance::run(&root(), &CaseFilter::parse(words)),
         ["conformance", "exec", rest @ ..] => conformance::drawn::exec::run(&root(), rest),
         // Internal: the same for `conformance exec`.
@@ -83,8 +78,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),
-        ["long", "storm"] | ["storm"] => long_run::run(&root(), LongRun::Storm),
-        ["long", "kills"] => long_run::run(&root(), LongRun::Kills),
+        ["long", name] => long::run(&root(), name),
         ["ci"] => ci(),
         _ => bail!("unknown command\n\n{USAGE}"),
     }

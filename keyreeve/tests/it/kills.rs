@@ -1,9 +1,11 @@
-//! ST-01: a gateway killed 200 times under load has a ledger entry for every request that left it. `cargo xtask long
-//! kills` runs the same test with 1,000 kills.
+//! ST-01: a gateway killed many times under load has a ledger entry for every request that left it.
+//!
+//! `cargo xtask long kills` runs it with 1,000 kills against the release build.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,12 +19,22 @@ use serde_json::Value;
 
 use crate::case::{Case, assert_exit};
 use crate::figures::print_figure;
-use crate::serving::{Serving, message, request, streamed};
+use crate::serving::{SERVE, Serving, message, request, streamed};
 
-/// Number of kills, unless [`KILLS_VARIABLE`] has another one.
-const KILLS: usize = 200;
-/// Variable with the number of kills of the long run.
-const KILLS_VARIABLE: &str = "KEYREEVE_TEST_KILLS";
+/// Number of kills without [`KILLS_VARIABLE`].
+const DEFAULT_KILLS: usize = 200;
+
+/// Variable with the number of kills, which `cargo xtask long kills` sets.
+const KILLS_VARIABLE: &str = "KEYREEVE_KILLS";
+
+/// Variable with the path of another build of the program.
+const BINARY_VARIABLE: &str = "KEYREEVE_KILLS_BINARY";
+
+/// One kill in this many hits a gateway that is still starting, and replays the journal of the one before.
+const STARTUP_KILL_INTERVAL: usize = 5;
+
+/// Maximum lifetime of a gateway that is killed while it starts.
+const MAX_STARTUP_LIFETIME_MICROS: u64 = 40_000;
 
 /// Minimum lifetime of a gateway; up to [`MAX_EXTRA_LIFETIME_MS`] are added at random.
 const MIN_LIFETIME: Duration = Duration::from_millis(50);
@@ -32,22 +44,31 @@ const MAX_EXTRA_LIFETIME_MS: u64 = 150;
 const REQUEST_INTERVAL: Duration = Duration::from_millis(60);
 const CLIENTS: usize = 3;
 
+/// Exit code of a killed process, as in shells.
+const KILLED: i32 = 137;
+
 /// Time limit for a start; the promise is 2 s on an idle machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// ST-01: after hundreds of kills under load, every request that left the gateway has a ledger entry.
+/// ST-01: after kills at random instants under load and during startup, every request that left the gateway has exactly
+/// one ledger entry, and every entry an outcome.
 #[test]
-fn kills_under_load_lose_no_record() {
-    let kills = std::env::var(KILLS_VARIABLE).map_or(KILLS, |kills| kills.parse().unwrap());
+fn kills_at_random_instants_lose_no_record() {
+    let kills = number_of_kills();
     let mut random = SeededRandom::seeded();
     let (case, canary) = (Case::new(), Canary::api_key("st01"));
     case.home.plant(&canary);
     let upstream = Scripted::start(respond);
     let key = set_up(&case, &upstream, &canary);
     let (load, load_started, mut worst) = (Load::start(key), Instant::now(), Duration::ZERO);
-    for _ in 0..kills {
+    let mut startup_kills = StartupKills::default();
+    for number in 0..kills {
+        if number % STARTUP_KILL_INTERVAL == STARTUP_KILL_INTERVAL - 1 {
+            startup_kills.kill_one(&case, &mut random);
+            continue;
+        }
         let started = Instant::now();
-        let serving = Serving::start(&case);
+        let serving = Serving::new(case.home.start(&mut serve(&case)));
         worst = worst.max(started.elapsed());
         load.set_target(Some(serving.address()));
         std::thread::sleep(
@@ -63,17 +84,66 @@ fn kills_under_load_lose_no_record() {
     let ledger = attempts(&case);
     let seen = LedgerCheck::check(&upstream.requests(), &completed_hashes, &ledger, &cut_off);
     print_figure(&format!(
-        "{kills} kills in {took:.1?}, worst start {worst:.0?}; upstream saw {}, clients got {} responses, \
-         the ledger has {} entries, {} of them cut off",
+        "{kills} kills in {took:.1?}, {} of them during startup ({} before it was ready), worst start {worst:.0?}; \
+         upstream saw {}, clients got {} responses, the ledger has {} entries, {} of them cut off: 0 lost, 0 double",
+        startup_kills.total,
+        startup_kills.before_ready,
         upstream.requests().len(),
         completed_hashes.len(),
         seen.entries,
         seen.unknown
     ));
     assert!(seen.unknown > 0, "no kill hit a request: nothing was tried");
+    assert!(
+        startup_kills.before_ready > 0,
+        "every gateway was ready before its kill"
+    );
     assert!(completed_hashes.len() > kills, "the load was no load");
     assert!(worst < READY_TIMEOUT, "{worst:?}");
     case.store().verify().unwrap();
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "xtask passes the number of kills and the program to this test"
+)]
+fn given(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
+fn number_of_kills() -> usize {
+    given(KILLS_VARIABLE).map_or(DEFAULT_KILLS, |given| given.parse().unwrap())
+}
+
+/// Returns the command of a gateway.
+fn serve(case: &Case) -> Command {
+    let own = env!("CARGO_BIN_EXE_keyreeve").to_owned();
+    let mut command = case.home.command(given(BINARY_VARIABLE).unwrap_or(own));
+    command.args(SERVE);
+    command
+}
+
+/// The kills of gateways that were starting.
+#[derive(Default)]
+struct StartupKills {
+    total: usize,
+    /// Number of gateways that had not reported to be ready.
+    before_ready: usize,
+}
+
+impl StartupKills {
+    /// Starts a gateway on the journal of the one before, and kills it at a random instant of its startup.
+    fn kill_one(&mut self, case: &Case, random: &mut SeededRandom) {
+        let mut starting = case.home.spawn(&mut serve(case));
+        std::thread::sleep(Duration::from_micros(
+            random.below(MAX_STARTUP_LIFETIME_MICROS),
+        ));
+        starting.kill();
+        let output = starting.wait(READY_TIMEOUT);
+        assert_eq!(output.code, KILLED, "{}", output.stderr);
+        self.total += 1;
+        self.before_ready += usize::from(output.stdout.is_empty());
+    }
 }
 
 /// Replies with plain responses and slow streams, half each.
@@ -100,12 +170,12 @@ fn set_up(case: &Case, upstream: &Scripted, canary: &Canary) -> String {
 }
 
 fn attempts(case: &Case) -> Vec<Value> {
-    let all = ["requests", "--attempts", "--json", "--limit", "100000"];
+    let all = ["requests", "--attempts", "--json", "--limit", "10000"];
     let mut listed = case.run(&all).expect_code(0).json();
     let Value::Array(entries) = listed["attempts"].take() else {
         unreachable!("attempts is a list");
     };
-    assert!(entries.len() < 100_000, "more attempts than can be listed");
+    assert!(entries.len() < 10_000, "more attempts than can be listed");
     entries
 }
 
@@ -160,6 +230,10 @@ impl LedgerCheck {
             let hash = fingerprint(body);
             assert!(by_body.contains_key(&hash), "no record: {body}");
             assert!(seen.insert(hash), "sent twice: {body}");
+        }
+        for (hash, entry) in &by_body {
+            let has_response = !entry["status"].is_null();
+            assert!(!has_response || seen.contains(hash), "never sent: {entry}");
         }
         for hash in completed_hashes {
             assert!(
