@@ -38,6 +38,7 @@ cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--record]
                                  compare them in worlds drawn from a grammar: N of the newest Claude Code
 cargo xtask conformance exec N SEED [--client NAME@VERSION]
                                  start Claude Code in N such worlds through `keyreeve exec`, in each of its ways
+cargo xtask conformance accounts run Claude Code with two accounts, one of them bound to a directory
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
@@ -62,6 +63,9 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         // Internal: the second half of `clients`, inside its network namespace.
         ["clients-inside"] => clients::run_inside(&root()),
         ["conformance"] => conformance::run(&root(), &CaseFilter::All),
+        ["conformance", "accounts"] => conformance::drawn::accounts::run(&root()),
+        // Internal: the same for `conformance accounts`.
+        ["conformance-accounts-inside"] => conformance::drawn::accounts::run_inside(&root()),
         ["conformance", words] => conformance::run(&root(), &CaseFilter::parse(words)),
         ["conformance", "exec", rest @ ..] => conformance::drawn::exec::run(&root(), rest),
         // Internal: the same for `conformance exec`.
