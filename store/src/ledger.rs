@@ -18,11 +18,11 @@ use crate::{Policy, Result, Store, ledger_lock};
 /// A recorded intent, which is closed by its outcome.
 #[derive(Debug)]
 #[must_use = "an intent without an outcome stays open until its process ends"]
-pub struct OpenIntent(OpenPlace);
+pub struct OpenIntent(pub(crate) OpenPlace);
 
 /// The place of an open entry.
 #[derive(Debug)]
-enum OpenPlace {
+pub(crate) enum OpenPlace {
     Journal(OpenSlot),
     Row(RowId, Box<Intent>),
 }
@@ -45,7 +45,8 @@ impl Store {
     pub fn record_intent(&self, intent: Intent) -> Result<OpenIntent> {
         if let Some(journal) = self.ledger.journal() {
             self.ledger.check_writable()?;
-            let slot = journal.open_entry(intent)?;
+            let opened = journal.open_entry(intent);
+            let slot = opened.map_err(|error| self.ledger.with_cause(error))?;
             return Ok(OpenIntent(OpenPlace::Journal(slot)));
         }
         self.ledger_lock.share(self.dir())?;

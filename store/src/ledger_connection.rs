@@ -15,8 +15,8 @@ use crate::error::UnderlyingError;
 use crate::sqlite::{self, Access, Checkpointer, LEDGER_FILE};
 use crate::{Result, StoreError, schema};
 
-/// Maximum size of the write-ahead log, in pages: 256 MiB.
-const MAX_WAL_PAGES: i32 = 65_536;
+/// Maximum size of the write-ahead log, in pages: 256 MiB; in unit tests 4 MiB.
+pub(crate) const MAX_WAL_PAGES: i32 = if cfg!(test) { 1024 } else { 65_536 };
 
 /// The time at which commits are synced to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -59,6 +59,8 @@ struct SharedLedger {
     journal: OnceLock<Arc<Journal>>,
     /// The last fold failed.
     fold_fault: Fault<UnderlyingError>,
+    /// The log of this database is full: entries wait in the journal.
+    log_full: Fault<PathBuf>,
     /// This file of the store is no longer the open one.
     replaced_file: Fault<PathBuf>,
 }
@@ -81,6 +83,7 @@ impl LedgerWriter {
                 wake: Condvar::new(),
                 journal: OnceLock::new(),
                 fold_fault: Fault::default(),
+                log_full: Fault::default(),
                 replaced_file: Fault::default(),
             }),
             thread: Mutex::default(),
@@ -129,6 +132,14 @@ impl LedgerWriter {
         match self.shared.fold_fault.get() {
             None => Ok(()),
             Some(cause) => Err(StoreError::LedgerNotWritable(cause)),
+        }
+    }
+
+    /// Names the cause of a full journal, if it is known.
+    pub(crate) fn with_cause(&self, error: StoreError) -> StoreError {
+        match (error, self.shared.log_full.get()) {
+            (StoreError::JournalFull, Some(path)) => StoreError::LogFull { path },
+            (error, _) => error,
         }
     }
 
@@ -311,7 +322,12 @@ impl SharedLedger {
         journal: &Journal,
         sync: SyncMode,
     ) -> Duration {
-        match fold::fold(connection, journal, sync) {
+        let folded = fold::fold(connection, journal, sync);
+        self.log_full.set(match &folded {
+            Err(StoreError::LogFull { path }) => Some(path.clone()),
+            Ok(_) | Err(_) => None,
+        });
+        match folded {
             Ok(Folded::Nothing) => {
                 self.fold_fault.set(None);
                 if journal.open_count() == 0 {

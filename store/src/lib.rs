@@ -23,6 +23,8 @@ mod ledger_lock;
 mod ledger_writer;
 mod limits;
 mod live;
+#[cfg(test)]
+mod long_reader;
 mod master_key;
 mod open;
 mod open_files;

@@ -36,6 +36,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The size of the write-ahead log, in pages, from which it is checkpointed: 4 MiB.
 pub(crate) const CHECKPOINT_PAGES: i32 = 1000;
 
+/// The size that the file of the write-ahead log shrinks to, in bytes: that of [`CHECKPOINT_PAGES`].
+const LOG_FILE_BYTES: i32 = CHECKPOINT_PAGES * 4096;
+
 /// Minimum time between two checkpoints.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -120,6 +123,8 @@ fn open_connection(
          PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = 0;",
     )?;
+    // When the log starts anew after a long reader, its file shrinks to this size.
+    connection.pragma_update_and_check(None, "journal_size_limit", LOG_FILE_BYTES, |_| Ok(()))?;
     match access {
         Access::Read => connection.pragma_update(None, "query_only", true)?,
         Access::Write => {

@@ -14,7 +14,7 @@ mod slots;
 mod write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use {
     adopt::try_adopt,

@@ -18,7 +18,7 @@ use super::super::read::{JournalContents, list, read};
 use super::super::write::Journal;
 use crate::entries::{AttemptId, Ending, EntryOutcome, Intent, Operation, RequestId};
 
-pub(super) const ID: [u8; 16] = [7; 16];
+pub(crate) const ID: [u8; 16] = [7; 16];
 
 /// A directory that a journal can be in.
 pub(super) struct Place {
@@ -59,7 +59,7 @@ impl Place {
 }
 
 /// Returns the intent with this number.
-pub(super) fn intent(number: u32) -> Intent {
+pub(crate) fn intent(number: u32) -> Intent {
     let id = |kind: u128| Uuid::from_u128((kind << 64) | u128::from(number));
     Intent {
         attempt: AttemptId(id(1)),
@@ -81,7 +81,7 @@ pub(super) fn intent(number: u32) -> Intent {
 }
 
 /// Returns the outcome of the intent with this number.
-pub(super) fn outcome(number: u32) -> EntryOutcome {
+pub(crate) fn outcome(number: u32) -> EntryOutcome {
     let count = u64::from(number);
     EntryOutcome {
         ending: Ending::Done,

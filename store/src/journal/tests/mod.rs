@@ -2,7 +2,7 @@
 
 mod concurrency;
 mod damage;
-mod example;
+pub(crate) mod example;
 mod full_disk;
 mod kill;
 mod lifecycle;
