@@ -9,7 +9,9 @@ use keyreeve_core::profile::ProfileId;
 use crate::entries::{AttemptId, EntryOutcome, Intent, LedgerEntry, Outcome};
 use crate::fold::{self, Recovered};
 use crate::journal::OpenSlot;
+use crate::ledger_connection::SyncMode;
 use crate::live::{self, LiveEntries};
+use crate::retention::{self, Retention, RetentionPlan};
 use crate::rows::attempts::{self, Attempt, RowId};
 use crate::rows::rollups::Batch;
 use crate::sql_types::{timestamp, uuid};
@@ -35,6 +37,30 @@ impl Store {
     /// If the journal cannot be created, or the database cannot be written.
     pub fn start_journal(&self, id: [u8; 16]) -> Result<()> {
         self.ledger.start_journal(id)
+    }
+
+    /// Sets what a serving process deletes, and announces it: on the first call for a store, deletion begins a week
+    /// after `now`.
+    ///
+    /// # Errors
+    /// If the database cannot be read or written.
+    pub fn start_retention(&self, retention: Retention, now: Timestamp) -> Result<RetentionPlan> {
+        let plan = self.ledger.execute(move |connection| {
+            connection.write(SyncMode::EachCommit, |transaction| {
+                retention::announce(transaction, retention, now)
+            })
+        })?;
+        self.ledger.start_retention(retention);
+        Ok(plan)
+    }
+
+    /// Reads what retention will delete, or `None` if no gateway has announced it yet.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn retention_plan(&self, retention: Retention) -> Result<Option<RetentionPlan>> {
+        let connection = self.live_entries()?.connection;
+        Ok(retention::announced_plan(&connection, retention)?)
     }
 
     /// Records an intent before its request is sent. Survives a kill of this process; see [`Store::sync_intents`] for

@@ -24,6 +24,7 @@ use crate::group_sync::GroupSync;
 use crate::journal::Journal;
 use crate::ledger_connection::{LedgerConnection, SyncMode};
 use crate::open_files::OpenFiles;
+use crate::retention::{Retention, RetentionTimer};
 use crate::sqlite::LEDGER_FILE;
 use crate::{Result, StoreError};
 
@@ -57,6 +58,8 @@ struct SharedLedger {
     wake: Condvar,
     /// Present in a process that serves.
     journal: OnceLock<Arc<Journal>>,
+    /// Present in a process that serves and deletes what is too old.
+    retention: OnceLock<Retention>,
     /// The last fold failed.
     fold_fault: Fault<UnderlyingError>,
     /// The log of this database is full: entries wait in the journal.
@@ -82,6 +85,7 @@ impl LedgerWriter {
                 queue: Mutex::default(),
                 wake: Condvar::new(),
                 journal: OnceLock::new(),
+                retention: OnceLock::new(),
                 fold_fault: Fault::default(),
                 log_full: Fault::default(),
                 replaced_file: Fault::default(),
@@ -109,6 +113,13 @@ impl LedgerWriter {
         self.shared.lock().files = Some(files);
         self.shared.wake.notify_one();
         Ok(())
+    }
+
+    /// Deletes what is too old from now on, between the folds of the journal.
+    pub(crate) fn start_retention(&self, retention: Retention) {
+        // The first one stays: a process has one configuration.
+        self.shared.retention.set(retention).ok();
+        self.shared.wake.notify_one();
     }
 
     /// Returns the journal of a process that serves.
@@ -247,6 +258,7 @@ fn run(mut connection: LedgerConnection, shared: &SharedLedger) {
     let mut files = None;
     let mut next_sync = Deadline::after(SYNC_INTERVAL);
     let mut interval = SYNC_INTERVAL;
+    let mut retention = RetentionTimer::new();
     loop {
         let WorkQueue {
             work,
@@ -266,6 +278,10 @@ fn run(mut connection: LedgerConnection, shared: &SharedLedger) {
                     .replaced_file
                     .set(files.as_mut().and_then(OpenFiles::replaced));
                 next_sync = Deadline::after(SYNC_INTERVAL);
+            }
+            let rule = shared.retention.get().filter(|_| !closed);
+            if rule.is_some_and(|rule| retention.tick(&mut connection, *rule)) {
+                interval = interval.min(FOLD_INTERVAL);
             }
         }
         if closed {

@@ -33,6 +33,7 @@ mod policy_writer;
 mod profiles;
 mod quick_reader;
 mod restore;
+mod retention;
 mod rows;
 mod schema;
 mod seal;
@@ -60,6 +61,7 @@ pub use quick_reader::QuickReader;
 pub use restore::{
     ExistingStore, RestoreOptions, Restored, RestoredKey, RevivedKeys, check_restorable, restore,
 };
+pub use retention::{Retention, RetentionPlan};
 pub use rows::health::HealthStates;
 pub use usage::{Certainty, Grouping, UsageQuery, UsageRow};
 

@@ -1,7 +1,8 @@
 //! Usage and cost.
 //!
 //! Sums come from rollups, and from single attempts where a period does not begin or end with a quarter of an hour, for
-//! sessions, and for what is not in the database yet.
+//! sessions, and for what is not in the database yet. Where attempts were deleted, a period is extended to whole
+//! quarters.
 //!
 //! Invariants: an attempt without a known outcome counts with its reserved cost and marks its group as "at most"; usage
 //! paid by a plan is summed separately and is never part of a cost; days are UTC; sums are exact up to [`i64::MAX`],
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 use crate::entries::{EntryOutcome, Intent};
 use crate::live::LiveEntries;
+use crate::retention;
 use crate::rows::attempts;
 use crate::rows::rollups::{COLUMNS, QUARTER_MICROS, Sums, model};
 use crate::sql_types::{column_error, micros, uuid};
@@ -109,6 +111,13 @@ impl Store {
             entries,
         } = self.live_entries()?;
         let period = query.since.map_or(i64::MIN, micros)..query.until.map_or(i64::MAX, micros);
+        let period = match query.by {
+            // Only attempts have a session.
+            Grouping::Session => period,
+            Grouping::Key | Grouping::Profile | Grouping::Model | Grouping::Day => {
+                widen(period, retention::details_from(&connection)?)
+            }
+        };
         let mut groups = Groups {
             by: query.by,
             sums: HashMap::new(),
@@ -129,6 +138,23 @@ impl Store {
         }
         Ok(groups.into_rows(&policy))
     }
+}
+
+/// Extends a period to whole quarters where its attempts were deleted, and only their sums are left.
+fn widen(period: Range<i64>, details_from: i64) -> Range<i64> {
+    let has_sums = |at: i64| at != i64::MIN && at < details_from;
+    if period.is_empty() {
+        return period;
+    }
+    let start = match period.start {
+        start if has_sums(start) => start - start.rem_euclid(QUARTER_MICROS),
+        start => start,
+    };
+    let end = match period.end {
+        end if has_sums(end) => end + (-end).rem_euclid(QUARTER_MICROS),
+        end => end,
+    };
+    start..end
 }
 
 /// The sums of each group.

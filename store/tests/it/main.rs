@@ -19,5 +19,6 @@ mod migration;
 mod policy;
 mod quick_reader;
 mod replaced;
+mod retention;
 mod secrets;
 mod usage;
