@@ -38,6 +38,20 @@ impl TestHome {
         Self { dir, paths }
     }
 
+    /// Creates one in memory, if the system has a place for it: for tests that commit thousands of times.
+    pub(crate) fn in_memory() -> Self {
+        let dir = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in("/dev/shm");
+        match dir {
+            Ok(dir) => {
+                let paths = store_paths(dir.path());
+                Self { dir, paths }
+            }
+            Err(_) => Self::new(),
+        }
+    }
+
     /// Returns the temporary directory.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()

@@ -307,6 +307,31 @@ fn revocation_by_another_process_is_seen_at_once() {
     assert_eq!(second.policy().unwrap().keys()[0].revoked_at, Some(at(100)));
 }
 
+/// CO-03 (the store's part): each of 10,000 changes in one store is in force for the next lease of another.
+#[test]
+fn ten_thousand_revocations_hold_for_the_next_lease() {
+    const CHANGES: i64 = 10_000;
+    let home = TestHome::in_memory();
+    let (owner, gateway) = (home.open(), home.serve());
+    let found = |secret: u8| {
+        let policy = gateway.lease_snapshot().unwrap().policy;
+        policy
+            .key(key_secret(secret).0)
+            .is_some_and(|found| found.key.revoked_at.is_none())
+    };
+    for change in 0..CHANGES / 2 {
+        let secret = u8::try_from(change % 251).unwrap();
+        let tool = key(1 + u128::try_from(change).unwrap(), "tool", &[]);
+        add_key(&owner, &tool, secret);
+        assert!(found(secret), "added in round {change}");
+        owner.revoke_key(tool.id, at(change)).unwrap();
+        assert!(!found(secret), "revoked in round {change}");
+        if change % 10 == 9 {
+            home.run_sql("DELETE FROM key_secrets; DELETE FROM keys;");
+        }
+    }
+}
+
 #[test]
 fn policy_is_reread_only_after_a_change() {
     let home = TestHome::new();
