@@ -105,7 +105,8 @@ fn long_reader_bounds_the_log_until_it_ends() {
 
 /// Checks that the file of the log shrinks with the commit that starts it anew.
 fn shrinks(store: &Store) {
-    let small = (u64::from(CHECKPOINT_PAGES.unsigned_abs()) + FOLD_PAGES) * LOGGED_PAGE;
+    // Less than the length at which the log was full.
+    let small = u64::from(CHECKPOINT_PAGES.unsigned_abs() + 8) * LOGGED_PAGE;
     let limit = Deadline::after(Duration::from_secs(10));
     loop {
         store
