@@ -82,7 +82,7 @@ fn placeholder_is_refused_behind_a_gateway() {
     let guard = ["guard", "--expect", "gateway"];
     assert_exit(run_with(&case, &variables, &guard), 0);
     let header = [
-        ("ANTHROPIC_AUTH_TOKEN", "a-gateways-own-token"),
+        ("ANTHROPIC_API_KEY", "a-gateways-own-token"),
         ("ANTHROPIC_CUSTOM_HEADERS", "Authorization: Bearer ${TOKEN}"),
         gateway,
     ];

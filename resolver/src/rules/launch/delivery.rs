@@ -235,10 +235,11 @@ impl CredentialDelivery {
     }
 
     /// Returns `true` if Claude Code's background requests may carry a credential to the vendor that is not meant for it.
-    /// They go there even with a custom endpoint, and releases before 2.1.329 attach a stored login to them whatever
+    /// They go there even with a custom endpoint, and releases before 2.1.329 attach a stored login or key to them whatever
     /// else is set (docs/facts.md#claude-code-host).
     fn may_leak_in_background(&self, snapshot: &Snapshot, target: &Target) -> bool {
-        let login_may_leak = || snapshot.login.is_some() && target.may_be_older();
+        let is_stored = snapshot.login.is_some() || snapshot.stored_key.is_some();
+        let login_may_leak = || is_stored && target.may_be_older();
         match self {
             Self::Login { .. } => false,
             Self::VirtualKey { .. } => login_may_leak(),

@@ -79,10 +79,7 @@ pub(super) fn walk(
     walk.fail_on_invalid_address();
     chain.mark_project_token(&mut walk);
     // A login whose scopes are a text is sent without the beta value.
-    let is_odd = snapshot
-        .login
-        .as_ref()
-        .is_some_and(|login| login.state == LoginState::Damaged(LoginDamage::ScopesAsText));
+    let is_odd = chain.has_login_with_odd_scopes();
     let uses_login = |filled: &FilledHeader<'_>| filled.slot.method == Method::Login;
     if is_odd && walk.authorization.as_ref().is_some_and(uses_login) {
         walk.is_oauth = false;
@@ -232,7 +229,8 @@ impl<'a> ClaudeCodeChain<'a> {
         bearer(with_skip_reason(profiles.federation().skipped(other_named)));
         // A sign-in to the Console has lower precedence than Claude Code's login, a federation has higher.
         let active = skip_if_missing(profiles.active()).skipped(other_named);
-        if profiles.active_is_federation() {
+        // So has a sign-in over a login whose scopes are a text.
+        if profiles.active_is_federation() || self.has_login_with_odd_scopes() {
             bearer(with_skip_reason(active));
             bearer(with_skip_reason(self.login()));
         } else {
@@ -327,6 +325,12 @@ impl<'a> ClaudeCodeChain<'a> {
             })
         };
         self.variables.files().iter().filter_map(in_file).collect()
+    }
+
+    /// Returns `true` if the scopes of the login are a text.
+    fn has_login_with_odd_scopes(&self) -> bool {
+        let login = self.snapshot.login.as_ref();
+        login.is_some_and(|login| login.state == LoginState::Damaged(LoginDamage::ScopesAsText))
     }
 
     /// Returns Claude Code's stored login.
