@@ -55,7 +55,7 @@ impl<'a> ClaudeCodeChain<'a> {
                 key: setting.key.to_owned(),
             })
         });
-        if let (Some(location), true, true) = (demand, is_other, self.rules.enforces_login) {
+        if let (Some(location), true) = (demand, is_other) {
             walk.fail(location, Flaw::LoginDemanded);
         }
     }

@@ -26,8 +26,6 @@ pub(super) struct Rules {
     pub(super) state_values: StateValues,
     pub(super) damaged_managed_settings: DamagedManagedSettings,
     pub(super) empty_state_file: EmptyStateFile,
-    /// `true` if an administrator's demand for a login stops other credentials.
-    pub(super) enforces_login: bool,
     pub(super) entry_point: EntryPointVariable,
     /// `true` if own credentials are sent to a cloud in addition to, or instead of, the account's.
     pub(super) sends_own_credentials_to_clouds: bool,
@@ -99,7 +97,6 @@ impl Rules {
         state_values: StateValues::Scalars,
         damaged_managed_settings: DamagedManagedSettings::Fatal,
         empty_state_file: EmptyStateFile::Absent,
-        enforces_login: true,
         entry_point: EntryPointVariable::Process,
         sends_own_credentials_to_clouds: false,
         address_user: AddressUser::Sent,
@@ -143,7 +140,6 @@ impl Rules {
                 state_values: StateValues::Texts,
                 damaged_managed_settings: DamagedManagedSettings::Ignored,
                 empty_state_file: EmptyStateFile::Fatal,
-                enforces_login: false,
                 entry_point: EntryPointVariable::Anywhere,
                 sends_own_credentials_to_clouds: true,
                 address_user: AddressUser::Ignored,
