@@ -79,7 +79,7 @@ impl MachineWithSecrets {
         );
         self.put(
             "work/.claude/settings.local.json",
-            r#"{"permissions": {}, "env": {"MY_KEY": "{}"}}"#,
+            r#"{"permissions": {"allow": []}, "env": {"MY_KEY": "{}"}}"#,
             &[Canary::api_key("project")],
         );
         self.put(
