@@ -90,8 +90,8 @@ pub enum AuthenticateError {
     /// Known, but revoked or expired.
     #[error("virtual key refused")]
     Refused(#[source] KeyRefusedError),
-    /// The store cannot be read.
-    #[error("cannot read the store")]
+    /// The store cannot be read, or the key does not verify.
+    #[error("cannot read the key from the store")]
     Store(#[source] keyreeve_store::StoreError),
 }
 
@@ -180,6 +180,9 @@ impl Broker {
         if let Some(refused) = found.key.refusal(now) {
             return Err(AuthenticateError::Refused(refused));
         }
+        (snapshot.policy)
+            .check_key(found.key, Some(presented.public_id))
+            .map_err(AuthenticateError::Store)?;
         let client = Client {
             presented: *presented,
             key: found.key.clone(),

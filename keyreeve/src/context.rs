@@ -184,6 +184,16 @@ impl Context {
         let settings = self.settings(&dirs)?;
         open_store(&dirs, &settings)
     }
+
+    /// Opens the store to take authority away, even without its master key.
+    ///
+    /// # Errors
+    /// Exit 3 for invalid settings, 7 for a store that cannot be opened.
+    pub(crate) fn open_store_to_take_away(&self) -> Result<Store, CommandError> {
+        let dirs = self.dirs()?;
+        let durability = self.settings(&dirs)?.durability.value;
+        Ok(Store::open_to_take_away(&store_paths(&dirs), durability)?)
+    }
 }
 
 /// Returns the part of a policy that resolution uses.

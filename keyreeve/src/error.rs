@@ -454,6 +454,7 @@ fn store_exit(error: &StoreError) -> Exit {
         | StoreError::MasterKeyDamaged { .. }
         | StoreError::MasterKeyWrong { .. }
         | StoreError::Tampered { .. }
+        | StoreError::NotVerified { .. }
         | StoreError::File(_)
         | StoreError::NotWritable { .. }
         | StoreError::Database(_) => Exit::Store,

@@ -245,8 +245,22 @@ impl PreparedLaunch {
     }
 }
 
-/// Returns the profile that pays, or `None` for the program's own login.
+/// Returns the profile that pays, or `None` for the program's own login. A profile whose row does not verify is
+/// refused: it may name another program, directory or address.
 fn selected_profile(
+    credential: LaunchCredential<'_>,
+    target: &Target,
+    policy: &Policy,
+    snapshot: &Snapshot,
+) -> Result<Option<Profile>, CommandError> {
+    let profile = find_selected(credential, target, policy, snapshot)?;
+    if let Some(profile) = &profile {
+        policy.check_profile(profile.id)?;
+    }
+    Ok(profile)
+}
+
+fn find_selected(
     credential: LaunchCredential<'_>,
     target: &Target,
     policy: &Policy,

@@ -50,7 +50,7 @@ impl Store {
             Ok(())
         })?;
         let mut writer = SealedWriter::start(out, passphrase)?;
-        writer.write(self.master_key().expose())?;
+        writer.write(self.master_key()?.expose())?;
         policy.copy_into(&mut writer)?;
         ledger.copy_into(&mut writer)?;
         writer.finish()

@@ -122,6 +122,16 @@ pub enum StoreError {
         /// The record's id.
         record: String,
     },
+    /// A row of policy does not verify: something other than keyreeve wrote it, so it is not used.
+    #[error(
+        "{what} `{name}` was changed by something other than keyreeve: it does not verify with the master key, so it is not used"
+    )]
+    NotVerified {
+        /// `profile` or `key`.
+        what: &'static str,
+        /// Its name in the row.
+        name: String,
+    },
     /// No record has this id, or it was removed.
     #[error("there is no such {what}")]
     NotFound {
@@ -182,6 +192,10 @@ impl StoreError {
             | Self::MasterKeyMissing { .. }
             | Self::MasterKeyDamaged { .. }
             | Self::NotEmpty { .. } => Some("keyreeve store restore FILE --replace".to_owned()),
+            Self::NotVerified { what, name } => Some(match *what {
+                "profile" => format!("keyreeve profile remove {name}"),
+                _ => format!("keyreeve key revoke {name}"),
+            }),
             Self::OlderSchema { .. } => Some("keyreeve store info".to_owned()),
             Self::Busy
             | Self::Closed
@@ -227,6 +241,7 @@ impl StoreError {
             Self::Busy => Some("another process has locked the store"),
             Self::NotWritable { .. } => Some("its store is read-only"),
             Self::Corrupt { .. } => Some("its store is damaged"),
+            Self::NotVerified { .. } => Some("something other than keyreeve changed it"),
             Self::Closed
             | Self::InUse { .. }
             | Self::NewerSchema { .. }

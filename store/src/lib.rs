@@ -34,6 +34,7 @@ mod profiles;
 mod quick_reader;
 mod restore;
 mod retention;
+mod row_macs;
 mod rows;
 mod schema;
 mod seal;

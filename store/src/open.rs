@@ -12,7 +12,7 @@ use keyreeve_core::secret::Secret;
 use keyreeve_os::files::{CreateDir, SafeDir};
 use keyreeve_os::lock::Lock;
 use keyreeve_os::memory::SwapProtection;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::database_files::{build, open_database, reject_orphaned_wal, setup_lock, unfinished};
 use crate::ledger_lock::LedgerLock;
@@ -20,6 +20,7 @@ use crate::ledger_writer::LedgerWriter;
 use crate::master_key::{MasterKey, MasterKeyHome};
 use crate::policy::{LeaseSnapshot, Policy, PolicyReader};
 use crate::policy_writer::PolicyWriter;
+use crate::row_macs::RowKey;
 use crate::schema;
 use crate::seal::{self, RecordKind, SealContext};
 use crate::sql_enum::SqlEnum as _;
@@ -46,10 +47,26 @@ pub struct Store {
     reader: Mutex<PolicyReader>,
     pub(crate) policy_writer: PolicyWriter,
     pub(crate) ledger: LedgerWriter,
-    master_key: Arc<MasterKey>,
+    /// `None` if the master key is missing or wrong: then authority can only be taken away.
+    authority: Option<Authority>,
     master_key_home: MasterKeyHome,
     dir: SafeDir,
+    keys: SafeDir,
     pub(crate) ledger_lock: LedgerLock,
+}
+
+/// The master key, and the key derived from it that signs rows of policy.
+struct Authority {
+    master_key: Arc<MasterKey>,
+    row_key: Arc<RowKey>,
+}
+
+/// Whether a store can be opened without its master key.
+#[derive(Clone, Copy)]
+enum MasterKeyNeed {
+    Required,
+    /// Only to take authority away.
+    Optional,
 }
 
 impl Store {
@@ -67,25 +84,53 @@ impl Store {
     /// A file or directory with unsafe permissions; a damaged or newer database; a master key that is missing,
     /// truncated or another store's; or an older store that another process uses.
     pub fn open(paths: &StorePaths, durability: Durability) -> Result<Self> {
+        Self::open_with(paths, durability, MasterKeyNeed::Required)
+    }
+
+    /// Opens the store like [`Store::open`], but also if the master key is missing, damaged or wrong. Then no row
+    /// verifies, nothing is decrypted, and authority can only be taken away: keys revoked, profiles removed, paused or
+    /// drained, secrets expired.
+    ///
+    /// # Errors
+    /// See [`Store::open`].
+    pub fn open_to_take_away(paths: &StorePaths, durability: Durability) -> Result<Self> {
+        Self::open_with(paths, durability, MasterKeyNeed::Optional)
+    }
+
+    fn open_with(paths: &StorePaths, durability: Durability, need: MasterKeyNeed) -> Result<Self> {
         let (dir, keys) = open_dirs(paths)?;
         if !is_complete(&dir)? {
             let _setup = setup_lock(&dir)?;
             complete(&dir, &keys)?;
         }
         let connection = open_database(&dir, POLICY_FILE, &schema::POLICY, Access::Read)?;
-        let master_key = MasterKey::read(&keys)?;
-        check_master_key(&connection, &master_key, &keys)?;
+        let authority = match (Authority::read(&connection, &dir, &keys), need) {
+            (Ok(authority), _) => Some(authority),
+            (
+                Err(
+                    StoreError::MasterKeyMissing { .. }
+                    | StoreError::MasterKeyDamaged { .. }
+                    | StoreError::MasterKeyWrong { .. },
+                ),
+                MasterKeyNeed::Optional,
+            ) => None,
+            (Err(error), _) => return Err(error),
+        };
+        let row_key = authority
+            .as_ref()
+            .map(|authority| Arc::clone(&authority.row_key));
         let master_key_home =
             connection.query_row("SELECT master_key_home FROM meta", [], |row| {
                 sql_enum(row, "master_key_home")
             })?;
         Ok(Self {
-            reader: Mutex::new(PolicyReader::new(connection, &dir)?),
+            reader: Mutex::new(PolicyReader::new(connection, &dir, row_key)?),
             policy_writer: PolicyWriter::new(dir.path().join(POLICY_FILE)),
             ledger: LedgerWriter::new(dir.try_clone()?, durability),
-            master_key: Arc::new(master_key),
+            authority,
             master_key_home,
             dir,
+            keys,
             ledger_lock: LedgerLock::default(),
         })
     }
@@ -141,6 +186,7 @@ impl Store {
     /// sealed for this profile and this base URL.
     pub fn unseal(&self, profile: &Profile) -> Result<Secret> {
         let policy = self.policy()?;
+        policy.check_profile(profile.id)?;
         let sealed = policy.sealed(profile.id).ok_or(StoreError::NotFound {
             what: "encrypted secret",
         })?;
@@ -155,7 +201,7 @@ impl Store {
             record: profile.id.to_string(),
         };
         let mut plaintext =
-            seal::open(&self.master_key, context, &sealed.bytes).map_err(|_| tampered())?;
+            seal::open(&*self.master_key()?, context, &sealed.bytes).map_err(|_| tampered())?;
         let text = String::from_utf8(std::mem::take(&mut *plaintext)).map_err(|_| tampered())?;
         Ok(Secret::new(text))
     }
@@ -166,8 +212,11 @@ impl Store {
     }
 
     /// Returns whether the master key in memory is protected from being swapped out.
-    pub fn master_key_swap_protection(&self) -> SwapProtection {
-        self.master_key.swap_protection()
+    ///
+    /// # Errors
+    /// If there is no master key.
+    pub fn master_key_swap_protection(&self) -> Result<SwapProtection> {
+        Ok(self.master_key()?.swap_protection())
     }
 
     pub(crate) fn reader(&self) -> MutexGuard<'_, PolicyReader> {
@@ -179,8 +228,23 @@ impl Store {
         &self.dir
     }
 
-    pub(crate) fn master_key(&self) -> Arc<MasterKey> {
-        Arc::clone(&self.master_key)
+    pub(crate) fn master_key(&self) -> Result<Arc<MasterKey>> {
+        Ok(Arc::clone(&self.authority()?.master_key))
+    }
+
+    /// Returns the key that signs rows of policy.
+    pub(crate) fn row_key(&self) -> Result<Arc<RowKey>> {
+        Ok(Arc::clone(&self.authority()?.row_key))
+    }
+
+    fn authority(&self) -> Result<&Authority> {
+        match &self.authority {
+            Some(authority) => Ok(authority),
+            None => Err(match MasterKey::read(&self.keys) {
+                Err(error) => error,
+                Ok(_) => wrong_master_key(self.keys.path()),
+            }),
+        }
     }
 
     /// Runs a policy write in a separate, synced transaction, with rollback on an error. Increments the generation, so
@@ -192,6 +256,48 @@ impl Store {
             Ok(value)
         })
     }
+}
+
+impl Authority {
+    /// Reads the master key, and signs the rows of a store that an older version wrote.
+    fn read(connection: &Connection, dir: &SafeDir, keys: &SafeDir) -> Result<Self> {
+        let master_key = MasterKey::read(keys)?;
+        let row_key = RowKey::derive(&master_key);
+        match check_master_key(connection, &master_key, keys)? {
+            RowState::Signed => {}
+            RowState::Unsigned => sign_once(dir, keys, &master_key, &row_key)?,
+        }
+        Ok(Self {
+            master_key: Arc::new(master_key),
+            row_key: Arc::new(row_key),
+        })
+    }
+}
+
+/// Signs the rows of an older store, and records it in the check value, in one transaction.
+fn sign_once(
+    dir: &SafeDir,
+    keys: &SafeDir,
+    master_key: &MasterKey,
+    row_key: &RowKey,
+) -> Result<()> {
+    let mut connection = sqlite::open_checked(dir, POLICY_FILE, Access::Write)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match check_master_key(&transaction, master_key, keys)? {
+        // Another process was faster.
+        RowState::Signed => return Ok(()),
+        RowState::Unsigned => {}
+    }
+    row_key.sign_all(&transaction)?;
+    transaction.execute(
+        "UPDATE meta SET master_key_check = ?1, generation = generation + 1",
+        [seal::seal(
+            master_key,
+            check_context(RowState::Signed),
+            b"",
+        )?],
+    )?;
+    Ok(transaction.commit()?)
 }
 
 /// Opens both directories, creating those that are missing.
@@ -243,7 +349,7 @@ fn create(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
     let master_key = MasterKey::read_or_create(keys)?;
     build(dir, LEDGER_FILE, &schema::LEDGER, |_| Ok(()))?;
     build(dir, POLICY_FILE, &schema::POLICY, |connection| {
-        let check = seal::seal(&master_key, CHECK_CONTEXT, b"")?;
+        let check = seal::seal(&master_key, check_context(RowState::Signed), b"")?;
         connection.execute(
             "INSERT INTO meta (one, master_key_home, master_key_check, generation) VALUES (1, ?1, ?2, 0)",
             (MasterKeyHome::KeyFile.word(), check),
@@ -253,26 +359,40 @@ fn create(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
     single_database::name_databases(dir)
 }
 
-/// The context of the check value, which belongs to the store as a whole.
-const CHECK_CONTEXT: SealContext<'static> = SealContext {
-    id: [0; 16],
-    kind: RecordKind::Check,
-    generation: 0,
-    base_url: "",
-};
+/// Whether the rows of policy are signed, as recorded in the check value.
+#[derive(Clone, Copy)]
+pub(crate) enum RowState {
+    /// As older versions wrote them.
+    Unsigned,
+    Signed,
+}
+
+/// Returns the context of the check value, which belongs to the store as a whole.
+fn check_context(state: RowState) -> SealContext<'static> {
+    SealContext {
+        id: [0; 16],
+        kind: RecordKind::Check,
+        generation: match state {
+            RowState::Unsigned => 0,
+            RowState::Signed => 1,
+        },
+        base_url: "",
+    }
+}
 
 /// Checks the master key with the check value, so that a wrong key is reported as such and not as a tampered record.
+/// Returns whether the rows are signed: nobody can change that without the master key.
 pub(crate) fn check_master_key(
     connection: &Connection,
     master_key: &MasterKey,
     keys: &SafeDir,
-) -> Result<()> {
+) -> Result<RowState> {
     let check: Vec<u8> =
         connection.query_row("SELECT master_key_check FROM meta", [], |row| row.get(0))?;
-    match seal::open(master_key, CHECK_CONTEXT, &check) {
-        Ok(_) => Ok(()),
-        Err(seal::UnsealError) => Err(wrong_master_key(keys.path())),
-    }
+    [RowState::Signed, RowState::Unsigned]
+        .into_iter()
+        .find(|state| seal::open(master_key, check_context(*state), &check).is_ok())
+        .ok_or_else(|| wrong_master_key(keys.path()))
 }
 
 fn wrong_master_key(keys: &Path) -> StoreError {

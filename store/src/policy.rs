@@ -13,6 +13,7 @@ use keyreeve_core::virtual_key::{KeyHash, KeyId, PublicId, VirtualKey};
 use keyreeve_os::files::SafeDir;
 use rusqlite::Connection;
 
+use crate::row_macs::{RowKey, UnverifiedRows};
 use crate::rows::health::HealthStates;
 use crate::rows::keys::KeySecret;
 use crate::rows::profiles::SealedSecret;
@@ -35,6 +36,8 @@ pub struct Policy {
     secrets: HashMap<PublicId, KeySecret>,
     default_profile: Option<ProfileId>,
     bindings: Vec<Binding>,
+    /// The rows that do not verify; `None` if nothing was verified, for lack of the master key.
+    unverified: Option<UnverifiedRows>,
 }
 
 /// The result of [`Policy::key`]: a key and the secret that matched.
@@ -64,6 +67,56 @@ impl Policy {
     pub fn key_secrets(&self) -> impl Iterator<Item = (PublicId, FoundKey<'_>)> {
         let secrets = self.secrets.keys();
         secrets.filter_map(|id| Some((*id, self.key(*id)?)))
+    }
+
+    /// Rejects a profile whose row does not verify: nothing may be sent and no program started for it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotVerified`]; [`StoreError::NotFound`] if it was removed.
+    pub fn check_profile(&self, id: ProfileId) -> Result<()> {
+        let profile = self
+            .profile(id)
+            .ok_or(StoreError::NotFound { what: "profile" })?;
+        if self.is_profile_verified(id) {
+            return Ok(());
+        }
+        Err(StoreError::NotVerified {
+            what: "profile",
+            name: profile.name.to_string(),
+        })
+    }
+
+    /// Rejects a key whose row does not verify, and a key found by a secret that does not verify.
+    ///
+    /// # Errors
+    /// [`StoreError::NotVerified`].
+    pub fn check_key(&self, key: &VirtualKey, secret: Option<PublicId>) -> Result<()> {
+        let is_verified = self.unverified.as_ref().is_some_and(|rows| {
+            !rows.keys.contains(&key.id) && secret.is_none_or(|id| !rows.secrets.contains(&id))
+        });
+        if is_verified {
+            return Ok(());
+        }
+        Err(StoreError::NotVerified {
+            what: "key",
+            name: key.name.to_string(),
+        })
+    }
+
+    /// Returns `true` if a profile's row verifies.
+    pub fn is_profile_verified(&self, id: ProfileId) -> bool {
+        (self.unverified.as_ref()).is_some_and(|rows| !rows.profiles.contains(&id))
+    }
+
+    /// Returns `true` if a key's row and all its secrets verify, or if it was revoked and has no authority to verify.
+    pub fn is_key_verified(&self, key: &VirtualKey) -> bool {
+        let has_bad_secret = |rows: &UnverifiedRows| {
+            (rows.secrets.iter())
+                .any(|id| self.key(*id).is_some_and(|found| found.key.id == key.id))
+        };
+        let verified =
+            |rows: &UnverifiedRows| !rows.keys.contains(&key.id) && !has_bad_secret(rows);
+        key.revoked_at.is_some() || self.unverified.as_ref().is_some_and(verified)
     }
 
     /// Finds a profile.
@@ -116,7 +169,11 @@ impl Policy {
         &self.bindings
     }
 
-    pub(crate) fn read(connection: &Connection) -> Result<Self> {
+    /// Reads policy, and verifies its rows if there is a key for that.
+    pub(crate) fn read(connection: &Connection, row_key: Option<&RowKey>) -> Result<Self> {
+        let unverified = row_key
+            .map(|key| key.unverified_rows(connection))
+            .transpose()?;
         let default = connection.query_row("SELECT default_profile FROM meta", [], |row| {
             optional(row, "default_profile", uuid)
         })?;
@@ -142,6 +199,7 @@ impl Policy {
             secrets,
             default_profile: default.map(ProfileId),
             bindings,
+            unverified,
         })
     }
 }
@@ -151,6 +209,7 @@ pub(crate) struct PolicyReader {
     connection: Connection,
     index: WalIndex,
     cached: Option<CachedSnapshot>,
+    row_key: Option<Arc<RowKey>>,
 }
 
 struct CachedSnapshot {
@@ -178,12 +237,17 @@ pub struct LeaseSnapshot {
 
 impl PolicyReader {
     /// Creates the reader with a connection that has read from the database, which creates its index.
-    pub(crate) fn new(connection: Connection, dir: &SafeDir) -> Result<Self> {
+    pub(crate) fn new(
+        connection: Connection,
+        dir: &SafeDir,
+        row_key: Option<Arc<RowKey>>,
+    ) -> Result<Self> {
         let index = WalIndex::open(dir, POLICY_FILE)?;
         Ok(Self {
             connection,
             index,
             cached: None,
+            row_key,
         })
     }
 
@@ -211,7 +275,7 @@ impl PolicyReader {
             Some(cached) if cached.generations.policy == generations.policy => {
                 Arc::clone(&cached.snapshot.policy)
             }
-            Some(_) | None => Arc::new(Policy::read(&transaction)?),
+            Some(_) | None => Arc::new(Policy::read(&transaction, self.row_key.as_deref())?),
         };
         let health = match &cached {
             Some(cached) if cached.generations.health == generations.health => {

@@ -8,6 +8,7 @@ use keyreeve_core::secret::{Secret, Sink};
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use crate::master_key::MasterKey;
+use crate::row_macs::{self, SignedRow};
 use crate::rows::health;
 use crate::rows::profiles::{insert, name_taken};
 use crate::seal::{self, RecordKind, SealContext};
@@ -38,13 +39,13 @@ impl Store {
                 _,
             ) => None,
         };
-        let master_key = self.master_key();
+        let (master_key, row_key) = (self.master_key()?, self.row_key()?);
         self.change(|transaction| {
             insert(transaction, profile)?;
-            match secret {
-                Some(secret) => write_sealed(transaction, &master_key, profile.id, secret),
-                None => Ok(()),
+            if let Some(secret) = secret {
+                write_sealed(transaction, &master_key, profile.id, secret)?;
             }
+            row_key.sign(transaction, SignedRow::Profile(profile.id))
         })
     }
 
@@ -54,8 +55,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] if there is no such profile with a sealed secret.
     pub fn rotate_profile(&self, profile: &Profile, secret: &Secret) -> Result<()> {
-        let master_key = self.master_key();
+        let (master_key, row_key) = (self.master_key()?, self.row_key()?);
         self.change(|transaction| {
+            row_key.check(transaction, SignedRow::Profile(profile.id))?;
             let updated = transaction.execute(
                 "UPDATE profiles SET family = :family, hint = :hint, expires_at = :expires_at, rotated_at = :rotated_at
                  WHERE id = :id AND removed = 0 AND source = 'sealed'",
@@ -69,7 +71,8 @@ impl Store {
             )?;
             StoreError::check_found("profile", updated)?;
             health::delete_credential_health(transaction, profile.id)?;
-            write_sealed(transaction, &master_key, profile.id, secret)
+            write_sealed(transaction, &master_key, profile.id, secret)?;
+            row_key.sign(transaction, SignedRow::Profile(profile.id))
         })?;
         self.delete_limits(profile.id)
     }
@@ -79,14 +82,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::NameTaken`].
     pub fn rename_profile(&self, id: ProfileId, name: &Name) -> Result<()> {
+        let row_key = self.row_key()?;
         self.change(|transaction| {
+            row_key.check(transaction, SignedRow::Profile(id))?;
             let updated = transaction
                 .execute(
                     "UPDATE profiles SET name = ?2 WHERE id = ?1 AND removed = 0",
                     (id.0.into_bytes(), name.as_str()),
                 )
                 .map_err(|error| name_taken(error, name))?;
-            StoreError::check_found("profile", updated)
+            StoreError::check_found("profile", updated)?;
+            row_key.sign(transaction, SignedRow::Profile(id))
         })
     }
 
@@ -95,16 +101,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub fn set_secret_exposure(&self, id: ProfileId, exposure: SecretExposure) -> Result<()> {
+        let row_key = self.row_key()?;
         self.change(|transaction| {
+            row_key.check(transaction, SignedRow::Profile(id))?;
             let updated = transaction.execute(
                 "UPDATE profiles SET secret_exposure = ?2 WHERE id = ?1 AND removed = 0",
                 (id.0.into_bytes(), exposure.word()),
             )?;
-            StoreError::check_found("profile", updated)
+            StoreError::check_found("profile", updated)?;
+            row_key.sign(transaction, SignedRow::Profile(id))
         })
     }
 
-    /// Removes a profile and deletes its secret. It is removed from keys; ledger entries keep its id and last name.
+    /// Removes a profile and deletes its secret. Keys no longer have it; ledger entries keep its id and last name.
+    /// Needs no master key: its code is deleted, and the signed lists of keys are unchanged.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -117,7 +127,7 @@ impl Store {
             )?;
             StoreError::check_found("profile", updated)?;
             transaction.execute("DELETE FROM sealed WHERE profile = ?1", [id])?;
-            transaction.execute("DELETE FROM key_profiles WHERE profile = ?1", [id])?;
+            row_macs::erase(transaction, SignedRow::Profile(profile))?;
             transaction.execute("UPDATE meta SET default_profile = NULL WHERE default_profile = ?1", [id])?;
             health::delete_profile_health(transaction, profile)?;
             Ok(())

@@ -54,7 +54,7 @@ impl QuickReader {
     /// If the database cannot be read.
     pub fn policy(&self) -> Result<Policy> {
         let transaction = self.policy.unchecked_transaction()?;
-        Policy::read(&transaction)
+        Policy::read(&transaction, None)
     }
 
     /// Reads all saved limits.

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::database_files::{reject_orphaned_wal, remove_unfinished, setup_lock, unfinished};
 use crate::master_key::{self, MasterKey};
 use crate::open::{self, StorePaths};
+use crate::row_macs::{self, RowKey, SignedRow};
 use crate::schema::{self, Schema};
 use crate::sealed_stream::SealedReader;
 use crate::single_database::SERVE_LOCK;
@@ -101,7 +102,7 @@ pub fn restore(
     }
     let result = decrypt_backup(from, passphrase, &dir).and_then(|backup| {
         backup.check(&dir, &keys)?;
-        let restored_keys = backup.keep_dead_keys(&dir, options)?;
+        let restored_keys = backup.keep_dead_keys((&dir, &keys), options)?;
         let moved_aside = move_aside(&dir, &keys, &backup, options)?;
         // The key is written first: a database without its key cannot be opened, but a key alone does no harm.
         backup.master_key.write(&keys)?;
@@ -232,10 +233,14 @@ impl BackupForm {
 impl DecryptedBackup {
     /// Kills the secrets of virtual keys that may not work again, in the database that was just decrypted, and returns
     /// the keys that were not revoked in it.
-    fn keep_dead_keys(&self, dir: &SafeDir, options: &RestoreOptions) -> Result<Vec<RestoredKey>> {
+    fn keep_dead_keys(
+        &self,
+        (dir, keys): (&SafeDir, &SafeDir),
+        options: &RestoreOptions,
+    ) -> Result<Vec<RestoredKey>> {
         let active = match options.existing {
             ExistingStore::Refuse => HashMap::new(),
-            ExistingStore::MoveAside => active_secrets(dir, options.at).unwrap_or_default(),
+            ExistingStore::MoveAside => active_secrets(dir, keys, options.at).unwrap_or_default(),
         };
         let database = match self.form {
             BackupForm::Split => POLICY_FILE,
@@ -243,12 +248,20 @@ impl DecryptedBackup {
         };
         let path = dir.path().join(unfinished(database));
         let mut connection = sqlite::connect(&path, Access::Write)?;
+        let row_key = match self.form {
+            BackupForm::Split => {
+                schema::POLICY.migrate(&mut connection, &path)?;
+                Some(RowKey::derive(&self.master_key))
+            }
+            // Its rows are signed when it is migrated.
+            BackupForm::Single => None,
+        };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut keys = read_keys(&transaction)?;
         check_names(&keys, &options.keys)?;
         for key in &mut keys {
             key.keep_alive(&active, &options.keys);
-            write_key(&transaction, key, options.at)?;
+            write_key(&transaction, key, row_key.as_ref(), options.at)?;
         }
         transaction.commit()?;
         connection.close().map_err(|(_, error)| error)?;
@@ -264,7 +277,9 @@ impl DecryptedBackup {
             schema.needs_migration(&connection, &path)?;
             match *database {
                 LEDGER_FILE => {}
-                _ => open::check_master_key(&connection, &self.master_key, keys)?,
+                _ => {
+                    open::check_master_key(&connection, &self.master_key, keys)?;
+                }
             }
         }
         Ok(())
@@ -403,13 +418,19 @@ impl BackupKey {
 
 /// Returns the secrets of virtual keys that work in the store that is replaced, with their expiry, or `None` if it is
 /// damaged or cannot be read.
-fn active_secrets(dir: &SafeDir, at: Timestamp) -> Option<HashMap<PublicId, Option<Timestamp>>> {
+fn active_secrets(
+    dir: &SafeDir,
+    keys: &SafeDir,
+    at: Timestamp,
+) -> Option<HashMap<PublicId, Option<Timestamp>>> {
     let connection = sqlite::open_checked(dir, POLICY_FILE, Access::Read).ok()?;
     sqlite::check_integrity(&connection, &dir.path().join(POLICY_FILE)).ok()?;
-    let policy = Policy::read(&connection).ok()?;
+    let row_key = RowKey::derive(&MasterKey::read(keys).ok()?);
+    let policy = Policy::read(&connection, Some(&row_key)).ok()?;
     let active = policy.key_secrets().filter_map(|(public, found)| {
         let is_valid = found.valid_until.is_none_or(|until| until > at);
-        let works = is_valid && found.key.refusal(at).is_none();
+        let is_verified = policy.check_key(found.key, Some(public)).is_ok();
+        let works = is_valid && is_verified && found.key.refusal(at).is_none();
         works.then_some((public, found.valid_until))
     });
     Some(active.collect())
@@ -446,19 +467,34 @@ fn read_keys(connection: &Connection) -> Result<Vec<BackupKey>> {
     Ok(keys)
 }
 
-/// Deletes the secrets that do not work again, and revokes a key that has none left.
-fn write_key(connection: &Connection, key: &BackupKey, at: Timestamp) -> Result<()> {
+/// Deletes the secrets that do not work again, and revokes a key that has none left. A row that verified before it was
+/// changed is signed again.
+fn write_key(
+    connection: &Connection,
+    key: &BackupKey,
+    row_key: Option<&RowKey>,
+    at: Timestamp,
+) -> Result<()> {
     for secret in &key.secrets {
-        if secret.works {
-            connection.execute(
-                "UPDATE key_secrets SET valid_until = ?2 WHERE public_id = ?1",
-                (secret.id.0, secret.valid_until.map(micros)),
-            )?;
-        } else {
+        let row = SignedRow::Secret(secret.id);
+        if !secret.works {
             connection.execute(
                 "DELETE FROM key_secrets WHERE public_id = ?1",
                 [secret.id.0],
             )?;
+            erase(connection, row_key, row)?;
+            continue;
+        }
+        let was_verified = match row_key {
+            Some(row_key) => row_key.verifies(connection, row)?,
+            None => false,
+        };
+        connection.execute(
+            "UPDATE key_secrets SET valid_until = ?2 WHERE public_id = ?1",
+            (secret.id.0, secret.valid_until.map(micros)),
+        )?;
+        if let (Some(row_key), true) = (row_key, was_verified) {
+            row_key.sign(connection, row)?;
         }
     }
     if !key.key.works {
@@ -466,8 +502,17 @@ fn write_key(connection: &Connection, key: &BackupKey, at: Timestamp) -> Result<
             "UPDATE keys SET revoked_at = ?2 WHERE id = ?1",
             (key.id.0.as_bytes(), micros(at)),
         )?;
+        erase(connection, row_key, SignedRow::Key(key.id))?;
     }
     Ok(())
+}
+
+/// Takes a row's authority away, in a database that has signed rows.
+fn erase(connection: &Connection, row_key: Option<&RowKey>, row: SignedRow) -> Result<()> {
+    match row_key {
+        Some(_) => row_macs::erase(connection, row),
+        None => Ok(()),
+    }
 }
 
 fn check_names(keys: &[BackupKey], revived: &RevivedKeys) -> Result<()> {

@@ -19,7 +19,10 @@ pub(crate) struct Schema {
 /// The schema of `policy.db`; its application id is "krvp".
 pub(crate) const POLICY: Schema = Schema {
     application_id: 0x6b72_7670,
-    migrations: &[include_str!("../migrations/policy/0001_first.sql")],
+    migrations: &[
+        include_str!("../migrations/policy/0001_first.sql"),
+        include_str!("../migrations/policy/0002_row_macs.sql"),
+    ],
 };
 
 /// The schema of `ledger.db`; its application id is "krvl".

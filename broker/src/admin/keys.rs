@@ -87,7 +87,9 @@ pub fn find_key<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, A
 /// [`AdminError::UnknownKey`], [`AdminError::KeyRefused`].
 pub fn find_usable_key<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, AdminError> {
     let key = find_key(policy, name)?;
-    check_usable(key).map(|()| key)
+    check_usable(key)?;
+    policy.check_key(key, None)?;
+    Ok(key)
 }
 
 /// Adds a key and returns its secret.

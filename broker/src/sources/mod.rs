@@ -24,6 +24,9 @@ pub enum SourceError {
     /// The sealed record in the store (encrypted at rest) cannot be decrypted.
     #[error("cannot decrypt the secret in the store")]
     Sealed(#[source] keyreeve_store::StoreError),
+    /// The profile's row in the store does not verify.
+    #[error("the profile cannot be trusted")]
+    NotVerified(#[source] keyreeve_store::StoreError),
     /// The variable is not set, or its value is not UTF-8 text.
     #[error("the environment variable {0} was not set when keyreeve was started")]
     VariableNotSet(String),
@@ -63,6 +66,7 @@ impl SourceError {
         match self {
             Self::SdkProfile { source, .. } => source.is_transient(),
             Self::Sealed(_)
+            | Self::NotVerified(_)
             | Self::VariableNotSet(_)
             | Self::InvalidCredential(_)
             | Self::File(_)
@@ -77,6 +81,10 @@ pub(crate) async fn obtain(
     broker: &Arc<Broker>,
     profile: &Profile,
 ) -> Result<Credential, SourceError> {
+    // No program is started, and no file or variable read, for a row that something else wrote.
+    (broker.store.policy())
+        .and_then(|policy| policy.check_profile(profile.id))
+        .map_err(SourceError::NotVerified)?;
     match &profile.source {
         // Encrypted at rest (sealed): decrypted for each lease and dropped after it.
         Source::Sealed => {

@@ -45,6 +45,8 @@ pub struct ProfileView {
     pub secret_exposure: &'static str,
     /// `true` if the upstream is a sandbox.
     pub simulated: bool,
+    /// `false` if something other than keyreeve changed it: it is not used.
+    pub verified: bool,
     /// Expiry of the secret, if known.
     pub expires_at: Option<String>,
     /// Creation time.
@@ -109,7 +111,7 @@ pub struct KeyView {
     pub id: String,
     /// The key's name.
     pub name: String,
-    /// The state: active, expired or revoked.
+    /// The state: active, expired, revoked or not verified.
     pub state: KeyState,
     /// Names of the profiles it may use, in order of preference, without removed ones.
     pub profiles: Vec<String>,
@@ -144,6 +146,9 @@ pub enum KeyState {
     Expired,
     /// Revoked.
     Revoked,
+    /// Changed by something other than keyreeve: refused.
+    #[serde(rename = "not verified")]
+    NotVerified,
 }
 
 impl ProfilesView {
@@ -173,6 +178,7 @@ impl ProfileView {
             billing: profile.billing.name(),
             secret_exposure: secret_exposure(profile.secret_exposure),
             simulated: profile.simulated,
+            verified: snapshot.policy.is_profile_verified(profile.id),
             expires_at: profile.expires_at.map(|at| at.to_string()),
             created_at: profile.created_at.to_string(),
             rotated_at: profile.rotated_at.map(|at| at.to_string()),
@@ -224,7 +230,11 @@ impl KeyView {
         Self {
             id: key.id.0.simple().to_string(),
             name: key.name.to_string(),
-            state: KeyState::new(key, now),
+            state: if policy.is_key_verified(key) {
+                KeyState::new(key, now)
+            } else {
+                KeyState::NotVerified
+            },
             profiles: key.profiles.iter().filter_map(name).collect(),
             billing: key.billing.map(BillingClass::name),
             strategy: key.strategy.name(),
@@ -258,6 +268,7 @@ impl KeyState {
             Self::Active => "active",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::NotVerified => "not verified",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use axum::http::HeaderValue;
 use jiff::Timestamp;
-use keyreeve_broker::{AuthenticateError, LeaseError};
+use keyreeve_broker::{AuthenticateError, LeaseError, SourceError};
 use keyreeve_core::health::{BlockReason, CooldownReason};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::select::{ExcludedProfiles, NoProfileError};
@@ -29,6 +29,11 @@ pub(super) fn status(error: &LeaseError) -> ErrorStatus {
         LeaseError::Authenticate(AuthenticateError::Refused(KeyRefusedError::Expired)) => {
             (401, AUTHENTICATION, "expired_key", Never)
         }
+        LeaseError::Authenticate(AuthenticateError::Store(StoreError::NotVerified { .. }))
+        | LeaseError::Source {
+            source: SourceError::NotVerified(StoreError::NotVerified { .. }),
+            ..
+        } => (503, API, "not_verified", Never),
         LeaseError::Authenticate(AuthenticateError::Store(_)) => {
             (503, API, "store_unavailable", Soon)
         }
@@ -59,6 +64,13 @@ pub(super) fn client_message(error: &LeaseError) -> String {
         LeaseError::Authenticate(AuthenticateError::Refused(KeyRefusedError::Expired)) => {
             "This keyreeve key has expired. Make a new one: `keyreeve key add NAME --profile PROFILE`".to_owned()
         }
+        LeaseError::Authenticate(AuthenticateError::Store(
+            error @ StoreError::NotVerified { .. },
+        ))
+        | LeaseError::Source {
+            source: SourceError::NotVerified(error @ StoreError::NotVerified { .. }),
+            ..
+        } => not_verified_message(error),
         LeaseError::Authenticate(AuthenticateError::Store(error)) => with_reason(
             "The gateway cannot read its store to check this key",
             error,
@@ -86,6 +98,15 @@ fn with_reason(message: &str, error: &StoreError) -> String {
         Some(reason) => format!("{message}: {reason}"),
         None => format!("{message}. The cause is in the gateway's log"),
     }
+}
+
+/// Names the row and the command that removes it.
+fn not_verified_message(error: &StoreError) -> String {
+    let fix = error.fix_command().unwrap_or_default();
+    format!(
+        "{}. Fix: `{fix}`, then create it again",
+        capitalize(&error.to_string())
+    )
 }
 
 fn no_profile_status(error: &NoProfileError) -> ErrorStatus {

@@ -14,7 +14,14 @@ use crate::output::{Align, Line, Table, local_time, relative_time, relative_time
 use crate::render::new_key::print_new_key;
 
 pub(super) fn run(key: KeyCommand, context: &Context) -> Result<(), CommandError> {
-    let store = context.open_store()?;
+    let store = match &key {
+        KeyCommand::Revoke { .. } => context.open_store_to_take_away()?,
+        KeyCommand::Add(_)
+        | KeyCommand::List
+        | KeyCommand::Show { .. }
+        | KeyCommand::AllowBilling { .. }
+        | KeyCommand::Rotate(_) => context.open_store()?,
+    };
     match key {
         KeyCommand::Add(args) => add(args, &store, context),
         KeyCommand::List => {

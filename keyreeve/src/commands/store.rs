@@ -154,7 +154,7 @@ fn info(context: &Context) -> Result<Info, CommandError> {
         master_key,
         master_key_directory: dirs.config.display().to_string(),
         protects_against,
-        master_key_may_be_swapped: match store.master_key_swap_protection() {
+        master_key_may_be_swapped: match store.master_key_swap_protection()? {
             SwapProtection::Locked => false,
             SwapProtection::Unlocked => true,
         },

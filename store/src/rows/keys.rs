@@ -136,9 +136,12 @@ pub(crate) fn insert_secret(
     Ok(())
 }
 
+/// Reads the profiles of each key. A removed profile stays in the signed list, and is left out here.
 fn read_profiles(connection: &Connection) -> Result<HashMap<KeyId, Vec<ProfileId>>> {
-    let mut statement =
-        connection.prepare("SELECT key, profile FROM key_profiles ORDER BY key, position")?;
+    let mut statement = connection.prepare(
+        "SELECT key, profile FROM key_profiles JOIN profiles ON id = profile
+             WHERE removed = 0 ORDER BY key, position",
+    )?;
     let mut rows = statement.query([])?;
     let mut profiles: HashMap<KeyId, Vec<ProfileId>> = HashMap::new();
     while let Some(row) = rows.next()? {

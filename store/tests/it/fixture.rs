@@ -113,6 +113,38 @@ fn run_sql(database: &Path, sql: &str) {
         .unwrap();
 }
 
+/// Makes policy as a version before signed rows wrote it: no codes, schema 1, and the check value of that version.
+pub(crate) fn make_unsigned(home: &TestHome) {
+    use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+    use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+
+    let file = std::fs::read(home.master_key()).unwrap();
+    let key: [u8; 32] = file[file.len() - 32..].try_into().unwrap();
+    let mut aad = Vec::new();
+    for field in [&[1][..], &[0; 16], b"check", &0_u64.to_be_bytes(), b""] {
+        aad.extend_from_slice(&u32::try_from(field.len()).unwrap().to_be_bytes());
+        aad.extend_from_slice(field);
+    }
+    let nonce = [7; 24];
+    let tag = XChaCha20Poly1305::new(&key.into())
+        .encrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: b"",
+                aad: &aad,
+            },
+        )
+        .unwrap();
+    let check = [&[1], nonce.as_slice(), &tag].concat();
+    let connection = rusqlite::Connection::open(home.database()).unwrap();
+    connection
+        .execute_batch("DROP TABLE row_macs; PRAGMA user_version = 1")
+        .unwrap();
+    connection
+        .execute("UPDATE meta SET master_key_check = ?1", [check])
+        .unwrap();
+}
+
 /// Starts the journal of a store with a random id.
 pub(crate) fn start_journal(store: &Store) {
     store

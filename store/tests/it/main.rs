@@ -20,5 +20,6 @@ mod policy;
 mod quick_reader;
 mod replaced;
 mod retention;
+mod row_macs;
 mod secrets;
 mod usage;

@@ -66,6 +66,8 @@ fn old_store(schema: usize) -> TestHome {
         .replace(":hash", &hex(&hash.0));
     let new = home.database().to_str().unwrap().to_owned();
     connection.execute_batch(&rows).unwrap();
+    // Older versions wrote the check value of an unsigned store.
+    crate::fixture::make_unsigned(&home);
     connection.execute("ATTACH ?1 AS new", [new]).unwrap();
     connection
         .execute_batch(

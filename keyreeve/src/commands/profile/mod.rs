@@ -58,13 +58,13 @@ pub(super) fn run(profile: ProfileCommand, context: &Context) -> Result<(), Comm
             report(&name, &health::resumed(&name, resumed), &store, context)
         }
         ProfileCommand::Pause { name, until } => {
-            let store = context.open_store()?;
+            let store = context.open_store_to_take_away()?;
             let paused = profile_health::pause(&store, &name, until)?;
             let lines = health::paused(&name, paused, until, &context.clock());
             report(&name, &lines, &store, context)
         }
         ProfileCommand::Drain { name } => {
-            let store = context.open_store()?;
+            let store = context.open_store_to_take_away()?;
             profile_health::drain(&store, &name)?;
             report(&name, &health::drained(&name), &store, context)
         }
@@ -94,7 +94,7 @@ fn show(name: &Name, context: &Context) -> Result<(), CommandError> {
 }
 
 fn remove(name: &Name, context: &Context) -> Result<(), CommandError> {
-    let removed = profiles::remove(&context.open_store()?, name)?;
+    let removed = profiles::remove(&context.open_store_to_take_away()?, name)?;
     let mut view = ProfileView::new(&removed.profile, &removed.before, context.snapshot.now);
     view.default = false;
     Ok(context.output.report(&view, &render::removed(&removed))?)

@@ -41,7 +41,11 @@ fn table(profiles: &[ProfileView]) -> Table {
             profile.base_url.clone(),
             profile.auth.to_owned(),
             billing_label(profile.billing, profile.simulated).to_owned(),
-            health::short_state(&profile.health),
+            if profile.verified {
+                health::short_state(&profile.health)
+            } else {
+                "not verified".to_owned()
+            },
         ]);
     }
     table
@@ -68,6 +72,10 @@ pub(super) fn details(view: &ProfileDetailsView, profile: &Profile, clock: &Cloc
     ];
     fields.extend(view.expires_at.as_deref().map(|at| ("expires", time(at))));
     fields.extend(view.rotated_at.as_deref().map(|at| ("rotated", time(at))));
+    if !view.verified {
+        let text = "not verified: something other than keyreeve changed it, so it is not used";
+        fields.push(("verified", text.to_owned()));
+    }
     fields.push(("health", health::describe(&view.health, clock)));
     for reason in &view.health.reasons {
         fields.extend(health::reason_lines(reason, &view.name, clock));

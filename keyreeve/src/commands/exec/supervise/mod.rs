@@ -88,6 +88,8 @@ pub(super) fn run(exec: ExecArgs, context: &Context) -> Result<(), CommandError>
 fn profiles_of(name: &Name, policy: &Policy) -> Result<Vec<Profile>, CommandError> {
     let key = find_usable_key(policy, name)?;
     let profiles = key.profiles.iter().filter_map(|id| policy.profile(*id));
+    // The gateway refuses one that does not verify, and uses the others.
+    let profiles = profiles.filter(|profile| policy.is_profile_verified(profile.id));
     Ok(profiles.cloned().collect())
 }
 
