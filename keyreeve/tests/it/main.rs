@@ -58,6 +58,7 @@ mod umask;
 mod unresponsive_dns;
 mod unsafe_files;
 mod unusable_values;
+mod unverified_rows;
 mod who_pays;
 mod working_directory;
 mod wrong_clock;
