@@ -86,6 +86,10 @@ pub(crate) struct PricesSection {
 pub(crate) struct LedgerSection {
     /// `"local"`: entries survive a killed process. `"strict"`: they also survive a power failure. Default: `"local"`.
     pub(crate) durability: Option<String>,
+    /// Days that single attempts are kept: 1 to 36500. Default: 90.
+    pub(crate) detail_days: Option<u64>,
+    /// Days that the sums of attempts are kept: 1 to 36500, and at least as long as attempts. Default: 400.
+    pub(crate) rollup_days: Option<u64>,
 }
 
 /// `[log]`

@@ -21,6 +21,10 @@ pub(crate) const THROTTLE_WAIT_SECONDS: &str = "KEYREEVE_THROTTLE_WAIT_SECONDS";
 pub(crate) const PRICES_FILE: &str = "KEYREEVE_PRICES_FILE";
 /// Durability of ledger entries: `local` or `strict`.
 pub(crate) const LEDGER_DURABILITY: &str = "KEYREEVE_LEDGER_DURABILITY";
+/// Days that single attempts are kept.
+pub(crate) const LEDGER_DETAIL_DAYS: &str = "KEYREEVE_LEDGER_DETAIL_DAYS";
+/// Days that sums of attempts are kept.
+pub(crate) const LEDGER_ROLLUP_DAYS: &str = "KEYREEVE_LEDGER_ROLLUP_DAYS";
 /// Log level of `serve`.
 pub(crate) const LOG: &str = "KEYREEVE_LOG";
 

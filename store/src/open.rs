@@ -61,7 +61,7 @@ struct Authority {
     row_key: Arc<RowKey>,
 }
 
-/// Whether a store can be opened without its master key.
+/// The need for a master key when a store is opened.
 #[derive(Clone, Copy)]
 enum MasterKeyNeed {
     Required,
@@ -359,7 +359,7 @@ fn create(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
     single_database::name_databases(dir)
 }
 
-/// Whether the rows of policy are signed, as recorded in the check value.
+/// The state of the rows of policy, as recorded in the check value.
 #[derive(Clone, Copy)]
 pub(crate) enum RowState {
     /// As older versions wrote them.
@@ -381,7 +381,7 @@ fn check_context(state: RowState) -> SealContext<'static> {
 }
 
 /// Checks the master key with the check value, so that a wrong key is reported as such and not as a tampered record.
-/// Returns whether the rows are signed: nobody can change that without the master key.
+/// Returns whether the rows are signed. This cannot be changed without the master key.
 pub(crate) fn check_master_key(
     connection: &Connection,
     master_key: &MasterKey,

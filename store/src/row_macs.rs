@@ -1,4 +1,4 @@
-//! Message authentication codes (MACs) of the policy rows that name whom to trust, under a key derived from the master
+//! Message authentication codes (MACs) of the policy rows that name who is trusted, under a key derived from the master
 //! key: a row that anything but keyreeve wrote is refused by name.
 //!
 //! Invariants: a row is signed only in the transaction that wrote it, after its previous state was verified; taking
@@ -226,7 +226,7 @@ impl RowKey {
         let mut encoded = Vec::with_capacity(512);
         push(&mut encoded, &[kind.word().as_bytes()]);
         push(&mut encoded, &[&version.to_be_bytes()]);
-        for (index, name) in row.as_ref().column_names().into_iter().enumerate() {
+        for (index, name) in row.as_ref().column_names().enumerate() {
             push(&mut encoded, &[name.as_bytes()]);
             match row.get_ref(index)? {
                 ValueRef::Null => push(&mut encoded, &[b"n"]),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_gateway::{DEFAULT_PORT, DEFAULT_THROTTLE_WAIT, Listen};
 use keyreeve_os::environment::Environment;
-use keyreeve_store::Durability;
+use keyreeve_store::{Durability, Retention};
 
 pub(crate) use flags::{Flags, PassThroughMode};
 pub(crate) use layers::{Layer, Setting, Sourced};
@@ -27,8 +27,8 @@ use crate::variables;
 use flags::{PASS_THROUGH, parse_pass_through};
 use layers::{Layers, raw_value, single};
 use values::{
-    parse_body_budget, parse_durability, parse_host, parse_listen, parse_log_level, parse_path,
-    parse_throttle_wait,
+    parse_body_budget, parse_days, parse_durability, parse_host, parse_listen, parse_log_level,
+    parse_path, parse_throttle_wait,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -52,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) prices_file: Sourced<Option<PathBuf>>,
     /// Durability of ledger entries.
     pub(crate) durability: Sourced<Durability>,
+    /// Days that single attempts are kept.
+    pub(crate) detail_days: Sourced<u32>,
+    /// Days that sums of attempts are kept.
+    pub(crate) rollup_days: Sourced<u32>,
     /// Log level of `serve`.
     pub(crate) log: Sourced<LogLevel>,
     /// Model of `ask`, `check` and `connect` if none is named.
@@ -109,6 +113,16 @@ const PRICES_FILE: Setting = Setting {
 const DURABILITY: Setting = Setting {
     key: "ledger.durability",
     variable: Some(variables::LEDGER_DURABILITY),
+    flag: None,
+};
+const DETAIL_DAYS: Setting = Setting {
+    key: "ledger.detail_days",
+    variable: Some(variables::LEDGER_DETAIL_DAYS),
+    flag: None,
+};
+const ROLLUP_DAYS: Setting = Setting {
+    key: "ledger.rollup_days",
+    variable: Some(variables::LEDGER_ROLLUP_DAYS),
     flag: None,
 };
 const LOG: Setting = Setting {
@@ -182,6 +196,16 @@ impl Settings {
                 value(DURABILITY, single(file.ledger.durability.as_ref())),
                 parse_durability,
                 Durability::Local,
+            ),
+            detail_days: layers.one(
+                value(DETAIL_DAYS, single(file.ledger.detail_days)),
+                parse_days,
+                Retention::default().detail_days,
+            ),
+            rollup_days: layers.one(
+                value(ROLLUP_DAYS, single(file.ledger.rollup_days)),
+                parse_days,
+                Retention::default().rollup_days,
             ),
             log: layers.one(
                 value(LOG, single(file.log.level.as_ref())),

@@ -68,6 +68,13 @@ pub(super) fn parse_path(word: &str) -> Result<Option<PathBuf>, String> {
     }
 }
 
+pub(super) fn parse_days(word: &str) -> Result<u32, String> {
+    match word.parse() {
+        Ok(days @ 1..=36500) => Ok(days),
+        Ok(_) | Err(_) => Err("a number of days from 1 to 36500".to_owned()),
+    }
+}
+
 pub(super) fn parse_durability(word: &str) -> Result<Durability, String> {
     match word {
         // Its earlier name.

@@ -1,5 +1,6 @@
-//! Authenticated rows of policy: whoever can write the database cannot name whom to trust.
+//! Authenticated rows of policy: a program that can write the database cannot name who is trusted.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::time::Instant;
 
@@ -43,7 +44,7 @@ fn refused(policy: &Policy) -> Vec<String> {
                 assert!(!policy.is_profile_verified(profile.id));
                 refused.push(format!("{what} {name}"));
             }
-            Err(other) => panic!("{other}"),
+            Err(other) => unreachable!("{other}"),
         }
     }
     let active = policy
@@ -56,7 +57,7 @@ fn refused(policy: &Policy) -> Vec<String> {
                 assert!(!policy.is_key_verified(found.key));
                 refused.push(format!("{what} {name}"));
             }
-            Err(other) => panic!("{other}"),
+            Err(other) => unreachable!("{other}"),
         }
     }
     refused.sort();
@@ -264,7 +265,7 @@ fn code_of_an_older_version_is_refused() {
     );
 }
 
-/// F-23: signing happens once: nobody gets rows signed by removing the codes and resetting the schema version.
+/// F-23: signing happens once: rows cannot be signed anew by removing the codes and resetting the schema version.
 #[test]
 fn stripped_codes_are_not_signed_again() {
     let all = ["key ci", "key dev", "profile home", "profile work"];
@@ -458,7 +459,8 @@ fn many_rows_are_verified_once_per_change() {
     let mut rows = String::from("BEGIN;");
     for number in 10..1010_u32 {
         let (key, public) = (blob(number.into()), format!("x'{number:016x}'"));
-        rows += &format!(
+        let _written = write!(
+            rows,
             "INSERT INTO keys SELECT {key}, 'k{number}', billing, strategy, allow_billing, models, cache_ttl, expires_at,
              NULL, created_at, simulated FROM keys WHERE id = {first};
              INSERT INTO key_profiles VALUES ({key}, 0, {first});
@@ -467,7 +469,8 @@ fn many_rows_are_verified_once_per_change() {
         );
     }
     for number in 10..110 {
-        rows += &format!(
+        let _written = write!(
+            rows,
             "INSERT INTO profiles SELECT {}, 'p{number}', 'environment', 'A', base_url, auth, provenance, billing, family,
              hint, secret_exposure, simulated, expires_at, created_at, rotated_at, 0 FROM profiles WHERE id = {};",
             blob(number),

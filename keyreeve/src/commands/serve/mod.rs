@@ -13,7 +13,7 @@ use std::sync::Arc;
 use keyreeve_broker::admin;
 use keyreeve_gateway::{BoundListeners, InstanceSecret, PassThrough};
 use keyreeve_os::{process, system};
-use keyreeve_store::{Recovered, Store};
+use keyreeve_store::{Recovered, Retention, RetentionPlan, Store};
 use tokio::sync::oneshot;
 
 use self::announce::ReadyNotice;
@@ -48,6 +48,12 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
     let recovered = store.close_open_intents(system::now())?;
     report_recovery(recovered, &context.output);
     store.start_journal(admin::random_bytes()?)?;
+    let retention = Retention {
+        detail_days: settings.detail_days.value,
+        rollup_days: settings.rollup_days.value,
+    };
+    let plan = store.start_retention(retention, system::now())?;
+    report_retention(plan, &context);
     let process = ServeProcess {
         dirs,
         settings,
@@ -57,6 +63,21 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
     let served = BlockingRuntime::multi_thread()?.block_on(process.run(serve));
     store.flush()?;
     served
+}
+
+/// Reports the first deletion of old entries while it is to come, if it will delete any.
+fn report_retention(plan: RetentionPlan, context: &Context) {
+    let clock = context.clock_now();
+    if plan.begins_at <= clock.now || (plan.attempts, plan.rollups) == (0, 0) {
+        return;
+    }
+    let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+    let day = plan.begins_at.to_zoned(clock.zone).date();
+    context.output.note(&format!(
+        "On {day} the ledger begins to delete what is too old: {} and {} at first. To keep more, set `ledger.detail_days` and `ledger.rollup_days`",
+        pluralize(count(plan.attempts), "attempt"),
+        pluralize(count(plan.rollups), "sum"),
+    ));
 }
 
 /// Reports what a crash left behind.
