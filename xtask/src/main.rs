@@ -42,6 +42,7 @@ cargo xtask conformance accounts run Claude Code with two accounts, one of them 
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
+cargo xtask bench store          measure only the store: CPU for each attempt, lease and report
 cargo xtask long kills           kill a gateway 1,000 times under load, and compare its ledger with the upstream's
 cargo xtask long storm           run 200 clients for a minute against profiles that reach their limits
 cargo xtask ci                   run all of .ci/run, as the public workflow does";
@@ -81,6 +82,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         }
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
+        ["bench", "store"] => bench::run_store(&root()),
         ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),
         ["long", name] => long::run(&root(), name),
         ["ci"] => ci(),

@@ -7,6 +7,7 @@
 
 mod backup;
 mod concurrency;
+mod costs;
 mod crash_recovery;
 mod damage;
 mod fixture;

@@ -12,9 +12,11 @@ mod setup;
 mod statusline;
 
 use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
+use crate::environment::Scratch;
 use crate::programs::build;
 use crate::{environment, output};
 use load::{Measurement, measure};
@@ -63,6 +65,30 @@ pub(crate) fn run_helper(root: &Path) -> Result<()> {
 pub(crate) fn run_statusline(root: &Path) -> Result<()> {
     build(root, &["--release"])?;
     statusline::run(root)
+}
+
+/// Measures only the store, by a test that is ignored otherwise: SQL and file formats never leave its crate.
+pub(crate) fn run_store(root: &Path) -> Result<ExitCode> {
+    let scratch = Scratch::new(&environment::target_dir(root), "bench-store")?;
+    let mut command = Command::new("cargo");
+    command.args([
+        "test",
+        "--locked",
+        "--quiet",
+        "--release",
+        "--package",
+        "keyreeve-store",
+    ]);
+    command.args(["--test", "it", "--", "--exact", "costs::costs_of_the_store"]);
+    command.args(["--ignored", "--nocapture"]);
+    environment::scrub(&mut command, &scratch.folder("home")?);
+    environment::offline_cargo(&mut command);
+    let status = command
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .status()
+        .context("cannot run cargo test")?;
+    Ok(output::exit_code(status.success()))
 }
 
 fn print(nginx: &Measurement, keyreeve: &Measurement) {
