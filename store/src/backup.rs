@@ -19,6 +19,7 @@ use crate::database_files::setup_lock;
 use crate::entries::AttemptId;
 use crate::live::LiveEntries;
 use crate::rows::attempts;
+use crate::rows::rollups::Batch;
 use crate::sealed_stream::{CHUNK_BYTES, SealedWriter};
 use crate::sqlite::{self, Access, LEDGER_FILE, POLICY_FILE};
 use crate::{Result, Store};
@@ -44,10 +45,14 @@ impl Store {
         let entries = ledger.entries;
         let ledger = DatabaseCopy::create(self.dir(), LEDGER_FILE, &ledger.connection)?;
         ledger.change(|connection| {
+            let mut sums = Batch::default();
             for (intent, outcome) in &entries {
                 attempts::insert(connection, intent, outcome.as_ref())?;
+                if let Some(outcome) = outcome {
+                    sums.add(intent, outcome);
+                }
             }
-            Ok(())
+            Ok(sums.write(connection)?)
         })?;
         let mut writer = SealedWriter::start(out, passphrase)?;
         writer.write(self.master_key()?.expose())?;

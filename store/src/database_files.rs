@@ -16,6 +16,9 @@ use crate::{Result, StoreError};
 /// File name of the lock held while the databases are created, migrated, backed up or restored.
 const SETUP_LOCK: &str = "setup.lock";
 
+/// Start of the names of files that a restore has moved aside.
+pub(crate) const REPLACED_PREFIX: &str = "replaced-";
+
 /// Acquires the setup lock. Waits up to five seconds for a process that is creating, migrating or restoring the store.
 pub(crate) fn setup_lock(dir: &SafeDir) -> Result<Lock> {
     for _ in 0..500 {

@@ -99,8 +99,8 @@ impl Store {
         }
     }
 
-    /// Closes an entry without waiting. An outcome that cannot be committed (a full disk) is retried while the process
-    /// lives.
+    /// Closes an entry without waiting. With a journal, an outcome that cannot be committed (a full disk) waits there;
+    /// without one, its entry stays open at its reserved cost.
     pub fn record_outcome(&self, open: OpenIntent, outcome: Outcome) {
         let outcome = EntryOutcome::from(outcome);
         match open.0 {

@@ -14,7 +14,9 @@ use keyreeve_os::lock::Lock;
 use keyreeve_os::memory::SwapProtection;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::database_files::{build, open_database, reject_orphaned_wal, setup_lock, unfinished};
+use crate::database_files::{
+    REPLACED_PREFIX, build, open_database, reject_orphaned_wal, setup_lock, unfinished,
+};
 use crate::ledger_lock::LedgerLock;
 use crate::ledger_writer::LedgerWriter;
 use crate::master_key::{MasterKey, MasterKeyHome};
@@ -339,6 +341,10 @@ fn complete(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
         return single_database::name_databases(dir);
     }
     if has_single || dir.contains(LEDGER_FILE)? {
+        return Err(StoreError::missing(&dir.path().join(POLICY_FILE)));
+    }
+    if !dir.names(REPLACED_PREFIX)?.is_empty() {
+        // A restore was killed after it had moved the store aside.
         return Err(StoreError::missing(&dir.path().join(POLICY_FILE)));
     }
     create(dir, keys)

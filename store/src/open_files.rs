@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use keyreeve_os::files::{FileVersion, SafeDir};
 
 use crate::Result;
-use crate::sqlite::{LEDGER_FILE, POLICY_FILE};
+use crate::sqlite::{LEDGER_FILE, POLICY_FILE, wal_files};
 use crate::wal_index::{CheckpointProgress, WalIndex};
 
 /// The files, as they were when they were opened or last checked.
@@ -19,6 +19,8 @@ pub(crate) struct OpenFiles {
 
 struct OpenDatabase {
     path: PathBuf,
+    /// The write-ahead log and its index, which SQLite deletes only when the last connection is closed.
+    log_files: Vec<(PathBuf, FileVersion)>,
     index: WalIndex,
     /// The last state in which every change of the file was SQLite's own.
     last: DatabaseState,
@@ -66,8 +68,15 @@ impl OpenDatabase {
             progress: index.progress(),
             version: FileVersion::of(&path)?,
         };
+        let log_files = wal_files(file).map(|name| {
+            let path = dir.path().join(name);
+            FileVersion::of(&path).map(|version| (path, version))
+        });
         Ok(Self {
             path,
+            log_files: log_files
+                .into_iter()
+                .collect::<std::result::Result<_, _>>()?,
             index,
             last,
             is_suspect: false,
@@ -76,6 +85,13 @@ impl OpenDatabase {
 
     /// Returns `true` if the path names another file, or something other than SQLite has written to it.
     fn is_replaced(&mut self) -> bool {
+        let is_log_replaced = self
+            .log_files
+            .iter()
+            .any(|(path, opened)| !FileVersion::of(path).is_ok_and(|now| now.is_same_file(opened)));
+        if is_log_replaced {
+            return true;
+        }
         let Ok(version) = FileVersion::of(&self.path) else {
             return true;
         };

@@ -16,7 +16,9 @@ use keyreeve_os::process::pid;
 use rusqlite::{Connection, TransactionBehavior};
 use zeroize::Zeroizing;
 
-use crate::database_files::{reject_orphaned_wal, remove_unfinished, setup_lock, unfinished};
+use crate::database_files::{
+    REPLACED_PREFIX, reject_orphaned_wal, remove_unfinished, setup_lock, unfinished,
+};
 use crate::master_key::{self, MasterKey};
 use crate::open::{self, StorePaths};
 use crate::row_macs::{self, RowKey, SignedRow};
@@ -170,7 +172,7 @@ fn move_aside(
     if options.existing == ExistingStore::Refuse {
         return Ok(None);
     }
-    let prefix = format!("replaced-{}-", options.at.as_millisecond());
+    let prefix = format!("{REPLACED_PREFIX}{}-", options.at.as_millisecond());
     let mut names = journal::list(dir)?;
     for database in [LEDGER_FILE, POLICY_FILE] {
         names.push(database.to_owned());
@@ -235,13 +237,9 @@ impl DecryptedBackup {
     /// the keys that were not revoked in it.
     fn keep_dead_keys(
         &self,
-        (dir, keys): (&SafeDir, &SafeDir),
+        (dir, own_keys): (&SafeDir, &SafeDir),
         options: &RestoreOptions,
     ) -> Result<Vec<RestoredKey>> {
-        let active = match options.existing {
-            ExistingStore::Refuse => HashMap::new(),
-            ExistingStore::MoveAside => active_secrets(dir, keys, options.at).unwrap_or_default(),
-        };
         let database = match self.form {
             BackupForm::Split => POLICY_FILE,
             BackupForm::Single => SINGLE_FILE,
@@ -258,6 +256,16 @@ impl DecryptedBackup {
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut keys = read_keys(&transaction)?;
+        let active = match (options.existing, self.form) {
+            (ExistingStore::MoveAside, BackupForm::Split) => {
+                let restored = Policy::read(&transaction, row_key.as_ref())?;
+                active_secrets((dir, own_keys), &restored, options.at).unwrap_or_default()
+            }
+            // What the keys of an old database may do cannot be compared.
+            (ExistingStore::MoveAside, BackupForm::Single) | (ExistingStore::Refuse, _) => {
+                HashMap::new()
+            }
+        };
         check_names(&keys, &options.keys)?;
         for key in &mut keys {
             key.keep_alive(&active, &options.keys);
@@ -416,11 +424,11 @@ impl BackupKey {
     }
 }
 
-/// Returns the secrets of virtual keys that work in the store that is replaced, with their expiry, or `None` if it is
-/// damaged or cannot be read.
+/// Returns the secrets of virtual keys that work in the store that is replaced and may do the same there as in the
+/// restored one, with their expiry, or `None` if it is damaged or cannot be read.
 fn active_secrets(
-    dir: &SafeDir,
-    keys: &SafeDir,
+    (dir, keys): (&SafeDir, &SafeDir),
+    restored: &Policy,
     at: Timestamp,
 ) -> Option<HashMap<PublicId, Option<Timestamp>>> {
     let connection = sqlite::open_checked(dir, POLICY_FILE, Access::Read).ok()?;
@@ -430,7 +438,8 @@ fn active_secrets(
     let active = policy.key_secrets().filter_map(|(public, found)| {
         let is_valid = found.valid_until.is_none_or(|until| until > at);
         let is_verified = policy.check_key(found.key, Some(public)).is_ok();
-        let works = is_valid && is_verified && found.key.refusal(at).is_none();
+        let has_same_row = restored.keys().contains(found.key);
+        let works = is_valid && is_verified && has_same_row && found.key.refusal(at).is_none();
         works.then_some((public, found.valid_until))
     });
     Some(active.collect())

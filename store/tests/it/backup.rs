@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use keyreeve_os::files::FileError;
 use keyreeve_store::{
-    ExistingStore, RestoreOptions, Restored, RevivedKeys, StoreError, check_restorable, restore,
+    ExistingStore, Grouping, RestoreOptions, Restored, RevivedKeys, StoreError, UsageQuery,
+    check_restorable, restore,
 };
 
 use crate::fixture::{
@@ -321,6 +322,34 @@ fn damaged_store_is_moved_aside() {
     );
 }
 
+/// F-24: a key that may do less in the replaced store than in the backup stays dead unless it is named.
+#[test]
+fn key_that_was_narrowed_since_the_backup_stays_dead() {
+    let home = backed_up_before_revocation();
+    let narrowed = key(1, "x", &[]).id;
+    home.open().set_allow_billing(narrowed, &[]).unwrap();
+    let restored = restore_at(&home, &replacing(RevivedKeys::Named(Vec::new()))).unwrap();
+    assert!(restored.keys.iter().all(|key| !key.works));
+    assert!(working_keys(&home).is_empty());
+}
+
+/// A restore that was killed after it had moved the store aside leads to no new, empty store.
+#[test]
+fn store_that_was_moved_aside_is_not_created_anew() {
+    let home = backed_up_before_revocation();
+    for database in [home.database(), home.ledger(), home.single()] {
+        let name = database.file_name().unwrap().to_str().unwrap();
+        fs::rename(
+            &database,
+            home.paths.data.join(format!("replaced-1-{name}")),
+        )
+        .unwrap();
+    }
+    assert!(matches!(home.try_open(), Err(StoreError::Corrupt { .. })));
+    restore_at(&home, &replacing(RevivedKeys::All)).unwrap();
+    home.open().verify().unwrap();
+}
+
 #[test]
 fn store_that_is_served_from_is_not_replaced() {
     let home = backed_up_before_revocation();
@@ -353,5 +382,12 @@ fn backup_has_entries_of_journals() {
         .map(|entry| entry.outcome.is_some())
         .collect();
     assert_eq!(ended, [false, true]);
+    let by_key = UsageQuery {
+        since: None,
+        until: None,
+        by: Grouping::Key,
+    };
+    let usage = copy.open().usage(&by_key).unwrap();
+    assert_eq!(usage.iter().map(|row| row.attempts).sum::<u64>(), 2);
     assert_eq!(copy.open().close_open_intents(at(60)).unwrap().unknown, 1);
 }

@@ -47,7 +47,7 @@ fn write_attempts(store: &Store, count: u32) {
 
 #[test]
 #[ignore = "run by `cargo xtask bench store` against the release build"]
-fn costs_of_the_store() {
+fn in_child_print_costs() {
     const DIRECT: u32 = 2_000;
     const JOURNAL: u32 = 300_000;
     const CHECKS: u32 = 1_000_000;

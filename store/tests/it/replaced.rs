@@ -30,6 +30,27 @@ fn removed_database_is_refused() {
     ));
 }
 
+/// F-22: the log of a database is missed, too: another process would write to another one.
+#[test]
+fn removed_log_is_refused() {
+    for file in [
+        "policy.db-shm",
+        "policy.db-wal",
+        "ledger.db-wal",
+        "ledger.db-shm",
+    ] {
+        let home = TestHome::new();
+        let store = home.serve();
+        add_profile(&store, 1, "work");
+        record(&store, intent(1), outcome(1));
+        std::fs::remove_file(home.paths.data.join(file)).unwrap();
+        assert!(
+            is_noticed(|| matches!(store.lease_snapshot(), Err(StoreError::Replaced { .. }))),
+            "{file}"
+        );
+    }
+}
+
 /// F-22: commits and checkpoints of other processes are no replacement.
 #[test]
 fn checkpoints_of_other_processes_are_no_replacement() {

@@ -79,7 +79,13 @@ pub(crate) fn run_store(root: &Path) -> Result<ExitCode> {
         "--package",
         "keyreeve-store",
     ]);
-    command.args(["--test", "it", "--", "--exact", "costs::costs_of_the_store"]);
+    command.args([
+        "--test",
+        "it",
+        "--",
+        "--exact",
+        "costs::in_child_print_costs",
+    ]);
     command.args(["--ignored", "--nocapture"]);
     environment::scrub(&mut command, &scratch.folder("home")?);
     environment::offline_cargo(&mut command);

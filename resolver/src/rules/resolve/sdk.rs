@@ -97,7 +97,8 @@ fn address_syntax(client: ClientProgram) -> AddressSyntax {
     }
 }
 
-/// Returns the profile steps in the client's order: before Python 2.0, an active profile precedes the federation.
+/// Returns the profile steps in the client's order: before Python 2.0 and TypeScript 1.0, an active profile precedes the
+/// federation; before TypeScript 1.0, a federation replaces a named profile that does not exist.
 fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Candidate<'a>; 3] {
     match client {
         ClientProgram::SdkPython(PythonMajor::Zero | PythonMajor::One)
@@ -105,8 +106,16 @@ fn profile_steps<'a>(client: ClientProgram, profiles: &SdkProfiles<'a>) -> [Cand
         {
             [profiles.named(), profiles.active(), profiles.federation()]
         }
+        ClientProgram::SdkTypescript(TypescriptMajor::Zero)
+            if profiles.names_missing() && profiles.has_federation() =>
+        {
+            [profiles.federation(), profiles.named(), profiles.active()]
+        }
+        ClientProgram::SdkTypescript(TypescriptMajor::Zero) => {
+            [profiles.named(), profiles.active(), profiles.federation()]
+        }
         ClientProgram::SdkPython(_)
-        | ClientProgram::SdkTypescript(_)
+        | ClientProgram::SdkTypescript(TypescriptMajor::One)
         | ClientProgram::ClaudeCode { .. }
         | ClientProgram::Keyreeve => [profiles.named(), profiles.federation(), profiles.active()],
     }
@@ -300,6 +309,22 @@ impl<'a> SdkProfiles<'a> {
     /// Returns `true` if `ANTHROPIC_PROFILE` names a profile.
     pub(super) fn is_named(&self) -> bool {
         self.named.is_some()
+    }
+
+    /// Returns `true` if `ANTHROPIC_PROFILE` names a profile that does not exist.
+    fn names_missing(&self) -> bool {
+        let Some(name) = self.named else {
+            return false;
+        };
+        self.store.and_then(|store| store.profile(name)).is_none()
+    }
+
+    /// Returns `true` if variables configure a federation completely.
+    fn has_federation(&self) -> bool {
+        matches!(
+            self.provides_federation(),
+            Provides::Known(_) | Provides::Fetched
+        )
     }
 
     /// Returns `true` if a file names the profile that is active by default.
