@@ -1,7 +1,9 @@
 //! A reason for which a serving process refuses new work until it passes.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use crate::mutex::lock;
 
 /// A reason that one thread sets and clears, and others check before each request.
 pub(crate) struct Fault<T> {
@@ -23,7 +25,7 @@ impl<T: Clone> Fault<T> {
     /// Sets or clears the reason.
     pub(crate) fn set(&self, reason: Option<T>) {
         let is_set = reason.is_some();
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        *lock(&self.reason) = reason;
         self.is_set.store(is_set, Ordering::Release);
     }
 
@@ -32,7 +34,6 @@ impl<T: Clone> Fault<T> {
         if !self.is_set.load(Ordering::Acquire) {
             return None;
         }
-        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        reason.clone()
+        lock(&self.reason).clone()
     }
 }

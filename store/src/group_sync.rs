@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 
 use crate::error::UnderlyingError;
 use crate::journal::Journal;
+use crate::mutex::lock;
 use crate::{Result, StoreError};
 
 /// A callback with the result of a sync.
@@ -64,8 +65,7 @@ impl Drop for GroupSync {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, QueueState> {
-        // No code panics while holding the lock; even then the queue would be consistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Waits for callers. Returns `None` if the queue is closed and empty.

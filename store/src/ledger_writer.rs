@@ -23,6 +23,7 @@ use crate::fold::{self, Folded};
 use crate::group_sync::GroupSync;
 use crate::journal::Journal;
 use crate::ledger_connection::{LedgerConnection, SyncMode};
+use crate::mutex::lock;
 use crate::open_files::OpenFiles;
 use crate::retention::{Retention, RetentionTimer};
 use crate::sqlite::LEDGER_FILE;
@@ -402,9 +403,4 @@ impl SharedLedger {
             fold::forget(connection, journal).ok();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code panics while holding a lock; even then its value would be consistent.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,6 +26,7 @@ mod live;
 #[cfg(test)]
 mod long_reader;
 mod master_key;
+mod mutex;
 mod open;
 mod open_files;
 mod policy;

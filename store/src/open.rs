@@ -5,7 +5,7 @@
 //! completely or not at all.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Secret;
@@ -20,6 +20,7 @@ use crate::database_files::{
 use crate::ledger_lock::LedgerLock;
 use crate::ledger_writer::LedgerWriter;
 use crate::master_key::{MasterKey, MasterKeyHome};
+use crate::mutex::lock;
 use crate::policy::{LeaseSnapshot, Policy, PolicyReader};
 use crate::policy_writer::PolicyWriter;
 use crate::row_macs::RowKey;
@@ -223,7 +224,7 @@ impl Store {
 
     pub(crate) fn reader(&self) -> MutexGuard<'_, PolicyReader> {
         // A reader that panics leaves a connection without an open transaction: still usable.
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.reader)
     }
 
     pub(crate) fn dir(&self) -> &SafeDir {

@@ -5,13 +5,14 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use keyreeve_os::files::FileError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::UnderlyingError;
+use crate::mutex::lock;
 use crate::sqlite::{self, Access};
 use crate::{Result, StoreError};
 
@@ -152,9 +153,4 @@ impl PolicyConnection {
         transaction.commit()?;
         Ok(value)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code panics while holding a lock; even then its value would be consistent.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
--- Message authentication codes of the rows that name whom to trust, under a key derived from the master key. A row
+-- Message authentication codes of the rows that name who is trusted, under a key derived from the master key. A row
 -- without a valid one is refused. Taking a row's authority away deletes its code.
 --
 -- "IF NOT EXISTS": a database whose version was reset is opened like any other, and its rows are refused by name.

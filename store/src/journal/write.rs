@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use keyreeve_os::files::{FileError, SafeDir, preallocate};
 
@@ -18,6 +18,7 @@ use super::record::{encode_intent, encode_outcome};
 use super::slots::{ClosedBatch, OpenSlot, Slots};
 use crate::entries::{EntryOutcome, Intent};
 use crate::error::UnderlyingError;
+use crate::mutex::lock;
 use crate::{Result, StoreError};
 
 /// Number of slots of a new file. It is doubled whenever all are used.
@@ -263,11 +264,6 @@ impl State {
             None => Ok(()),
         }
     }
-}
-
-/// Locks a mutex. No code panics while holding one of these locks; even then the state would be consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn outcome_offset(slot: u32) -> u64 {

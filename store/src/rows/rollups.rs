@@ -22,47 +22,55 @@ pub(crate) const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
 /// Number of attempts that are summed up at once when all rollups are rebuilt.
 const REBUILD_BATCH: i64 = 10_000;
 
-/// The sums of one rollup, in the order of their columns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Sums {
-    /// First attempts, which is the number of requests.
-    pub(crate) requests: u64,
-    pub(crate) attempts: u64,
-    pub(crate) simulated: u64,
-    pub(crate) failed: u64,
-    /// Attempts whose cost is an upper bound.
-    pub(crate) at_most: u64,
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-    pub(crate) cache_read: u64,
-    pub(crate) write_5m: u64,
-    pub(crate) write_1h: u64,
-    pub(crate) web_searches: u64,
-    /// In nano-dollars.
-    pub(crate) cost: u64,
-    /// The price of attempts paid by a plan, in nano-dollars.
-    pub(crate) equivalent: u64,
-}
-
 /// Number of sums.
 const SUMS: usize = 13;
 
-/// Their columns.
-pub(crate) const COLUMNS: [&str; SUMS] = [
-    "requests",
-    "attempts",
-    "simulated",
-    "failed",
-    "at_most",
-    "input",
-    "output",
-    "cache_read",
-    "write_5m",
-    "write_1h",
-    "web_searches",
-    "cost",
-    "equivalent",
-];
+/// Defines the sums, their columns and the conversion between both, so that each is named once.
+macro_rules! sums {
+    ($($(#[$doc:meta])* $column:ident,)*) => {
+        /// The sums of one rollup, in the order of their columns.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub(crate) struct Sums {
+            $($(#[$doc])* pub(crate) $column: u64,)*
+        }
+
+        /// Their columns.
+        pub(crate) const COLUMNS: [&str; SUMS] = [$(stringify!($column),)*];
+
+        impl Sums {
+            /// Returns the sums in the order of [`COLUMNS`].
+            fn values(&self) -> [u64; SUMS] {
+                [$(self.$column,)*]
+            }
+
+            /// Returns the sums with these values, in the order of [`COLUMNS`].
+            pub(crate) fn from_values(values: [u64; SUMS]) -> Self {
+                let [$($column,)*] = values;
+                Self { $($column,)* }
+            }
+        }
+    };
+}
+
+sums! {
+    /// First attempts, which is the number of requests.
+    requests,
+    attempts,
+    simulated,
+    failed,
+    /// Attempts whose cost is an upper bound.
+    at_most,
+    input,
+    output,
+    cache_read,
+    write_5m,
+    write_1h,
+    web_searches,
+    /// In nano-dollars.
+    cost,
+    /// The price of attempts paid by a plan, in nano-dollars.
+    equivalent,
+}
 
 impl Sums {
     /// Returns the sums of one attempt. An open one counts with its reserved cost.
@@ -104,69 +112,11 @@ impl Sums {
 
     /// Adds other sums; each saturates at the maximum of a column.
     pub(crate) fn add(&mut self, other: &Self) {
-        let sum = self
-            .values()
-            .into_iter()
-            .zip(other.values())
-            .map(|(sum, value)| sum.saturating_add(value).min(i64::MAX.unsigned_abs()));
-        let mut values = [0; SUMS];
-        for (value, sum) in values.iter_mut().zip(sum) {
-            *value = sum;
+        let mut values = self.values();
+        for (sum, value) in values.iter_mut().zip(other.values()) {
+            *sum = sum.saturating_add(value).min(i64::MAX.unsigned_abs());
         }
         *self = Self::from_values(values);
-    }
-
-    /// Returns the sums in the order of [`COLUMNS`].
-    fn values(&self) -> [u64; SUMS] {
-        [
-            self.requests,
-            self.attempts,
-            self.simulated,
-            self.failed,
-            self.at_most,
-            self.input,
-            self.output,
-            self.cache_read,
-            self.write_5m,
-            self.write_1h,
-            self.web_searches,
-            self.cost,
-            self.equivalent,
-        ]
-    }
-
-    /// Returns the sums with these values, in the order of [`COLUMNS`].
-    pub(crate) fn from_values(values: [u64; SUMS]) -> Self {
-        let [
-            requests,
-            attempts,
-            simulated,
-            failed,
-            at_most,
-            input,
-            output,
-            cache_read,
-            write_5m,
-            write_1h,
-            web_searches,
-            cost,
-            equivalent,
-        ] = values;
-        Self {
-            requests,
-            attempts,
-            simulated,
-            failed,
-            at_most,
-            input,
-            output,
-            cache_read,
-            write_5m,
-            write_1h,
-            web_searches,
-            cost,
-            equivalent,
-        }
     }
 }
 
