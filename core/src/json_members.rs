@@ -18,9 +18,9 @@ pub(crate) type Members<'a, const N: usize> = [Option<&'a RawValue>; N];
 #[derive(Debug)]
 pub(crate) enum MembersError {
     /// The text is not one JSON object, or not an array of objects.
-    NotAnObject(serde_json::Error),
-    /// The object contains this name twice: the first such name.
-    Duplicate(&'static str),
+    NotAnObject,
+    /// The object contains one of the names twice.
+    Duplicate,
 }
 
 /// Picks members of a JSON object.
@@ -33,11 +33,12 @@ pub(crate) fn pick_members<'a, const N: usize>(
 ) -> Result<Members<'a, N>, MembersError> {
     let mut text = serde_json::Deserializer::from_str(object);
     let picked = Object(names).deserialize(&mut text);
-    let picked = picked.map_err(MembersError::NotAnObject)?;
-    text.end().map_err(MembersError::NotAnObject)?;
-    match picked.duplicate {
-        Some(name) => Err(MembersError::Duplicate(name)),
-        None => Ok(picked.members),
+    let picked = picked.map_err(|_| MembersError::NotAnObject)?;
+    text.end().map_err(|_| MembersError::NotAnObject)?;
+    if picked.has_duplicate {
+        Err(MembersError::Duplicate)
+    } else {
+        Ok(picked.members)
     }
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn for_each_object<'a, const N: usize, E: From<MembersError>>(
     };
     let mut text = serde_json::Deserializer::from_str(array.get());
     let result = text.deserialize_seq(objects);
-    result.map_err(|error| failed.unwrap_or_else(|| MembersError::NotAnObject(error).into()))
+    result.map_err(|_| failed.unwrap_or_else(|| MembersError::NotAnObject.into()))
 }
 
 /// Picks the members with these names.
@@ -69,8 +70,8 @@ struct Object<const N: usize>([&'static str; N]);
 
 struct PickedMembers<'a, const N: usize> {
     members: Members<'a, N>,
-    /// The first name that appeared a second time.
-    duplicate: Option<&'static str>,
+    /// `true` if one of the names appeared twice.
+    has_duplicate: bool,
 }
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Object<N> {
@@ -89,17 +90,18 @@ impl<'de, const N: usize> Visitor<'de> for Object<N> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut members, mut duplicate) = ([None; N], None);
+        let (mut members, mut has_duplicate) = ([None; N], false);
         while let Some(index) = map.next_key_seed(MemberKey(&self.0))? {
             let Some(index) = index else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            if members[index].replace(map.next_value()?).is_some() {
-                duplicate.get_or_insert(self.0[index]);
-            }
+            has_duplicate |= members[index].replace(map.next_value()?).is_some();
         }
-        Ok(PickedMembers { members, duplicate })
+        Ok(PickedMembers {
+            members,
+            has_duplicate,
+        })
     }
 }
 
@@ -143,7 +145,7 @@ where
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
         while let Some(picked) = array.next_element_seed(Object(self.names))? {
-            if picked.duplicate.is_some() {
+            if picked.has_duplicate {
                 return Err(A::Error::custom("duplicate name"));
             }
             (self.act)(picked.members).map_err(|()| A::Error::custom("stopped"))?;

@@ -38,7 +38,7 @@ pub(crate) fn check_allowed(
     Ok(request)
 }
 
-/// Checks the model against the key, and changes nothing.
+/// Checks each model that the request names against the key, and changes nothing.
 ///
 /// # Errors
 /// The same as [`check_allowed`].
@@ -57,19 +57,22 @@ pub(crate) fn check_model(request: &ClientRequest, client: &Client) -> Result<()
         let patterns = client.key.models.iter().map(ModelPattern::as_str);
         patterns.collect::<Vec<_>>().join(", ")
     };
-    match request.model() {
-        Some(model) if client.key.allows_model(model) => Ok(()),
-        Some(model) => Err(GatewayError::ModelNotAllowed {
+    let other_models = request.peek.other_models.iter().map(String::as_str);
+    let mut models = request.model().into_iter().chain(other_models);
+    if let Some(model) = models.find(|model| !client.key.allows_model(model)) {
+        return Err(GatewayError::ModelNotAllowed {
             requested: sanitize_line(model, 128).into_owned(),
             allowed: allowed(),
-        }),
-        None => match request.operation {
-            // An upstream with a default model would choose that one.
-            Operation::Messages | Operation::CountTokens => {
-                Err(GatewayError::MissingModel { allowed: allowed() })
-            }
-            Operation::Models | Operation::Account => Ok(()),
-        },
+        });
+    }
+    match request.operation {
+        // An upstream with a default model would choose that one.
+        Operation::Messages | Operation::CountTokens if request.model().is_none() => {
+            Err(GatewayError::MissingModel { allowed: allowed() })
+        }
+        Operation::Messages | Operation::CountTokens | Operation::Models | Operation::Account => {
+            Ok(())
+        }
     }
 }
 

@@ -51,6 +51,31 @@ fn other_model_is_refused_with_the_allowed_ones() {
     gateway.assert_nothing_sent();
 }
 
+/// F-27: a limit holds wherever a request names a model, and for each spelling of a member's name.
+#[test]
+fn limit_holds_wherever_a_model_is_named() {
+    let gateway = haiku_only().start(|_| responses::json(200, "{}"));
+    for body in [
+        r#"{"model":"claude-haiku-5-5","tools":[{"type":"advisor_20260301","name":"advisor","model":"claude-opus-5-5"}]}"#,
+        r#"{"model":"claude-haiku-5-5","fallbacks":[{"mod\u0065l":"claude-opus-5-5"}]}"#,
+        r#"{"model":"claude-haiku-5-5","models":["claude-haiku-5-5","claude-opus-5-5"]}"#,
+    ] {
+        let response = gateway.post(body.as_bytes());
+        let text = check_final_error(&response, 403, "permission_error");
+        assert!(
+            text.contains("may not use the model claude-opus-5-5"),
+            "{text}"
+        );
+    }
+    let ambiguous = br#"{"model":"claude-haiku-5-5","MODEL":"claude-opus-5-5"}"#;
+    let response = gateway.post(ambiguous);
+    let text = check_final_error(&response, 400, "invalid_request_error");
+    assert!(text.contains("MODEL may be read as model"), "{text}");
+    gateway.assert_nothing_sent();
+    let allowed = br#"{"model":"claude-haiku-5-5","tools":[{"model":"claude-haiku-5-5"}],"messages":[{"content":[{"input":{"model":"claude-opus-5-5"}}]}]}"#;
+    assert_eq!(gateway.post(allowed).status(), 200);
+}
+
 #[test]
 fn limited_key_must_name_a_model() {
     let gateway = haiku_only().start(|_| Vec::new());

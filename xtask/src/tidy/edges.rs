@@ -108,10 +108,12 @@ const CORE_IMPORTS: &[&str] = &[
     "serde",
     "serde_json",
     "sha2",
+    "simdutf8",
     "subtle",
     "thiserror",
     "url",
     "uuid",
+    "wide",
     "wildmatch",
     "zeroize",
 ];
