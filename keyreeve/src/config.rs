@@ -98,6 +98,8 @@ pub(crate) struct LedgerSection {
 pub(crate) struct LogSection {
     /// `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`. Default: `"info"`.
     pub(crate) level: Option<String>,
+    /// `"text"`, or `"json"`: one object on each line. Default: `"text"`.
+    pub(crate) format: Option<String>,
 }
 
 /// Returns the JSON Schema of the file.

@@ -20,16 +20,13 @@ use keyreeve_resolver::finding::Evidence;
 use keyreeve_resolver::machine::{Machine, evidence, gather};
 use keyreeve_resolver::snapshot::{KeyreeveState, OwnKey, Snapshot};
 use keyreeve_store::{LeaseSnapshot, Policy, Store};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config;
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
 use crate::output::Output;
 use crate::prompt::Prompter;
-use crate::settings::{Flags, LogLevel, Settings};
+use crate::settings::{Flags, Settings};
 use crate::variables;
 
 /// Maximum size of the configuration file.
@@ -321,28 +318,6 @@ fn upstream(settings: &Settings) -> Result<Upstream, CommandError> {
     Upstream::new(roots.as_deref(), Timeouts::default()).map_err(|error| {
         CommandError::new(Exit::Configuration, "cannot set up TLS").caused_by(&error)
     })
-}
-
-/// Logs to standard error: our own crates at the configured level, all others at most at `warn`. `RUST_LOG` is ignored: it
-/// could enable logs of other crates that may contain secrets.
-pub(crate) fn init_logging(level: LogLevel, output: &Output) {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let ours = ["keyreeve", "keyreeve_gateway", "keyreeve_broker"].map(|target| (target, level));
-    let targets = Targets::new()
-        .with_targets(ours)
-        .with_default(level.min(LevelFilter::WARN));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(output.stderr_has_color());
-    tracing_subscriber::registry()
-        .with(lines.with_filter(targets))
-        .init();
 }
 
 /// Returns the text of the configuration file, or `None` without a file.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod ascii_json;
 mod commands;
 mod config;
 mod context;
@@ -13,6 +14,7 @@ mod dirs;
 mod error;
 mod fix;
 mod launch;
+mod log;
 mod new_profile;
 mod output;
 mod own_command;

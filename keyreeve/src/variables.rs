@@ -27,6 +27,8 @@ pub(crate) const LEDGER_DETAIL_DAYS: &str = "KEYREEVE_LEDGER_DETAIL_DAYS";
 pub(crate) const LEDGER_ROLLUP_DAYS: &str = "KEYREEVE_LEDGER_ROLLUP_DAYS";
 /// Log level of `serve`.
 pub(crate) const LOG: &str = "KEYREEVE_LOG";
+/// Format of the log of `serve`: `text` or `json`.
+pub(crate) const LOG_FORMAT: &str = "KEYREEVE_LOG_FORMAT";
 
 /// Model to use if none is named.
 pub(crate) const DEFAULT_MODEL: &str = "KEYREEVE_DEFAULT_MODEL";

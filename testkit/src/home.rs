@@ -147,6 +147,31 @@ impl Home {
         Process::spawn(command, stdout, stderr)
     }
 
+    /// Starts a command with output of the caller's choice, without waiting for it. Nothing of it is captured.
+    pub fn spawn_uncaptured(
+        &self,
+        command: &mut Command,
+        stdout: impl Into<Stdio>,
+        stderr: impl Into<Stdio>,
+    ) -> Process {
+        let ((empty_stdout, _), (empty_stderr, _)) = self.output_files();
+        command.stdout(stdout).stderr(stderr);
+        let process = Process::spawn(command, empty_stdout, empty_stderr);
+        // The command has copies, which would keep a pipe open.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        process
+    }
+
+    /// Starts a daemon as [`Home::start`] does, with standard error of the caller's choice.
+    pub fn start_with_stderr(&self, command: &mut Command, stderr: impl Into<Stdio>) -> Daemon {
+        let ((stdout, to_stdout), (empty_stderr, _)) = self.output_files();
+        command.stdout(to_stdout).stderr(stderr);
+        let process = Process::spawn(command, stdout, empty_stderr);
+        // The command has a copy, which would keep a pipe open.
+        command.stderr(Stdio::null());
+        Daemon::await_ready(process)
+    }
+
     /// Creates two files for the output of the next command.
     fn output_files(&self) -> ((PathBuf, File), (PathBuf, File)) {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);

@@ -16,6 +16,7 @@ pub mod fixtures;
 pub mod home;
 pub mod leakscan;
 pub mod namespace;
+pub mod pipe;
 pub mod process;
 pub mod random;
 pub mod sandbox;

@@ -21,6 +21,9 @@ pub(crate) struct ServeArgs {
     /// Let clients use their own login through /passthrough, with a virtual key in x-keyreeve-key
     #[arg(long)]
     pub(crate) pass_through: bool,
+    /// Format of the log on standard error: text, or json for one object a line [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
     /// Write a systemd user unit for the gateway, without starting it
     #[arg(long, conflicts_with_all = ["sandbox", "uninstall"])]
     pub(crate) install: bool,
@@ -28,7 +31,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, requires = "install")]
     pub(crate) print: bool,
     /// Remove the unit that --install wrote
-    #[arg(long, conflicts_with_all = ["sandbox", "listen", "pass_through"])]
+    #[arg(long, conflicts_with_all = ["sandbox", "listen", "pass_through", "log_format"])]
     pub(crate) uninstall: bool,
 }
 

@@ -12,6 +12,7 @@ mod table;
 mod wrap;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use anstyle::{AnsiColor, Effects, Style};
 use keyreeve_broker::wire::Document;
@@ -33,6 +34,8 @@ pub(crate) use table::{Align, Table};
 use paint::Paint;
 
 use crate::args::GlobalArgs;
+use crate::ascii_json::escape_non_ascii;
+use crate::log::{Log, LogColor};
 
 /// The placeholder that [`Output::reveal`] replaces with the secret.
 pub(crate) const KEY_PLACEHOLDER: &str = "{key}";
@@ -51,6 +54,8 @@ pub(crate) struct Output {
     statusline_paint: Paint,
     stdout: OutputStream<io::Stdout>,
     stderr: OutputStream<io::Stderr>,
+    /// The log that takes the messages of a command that serves.
+    log: OnceLock<Arc<Log>>,
 }
 
 /// An output stream, its width and its colors.
@@ -104,6 +109,7 @@ impl Output {
                 paint: paint(stderr.is_terminal()),
                 stream: stderr,
             },
+            log: OnceLock::new(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Output {
                 stream: io::stderr(),
                 paint: Paint::Plain,
             },
+            log: OnceLock::new(),
         }
     }
 
@@ -134,6 +141,19 @@ impl Output {
     /// Returns `true` if messages may be colored.
     pub(crate) fn stderr_has_color(&self) -> bool {
         self.stderr.paint == Paint::Colored
+    }
+
+    /// Returns the color mode of log lines.
+    pub(crate) fn log_color(&self) -> LogColor {
+        match self.stderr.paint {
+            Paint::Plain => LogColor::Plain,
+            Paint::Colored => LogColor::Colored,
+        }
+    }
+
+    /// Sends all later messages to the log, which never waits for standard error. A second log is ignored.
+    pub(crate) fn attach_log(&self, log: Arc<Log>) {
+        let _second = self.log.set(log);
     }
 
     /// Writes data, line by line.
@@ -289,34 +309,5 @@ impl Output {
     /// Returns `true` if data appears on a screen.
     pub(crate) fn stdout_is_terminal(&self) -> bool {
         self.stdout.stream.is_terminal()
-    }
-}
-
-/// Escapes all characters beyond ASCII, which in JSON occur only inside strings, so that none can control a terminal.
-fn escape_non_ascii(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_ascii() && c != '\u{7f}' {
-            text.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                text.push_str("\\u");
-                text.push_str(&hex::encode(unit.to_be_bytes()));
-            }
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_is_ascii_and_unchanged_in_meaning() {
-        let nasty = "a\u{9b}2J\u{202e}é😀\u{7f}\u{1b}";
-        let json = escape_non_ascii(&serde_json::to_string(nasty).unwrap());
-        assert!(json.bytes().all(|c| (0x20..0x7f).contains(&c)), "{json:?}");
-        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), nasty);
     }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Flags {
     pub(crate) listen: Vec<String>,
     /// `true` for `--pass-through`.
     pub(crate) pass_through: Vec<String>,
+    /// Value of `--log-format`.
+    pub(crate) log_format: Vec<String>,
 }
 
 /// The pass-through setting, for clients that use their own credential.
@@ -38,6 +40,7 @@ impl Flags {
                 .then(|| true.to_string())
                 .into_iter()
                 .collect(),
+            log_format: serve.log_format.iter().cloned().collect(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod flags;
 mod layers;
+mod log;
 mod models;
 mod setting_values;
 mod values;
@@ -19,6 +20,7 @@ use keyreeve_store::{Durability, Retention};
 
 pub(crate) use flags::{Flags, PassThroughMode};
 pub(crate) use layers::{Layer, Setting, Sourced};
+pub(crate) use log::{LogFormat, LogLevel};
 pub(crate) use setting_values::SettingValue;
 
 use crate::config::ConfigFile;
@@ -26,9 +28,10 @@ use crate::problem::Problem;
 use crate::variables;
 use flags::{PASS_THROUGH, parse_pass_through};
 use layers::{Layers, raw_value, single};
+use log::{LOG, LOG_FORMAT, parse_log_format, parse_log_level};
 use values::{
-    parse_body_budget, parse_days, parse_durability, parse_host, parse_listen, parse_log_level,
-    parse_path, parse_throttle_wait,
+    parse_body_budget, parse_days, parse_durability, parse_host, parse_listen, parse_path,
+    parse_throttle_wait,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -58,25 +61,12 @@ pub(crate) struct Settings {
     pub(crate) rollup_days: Sourced<u32>,
     /// Log level of `serve`.
     pub(crate) log: Sourced<LogLevel>,
+    /// Format of the log of `serve`.
+    pub(crate) log_format: Sourced<LogFormat>,
     /// Model of `ask`, `check` and `connect` if none is named.
     pub(crate) default_model: Sourced<Option<String>>,
     /// Prompt cache lifetimes by model pattern; set only in the file.
     pub(crate) cache_ttl: Vec<(String, Ttl)>,
-}
-
-/// Log levels; each includes those above it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum LogLevel {
-    /// Failures.
-    Error,
-    /// Warnings.
-    Warn,
-    /// One line for each request.
-    Info,
-    /// Internal steps.
-    Debug,
-    /// Everything.
-    Trace,
 }
 
 const LISTEN: Setting = Setting {
@@ -125,11 +115,6 @@ const ROLLUP_DAYS: Setting = Setting {
     variable: Some(variables::LEDGER_ROLLUP_DAYS),
     flag: None,
 };
-const LOG: Setting = Setting {
-    key: "log.level",
-    variable: Some(variables::LOG),
-    flag: None,
-};
 /// No flag: the commands have `--model` instead.
 const DEFAULT_MODEL: Setting = Setting {
     key: "default_model",
@@ -160,10 +145,9 @@ impl Settings {
         layers: &mut Layers,
     ) -> Self {
         let value = |setting, file| raw_value(environment, setting, &[], file);
-        let ConfigFile {
-            serve, upstream, ..
-        } = file;
-        let (listen, pass_through) = Self::read_with_flags(flags, environment, file, layers);
+        let (serve, upstream) = (&file.serve, &file.upstream);
+        let (listen, pass_through, log_format) =
+            Self::read_with_flags(flags, environment, file, layers);
         Self {
             listen,
             allowed_hosts: layers.list(
@@ -212,6 +196,7 @@ impl Settings {
                 parse_log_level,
                 LogLevel::Info,
             ),
+            log_format,
             default_model: layers.one(
                 value(DEFAULT_MODEL, single(file.default_model.as_ref())),
                 models::parse_default_model,
@@ -227,7 +212,11 @@ impl Settings {
         environment: &Environment,
         file: &ConfigFile,
         layers: &mut Layers,
-    ) -> (Sourced<Listen>, Sourced<PassThroughMode>) {
+    ) -> (
+        Sourced<Listen>,
+        Sourced<PassThroughMode>,
+        Sourced<LogFormat>,
+    ) {
         let value = |setting, flags: &[String], file| raw_value(environment, setting, flags, file);
         let in_file = single(file.serve.listen.as_ref());
         let listen = layers.one(
@@ -241,7 +230,13 @@ impl Settings {
             parse_pass_through,
             PassThroughMode::Off,
         );
-        (listen, pass_through)
+        let in_file = single(file.log.format.as_ref());
+        let log_format = layers.one(
+            value(LOG_FORMAT, &flags.log_format, in_file),
+            parse_log_format,
+            LogFormat::default(),
+        );
+        (listen, pass_through, log_format)
     }
 }
 
@@ -258,19 +253,6 @@ fn pass_through_beyond_loopback(settings: &Settings) -> Option<Problem> {
             .from
             .problem(PASS_THROUGH.key, text)
     })
-}
-
-impl LogLevel {
-    /// Returns the name used in settings.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
 }
 
 #[cfg(test)]

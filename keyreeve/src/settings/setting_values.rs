@@ -8,8 +8,8 @@ use keyreeve_core::cache_ttl::Ttl;
 use super::values::{durability_name, listen_name};
 use super::{
     ALLOWED_HOSTS, BODY_BUDGET, CA_FILE, DEFAULT_MODEL, DETAIL_DAYS, DURABILITY, LISTEN, LOG,
-    Layer, MIB, PASS_THROUGH, PRICES_FILE, PassThroughMode, ROLLUP_DAYS, Setting, Settings,
-    Sourced, THROTTLE_WAIT, models,
+    LOG_FORMAT, Layer, MIB, PASS_THROUGH, PRICES_FILE, PassThroughMode, ROLLUP_DAYS, Setting,
+    Settings, Sourced, THROTTLE_WAIT, models,
 };
 
 /// A setting with its value and source.
@@ -59,6 +59,9 @@ impl Settings {
             SettingValue::new(DETAIL_DAYS, &self.detail_days, u32::to_string),
             SettingValue::new(ROLLUP_DAYS, &self.rollup_days, u32::to_string),
             SettingValue::new(LOG, &self.log, |level| level.name().to_owned()),
+            SettingValue::new(LOG_FORMAT, &self.log_format, |format| {
+                format.name().to_owned()
+            }),
             SettingValue::new(DEFAULT_MODEL, &self.default_model, |model| {
                 model.clone().unwrap_or_else(none)
             }),

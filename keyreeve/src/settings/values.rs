@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyreeve_gateway::Listen;
 use keyreeve_store::Durability;
 
-use super::{LogLevel, MIB};
+use super::MIB;
 
 /// Parses `localhost:PORT`, which means both address families, or one loopback address.
 pub(super) fn parse_listen(word: &str) -> Result<Listen, String> {
@@ -89,12 +89,4 @@ pub(super) fn durability_name(durability: Durability) -> &'static str {
         Durability::Local => "local",
         Durability::Strict => "strict",
     }
-}
-
-pub(super) fn parse_log_level(word: &str) -> Result<LogLevel, String> {
-    use LogLevel::{Debug, Error, Info, Trace, Warn};
-    [Error, Warn, Info, Debug, Trace]
-        .into_iter()
-        .find(|level| level.name() == word)
-        .ok_or_else(|| "error, warn, info, debug or trace".to_owned())
 }

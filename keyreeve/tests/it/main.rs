@@ -46,6 +46,7 @@ mod schema;
 mod sdk_profiles;
 mod secret_arguments;
 mod serve;
+mod serve_log;
 mod serving;
 mod setup_token;
 mod statusline;

@@ -1,15 +1,19 @@
 //! The notice that `serve` prints when it is ready.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::{future, thread};
 
 use keyreeve_broker::admin::models::ClientModel;
+use keyreeve_core::secret::Secret;
 use keyreeve_gateway::PassThrough;
 use keyreeve_store::Policy;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::sandbox_setup::SandboxSetup;
 use crate::args::ConnectClient;
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
 use crate::output::{Format, KEY_PLACEHOLDER, Line, Output};
 use crate::render::snippet;
 
@@ -63,17 +67,47 @@ impl ReadyNotice {
         }
     }
 
-    /// Prints the notice, including the sandbox's key.
+    /// Prints the notice on a thread of its own, because standard output may be a pipe that no process reads. Returns a future
+    /// that completes only if the notice cannot be printed, with the error.
+    ///
+    /// # Errors
+    /// If the system cannot create a thread.
     pub(super) fn announce(
+        self,
+        sandbox_key: Option<Secret>,
+        policy: Arc<Policy>,
+        output: Arc<Output>,
+    ) -> Result<impl Future<Output = CommandError>, CommandError> {
+        let (sender, printed) = oneshot::channel();
+        let print = move || {
+            // The receiver is gone once `serve` ends.
+            let _ended = sender.send(self.print(sandbox_key.as_ref(), &policy, &output));
+        };
+        let thread = thread::Builder::new()
+            .name("notice".to_owned())
+            .spawn(print);
+        thread.map_err(|error| {
+            CommandError::new(Exit::Failed, "cannot start a thread").caused_by(&error)
+        })?;
+        Ok(async {
+            match printed.await {
+                Ok(Err(error)) => error,
+                Ok(Ok(())) | Err(_) => future::pending().await,
+            }
+        })
+    }
+
+    /// Prints the notice, including the sandbox's key.
+    fn print(
         &self,
-        sandbox: Option<&SandboxSetup>,
+        sandbox_key: Option<&Secret>,
         policy: &Policy,
         output: &Output,
     ) -> Result<(), CommandError> {
-        match (output.format(), sandbox) {
-            (Format::Json, Some(sandbox)) => output.reveal_document(self, &sandbox.key)?,
-            (Format::Human, Some(sandbox)) => {
-                output.reveal(&self.sandbox_notice(), &sandbox.key)?;
+        match (output.format(), sandbox_key) {
+            (Format::Json, Some(key)) => output.reveal_document(self, key)?,
+            (Format::Human, Some(key)) => {
+                output.reveal(&self.sandbox_notice(), key)?;
                 output.note("Responses are simulated and cost nothing. Try it: paste one of these commands into another terminal.");
             }
             (Format::Human | Format::Json, None) => output.show(self, |ready| {

@@ -1,7 +1,7 @@
 //! `serve`: runs the gateway and, with `--sandbox`, the simulated API.
 //!
 //! Invariants: one `serve` per store, claimed before anything is bound; nothing is announced before it is bound; the sandbox
-//! stops after the gateway, whose last streams may come from it.
+//! stops after the gateway, whose last streams may come from it; nothing that is printed can delay a request or the end.
 
 mod announce;
 mod runtime_file;
@@ -23,6 +23,7 @@ use crate::args::ServeArgs;
 use crate::context::{self, Context};
 use crate::dirs::Dirs;
 use crate::error::{CommandError, Exit};
+use crate::log::{self, LogStyle};
 use crate::output::{Output, pluralize};
 use crate::running_gateway::claim_note;
 use crate::runtime::{BlockingRuntime, nth_stop_signal};
@@ -44,7 +45,13 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
     let settings = context.settings(&dirs)?;
     let store = Arc::new(context::open_store(&dirs, &settings)?);
     let _claim = store.acquire_serve_lock(&claim_note(process::pid()))?;
-    context::init_logging(settings.log.value, &context.output);
+    let style = LogStyle {
+        format: settings.log_format.value,
+        color: context.output.log_color(),
+    };
+    context
+        .output
+        .attach_log(log::init(settings.log.value, style)?);
     let recovered = store.close_open_intents(system::now())?;
     report_recovery(recovered, &context.output);
     store.start_journal(admin::random_bytes()?)?;
@@ -100,10 +107,11 @@ fn report_recovery(recovered: Recovered, output: &Output) {
 impl ServeProcess {
     async fn run(self, serve: &ServeArgs) -> Result<(), CommandError> {
         let (stop, abort) = (nth_stop_signal(1)?, nth_stop_signal(2)?);
-        let sandbox = if serve.sandbox {
-            Some(SandboxSetup::prepare(serve.sandbox_port, &self.store).await?)
+        let (sandbox, sandbox_key) = if serve.sandbox {
+            let prepared = SandboxSetup::prepare(serve.sandbox_port, &self.store).await?;
+            (Some(prepared.0), Some(prepared.1))
         } else {
-            None
+            (None, None)
         };
         let bound = keyreeve_gateway::bind(self.settings.listen.value).await?;
         let secret = admin::random_bytes()?;
@@ -115,9 +123,10 @@ impl ServeProcess {
         let mut parts = context::gateway_parts(self.store, &self.settings, environment, instance)?;
         parts.config.pass_through = pass_through;
         let runtime_file = RuntimeFile::write(&self.dirs, &ready, &secret)?;
-        ready.announce(sandbox.as_ref(), &policy, &self.context.output)?;
+        let not_announced = ready.announce(sandbox_key, policy, self.context.output)?;
         let served = tokio::select! {
             served = serve_with_sandbox(keyreeve_gateway::serve(bound, parts, stop), sandbox) => served,
+            error = not_announced => Err(error),
             () = abort => Err(CommandError::new(Exit::Interrupted, "stopped immediately; running streams were cut off")),
         };
         runtime_file.remove()?;

@@ -9,19 +9,18 @@ use keyreeve_store::Store;
 use crate::error::{CommandError, Exit};
 use crate::sandbox;
 
-/// The simulated API, bound, and a key that may use it.
+/// The simulated API, bound.
 pub(super) struct SandboxSetup {
     pub(super) sandbox: Sandbox,
     pub(super) base_url: BaseUrl,
-    pub(super) key: Secret,
 }
 
 impl SandboxSetup {
-    /// Binds the sandbox, on its previous port if that is free, and prepares the profile and the key.
+    /// Binds the sandbox, on its previous port if that is free, and prepares the profile and a key that may use it.
     ///
     /// # Errors
     /// If the user has a real profile or key named `sandbox`, a port is taken, or the store fails.
-    pub(super) async fn prepare(port: u16, store: &Store) -> Result<Self, CommandError> {
+    pub(super) async fn prepare(port: u16, store: &Store) -> Result<(Self, Secret), CommandError> {
         let last = entries::last_base_url(store)?;
         let sandbox = bind(port, last.as_ref()).await?;
         let base_url = BaseUrl::parse(
@@ -29,11 +28,8 @@ impl SandboxSetup {
             PlainHttp::LoopbackOnly,
         )
         .map_err(|error| CommandError::from_error(Exit::Failed, &error))?;
-        Ok(Self {
-            key: entries::prepare(store, &base_url)?,
-            sandbox,
-            base_url,
-        })
+        let key = entries::prepare(store, &base_url)?;
+        Ok((Self { sandbox, base_url }, key))
     }
 }
 

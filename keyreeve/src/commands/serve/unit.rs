@@ -179,6 +179,12 @@ fn unit_text(program: &Path, flags: &Flags, dirs: Option<&Dirs>) -> Result<Strin
     if !flags.pass_through.is_empty() {
         start.push("--pass-through".to_owned());
     }
+    if let Some(format) = flags.log_format.first() {
+        start.extend([
+            "--log-format".to_owned(),
+            quote(format, DollarSign::Escaped),
+        ]);
+    }
     let start = start.join(" ");
     let mut environment = Vec::new();
     if let Some(dirs) = dirs {
@@ -284,10 +290,10 @@ mod tests {
         let flags = Flags {
             listen: vec!["127.0.0.1:9000".to_owned()],
             pass_through: vec!["true".to_owned()],
+            log_format: vec!["json".to_owned()],
         };
         let unit = unit_text(Path::new("/a b/keyreeve"), &flags, None).unwrap();
-        let start =
-            "ExecStart=\"/a b/keyreeve\" serve --listen \"127.0.0.1:9000\" --pass-through\n";
+        let start = "ExecStart=\"/a b/keyreeve\" serve --listen \"127.0.0.1:9000\" --pass-through --log-format \"json\"\n";
         assert!(unit.contains(start), "{unit}");
     }
 }
