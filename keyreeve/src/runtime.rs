@@ -68,7 +68,11 @@ pub(crate) fn nth_stop_signal(count: u32) -> Result<impl Future<Output = ()>, Co
     })
 }
 
-fn listen(kind: SignalKind) -> Result<Signal, CommandError> {
+/// Listens for a signal.
+///
+/// # Errors
+/// If the signal handler cannot be installed.
+pub(crate) fn listen(kind: SignalKind) -> Result<Signal, CommandError> {
     signal(kind).map_err(|error| {
         CommandError::new(Exit::Failed, "cannot listen for signals").caused_by(&error)
     })

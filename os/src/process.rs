@@ -129,7 +129,48 @@ pub fn own_program() -> io::Result<std::path::PathBuf> {
     std::env::current_exe()?.canonicalize()
 }
 
+/// Returns `true` if this process was started with SIGHUP ignored, as `nohup` does, or `false` if that is unknown.
+pub fn ignores_hangup() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "/proc files need no strict checks"
+    )]
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_hangup_in(&status, "SigIgn:")
+}
+
+/// Returns `true` if a mask in the text of `/proc/self/status` contains SIGHUP.
+fn is_hangup_in(status: &str, mask: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix(mask));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is signal 1, the lowest bit.
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
 /// Returns the id of this process.
 pub fn pid() -> u32 {
     std::process::id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hangup_is_found_in_a_signal_mask() {
+        for (status, expected) in [
+            (
+                "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\n",
+                false,
+            ),
+            (
+                "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n",
+                true,
+            ),
+            ("SigIgn:\tx\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_hangup_in(status, "SigIgn:"), expected, "{status}");
+        }
+    }
 }

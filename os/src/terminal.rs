@@ -34,6 +34,12 @@ const EXIT_POLLS: u32 = 10;
 /// Resets what a program may leave behind on the screen: colors, a hidden cursor, bracketed paste.
 const RESET: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?2004l\r\n";
 
+/// Returns `true` if this process has a controlling terminal, whose end SIGHUP reports.
+pub fn has_controlling_terminal() -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    open("/dev/tty", flags, Mode::empty()).is_ok()
+}
+
 /// The result of a program that ran in a pseudo-terminal.
 pub struct TerminalRun {
     /// Its exit status.

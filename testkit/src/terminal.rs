@@ -28,6 +28,31 @@ pub struct TerminalInput<'a> {
     pub keys: &'a [u8],
 }
 
+/// A pseudoterminal that a test closes, as a user closes a window.
+pub struct ClosableTerminal {
+    pty: OwnedFd,
+    tty: OwnedFd,
+}
+
+impl ClosableTerminal {
+    /// Opens a terminal.
+    pub fn open() -> Self {
+        let (pty, tty) = open_pair();
+        Self { pty, tty }
+    }
+
+    /// Returns a standard stream at this terminal. A process of its own session with this as standard input gets it as its
+    /// controlling terminal with `setsid --ctty`.
+    pub fn stream(&self) -> Stdio {
+        copy(&self.tty)
+    }
+
+    /// Closes the terminal: the session at it receives SIGHUP.
+    pub fn close(self) {
+        drop(self.pty);
+    }
+}
+
 /// The test's side of a pseudoterminal.
 pub(crate) struct Terminal {
     pty: File,
@@ -39,13 +64,7 @@ impl Terminal {
     /// Opens a terminal with this many columns and attaches it to all standard streams of `command`. `screen` receives
     /// all output.
     pub(crate) fn attach(command: &mut Command, screen: File, columns: u16) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let pty = openpt(flags).expect("a terminal is available");
-        grantpt(&pty).expect("a new terminal can be granted");
-        unlockpt(&pty).expect("a new terminal can be unlocked");
-        let name = ptsname(&pty, Vec::new()).expect("a terminal has a name");
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let tty = open(&*name, flags, Mode::empty()).expect("a new terminal can be opened");
+        let (pty, tty) = open_pair();
         let size = Winsize {
             ws_row: 24,
             ws_col: columns,
@@ -102,6 +121,18 @@ impl Terminal {
             }
         }
     }
+}
+
+/// Opens the test's side and the command's side of a new terminal.
+fn open_pair() -> (OwnedFd, OwnedFd) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let pty = openpt(flags).expect("a terminal is available");
+    grantpt(&pty).expect("a new terminal can be granted");
+    unlockpt(&pty).expect("a new terminal can be unlocked");
+    let name = ptsname(&pty, Vec::new()).expect("a terminal has a name");
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let tty = open(&*name, flags, Mode::empty()).expect("a new terminal can be opened");
+    (pty, tty)
 }
 
 fn copy(tty: &OwnedFd) -> Stdio {

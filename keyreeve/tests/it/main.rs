@@ -47,6 +47,7 @@ mod sdk_profiles;
 mod secret_arguments;
 mod serve;
 mod serve_log;
+mod serve_signals;
 mod serving;
 mod setup_token;
 mod statusline;

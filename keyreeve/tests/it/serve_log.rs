@@ -243,6 +243,10 @@ fn json_log_has_one_object_a_line() {
         let time: jiff::Timestamp = attempt["timestamp"].as_str().unwrap().parse().unwrap();
         assert!(time.as_second() > 0);
         assert_eq!(find("request failed")["status"], 401);
+        assert_eq!(
+            find("stopping: running responses may finish")["cause"],
+            "SIGTERM or SIGINT"
+        );
     }
 }
 

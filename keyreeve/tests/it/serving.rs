@@ -69,6 +69,16 @@ impl Serving {
         wire::send_request(self.address, &request(self.address, key, body))
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.running.signal(signal);
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn wait(self) -> ProcessOutput {
+        self.running.wait(SHUTDOWN_TIMEOUT)
+    }
+
     /// Stops it, and expects a clean shutdown.
     #[track_caller]
     pub(crate) fn end(self) -> ProcessOutput {

@@ -6,6 +6,7 @@
 mod announce;
 mod runtime_file;
 mod sandbox_setup;
+mod signals;
 mod unit;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 use self::announce::ReadyNotice;
 use self::runtime_file::RuntimeFile;
 use self::sandbox_setup::SandboxSetup;
+use self::signals::{StopSignals, stop_signals};
 use crate::args::ServeArgs;
 use crate::context::{self, Context};
 use crate::dirs::Dirs;
@@ -26,7 +28,7 @@ use crate::error::{CommandError, Exit};
 use crate::log::{self, LogStyle};
 use crate::output::{Output, pluralize};
 use crate::running_gateway::claim_note;
-use crate::runtime::{BlockingRuntime, nth_stop_signal};
+use crate::runtime::BlockingRuntime;
 use crate::settings::{PassThroughMode, Settings};
 
 /// A `serve` that has claimed its store.
@@ -106,7 +108,7 @@ fn report_recovery(recovered: Recovered, output: &Output) {
 
 impl ServeProcess {
     async fn run(self, serve: &ServeArgs) -> Result<(), CommandError> {
-        let (stop, abort) = (nth_stop_signal(1)?, nth_stop_signal(2)?);
+        let StopSignals { stop, abort } = stop_signals()?;
         let (sandbox, sandbox_key) = if serve.sandbox {
             let prepared = SandboxSetup::prepare(serve.sandbox_port, &self.store).await?;
             (Some(prepared.0), Some(prepared.1))
