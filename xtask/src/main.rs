@@ -40,6 +40,9 @@ cargo xtask conformance exec N SEED [--client NAME@VERSION]
                                  start Claude Code in N such worlds through `keyreeve exec`, in each of its ways
 cargo xtask conformance accounts run Claude Code with two accounts, one of them bound to a directory
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
+cargo xtask bench gateway [--quick] [--also BINARY]
+                                 measure only the gateway, nginx, a minimal proxy and another build of keyreeve;
+                                 --quick: only bodies of 1 KB and 200 KB
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
 cargo xtask bench store          measure only the store: CPU for each attempt, lease and report
@@ -81,6 +84,10 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
             conformance::run_inside(&root(), &CaseFilter::parse(filter))
         }
         ["bench"] => bench::run(&root()).map(|()| ExitCode::SUCCESS),
+        ["bench", "gateway", rest @ ..] => {
+            bench::gateway::run(&root(), &bench::gateway::Options::parse(rest)?)
+                .map(|()| ExitCode::SUCCESS)
+        }
         ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "store"] => bench::run_store(&root()),
         ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::commands::time_command;
-use super::setup::{command, start_serve};
+use super::command::{command, start_serve, time_command};
 use crate::environment::{self, Scratch};
 use crate::output;
 use crate::programs::{Server, release_keyreeve};

@@ -4,35 +4,47 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-/// One clock tick of `/proc/PID/stat` in microseconds: `USER_HZ` is 100 on every common Linux.
-const TICK_MICROS: u64 = 10_000;
-
-/// Returns the user and system time of a process so far, in microseconds.
-pub(super) fn cpu_micros(pid: u32) -> Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
-        .with_context(|| format!("cannot read the CPU time of process {pid}"))?;
-    // The name, in parentheses, may contain spaces; the fields after it do not.
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let fields: Vec<_> = after.split_whitespace().collect();
-    let ticks = |index: usize| {
-        fields
-            .get(index)
-            .and_then(|field| field.parse::<u64>().ok())
-    };
-    let (user, system) = (ticks(11), ticks(12));
-    Ok(user
-        .zip(system)
-        .map(|(user, system)| user + system)
-        .context("cannot parse the CPU time")?
-        * TICK_MICROS)
+/// Returns the CPU time of all threads of a process so far, in microseconds: the scheduler's count in nanoseconds, not
+/// the ticks of `/proc/PID/stat`.
+pub(super) fn cpu_micros(pid: u32) -> Result<f64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .with_context(|| format!("cannot list the threads of process {pid}"))?;
+    let mut micros = 0.0;
+    for task in tasks {
+        // A thread may end between the two reads.
+        let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        micros += nanos_on_cpu(&text).unwrap_or_default() / 1e3;
+    }
+    Ok(micros)
 }
 
-/// Returns the resident memory of a process in MiB.
-pub(super) fn resident_mib(pid: u32) -> Result<u64> {
+fn nanos_on_cpu(schedstat: &str) -> Option<f64> {
+    schedstat.split_whitespace().next()?.parse().ok()
+}
+
+/// A measure of memory in `/proc/PID/status`.
+#[derive(Clone, Copy)]
+pub(super) enum Memory {
+    /// Resident now.
+    Resident,
+    /// The most that was resident so far.
+    Peak,
+}
+
+/// Returns the memory of a process in MiB.
+pub(super) fn memory_mib(pid: u32, memory: Memory) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    Ok(kib.context("cannot parse the memory use")? / 1024)
+    let kib = kib_of(&status, memory).context("cannot parse the memory use")?;
+    Ok(kib / 1024.0)
+}
+
+fn kib_of(status: &str, memory: Memory) -> Option<f64> {
+    let name = match memory {
+        Memory::Resident => "VmRSS:",
+        Memory::Peak => "VmHWM:",
+    };
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Returns the children of a process.
@@ -43,4 +55,24 @@ pub(super) fn children(pid: u32) -> Result<Vec<u32>> {
         .split_whitespace()
         .filter_map(|pid| pid.parse().ok())
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, cpu_micros, kib_of, nanos_on_cpu};
+
+    #[test]
+    fn first_field_of_schedstat_is_time_on_cpu() {
+        assert_eq!(nanos_on_cpu("1500 20 3\n"), Some(1500.0));
+        assert_eq!(nanos_on_cpu(""), None);
+        assert!(cpu_micros(std::process::id()).unwrap() > 0.0);
+    }
+
+    #[test]
+    fn memory_now_and_at_most_are_told_apart() {
+        let status = "VmPeak:\t 9 kB\nVmHWM:\t 30 kB\nVmRSS:\t 20 kB\n";
+        assert_eq!(kib_of(status, Memory::Resident), Some(20.0));
+        assert_eq!(kib_of(status, Memory::Peak), Some(30.0));
+        assert_eq!(kib_of("", Memory::Peak), None);
+    }
 }

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::commands::time_command;
+use super::command::{command, time_command};
 use super::keyreeve_helper::percentile;
-use super::setup::command;
 use crate::environment::{self, Scratch};
 use crate::output;
 use crate::programs::{ensure_success, release_keyreeve};

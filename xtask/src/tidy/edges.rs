@@ -44,11 +44,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("keyreeve-sandbox", &["keyreeve-core"]),
     ("keyreeve-testkit", &["keyreeve-core", "keyreeve-sandbox"]),
+    ("keyreeve-bench", &[]),
     ("xtask", &[]),
 ];
 
-/// External crates that only these crates of the workspace may use. The unpublished crates, testkit and xtask, are
-/// exempt.
+/// External crates that only these crates of the workspace may use. The unpublished crates, testkit, bench and
+/// xtask, are exempt.
 const RESTRICTED: &[(&[&str], &[&str])] = &[
     (
         &["rusqlite", "argon2", "chacha20poly1305"],
@@ -213,7 +214,7 @@ fn violation(importer: &str, imported: &str) -> Option<String> {
     if importer == "keyreeve-core" && !CORE_IMPORTS.contains(&imported) {
         return Some(format!("core does no IO and may not import `{imported}`"));
     }
-    if matches!(importer, "keyreeve-testkit" | "xtask") {
+    if matches!(importer, "keyreeve-testkit" | "keyreeve-bench" | "xtask") {
         return None;
     }
     let (_, allowed) = RESTRICTED

@@ -1,0 +1,105 @@
+//! Event streams: 500 at once, each with an event every 20 ms, and the memory that they take.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::super::process::Memory;
+use super::bodies::SETTLE;
+use super::nginx::Buffering;
+use super::proxy::{Proxy, Upstream, free_port, pinned};
+use super::table::{Column, Sample, Table};
+use super::{Bench, LOAD_CORE};
+use crate::programs::Server;
+
+const STREAMS: u32 = 500;
+/// Text events of a stream, which lasts 5 seconds.
+const EVENTS: u32 = 250;
+const INTERVAL_MILLIS: u32 = 20;
+/// An event is late if it arrives when the next one is due.
+const LATE_MILLIS: u32 = INTERVAL_MILLIS;
+const ROUNDS: usize = 3;
+
+const COLUMNS: &[Column] = &[
+    Column::median("CPU us/event", 1).compared(),
+    Column::sum("lost"),
+    Column::sum("late"),
+    Column::sum("unfinished"),
+    Column::median("delay p50 us", 0),
+    Column::median("delay p99 us", 0).compared(),
+    Column::median("idle MiB", 1),
+    Column::largest("peak MiB", 1),
+];
+
+/// Prints the table of streams. Each round has new processes, so that their memory is that of these streams.
+pub(super) fn run(bench: &Bench<'_>) -> Result<()> {
+    let port = free_port()?;
+    let _upstream = start_upstream(bench, port)?;
+    let upstream = Upstream {
+        port,
+        ca_file: None,
+        buffering: Buffering::Off,
+    };
+    let mut samples: Vec<(String, Vec<Sample>)> = Vec::new();
+    for round in 0..ROUNDS {
+        for (index, proxy) in bench
+            .start_proxies(&format!("streams-{round}"), upstream)?
+            .iter()
+            .enumerate()
+        {
+            let sample = measure(bench, proxy)?;
+            match samples.get_mut(index) {
+                Some((_, samples)) => samples.push(sample),
+                None => samples.push((proxy.name.clone(), vec![sample])),
+            }
+        }
+    }
+    let mut table = Table::new(COLUMNS);
+    for (name, samples) in &samples {
+        table.add(name, samples);
+    }
+    table.print(&format!(
+        "{STREAMS} streams at once, {EVENTS} events each, one every {INTERVAL_MILLIS} ms"
+    ));
+    Ok(())
+}
+
+fn start_upstream(bench: &Bench<'_>, port: u16) -> Result<Server> {
+    let mut command = pinned(LOAD_CORE, &bench.programs);
+    command.env_clear().arg("stream-upstream");
+    command.args(["--port", &port.to_string()]);
+    command.args(["--events", &EVENTS.to_string()]);
+    command.args(["--interval-ms", &INTERVAL_MILLIS.to_string()]);
+    Ok(Server::start(&mut command)?.0)
+}
+
+fn measure(bench: &Bench<'_>, proxy: &Proxy) -> Result<Sample> {
+    // What a process does at its start is over by then.
+    thread::sleep(Duration::from_secs(1));
+    let idle = proxy.memory_mib(Memory::Resident)?;
+    let before = proxy.cpu_micros()?;
+    let result = bench.load(
+        "stream-load",
+        proxy,
+        &[
+            ("streams", STREAMS),
+            ("events", EVENTS),
+            ("late-ms", LATE_MILLIS),
+        ],
+    )?;
+    thread::sleep(SETTLE);
+    let cpu = proxy.cpu_micros()? - before;
+    let events = result.number("events")?;
+    ensure!(events > 0.0, "{} sent no event", proxy.name);
+    Ok(vec![
+        cpu / events,
+        result.number("lost")?,
+        result.number("late")?,
+        result.number("unfinished")?,
+        result.number("p50_micros")?,
+        result.number("p99_micros")?,
+        idle,
+        proxy.memory_mib(Memory::Peak)?,
+    ])
+}
