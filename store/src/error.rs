@@ -181,6 +181,11 @@ impl UnderlyingError {
     pub(crate) fn new(source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self(Arc::new(source))
     }
+
+    /// Returns the error of the store that this is, if it is one.
+    fn store_error(&self) -> Option<&StoreError> {
+        self.0.downcast_ref()
+    }
 }
 
 impl StoreError {
@@ -231,7 +236,10 @@ impl StoreError {
                 Some("its journal is full, because entries cannot be written to ledger.db")
             }
             Self::LogFull { .. } => Some("a program has been reading ledger.db for too long"),
-            Self::LedgerNotWritable(_) => Some("entries cannot be written to ledger.db"),
+            Self::LedgerNotWritable(cause) => {
+                let known = cause.store_error().and_then(Self::client_reason);
+                Some(known.unwrap_or("entries cannot be written to ledger.db"))
+            }
             Self::Replaced { .. } => Some(
                 "its store was moved, removed or replaced. Restart keyreeve on the present one",
             ),

@@ -217,6 +217,9 @@ impl StoreError {
         if is_failed_sync(error) {
             return Self::SyncFailed(cause);
         }
+        if is_index_too_small(error) {
+            return Self::DiskFull(cause);
+        }
         match error.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked) => Self::Busy,
             Some(DiskFull) => Self::DiskFull(cause),
@@ -239,11 +242,19 @@ impl StoreError {
 
 /// Returns `true` if the system could not write a file or its directory to the disk.
 fn is_failed_sync(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error().map(|error| error.extended_code);
     matches!(
-        code,
+        extended_code(error),
         Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
     )
+}
+
+/// Returns `true` if there was no space for the index of the write-ahead log, for which SQLite has a code of its own.
+fn is_index_too_small(error: &rusqlite::Error) -> bool {
+    extended_code(error) == Some(ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 /// Returns `true` if a column holds a value that keyreeve never writes there.

@@ -160,7 +160,7 @@ fn respond(request: &ReceivedRequest) -> Vec<Step> {
 }
 
 /// Adds a profile for the upstream, and a key for it.
-fn set_up(case: &Case, upstream: &Scripted, canary: &Canary) -> String {
+pub(crate) fn set_up(case: &Case, upstream: &Scripted, canary: &Canary) -> String {
     let origin = upstream.base_url();
     let arguments = ["profile", "add", "work", "--origin", &origin];
     let arguments = [&arguments[..], &["--insecure-loopback", "--stdin"]].concat();
@@ -169,7 +169,7 @@ fn set_up(case: &Case, upstream: &Scripted, canary: &Canary) -> String {
     added.expect_code(0).stdout.trim().to_owned()
 }
 
-fn attempts(case: &Case) -> Vec<Value> {
+pub(crate) fn attempts(case: &Case) -> Vec<Value> {
     let all = ["requests", "--attempts", "--json", "--limit", "10000"];
     let mut listed = case.run(&all).expect_code(0).json();
     let Value::Array(entries) = listed["attempts"].take() else {
@@ -191,14 +191,14 @@ fn text(entry: &Value, field: &str) -> String {
 }
 
 /// The ledger after the last gateway has ended.
-struct LedgerCheck {
-    entries: usize,
-    unknown: usize,
+pub(crate) struct LedgerCheck {
+    pub(crate) entries: usize,
+    pub(crate) unknown: usize,
 }
 
 impl LedgerCheck {
     /// Fails the test unless every request has exactly one entry, with an outcome.
-    fn check(
+    pub(crate) fn check(
         received: &[ReceivedRequest],
         completed_hashes: &BTreeSet<String>,
         entries: &[Value],
@@ -249,7 +249,7 @@ impl LedgerCheck {
 }
 
 /// Returns the start of a body's BLAKE3 hash.
-fn fingerprint(body: &str) -> String {
+pub(crate) fn fingerprint(body: &str) -> String {
     Fingerprint::of(body).to_string()
 }
 

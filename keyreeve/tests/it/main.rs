@@ -19,6 +19,7 @@ mod exec_gateway;
 mod expected_payer;
 mod figures;
 mod first_request;
+mod full_disk;
 mod full_session;
 mod help;
 mod hostile_names;
