@@ -10,6 +10,7 @@ mod concurrency;
 mod costs;
 mod crash_recovery;
 mod damage;
+mod failed_sync;
 mod fixture;
 mod foreign;
 mod health;
