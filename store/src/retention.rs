@@ -1,7 +1,8 @@
 //! Retention: a serving process deletes old attempts, and later their sums, in small transactions.
 //!
-//! Invariants: the first start only announces; an open attempt is never deleted; a sum outlives its attempts;
-//! `meta.details_from` is moved before an attempt is deleted, so that `usage` counts it once.
+//! Invariants: the first start only announces, and so does the first run after the clock jumped; an open attempt is
+//! never deleted; a sum outlives its attempts; `meta.details_from` is moved before an attempt is deleted, so that `usage`
+//! counts it once.
 
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ use crate::sql_types::micros;
 
 /// Time between the announcement and the first deletion.
 const NOTICE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Maximum time between two runs by the machine's clock. A longer one may be a clock that is wrong, which a new notice
+/// gives time to be set right.
+const MAX_GAP: SignedDuration = NOTICE;
 
 /// Time between two searches for rows to delete.
 const INTERVAL: Duration = Duration::from_hours(1);
@@ -88,14 +93,67 @@ impl Kept {
     }
 }
 
-/// Announces retention: the first call decides when deletion begins, a week after `now`.
+/// The times that a store keeps of its retention.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Schedule {
+    /// The first deletion; nothing is deleted before it.
+    begins_at: Timestamp,
+    /// The last run.
+    seen_at: Timestamp,
+}
+
+impl Schedule {
+    /// Returns the schedule of a run at this time. Deletion begins after a notice at the first run, and again when the
+    /// clock has jumped, in either direction, since the last one.
+    fn at(now: Timestamp, last: Option<Self>) -> Self {
+        let known = last.filter(|last| now.duration_since(last.seen_at).abs() <= MAX_GAP);
+        let notice_end = || now.saturating_add(NOTICE).unwrap_or(Timestamp::MAX);
+        Self {
+            begins_at: known.map_or_else(notice_end, |last| last.begins_at),
+            seen_at: now,
+        }
+    }
+
+    /// Reads the schedule, if there was a run.
+    fn read(connection: &Connection) -> rusqlite::Result<Option<Self>> {
+        let times: Option<(Option<i64>, Option<i64>)> = connection
+            .query_row(
+                "SELECT retention_from, retention_seen FROM meta",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let time = |at: Option<i64>| Timestamp::from_microsecond(at?).ok();
+        let (begins_at, seen_at) = times.unwrap_or_default();
+        Ok(time(begins_at).map(|begins_at| Self {
+            begins_at,
+            // A version that did not keep it announced retention a week before.
+            seen_at: time(seen_at)
+                .or_else(|| begins_at.saturating_sub(NOTICE).ok())
+                .unwrap_or(begins_at),
+        }))
+    }
+
+    /// Writes the schedule of a run at this time, and returns it as it is read.
+    fn update(connection: &Connection, now: Timestamp) -> rusqlite::Result<Self> {
+        let schedule = Self::at(now, Self::read(connection)?);
+        connection.execute(
+            "UPDATE meta SET retention_from = ?1, retention_seen = ?2",
+            (micros(schedule.begins_at), micros(schedule.seen_at)),
+        )?;
+        Ok(Self::read(connection)?.unwrap_or(schedule))
+    }
+}
+
+/// Announces retention: the first call decides when deletion begins, a week after `now`, and so does one after the clock
+/// has jumped.
 pub(crate) fn announce(
     connection: &Connection,
     retention: Retention,
     now: Timestamp,
 ) -> rusqlite::Result<RetentionPlan> {
-    let begins_at = begin(connection, now)?;
-    plan(connection, retention, begins_at)
+    let schedule = Schedule::update(connection, now)?;
+    plan(connection, retention, schedule.begins_at)
 }
 
 /// Reads the plan, if it was announced.
@@ -103,29 +161,9 @@ pub(crate) fn announced_plan(
     connection: &Connection,
     retention: Retention,
 ) -> rusqlite::Result<Option<RetentionPlan>> {
-    announced(connection)?
-        .map(|begins_at| plan(connection, retention, begins_at))
+    Schedule::read(connection)?
+        .map(|schedule| plan(connection, retention, schedule.begins_at))
         .transpose()
-}
-
-/// Returns the first deletion, if it was announced.
-fn announced(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
-    let at: Option<i64> = connection
-        .query_row("SELECT retention_from FROM meta", [], |row| row.get(0))
-        .optional()?
-        .flatten();
-    Ok(at.and_then(|at| Timestamp::from_microsecond(at).ok()))
-}
-
-/// Returns the first deletion; the first call decides it.
-fn begin(connection: &Connection, now: Timestamp) -> rusqlite::Result<Timestamp> {
-    if let Some(begins_at) = announced(connection)? {
-        return Ok(begins_at);
-    }
-    let begins_at = now.saturating_add(NOTICE).unwrap_or(Timestamp::MAX);
-    connection.execute("UPDATE meta SET retention_from = ?1", [micros(begins_at)])?;
-    // As it is read back: in whole microseconds.
-    Ok(announced(connection)?.unwrap_or(begins_at))
 }
 
 fn plan(
@@ -183,7 +221,7 @@ fn delete_some(
     now: Timestamp,
 ) -> Result<bool> {
     connection.write(SyncMode::Later, |transaction| {
-        if announced(transaction)?.is_none_or(|begins_at| now < begins_at) {
+        if now < Schedule::update(transaction, now)?.begins_at {
             return Ok(false);
         }
         let kept = retention.kept(now);
@@ -223,6 +261,53 @@ mod tests {
             detail_days,
             rollup_days,
         }
+    }
+
+    fn schedule(begins_at: &str, seen_at: &str) -> Schedule {
+        Schedule {
+            begins_at: begins_at.parse().unwrap(),
+            seen_at: seen_at.parse().unwrap(),
+        }
+    }
+
+    /// ST-10: a run after the clock has jumped announces instead of deleting.
+    #[test]
+    fn jump_of_the_clock_begins_a_new_notice() {
+        let last = schedule("2026-06-08T00:00:00Z", "2026-12-01T00:00:00Z");
+        for (now, begins_at) in [
+            ("2026-12-01T01:00:00Z", "2026-06-08T00:00:00Z"),
+            ("2026-12-08T00:00:00Z", "2026-06-08T00:00:00Z"),
+            ("2026-12-08T00:00:01Z", "2026-12-15T00:00:01Z"),
+            ("2036-12-01T00:00:00Z", "2036-12-08T00:00:00Z"),
+            ("2026-11-24T00:00:00Z", "2026-06-08T00:00:00Z"),
+            ("1970-01-01T00:00:00Z", "1970-01-08T00:00:00Z"),
+        ] {
+            let next = Schedule::at(now.parse().unwrap(), Some(last));
+            assert_eq!(next, schedule(begins_at, now), "{now}");
+        }
+        let first = Schedule::at("2026-12-01T00:00:00Z".parse().unwrap(), None);
+        assert_eq!(
+            first,
+            schedule("2026-12-08T00:00:00Z", "2026-12-01T00:00:00Z")
+        );
+        let far = Schedule::at(Timestamp::MAX, Some(last));
+        assert_eq!(far.begins_at, Timestamp::MAX);
+    }
+
+    /// ST-10: a clock that is ten years ahead for some days and then set right deletes nothing.
+    #[test]
+    fn wrong_clock_for_some_days_deletes_nothing() {
+        let mut schedule = schedule("2026-06-08T00:00:00Z", "2026-12-01T00:00:00Z");
+        let (right, day) = (schedule.seen_at, SignedDuration::from_hours(24));
+        let wrong = right + day * 3652;
+        for hour in 0..24 * 6 {
+            let now = wrong + SignedDuration::from_hours(hour);
+            schedule = Schedule::at(now, Some(schedule));
+            assert!(now < schedule.begins_at, "{now}");
+        }
+        let corrected = right + day * 6;
+        schedule = Schedule::at(corrected, Some(schedule));
+        assert_eq!(schedule.begins_at, corrected + NOTICE);
     }
 
     #[test]

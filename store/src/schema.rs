@@ -28,7 +28,10 @@ pub(crate) const POLICY: Schema = Schema {
 /// The schema of `ledger.db`; its application id is "krvl".
 pub(crate) const LEDGER: Schema = Schema {
     application_id: 0x6b72_766c,
-    migrations: &[include_str!("../migrations/ledger/0001_first.sql")],
+    migrations: &[
+        include_str!("../migrations/ledger/0001_first.sql"),
+        include_str!("../migrations/ledger/0002_retention_seen.sql"),
+    ],
 };
 
 /// The last schema of the single database that older versions used; its application id is "krv1".

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use keyreeve_core::money::NanoDollars;
 use keyreeve_os::{deadline::Deadline, system};
 use keyreeve_store::{
-    AttemptId, Grouping, Intent, Retention, Store, StoreError, UsageQuery, UsageRow,
+    AttemptId, Grouping, Intent, Retention, RetentionPlan, Store, UsageQuery, UsageRow,
 };
 use uuid::Uuid;
 
@@ -69,6 +69,16 @@ fn count(store: &Store) -> usize {
     store.ledger_entries(u32::MAX).unwrap().len()
 }
 
+/// Starts retention as if it had been announced eight days ago, and had last run yesterday.
+fn start_announced(home: &TestHome, store: &Store) -> RetentionPlan {
+    home.run_ledger_sql(&format!(
+        "UPDATE meta SET retention_from = {}, retention_seen = {}",
+        ago(1).as_microsecond(),
+        ago(1).as_microsecond()
+    ));
+    store.start_retention(RULE, ago(1)).unwrap()
+}
+
 fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let limit = Deadline::after(Duration::from_secs(20));
     while !condition() {
@@ -100,6 +110,30 @@ fn first_start_announces_and_deletes_nothing() {
     assert_eq!(count(&store), 30);
 }
 
+/// ST-10: a clock that has jumped ahead since the last run deletes nothing at once, and announces it anew.
+#[test]
+fn jump_of_the_clock_deletes_nothing_at_once() {
+    let home = TestHome::new();
+    let store = home.serve();
+    add_many(&store, 30, 100, 3);
+    // To this store the present is ten years ahead.
+    let long_ago = ago(3652).as_microsecond();
+    home.run_ledger_sql(&format!(
+        "UPDATE meta SET retention_from = {long_ago}, retention_seen = {long_ago}"
+    ));
+    let now = system::now();
+    let plan = store.start_retention(RULE, now).unwrap();
+    let week = SignedDuration::from_hours(7 * 24);
+    assert_eq!(
+        plan.begins_at.as_microsecond(),
+        (now + week).as_microsecond()
+    );
+    assert_eq!(plan.attempts, 30);
+    std::thread::sleep(Duration::from_millis(300));
+    store.flush().unwrap();
+    assert_eq!(count(&store), 30);
+}
+
 #[test]
 fn old_attempts_are_deleted_and_their_sums_stay() {
     let home = TestHome::new();
@@ -108,7 +142,7 @@ fn old_attempts_are_deleted_and_their_sums_stay() {
     let store = home.serve();
     add_many(&store, 5000, 180, 100);
     let (all, before) = (usage(&store, None, None), count(&store));
-    let kept = 5000 - store.start_retention(RULE, ago(8)).unwrap().attempts;
+    let kept = 5000 - start_announced(&home, &store).attempts;
     // More than two transactions can delete.
     wait_for("deletion", || count(&store) < before - 4490);
     std::thread::sleep(Duration::from_millis(300));
@@ -135,7 +169,7 @@ fn periods_without_attempts_count_whole_quarters() {
     let store = home.serve();
     add_many(&store, 600, 91, 2);
     let attempts = store.ledger_entries(u32::MAX).unwrap();
-    store.start_retention(RULE, ago(8)).unwrap();
+    start_announced(&home, &store);
     wait_for("deletion", || {
         details_from(&home) > 0 && count(&store) < 600
     });
@@ -181,12 +215,12 @@ fn details_from(home: &TestHome) -> i64 {
 }
 
 #[test]
-fn freed_space_of_the_database_is_used_again() -> Result<(), StoreError> {
+fn freed_space_of_the_database_is_used_again() {
     let home = TestHome::new();
     let store = home.serve();
     add_many(&store, 4000, 100, 5);
     let size = || std::fs::metadata(home.ledger()).unwrap().len();
-    store.start_retention(RULE, ago(8))?;
+    start_announced(&home, &store);
     wait_for("deletion", || count(&store) == 0);
     drop(store);
     let before = size();
@@ -194,5 +228,4 @@ fn freed_space_of_the_database_is_used_again() -> Result<(), StoreError> {
     add_many(&store, 3000, 5, 1);
     drop(store);
     assert!(size() <= before + before / 20, "{} after {before}", size());
-    Ok(())
 }
