@@ -445,6 +445,7 @@ fn store_exit(error: &StoreError) -> Exit {
         | StoreError::LedgerNotWritable(_)
         | StoreError::Replaced { .. }
         | StoreError::OldDatabase { .. }
+        | StoreError::RestoreInterrupted { .. }
         | StoreError::SyncFailed(_)
         | StoreError::Corrupt { .. }
         | StoreError::NewerSchema { .. }

@@ -19,6 +19,9 @@ const SETUP_LOCK: &str = "setup.lock";
 /// Start of the names of files that a restore has moved aside.
 pub(crate) const REPLACED_PREFIX: &str = "replaced-";
 
+/// File name of the mark of a restore that is running or was interrupted.
+pub(crate) const PENDING_RESTORE: &str = "restore.pending";
+
 /// Acquires the setup lock. Waits up to five seconds for a process that is creating, migrating or restoring the store.
 pub(crate) fn setup_lock(dir: &SafeDir) -> Result<Lock> {
     for _ in 0..500 {

@@ -80,6 +80,12 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
     },
+    /// A restore was killed: the store may be a mixture of the old one and the backup. Restore it again.
+    #[error("a restore into {} was interrupted; the store it replaces is in replaced-* there", path.display())]
+    RestoreInterrupted {
+        /// The directory of the databases.
+        path: PathBuf,
+    },
     /// An older keyreeve wrote the database, and a [`QuickReader`](crate::QuickReader) does not run migrations.
     #[error("{} was written by an older keyreeve and has not been migrated yet", path.display())]
     OlderSchema {
@@ -196,6 +202,7 @@ impl StoreError {
             Self::Corrupt { .. }
             | Self::MasterKeyMissing { .. }
             | Self::MasterKeyDamaged { .. }
+            | Self::RestoreInterrupted { .. }
             | Self::NotEmpty { .. } => Some("keyreeve store restore FILE --replace".to_owned()),
             Self::NotVerified { what, name } => Some(match *what {
                 "profile" => format!("keyreeve profile remove {name}"),
@@ -254,6 +261,7 @@ impl StoreError {
             | Self::InUse { .. }
             | Self::NewerSchema { .. }
             | Self::OldDatabase { .. }
+            | Self::RestoreInterrupted { .. }
             | Self::OlderSchema { .. }
             | Self::SqliteTooOld { .. }
             | Self::SameDirectory { .. }

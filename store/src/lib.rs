@@ -61,7 +61,8 @@ pub use open::{Store, StorePaths};
 pub use policy::{FoundKey, LeaseSnapshot, Policy};
 pub use quick_reader::QuickReader;
 pub use restore::{
-    ExistingStore, RestoreOptions, Restored, RestoredKey, RevivedKeys, check_restorable, restore,
+    ExistingStore, RestoreOptions, Restored, RestoredKey, RevivedKeys, check_restorable,
+    preview_restore, restore,
 };
 pub use retention::{Retention, RetentionPlan};
 pub use rows::health::HealthStates;

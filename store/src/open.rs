@@ -15,7 +15,8 @@ use keyreeve_os::memory::SwapProtection;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::database_files::{
-    REPLACED_PREFIX, build, open_database, reject_orphaned_wal, setup_lock, unfinished,
+    PENDING_RESTORE, REPLACED_PREFIX, build, open_database, reject_orphaned_wal, setup_lock,
+    unfinished,
 };
 use crate::ledger_lock::LedgerLock;
 use crate::ledger_writer::LedgerWriter;
@@ -76,7 +77,7 @@ impl Store {
     /// Returns `true` if there is a store, without creating one. Also `true` if this cannot be checked: then opening it
     /// reports the problem, so that bindings and rules are never silently ignored.
     pub fn exists(paths: &StorePaths) -> bool {
-        [POLICY_FILE, SINGLE_FILE]
+        [POLICY_FILE, SINGLE_FILE, PENDING_RESTORE]
             .iter()
             .any(|file| paths.data.join(file).try_exists().unwrap_or(true))
     }
@@ -321,13 +322,20 @@ pub(crate) fn open_dirs(paths: &StorePaths) -> Result<(SafeDir, SafeDir)> {
     Ok((data, keys))
 }
 
-/// Returns `true` if both databases exist and the single database of older versions is empty.
+/// Returns `true` if both databases exist, the single database of older versions is empty, and no restore is under way.
 fn is_complete(dir: &SafeDir) -> Result<bool> {
-    Ok(dir.contains(POLICY_FILE)? && single_database::is_marker(dir)?)
+    Ok(dir.contains(POLICY_FILE)?
+        && single_database::is_marker(dir)?
+        && !dir.contains(PENDING_RESTORE)?)
 }
 
 /// Creates or migrates what is missing, unless another process just did.
 fn complete(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
+    if dir.contains(PENDING_RESTORE)? {
+        return Err(StoreError::RestoreInterrupted {
+            path: dir.path().to_owned(),
+        });
+    }
     if dir.contains(POLICY_FILE)? {
         return single_database::finish(dir);
     }
@@ -345,7 +353,7 @@ fn complete(dir: &SafeDir, keys: &SafeDir) -> Result<()> {
         return Err(StoreError::missing(&dir.path().join(POLICY_FILE)));
     }
     if !dir.names(REPLACED_PREFIX)?.is_empty() {
-        // A restore was killed after it had moved the store aside.
+        // A store that was moved aside is not forgotten.
         return Err(StoreError::missing(&dir.path().join(POLICY_FILE)));
     }
     create(dir, keys)

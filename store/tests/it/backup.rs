@@ -14,7 +14,7 @@ use crate::fixture::{
     record_intent, secret,
 };
 
-const PASSPHRASE: &str = "correct horse battery staple";
+pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 
 /// Sizes in bytes of a backup's header and of each chunk except the last.
 const HEADER: usize = 64;
@@ -39,7 +39,7 @@ fn backed_up() -> (TestHome, Vec<u8>) {
 }
 
 /// Options that move a store aside.
-fn replacing(keys: RevivedKeys) -> RestoreOptions {
+pub(crate) fn replacing(keys: RevivedKeys) -> RestoreOptions {
     RestoreOptions {
         existing: ExistingStore::MoveAside,
         keys,
@@ -48,7 +48,7 @@ fn replacing(keys: RevivedKeys) -> RestoreOptions {
 }
 
 /// Options for an empty directory, which revive every key.
-fn into_empty() -> RestoreOptions {
+pub(crate) fn into_empty() -> RestoreOptions {
     RestoreOptions {
         existing: ExistingStore::Refuse,
         keys: RevivedKeys::All,
@@ -56,7 +56,10 @@ fn into_empty() -> RestoreOptions {
     }
 }
 
-fn restore_at(home: &TestHome, options: &RestoreOptions) -> Result<Restored, StoreError> {
+pub(crate) fn restore_at(
+    home: &TestHome,
+    options: &RestoreOptions,
+) -> Result<Restored, StoreError> {
     restore(
         &home.path("backup"),
         &secret(PASSPHRASE),
@@ -210,7 +213,7 @@ fn backup_and_restore_overwrite_nothing() {
 }
 
 /// Returns the names of the keys that work in a store.
-fn working_keys(home: &TestHome) -> Vec<String> {
+pub(crate) fn working_keys(home: &TestHome) -> Vec<String> {
     let policy = home.open().policy().unwrap();
     let working = policy.key_secrets().filter(|(_, found)| {
         let is_valid = found.valid_until.is_none_or(|until| until > at(50));
@@ -224,7 +227,7 @@ fn working_keys(home: &TestHome) -> Vec<String> {
 }
 
 /// Backs up a store with three keys, then revokes one and rotates another.
-fn backed_up_before_revocation() -> TestHome {
+pub(crate) fn backed_up_before_revocation() -> TestHome {
     let home = TestHome::new();
     let store = home.open();
     for (number, name) in [(1, "active"), (2, "revoked"), (3, "rotated")] {

@@ -1,8 +1,7 @@
 //! A sync that fails once, made to fail by `strace`: the connection acknowledges nothing more, although later syncs
 //! would succeed, because the system may have dropped what it could not write.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use keyreeve_store::{Durability, Ending, Store, StoreError};
@@ -12,40 +11,30 @@ use crate::fixture::{
     TestHome, add_profile, at, intent, outcome, profile, record, record_intent, secret,
     start_journal, store_paths,
 };
+use crate::strace;
 
 const HOME: &str = "KEYREEVE_STORE_TEST_HOME";
 
 /// Longer than the interval of the ledger's syncs and its retries.
 const A_WHILE: Duration = Duration::from_millis(1500);
 
-/// Runs a program whose first sync of this file fails.
-fn with_failed_sync(file: &Path, program: &Path) -> Command {
-    let mut command = Command::new("strace");
-    command.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
-    command.arg("-P").arg(file);
-    command.args(["-e", "trace=fsync,fdatasync"]);
-    command.args(["-e", "inject=fsync,fdatasync:error=EIO:when=1"]);
-    command.arg(program).stdin(Stdio::null());
-    command
-}
-
-/// Returns the reason for which this machine cannot run these tests.
-fn unavailable() -> Option<String> {
-    let mut probe = with_failed_sync(Path::new("/"), Path::new("true"));
-    match probe.output() {
-        Err(error) => Some(format!("cannot start strace: {error}")),
-        Ok(Output { status, .. }) => (!status.success()).then(|| "strace is not allowed".into()),
-    }
-}
-
 /// Runs a test of this file in a process whose first sync of this log fails.
 fn run_child(home: &TestHome, log: &str, test: &str) {
-    let program = Path::new("/proc/self/exe").canonicalize().unwrap();
-    let child = with_failed_sync(&home.paths.data.join(log), &program)
-        .args(["--exact", &format!("failed_sync::{test}"), "--ignored"])
-        .env(HOME, home.dir())
-        .output()
-        .unwrap();
+    let log = home.paths.data.join(log);
+    let inject = "inject=fsync,fdatasync:error=EIO:when=1";
+    let arguments = [
+        "-P",
+        log.to_str().unwrap(),
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        inject,
+    ];
+    let child = strace::run_test(
+        &arguments,
+        &format!("failed_sync::{test}"),
+        (HOME, home.dir()),
+    );
     let text = [child.stdout, child.stderr].concat();
     let text = String::from_utf8(text).unwrap();
     assert!(child.status.success(), "{test}: {text}");
@@ -68,7 +57,7 @@ fn endings(home: &TestHome) -> Vec<Option<Ending>> {
 /// F-29: after a failed sync of the policy's log nothing more is acknowledged until a restart.
 #[test]
 fn policy_acknowledges_nothing_after_a_failed_sync() {
-    if let Some(reason) = unavailable() {
+    if let Some(reason) = strace::unavailable() {
         skip!("{reason}");
     }
     let home = TestHome::new();
@@ -98,7 +87,7 @@ fn in_child_policy_sync_fails() {
 /// entry once.
 #[test]
 fn gateway_acknowledges_nothing_after_a_failed_sync() {
-    if let Some(reason) = unavailable() {
+    if let Some(reason) = strace::unavailable() {
         skip!("{reason}");
     }
     let home = TestHome::new();
@@ -135,7 +124,7 @@ fn in_child_gateway_sync_fails() {
 /// F-29: a command acknowledges no further entry after a failed sync.
 #[test]
 fn command_acknowledges_nothing_after_a_failed_sync() {
-    if let Some(reason) = unavailable() {
+    if let Some(reason) = strace::unavailable() {
         skip!("{reason}");
     }
     let home = TestHome::new();

@@ -6,6 +6,7 @@
 )]
 
 mod backup;
+mod backup_forms;
 mod concurrency;
 mod costs;
 mod crash_recovery;
@@ -14,6 +15,7 @@ mod failed_sync;
 mod fixture;
 mod foreign;
 mod health;
+mod interrupted_restore;
 mod key_secrets;
 mod ledger;
 mod limits;
@@ -24,4 +26,5 @@ mod replaced;
 mod retention;
 mod row_macs;
 mod secrets;
+mod strace;
 mod usage;

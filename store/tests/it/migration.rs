@@ -42,7 +42,7 @@ const ROWS: &str = "
             500, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0);";
 
 /// Creates a store of an older version with this schema. Its secret is sealed by a new store with the same master key.
-fn old_store(schema: usize) -> TestHome {
+pub(crate) fn old_store(schema: usize) -> TestHome {
     let home = TestHome::new();
     let store = home.open();
     let work = profile(1, "work");
@@ -85,7 +85,7 @@ fn old_store(schema: usize) -> TestHome {
 }
 
 /// Checks that a store has everything that [`old_store`] wrote.
-fn check_migrated(home: &TestHome, schema: usize) {
+pub(crate) fn check_migrated(home: &TestHome, schema: usize) {
     let store = home.open();
     store.verify().unwrap();
     let snapshot = store.lease_snapshot().unwrap();
