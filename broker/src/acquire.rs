@@ -12,9 +12,8 @@ use keyreeve_core::inject;
 use keyreeve_core::price::PaymentKind;
 use keyreeve_core::profile::{Profile, Source};
 use keyreeve_core::select::{NoProfileError, Reason};
-use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::system;
-use keyreeve_store::RequestId;
+use keyreeve_store::{Policy, RequestId};
 
 use crate::attempt_guard::AttemptGuard;
 use crate::choose::Pick;
@@ -33,22 +32,22 @@ impl Broker {
     pub async fn lease(
         self: &Arc<Self>,
         client: &Client,
-        request: LeaseRequest,
+        request: &LeaseRequest,
         retry: &mut RetryState,
     ) -> Result<(Lease, Credential), LeaseError> {
         let mut first_error: Option<LeaseError> = None;
         loop {
-            let pick = match self.select_profile(client, &request, retry).await {
+            let pick = match self.select_profile(client, request, retry).await {
                 Err(LeaseError::NoProfile(NoProfileError::AllFailed)) => {
                     return Err(first_error.unwrap_or_else(|| NoProfileError::AllFailed.into()));
                 }
                 pick => pick?,
             };
             let profile = &pick.profile;
-            let credential = match self.secret_of(profile).await {
+            let credential = match self.secret_of(&pick.policy, profile).await {
                 Ok(credential) => credential,
                 Err(error) => {
-                    log_secret_error(&request, &error);
+                    log_secret_error(request, &error);
                     retry.exclude(profile);
                     pick.guard.release().await;
                     first_error.get_or_insert(error);
@@ -58,7 +57,7 @@ impl Broker {
             if is_slow(&profile.source) {
                 self.authenticate(&client.presented)?;
             }
-            if retry.has_refused(profile.id, &credential.fingerprint()) {
+            if retry.has_refused(profile.id, &credential) {
                 retry.exclude_unrefreshed(profile);
                 pick.guard.release().await;
                 continue;
@@ -77,11 +76,12 @@ impl Broker {
     pub async fn lease_for_owner(
         self: &Arc<Self>,
         profile: &Profile,
-        request: LeaseRequest,
+        request: &LeaseRequest,
     ) -> Result<(Lease, Credential), LeaseError> {
         if profile.is_plan_login() {
             return Err(inject_error(profile, inject::InjectError::PlanLogin));
         }
+        let profile = Arc::new(profile.clone());
         let snapshot = self.store.lease_snapshot().map_err(LeaseError::Ledger)?;
         if is_detected_plan(&snapshot.health, profile.id) {
             return Err(LeaseError::PlanDetected {
@@ -89,21 +89,26 @@ impl Broker {
             });
         }
         let info = RequestInfo::new(request.operation, request.model.as_deref(), system::now());
-        let attempt = Attempt::new(profile, &info, &snapshot.health);
+        let attempt = Attempt::new(&profile, &info, &snapshot.health);
+        let credential = self.secret_of(&snapshot.policy, &profile).await?;
         let pick = Pick {
             key: None,
-            profile: profile.clone(),
+            profile,
+            policy: snapshot.policy,
             guard: AttemptGuard::new(self, attempt),
             reason: Reason::Named,
             number: 1,
             previous: None,
         };
-        let credential = self.secret_of(profile).await?;
         self.grant(pick, credential, request).await
     }
 
-    async fn secret_of(self: &Arc<Self>, profile: &Profile) -> Result<Credential, LeaseError> {
-        sources::obtain(self, profile)
+    async fn secret_of(
+        self: &Arc<Self>,
+        policy: &Policy,
+        profile: &Profile,
+    ) -> Result<Credential, LeaseError> {
+        sources::obtain(self, policy, profile)
             .await
             .map_err(|source| LeaseError::Source {
                 profile: profile.name.to_string(),
@@ -117,13 +122,14 @@ impl Broker {
         Pick {
             key,
             profile,
+            policy: _,
             guard,
             reason,
             number,
             previous,
         }: Pick,
         credential: Credential,
-        request: LeaseRequest,
+        request: &LeaseRequest,
     ) -> Result<(Lease, Credential), LeaseError> {
         let injection = inject::decide(
             profile.api().upstream_kind(profile.auth),
@@ -132,14 +138,9 @@ impl Broker {
         )
         .map_err(|source| inject_error(&profile, source))?;
 
-        let key = key.as_ref();
         let parties = EntryParties {
-            key: key.map_or(KeyId::OWN, |key| key.id),
-            key_name: key
-                .map_or(KeyId::OWN_NAME, |key| key.name.as_str())
-                .to_owned(),
-            profile: profile.id,
-            profile_name: profile.name.to_string(),
+            key,
+            profile: Some(Arc::clone(&profile)),
             payment: PaymentKind::Metered,
             simulated: profile.simulated,
         };

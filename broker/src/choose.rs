@@ -15,7 +15,7 @@ use keyreeve_core::select::{
 };
 use keyreeve_core::virtual_key::VirtualKey;
 use keyreeve_os::system;
-use keyreeve_store::{LeaseSnapshot, Operation};
+use keyreeve_store::{LeaseSnapshot, Operation, Policy};
 use tokio::time::{Instant, sleep};
 
 use crate::attempt_guard::AttemptGuard;
@@ -30,8 +30,10 @@ const MAX_CLAIMS: usize = 4;
 /// The selected profile, with its probe slot claimed if it is half-open.
 pub(crate) struct Pick {
     /// The client's key as just read; `None` if the owner leases without one.
-    pub(crate) key: Option<VirtualKey>,
-    pub(crate) profile: Profile,
+    pub(crate) key: Option<Arc<VirtualKey>>,
+    pub(crate) profile: Arc<Profile>,
+    /// The policy that the profile was selected by.
+    pub(crate) policy: Arc<Policy>,
     pub(crate) guard: AttemptGuard,
     pub(crate) reason: Reason,
     /// Number of the attempt within its request.
@@ -96,7 +98,9 @@ impl Broker {
             Selection::Wait { profile, until } => return Ok(PickResult::Wait(profile.id, until)),
         };
         let health = &context.snapshot.health;
-        let attempt = Attempt::new(selected.profile, &context.info, health);
+        let profile = (context.snapshot.policy.profile(selected.profile.id))
+            .ok_or(NoProfileError::AllFailed)?;
+        let attempt = Attempt::new(profile, &context.info, health);
         let mut guard = AttemptGuard::new(self, attempt);
         if selected.lease_mode == LeaseMode::Probe {
             let claimed = guard.claim(health).await;
@@ -115,7 +119,8 @@ impl Broker {
             retry.previous().cloned()
         };
         Ok(PickResult::Picked(Box::new(Pick {
-            profile: selected.profile.clone(),
+            profile: Arc::clone(profile),
+            policy: Arc::clone(&context.snapshot.policy),
             reason: selected.reason,
             key: Some(context.client.key),
             guard,
@@ -144,7 +149,7 @@ impl Broker {
         };
         let selection = choose(
             &input,
-            |id| context.snapshot.policy.profile(id),
+            |id| context.snapshot.policy.profile(id).map(AsRef::as_ref),
             |profile| self.profile_readiness(profile, context),
             |profile| affinity.last_use(profile),
         )?;
@@ -153,8 +158,13 @@ impl Broker {
 
     fn profile_readiness(&self, profile: &Profile, context: &SelectionContext<'_>) -> Readiness {
         let health = &context.snapshot.health;
-        let attempt = Attempt::new(profile, &context.info, health);
-        self.readiness(&attempt, health)
+        if health.all_ready() && self.circuit_breakers.are_closed() {
+            return Readiness::Ready;
+        }
+        match context.snapshot.policy.profile(profile.id) {
+            Some(profile) => self.readiness(&Attempt::new(profile, &context.info, health), health),
+            None => Readiness::Blocked(BlockReason::Drained),
+        }
     }
 
     /// Records the use of the profile and pins the conversation. Only messages fill a prompt cache: other operations

@@ -19,6 +19,11 @@ const MAX_CIRCUIT_BREAKERS: usize = 256;
 pub(crate) struct CircuitBreakers(Mutex<HashMap<CircuitScope, CircuitBreaker>>);
 
 impl CircuitBreakers {
+    /// Returns `true` if no upstream has failed recently.
+    pub(crate) fn are_closed(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     pub(crate) fn readiness(&self, attempt: &Attempt) -> Readiness {
         let breakers = self.lock();
         if breakers.is_empty() {
@@ -96,7 +101,7 @@ impl CircuitBreakers {
 /// Returns the scopes of the whole upstream and of the request's class; without a model, both are the same.
 fn scopes(attempt: &Attempt) -> [CircuitScope; 2] {
     [None, attempt.class().cloned()].map(|class| CircuitScope {
-        origin: attempt.origin.clone(),
+        origin: attempt.origin().clone(),
         class,
     })
 }

@@ -4,6 +4,8 @@
 //! granted only after its claim is committed, and only its holder releases it; observations about a replaced secret are
 //! ignored.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use keyreeve_core::health::{
     self, Health, HealthInput, HealthScope, HealthScopes, Jitter, Organization, Readiness,
@@ -21,11 +23,8 @@ use crate::Broker;
 /// An attempt, with everything that its profile's health depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
+    profile: Arc<Profile>,
     scopes: HealthScopes,
-    pub(crate) origin: Origin,
-    /// Storage of the secret; a fetched one may be refreshed by its source.
-    pub(crate) secret_storage: SecretStorage,
-    generation: Generation,
     pub(crate) leased_at: Timestamp,
     /// Scopes whose probe slot it holds, or may hold.
     claimed: Vec<HealthScope>,
@@ -104,21 +103,32 @@ impl Generation {
 }
 
 impl Attempt {
-    pub(crate) fn new(profile: &Profile, info: &RequestInfo, health: &HealthStates) -> Self {
+    pub(crate) fn new(profile: &Arc<Profile>, info: &RequestInfo, health: &HealthStates) -> Self {
         Self {
+            profile: Arc::clone(profile),
             scopes: HealthScopes {
                 profile: profile.id,
                 organization: health.organization(profile.id).cloned(),
                 class: info.class.clone(),
             },
-            origin: profile.base_url.origin().clone(),
-            secret_storage: secret_storage(&profile.source),
-            generation: Generation::current(profile),
             leased_at: info.at,
             claimed: Vec::new(),
             all_was_ready: health.all_ready(),
             credential_kind: CredentialKind::AsDeclared,
         }
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        self.profile.base_url.origin()
+    }
+
+    /// Returns the storage of the secret; a fetched one may be refreshed by its source.
+    pub(crate) fn secret_storage(&self) -> SecretStorage {
+        secret_storage(&self.profile.source)
+    }
+
+    fn generation(&self) -> Generation {
+        Generation::current(&self.profile)
     }
 
     /// Returns the class of requests that share its limits.
@@ -227,7 +237,7 @@ impl Broker {
         let now = system::now();
         let outcome = UpstreamOutcome::from_verdict(observation.verdict, observation.status);
         self.circuit_breakers.observe(attempt, outcome, now);
-        let organization = organization(&attempt.origin, observation.organization);
+        let organization = organization(attempt.origin(), observation.organization);
         if self.refusals.is_clear()
             && attempt.is_unchanged_by(observation.verdict, organization.as_ref())
         {
@@ -237,7 +247,7 @@ impl Broker {
             // The next lease fails with the store's error.
             return Vec::new();
         };
-        if attempt.generation.is_replaced(&snapshot) {
+        if attempt.generation().is_replaced(&snapshot) {
             return self.release_probes(attempt);
         }
         let verdict = self.verdict_for_credential(attempt, observation.verdict);
@@ -254,8 +264,8 @@ impl Broker {
         let input = HealthInput {
             verdict,
             leased_at: attempt.leased_at,
-            storage: attempt.secret_storage,
-            jitter: Jitter(system::random::<1>().map_or(0, |[byte]| byte)),
+            storage: attempt.secret_storage(),
+            jitter: Jitter(system::random_for_id::<1>().map_or(0, |[byte]| byte)),
         };
         affected_scopes(&scopes, verdict, &snapshot.health)
             .into_iter()
@@ -278,7 +288,7 @@ impl Broker {
             CredentialKind::Plan => Verdict::plan_behind_key(),
             CredentialKind::AsDeclared => {
                 self.refusals
-                    .observe(attempt.generation, attempt.class(), verdict)
+                    .observe(attempt.generation(), attempt.class(), verdict)
             }
         }
     }

@@ -3,11 +3,13 @@
 //! Invariants: a lease dropped without a report is closed as incomplete at its reserved cost, never as free; its result
 //! changes the profile's health once, however often it is observed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use keyreeve_core::cache_ttl::TtlOutcome;
 use keyreeve_core::inject::Injection;
-use keyreeve_core::limits::{self, LimitOwner};
+use keyreeve_core::limits::{LimitOwner, is_plan_header};
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Fingerprint;
@@ -27,7 +29,7 @@ pub struct Lease {
     /// Id of the client's request.
     pub request: RequestId,
     /// The leased profile.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// The way the credential is sent.
     pub injection: Injection,
     pub(crate) credential: Fingerprint,
@@ -38,15 +40,13 @@ pub struct Lease {
 impl Lease {
     /// Records the limits in the response headers; call it before [`Lease::observe_response`]. If the headers are those
     /// of a plan login, the profile is blocked from the next lease on, whatever it was declared to be.
-    pub fn observe_limits(&mut self, reported: limits::ReportedLimits) {
-        if reported.is_plan {
+    pub fn observe_limits(&mut self, headers: &HeaderMap) {
+        if headers.keys().any(|name| is_plan_header(name.as_str())) {
             self.guard.mark_plan();
         }
         let owner = LimitOwner::Profile(self.profile.id);
-        let broker = &self.entry.broker;
-        broker
-            .limits
-            .record(&owner, self.guard.attempt().class(), reported.limits);
+        let limits = &self.entry.broker.limits;
+        limits.record_headers(&owner, self.guard.attempt().class(), headers);
     }
 
     /// Applies the verdict on the start of the response to the profile's health, so that the next lease sees it before
@@ -87,6 +87,11 @@ impl Lease {
     /// Records the edit of the request's cache markers.
     pub fn record_cache_edit(&mut self, edit: TtlOutcome) {
         self.entry.cache_edit = Some(edit);
+    }
+
+    /// Returns `true` unless the client's key was revoked or has expired since.
+    pub fn is_key_accepted(&self) -> bool {
+        self.entry.is_key_accepted()
     }
 
     /// Returns the time since the lease was granted.

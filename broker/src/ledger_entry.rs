@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use keyreeve_core::cache_ttl::TtlOutcome;
 use keyreeve_core::money::NanoDollars;
 use keyreeve_core::price::{Cost, PaymentKind, PriceTable};
-use keyreeve_core::profile::ProfileId;
+use keyreeve_core::profile::{Profile, ProfileId};
 use keyreeve_core::select::Reason;
 use keyreeve_core::usage::TokenCounts;
-use keyreeve_core::virtual_key::KeyId;
+use keyreeve_core::virtual_key::{KeyId, VirtualKey};
 use keyreeve_os::system;
 use keyreeve_store::{AttemptId, Ending, Intent, OpenIntent, Operation, Outcome, RequestId};
 use tokio::sync::oneshot;
@@ -38,18 +38,37 @@ pub(crate) struct OpenEntry {
     intent: Option<OpenIntent>,
 }
 
-/// The key and the profile of an entry, with their names for lists and the log.
+/// The key and the profile of an entry.
 pub(crate) struct EntryParties {
-    /// The client's key.
-    pub(crate) key: KeyId,
-    pub(crate) key_name: String,
-    /// The profile whose credential is used.
-    pub(crate) profile: ProfileId,
-    pub(crate) profile_name: String,
+    /// The client's key; `None` for the owner, who needs none.
+    pub(crate) key: Option<Arc<VirtualKey>>,
+    /// The profile whose credential is used; `None` if the client sends its own.
+    pub(crate) profile: Option<Arc<Profile>>,
     /// The kind of payment.
     pub(crate) payment: PaymentKind,
     /// `true` if the upstream is a sandbox.
     pub(crate) simulated: bool,
+}
+
+impl EntryParties {
+    pub(crate) fn key_id(&self) -> KeyId {
+        self.key.as_ref().map_or(KeyId::OWN, |key| key.id)
+    }
+
+    fn key_name(&self) -> &str {
+        let name = self.key.as_ref().map(|key| key.name.as_str());
+        name.unwrap_or(KeyId::OWN_NAME)
+    }
+
+    fn profile_id(&self) -> ProfileId {
+        let profile = self.profile.as_ref();
+        profile.map_or(ProfileId::PASS_THROUGH, |profile| profile.id)
+    }
+
+    fn profile_name(&self) -> &str {
+        let name = self.profile.as_ref().map(|profile| profile.name.as_str());
+        name.unwrap_or(ProfileId::PASS_THROUGH_NAME)
+    }
 }
 
 /// Number of an attempt within its request, and the reason for its profile.
@@ -73,27 +92,27 @@ impl OpenEntry {
     /// Creates the entry of an attempt and the intent to commit for it.
     pub(crate) fn new(
         broker: &Arc<Broker>,
-        request: LeaseRequest,
+        request: &LeaseRequest,
         parties: EntryParties,
         attempt: AttemptNumber,
     ) -> Result<(Self, Intent), LeaseError> {
         let started_at = system::now();
-        let max_cost = max_cost(&broker.prices, &request);
+        let max_cost = max_cost(&broker.prices, request);
         let intent = Intent {
             attempt: AttemptId(time_ordered_id(started_at)?),
             request: request.request_id,
             started_at,
             operation: request.operation,
-            key: parties.key,
-            profile: parties.profile,
+            key: parties.key_id(),
+            profile: parties.profile_id(),
             number: attempt.number,
             reason: attempt.reason,
             reserved: match parties.payment {
                 PaymentKind::Metered => max_cost,
                 PaymentKind::Plan => NanoDollars::ZERO,
             },
-            session: request.session,
-            model_requested: request.model,
+            session: request.session.clone(),
+            model_requested: request.model.clone(),
             stream: request.stream,
             request_hash: request.body_hash,
             request_bytes: request.body_bytes as u64,
@@ -142,6 +161,20 @@ impl OpenEntry {
             self.broker.store.record_outcome(intent, outcome);
         }
         cost
+    }
+
+    /// Returns `true` unless the client's key was revoked or has expired since. While the store cannot be read, nothing
+    /// is known to have changed.
+    pub(crate) fn is_key_accepted(&self) -> bool {
+        let Some(key) = &self.parties.key else {
+            return true;
+        };
+        match self.broker.store.policy() {
+            Ok(policy) => policy
+                .key_by_id(key.id)
+                .is_some_and(|key| key.refusal(system::now()).is_none()),
+            Err(_) => true,
+        }
     }
 
     /// Returns the time since the entry was opened.
@@ -215,8 +248,8 @@ fn outcome(open: &OpenEntry, report: Report, cost: Cost) -> Outcome {
 fn log(open: &OpenEntry, outcome: &Outcome) {
     tracing::info!(
         request = %open.request,
-        key = open.parties.key_name,
-        profile = open.parties.profile_name,
+        key = open.parties.key_name(),
+        profile = open.parties.profile_name(),
         status = outcome.status,
         verdict = outcome.verdict,
         ending = ending(outcome.ending),
@@ -237,7 +270,7 @@ fn micros(duration: Duration) -> u64 {
 
 /// Creates a UUID v7.
 pub(crate) fn time_ordered_id(now: Timestamp) -> Result<Uuid, LeaseError> {
-    let random = system::random::<10>().map_err(|_| LeaseError::Randomness)?;
+    let random = system::random_for_id::<10>().map_err(|_| LeaseError::Randomness)?;
     let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }

@@ -48,7 +48,6 @@ pub use header::HeaderValueError;
 pub use helper_run::run_helpers;
 pub use lease::Lease;
 pub use lease_request::{LeaseError, LeaseRequest};
-pub use limits::reported_limits;
 pub use pass_through::{PassThroughAttempt, PassThroughTarget, PassThroughTerms};
 pub use probe::{MIN_API_VERSION, Probe, ProbeResult};
 pub use raw_key::RawKeyError;
@@ -78,7 +77,7 @@ pub struct Broker {
 pub struct Client {
     presented: PresentedKey,
     /// The key and its permissions.
-    pub key: VirtualKey,
+    pub key: Arc<VirtualKey>,
 }
 
 /// Error for a virtual key that is not accepted.
@@ -185,7 +184,7 @@ impl Broker {
             .map_err(AuthenticateError::Store)?;
         let client = Client {
             presented: *presented,
-            key: found.key.clone(),
+            key: Arc::clone(found.key),
         };
         Ok((client, snapshot))
     }

@@ -1,18 +1,18 @@
 //! Records reported limits: buffers them in memory and flushes them to the store in batches.
 //!
 //! Invariants: no response waits for it; an owner's limits are written at once if nothing was written within
-//! [`FLUSH_INTERVAL`] or a window's state has changed, else in a batch within [`FLUSH_INTERVAL`]; buffered limits are
-//! flushed before the broker shuts down. Everything is bounded.
+//! [`FLUSH_INTERVAL`] or a window's state has changed, else in a batch within [`FLUSH_INTERVAL`]; of the per-minute
+//! figures, which every response reports anew, only the last ones of a batch are parsed; buffered limits are flushed
+//! before the broker shuts down. Everything is bounded.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 use keyreeve_core::health::RequestClass;
-use keyreeve_core::limits::{
-    self, Limit, LimitKind, LimitObservation, LimitOwner, LimitState, ReportedLimits,
-};
+use keyreeve_core::limits::{self, Limit, LimitKind, LimitObservation, LimitOwner, LimitState};
 use keyreeve_os::system;
 use keyreeve_store::Store;
 use tokio::runtime::Handle;
@@ -26,12 +26,36 @@ const MAX_BUFFERED: usize = 64;
 /// Maximum number of owners with buffered limits.
 const MAX_OWNERS: usize = 1024;
 
-/// Reads the limits in response headers. A value that is not text is ignored, but its name may still show a plan.
-pub fn reported_limits(headers: &HeaderMap) -> ReportedLimits {
-    let text = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
-    limits::read_headers(text, system::now())
+/// Headers of a response that report per-minute limits.
+struct LimitHeaders {
+    received_at: Timestamp,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl LimitHeaders {
+    fn new(headers: &HeaderMap) -> Self {
+        let limits = headers
+            .iter()
+            .filter(|(name, _)| limits::is_limit_header(name.as_str()));
+        Self {
+            received_at: system::now(),
+            headers: limits
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
+    fn is_plan(&self) -> bool {
+        let mut names = self.headers.iter().map(|(name, _)| name.as_str());
+        names.any(limits::is_plan_header)
+    }
+
+    /// Parses the limits. A value that is not text is ignored.
+    fn parse(&self) -> Vec<Limit> {
+        let headers = self.headers.iter();
+        let text = headers.map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
+        limits::read_headers(text, self.received_at).limits
+    }
 }
 
 /// Buffer of reported limits, in front of the store.
@@ -49,6 +73,8 @@ struct Buffer {
 
 #[derive(Default)]
 struct OwnerBuffer {
+    /// The headers of the last response to each class of requests that reported per-minute limits only.
+    unparsed: HashMap<Option<RequestClass>, LimitHeaders>,
     buffered: HashMap<(Option<RequestClass>, LimitKind), LimitObservation>,
     /// The last state of each plan window.
     states: HashMap<LimitKind, Option<LimitState>>,
@@ -63,7 +89,24 @@ impl LimitRecorder {
         }
     }
 
-    /// Records the limits that a response to a request of `class` reported for an owner.
+    /// Records the limits in the headers of a response to a request of `class`.
+    pub(crate) fn record_headers(
+        &self,
+        owner: &LimitOwner,
+        class: Option<&RequestClass>,
+        headers: &HeaderMap,
+    ) {
+        let headers = LimitHeaders::new(headers);
+        if headers.is_plan() {
+            self.record(owner, class, headers.parse());
+        } else if !headers.headers.is_empty() {
+            self.buffer(owner, |buffer, now| {
+                buffer.insert_unparsed(class, headers, now)
+            });
+        }
+    }
+
+    /// Records limits that were reported for an owner, in a response to a request of `class`.
     pub(crate) fn record(
         &self,
         owner: &LimitOwner,
@@ -74,6 +117,11 @@ impl LimitRecorder {
             return;
         }
         let observations = LimitObservation::from_limits(owner, class, limits);
+        self.buffer(owner, |buffer, now| buffer.insert(observations, now));
+    }
+
+    /// Buffers limits of an owner, and writes all of its buffered limits if `insert` returns `true`.
+    fn buffer(&self, owner: &LimitOwner, insert: impl FnOnce(&mut OwnerBuffer, Instant) -> bool) {
         let mut buffer = lock(&self.buffer);
         if buffer.owners.len() >= MAX_OWNERS && !buffer.owners.contains_key(owner) {
             let buffered = buffer.take_all();
@@ -82,8 +130,8 @@ impl LimitRecorder {
         }
         let owner_buffer = buffer.owners.entry(owner.clone()).or_default();
         let now = Instant::now();
-        if owner_buffer.insert(observations, now) {
-            let buffered = owner_buffer.take(now);
+        if insert(owner_buffer, now) {
+            let buffered = owner_buffer.take(owner, now);
             drop(buffer);
             self.store.queue_limits(buffered);
         } else if buffer.flush_task.is_none() {
@@ -133,8 +181,8 @@ fn lock(buffer: &Mutex<Buffer>) -> MutexGuard<'_, Buffer> {
 impl Buffer {
     fn take_all(&mut self) -> Vec<LimitObservation> {
         let now = Instant::now();
-        let all = self.owners.values_mut();
-        all.flat_map(|owner_buffer| owner_buffer.take(now))
+        let all = self.owners.iter_mut();
+        all.flat_map(|(owner, owner_buffer)| owner_buffer.take(owner, now))
             .collect()
     }
 }
@@ -155,13 +203,31 @@ impl OwnerBuffer {
             self.buffered
                 .insert((observation.class.clone(), kind.clone()), observation);
         }
-        let is_due = self
-            .written
-            .is_none_or(|written| now.duration_since(written) >= FLUSH_INTERVAL);
-        has_changed || is_due || self.buffered.len() >= MAX_BUFFERED
+        has_changed || self.is_due(now) || self.buffered.len() >= MAX_BUFFERED
     }
 
-    fn take(&mut self, now: Instant) -> Vec<LimitObservation> {
+    /// Buffers headers in place of earlier ones. Returns `true` if they must be written now.
+    fn insert_unparsed(
+        &mut self,
+        class: Option<&RequestClass>,
+        headers: LimitHeaders,
+        now: Instant,
+    ) -> bool {
+        self.unparsed.insert(class.cloned(), headers);
+        self.is_due(now) || self.unparsed.len() >= MAX_BUFFERED
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.written
+            .is_none_or(|written| now.duration_since(written) >= FLUSH_INTERVAL)
+    }
+
+    fn take(&mut self, owner: &LimitOwner, now: Instant) -> Vec<LimitObservation> {
+        for (class, headers) in std::mem::take(&mut self.unparsed) {
+            let limits = headers.parse();
+            let observations = LimitObservation::from_limits(owner, class.as_ref(), limits);
+            self.insert(observations, now);
+        }
         if !self.buffered.is_empty() {
             self.written = Some(now);
         }

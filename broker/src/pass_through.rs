@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use keyreeve_core::health::RequestClass;
-use keyreeve_core::limits::{Limit, LimitOwner};
+use keyreeve_core::limits::LimitOwner;
 use keyreeve_core::price::{Cost, PaymentKind};
-use keyreeve_core::profile::ProfileId;
 use keyreeve_os::system;
 use keyreeve_store::{AttemptId, RequestId};
 
@@ -55,16 +55,14 @@ impl Broker {
     pub async fn pass_through(
         self: &Arc<Self>,
         client: &Client,
-        request: LeaseRequest,
+        request: &LeaseRequest,
         terms: PassThroughTerms,
     ) -> Result<PassThroughAttempt, LeaseError> {
         // Once more, because reading the body took time: the key may have been revoked.
         let key = self.authenticate(&client.presented)?.key;
         let parties = EntryParties {
-            key: key.id,
-            key_name: key.name.to_string(),
-            profile: ProfileId::PASS_THROUGH,
-            profile_name: ProfileId::PASS_THROUGH_NAME.to_owned(),
+            key: Some(key),
+            profile: None,
             payment: terms.payment,
             simulated: terms.target == PassThroughTarget::Sandbox,
         };
@@ -82,15 +80,21 @@ impl Broker {
 
 impl PassThroughAttempt {
     /// Records the limits in the response headers.
-    pub fn observe_limits(&self, limits: Vec<Limit>) {
-        let owner = LimitOwner::PassThrough(self.entry.parties.key);
+    pub fn observe_limits(&self, headers: &HeaderMap) {
+        let owner = LimitOwner::PassThrough(self.entry.parties.key_id());
         let broker = &self.entry.broker;
-        broker.limits.record(&owner, self.class.as_ref(), limits);
+        let class = self.class.as_ref();
+        broker.limits.record_headers(&owner, class, headers);
     }
 
     /// Records the attempt's result, closes the ledger entry, and returns the cost or the estimated equivalent.
     pub fn report(mut self, report: Report) -> Cost {
         self.entry.close(report)
+    }
+
+    /// Returns `true` unless the client's key was revoked or has expired since.
+    pub fn is_key_accepted(&self) -> bool {
+        self.entry.is_key_accepted()
     }
 
     /// Returns the time since the attempt was opened.

@@ -9,10 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use keyreeve_core::credential::Credential;
 use keyreeve_core::inject::{BetaLines, edit_beta};
+use keyreeve_core::limits::is_plan_header;
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::sanitize::sanitize_line;
@@ -22,9 +23,8 @@ use keyreeve_store::{AttemptId, Ending, Operation, RequestId};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::limits::reported_limits;
 use crate::report::classify_response;
-use crate::upstream::{USER_AGENT, Upstream, UpstreamError};
+use crate::upstream::{RequestBody, USER_AGENT, Upstream, UpstreamError};
 use crate::{Broker, CompletedResponse, Lease, LeaseError, LeaseRequest, Report};
 
 /// The oldest API version, supported by every gateway (docs/facts.md#headers).
@@ -101,7 +101,7 @@ impl Broker {
     ) -> Result<ProbeResult, LeaseError> {
         let body = body(&probe.model);
         let lease_request = lease_request(self.request_id()?, &probe.model, &body);
-        let (lease, credential) = self.lease_for_owner(profile, lease_request).await?;
+        let (lease, credential) = self.lease_for_owner(profile, &lease_request).await?;
         let sent = Instant::now();
         let result = match request(&lease, &credential, body) {
             Ok(request) => timeout(probe.timeout, exchange(upstream, request))
@@ -146,14 +146,14 @@ fn request(
     lease: &Lease,
     credential: &Credential,
     body: Bytes,
-) -> Result<Request<Full<Bytes>>, ProbeError> {
+) -> Result<Request<RequestBody>, ProbeError> {
     let (name, value) = lease
         .header(credential)
         .map_err(|error| ProbeError::NotSent(error.to_string()))?;
     let address: Uri = format!("{}/v1/messages", lease.profile.base_url)
         .parse()
         .map_err(|_| ProbeError::NotSent("the profile's base URL is not a valid URL".to_owned()))?;
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(RequestBody::from_iter([body]));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = address;
     let headers = request.headers_mut();
@@ -177,7 +177,7 @@ fn request(
 
 async fn exchange(
     upstream: &Upstream,
-    request: Request<Full<Bytes>>,
+    request: Request<RequestBody>,
 ) -> Result<ProbeResponse, ProbeError> {
     let response = upstream.send(request).await.map_err(ProbeError::Upstream)?;
     let (head, mut body_stream) = response.into_parts();
@@ -261,9 +261,9 @@ fn record(
                 .model
                 .filter(|model| secret.is_empty() || !model.contains(secret));
             probe_result.read(&response, secret);
-            let reported = reported_limits(&response.head.headers);
-            probe_result.is_plan = reported.is_plan;
-            lease.observe_limits(reported);
+            let mut names = response.head.headers.keys();
+            probe_result.is_plan = names.any(|name| is_plan_header(name.as_str()));
+            lease.observe_limits(&response.head.headers);
             Report {
                 ending: Ending::Done,
                 verdict,

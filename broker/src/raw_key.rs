@@ -113,7 +113,11 @@ impl Broker {
         self: &Arc<Self>,
         profile: &Profile,
     ) -> Result<Credential, RawKeyError> {
-        let secret = sources::obtain(self, profile).await;
+        let policy = self.store.policy().map_err(SourceError::NotVerified);
+        let secret = match policy {
+            Ok(policy) => sources::obtain(self, &policy, profile).await,
+            Err(error) => Err(error),
+        };
         secret.map_err(|source| RawKeyError::Source {
             profile: profile.name.to_string(),
             source,

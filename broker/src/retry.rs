@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use keyreeve_core::credential::Credential;
 use keyreeve_core::profile::{Name, Profile, ProfileId};
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_core::select::{FailedAttempt, MAX_ATTEMPTS, RetryWith};
@@ -80,7 +81,7 @@ impl RetryState {
             AttemptResult::NoConnection => None,
             AttemptResult::MayHaveProduced => return RetryDecision::Final,
         };
-        let storage = lease.guard.attempt().secret_storage;
+        let storage = lease.guard.attempt().secret_storage();
         let Some(retry_with) = RetryWith::from_verdict(verdict, status, storage) else {
             return RetryDecision::Final;
         };
@@ -134,10 +135,10 @@ impl RetryState {
     }
 
     /// Returns `true` if this credential was refused in this request.
-    pub(crate) fn has_refused(&self, profile: ProfileId, credential: &Fingerprint) -> bool {
-        self.refused
-            .as_ref()
-            .is_some_and(|(owner, refused)| *owner == profile && refused == credential)
+    pub(crate) fn has_refused(&self, profile: ProfileId, credential: &Credential) -> bool {
+        self.refused.as_ref().is_some_and(|(owner, refused)| {
+            *owner == profile && *refused == credential.fingerprint()
+        })
     }
 
     /// Excludes a profile from further attempts because its secret cannot be obtained.

@@ -4,6 +4,7 @@
 //! environment, and the pool retries a request only if no byte of it was written. Connecting, from name resolution to
 //! the end of the TLS handshake, has a single timeout.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body_util::Full;
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -48,10 +49,50 @@ impl Default for Timeouts {
     }
 }
 
+/// The body of a request, in the pieces in which it arrived.
+#[derive(Debug, Default)]
+pub struct RequestBody {
+    pieces: std::vec::IntoIter<Bytes>,
+    bytes: u64,
+}
+
+impl FromIterator<Bytes> for RequestBody {
+    fn from_iter<Pieces: IntoIterator<Item = Bytes>>(pieces: Pieces) -> Self {
+        let pieces = pieces.into_iter().collect::<Vec<_>>();
+        Self {
+            bytes: pieces.iter().map(|piece| piece.len() as u64).sum(),
+            pieces: pieces.into_iter(),
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.pieces.next();
+        self.bytes -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes)
+    }
+}
+
 /// Sends requests to upstreams.
 #[derive(Clone)]
 pub struct Upstream {
-    client: Client<TimedConnector, Full<Bytes>>,
+    client: Client<TimedConnector, RequestBody>,
+    connector: TimedConnector,
     timeouts: Timeouts,
 }
 
@@ -123,12 +164,22 @@ impl Upstream {
             connector,
             timeout: timeouts.connect,
         };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_mins(1))
-            .http1_max_buf_size(64 * 1024)
-            .build(connector);
-        Ok(Self { client, timeouts })
+        Ok(Self {
+            client: client(connector.clone()),
+            connector,
+            timeouts,
+        })
+    }
+
+    /// Returns a client with the same settings and a connection pool of its own. Connections belong to the runtime that
+    /// opened them.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self {
+            client: client(self.connector.clone()),
+            connector: self.connector.clone(),
+            timeouts: self.timeouts,
+        }
     }
 
     /// Sends a request and waits for the head of its response.
@@ -137,7 +188,7 @@ impl Upstream {
     /// See [`UpstreamError`].
     pub async fn send(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, UpstreamError> {
         match timeout(self.timeouts.head, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
@@ -156,6 +207,14 @@ impl Upstream {
     pub fn timeouts(&self) -> Timeouts {
         self.timeouts
     }
+}
+
+fn client(connector: TimedConnector) -> Client<TimedConnector, RequestBody> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_mins(1))
+        .http1_max_buf_size(64 * 1024)
+        .build(connector)
 }
 
 /// Connects with a timeout. Otherwise the system's resolver, or a peer that accepts the connection and never starts

@@ -5,16 +5,15 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::Request;
 use axum::http::response::Parts;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use keyreeve_broker::HeaderValueError;
-use keyreeve_broker::upstream::UpstreamError;
+use keyreeve_broker::upstream::{RequestBody, UpstreamError};
 
 use crate::redact::Redactor;
 
 /// A request ready to be sent, and the redactor of its credential for the response.
 pub(crate) struct OutgoingRequest {
-    pub(crate) request: Request<Full<Bytes>>,
+    pub(crate) request: Request<RequestBody>,
     pub(crate) redactor: Redactor,
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: a pass-through destination is created only if all bound addresses are loopback addresses.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use keyreeve_broker::PassThroughTarget;
@@ -27,10 +28,14 @@ pub struct Config {
     pub head_timeout: Duration,
     /// The longest pause allowed between two chunks of a client's body, and while writing to the client.
     pub client_stall_timeout: Duration,
+    /// The time allowed for a client's body to arrive.
+    pub client_body_timeout: Duration,
     /// The maximum total wait for rate limits to end, instead of returning an error; zero disables waiting.
     pub throttle_wait: Duration,
     /// The time allowed to finish running responses in a graceful shutdown.
     pub drain_timeout: Duration,
+    /// The number of threads that serve connections.
+    pub workers: NonZeroUsize,
     /// The destination for requests with the client's own credential, or `None` if pass-through is off.
     pub pass_through: Option<PassThrough>,
 }
@@ -43,8 +48,10 @@ impl Default for Config {
             body_budget: 256 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             client_stall_timeout: Duration::from_mins(1),
+            client_body_timeout: Duration::from_mins(5),
             throttle_wait: DEFAULT_THROTTLE_WAIT,
             drain_timeout: Duration::from_secs(30),
+            workers: NonZeroUsize::MIN,
             pass_through: None,
         }
     }

@@ -5,10 +5,9 @@
 //! have been produced: at most three attempts, within the client's deadline. Any other failure ends the request with
 //! an error in Anthropic's envelope. `docs/life-of-a-request.md` describes each step in detail.
 
-use std::sync::Arc;
-
-use axum::extract::Request;
+use axum::http::Request;
 use axum::response::Response;
+use hyper::body::Incoming;
 use keyreeve_broker::{Client, RetryDecision, RetryState};
 use tokio::time::Instant;
 
@@ -27,11 +26,11 @@ use crate::state::Gateway;
 
 /// Handles one client request; an error becomes a response.
 pub(crate) async fn handle(
-    gateway: Arc<Gateway>,
+    gateway: &Gateway,
     route: ForwardedRoute,
-    request: Request,
+    request: Request<Incoming>,
 ) -> Response {
-    process(&gateway, route, request)
+    process(gateway, route, request)
         .await
         .unwrap_or_else(GatewayError::into_response)
 }
@@ -39,13 +38,13 @@ pub(crate) async fn handle(
 async fn process(
     gateway: &Gateway,
     route: ForwardedRoute,
-    request: Request,
+    request: Request<Incoming>,
 ) -> Result<Response, GatewayError> {
     let received_at = Instant::now();
     let client = authenticate(&gateway.broker, request.headers())?;
 
     // The whole body is read, because it is inspected and may be sent again; it is forwarded unchanged.
-    let request = read_request(gateway, route, request).await?;
+    let request = read_request(gateway, &client, route, request).await?;
     let request = models::check_allowed(request, &client)?;
     let request = request.with_cache_ttl(gateway, &client)?;
 
@@ -64,11 +63,9 @@ async fn send_with_retries(
     mut retry: RetryState,
 ) -> Result<Response, GatewayError> {
     let mut failed = FailedResponses::default();
+    let wanted = request.lease_request();
     loop {
-        let leased = gateway
-            .broker
-            .lease(client, request.lease_request(), &mut retry)
-            .await;
+        let leased = gateway.broker.lease(client, &wanted, &mut retry).await;
         let (mut lease, credential) = match leased {
             Ok(leased) => leased,
             Err(error) => return failed.best_or(error),

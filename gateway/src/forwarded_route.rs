@@ -14,31 +14,32 @@ pub(crate) struct ForwardedRoute {
 /// The path prefix of pass-through requests.
 pub(crate) const PASS_THROUGH: &str = "/passthrough";
 
-/// Returns the path without the pass-through prefix and without up to two `/v1`: some clients expect the version in the
-/// base URL and some add it, and users mix them up (docs/facts.md#clients).
-pub(crate) fn strip_version(path: &str) -> &str {
-    let path = path
-        .strip_prefix(PASS_THROUGH)
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(path);
-    let path = path
-        .strip_prefix("/v1")
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(path);
-    path.strip_prefix("/v1")
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(path)
+/// The credential that a forwarded request is sent with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SentCredential {
+    /// The credential of one of the key's profiles.
+    OfProfile,
+    /// The client's own, below [`PASS_THROUGH`].
+    OfClient,
 }
 
-/// The variants of a path that clients use.
-pub(crate) fn version_variants(path: &str) -> Vec<String> {
-    let mut variants = vec![
-        path.to_owned(),
-        strip_version(path).to_owned(),
-        format!("/v1{path}"),
-    ];
-    variants.dedup();
-    variants
+/// Splits the path of a request into the credential that it is sent with, and the path below up to two `/v1`: some
+/// clients expect the version in the base URL and some add it, and users mix them up (docs/facts.md#clients).
+pub(crate) fn split_path(path: &str) -> (SentCredential, &str) {
+    match strip(path, PASS_THROUGH) {
+        Some(path) => (SentCredential::OfClient, strip_version(path)),
+        None => (SentCredential::OfProfile, strip_version(path)),
+    }
+}
+
+fn strip_version(path: &str) -> &str {
+    let path = strip(path, "/v1").unwrap_or(path);
+    strip(path, "/v1").unwrap_or(path)
+}
+
+fn strip<'a>(path: &'a str, segment: &str) -> Option<&'a str> {
+    path.strip_prefix(segment)
+        .filter(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -46,15 +47,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn up_to_two_versions_are_stripped() {
-        for (path, stripped) in [
-            ("/messages", "/messages"),
-            ("/v1/messages", "/messages"),
-            ("/v1/v1/messages", "/messages"),
-            ("/v1/v1/v1/messages", "/v1/messages"),
-            ("/v1messages", "/v1messages"),
+    fn pass_through_and_up_to_two_versions_are_stripped() {
+        use SentCredential::{OfClient, OfProfile};
+
+        for (path, credential, stripped) in [
+            ("/messages", OfProfile, "/messages"),
+            ("/v1/messages", OfProfile, "/messages"),
+            ("/v1/v1/messages", OfProfile, "/messages"),
+            ("/v1/v1/v1/messages", OfProfile, "/v1/messages"),
+            ("/v1messages", OfProfile, "/v1messages"),
+            ("/passthrough/v1/messages", OfClient, "/messages"),
+            (
+                "/passthrough/passthrough/messages",
+                OfClient,
+                "/passthrough/messages",
+            ),
+            (
+                "/passthroughs/messages",
+                OfProfile,
+                "/passthroughs/messages",
+            ),
         ] {
-            assert_eq!(strip_version(path), stripped);
+            assert_eq!(split_path(path), (credential, stripped));
         }
     }
 }

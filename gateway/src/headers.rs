@@ -5,49 +5,38 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyreeve_core::inject::{HeaderAction, connection_headers, response_header};
 
-/// Returns the client's headers that are forwarded: those that `action` passes and `Connection` does not name.
-pub(crate) fn forwarded_headers(
-    client: &HeaderMap,
-    action: impl Fn(&str) -> HeaderAction,
-) -> HeaderMap {
-    let mut hop_by_hop = Vec::new();
-    for value in client.get_all(header::CONNECTION) {
-        hop_by_hop.extend(connection_headers(value.to_str().unwrap_or_default()));
-    }
-    let is_forwarded = |name: &HeaderName| {
-        action(name.as_str()) == HeaderAction::Pass
-            && !hop_by_hop
-                .iter()
-                .any(|named| name.as_str().eq_ignore_ascii_case(named))
-    };
-    let mut headers = HeaderMap::with_capacity(client.len() + 2);
-    for (name, value) in client.iter().filter(|(name, _)| is_forwarded(name)) {
-        headers.append(name, value.clone());
-    }
-    headers
-}
-
-/// Removes hop-by-hop headers and those that must not reach the client, and sets `cache-control`.
-pub(crate) fn filter_response_headers(headers: &mut HeaderMap) {
-    let hop_by_hop: Vec<_> = headers
+/// Removes the headers that `action` drops, and those that `Connection` names; the others keep their order.
+pub(crate) fn retain_forwarded(headers: &mut HeaderMap, action: impl Fn(&str) -> HeaderAction) {
+    let hop_by_hop: Vec<String> = headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(connection_headers)
+        .map(str::to_ascii_lowercase)
         .collect();
-    let is_hop_by_hop = |name: &HeaderName| {
-        hop_by_hop
-            .iter()
-            .any(|named| name.as_str().eq_ignore_ascii_case(named))
+    let is_dropped = |name: &HeaderName| {
+        action(name.as_str()) == HeaderAction::Drop
+            || hop_by_hop.iter().any(|named| named == name.as_str())
     };
-    let removed: Vec<_> = headers
-        .keys()
-        .filter(|name| response_header(name.as_str()) == HeaderAction::Drop || is_hop_by_hop(name))
-        .cloned()
-        .collect();
-    for name in removed {
-        headers.remove(name);
+    if !headers.keys().any(is_dropped) {
+        return;
     }
+    // Removing single headers would change the order of the others.
+    let mut forwarded = HeaderMap::with_capacity(headers.capacity());
+    let mut last = None;
+    for (name, value) in std::mem::take(headers) {
+        // Further values of a name come without it.
+        last = name.or(last);
+        if let Some(name) = last.as_ref().filter(|name| !is_dropped(name)) {
+            forwarded.append(name, value);
+        }
+    }
+    *headers = forwarded;
+}
+
+/// Removes hop-by-hop headers and those that must not reach the client, and sets `cache-control`.
+pub(crate) fn filter_response_headers(headers: &mut HeaderMap) {
+    retain_forwarded(headers, response_header);
     if is_stream(headers) {
         // Proxies must neither cache nor buffer a stream (docs/facts.md#streaming).
         headers.insert(

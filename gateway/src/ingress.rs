@@ -5,36 +5,40 @@
 //! is refused; no response ever has a CORS header; a connection with ambiguous framing, or with a request refused here,
 //! is closed after the response.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use axum::response::Response;
 
 use crate::error::GatewayError;
-use crate::state::{AllowedHosts, Gateway};
+use crate::state::AllowedHosts;
 
-/// Runs the ingress checks, and then the handler or an error response.
-pub(crate) async fn check_ingress(
-    State(gateway): State<Arc<Gateway>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let is_ambiguous =
-        has_ambiguous_framing(request.method(), request.headers(), request.version());
-    let checked = check_headers(&gateway.hosts, request.headers(), request.uri());
-    let must_close = is_ambiguous || checked.is_err();
-    let mut response = match checked {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
-    };
-    if must_close {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+/// The result of the ingress checks.
+pub(crate) struct Ingress {
+    is_ambiguous: bool,
+    /// The reason the request is refused.
+    pub(crate) refused: Option<GatewayError>,
+}
+
+impl Ingress {
+    /// Checks a request.
+    pub(crate) fn check<Body>(hosts: &AllowedHosts, request: &Request<Body>) -> Self {
+        let (method, headers) = (request.method(), request.headers());
+        Self {
+            is_ambiguous: has_ambiguous_framing(method, headers, request.version()),
+            refused: check_headers(hosts, headers, request.uri()).err(),
+        }
     }
+
+    /// Returns `true` if the connection must be closed after the response.
+    pub(crate) fn must_close(&self) -> bool {
+        self.is_ambiguous || self.refused.is_some()
+    }
+}
+
+/// Closes the connection after a response.
+pub(crate) fn close_connection(response: &mut Response) {
     response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 fn check_headers(hosts: &AllowedHosts, headers: &HeaderMap, uri: &Uri) -> Result<(), GatewayError> {

@@ -7,15 +7,14 @@
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
-use http_body_util::Full;
+use keyreeve_broker::upstream::RequestBody;
 use keyreeve_broker::{HeaderValueError, Lease};
 use keyreeve_core::cache_ttl::{self, TtlEdit, TtlOutcome, TtlSkipReason};
 use keyreeve_core::credential::Credential;
-use keyreeve_core::inject::{BetaLines, edit_beta, request_header};
+use keyreeve_core::inject::{BetaLines, edit_beta};
 use keyreeve_core::token::Family;
 
 use crate::attempt::{ForwardError, OutgoingRequest};
-use crate::headers::forwarded_headers;
 use crate::redact::Redactor;
 use crate::request::ClientRequest;
 
@@ -28,7 +27,7 @@ pub(crate) fn inject(
     lease: &mut Lease,
     credential: &Credential,
 ) -> Result<OutgoingRequest, ForwardError> {
-    let mut headers = forwarded_headers(&request.headers, request_header);
+    let mut headers = request.headers.clone();
     edit_beta_header(&mut headers, lease.injection.beta);
     headers.insert(
         header::ACCEPT_ENCODING,
@@ -43,7 +42,7 @@ pub(crate) fn inject(
     headers.insert(name, value);
 
     let body = body_with_cache_ttl(request, lease, credential.family());
-    let mut outgoing = Request::new(Full::new(body));
+    let mut outgoing = Request::new(body);
     *outgoing.method_mut() = request.method.clone();
     *outgoing.uri_mut() = upstream_url(request, &format!("{}/v1", lease.profile.base_url))?;
     *outgoing.headers_mut() = headers;
@@ -54,19 +53,22 @@ pub(crate) fn inject(
 }
 
 /// Returns the client's body, with the cache lifetime edited if one is set. Records the edit for the ledger.
-fn body_with_cache_ttl(request: &ClientRequest, lease: &mut Lease, token: Family) -> Bytes {
+fn body_with_cache_ttl(request: &ClientRequest, lease: &mut Lease, token: Family) -> RequestBody {
     let Some(ttl) = request.cache_ttl else {
-        return request.body.clone();
+        return request.body.to_send();
     };
     let edit = if cache_ttl::can_edit(token) {
-        cache_ttl::apply_ttl(&request.body, ttl)
+        cache_ttl::apply_ttl(&request.body.joined(), ttl)
     } else {
         TtlEdit::Skipped(TtlSkipReason::Oauth)
     };
     let (outcome, body) = match edit {
-        TtlEdit::Unchanged => (TtlOutcome::Set(ttl, 0), request.body.clone()),
-        TtlEdit::Edited { body, markers } => (TtlOutcome::Set(ttl, markers), body.into()),
-        TtlEdit::Skipped(reason) => (TtlOutcome::Skipped(reason), request.body.clone()),
+        TtlEdit::Unchanged => (TtlOutcome::Set(ttl, 0), request.body.to_send()),
+        TtlEdit::Edited { body, markers } => (
+            TtlOutcome::Set(ttl, markers),
+            RequestBody::from_iter([Bytes::from(body)]),
+        ),
+        TtlEdit::Skipped(reason) => (TtlOutcome::Skipped(reason), request.body.to_send()),
     };
     lease.record_cache_edit(outcome);
     body
@@ -180,7 +182,8 @@ mod tests {
         let id = broker.request_id().unwrap();
         let body = Bytes::from_static(BODY);
         let request = ClientRequest::from_owner(id, HeaderMap::new(), body).unwrap();
-        let leased = broker.lease_for_owner(&profile, request.lease_request());
+        let wanted = request.lease_request();
+        let leased = broker.lease_for_owner(&profile, &wanted);
         let (mut lease, own) = leased.await.unwrap();
         let secret = Canary::api_key("elsewhere");
         let foreign = Credential::new(

@@ -6,8 +6,8 @@
 
 mod attempt;
 mod authenticate;
-mod body_budget;
 mod classify;
+mod client_body;
 mod config;
 mod error;
 mod fallback;
@@ -33,9 +33,11 @@ mod routes;
 mod server;
 mod state;
 mod status_page;
+mod worker_threads;
 
 pub use config::{Config, DEFAULT_THROTTLE_WAIT, NotLoopbackError, PassThrough};
 pub use instance::{Challenge, InstanceSecret, NONCE_HEX_DIGITS, Ticket, TicketState};
 pub use listen::{BindError, BoundListeners, DEFAULT_PORT, Listen, bind};
 pub use owner::{OwnerResponse, ResponseCutError, SendError, send_as_owner};
-pub use server::{GatewayParts, serve};
+pub use server::{GatewayParts, ServeError, serve};
+pub use worker_threads::WorkerError;

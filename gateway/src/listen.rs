@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd as _;
 
 use tokio::net::TcpListener;
 
@@ -116,7 +117,32 @@ fn local_address(listener: &TcpListener) -> Result<SocketAddr, BindError> {
     })
 }
 
+/// Copies of listening sockets, for another runtime.
+pub(crate) struct ListenerCopies(Vec<std::net::TcpListener>);
+
+impl ListenerCopies {
+    /// Registers the sockets with the runtime of the caller.
+    ///
+    /// # Errors
+    /// If the system lacks resources.
+    pub(crate) fn into_tokio(self) -> io::Result<Vec<TcpListener>> {
+        self.0.into_iter().map(TcpListener::from_std).collect()
+    }
+}
+
 impl BoundListeners {
+    /// Copies the sockets. Each copy accepts from the same queue.
+    ///
+    /// # Errors
+    /// If the system lacks resources.
+    pub(crate) fn try_clone(&self) -> io::Result<ListenerCopies> {
+        let copies = self.listeners.iter().map(|listener| {
+            let copy = listener.as_fd().try_clone_to_owned()?;
+            Ok(std::net::TcpListener::from(copy))
+        });
+        Ok(ListenerCopies(copies.collect::<io::Result<_>>()?))
+    }
+
     fn new(listeners: Vec<TcpListener>) -> Result<Self, BindError> {
         let addresses = listeners
             .iter()

@@ -73,7 +73,7 @@ pub async fn send_as_owner(
     let request = ClientRequest::from_owner(id, headers(), body)
         .map_err(|error| SendError::Request(Box::new(error)))?;
     let leased = broker
-        .lease_for_owner(profile, request.lease_request())
+        .lease_for_owner(profile, &request.lease_request())
         .await;
     let (mut lease, credential) = leased.map_err(SendError::Lease)?;
     let attempt = lease.attempt;

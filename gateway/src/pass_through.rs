@@ -10,10 +10,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::response::Response;
-use http_body_util::Full;
+use hyper::body::Incoming;
 use keyreeve_broker::{Broker, Client, PassThroughTerms};
 use keyreeve_core::inject::HeaderAction;
 use keyreeve_core::limits;
@@ -31,7 +30,6 @@ use crate::config::{Config, PassThrough};
 use crate::error::{GatewayError, PassThroughError};
 use crate::forward::forward;
 use crate::forwarded_route::ForwardedRoute;
-use crate::headers::forwarded_headers;
 use crate::inject::upstream_url;
 use crate::models::{check_model, collect_body};
 use crate::read_request::read_request;
@@ -45,11 +43,11 @@ const USAGE: &str = "/api/oauth/usage";
 
 /// Handles one pass-through request; an error becomes a response.
 pub(crate) async fn handle(
-    gateway: Arc<Gateway>,
+    gateway: &Gateway,
     route: ForwardedRoute,
-    request: Request,
+    request: Request<Incoming>,
 ) -> Response {
-    process(&gateway, route, request)
+    process(gateway, route, request)
         .await
         .unwrap_or_else(GatewayError::into_response)
 }
@@ -57,14 +55,14 @@ pub(crate) async fn handle(
 async fn process(
     gateway: &Gateway,
     route: ForwardedRoute,
-    request: Request,
+    request: Request<Incoming>,
 ) -> Result<Response, GatewayError> {
     let destination = require_enabled(&gateway.config)?;
     let client = authenticate(&gateway.broker, request.headers())?;
     let payment = payment_kind(request.headers())?;
     check_no_keyreeve_key(&request)?;
 
-    let request = read_request(gateway, route, request).await?;
+    let request = read_request(gateway, &client, route, request).await?;
     check_model(&request, &client)?;
 
     let terms = PassThroughTerms {
@@ -73,7 +71,7 @@ async fn process(
     };
     let attempt = gateway
         .broker
-        .pass_through(&client, request.lease_request(), terms)
+        .pass_through(&client, &request.lease_request(), terms)
         .await?;
     let outgoing = build_request(&request, destination);
 
@@ -124,7 +122,7 @@ fn payment_kind(headers: &HeaderMap) -> Result<PaymentKind, PassThroughError> {
 }
 
 /// Fails if one of keyreeve's own keys would be sent to Anthropic, in any header or in the query.
-fn check_no_keyreeve_key(request: &Request) -> Result<(), PassThroughError> {
+fn check_no_keyreeve_key(request: &Request<Incoming>) -> Result<(), PassThroughError> {
     let is_forwarded = |name: &str| pass_through::header_action(name) == HeaderAction::Pass;
     let headers = request.headers().iter();
     let mut values = headers
@@ -143,7 +141,7 @@ fn build_request(
     request: &ClientRequest,
     destination: &PassThrough,
 ) -> Result<OutgoingRequest, ForwardError> {
-    let mut headers = forwarded_headers(&request.headers, pass_through::header_action);
+    let mut headers = request.headers.clone();
     for name in CREDENTIAL_HEADERS {
         if let header::Entry::Occupied(mut values) = headers.entry(name) {
             // Keeps them out of logs that print headers.
@@ -160,7 +158,7 @@ fn build_request(
         Operation::Messages | Operation::CountTokens | Operation::Models => "/v1",
         Operation::Account => "",
     };
-    let mut outgoing = axum::http::Request::new(Full::new(request.body.clone()));
+    let mut outgoing = Request::new(request.body.to_send());
     *outgoing.method_mut() = request.method.clone();
     *outgoing.uri_mut() = upstream_url(request, &format!("{}{version}", destination.base_url()))?;
     *outgoing.headers_mut() = headers;

@@ -13,9 +13,8 @@ use keyreeve_core::sanitize::sanitize_line;
 use keyreeve_core::select::Conversation;
 use keyreeve_core::token::contains_token;
 use keyreeve_store::{Operation, RequestId};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::body_budget::BodyBudgetError;
+use crate::client_body::{BodyBudgetError, ClientBody};
 use crate::state::Gateway;
 
 /// The timeout of the SDKs if the request does not name one (docs/facts.md#endpoints).
@@ -40,18 +39,16 @@ pub(crate) struct ClientRequest {
     pub(crate) path: String,
     /// The query, unchanged.
     pub(crate) query: Option<String>,
-    /// The headers, unchanged.
+    /// The headers that are forwarded.
     pub(crate) headers: HeaderMap,
     /// The body, unchanged.
-    pub(crate) body: Bytes,
+    pub(crate) body: ClientBody,
     /// The lifetime to set in the body's cache markers, if they may be edited.
     pub(crate) cache_ttl: Option<Ttl>,
     /// The fields read from the body; empty for a request without one.
     pub(crate) peek: Peek,
     /// The hash of the body, for the ledger.
     pub(crate) body_hash: [u8; 32],
-    /// The body's share of the budget.
-    pub(crate) budget_permit: Option<OwnedSemaphorePermit>,
 }
 
 impl ClientRequest {
@@ -73,9 +70,8 @@ impl ClientRequest {
             headers,
             body_hash: *blake3::hash(&body).as_bytes(),
             peek: peek(&body)?,
-            body,
+            body: ClientBody::from_owner(body),
             cache_ttl: None,
-            budget_permit: None,
         })
     }
 
@@ -99,8 +95,8 @@ impl ClientRequest {
             Operation::Messages => client.key.cache_ttl.or_else(for_model),
             Operation::CountTokens | Operation::Models | Operation::Account => None,
         };
-        if let (Some(_), Some(permit)) = (self.cache_ttl, &mut self.budget_permit) {
-            permit.merge(gateway.budget.try_reserve(self.body.len())?);
+        if self.cache_ttl.is_some() {
+            self.body.reserve_copy()?;
         }
         Ok(self)
     }

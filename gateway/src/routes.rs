@@ -1,55 +1,37 @@
-//! The routes, as one table: method, path, access, maximum body size, and handler.
+//! The routes, as two tables: the routes of the API, which are forwarded and handled directly, and the gateway's own
+//! pages, which axum handles.
 //!
-//! Invariant: a path that is not in the table is not served. Unknown paths are never forwarded.
+//! Invariants: the ingress checks come before everything else; a path that is in no table is not served: unknown paths
+//! are never forwarded.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::Method;
-use axum::middleware;
 use axum::response::Response;
-use axum::routing::{MethodFilter, on};
+use axum::routing::{get, head};
+use hyper::body::Incoming;
 use keyreeve_store::Operation;
+use tower::ServiceExt as _;
 
 use crate::error::GatewayError;
-use crate::forwarded_route::{ForwardedRoute, PASS_THROUGH, version_variants};
+use crate::forwarded_route::{ForwardedRoute, SentCredential, split_path};
+use crate::ingress::{Ingress, close_connection};
 use crate::state::Gateway;
-use crate::{flow, healthz, ingress, pass_through, status_page};
+use crate::{flow, healthz, pass_through, status_page};
 
-/// One row of the table.
-struct Route {
+/// A route of the API: its requests authenticate with a virtual key.
+struct ApiRoute {
     method: Method,
+    /// The path below the version.
     path: &'static str,
-    access: RouteAccess,
-    handler: RouteHandler,
+    credential: SentCredential,
+    forwarded: ForwardedRoute,
 }
 
-/// The access a route requires.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RouteAccess {
-    /// No authentication. The response contains nothing secret.
-    Anyone,
-    /// A virtual key.
-    VirtualKey,
-}
-
-/// The handler of a route.
-#[derive(Clone, Copy)]
-enum RouteHandler {
-    /// The request pipeline.
-    Forward(ForwardedRoute),
-    /// Pass-through with the client's own credential, below [`PASS_THROUGH`].
-    PassThrough(ForwardedRoute),
-    /// An empty `200`, for clients that warm up their connection.
-    Empty,
-    /// The proof that this is the gateway it claims to be.
-    Healthz,
-    /// The status page.
-    StatusPage,
-    /// The style sheet of the status page.
-    StyleSheet,
-}
+use SentCredential::{OfClient, OfProfile};
 
 /// Anthropic's own limit for messages (docs/facts.md#endpoints).
 const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
@@ -72,104 +54,110 @@ const ACCOUNT: ForwardedRoute = ForwardedRoute {
 };
 
 #[rustfmt::skip]
-const TABLE: [Route; 16] = [
-    Route { method: Method::POST, path: "/v1/messages",              access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(MESSAGES) },
-    Route { method: Method::POST, path: "/v1/messages/count_tokens", access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(COUNT_TOKENS) },
-    Route { method: Method::GET,  path: "/v1/models",                access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(MODELS) },
-    Route { method: Method::GET,  path: "/v1/models/{id}",           access: RouteAccess::VirtualKey, handler: RouteHandler::Forward(MODELS) },
-    Route { method: Method::POST, path: "/v1/messages",              access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(MESSAGES) },
-    Route { method: Method::POST, path: "/v1/messages/count_tokens", access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(COUNT_TOKENS) },
-    Route { method: Method::GET,  path: "/v1/models",                access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(MODELS) },
-    Route { method: Method::GET,  path: "/v1/models/{id}",           access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(MODELS) },
-    Route { method: Method::GET,  path: "/api/oauth/usage",          access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(ACCOUNT) },
-    Route { method: Method::GET,  path: "/api/oauth/profile",        access: RouteAccess::VirtualKey, handler: RouteHandler::PassThrough(ACCOUNT) },
-    Route { method: Method::HEAD, path: "/",                         access: RouteAccess::Anyone,     handler: RouteHandler::Empty },
-    Route { method: Method::HEAD, path: "/api/hello",                access: RouteAccess::Anyone,     handler: RouteHandler::Empty },
-    Route { method: Method::GET,  path: "/api/hello",                access: RouteAccess::Anyone,     handler: RouteHandler::Empty },
-    Route { method: Method::GET,  path: "/healthz",                  access: RouteAccess::Anyone,     handler: RouteHandler::Healthz },
-    Route { method: Method::GET,  path: "/",                         access: RouteAccess::Anyone,     handler: RouteHandler::StatusPage },
-    Route { method: Method::GET,  path: "/page.css",                 access: RouteAccess::Anyone,     handler: RouteHandler::StyleSheet },
+const API: [ApiRoute; 10] = [
+    ApiRoute { method: Method::POST, path: "/messages",              credential: OfProfile, forwarded: MESSAGES },
+    ApiRoute { method: Method::POST, path: "/messages/count_tokens", credential: OfProfile, forwarded: COUNT_TOKENS },
+    ApiRoute { method: Method::GET,  path: "/models",                credential: OfProfile, forwarded: MODELS },
+    ApiRoute { method: Method::GET,  path: "/models/{id}",           credential: OfProfile, forwarded: MODELS },
+    ApiRoute { method: Method::POST, path: "/messages",              credential: OfClient,  forwarded: MESSAGES },
+    ApiRoute { method: Method::POST, path: "/messages/count_tokens", credential: OfClient,  forwarded: COUNT_TOKENS },
+    ApiRoute { method: Method::GET,  path: "/models",                credential: OfClient,  forwarded: MODELS },
+    ApiRoute { method: Method::GET,  path: "/models/{id}",           credential: OfClient,  forwarded: MODELS },
+    ApiRoute { method: Method::GET,  path: "/api/oauth/usage",       credential: OfClient,  forwarded: ACCOUNT },
+    ApiRoute { method: Method::GET,  path: "/api/oauth/profile",     credential: OfClient,  forwarded: ACCOUNT },
 ];
 
-/// Builds the router from the table, with the ingress checks in front.
-pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
-    let mut router = Router::new();
-    for route in TABLE {
-        for path in route.path_variants() {
-            router = router.route(&path, route.method_router());
-        }
-    }
-    router
+/// The pages: no authentication, and nothing secret in a response.
+fn pages() -> Router<Arc<Gateway>> {
+    Router::new()
+        .route("/", head(empty).get(status_page::status))
+        // Clients warm up their connection with these.
+        .route("/api/hello", head(empty).get(empty))
+        .route("/healthz", get(healthz::healthz))
+        .route("/page.css", get(status_page::style))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(gateway),
-            ingress::check_ingress,
-        ))
-        .with_state(Arc::clone(gateway))
 }
 
-impl Route {
-    fn path_variants(&self) -> Vec<String> {
-        let path = self.path;
-        match self.handler {
-            RouteHandler::Forward(_) => version_variants(path),
-            RouteHandler::PassThrough(_) => version_variants(path)
-                .into_iter()
-                .map(|path| format!("{PASS_THROUGH}{path}"))
-                .collect(),
-            RouteHandler::Empty
-            | RouteHandler::Healthz
-            | RouteHandler::StatusPage
-            | RouteHandler::StyleSheet => {
-                vec![path.to_owned()]
-            }
+async fn empty() {}
+
+/// All routes.
+pub(crate) struct Routes {
+    gateway: Arc<Gateway>,
+    pages: Router,
+}
+
+/// The target of a request.
+enum Target {
+    Api(SentCredential, ForwardedRoute),
+    /// The path of an API route, with another method.
+    MethodNotAllowed,
+    /// A page, or nothing.
+    Page,
+}
+
+impl Routes {
+    pub(crate) fn new(gateway: Gateway) -> Self {
+        let gateway = Arc::new(gateway);
+        Self {
+            pages: pages().with_state(Arc::clone(&gateway)),
+            gateway,
         }
     }
 
-    fn method_router(&self) -> axum::routing::MethodRouter<Arc<Gateway>> {
-        let filter = self.filter();
-        match self.handler {
-            RouteHandler::Forward(forwarded) => {
-                self.with_key(move |gateway, request| flow::handle(gateway, forwarded, request))
-            }
-            RouteHandler::PassThrough(forwarded) => self.with_key(move |gateway, request| {
-                pass_through::handle(gateway, forwarded, request)
-            }),
-            RouteHandler::Empty => on(filter, async || ()),
-            RouteHandler::Healthz => on(filter, healthz::healthz),
-            RouteHandler::StatusPage => on(filter, status_page::status),
-            RouteHandler::StyleSheet => on(filter, status_page::style),
+    /// Responds to a request.
+    pub(crate) async fn respond(self: Arc<Self>, request: hyper::Request<Incoming>) -> Response {
+        let ingress = Ingress::check(&self.gateway.hosts, &request);
+        let must_close = ingress.must_close();
+        let mut response = match ingress.refused {
+            Some(error) => error.into_response(),
+            None => self.route(request).await,
+        };
+        if must_close {
+            close_connection(&mut response);
         }
+        response
     }
 
-    /// Serves requests that authenticate with a virtual key.
-    fn with_key<Served>(
-        &self,
-        serve: impl Fn(Arc<Gateway>, Request) -> Served + Clone + Send + Sync + 'static,
-    ) -> axum::routing::MethodRouter<Arc<Gateway>>
-    where
-        Served: Future<Output = Response> + Send + 'static,
-    {
-        debug_assert!(
-            self.access == RouteAccess::VirtualKey,
-            "the pipeline starts with a virtual key"
-        );
-        let method = self.method.clone();
-        on(
-            self.filter(),
-            async move |State(gateway): State<Arc<Gateway>>, request: Request| {
-                // axum accepts HEAD on a GET route; the table does not.
-                if *request.method() != method {
-                    return method_not_allowed(request).await;
-                }
-                serve(gateway, request).await
+    async fn route(&self, request: hyper::Request<Incoming>) -> Response {
+        match Target::of(request.method(), request.uri().path()) {
+            Target::Api(OfProfile, route) => flow::handle(&self.gateway, route, request).await,
+            Target::Api(OfClient, route) => {
+                Box::pin(pass_through::handle(&self.gateway, route, request)).await
+            }
+            Target::MethodNotAllowed => refuse_method(request.method()),
+            Target::Page => match self.pages.clone().oneshot(request.map(Body::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
             },
-        )
+        }
     }
+}
 
-    fn filter(&self) -> MethodFilter {
-        MethodFilter::try_from(self.method.clone()).unwrap_or(MethodFilter::GET)
+impl Target {
+    fn of(method: &Method, path: &str) -> Self {
+        let (credential, path) = split_path(path);
+        let mut target = Self::Page;
+        for route in &API {
+            if route.credential == credential && route.matches(path) {
+                if route.method == *method {
+                    return Self::Api(credential, route.forwarded);
+                }
+                target = Self::MethodNotAllowed;
+            }
+        }
+        target
+    }
+}
+
+impl ApiRoute {
+    fn matches(&self, path: &str) -> bool {
+        match self.path.strip_suffix("{id}") {
+            Some(start) => path
+                .strip_prefix(start)
+                .is_some_and(|id| !id.is_empty() && !id.contains('/')),
+            None => path == self.path,
+        }
     }
 }
 
@@ -179,8 +167,12 @@ async fn not_found(request: Request) -> Response {
 }
 
 async fn method_not_allowed(request: Request) -> Response {
+    refuse_method(request.method())
+}
+
+fn refuse_method(method: &Method) -> Response {
     GatewayError::MethodNotAllowed {
-        method: request.method().to_string(),
+        method: method.to_string(),
     }
     .into_response()
 }

@@ -1,34 +1,32 @@
 //! The server: accepts connections, limits them in time and size, and drains them in a graceful shutdown.
 //!
-//! Invariants: every connection has a timeout for its request head and for a client that does not read; after the
-//! signal to stop no request is accepted, running responses may finish within the drain timeout, and the ledger is
-//! closed last.
+//! Each worker is a thread with its own runtime and its own connections to upstreams; all of them accept from the same
+//! sockets. A connection stays with its worker. Invariants: every connection has a timeout for its request head and for
+//! a client that does not read; after the signal to stop no request is accepted, running responses may finish within
+//! the drain timeout, and the ledger is closed last.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use keyreeve_broker::Broker;
 use keyreeve_broker::upstream::Upstream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
-use crate::body_budget::BodyBudget;
+use crate::client_body::BodyBudget;
 use crate::config::Config;
 use crate::instance::InstanceSecret;
 use crate::listen::BoundListeners;
-use crate::routes;
+use crate::routes::Routes;
 use crate::state::{AllowedHosts, Gateway};
+use crate::worker_threads::{WorkerError, WorkerThreads};
 
 /// The maximum size of a request head; hyper responds to a larger one with 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -46,46 +44,90 @@ pub struct GatewayParts {
     pub config: Config,
 }
 
+/// The reason a gateway stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The ledger cannot be flushed at the end.
+    #[error(transparent)]
+    Store(#[from] keyreeve_store::StoreError),
+    /// A worker cannot be started.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+}
+
 /// Serves until `stop` completes, then drains running responses and closes the ledger.
 ///
 /// # Errors
-/// [`keyreeve_store::StoreError`] if the ledger cannot be flushed at the end.
+/// See [`ServeError`].
 pub async fn serve(
     bound: BoundListeners,
     parts: GatewayParts,
     stop: impl Future<Output = ()>,
-) -> Result<(), keyreeve_store::StoreError> {
+) -> Result<(), ServeError> {
     let GatewayParts {
         broker,
         upstream,
         instance,
         config,
     } = parts;
-    let gateway = Arc::new(Gateway {
-        hosts: AllowedHosts::new(bound.addresses(), &config.allowed_hosts),
+    let gateway = Gateway {
+        hosts: Arc::new(AllowedHosts::new(bound.addresses(), &config.allowed_hosts)),
         budget: BodyBudget::new(config.body_budget),
         broker: Arc::clone(&broker),
         upstream,
-        instance,
-        config,
-    });
+        instance: Arc::new(instance),
+        config: Arc::new(config),
+    };
+    let stopping = CancellationToken::new();
+    let mut threads = WorkerThreads::default();
+    // This thread is the first worker.
+    for number in 1..gateway.config.workers.get() {
+        let gateway = Gateway {
+            upstream: gateway.upstream.with_own_connections(),
+            ..gateway.clone()
+        };
+        let listeners = bound.try_clone().map_err(WorkerError::from)?;
+        let stopping = stopping.clone();
+        threads.start(number, async move || {
+            serve_connections(listeners.into_tokio()?, gateway, stopping).await;
+            Ok(())
+        })?;
+    }
+    let stop = async {
+        stop.await;
+        stopping.cancel();
+    };
+    let serving = serve_connections(bound.listeners, gateway, stopping.clone());
+    tokio::join!(stop, serving);
+    threads.drained().await;
+    broker.finish_pending().await;
+    drop(threads);
+    Ok(broker.store().flush()?)
+}
+
+/// Serves connections until `stopping` is canceled, then drains them.
+async fn serve_connections(
+    listeners: Vec<TcpListener>,
+    gateway: Gateway,
+    stopping: CancellationToken,
+) {
+    let drain_timeout = gateway.config.drain_timeout;
     let server = Server {
-        router: routes::router(&gateway),
         http: http(&gateway.config),
         write_timeout: gateway.config.client_stall_timeout,
+        routes: Arc::new(Routes::new(gateway)),
         graceful: GracefulShutdown::new(),
         connections: TaskTracker::new(),
         force_close: CancellationToken::new(),
     };
-    server.accept_loop(&bound.listeners, stop).await;
-    drop(bound);
-    server.drain(gateway.config.drain_timeout).await;
-    broker.finish_pending().await;
-    broker.store().flush()
+    server.accept_loop(&listeners, &stopping).await;
+    drop(listeners);
+    server.drain(drain_timeout).await;
 }
 
+/// The server of one worker.
 struct Server {
-    router: Router,
+    routes: Arc<Routes>,
     http: http1::Builder,
     write_timeout: Duration,
     graceful: GracefulShutdown,
@@ -94,13 +136,8 @@ struct Server {
 }
 
 impl Server {
-    async fn accept_loop(&self, listeners: &[TcpListener], stop: impl Future<Output = ()>) {
-        tokio::pin!(stop);
-        loop {
-            let accepted = tokio::select! {
-                () = &mut stop => return,
-                accepted = accept_any(listeners) => accepted,
-            };
+    async fn accept_loop(&self, listeners: &[TcpListener], stopping: &CancellationToken) {
+        while let Some(accepted) = stopping.run_until_cancelled(accept_any(listeners)).await {
             match accepted {
                 Ok(stream) => self.serve_connection(stream),
                 Err(error) => {
@@ -117,14 +154,14 @@ impl Server {
         stream.set_nodelay(true).ok();
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.write_timeout));
-        let router = self.router.clone();
-        let service = tower::service_fn(move |request: Request<Incoming>| {
-            router.clone().oneshot(request.map(Body::new))
+        let routes = Arc::clone(&self.routes);
+        let service = service_fn(move |request| {
+            let response = Arc::clone(&routes).respond(request);
+            async { Ok::<_, Infallible>(response.await) }
         });
-        let connection = self.http.serve_connection(
-            TokioIo::new(Box::pin(stream)),
-            TowerToHyperService::new(service),
-        );
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
         let watched = self.graceful.watch(connection);
         let force_close = self.force_close.clone();
         self.connections.spawn(async move {

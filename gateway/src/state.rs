@@ -7,18 +7,20 @@ use std::sync::Arc;
 use keyreeve_broker::Broker;
 use keyreeve_broker::upstream::Upstream;
 
-use crate::body_budget::BodyBudget;
+use crate::client_body::BodyBudget;
 use crate::config::Config;
 use crate::instance::InstanceSecret;
 
-/// The state shared by all requests.
+/// The state shared by all requests of one worker. Everything but the connections to upstreams is shared with the
+/// other workers.
+#[derive(Clone)]
 pub(crate) struct Gateway {
     pub(crate) broker: Arc<Broker>,
     pub(crate) upstream: Upstream,
     pub(crate) budget: BodyBudget,
-    pub(crate) hosts: AllowedHosts,
-    pub(crate) instance: InstanceSecret,
-    pub(crate) config: Config,
+    pub(crate) hosts: Arc<AllowedHosts>,
+    pub(crate) instance: Arc<InstanceSecret>,
+    pub(crate) config: Arc<Config>,
 }
 
 /// The exact `Host` values allowed: compared as text, never parsed, so that no parser can be confused.
@@ -41,6 +43,6 @@ impl AllowedHosts {
     }
 
     pub(crate) fn contains(&self, host: &str) -> bool {
-        self.0.contains(&host.to_ascii_lowercase())
+        self.0.contains(host) || self.0.contains(&host.to_ascii_lowercase())
     }
 }

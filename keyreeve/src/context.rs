@@ -196,7 +196,7 @@ impl Context {
 /// Returns the part of a policy that resolution uses.
 pub(crate) fn keyreeve_state(policy: &Policy) -> KeyreeveState {
     KeyreeveState {
-        profiles: policy.profiles().to_vec(),
+        profiles: policy.to_profiles(),
         default: policy.default_profile(),
         bindings: policy.bindings().to_vec(),
         keys: policy

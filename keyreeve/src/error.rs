@@ -13,7 +13,7 @@ use keyreeve_broker::{LeaseError, RawKeyError};
 use keyreeve_core::binding::Expected;
 use keyreeve_core::inject;
 use keyreeve_core::profile::Name;
-use keyreeve_gateway::BindError;
+use keyreeve_gateway::{BindError, ServeError};
 use keyreeve_os::files::FileError;
 use keyreeve_os::ports;
 use keyreeve_resolver::launch::{ConnectionError, LaunchError, LaunchErrorKind};
@@ -424,6 +424,15 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let fix = error.fix_command();
         Self::from_error(store_exit(&error), &error).maybe_fix(fix)
+    }
+}
+
+impl From<ServeError> for CommandError {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Store(error) => error.into(),
+            ServeError::Worker(error) => Self::from_error(Exit::Failed, &error),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reads the clock, environment, working directory, terminal and randomness: the only such calls in the product.
 
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -67,4 +69,40 @@ pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Number of random bytes that a thread reads ahead for ids.
+const READ_AHEAD: usize = 1024;
+
+thread_local! {
+    /// Random bytes for ids, and the number of those that are left.
+    static UNUSED: RefCell<([u8; READ_AHEAD], usize)> = const { RefCell::new(([0; READ_AHEAD], 0)) };
+}
+
+/// Returns random bytes for an id: unlike [`random`], mostly without a system call. The next ones are already in this
+/// process's memory, so they are not for secrets.
+///
+/// # Errors
+/// The same as for [`random`].
+pub fn random_for_id<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    UNUSED.with_borrow_mut(|(bytes, left)| {
+        if *left < N {
+            getrandom::fill(bytes)?;
+            *left = READ_AHEAD;
+        }
+        let unused = bytes.get(..*left).and_then(|unused| unused.last_chunk());
+        match unused {
+            Some(chunk) => {
+                *left -= N;
+                Ok(*chunk)
+            }
+            // More than is read ahead.
+            None => random(),
+        }
+    })
+}
+
+/// Returns the number of cores that this process may use.
+pub fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

@@ -189,7 +189,14 @@ impl Store {
     /// [`StoreError::NotFound`] if there is no sealed secret for it; [`StoreError::Tampered`] if the secret was not
     /// sealed for this profile and this base URL.
     pub fn unseal(&self, profile: &Profile) -> Result<Secret> {
-        let policy = self.policy()?;
+        self.unseal_from(&*self.policy()?, profile)
+    }
+
+    /// Decrypts a profile's sealed secret, as a policy that was read has it.
+    ///
+    /// # Errors
+    /// The same as [`Store::unseal`].
+    pub fn unseal_from(&self, policy: &Policy, profile: &Profile) -> Result<Secret> {
         policy.check_profile(profile.id)?;
         let sealed = policy.sealed(profile.id).ok_or(StoreError::NotFound {
             what: "encrypted secret",

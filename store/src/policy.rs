@@ -26,13 +26,13 @@ use crate::{Result, StoreError};
 /// Profiles, keys and bindings, read in one transaction.
 #[derive(Debug)]
 pub struct Policy {
-    profiles: Vec<Profile>,
+    profiles: Vec<Arc<Profile>>,
     profile_index: HashMap<ProfileId, usize>,
     /// Names of all profiles, removed ones included.
     profile_names: HashMap<ProfileId, String>,
     key_index: HashMap<KeyId, usize>,
     sealed: HashMap<ProfileId, SealedSecret>,
-    keys: Vec<VirtualKey>,
+    keys: Vec<Arc<VirtualKey>>,
     secrets: HashMap<PublicId, KeySecret>,
     default_profile: Option<ProfileId>,
     bindings: Vec<Binding>,
@@ -44,7 +44,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug)]
 pub struct FoundKey<'a> {
     /// The key.
-    pub key: &'a VirtualKey,
+    pub key: &'a Arc<VirtualKey>,
     /// The hash of the secret, to be compared with the presented one in constant time.
     pub hash: KeyHash,
     /// Expiry of this secret, after a rotation; `None` if it does not expire.
@@ -61,6 +61,11 @@ impl Policy {
             hash: secret.hash,
             valid_until: secret.valid_until,
         })
+    }
+
+    /// Finds a key by its permanent id, even a revoked or expired one.
+    pub fn key_by_id(&self, id: KeyId) -> Option<&Arc<VirtualKey>> {
+        self.keys.get(*self.key_index.get(&id)?)
     }
 
     /// Returns every secret of every key, even of a revoked or expired one.
@@ -120,7 +125,7 @@ impl Policy {
     }
 
     /// Finds a profile.
-    pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
+    pub fn profile(&self, id: ProfileId) -> Option<&Arc<Profile>> {
         self.profile_index
             .get(&id)
             .and_then(|&index| self.profiles.get(index))
@@ -140,8 +145,7 @@ impl Policy {
         if id == KeyId::OWN {
             return Some(KeyId::OWN_NAME);
         }
-        let index = self.key_index.get(&id)?;
-        self.keys.get(*index).map(|key| key.name.as_str())
+        self.key_by_id(id).map(|key| key.name.as_str())
     }
 
     /// Returns the encrypted secret of a profile.
@@ -150,13 +154,19 @@ impl Policy {
     }
 
     /// Returns all keys, sorted by name; of several with one name the active one comes first, then the newest.
-    pub fn keys(&self) -> &[VirtualKey] {
+    pub fn keys(&self) -> &[Arc<VirtualKey>] {
         &self.keys
     }
 
     /// Returns all profiles, sorted by name.
-    pub fn profiles(&self) -> &[Profile] {
+    pub fn profiles(&self) -> &[Arc<Profile>] {
         &self.profiles
+    }
+
+    /// Returns a copy of all profiles, sorted by name.
+    pub fn to_profiles(&self) -> Vec<Profile> {
+        let profiles = self.profiles.iter();
+        profiles.map(|profile| Profile::clone(profile)).collect()
     }
 
     /// Returns the default profile, set by `profile use`.

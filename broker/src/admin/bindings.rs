@@ -85,7 +85,8 @@ pub fn bind(
     let expect = match expect {
         BindingChange::Keep => previous.as_ref().and_then(|binding| binding.expect.clone()),
         BindingChange::Set(expected) => {
-            check_payer_exists(&expected, policy.profiles())?;
+            let profiles = policy.profiles().iter().map(AsRef::as_ref);
+            check_payer_exists(&expected, profiles)?;
             Some(expected)
         }
         BindingChange::Clear => None,

@@ -78,6 +78,7 @@ pub enum IfRevoked {
 pub fn find_key<'a>(policy: &'a Policy, name: &Name) -> Result<&'a VirtualKey, AdminError> {
     let mut keys = policy.keys().iter();
     keys.find(|key| key.name == *name)
+        .map(AsRef::as_ref)
         .ok_or_else(|| AdminError::UnknownKey(name.clone()))
 }
 

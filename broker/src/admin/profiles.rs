@@ -92,6 +92,7 @@ pub fn find_profile<'a>(policy: &'a Policy, name: &Name) -> Result<&'a Profile, 
     let mut profiles = policy.profiles().iter();
     profiles
         .find(|profile| profile.name == *name)
+        .map(AsRef::as_ref)
         .ok_or_else(|| AdminError::UnknownProfile(name.clone()))
 }
 
@@ -107,7 +108,8 @@ pub fn find_or_default<'a>(
         return find_profile(policy, name);
     }
     match (default_profile(policy), policy.profiles()) {
-        (Some(profile), _) | (None, [profile]) => Ok(profile),
+        (Some(profile), _) => Ok(profile),
+        (None, [profile]) => Ok(profile),
         (None, []) => Err(AdminError::NoProfiles),
         (None, _) => Err(AdminError::NoDefaultProfile),
     }
@@ -119,8 +121,8 @@ pub fn find_same<'a>(
     source: &Source,
     base_url: &BaseUrl,
 ) -> Option<&'a Profile> {
-    let mut profiles = policy.profiles().iter();
-    profiles.find(|profile| profile.source == *source && profile.base_url == *base_url)
+    let mut profiles = policy.profiles().iter().map(AsRef::as_ref);
+    profiles.find(|profile: &&Profile| profile.source == *source && profile.base_url == *base_url)
 }
 
 /// Finds a profile whose secret can be replaced, before its user is asked for a new one.
@@ -273,7 +275,8 @@ pub fn remove(store: &Store, name: &Name) -> Result<RemovedProfile, AdminError> 
 }
 
 fn default_profile(policy: &Policy) -> Option<&Profile> {
-    policy.default_profile().and_then(|id| policy.profile(id))
+    let profile = policy.profile(policy.default_profile()?)?;
+    Some(profile)
 }
 
 fn remaining_profiles(key: &VirtualKey, removed: ProfileId, policy: &Policy) -> RemainingProfiles {

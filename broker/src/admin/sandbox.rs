@@ -81,7 +81,10 @@ fn find_entries<'a>(policy: &'a Policy, name: &Name) -> Result<SimulatedEntries<
     if key.is_some_and(|key| !key.simulated) {
         return Err(AdminError::SandboxKeyName(name.clone()));
     }
-    Ok(SimulatedEntries { profile, key })
+    Ok(SimulatedEntries {
+        profile: profile.map(AsRef::as_ref),
+        key: key.map(AsRef::as_ref),
+    })
 }
 
 fn add_profile(store: &Store, name: Name, base_url: &BaseUrl) -> Result<ProfileId, AdminError> {

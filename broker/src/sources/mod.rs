@@ -13,6 +13,7 @@ use keyreeve_core::profile::{Profile, Provenance, Source};
 use keyreeve_core::secret::Secret;
 use keyreeve_core::token::{self, Family, TokenProblem};
 use keyreeve_os::files::FileError;
+use keyreeve_store::Policy;
 
 use crate::Broker;
 
@@ -76,19 +77,23 @@ impl SourceError {
     }
 }
 
-/// Fetches the secret of a profile and binds it to the profile's origin.
+/// Fetches the secret of a profile of this policy and binds it to the profile's origin.
 pub(crate) async fn obtain(
     broker: &Arc<Broker>,
+    policy: &Policy,
     profile: &Profile,
 ) -> Result<Credential, SourceError> {
     // No program is started, and no file or variable read, for a row that something else wrote.
-    (broker.store.policy())
-        .and_then(|policy| policy.check_profile(profile.id))
+    policy
+        .check_profile(profile.id)
         .map_err(SourceError::NotVerified)?;
     match &profile.source {
         // Encrypted at rest (sealed): decrypted for each lease and dropped after it.
         Source::Sealed => {
-            let secret = broker.store.unseal(profile).map_err(SourceError::Sealed)?;
+            let secret = broker
+                .store
+                .unseal_from(policy, profile)
+                .map_err(SourceError::Sealed)?;
             let family = profile.family.unwrap_or(Family::Opaque);
             Ok(bind(profile, secret, family, profile.provenance))
         }

@@ -1,5 +1,7 @@
 //! Bound directories and the check of the expected payer.
 
+use std::borrow::Borrow;
+
 use keyreeve_core::binding::Binding;
 use keyreeve_core::profile::Profile;
 use keyreeve_resolver::resolve::{CheckedPayer, Confidence};
@@ -52,8 +54,9 @@ pub struct ExpectedView {
 
 impl BindingView {
     /// Creates the view of a binding, with the name of its profile from `profiles`.
-    pub fn new(binding: &Binding, profiles: &[Profile]) -> Self {
-        let named = |id| profiles.iter().find(|profile| profile.id == id);
+    pub fn new(binding: &Binding, profiles: &[impl Borrow<Profile>]) -> Self {
+        let mut profiles = profiles.iter().map(Borrow::borrow);
+        let named = |id| profiles.find(|profile: &&Profile| profile.id == id);
         let profile = binding.profile.and_then(named);
         Self {
             directory: binding.directory.clone(),

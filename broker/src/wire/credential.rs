@@ -1,5 +1,7 @@
 //! Profiles and virtual keys, without secrets.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::profile::{
@@ -154,7 +156,7 @@ pub enum KeyState {
 impl ProfilesView {
     /// Creates the view of all profiles, with their health at `now`.
     pub fn new(snapshot: &LeaseSnapshot, now: Timestamp) -> Self {
-        let view = |profile| ProfileView::new(profile, snapshot, now);
+        let view = |profile: &Arc<Profile>| ProfileView::new(profile, snapshot, now);
         Self {
             profiles: snapshot.policy.profiles().iter().map(view).collect(),
         }

@@ -96,7 +96,7 @@ impl LimitsView {
             .iter()
             .map(|profile| OwnerLimitsView::for_profile(profile, observations, now));
         let belongs_to_profile = |owner: &LimitOwner| {
-            let mut owners = profiles.iter().flat_map(limit_owners);
+            let mut owners = profiles.iter().flat_map(|profile| limit_owners(profile));
             owners.any(|of_profile| of_profile == *owner)
         };
         let mut others: Vec<&LimitOwner> = observations.iter().map(|one| &one.owner).collect();

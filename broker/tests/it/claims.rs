@@ -166,7 +166,7 @@ fn out_of_credit() -> Verdict {
 async fn next(harness: &Harness, retry: &mut RetryState) -> Result<Lease, LeaseError> {
     let leased = harness
         .broker
-        .lease(&harness.client, lease_request(), retry)
+        .lease(&harness.client, &lease_request(), retry)
         .await;
     leased.map(|(lease, _)| lease)
 }

@@ -109,7 +109,7 @@ impl Harness {
     pub(crate) async fn lease(&self) -> Result<(Lease, Credential), LeaseError> {
         let mut retry = RetryState::new(Instant::now(), Duration::ZERO);
         self.broker
-            .lease(&self.client, lease_request(), &mut retry)
+            .lease(&self.client, &lease_request(), &mut retry)
             .await
     }
 

@@ -2,35 +2,44 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use keyreeve_broker::{Lease, LeaseError, RawKeyError};
-use keyreeve_core::limits::{
-    Fraction, Limit, LimitState, LimitUsage, ReportedLimits, read_headers,
-};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use keyreeve_broker::{LeaseError, RawKeyError};
+use keyreeve_core::limits::Fraction;
 use keyreeve_core::profile::{Profile, SecretExposure, Source};
 use keyreeve_core::select::NoProfileError;
 use keyreeve_core::verdict::Verdict;
 use keyreeve_os::environment::Environment;
-use keyreeve_os::system;
 
 use crate::harness::{GATEWAY, Harness, lease_request, profile};
 
-fn limit(kind: &str, used: f64, state: Option<LimitState>) -> Limit {
-    Limit {
-        kind: kind.parse().unwrap(),
-        usage: Fraction::from_ratio(used).map(LimitUsage::Used),
-        state,
-        resets_at: None,
-        observed_at: system::now(),
-    }
+fn headers(lines: &[(&'static str, String)]) -> HeaderMap {
+    let line = |(name, value): &(&'static str, String)| {
+        let value = HeaderValue::from_str(value).unwrap();
+        (HeaderName::from_static(name), value)
+    };
+    lines.iter().map(line).collect()
 }
 
-/// Reports a limit in a response.
-fn report(lease: &mut Lease, limit: Limit) {
-    lease.observe_limits(ReportedLimits {
-        is_plan: false,
-        limits: vec![limit],
-    });
+/// Returns the headers of a response after which this part of the requests is used, in percent.
+fn requests_used(percent: u32) -> HeaderMap {
+    headers(&[
+        ("anthropic-ratelimit-requests-limit", "100".to_owned()),
+        (
+            "anthropic-ratelimit-requests-remaining",
+            (100 - percent).to_string(),
+        ),
+    ])
+}
+
+/// Returns the headers of a response that reports the use of a plan's window.
+fn window(used: &str, state: &str) -> HeaderMap {
+    headers(&[
+        (
+            "anthropic-ratelimit-unified-5h-utilization",
+            used.to_owned(),
+        ),
+        ("anthropic-ratelimit-unified-5h-status", state.to_owned()),
+    ])
 }
 
 impl Harness {
@@ -48,17 +57,14 @@ async fn limits_are_written_at_once_then_once_a_second() {
     let harness = Harness::sealed();
     let (mut lease, _) = harness.lease().await.unwrap();
     for percent in 1..=50 {
-        report(
-            &mut lease,
-            limit("requests", f64::from(percent) / 100.0, None),
-        );
+        lease.observe_limits(&requests_used(percent));
         assert_eq!(harness.written(), Some(1));
     }
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert_eq!(harness.written(), Some(1));
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(harness.written(), Some(50), "without another response");
-    report(&mut lease, limit("requests", 0.6, None));
+    lease.observe_limits(&requests_used(60));
     assert_eq!(harness.written(), Some(50));
     harness.broker.finish_pending().await;
     assert_eq!(harness.written(), Some(60), "after the final flush");
@@ -69,20 +75,19 @@ async fn changed_window_state_is_written_at_once() {
     let harness = Harness::sealed();
     let (mut lease, _) = harness.lease().await.unwrap();
     for (used, state, expected) in [
-        (0.5, LimitState::Allowed, 50),
-        (0.6, LimitState::Allowed, 50),
-        (0.9, LimitState::AllowedWarning, 90),
-        (0.95, LimitState::AllowedWarning, 90),
-        (1.0, LimitState::Rejected, 100),
+        ("0.5", "allowed", 50),
+        ("0.6", "allowed", 50),
+        ("0.9", "allowed_warning", 90),
+        ("0.95", "allowed_warning", 90),
+        ("1.0", "rejected", 100),
     ] {
-        report(&mut lease, limit("plan five_hour", used, Some(state)));
+        lease.observe_limits(&window(used, state));
         assert_eq!(harness.written(), Some(expected), "{used}");
     }
 }
 
-fn plan_headers() -> ReportedLimits {
-    let headers = [("anthropic-ratelimit-unified-status", "allowed")];
-    read_headers(headers, Timestamp::UNIX_EPOCH)
+fn plan_headers() -> HeaderMap {
+    headers(&[("anthropic-ratelimit-unified-status", "allowed".to_owned())])
 }
 
 #[tokio::test]
@@ -94,7 +99,7 @@ async fn detected_plan_login_is_neither_leased_nor_exposed() {
     let harness = Harness::with_profile(&exposed_profile, Environment::default());
     assert!(harness.broker.raw_key(&exposed_profile).await.is_ok());
     let (mut lease, _) = harness.lease().await.unwrap();
-    lease.observe_limits(plan_headers());
+    lease.observe_limits(&plan_headers());
     lease.observe_response(Verdict::ok(), Some(200), None).await;
 
     let refused = harness.lease().await.err().unwrap();
@@ -107,7 +112,7 @@ async fn detected_plan_login_is_neither_leased_nor_exposed() {
     );
     let for_owner = harness
         .broker
-        .lease_for_owner(&exposed_profile, lease_request())
+        .lease_for_owner(&exposed_profile, &lease_request())
         .await
         .err()
         .unwrap();

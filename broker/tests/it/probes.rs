@@ -8,8 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::Request;
-use http_body_util::Full;
-use keyreeve_broker::upstream::{Timeouts, Upstream};
+use keyreeve_broker::upstream::{RequestBody, Timeouts, Upstream};
 use keyreeve_broker::{ClaudeCliError, LeaseError, Probe, RawKeyError};
 use keyreeve_core::inject::InjectError;
 use keyreeve_core::profile::{BillingClass, Profile, Source};
@@ -42,14 +41,16 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
 fn harness_for(listener: &TcpListener) -> (Harness, Profile) {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let harness = Harness::open(Source::Sealed, &origin, Environment::default());
-    let profile = harness.broker.store().policy().unwrap().profiles()[0].clone();
+    let policy = harness.broker.store().policy().unwrap();
+    let profile = Profile::clone(&policy.profiles()[0]);
     (harness, profile)
 }
 
 /// Creates a harness whose profile is a plan login.
 fn harness_with_plan(environment: Environment) -> (Harness, Profile) {
     let harness = Harness::open(Source::Sealed, "https://api.anthropic.com", environment);
-    let stored = harness.broker.store().policy().unwrap().profiles()[0].clone();
+    let policy = harness.broker.store().policy().unwrap();
+    let stored = Profile::clone(&policy.profiles()[0]);
     let plan = Profile {
         billing: BillingClass::Plan,
         ..stored
@@ -105,7 +106,7 @@ async fn connection_error_has_one_cause() {
         (resetting.base_url(), "Connection reset"),
     ] {
         let request = Request::get(format!("{url}/"))
-            .body(Full::default())
+            .body(RequestBody::default())
             .unwrap();
         let error = upstream().send(request).await.err().unwrap();
         let causes = causes(&error);

@@ -29,6 +29,16 @@ pub struct ReportedLimits {
     pub is_plan: bool,
 }
 
+/// Returns `true` if a header, named in lower case, reports a limit.
+pub fn is_limit_header(name: &str) -> bool {
+    name.starts_with("anthropic-ratelimit-") || name.starts_with("anthropic-priority-")
+}
+
+/// Returns `true` if only plan logins receive a header, named in lower case.
+pub fn is_plan_header(name: &str) -> bool {
+    name.starts_with(UNIFIED_PREFIX)
+}
+
 /// Parses the headers of a response received at `now`. Names are case-insensitive; pass an undecodable value as `""`,
 /// since the name alone identifies a plan. Other headers are ignored.
 pub fn read_headers<'a>(

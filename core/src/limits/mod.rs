@@ -10,7 +10,9 @@ mod oauth_usage;
 mod observation;
 mod slug;
 
-pub use headers::{MAX_RESET_DISTANCE, ReportedLimits, parse_reset, read_headers};
+pub use headers::{
+    MAX_RESET_DISTANCE, ReportedLimits, is_limit_header, is_plan_header, parse_reset, read_headers,
+};
 pub(crate) use headers::{UNIFIED_PREFIX, parse_timestamp};
 pub use limit::{Fraction, Limit, LimitKind, LimitState, LimitUsage, MinuteMetric, PlanWindow};
 pub use oauth_usage::{MAX_USAGE_BODY_BYTES, from_usage_body};

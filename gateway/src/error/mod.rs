@@ -24,7 +24,7 @@ use self::envelope::{
 pub(crate) use self::lease::skipped_header;
 pub(crate) use self::pass_through::PassThroughError;
 use crate::attempt::ForwardError;
-use crate::body_budget::BodyBudgetError;
+use crate::client_body::BodyBudgetError;
 use crate::json_response::json_response;
 
 /// The reason a request fails in the gateway. Its text is the message that the client gets, unless
@@ -187,7 +187,7 @@ fn limit_text(bytes: usize) -> String {
 
 /// Creates an id for a request that has no ledger entry.
 fn new_request_id() -> String {
-    let random = system::random::<12>().unwrap_or_default();
+    let random = system::random_for_id::<12>().unwrap_or_default();
     format!("req_kr_{}", hex::encode(random))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
-use keyreeve_broker::{Lease, PassThroughAttempt, Report, reported_limits};
+use keyreeve_broker::{Lease, PassThroughAttempt, Report};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::RequestId;
 
@@ -32,6 +32,14 @@ impl AttemptHandle {
         }
     }
 
+    /// Returns `true` unless the client's key was revoked or has expired since.
+    pub(super) fn is_key_accepted(&self) -> bool {
+        match self {
+            Self::Lease(lease) => lease.is_key_accepted(),
+            Self::PassThrough(attempt) => attempt.is_key_accepted(),
+        }
+    }
+
     /// Updates health and limits from the head of a response, before the client can send its next request.
     pub(super) async fn observe_response(
         &mut self,
@@ -41,13 +49,13 @@ impl AttemptHandle {
     ) {
         match self {
             Self::Lease(lease) => {
-                lease.observe_limits(reported_limits(headers));
+                lease.observe_limits(headers);
                 let status = Some(status.as_u16());
                 lease
                     .observe_response(verdict, status, organization(headers))
                     .await;
             }
-            Self::PassThrough(attempt) => attempt.observe_limits(reported_limits(headers).limits),
+            Self::PassThrough(attempt) => attempt.observe_limits(headers),
         }
     }
 

@@ -1,4 +1,5 @@
-//! The response body on its way to the client: redacted, recorded, and cut after an idle timeout.
+//! The response body on its way to the client: redacted, recorded, and cut after an idle timeout or when its key is no
+//! longer accepted.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use axum::body::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use keyreeve_store::Ending;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::recorder::ResponseRecorder;
 use crate::redact::Redactor;
@@ -23,7 +24,7 @@ pub(super) struct RecordedBody {
     /// `true` while the last chunk may not have been written to the client yet.
     pub(super) is_unwritten: bool,
     pub(super) rest: Incoming,
-    pub(super) idle: IdleTimer,
+    pub(super) watch: Watch,
     pub(super) redactor: Redactor,
     pub(super) recorder: ResponseRecorder,
 }
@@ -35,6 +36,8 @@ pub(super) enum UpstreamCutError {
     Broken(#[source] hyper::Error),
     #[error("the upstream sent nothing until the idle timeout")]
     IdleTimeout,
+    #[error("the key was revoked or has expired")]
+    KeyRefused,
 }
 
 impl HttpBody for RecordedBody {
@@ -107,10 +110,13 @@ impl RecordedBody {
         if let Some(cut) = self.cut.take() {
             return Poll::Ready(Some(Err(cut)));
         }
+        if let Poll::Ready(cut) = self.watch.poll(context, &self.recorder) {
+            return Poll::Ready(Some(Err(cut)));
+        }
         loop {
             match Pin::new(&mut self.rest).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.idle.reset();
+                    self.watch.last_chunk = Instant::now();
                     if let Ok(chunk) = frame.into_data() {
                         return Poll::Ready(Some(Ok(chunk)));
                     }
@@ -120,8 +126,9 @@ impl RecordedBody {
                 }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
-                    ready!(self.idle.poll(context));
-                    return Poll::Ready(Some(Err(UpstreamCutError::IdleTimeout)));
+                    self.watch.start();
+                    let cut = ready!(self.watch.poll(context, &self.recorder));
+                    return Poll::Ready(Some(Err(cut)));
                 }
             }
         }
@@ -140,25 +147,53 @@ impl Drop for RecordedBody {
     }
 }
 
-/// Fires when no chunk has arrived for the idle timeout.
-pub(super) struct IdleTimer {
-    timeout: Duration,
-    sleep: Pin<Box<Sleep>>,
+/// The time between two checks of a running response.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Checks a running response now and then: whether the upstream has been silent for too long, and whether the key is
+/// still accepted. Most responses end before the first check.
+pub(super) struct Watch {
+    idle_timeout: Duration,
+    last_chunk: Instant,
+    next_check: Option<Pin<Box<Sleep>>>,
 }
 
-impl IdleTimer {
-    pub(super) fn new(timeout: Duration) -> Self {
+impl Watch {
+    pub(super) fn new(idle_timeout: Duration) -> Self {
         Self {
-            timeout,
-            sleep: Box::pin(sleep(timeout)),
+            idle_timeout,
+            last_chunk: Instant::now(),
+            next_check: None,
         }
     }
 
-    fn reset(&mut self) {
-        self.sleep.as_mut().reset(Instant::now() + self.timeout);
+    /// Schedules the first check.
+    fn start(&mut self) {
+        let first = self.last_chunk + self.idle_timeout.min(CHECK_INTERVAL);
+        self.next_check
+            .get_or_insert_with(|| Box::pin(sleep_until(first)));
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.sleep.as_mut().poll(context)
+    /// Returns the reason to cut the response as soon as a check finds one.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        recorder: &ResponseRecorder,
+    ) -> Poll<UpstreamCutError> {
+        let Some(check) = &mut self.next_check else {
+            return Poll::Pending;
+        };
+        loop {
+            ready!(check.as_mut().poll(context));
+            let now = Instant::now();
+            let idle_until = self.last_chunk + self.idle_timeout;
+            if idle_until <= now {
+                return Poll::Ready(UpstreamCutError::IdleTimeout);
+            }
+            if !recorder.is_key_accepted() {
+                return Poll::Ready(UpstreamCutError::KeyRefused);
+            }
+            check.as_mut().reset(idle_until.min(now + CHECK_INTERVAL));
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::attempt::{ForwardError, UpstreamResponse};
 use crate::error::GatewayError;
 use crate::headers::filter_response_headers;
 use attempt_handle::AttemptHandle;
-use body::{IdleTimer, RecordedBody, UpstreamCutError};
+use body::{RecordedBody, UpstreamCutError, Watch};
 use recorder::ResponseRecorder;
 
 /// Passes the response on and closes the attempt's ledger entry when it ends; a failure is reported at once.
@@ -72,7 +72,7 @@ pub(crate) async fn record(
         cut: prefix.cut.map(UpstreamCutError::Broken),
         is_unwritten: true,
         rest,
-        idle: IdleTimer::new(idle_timeout),
+        watch: Watch::new(idle_timeout),
         redactor,
         recorder,
     };

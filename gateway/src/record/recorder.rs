@@ -66,6 +66,13 @@ impl ResponseRecorder {
         }
     }
 
+    /// Returns `true` unless the client's key was revoked or has expired since.
+    pub(super) fn is_key_accepted(&self) -> bool {
+        self.attempt
+            .as_ref()
+            .is_none_or(AttemptHandle::is_key_accepted)
+    }
+
     /// Sets the header with the id of the request in the ledger.
     pub(super) fn set_request_id(&self, headers: &mut HeaderMap) {
         let id = self

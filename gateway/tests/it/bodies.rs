@@ -306,3 +306,41 @@ fn small_chunks_use_no_more_budget_than_their_bytes() {
         200
     );
 }
+
+/// F-26: many bodies that were announced and do not arrive lock no other key out.
+#[test]
+fn announced_bodies_use_no_budget_until_they_arrive() {
+    let mut setup = Setup::default();
+    setup.config.body_budget = 64 << 10;
+    let gateway = setup.start(|_| responses::json(200, "{}"));
+    let announced = "x".repeat(30 << 10);
+    let request = gateway.request("POST /v1/messages", &[JSON], announced.as_bytes());
+    let mut slow: Vec<_> = (0..20).map(|_| gateway.connect()).collect();
+    for exchange in &mut slow {
+        assert!(exchange.write(&request[..request.len() - announced.len() + 1]));
+    }
+    assert_eq!(gateway.post(REQUEST_BODY).status(), 200);
+}
+
+/// F-26: a body that arrives byte by byte, without ever stalling, has a total time.
+#[test]
+fn body_has_a_total_time() {
+    let mut setup = Setup::default();
+    setup.config.client_body_timeout = Duration::from_millis(300);
+    let gateway = setup.start(|_| Vec::new());
+    let request = gateway.request("POST /v1/messages", &[JSON], &[b' '; 1000]);
+    let (head, body) = request.split_at(request.len() - 1000);
+    let mut exchange = gateway.connect();
+    exchange.write(head);
+    let started = Instant::now();
+    for byte in body.chunks(1) {
+        if !exchange.write(byte) || started.elapsed() > Duration::from_secs(5) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let response = gateway.record_response(exchange.response().unwrap());
+    check_error(&response, 400, "invalid_request_error");
+    gateway.assert_nothing_sent();
+}

@@ -41,3 +41,4 @@ mod stream_chunks;
 mod timeouts;
 mod tls;
 mod unreachable;
+mod workers;

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use keyreeve_core::virtual_key::{KeyKind, generate_key};
 use keyreeve_os::system;
+use keyreeve_store::Ending;
 use keyreeve_testkit::upstream::responses;
+use keyreeve_testkit::wire::ResponseEnd;
 
 use crate::error_envelope::check_final_error;
-use crate::harness::{JSON, REQUEST_BODY, TestGateway, eventually};
+use crate::gated_upstream::GatedUpstream;
+use crate::harness::{JSON, REQUEST_BODY, STREAM_REQUEST_BODY, Setup, TestGateway, eventually};
 
 const CLIENTS: usize = 50;
 
@@ -105,4 +108,30 @@ fn rotated_key_expires_at_its_time() {
         .rotate_key(gateway.virtual_key.id, (newer.public_id, newer.hash), now)
         .unwrap();
     check_final_error(&gateway.post(REQUEST_BODY), 401, "authentication_error");
+}
+
+/// P4: a running stream of a revoked key ends within seconds, abnormally, and is recorded.
+#[test]
+fn running_stream_of_a_revoked_key_is_cut() {
+    let upstream = GatedUpstream::start();
+    let setup = Setup {
+        upstream_url: Some(upstream.base_url()),
+        ..Setup::default()
+    };
+    let gateway = setup.start(|_| Vec::new());
+    let mut exchange = gateway.connect();
+    exchange.write(&gateway.request("POST /v1/messages", &[JSON], STREAM_REQUEST_BODY));
+    let event = "event: message_start\ndata: {\"type\":\"message_start\"}\n\n";
+    upstream.send(event.as_bytes());
+    assert_eq!(exchange.next_event().unwrap().text, event);
+    let another_process = gateway.open_second_store();
+    another_process
+        .revoke_key(gateway.virtual_key.id, system::now())
+        .unwrap();
+    let revoked = Instant::now();
+    let response = gateway.record_response(exchange.response().unwrap());
+    assert!(revoked.elapsed() < Duration::from_secs(5));
+    assert_eq!(response.end, ResponseEnd::ClosedEarly);
+    assert_eq!(gateway.entry().1.ending, Ending::Incomplete);
+    assert!(upstream.client_disconnected());
 }

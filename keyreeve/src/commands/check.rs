@@ -30,7 +30,7 @@ fn selected_profiles(policy: &Policy, args: &CheckArgs) -> Result<Vec<Profile>, 
         return Err(AdminError::NoProfiles.into());
     }
     if args.all {
-        return Ok(policy.profiles().to_vec());
+        return Ok(policy.to_profiles());
     }
     if args.profiles.is_empty() {
         return Ok(vec![find_or_default(policy, None)?.clone()]);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use keyreeve_core::virtual_key::{KeyId, PublicId};
+use keyreeve_core::virtual_key::{KeyId, PublicId, VirtualKey};
 use keyreeve_os::files::SafeDir;
 use rusqlite::Connection;
 
@@ -30,7 +30,9 @@ pub(super) fn read_keys(
             name: from_str(row, "name")?,
             created_at: timestamp(row, "created_at")?,
             profiles: Vec::new(),
-            row: rows.find(|key| key.id == id).cloned(),
+            row: rows
+                .find(|key| key.id == id)
+                .map(|key| VirtualKey::clone(key)),
             secrets: Vec::new(),
         })
     })?;
@@ -63,7 +65,7 @@ pub(super) fn replaced_secrets(dir: &SafeDir, keys: &SafeDir) -> Option<Replaced
     let policy = Policy::read(&connection, Some(&row_key)).ok()?;
     let secrets = policy.key_secrets().map(|(public, found)| {
         let secret = ReplacedSecret {
-            key: found.key.clone(),
+            key: VirtualKey::clone(found.key),
             valid_until: found.valid_until,
             is_verified: policy.check_key(found.key, Some(public)).is_ok(),
         };

@@ -1,6 +1,7 @@
 //! Rows of virtual keys, of their profiles and of their secrets, which are stored as hashes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyreeve_core::cache_ttl::Ttl;
@@ -25,14 +26,14 @@ pub(crate) struct KeySecret {
 }
 
 /// Reads all keys, sorted by name; of several with one name the active one first, then the newest.
-pub(crate) fn read_all(connection: &Connection) -> Result<Vec<VirtualKey>> {
+pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Arc<VirtualKey>>> {
     let mut profiles = read_profiles(connection)?;
     let mut statement = connection.prepare(
         "SELECT * FROM keys ORDER BY name, revoked_at IS NOT NULL, created_at DESC, id DESC",
     )?;
     let keys = statement.query_map([], |row| {
         let id = KeyId(uuid(row, "id")?);
-        read_row(row, id, profiles.remove(&id).unwrap_or_default())
+        read_row(row, id, profiles.remove(&id).unwrap_or_default()).map(Arc::new)
     })?;
     Ok(keys.collect::<rusqlite::Result<_>>()?)
 }

@@ -1,6 +1,7 @@
 //! Rows of profiles, without their secrets.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
 use keyreeve_core::profile::{Name, Profile, ProfileId, Source};
@@ -12,10 +13,10 @@ use crate::sql_types::{count, from_str, micros, optional, parsed, sql_enum, time
 use crate::{Result, StoreError};
 
 /// Reads all profiles that were not removed, sorted by name.
-pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Profile>> {
+pub(crate) fn read_all(connection: &Connection) -> Result<Vec<Arc<Profile>>> {
     let mut statement =
         connection.prepare("SELECT * FROM profiles WHERE removed = 0 ORDER BY name")?;
-    let profiles = statement.query_map([], read_row)?;
+    let profiles = statement.query_map([], |row| read_row(row).map(Arc::new))?;
     Ok(profiles.collect::<rusqlite::Result<_>>()?)
 }
 

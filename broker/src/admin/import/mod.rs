@@ -4,6 +4,8 @@
 
 mod files;
 
+use std::sync::Arc;
+
 use keyreeve_core::api::Api;
 use keyreeve_core::profile::{Profile, ProfileId, SecretExposure, Source};
 use keyreeve_os::system::now;
@@ -49,7 +51,7 @@ pub fn apply(store: &Store, plan: &ImportPlan) -> Result<(), AdminError> {
 /// Returns the existing profiles. An encrypted secret is decrypted only for its fingerprint.
 fn existing_profiles(store: &Store) -> Result<Vec<ExistingProfile>, AdminError> {
     let policy = store.policy()?;
-    let to_existing = |profile: &Profile| ExistingProfile {
+    let to_existing = |profile: &Arc<Profile>| ExistingProfile {
         name: profile.name.clone(),
         base_url: profile.base_url.clone(),
         source: match &profile.source {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use jiff::SignedDuration;
 use keyreeve_core::inject::OAUTH_BETA;
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::config::FederationRule;
 use super::{AccessToken, SdkProfileError};
-use crate::upstream::{self, Upstream};
+use crate::upstream::{self, RequestBody, Upstream};
 
 /// The beta header of an identity token exchange; a refresh must not have it.
 const FEDERATION_BETA: &str = "oauth-2025-04-20,oidc-federation-2026-04-01";
@@ -140,7 +140,7 @@ impl<'a> TokenRequest<'a> {
 fn build_request(
     base_url: &BaseUrl,
     grant: &GrantRequest<'_>,
-) -> Result<Request<Full<Bytes>>, SdkProfileError> {
+) -> Result<Request<RequestBody>, SdkProfileError> {
     let build_error = || SdkProfileError::InvalidResponse("the request could not be built");
     let beta = match grant {
         GrantRequest::Federation { .. } => FEDERATION_BETA,
@@ -157,7 +157,7 @@ fn build_request(
         .header(ACCEPT, HeaderValue::from_static("application/json"))
         .header(USER_AGENT, HeaderValue::from_static(upstream::USER_AGENT))
         .header("anthropic-beta", HeaderValue::from_static(beta))
-        .body(Full::new(Bytes::from_owner(body)))
+        .body(RequestBody::from_iter([Bytes::from_owner(body)]))
         .map_err(|_| build_error())
 }
 

@@ -45,7 +45,7 @@ pub(super) fn detect(context: &Context) -> Result<DetectedState, CommandError> {
     let state = if has_store {
         let policy = context.open_store()?.policy()?;
         KeyreeveState {
-            profiles: policy.profiles().to_vec(),
+            profiles: policy.to_profiles(),
             default: policy.default_profile(),
             ..KeyreeveState::default()
         }

@@ -76,7 +76,7 @@ fn list(context: &Context) -> Result<(), CommandError> {
     let view = ProfilesView::new(&snapshot, context.snapshot.now);
     let clock = context.clock();
     Ok(context.output.show(&view, |view| {
-        render::list(view, snapshot.policy.profiles(), &clock)
+        render::list(view, &snapshot.policy.to_profiles(), &clock)
     })?)
 }
 

@@ -12,7 +12,7 @@ mod unit;
 use std::sync::Arc;
 
 use keyreeve_broker::admin;
-use keyreeve_gateway::{BoundListeners, InstanceSecret, PassThrough};
+use keyreeve_gateway::{BoundListeners, InstanceSecret, PassThrough, ServeError};
 use keyreeve_os::{process, system};
 use keyreeve_store::{Recovered, Retention, RetentionPlan, Store};
 use tokio::sync::oneshot;
@@ -69,7 +69,8 @@ pub(super) fn run(serve: &ServeArgs, context: Context) -> Result<(), CommandErro
         store: Arc::clone(&store),
         context,
     };
-    let served = BlockingRuntime::multi_thread()?.block_on(process.run(serve));
+    // The first worker; the gateway starts the others.
+    let served = BlockingRuntime::current_thread()?.block_on(process.run(serve));
     store.flush()?;
     served
 }
@@ -124,6 +125,7 @@ impl ServeProcess {
         let policy = self.store.policy()?;
         let mut parts = context::gateway_parts(self.store, &self.settings, environment, instance)?;
         parts.config.pass_through = pass_through;
+        parts.config.workers = self.settings.workers.value.unwrap_or_else(system::cores);
         let runtime_file = RuntimeFile::write(&self.dirs, &ready, &secret)?;
         let not_announced = ready.announce(sandbox_key, policy, self.context.output)?;
         let served = tokio::select! {
@@ -158,7 +160,7 @@ impl ServeProcess {
 
 /// Serves until the gateway's last stream has ended, then stops the sandbox.
 async fn serve_with_sandbox(
-    gateway: impl Future<Output = Result<(), keyreeve_store::StoreError>>,
+    gateway: impl Future<Output = Result<(), ServeError>>,
     sandbox: Option<SandboxSetup>,
 ) -> Result<(), CommandError> {
     let (finished, gateway_finished) = oneshot::channel::<()>();

@@ -107,15 +107,16 @@ pub struct UnknownPayerError {
 ///
 /// # Errors
 /// [`UnknownPayerError`].
-pub fn check_payer_exists(
+pub fn check_payer_exists<'a>(
     expected: &Expected,
-    profiles: &[Profile],
+    profiles: impl IntoIterator<Item = &'a Profile, IntoIter: Clone>,
 ) -> Result<(), UnknownPayerError> {
+    let profiles = profiles.into_iter();
     match expected {
-        Expected::Profile(name) if profiles.iter().all(|profile| profile.name != *name) => {
+        Expected::Profile(name) if !profiles.clone().any(|profile| profile.name == *name) => {
             Err(UnknownPayerError {
                 name: name.clone(),
-                profiles: profiles.iter().map(|it| it.name.clone()).collect(),
+                profiles: profiles.map(|it| it.name.clone()).collect(),
             })
         }
         Expected::Profile(_)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keyreeve_broker::admin;
 use keyreeve_core::origin::{BaseUrl, PlainHttp};
-use keyreeve_gateway::{BoundListeners, GatewayParts, InstanceSecret, Listen};
+use keyreeve_gateway::{BoundListeners, GatewayParts, InstanceSecret, Listen, ServeError};
 use keyreeve_os::deadline::Deadline;
 use keyreeve_os::system::now;
 use keyreeve_store::Store;
@@ -51,7 +51,7 @@ pub(super) enum OpenGateway {
     /// Our own; it stops when `stop` is dropped.
     Own {
         stop: oneshot::Sender<()>,
-        served: JoinHandle<Result<(), keyreeve_store::StoreError>>,
+        served: JoinHandle<Result<(), ServeError>>,
     },
 }
 

@@ -90,7 +90,7 @@ fn profiles_of(name: &Name, policy: &Policy) -> Result<Vec<Profile>, CommandErro
     let profiles = key.profiles.iter().filter_map(|id| policy.profile(*id));
     // The gateway refuses one that does not verify, and uses the others.
     let profiles = profiles.filter(|profile| policy.is_profile_verified(profile.id));
-    Ok(profiles.cloned().collect())
+    Ok(profiles.map(|profile| Profile::clone(profile)).collect())
 }
 
 /// Returns the virtual key to create the run's secret for. A profile has a dedicated one, created on first use.
