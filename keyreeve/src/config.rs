@@ -56,6 +56,8 @@ pub(crate) struct ServeSection {
     pub(crate) allowed_hosts: Option<Vec<String>>,
     /// Maximum size of all request bodies in memory, in MiB: 32 to 65536. Default: 256.
     pub(crate) body_budget_mib: Option<u64>,
+    /// Number of threads that serve connections: 1 to 64. Default: one per core.
+    pub(crate) workers: Option<u64>,
     /// Maximum seconds that a request waits for a rate limit to reset, if that is better than an error or another profile:
     /// 0 (never wait) to 60. Default: 5.
     pub(crate) throttle_wait_seconds: Option<u64>,

@@ -15,6 +15,8 @@ pub(crate) const LISTEN: &str = "KEYREEVE_LISTEN";
 pub(crate) const ALLOWED_HOSTS: &str = "KEYREEVE_ALLOWED_HOSTS";
 /// Maximum size of all request bodies in memory, in MiB.
 pub(crate) const BODY_BUDGET_MIB: &str = "KEYREEVE_BODY_BUDGET_MIB";
+/// Number of threads that serve connections.
+pub(crate) const WORKERS: &str = "KEYREEVE_WORKERS";
 /// Maximum time a request waits for a rate limit to reset, in seconds.
 pub(crate) const THROTTLE_WAIT_SECONDS: &str = "KEYREEVE_THROTTLE_WAIT_SECONDS";
 /// Price table that replaces the built-in one.

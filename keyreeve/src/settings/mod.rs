@@ -10,6 +10,7 @@ mod models;
 mod setting_values;
 mod values;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use layers::{Layers, raw_value, single};
 use log::{LOG, LOG_FORMAT, parse_log_format, parse_log_level};
 use values::{
     parse_body_budget, parse_days, parse_durability, parse_host, parse_listen, parse_path,
-    parse_throttle_wait,
+    parse_throttle_wait, parse_workers,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
     /// Maximum bytes of all request bodies in memory.
     pub(crate) body_budget: Sourced<usize>,
+    /// Number of threads that serve connections; `None` for one per core.
+    pub(crate) workers: Sourced<Option<NonZeroUsize>>,
     /// Maximum time a request waits for a rate limit to reset.
     pub(crate) throttle_wait: Sourced<Duration>,
     /// Pass-through: clients using their own credential.
@@ -82,6 +85,11 @@ const ALLOWED_HOSTS: Setting = Setting {
 const BODY_BUDGET: Setting = Setting {
     key: "serve.body_budget_mib",
     variable: Some(variables::BODY_BUDGET_MIB),
+    flag: None,
+};
+const WORKERS: Setting = Setting {
+    key: "serve.workers",
+    variable: Some(variables::WORKERS),
     flag: None,
 };
 const THROTTLE_WAIT: Setting = Setting {
@@ -145,7 +153,9 @@ impl Settings {
         layers: &mut Layers,
     ) -> Self {
         let value = |setting, file| raw_value(environment, setting, &[], file);
-        let (serve, upstream) = (&file.serve, &file.upstream);
+        let (serve, ledger, retention) = (&file.serve, &file.ledger, Retention::default());
+        let ca_file = single(file.upstream.ca_file.as_ref());
+        let prices_file = single(file.prices.file.as_ref());
         let (listen, pass_through, log_format) =
             Self::read_with_flags(flags, environment, file, layers);
         Self {
@@ -160,36 +170,29 @@ impl Settings {
                 parse_body_budget,
                 256 * MIB,
             ),
+            workers: layers.one(value(WORKERS, single(serve.workers)), parse_workers, None),
             throttle_wait: layers.one(
                 value(THROTTLE_WAIT, single(serve.throttle_wait_seconds)),
                 parse_throttle_wait,
                 DEFAULT_THROTTLE_WAIT,
             ),
             pass_through,
-            ca_file: layers.one(
-                value(CA_FILE, single(upstream.ca_file.as_ref())),
-                parse_path,
-                None,
-            ),
-            prices_file: layers.one(
-                value(PRICES_FILE, single(file.prices.file.as_ref())),
-                parse_path,
-                None,
-            ),
+            ca_file: layers.one(value(CA_FILE, ca_file), parse_path, None),
+            prices_file: layers.one(value(PRICES_FILE, prices_file), parse_path, None),
             durability: layers.one(
-                value(DURABILITY, single(file.ledger.durability.as_ref())),
+                value(DURABILITY, single(ledger.durability.as_ref())),
                 parse_durability,
                 Durability::Local,
             ),
             detail_days: layers.one(
-                value(DETAIL_DAYS, single(file.ledger.detail_days)),
+                value(DETAIL_DAYS, single(ledger.detail_days)),
                 parse_days,
-                Retention::default().detail_days,
+                retention.detail_days,
             ),
             rollup_days: layers.one(
-                value(ROLLUP_DAYS, single(file.ledger.rollup_days)),
+                value(ROLLUP_DAYS, single(ledger.rollup_days)),
                 parse_days,
-                Retention::default().rollup_days,
+                retention.rollup_days,
             ),
             log: layers.one(
                 value(LOG, single(file.log.level.as_ref())),

@@ -9,7 +9,7 @@ use super::values::{durability_name, listen_name};
 use super::{
     ALLOWED_HOSTS, BODY_BUDGET, CA_FILE, DEFAULT_MODEL, DETAIL_DAYS, DURABILITY, LISTEN, LOG,
     LOG_FORMAT, Layer, MIB, PASS_THROUGH, PRICES_FILE, PassThroughMode, ROLLUP_DAYS, Setting,
-    Settings, Sourced, THROTTLE_WAIT, models,
+    Settings, Sourced, THROTTLE_WAIT, WORKERS, models,
 };
 
 /// A setting with its value and source.
@@ -44,6 +44,9 @@ impl Settings {
             SettingValue::new(ALLOWED_HOSTS, &self.allowed_hosts, list),
             SettingValue::new(BODY_BUDGET, &self.body_budget, |bytes| {
                 (bytes / MIB).to_string()
+            }),
+            SettingValue::new(WORKERS, &self.workers, |workers| {
+                workers.map_or("one per core".to_owned(), |workers| workers.to_string())
             }),
             SettingValue::new(THROTTLE_WAIT, &self.throttle_wait, |wait| {
                 wait.as_secs().to_string()

@@ -1,6 +1,7 @@
 //! Parsing and formatting of setting values. A parser's error completes "must be …".
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,6 +50,13 @@ pub(super) fn parse_body_budget(word: &str) -> Result<usize, String> {
     match word.parse::<usize>() {
         Ok(mib @ 32..=65536) => Ok(mib * MIB),
         Ok(_) | Err(_) => Err("a number of MiB from 32 to 65536".to_owned()),
+    }
+}
+
+pub(super) fn parse_workers(word: &str) -> Result<Option<NonZeroUsize>, String> {
+    match word.parse::<NonZeroUsize>() {
+        Ok(workers) if workers.get() <= 64 => Ok(Some(workers)),
+        Ok(_) | Err(_) => Err("a number of threads from 1 to 64".to_owned()),
     }
 }
 
