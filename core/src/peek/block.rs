@@ -1,6 +1,7 @@
 //! Classifies the bytes of a string, 16 or 64 at once, as bit masks: bit `n` stands for byte `n`.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, mask8x32, u8x16, u8x32};
 
 /// The bytes of a string that matter to a scanner, among 64.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,56 +17,59 @@ pub(super) struct StringBlock {
 }
 
 impl StringBlock {
-    /// Returns the characters that a backslash escapes, and the backslash at the end that escapes what follows the
-    /// block, if there is one. The first byte must not be escaped itself.
+    /// Returns the bytes that a backslash escapes, and whether the byte behind the block is escaped. `is_escaped` says
+    /// the same about the first byte.
     ///
     /// A run of backslashes escapes each second byte. A run is odd or even by where it starts, and the borrow of one
     /// subtraction runs through each run at once.
-    pub(super) fn escaped(&self) -> (u64, bool) {
+    pub(super) fn escaped(&self, is_escaped: bool) -> (u64, bool) {
         const ODD: u64 = 0xAAAA_AAAA_AAAA_AAAA;
-        let after = self.backslashes << 1;
-        let alternating = (after | ODD).wrapping_sub(self.backslashes) ^ ODD;
-        let escaped = alternating ^ self.backslashes;
+        let first = u64::from(is_escaped);
+        let starting = self.backslashes & !first;
+        let alternating = ((starting << 1) | ODD).wrapping_sub(starting) ^ ODD;
+        let escaped = alternating ^ (self.backslashes | first);
         let escaping = alternating & self.backslashes;
         (escaped, escaping >> 63 == 1)
     }
 }
 
-/// Returns the quotes, backslashes and control characters.
+/// Returns the quotes, backslashes and control characters, with the instructions that every processor has.
 #[inline]
-pub(super) fn special(bytes: [u8; 16]) -> u32 {
-    let bytes = u8x16::new(bytes);
-    (equal(bytes, b'"') | equal(bytes, b'\\') | control(bytes)).to_bitmask()
+pub(super) fn special(bytes: &[u8; 16]) -> u64 {
+    dispatch!(Level::baseline(), simd => special_with(simd, bytes))
 }
 
-/// Classifies 64 bytes.
-#[inline]
-pub(super) fn classify(bytes: &[u8; 64]) -> StringBlock {
-    let (sixteens, _) = bytes.as_chunks::<16>();
-    let parts: [u8x16; 4] = std::array::from_fn(|part| u8x16::new(sixteens[part]));
-    let [one, two, three, four] = parts.map(control);
+#[expect(
+    clippy::inline_always,
+    reason = "a callee that is not inlined lacks the caller's instructions"
+)]
+#[inline(always)]
+fn special_with<S: Simd>(simd: S, bytes: &[u8; 16]) -> u64 {
+    let bytes = u8x16::from_slice(simd, bytes);
+    let special = bytes.simd_eq(b'"') | bytes.simd_eq(b'\\') | bytes.simd_lt(0x20);
+    special.to_bitmask()
+}
+
+/// Classifies 64 bytes with the instructions of the caller.
+#[expect(
+    clippy::inline_always,
+    reason = "a callee that is not inlined lacks the caller's instructions"
+)]
+#[inline(always)]
+pub(super) fn classify<S: Simd>(simd: S, bytes: &[u8; 64]) -> StringBlock {
+    let (low, high) = bytes.split_at(32);
+    let low = u8x32::from_slice(simd, low);
+    let high = u8x32::from_slice(simd, high);
+    let mask = |low: mask8x32<S>, high: mask8x32<S>| low.to_bitmask() | high.to_bitmask() << 32;
     StringBlock {
-        quotes: mask(parts.map(|part| equal(part, b'"'))),
-        backslashes: mask(parts.map(|part| equal(part, b'\\'))),
-        line_escapes: mask(parts.map(|part| equal(part, b'n') | equal(part, b't'))),
-        has_control: (one | two | three | four).any(),
+        quotes: mask(low.simd_eq(b'"'), high.simd_eq(b'"')),
+        backslashes: mask(low.simd_eq(b'\\'), high.simd_eq(b'\\')),
+        line_escapes: mask(
+            low.simd_eq(b'n') | low.simd_eq(b't'),
+            high.simd_eq(b'n') | high.simd_eq(b't'),
+        ),
+        has_control: low.min(high).simd_le(0x1F).any_true(),
     }
-}
-
-#[inline]
-fn equal(bytes: u8x16, byte: u8) -> u8x16 {
-    bytes.simd_eq(u8x16::splat(byte))
-}
-
-#[inline]
-fn control(bytes: u8x16) -> u8x16 {
-    bytes.min(u8x16::splat(0x1F)).simd_eq(bytes)
-}
-
-#[inline]
-fn mask(parts: [u8x16; 4]) -> u64 {
-    let [one, two, three, four] = parts.map(|part| u64::from(part.to_bitmask()));
-    one | two << 16 | three << 32 | four << 48
 }
 
 #[cfg(test)]
@@ -88,6 +92,12 @@ mod tests {
         })
     }
 
+    /// Classifies with this processor's instructions, and with those that every processor has.
+    fn classify_on_every_level(bytes: &[u8; 64]) -> [StringBlock; 2] {
+        [Level::new(), Level::baseline()]
+            .map(|level| dispatch!(level, simd => classify(simd, bytes)))
+    }
+
     fn mask(bytes: &[u8], test: impl Fn(u8) -> bool) -> u64 {
         let bits = bytes.iter().enumerate();
         bits.map(|(bit, byte)| u64::from(test(*byte)) << bit).sum()
@@ -102,20 +112,21 @@ mod tests {
                 line_escapes: mask(&bytes, |byte| matches!(byte, b'n' | b't')),
                 has_control: bytes.iter().any(|byte| *byte < 0x20),
             };
-            prop_assert_eq!(classify(&bytes), expected);
+            prop_assert_eq!(classify_on_every_level(&bytes), [expected; 2]);
             let first = bytes.first_chunk::<16>().unwrap();
             let specials = mask(first, |byte| byte < 0x20 || matches!(byte, b'"' | b'\\'));
-            prop_assert_eq!(u64::from(special(*first)), specials);
+            prop_assert_eq!(special(first), specials);
         }
 
         #[test]
-        fn escaped_bytes_follow_an_escaping_backslash(bytes in bytes()) {
-            let (mut expected, mut is_escaped) = (0, false);
+        fn escaped_bytes_follow_an_escaping_backslash(bytes in bytes(), first: bool) {
+            let (mut expected, mut is_escaped) = (0, first);
             for (bit, byte) in bytes.iter().enumerate() {
                 expected |= u64::from(is_escaped) << bit;
                 is_escaped = !is_escaped && *byte == b'\\';
             }
-            prop_assert_eq!(classify(&bytes).escaped(), (expected, is_escaped));
+            let block = dispatch!(Level::new(), simd => classify(simd, &bytes));
+            prop_assert_eq!(block.escaped(first), (expected, is_escaped));
         }
     }
 }

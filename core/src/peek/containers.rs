@@ -62,6 +62,11 @@ impl Containers {
         self.objects & 1 == 1
     }
 
+    /// Returns `true` if the innermost container is an object without relevant members.
+    pub(super) fn is_opaque_object(&self) -> bool {
+        self.is_object() && self.opaque_depth != 0
+    }
+
     /// Returns `true` if nothing is open.
     pub(super) fn is_empty(&self) -> bool {
         self.depth == 0

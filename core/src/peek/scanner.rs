@@ -5,11 +5,10 @@ use simdutf8::compat::from_utf8;
 use super::Peek;
 use super::containers::Containers;
 use super::error::{BodyError, SyntaxError};
-use super::escape::Escape;
 use super::literal::{Literal, LiteralWord};
 use super::members::{RequestFields, Role, wrong_type};
 use super::number::Number;
-use super::skip::{StringEnd, skip};
+use super::skip::{Skipper, StringEnd};
 use super::text::Text;
 
 /// Reads a request body piece by piece, each once.
@@ -27,8 +26,7 @@ pub struct Scanner {
     containers: Containers,
     /// The purpose of the value that follows or is being read.
     role: Role,
-    /// The escape in which the last piece ended, inside a skipped string.
-    escape: Escape,
+    skipper: Skipper,
     text: Text,
     /// The value of `max_tokens` so far; `None` if it is no whole number.
     whole_number: Option<u64>,
@@ -89,7 +87,7 @@ impl Scanner {
             state: State::Start,
             containers: Containers::default(),
             role: Role::Plain,
-            escape: Escape::None,
+            skipper: Skipper::new(),
             text: Text::default(),
             whole_number: None,
             fields: RequestFields::default(),
@@ -160,15 +158,9 @@ impl Scanner {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at = match self.state {
-                State::SkippedName | State::SkippedText => {
-                    let end = skip(bytes, at, &mut self.escape);
-                    self.after_string(end, bytes)?
-                }
-                State::ReadName | State::ReadText => {
-                    let end = self.text.read(bytes, at);
-                    self.after_string(end, bytes)?
-                }
-                State::Number(number) => self.number(number, byte, at)?,
+                State::SkippedName | State::SkippedText => self.skip_strings(bytes, at)?,
+                State::ReadName | State::ReadText => self.read_string(bytes, at)?,
+                State::Number(number) => self.number(number, bytes, at)?,
                 State::Literal(literal) => self.literal(literal, byte, at)?,
                 State::Failed => return Err(self.unexpected(at).into()),
                 State::Start
@@ -179,8 +171,12 @@ impl Scanner {
                 | State::Value
                 | State::AfterValue
                 | State::End => {
-                    self.structural(byte, at)?;
-                    at + 1
+                    if is_white_space(byte) {
+                        after_white_space(bytes, at + 1)
+                    } else {
+                        self.structural(byte, at)?;
+                        at + 1
+                    }
                 }
             };
         }
@@ -188,26 +184,48 @@ impl Scanner {
         Ok(())
     }
 
-    /// Goes on behind a string; returns the index of the next byte.
-    #[inline]
-    fn after_string(&mut self, end: StringEnd, bytes: &[u8]) -> Result<usize, Box<BodyError>> {
-        let end = match end {
+    /// Skips a string, and as many more as follow it directly, in objects or arrays that are not read; returns the
+    /// index of the next byte.
+    fn skip_strings(&mut self, bytes: &[u8], mut at: usize) -> Result<usize, Box<BodyError>> {
+        loop {
+            let end = match self.skipper.skip(bytes, at) {
+                StringEnd::At(end) => end,
+                StringEnd::InNextPiece => return Ok(bytes.len()),
+                StringEnd::Invalid(index) => return Err(self.unexpected(index).into()),
+            };
+            let next = bytes.get(end..).and_then(|rest| rest.first_chunk());
+            self.state = match (self.state, next) {
+                (State::SkippedName, Some(b":\"")) => State::SkippedText,
+                (State::SkippedText, Some(b",\"")) if self.containers.is_opaque_object() => {
+                    State::SkippedName
+                }
+                (State::SkippedName, _) => {
+                    self.state = State::Colon;
+                    return Ok(end);
+                }
+                _ => {
+                    self.state = State::AfterValue;
+                    return Ok(end);
+                }
+            };
+            at = end + 2;
+        }
+    }
+
+    /// Reads a string that a decision depends on; returns the index of the next byte.
+    fn read_string(&mut self, bytes: &[u8], at: usize) -> Result<usize, Box<BodyError>> {
+        let end = match self.text.read(bytes, at) {
             StringEnd::At(end) => end,
             StringEnd::InNextPiece => return Ok(bytes.len()),
             StringEnd::Invalid(index) => return Err(self.unexpected(index).into()),
         };
-        self.state = match self.state {
-            State::SkippedName => State::Colon,
-            State::ReadName => {
-                self.read_name(end)?;
-                State::Colon
-            }
-            State::ReadText => {
-                self.fields.text(self.role, self.text.get())?;
-                State::AfterValue
-            }
-            _ => State::AfterValue,
-        };
+        if self.state == State::ReadName {
+            self.read_name(end)?;
+            self.state = State::Colon;
+        } else {
+            self.fields.text(self.role, self.text.get())?;
+            self.state = State::AfterValue;
+        }
         Ok(end)
     }
 
@@ -220,11 +238,10 @@ impl Scanner {
         Ok(())
     }
 
-    /// Reads a byte outside of strings, numbers and literals.
+    /// Reads a byte outside of strings, numbers, literals and white space.
     #[inline]
     fn structural(&mut self, byte: u8, at: usize) -> Result<(), Box<BodyError>> {
         self.state = match (self.state, byte) {
-            (state, b' ' | b'\n' | b'\r' | b'\t') => state,
             (State::FirstName | State::Name, b'"') => self.start_name(),
             (State::Colon, b':') => State::Value,
             (State::AfterValue, b',') => self.after_comma(),
@@ -337,15 +354,27 @@ impl Scanner {
         Ok(State::Number(number))
     }
 
-    /// Reads another byte of a number, or ends it before this byte; returns the index of the next byte.
-    fn number(&mut self, number: Number, byte: u8, at: usize) -> Result<usize, Box<BodyError>> {
-        if let Some(number) = number.advance(byte) {
-            self.state = State::Number(number);
+    /// Reads the rest of a number in this piece; returns the index of the next byte.
+    fn number(
+        &mut self,
+        mut number: Number,
+        bytes: &[u8],
+        at: usize,
+    ) -> Result<usize, Box<BodyError>> {
+        for (index, byte) in bytes.iter().enumerate().skip(at) {
+            let Some(next) = number.advance(*byte) else {
+                return self.end_number(number, index);
+            };
+            number = next;
             self.whole_number = self
                 .whole_number
-                .and_then(|value| value.checked_mul(10)?.checked_add(digit(byte)?));
-            return Ok(at + 1);
+                .and_then(|value| value.checked_mul(10)?.checked_add(digit(*byte)?));
         }
+        self.state = State::Number(number);
+        Ok(bytes.len())
+    }
+
+    fn end_number(&mut self, number: Number, at: usize) -> Result<usize, Box<BodyError>> {
         if !number.is_complete() {
             return Err(self.unexpected(at).into());
         }
@@ -370,6 +399,20 @@ impl Scanner {
     fn unexpected(&self, at: usize) -> BodyError {
         BodyError::NotAnObject(SyntaxError::Byte(self.offset + at as u64))
     }
+}
+
+/// Returns the index of the first byte from `at` that is not white space.
+#[inline]
+fn after_white_space(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(|byte| is_white_space(*byte)) {
+        at += 1;
+    }
+    at
+}
+
+#[inline]
+fn is_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
 fn digit(byte: u8) -> Option<u64> {

@@ -3,6 +3,8 @@
 //! Invariants: a string ends where a JSON parser ends it; its escapes are valid and it contains no control character,
 //! as RFC 8259 requires, except that half of a surrogate pair may be alone; nothing is allocated.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::block::{classify, special};
 use super::escape::Escape;
 
@@ -20,67 +22,102 @@ pub(super) enum StringEnd {
 /// Bytes that a block needs behind it: the four digits of `\u`, whose `u` may be its last byte.
 const LOOKAHEAD: usize = 4;
 
-/// Skips the rest of a string, from the byte at index `at`.
-#[inline]
-pub(super) fn skip(bytes: &[u8], at: usize, escape: &mut Escape) -> StringEnd {
-    if *escape != Escape::None {
-        return skip_after_cut(bytes, at, escape);
-    }
-    // Most strings are short, and end here.
-    let Some(first) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
-        return skip_blocks(bytes, at, escape);
-    };
-    let special = special(*first);
-    let end = at + special.trailing_zeros() as usize;
-    if special != 0 && bytes[end] == b'"' {
-        return StringEnd::At(end + 1);
-    }
-    skip_blocks(bytes, at, escape)
+/// Skips strings, with the best instructions of this processor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Skipper {
+    level: Level,
+    /// The escape in which the last piece ended.
+    escape: Escape,
 }
 
-/// Skips the rest of an escape that was cut between pieces, and then the rest of its string.
-#[cold]
-fn skip_after_cut(bytes: &[u8], mut at: usize, escape: &mut Escape) -> StringEnd {
-    while *escape != Escape::None {
-        let Some(byte) = bytes.get(at) else {
-            return StringEnd::InNextPiece;
-        };
-        if escape.advance(*byte).is_none() {
-            return StringEnd::Invalid(at);
+impl Skipper {
+    pub(super) fn new() -> Self {
+        Self {
+            level: Level::new(),
+            escape: Escape::None,
         }
-        at += 1;
     }
-    skip_blocks(bytes, at, escape)
+
+    /// Skips the rest of a string, from the byte at index `at`.
+    #[inline]
+    pub(super) fn skip(&mut self, bytes: &[u8], mut at: usize) -> StringEnd {
+        if self.escape == Escape::None
+            && let Some(first) = bytes.get(at..).and_then(|rest| rest.first_chunk())
+        {
+            // Most strings are short, and end here.
+            let special = special(first);
+            let end = at + special.trailing_zeros() as usize;
+            if special == 0 {
+                at += first.len();
+            } else if bytes[end] == b'"' {
+                return StringEnd::At(end + 1);
+            } else {
+                at = end;
+            }
+        }
+        self.skip_long(bytes, at)
+    }
+
+    #[inline(never)]
+    fn skip_long(&mut self, bytes: &[u8], mut at: usize) -> StringEnd {
+        while self.escape != Escape::None {
+            let Some(byte) = bytes.get(at) else {
+                return StringEnd::InNextPiece;
+            };
+            if self.escape.advance(*byte).is_none() {
+                return StringEnd::Invalid(at);
+            }
+            at += 1;
+        }
+        let skipped = dispatch!(self.level, simd => skip_blocks(simd, bytes, at));
+        match skipped {
+            Ok(end) => end,
+            Err((at, is_escaped)) => {
+                if is_escaped {
+                    self.escape = Escape::Started;
+                }
+                skip_bytes(bytes, at, &mut self.escape)
+            }
+        }
+    }
 }
 
-/// Skips 64 bytes at once. A backslash at the end of a block is left to the next one, which then starts with it.
-#[inline(never)]
-fn skip_blocks(bytes: &[u8], mut at: usize, escape: &mut Escape) -> StringEnd {
+/// Skips 64 bytes at once. The error is the index of the first byte of what is too short for a block, and whether that
+/// byte is escaped.
+#[expect(
+    clippy::inline_always,
+    reason = "a callee that is not inlined lacks the caller's instructions"
+)]
+#[inline(always)]
+fn skip_blocks<S: Simd>(simd: S, bytes: &[u8], mut at: usize) -> Result<StringEnd, (usize, bool)> {
+    let mut is_escaped = false;
     while let Some(rest) = bytes.get(at..)
         && let Some(window) = rest.first_chunk::<{ 64 + LOOKAHEAD }>()
         && let Some(first) = window.first_chunk::<64>()
     {
-        let block = classify(first);
-        let (escaped, ends_in_escape) = block.escaped();
+        let block = classify(simd, first);
+        let (escaped, is_next_escaped) = block.escaped(is_escaped);
         let quotes = block.quotes & !escaped;
         let rare = escaped & !(block.line_escapes | block.quotes | block.backslashes);
-        // The bits below the closing quote.
-        let inside = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
-        if (block.has_control || rare & inside != 0)
-            && let Some(index) = invalid(window, rare & inside, inside)
-        {
-            return StringEnd::Invalid(at + index);
+        if block.has_control || rare != 0 {
+            // The bits below the closing quote.
+            let inside = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
+            if let Some(index) = invalid(window, rare & inside, inside) {
+                return Ok(StringEnd::Invalid(at + index));
+            }
         }
         if quotes != 0 {
-            return StringEnd::At(at + quotes.trailing_zeros() as usize + 1);
+            return Ok(StringEnd::At(at + quotes.trailing_zeros() as usize + 1));
         }
-        at += 64 - usize::from(ends_in_escape);
+        is_escaped = is_next_escaped;
+        at += 64;
     }
-    skip_bytes(bytes, at, escape)
+    Err((at, is_escaped))
 }
 
 /// Checks what is rare: control characters in the bytes `inside` the string, and the escapes at `rare`. Returns the
 /// index of the first byte that cannot be there.
+#[inline(never)]
 fn invalid(window: &[u8; 64 + LOOKAHEAD], rare: u64, inside: u64) -> Option<usize> {
     let in_escape = Bits(rare).find_map(|index| match window[index] {
         b'b' | b'f' | b'r' | b'/' => None,

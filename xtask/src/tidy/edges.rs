@@ -104,6 +104,7 @@ const RESTRICTED: &[(&[&str], &[&str])] = &[
 const CORE_IMPORTS: &[&str] = &[
     "blake3",
     "crc32fast",
+    "fearless_simd",
     "jiff",
     "memchr",
     "serde",
@@ -114,7 +115,6 @@ const CORE_IMPORTS: &[&str] = &[
     "thiserror",
     "url",
     "uuid",
-    "wide",
     "wildmatch",
     "zeroize",
 ];

@@ -165,7 +165,7 @@ fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn valid_body_is_read_as_serde_json_reads_it(body in valid_body(), cuts in cuts()) {
