@@ -9,6 +9,7 @@ mod bench;
 mod clients;
 mod conformance;
 mod environment;
+mod fuzz;
 mod http;
 mod imports;
 mod long;
@@ -45,7 +46,10 @@ cargo xtask bench gateway [--quick] [--also BINARY]
                                  --quick: only bodies of 1 KB and 200 KB
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
+cargo xtask bench scan           measure only the scanner of request bodies
+cargo xtask bench instructions   count the instructions of parts of a request, which needs valgrind
 cargo xtask bench store          measure only the store: CPU for each attempt, lease and report
+cargo xtask long fuzz [SECONDS]  compare the scanner of request bodies with serde_json on random input, for a minute
 cargo xtask long kills           kill a gateway 1,000 times under load, and compare its ledger with the upstream's
 cargo xtask long storm           run 200 clients for a minute against profiles that reach their limits
 cargo xtask ci                   run all of .ci/run, as the public workflow does";
@@ -89,8 +93,11 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
                 .map(|()| ExitCode::SUCCESS)
         }
         ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
+        ["bench", "scan"] => bench::run_scan(&root()),
+        ["bench", "instructions"] => bench::instructions::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "store"] => bench::run_store(&root()),
         ["bench", "statusline"] => bench::run_statusline(&root()).map(|()| ExitCode::SUCCESS),
+        ["long", "fuzz", rest @ ..] => fuzz::run(&root(), rest),
         ["long", name] => long::run(&root(), name),
         ["ci"] => ci(),
         _ => bail!("unknown command\n\n{USAGE}"),

@@ -17,7 +17,7 @@ pub(super) struct StringBlock {
 }
 
 impl StringBlock {
-    /// Returns the bytes that a backslash escapes, and whether the byte behind the block is escaped. `is_escaped` says
+    /// Returns the bytes that a backslash escapes, and whether the byte behind the block is escaped. `is_escaped` states
     /// the same about the first byte.
     ///
     /// A run of backslashes escapes each second byte. A run is odd or even by where it starts, and the borrow of one

@@ -5,6 +5,7 @@
 )]
 
 mod cache_ttl;
+mod costs;
 mod credential_status;
 mod health;
 mod inject;

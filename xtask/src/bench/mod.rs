@@ -4,6 +4,7 @@
 
 mod command;
 pub(crate) mod gateway;
+pub(crate) mod instructions;
 mod keyreeve_helper;
 mod process;
 mod statusline;
@@ -23,6 +24,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     keyreeve_helper::run(root)?;
     statusline::run(root)
 }
+
 /// Measures only `keyreeve helper`, which needs no other program.
 pub(crate) fn run_helper(root: &Path) -> Result<()> {
     build(root, &["--release"])?;
@@ -37,7 +39,17 @@ pub(crate) fn run_statusline(root: &Path) -> Result<()> {
 
 /// Measures only the store, by a test that is ignored otherwise: SQL and file formats never leave its crate.
 pub(crate) fn run_store(root: &Path) -> Result<ExitCode> {
-    let scratch = Scratch::new(&environment::target_dir(root), "bench-store")?;
+    run_ignored_test(root, "keyreeve-store", "costs::in_child_print_costs")
+}
+
+/// Measures only the scanner of request bodies, next to what it replaced.
+pub(crate) fn run_scan(root: &Path) -> Result<ExitCode> {
+    run_ignored_test(root, "keyreeve-core", "costs::print_scan_times")
+}
+
+/// Runs an ignored test of a crate in release mode.
+fn run_ignored_test(root: &Path, package: &str, test: &str) -> Result<ExitCode> {
+    let scratch = Scratch::new(&environment::target_dir(root), "bench-test")?;
     let mut command = Command::new("cargo");
     command.args([
         "test",
@@ -45,16 +57,17 @@ pub(crate) fn run_store(root: &Path) -> Result<ExitCode> {
         "--quiet",
         "--release",
         "--package",
-        "keyreeve-store",
+        package,
     ]);
     command.args([
         "--test",
         "it",
         "--",
         "--exact",
-        "costs::in_child_print_costs",
+        test,
+        "--ignored",
+        "--nocapture",
     ]);
-    command.args(["--ignored", "--nocapture"]);
     environment::scrub(&mut command, &scratch.folder("home")?);
     environment::offline_cargo(&mut command);
     let status = command

@@ -128,12 +128,16 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Parses a member's `Cargo.toml`; returns `None` for other files and the workspace's own.
+    /// Parses a member's `Cargo.toml`; returns `None` for other files, for the workspace's own, and for fuzz targets,
+    /// which are a workspace of their own.
     pub(super) fn parse(path: &str, text: &str) -> Option<Self> {
         if !path.ends_with("/Cargo.toml") {
             return None;
         }
         let table: toml::Table = toml::from_str(text).ok()?;
+        if table.contains_key("workspace") {
+            return None;
+        }
         let name = table.get("package")?.get("name")?.as_str()?.to_owned();
         let for_platforms = table.get("target").and_then(toml::Value::as_table);
         let mut places = vec![&table];

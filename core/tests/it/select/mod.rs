@@ -176,3 +176,16 @@ impl<'a> Scenario<'a> {
         }
     }
 }
+
+/// Chooses the second of three profiles this many times, as the first has reached a limit.
+pub(crate) fn select_among_three(times: usize) {
+    let profiles = [profile(0), profile(1), profile(2)];
+    let readiness = [limited(60), Readiness::Ready, Readiness::Ready];
+    let scenario = Scenario::new(&profiles, &readiness);
+    for _ in 0..times {
+        assert_eq!(
+            number(std::hint::black_box(&scenario).selected().profile),
+            1
+        );
+    }
+}
