@@ -15,7 +15,7 @@ const MAX_QUEUED_BYTES: usize = 1024 * 1024;
 /// Size in bytes up to which a buffer stays allocated.
 const RETAINED_BYTES: usize = 64 * 1024;
 /// Minimum interval between two writes: under load, lines are written together, and a thread that logs rarely has to wake
-/// the writer.
+/// the writer. A killed process loses the lines since the last write.
 const WRITE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A queue of lines with its writer.

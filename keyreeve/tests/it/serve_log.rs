@@ -4,12 +4,14 @@ use std::io::{BufRead as _, BufReader, PipeReader, Read as _, Write as _, pipe};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::pipe::full_pipe;
 use keyreeve_testkit::process::Process;
+use keyreeve_testkit::upstream::{ReceivedRequest, Scripted, Step, responses};
 use keyreeve_testkit::wire;
 use serde_json::Value;
 
-use crate::case::Case;
+use crate::case::{Case, assert_exit};
 use crate::serving::{SERVE, SERVE_SANDBOX, Serving, message};
 
 /// Requests whose log lines fill a pipe and the queue several times.
@@ -192,6 +194,20 @@ fn error_at_the_end_does_not_wait_for_a_reader() {
     let _ended = running.wait(SHUTDOWN_TIMEOUT).expect_code(130);
 }
 
+/// F-21: the thread that prints the notice ends `serve` if standard output is closed, and its runtime file is removed.
+#[test]
+fn closed_standard_output_ends_serve() {
+    let case = Case::new();
+    let ((closed, to_stdout), (_stderr, to_stderr)) = (pipe().unwrap(), pipe().unwrap());
+    drop(closed);
+    let mut command = case.command(&SERVE);
+    let running = case
+        .home
+        .spawn_uncaptured(&mut command, to_stdout, to_stderr);
+    let _ended = running.wait(SHUTDOWN_TIMEOUT).expect_code(0);
+    assert!(!case.home.keyreeve_home().join("state/serve.json").exists());
+}
+
 /// Returns the address of a gateway whose output cannot be read.
 fn address(case: &Case, running: &Process) -> SocketAddr {
     let file = case.home.keyreeve_home().join("state/serve.json");
@@ -284,4 +300,98 @@ fn error_in_a_json_log_is_an_object() {
     let invalid = case.run(&["serve", "--log-format", "xml"]).expect_code(2);
     let text = "`--log-format` must be text or json, not `xml`";
     assert!(invalid.stderr.contains(text), "{}", invalid.stderr);
+}
+
+/// Text with a line break, escape codes of a terminal, a C1 control, a bidirectional override and a false field.
+const HOSTILE: &str = "a\nb 2026-01-01T00:00:00Z INFO owned status=200\u{1b}]8;;http://x\u{7}\u{1b}]52;c;aGk=\u{7}\u{9b}2J\u{202e}<script>\" \\";
+
+/// BI-08, PR-01: with all logging on, text of an upstream and of a client adds no line and no control character to the
+/// log, in either format, and an echoed secret is not in it; the home is scanned for it.
+#[test]
+fn text_from_outside_is_inert_in_the_log() {
+    for format in ["text", "json"] {
+        let (case, canary) = (Case::new(), Canary::api_key("bi08"));
+        case.home.plant(&canary);
+        let upstream = Scripted::start(hostile_response);
+        let origin = upstream.base_url();
+        let add = ["profile", "add", "work", "--stdin", "--insecure-loopback"];
+        let add = [&add[..], &["--origin", &origin]].concat();
+        assert_exit(case.feed(&add, canary.value()), 0);
+        let added = case.run(&["key", "add", "app", "--profile", "work"]);
+        let key = added.expect_code(0).stdout.trim().to_owned();
+        let limit = [
+            "key",
+            "add",
+            "limited",
+            "--profile",
+            "work",
+            "--model",
+            "claude-*",
+        ];
+        let limited = case.run(&limit).expect_code(0).stdout.trim().to_owned();
+        let mut command = case.command(&SERVE);
+        command
+            .args(["--log-format", format])
+            .envs(crate::leak_scan::ALL_LOGGING);
+        let serving = Serving::new(case.home.start(&mut command));
+        for status in [200, 400, 529, 429, 401] {
+            let mut body = message(HOSTILE);
+            body["metadata"] = serde_json::json!({"user_id": status.to_string()});
+            let _response = serving.ask(&key, &body);
+            body["model"] = HOSTILE.into();
+            let _response = serving.ask(&key, &body);
+        }
+        let mut body = message("hello");
+        body["model"] = HOSTILE.into();
+        assert_eq!(serving.ask(&limited, &body).status(), 403);
+        let _response = serving.ask("b status=200 \"owned", &message("hello"));
+        let count = upstream.requests().len();
+        assert!(count >= 4, "{count}");
+        let log = serving.end().stderr;
+        assert_inert(format, &log);
+        assert!(!log.contains(&key), "a virtual key is in the log");
+        // The one text from outside: the model in the cause of the refusal.
+        assert_eq!(log.matches("owned").count(), 1, "{log}");
+    }
+}
+
+/// Responds with the status that the request names, with hostile text and an echo of the credential everywhere.
+fn hostile_response(received: &ReceivedRequest) -> Vec<Step> {
+    let body: Value = serde_json::from_slice(&received.body).unwrap();
+    let status: u16 = body["metadata"]["user_id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let echoed = received.credentials().remove(0).1;
+    let text = format!("{HOSTILE} {echoed}");
+    let error = serde_json::json!({"type": text, "message": text});
+    let body =
+        serde_json::json!({"type": "error", "error": error, "model": text, "request_id": text});
+    let headers = [
+        ("content-type", "application/json"),
+        ("request-id", "req_\u{e9} status=200 \"owned"),
+        ("retry-after", "a=b owned"),
+    ];
+    responses::with_headers(status, &headers, body.to_string().as_bytes())
+}
+
+/// Fails the test unless each line is a line of ours without control characters.
+fn assert_inert(format: &str, log: &str) {
+    let live = |c: char| (c.is_control() && c != '\n') || ('\u{2028}'..='\u{202e}').contains(&c);
+    assert!(!log.contains(live), "{log:?}");
+    assert!(log.lines().count() >= 10, "{log}");
+    for line in log.lines() {
+        if format == "json" {
+            let object: Value = serde_json::from_str(line).unwrap();
+            assert!(
+                object["target"].as_str().unwrap().starts_with("keyreeve"),
+                "{line}"
+            );
+        } else {
+            let is_ours = line.contains("Z ") && line.contains(" keyreeve");
+            assert!(is_ours || line.starts_with("hint: "), "{line}");
+            assert!(!line.starts_with("b 2026-01-01"), "{line}");
+        }
+    }
 }
