@@ -12,6 +12,7 @@ mod costs;
 mod crash_recovery;
 mod damage;
 mod failed_sync;
+mod filled;
 mod fixture;
 mod foreign;
 mod health;
