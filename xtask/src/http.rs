@@ -78,6 +78,23 @@ pub(super) fn get(authority: &str, path: &str) -> Result<Value> {
     serde_json::from_slice(&response[end + 4..]).with_context(|| format!("{path} is not JSON"))
 }
 
+/// Posts a JSON document to a path at a port on 127.0.0.1 with an API key, and returns the status of the response.
+pub(super) fn post_status((port, path): (u16, &str), key: &str, body: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).context("cannot connect")?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nx-api-key: {key}\r\nconnection: close\r\n\
+         content-type: application/json\r\nanthropic-version: 2023-06-01\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response)?;
+    let head = String::from_utf8_lossy(&response);
+    let status = head.split(' ').nth(1).map(str::to_owned);
+    status.context("the response has no status")
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse_requests;

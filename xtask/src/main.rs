@@ -41,9 +41,11 @@ cargo xtask conformance exec N SEED [--client NAME@VERSION]
                                  start Claude Code in N such worlds through `keyreeve exec`, in each of its ways
 cargo xtask conformance accounts run Claude Code with two accounts, one of them bound to a directory
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands
-cargo xtask bench gateway [--quick] [--also BINARY]
+cargo xtask bench gateway [--quick] [--priority] [--only NAME] [--also BINARY] [--entries N]
                                  measure only the gateway, nginx, a minimal proxy and another build of keyreeve;
-                                 --quick: only bodies of 1 KB and 200 KB
+                                 --quick: short, and only `bodies`; --priority: before other work on the machine;
+                                 names: bodies, latency, streams, tls, workers, large-store, commands; N: entries of
+                                 the large store
 cargo xtask bench helper         measure only `keyreeve helper`, one at a time and 200 at once
 cargo xtask bench statusline     measure only `keyreeve statusline`
 cargo xtask bench scan           measure only the scanner of request bodies

@@ -1,20 +1,24 @@
 //! Saturating load with bodies of two sizes.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
-use super::proxy::Proxy;
-use super::table::{Column, Sample, Table};
+use super::in_turn::in_turn;
+use super::proxy::{Named, Proxy};
+use super::table::{Column, Table};
 use super::{Bench, CONNECTIONS, plain, wrk};
 
 /// Sizes of the request bodies in bytes, with their names.
-const BODIES: [(&str, usize); 2] = [("1 KB", 1024), ("200 KB", 200 * 1024)];
+const BODIES: [(&str, usize); 2] = [("1 KB", ONE_KB), ("200 KB", 200 * 1024)];
+pub(super) const ONE_KB: usize = 1024;
 
-/// After the load: the ledger's last rows are written within this time.
+/// Time after the load in which the ledger's last rows are written.
 pub(super) const SETTLE: Duration = Duration::from_millis(300);
+/// Time without other load of the round that warms up.
+const WARM_UP_SECONDS: u32 = 1;
 
 const COLUMNS: &[Column] = &[
     Column::median("CPU us/request", 1).compared(),
@@ -33,40 +37,28 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Measures the proxies in turn, with a first round that is not counted.
-pub(super) fn measure(bench: &Bench<'_>, proxies: &[Proxy], bytes: usize) -> Result<Table> {
-    let (rounds, seconds) = if bench.options.quick { (3, 4) } else { (5, 6) };
+/// Measures the proxies in turn.
+pub(super) fn measure(bench: &Bench<'_>, proxies: &[Named<Proxy>], bytes: usize) -> Result<Table> {
     let folder = bench.scratch.folder("load")?;
-    let scripts = proxies
-        .iter()
-        .map(|proxy| wrk::write_script(&folder, proxy, bytes))
-        .collect::<Result<Vec<_>>>()?;
-    let mut samples = vec![Vec::new(); proxies.len()];
-    for round in 0..=rounds {
-        for ((proxy, script), samples) in proxies.iter().zip(&scripts).zip(&mut samples) {
-            let is_counted = round > 0;
-            let sample = load(proxy, script, if is_counted { seconds } else { 1 })?;
-            if is_counted {
-                samples.push(sample);
-            }
-        }
+    let mut scripts = BTreeMap::new();
+    for (_, proxy) in proxies {
+        scripts.insert(proxy.port, wrk::write_script(&folder, proxy, bytes)?);
     }
-    let mut table = Table::new(COLUMNS);
-    for (proxy, samples) in proxies.iter().zip(&samples) {
-        table.add(&proxy.name, samples);
-    }
-    Ok(table)
-}
-
-fn load(proxy: &Proxy, script: &Path, seconds: u32) -> Result<Sample> {
-    let before = proxy.cpu_micros()?;
-    let counts = wrk::load(proxy, script, seconds)?;
-    thread::sleep(SETTLE);
-    let cpu = proxy.cpu_micros()? - before;
-    ensure!(counts.requests > 0.0, "{} sent no response", proxy.name);
-    Ok(vec![
-        cpu / counts.requests,
-        counts.requests / counts.seconds,
-        counts.errors,
-    ])
+    in_turn(COLUMNS, bench.rounds(), proxies, |proxy, round| {
+        let seconds = match round {
+            0 => WARM_UP_SECONDS,
+            _ => bench.seconds(),
+        };
+        let script = scripts.get(&proxy.port).context("no load script")?;
+        let before = proxy.cpu_micros()?;
+        let counts = wrk::load(proxy, script, seconds)?;
+        thread::sleep(SETTLE);
+        let cpu = proxy.cpu_micros()? - before;
+        ensure!(counts.requests > 0.0, "a proxy sent no response");
+        Ok(vec![
+            cpu / counts.requests,
+            counts.requests / counts.seconds,
+            counts.errors,
+        ])
+    })
 }

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::proxy::{Proxy, pinned};
+use super::pinned::pinned;
+use super::proxy::Proxy;
 use super::{Bench, LOAD_CORE};
 use crate::programs::ensure_success;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::super::process;
+use super::pinned::pinned;
 use super::{CONNECTIONS, CREDENTIAL};
 
 /// A running nginx; stopped on drop.
@@ -131,8 +132,8 @@ impl Nginx {
                  http {{ map_hash_bucket_size 256; access_log off; {temporary}\n{server}\n}}\n"
             ),
         )?;
-        let child = Command::new("taskset")
-            .args(["-c", place.core, "nginx", "-c"])
+        let child = pinned(place.core, "nginx")
+            .arg("-c")
             .arg(&file)
             .env("PATH", "/usr/sbin:/usr/bin:/bin")
             .stdin(Stdio::null())

@@ -12,15 +12,18 @@ use serde_json::Value;
 use super::super::command::command_at;
 use super::super::process::{Memory, cpu_micros, memory_mib};
 use super::nginx::{Buffering, ForwardTo, Nginx, Place};
+use super::pinned::pinned;
 use super::{CREDENTIAL, PROXY_CORE};
 use crate::programs::{Server, ensure_success, run_with_input};
 
 /// The key that clients of nginx and of the minimal proxy send; as long as keyreeve's.
 const KEY: &str = "made-up-client-key-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
+/// A thing with its name in the tables.
+pub(super) type Named<T> = (String, T);
+
 /// A running proxy; stopped on drop.
 pub(super) struct Proxy {
-    pub(super) name: String,
     pub(super) port: u16,
     /// The key that its clients send.
     pub(super) key: String,
@@ -85,7 +88,6 @@ pub(super) fn start_nginx(folder: &Path, upstream: Upstream<'_>) -> Result<Proxy
         buffering: upstream.buffering,
     };
     Ok(Proxy {
-        name: "nginx".to_owned(),
         port,
         key: KEY.to_owned(),
         process: Process::Nginx(Nginx::proxy(place, KEY, to)?),
@@ -104,7 +106,6 @@ pub(super) fn start_minimal(programs: &Path, upstream: Upstream<'_>) -> Result<P
     }
     let (server, _ready) = Server::start(&mut command)?;
     Ok(Proxy {
-        name: "minimal proxy".to_owned(),
         port,
         key: KEY.to_owned(),
         process: Process::Other(server),
@@ -165,13 +166,18 @@ impl Home {
         Ok(key.context("keyreeve key add printed no key")?.to_owned())
     }
 
+    /// Returns the directory that keyreeve has for itself.
+    pub(super) fn keyreeve_folder(&self) -> PathBuf {
+        self.folder.join("keyreeve")
+    }
+
     /// Returns a keyreeve command with this home directory.
     pub(super) fn command(&self) -> Command {
         command_at(&self.folder, &self.binary)
     }
 
     /// Starts `keyreeve serve` on these cores, with its log in a file that only its owner can read.
-    pub(super) fn serve(&self, name: &str, cores: &str, options: &[&str]) -> Result<Proxy> {
+    pub(super) fn serve(&self, cores: &str, options: &[&str]) -> Result<Proxy> {
         let port = free_port()?;
         let inner = self.command();
         let mut command = pinned(cores, &self.binary);
@@ -189,19 +195,11 @@ impl Home {
             .context("cannot create the log")?;
         let (server, _ready) = Server::start(command.args(options).stderr(log))?;
         Ok(Proxy {
-            name: name.to_owned(),
             port,
             key: self.key.clone(),
             process: Process::Other(server),
         })
     }
-}
-
-/// Returns a command that runs on these cores only.
-pub(super) fn pinned(cores: &str, program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", cores]).arg(program);
-    command
 }
 
 /// Returns a port that is free now.

@@ -7,9 +7,11 @@ use anyhow::{Result, ensure};
 
 use super::super::process::Memory;
 use super::bodies::SETTLE;
+use super::in_turn::in_turn;
 use super::nginx::Buffering;
-use super::proxy::{Proxy, Upstream, free_port, pinned};
-use super::table::{Column, Sample, Table};
+use super::pinned::pinned;
+use super::proxy::{Proxy, Upstream, free_port};
+use super::table::{Column, Sample};
 use super::{Bench, LOAD_CORE};
 use crate::programs::Server;
 
@@ -41,24 +43,10 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<()> {
         ca_file: None,
         buffering: Buffering::Off,
     };
-    let mut samples: Vec<(String, Vec<Sample>)> = Vec::new();
-    for round in 0..ROUNDS {
-        for (index, proxy) in bench
-            .start_proxies(&format!("streams-{round}"), upstream)?
-            .iter()
-            .enumerate()
-        {
-            let sample = measure(bench, proxy)?;
-            match samples.get_mut(index) {
-                Some((_, samples)) => samples.push(sample),
-                None => samples.push((proxy.name.clone(), vec![sample])),
-            }
-        }
-    }
-    let mut table = Table::new(COLUMNS);
-    for (name, samples) in &samples {
-        table.add(name, samples);
-    }
+    let table = in_turn(COLUMNS, ROUNDS, &bench.kinds(), |kind, round| {
+        let proxy = bench.start(*kind, &format!("streams-{round}"), upstream)?;
+        measure(bench, &proxy)
+    })?;
     table.print(&format!(
         "{STREAMS} streams at once, {EVENTS} events each, one every {INTERVAL_MILLIS} ms"
     ));
@@ -91,7 +79,7 @@ fn measure(bench: &Bench<'_>, proxy: &Proxy) -> Result<Sample> {
     thread::sleep(SETTLE);
     let cpu = proxy.cpu_micros()? - before;
     let events = result.number("events")?;
-    ensure!(events > 0.0, "{} sent no event", proxy.name);
+    ensure!(events > 0.0, "a proxy sent no event");
     Ok(vec![
         cpu / events,
         result.number("lost")?,

@@ -95,17 +95,22 @@ impl Table {
         });
     }
 
-    /// Prints the table below a title.
+    /// Prints the table of proxies below a title.
     pub(super) fn print(&self, title: &str) {
+        self.print_of("proxy", title);
+    }
+
+    /// Prints the table below a title; `subject` is the first column's.
+    pub(super) fn print_of(&self, subject: &str, title: &str) {
         output::print_line(format_args!("\n{title}\n"));
-        for line in self.lines() {
+        for line in self.lines(subject) {
             output::print_line(line);
         }
     }
 
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self, subject: &str) -> Vec<String> {
         let first = self.rows.first().map_or("", |row| &row.name);
-        let (mut head, mut rule) = (vec!["proxy".to_owned()], "|---|".to_owned());
+        let (mut head, mut rule) = (vec![subject.to_owned()], "|---|".to_owned());
         for column in self.columns {
             head.push(column.title.to_owned());
             rule.push_str("---:|");
@@ -161,7 +166,7 @@ mod tests {
         table.add("nginx", &samples);
         table.add("other", &[vec![30.0, 0.0, 4.0]]);
         assert_eq!(
-            table.lines(),
+            table.lines("proxy"),
             [
                 "| proxy | CPU | ÷ nginx | errors | MiB |",
                 "|---|---:|---:|---:|---:|",

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use super::pinned::pinned;
 use super::proxy::Proxy;
 use super::{CONNECTIONS, LOAD_CORE};
 use crate::programs::ensure_success;
@@ -20,8 +20,8 @@ pub(super) struct Counts {
 
 /// Puts a proxy under load with bodies of this size.
 pub(super) fn load(proxy: &Proxy, script: &Path, seconds: u32) -> Result<Counts> {
-    let output = Command::new("taskset")
-        .args(["-c", LOAD_CORE, "wrk", "-t1", "-s"])
+    let output = pinned(LOAD_CORE, "wrk")
+        .args(["-t1", "-s"])
         .arg(script)
         .args([format!("-c{CONNECTIONS}"), format!("-d{seconds}s")])
         .arg(format!("http://127.0.0.1:{}/v1/messages", proxy.port))
