@@ -49,8 +49,15 @@ const RESPONSE: &str = r#"{"id":"msg_made_up","type":"message","role":"assistant
 /// A connection is kept for all of a run.
 const KEEP: &str = "keepalive_requests 1000000000; keepalive_timeout 1h;";
 
-/// Larger than every body, so that none goes through a file.
-const BODY_SIZE: &str = "client_max_body_size 8m; client_body_buffer_size 1m;";
+/// Larger than every body: by default, one of 200 KB goes through a file and costs 3.7 times as much CPU. Passing it on
+/// as it comes would not do, because the upstream responds before it has read it, and nginx then closes the connection.
+const BODIES: &str = "client_max_body_size 8m; client_body_buffer_size 1m;";
+
+/// Keeps large buffers in nginx's heap, instead of mapping one for each body: 10% less CPU at 200 KB.
+const HEAP: [(&str, &str); 2] = [
+    ("MALLOC_MMAP_THRESHOLD_", "8388608"),
+    ("MALLOC_TRIM_THRESHOLD_", "268435456"),
+];
 
 impl Nginx {
     /// Starts an upstream that sends the same response to every request with the credential, and 401 to others. The
@@ -73,7 +80,7 @@ impl Nginx {
         let server = format!(
             "map $http_authorization $is_allowed {{ default 0; \"Bearer {CREDENTIAL}\" 1; }}\n\
              map \"$msec$connection_requests\" $remaining {{ \"~\\.(\\d\\d\\d)\\d*(\\d)$\" 399$1$2; }}\n\
-             server {{ listen 127.0.0.1:{}{listen}; {tls} {KEEP} {BODY_SIZE}\n\
+             server {{ listen 127.0.0.1:{}{listen}; {tls} {KEEP} {BODIES}\n\
              location / {{ if ($is_allowed = 0) {{ return 401; }}\n\
              {limits} add_header request-id req_$request_id; add_header anthropic-organization-id org_made_up;\n\
              default_type application/json; return 200 '{RESPONSE}'; }} }}",
@@ -102,7 +109,7 @@ impl Nginx {
         let server = format!(
             "map $http_x_api_key $is_known {{ default 0; \"{key}\" 1; }}\n\
              upstream api {{ server 127.0.0.1:{}; keepalive {CONNECTIONS}; {KEEP} }}\n\
-             server {{ listen 127.0.0.1:{}; {KEEP} {BODY_SIZE}\n\
+             server {{ listen 127.0.0.1:{}; {KEEP} {BODIES}\n\
              location / {{ if ($is_known = 0) {{ return 401; }}\n\
              proxy_pass {scheme}://api; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
              proxy_set_header x-api-key \"\"; proxy_set_header authorization \"Bearer {CREDENTIAL}\";\n\
@@ -136,6 +143,7 @@ impl Nginx {
             .arg("-c")
             .arg(&file)
             .env("PATH", "/usr/sbin:/usr/bin:/bin")
+            .envs(HEAP)
             .stdin(Stdio::null())
             .spawn()
             .context("cannot start nginx")?;
