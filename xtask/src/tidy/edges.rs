@@ -303,6 +303,8 @@ mod tests {
             ("keyreeve", "hyper", false),
             ("keyreeve-gateway", "anyhow", false),
             ("keyreeve-testkit", "axum", true),
+            ("keyreeve-bench", "hyper", true),
+            ("keyreeve-bench", "keyreeve-core", false),
         ];
         for (name, dependency, allowed) in cases {
             let text = manifest(name, &format!("{dependency}.workspace = true"));
