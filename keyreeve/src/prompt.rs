@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
+use inquire::{Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode, Select, Text};
 use keyreeve_os::environment::Environment;
 use zeroize::Zeroizing;
 
@@ -166,6 +166,29 @@ impl Prompter {
         chosen
             .map(|option| option.index)
             .map_err(|error| prompt_error(&error))
+    }
+
+    /// Asks to choose any number of options, and returns their indexes; none if prompts are not possible.
+    ///
+    /// # Errors
+    /// If the user cancels.
+    pub(crate) fn choose_some(
+        self,
+        prompt: &str,
+        options: Vec<String>,
+    ) -> Result<Vec<usize>, CommandError> {
+        match self {
+            Self::NonInteractive => return Ok(Vec::new()),
+            Self::Interactive => {}
+        }
+        let chosen = MultiSelect::new(prompt, options)
+            .without_filtering()
+            .with_help_message("↑↓ to move, Space to choose, Enter to go on, Esc to cancel")
+            .raw_prompt();
+        match chosen {
+            Ok(chosen) => Ok(chosen.into_iter().map(|option| option.index).collect()),
+            Err(error) => Err(prompt_error(&error)),
+        }
     }
 
     /// Asks for a line of text, visibly.

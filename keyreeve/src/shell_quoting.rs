@@ -24,6 +24,20 @@ pub(crate) fn quote(shell: EnvShell, value: &str) -> String {
     }
 }
 
+/// Returns a path as a single word, quoted only if it must be; one that starts with a hyphen is no option.
+pub(crate) fn word(shell: EnvShell, path: &str) -> String {
+    let path = match path.strip_prefix('-') {
+        Some(rest) => format!("./-{rest}"),
+        None => path.to_owned(),
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        path
+    } else {
+        quote(shell, &path)
+    }
+}
+
 /// Returns a line that sets a variable to a value that is already quoted.
 pub(crate) fn assignment(shell: EnvShell, name: &str, quoted: &str) -> String {
     match shell {
@@ -61,6 +75,22 @@ mod tests {
             (EnvShell::Powershell, "'a''b\\c$(d)`e`\"\u{2019}\u{2019};'"),
         ] {
             assert_eq!(quote(shell, nasty), expected, "{shell:?}");
+        }
+    }
+
+    /// BI-02: a path in a printed command is one word, and no option.
+    #[test]
+    fn paths_are_quoted_only_if_they_must_be() {
+        for (path, expected) in [
+            ("/home/a/b.bak", "/home/a/b.bak"),
+            ("my backup.bak", "'my backup.bak'"),
+            ("a'b", "'a'\\''b'"),
+            ("$(x)", "'$(x)'"),
+            ("~x", "'~x'"),
+            ("", "''"),
+            ("-rf", "./-rf"),
+        ] {
+            assert_eq!(word(EnvShell::Bash, path), expected);
         }
     }
 

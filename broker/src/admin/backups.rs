@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use keyreeve_core::secret::Secret;
-use keyreeve_store::{ExistingStore, RestoreOptions, Restored, Store, StorePaths};
+use keyreeve_store::{ExistingStore, RestoreOptions, Restored, RestoredKey, Store, StorePaths};
 
 use super::AdminError;
 
@@ -46,6 +46,24 @@ pub fn check_restorable(
     existing: ExistingStore,
 ) -> Result<(), AdminError> {
     Ok(keyreeve_store::check_restorable(file, paths, existing)?)
+}
+
+/// Returns the virtual keys that [`restore`] would return, without restoring anything.
+///
+/// # Errors
+/// [`AdminError::Store`].
+pub fn preview_restore(
+    file: &Path,
+    passphrase: &Passphrase,
+    paths: &StorePaths,
+    options: &RestoreOptions,
+) -> Result<Vec<RestoredKey>, AdminError> {
+    Ok(keyreeve_store::preview_restore(
+        file,
+        &passphrase.0,
+        paths,
+        options,
+    )?)
 }
 
 /// Restores a backup: its data, and those virtual keys that still work or are named.

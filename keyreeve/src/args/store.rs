@@ -23,9 +23,10 @@ pub(crate) enum StoreCommand {
     /// Restore a backup
     ///
     /// Profiles, bindings, health and the ledger come back as they were. Virtual keys work again only if they still
-    /// work in the store that is replaced, or if you name them: since the backup they may have been revoked.
+    /// work in the store that is replaced, or if you name them: since the backup they may have been revoked. On a
+    /// terminal you are asked.
     #[command(
-        after_help = "Examples:\n  keyreeve store restore keyreeve.bak --keys all\n  \
+        after_help = "Examples:\n  keyreeve store restore keyreeve.bak --all-keys\n  \
         keyreeve store restore keyreeve.bak --replace"
     )]
     Restore(RestoreArgs),
@@ -39,9 +40,12 @@ pub(crate) struct RestoreArgs {
     /// Move the present store aside, even a damaged one
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Virtual keys that work again: names, or `all`
+    /// Virtual keys that work again
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) keys: Vec<Name>,
+    /// Let all virtual keys of the backup work again
+    #[arg(long, conflicts_with = "keys")]
+    pub(crate) all_keys: bool,
 }
 
 /// Arguments of `store backup` and `store restore`.

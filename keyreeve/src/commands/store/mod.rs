@@ -1,15 +1,14 @@
 //! `store`: create, describe, back up and restore the store.
 
-use std::path::Path;
+mod restore;
 
 use keyreeve_broker::admin::backups::{self, Passphrase};
 use keyreeve_os::memory::SwapProtection;
-use keyreeve_os::system;
-use keyreeve_store::{ExistingStore, MasterKeyHome, RestoreOptions, Restored, RevivedKeys};
+use keyreeve_store::MasterKeyHome;
 use serde::Serialize;
 
-use crate::args::{PassphraseArgs, RestoreArgs, SecretInput, StoreCommand};
-use crate::context::{Context, store_paths};
+use crate::args::{PassphraseArgs, SecretInput, StoreCommand};
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::{Line, pluralize};
 use crate::prompt::{Repeat, SecretPrompt};
@@ -45,98 +44,8 @@ pub(super) fn run(store: StoreCommand, context: &Context) -> Result<(), CommandE
             );
             Ok(output.write(&[Line::Success(text)])?)
         }
-        StoreCommand::Restore(arguments) => restore(arguments, context),
+        StoreCommand::Restore(arguments) => restore::run(arguments, context),
     }
-}
-
-fn restore(arguments: RestoreArgs, context: &Context) -> Result<(), CommandError> {
-    let RestoreArgs {
-        backup: PassphraseArgs { file, passphrase },
-        replace,
-        keys,
-    } = arguments;
-    let paths = store_paths(&context.dirs()?);
-    let options = RestoreOptions {
-        existing: if replace {
-            ExistingStore::MoveAside
-        } else {
-            ExistingStore::Refuse
-        },
-        keys: if keys.iter().any(|name| name.as_str() == "all") {
-            RevivedKeys::All
-        } else {
-            RevivedKeys::Named(keys)
-        },
-        at: system::now(),
-    };
-    backups::check_restorable(&file, &paths, options.existing)?;
-    let passphrase = read_passphrase(passphrase, Repeat::Once, "restore", context)?;
-    let restored = backups::restore(&file, &passphrase, &paths, &options)?;
-    let report = RestoreReport::new(&file, &paths.data, restored);
-    Ok(context.output.show(&report, restore_lines)?)
-}
-
-/// The result of `store restore`.
-#[derive(Serialize)]
-struct RestoreReport {
-    file: String,
-    /// Directory and start of the names of the replaced store's files.
-    moved_to: Option<String>,
-    keys: Vec<RestoredKeyView>,
-}
-
-#[derive(Serialize)]
-struct RestoredKeyView {
-    name: String,
-    created_at: String,
-    works: bool,
-}
-
-impl RestoreReport {
-    fn new(file: &Path, data: &Path, restored: Restored) -> Self {
-        Self {
-            file: file.display().to_string(),
-            moved_to: restored
-                .moved_aside
-                .map(|prefix| format!("{}*", data.join(prefix).display())),
-            keys: restored
-                .keys
-                .into_iter()
-                .map(|key| RestoredKeyView {
-                    name: key.name.to_string(),
-                    created_at: key.created_at.to_string(),
-                    works: key.works,
-                })
-                .collect(),
-        }
-    }
-}
-
-fn restore_lines(report: &RestoreReport) -> Vec<Line> {
-    let mut lines = vec![Line::Success(format!("Restored from {}", report.file))];
-    if let Some(moved_to) = &report.moved_to {
-        lines.push(Line::Note(format!("The replaced store is in {moved_to}")));
-    }
-    let names = |works: bool| -> Vec<&str> {
-        let keys = report.keys.iter().filter(|key| key.works == works);
-        keys.map(|key| key.name.as_str()).collect()
-    };
-    let (working, dead) = (names(true), names(false));
-    if !working.is_empty() {
-        lines.push(Line::Field("keys that work", working.join(", ")));
-    }
-    if !dead.is_empty() {
-        lines.push(Line::Field("keys that stay dead", dead.join(", ")));
-        lines.push(Line::Note(
-            "They may have been revoked or rotated since the backup".to_owned(),
-        ));
-        lines.push(Line::Fix(format!(
-            "keyreeve store restore {} --replace --keys {}",
-            report.file,
-            dead.join(",")
-        )));
-    }
-    lines
 }
 
 fn info(context: &Context) -> Result<Info, CommandError> {
