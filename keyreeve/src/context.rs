@@ -18,7 +18,7 @@ use keyreeve_os::{system, zone};
 use keyreeve_resolver::claude_code::Arguments;
 use keyreeve_resolver::finding::Evidence;
 use keyreeve_resolver::machine::{Machine, evidence, gather};
-use keyreeve_resolver::snapshot::{KeyreeveState, OwnKey, Snapshot};
+use keyreeve_resolver::snapshot::{KeyreeveState, OwnKey, Snapshot, UnverifiedRow};
 use keyreeve_store::{LeaseSnapshot, Policy, Store};
 
 use crate::config;
@@ -207,7 +207,20 @@ pub(crate) fn keyreeve_state(policy: &Policy) -> KeyreeveState {
                 profiles: found.key.profiles.clone(),
             })
             .collect(),
+        unverified: unverified_rows(policy),
     }
+}
+
+/// Returns the profiles and keys that do not verify.
+pub(crate) fn unverified_rows(policy: &Policy) -> Vec<UnverifiedRow> {
+    let profiles = policy.profiles().iter();
+    let profiles = profiles.filter(|profile| !policy.is_profile_verified(profile.id));
+    let keys = policy.keys().iter();
+    let keys = keys.filter(|key| !policy.is_key_verified(key));
+    let profiles = profiles.map(|profile| UnverifiedRow::Profile(profile.name.clone()));
+    profiles
+        .chain(keys.map(|key| UnverifiedRow::Key(key.name.clone())))
+        .collect()
 }
 
 /// Opens the store, or creates it.

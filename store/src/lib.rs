@@ -44,6 +44,7 @@ mod single_database;
 mod sql_enum;
 mod sql_types;
 mod sqlite;
+mod store_files;
 mod usage;
 mod wal_index;
 
@@ -66,6 +67,7 @@ pub use restore::{
 };
 pub use retention::{Retention, RetentionPlan};
 pub use rows::health::HealthStates;
+pub use store_files::{StoreFile, StoreFileKind};
 pub use usage::{Certainty, Grouping, UsageQuery, UsageRow};
 
 type Result<T> = std::result::Result<T, StoreError>;

@@ -1,7 +1,7 @@
 //! Quick reads of the store for commands that run many times a minute and must not wait (`statusline`).
 //!
-//! Invariants: it creates and migrates nothing; it can decrypt no secret, since it does not read the master key; it
-//! starts no thread; it waits for a lock no longer than [`BUSY_TIMEOUT`].
+//! Invariants: it creates and migrates nothing; it decrypts no secret, and keeps nothing of the master key but the key
+//! that verifies rows; it starts no thread; it waits for a lock no longer than [`BUSY_TIMEOUT`].
 
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use keyreeve_os::files::{CreateDir, FileError, SafeDir};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use crate::master_key::MasterKey;
+use crate::row_macs::RowKey;
 use crate::rows::limits;
 use crate::schema::{self, Schema};
 use crate::sqlite::{self, Access, LEDGER_FILE, POLICY_FILE};
@@ -18,10 +20,12 @@ use crate::{Policy, Result, StoreError, StorePaths};
 /// The maximum wait for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(5);
 
-/// A store opened for quick reads, without threads and the master key.
+/// A store opened for quick reads, without threads.
 pub struct QuickReader {
     policy: Connection,
     dir: SafeDir,
+    /// `None` without the master key: then no row verifies.
+    row_key: Option<RowKey>,
 }
 
 impl QuickReader {
@@ -45,7 +49,11 @@ impl QuickReader {
             };
         }
         let policy = open(&dir, POLICY_FILE, &schema::POLICY)?;
-        Ok(Some(Self { policy, dir }))
+        Ok(Some(Self {
+            policy,
+            dir,
+            row_key: row_key(paths),
+        }))
     }
 
     /// Reads profiles, keys and bindings.
@@ -54,7 +62,7 @@ impl QuickReader {
     /// If the database cannot be read.
     pub fn policy(&self) -> Result<Policy> {
         let transaction = self.policy.unchecked_transaction()?;
-        Policy::read(&transaction, None)
+        Policy::read(&transaction, self.row_key.as_ref())
     }
 
     /// Reads all saved limits.
@@ -81,6 +89,12 @@ impl QuickReader {
     fn ledger(&self) -> Result<Connection> {
         open(&self.dir, LEDGER_FILE, &schema::LEDGER)
     }
+}
+
+/// Derives the key that verifies rows, if there is a master key.
+fn row_key(paths: &StorePaths) -> Option<RowKey> {
+    let keys = SafeDir::open(&paths.keys, CreateDir::Never).ok()?;
+    Some(RowKey::derive(&MasterKey::read(&keys).ok()?))
 }
 
 fn open(dir: &SafeDir, file: &str, schema: &Schema) -> Result<Connection> {

@@ -97,9 +97,45 @@ pub(crate) fn thousands(number: u64) -> String {
     grouped
 }
 
+/// Formats a size: `4 KiB`, `1.3 MiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let (mut unit, mut in_unit) = (0, 1024);
+    while bytes / in_unit >= 1024 && unit + 1 < UNITS.len() {
+        unit += 1;
+        in_unit *= 1024;
+    }
+    let whole = bytes / in_unit;
+    let tenths = bytes % in_unit * 10 / in_unit;
+    let fraction = if whole >= 10 || tenths == 0 {
+        String::new()
+    } else {
+        format!(".{tenths}")
+    };
+    format!("{}{fraction} {}", thousands(whole), UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_at_most_two_digits_or_no_fraction() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (4096, "4 KiB"),
+            (1_052_672, "1 MiB"),
+            (1_400_000, "1.3 MiB"),
+            (268_435_456, "256 MiB"),
+            (5 << 40, "5,120 GiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
 
     #[test]
     fn home_directory_is_abbreviated_at_the_start_of_paths() {

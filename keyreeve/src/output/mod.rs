@@ -26,7 +26,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 pub(crate) use humanize::{
     abbreviate_home, local_time, pluralize, relative_time, relative_time_from_text, rough_duration,
-    sentence_case, thousands, utc_date,
+    sentence_case, size, thousands, utc_date,
 };
 pub(crate) use line::Line;
 pub(crate) use table::{Align, Table};

@@ -3,8 +3,25 @@
 use jiff::{SignedDuration, Timestamp};
 use keyreeve_broker::wire::{ProfileView, SourceView};
 use keyreeve_core::profile::Profile;
+use keyreeve_resolver::snapshot::UnverifiedRow;
 
 use crate::output::{Line, utc_date};
+
+/// The state of a profile or key whose row does not verify.
+pub(crate) const NOT_VERIFIED: &str = "not verified";
+
+/// The reason for that state.
+pub(crate) const NOT_VERIFIED_REASON: &str =
+    "something other than keyreeve changed it, so it is not used";
+
+/// Describes a profile or key whose row does not verify.
+pub(crate) fn describe_unverified(row: &UnverifiedRow) -> String {
+    let (what, name) = match row {
+        UnverifiedRow::Profile(name) => ("profile", name),
+        UnverifiedRow::Key(name) => ("key", name),
+    };
+    format!("{what} {name} is {NOT_VERIFIED}: {NOT_VERIFIED_REASON}")
+}
 
 /// A secret that expires within this number of days is reported.
 const EXPIRY_WARNING_DAYS: i64 = 30;

@@ -96,6 +96,7 @@ pub(crate) fn check(name: &str, case: &Case, output: &ProcessOutput) {
             (r"\b[0-9a-f]{32}\b", "[ID]"),
             (r"127\.0\.0\.1:\d{5}", "127.0.0.1:[PORT]"),
             (r"process \d+", "process [PID]"),
+            (r"\(\d+(\.\d)? [KM]iB\)", "([SIZE])"),
             (r"(limits| {6}) {7}[\d,].*?((input |output )?(tokens|requests)/min).*", "$1       [LIMIT] $2"),
         ],
     }, {

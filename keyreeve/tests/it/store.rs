@@ -16,6 +16,20 @@ fn store_is_created_and_described() {
     let info = case.run(&["store", "info", "--json"]).expect_code(0).json();
     assert_eq!(info["master_key"], "key-file");
     assert_eq!(info["profiles"], 0);
+    let serving = Serving::with_sandbox(&case);
+    let info = case.run(&["store", "info", "--json"]).expect_code(0).json();
+    let files = info["files"].as_array().unwrap();
+    let sizes = |kind: &str| -> Vec<u64> {
+        let files = files.iter().filter(|file| file["kind"] == kind);
+        files.map(|file| file["bytes"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(sizes("database").len(), 2, "{info}");
+    assert!(sizes("database").iter().all(|bytes| *bytes > 0), "{info}");
+    // Its header, and 512 slots.
+    assert_eq!(sizes("journal"), [4096 + 512 * 2048], "{info}");
+    let text = case.run(&["store", "info"]).expect_code(0).stdout;
+    assert!(text.contains(".slots (1 MiB)"), "{text}");
+    let _ended = serving.end();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyreeve_core::binding::Binding;
-use keyreeve_core::profile::{Profile, ProfileId};
+use keyreeve_core::profile::{Name, Profile, ProfileId};
 use keyreeve_core::virtual_key::KeyHash;
 use keyreeve_os::environment::Environment;
 
@@ -59,6 +59,26 @@ pub struct KeyreeveState {
     pub bindings: Vec<Binding>,
     /// Every secret of a virtual key that is not revoked.
     pub keys: Vec<OwnKey>,
+    /// The profiles and keys whose rows do not verify: something other than keyreeve changed them.
+    pub unverified: Vec<UnverifiedRow>,
+}
+
+/// A row of the store that does not verify, so that it is not used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum UnverifiedRow {
+    /// A profile with this name.
+    Profile(Name),
+    /// A virtual key with this name.
+    Key(Name),
+}
+
+impl KeyreeveState {
+    /// Returns `true` if a profile's row verifies.
+    pub fn is_verified(&self, profile: &Name) -> bool {
+        !self
+            .unverified
+            .contains(&UnverifiedRow::Profile(profile.clone()))
+    }
 }
 
 /// A secret of one of keyreeve's own virtual keys, as its hash.

@@ -10,7 +10,9 @@ use keyreeve_core::profile::{Name, Profile};
 use crate::output::{Align, Line, Table, relative_time_from_text};
 use crate::render::health;
 use crate::render::limit::describe;
-use crate::render::profile::{billing_label, expiry_warnings, secret_label};
+use crate::render::profile::{
+    NOT_VERIFIED, NOT_VERIFIED_REASON, billing_label, expiry_warnings, secret_label,
+};
 
 /// Returns the profiles in `view`, which are `profiles`.
 pub(super) fn list(view: &ProfilesView, profiles: &[Profile], clock: &Clock) -> Vec<Line> {
@@ -44,7 +46,7 @@ fn table(profiles: &[ProfileView]) -> Table {
             if profile.verified {
                 health::short_state(&profile.health)
             } else {
-                "not verified".to_owned()
+                NOT_VERIFIED.to_owned()
             },
         ]);
     }
@@ -73,8 +75,8 @@ pub(super) fn details(view: &ProfileDetailsView, profile: &Profile, clock: &Cloc
     fields.extend(view.expires_at.as_deref().map(|at| ("expires", time(at))));
     fields.extend(view.rotated_at.as_deref().map(|at| ("rotated", time(at))));
     if !view.verified {
-        let text = "not verified: something other than keyreeve changed it, so it is not used";
-        fields.push(("verified", text.to_owned()));
+        let text = format!("{NOT_VERIFIED}: {NOT_VERIFIED_REASON}");
+        fields.push(("verified", text));
     }
     fields.push(("health", health::describe(&view.health, clock)));
     for reason in &view.health.reasons {

@@ -9,11 +9,11 @@ use keyreeve_resolver::unusable::UnusableReason;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{StatusDetail, StatusReport};
-use crate::output::{Align, Line, Table, abbreviate_home, local_time, pluralize};
+use crate::output::{Align, Line, Table, abbreviate_home, local_time, pluralize, sentence_case};
 use crate::render::binding::describe_binding;
 use crate::render::health;
 use crate::render::limit::{describe, owner_name};
-use crate::render::profile::{billing_label, secret_label};
+use crate::render::profile::{NOT_VERIFIED, billing_label, describe_unverified, secret_label};
 
 /// Maximum width of the column of locations; longer ones are not aligned.
 const MAX_LOCATION_WIDTH: usize = 40;
@@ -137,6 +137,11 @@ fn headline(status: &StatusReport, view: &StatusView) -> Vec<Line> {
     }
     let problems = status.problems.iter();
     lines.extend(problems.map(|problem| wrapped(&format!("! {problem}"), "  ", home)));
+    let unverified = status.snapshot.keyreeve.unverified.iter();
+    lines.extend(unverified.map(|row| {
+        let text = sentence_case(&describe_unverified(row));
+        wrapped(&format!("! {text}"), "  ", home)
+    }));
     lines
 }
 
@@ -229,7 +234,11 @@ fn profiles_table(profiles: &[StatusProfileView], home: Option<&str>, clock: &Cl
             format!("{}{mark}", profile.name),
             abbreviate_home(&secret_label(profile), home),
             billing_label(profile.billing, profile.simulated).to_owned(),
-            health::short_state(&profile.health),
+            if profile.verified {
+                health::short_state(&profile.health)
+            } else {
+                NOT_VERIFIED.to_owned()
+            },
             time(&profile.expires_at),
             time(last_used_at),
         ]);

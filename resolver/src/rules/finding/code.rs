@@ -117,6 +117,7 @@ codes! {
     LastResponseDead "505" Error "The last response showed that a credential is dead";
     SdkProfile "506" Warning "An SDK profile cannot be used";
     StoreUnavailable "507" Error "keyreeve's store cannot be opened";
+    NotVerified "508" Error "A profile or key was changed by something other than keyreeve";
 }
 
 impl FindingCode {

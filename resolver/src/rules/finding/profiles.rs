@@ -8,7 +8,7 @@ use keyreeve_core::verdict::Verdict;
 use super::evidence::Evidence;
 use super::{Finding, FindingCode, FindingLocation, Fix, quoted, shown};
 use crate::rules::sdk_store::{SdkConfig, SdkCredentials, SdkKind, SdkProfile, SdkStore};
-use crate::rules::snapshot::Snapshot;
+use crate::rules::snapshot::{Snapshot, UnverifiedRow};
 
 /// Remaining lifetime below which a credential is reported.
 const EXPIRY_WARNING: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -23,6 +23,7 @@ pub(super) fn findings(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Finding>
             evidence.password_changed_at,
         ));
     }
+    found.extend(snapshot.keyreeve.unverified.iter().map(not_verified));
     for response in &evidence.last_responses {
         if let Some(remedy) = Verdict::remedy_if_unusable(&response.verdict) {
             found.push(Finding::new(
@@ -69,6 +70,32 @@ fn location(profile: &Profile) -> FindingLocation {
     FindingLocation::Profile {
         name: profile.name.to_string(),
     }
+}
+
+fn not_verified(row: &UnverifiedRow) -> Finding {
+    let (location, what, command) = match row {
+        UnverifiedRow::Profile(name) => (
+            FindingLocation::Profile {
+                name: name.to_string(),
+            },
+            format!("profile {name}"),
+            format!("keyreeve profile remove {name}"),
+        ),
+        UnverifiedRow::Key(name) => (
+            FindingLocation::Machine,
+            format!("virtual key {name}"),
+            format!("keyreeve key revoke {name}"),
+        ),
+    };
+    let message = format!(
+        "{what} is not verified: something other than keyreeve changed it, so it is not used"
+    );
+    Finding::new(
+        FindingCode::NotVerified,
+        location,
+        message,
+        Fix::Run(command),
+    )
 }
 
 fn billing_mismatch(profile: &Profile) -> Option<Finding> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use keyreeve_core::profile::Name;
 use keyreeve_core::sanitize::sanitize_line;
 use url::Url;
 
@@ -20,6 +21,8 @@ const MAX_NAME_CHARS: usize = 40;
 pub enum PayerWarning {
     /// The payer is not the one expected in the directory.
     WrongPayer(ExpectedPayer),
+    /// The row of the directory's or the default profile does not verify.
+    ProfileNotVerified(Name),
     /// A plan login exists, but another credential takes precedence.
     PlanShadowed,
     /// The session reported plan limits: a plan was used, whatever is set now.
@@ -30,6 +33,7 @@ impl fmt::Display for PayerWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongPayer(expected) => write!(f, "{expected} should pay"),
+            Self::ProfileNotVerified(name) => write!(f, "profile {name} is not verified"),
             Self::PlanShadowed => f.write_str("your plan is not used"),
             Self::PlanUsed => f.write_str("your plan was used"),
         }
@@ -64,9 +68,13 @@ pub fn warnings(
     });
     let plan_was_used = !may_use_plan && !input.windows.is_empty();
     let plan_is_shadowed = !may_use_plan && shadows_plan && !is_as_expected && !plan_was_used;
+    let unverified = snapshot
+        .selected_profile()
+        .filter(|profile| !snapshot.keyreeve.is_verified(&profile.name));
     [
         plan_was_used.then_some(PayerWarning::PlanUsed),
         wrong_payer,
+        unverified.map(|profile| PayerWarning::ProfileNotVerified(profile.name.clone())),
         plan_is_shadowed.then_some(PayerWarning::PlanShadowed),
     ]
     .into_iter()
