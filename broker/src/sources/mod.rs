@@ -28,6 +28,9 @@ pub enum SourceError {
     /// The profile's row in the store does not verify.
     #[error("the profile cannot be trusted")]
     NotVerified(#[source] keyreeve_store::StoreError),
+    /// The profile was changed or removed since it was chosen for this request.
+    #[error("the profile was changed or removed meanwhile")]
+    Changed,
     /// The variable is not set, or its value is not UTF-8 text.
     #[error("the environment variable {0} was not set when keyreeve was started")]
     VariableNotSet(String),
@@ -66,6 +69,7 @@ impl SourceError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::SdkProfile { source, .. } => source.is_transient(),
+            Self::Changed => true,
             Self::Sealed(_)
             | Self::NotVerified(_)
             | Self::VariableNotSet(_)
@@ -84,9 +88,55 @@ pub(crate) async fn obtain(
     profile: &Profile,
 ) -> Result<Credential, SourceError> {
     // No program is started, and no file or variable read, for a row that something else wrote.
+    check_current(policy, profile)?;
+    let credential = fetch(broker, policy, profile).await?;
+    match &profile.source {
+        Source::Sealed | Source::Environment { .. } | Source::File { .. } => {}
+        // These take time, in which the profile may have been changed.
+        Source::Command { .. }
+        | Source::SdkProfile { .. }
+        | Source::Ant { .. }
+        | Source::ClaudeLogin { .. } => {
+            let policy = broker.store.policy().map_err(SourceError::NotVerified)?;
+            check_current(&policy, profile)?;
+        }
+    }
+    Ok(credential)
+}
+
+/// Checks that the profile's row verifies, and that what was decided about the profile still holds.
+fn check_current(policy: &Policy, profile: &Profile) -> Result<(), SourceError> {
+    let Some(current) = policy.profile(profile.id) else {
+        return Err(SourceError::Changed);
+    };
     policy
         .check_profile(profile.id)
         .map_err(SourceError::NotVerified)?;
+    if is_same_use(current, profile) {
+        Ok(())
+    } else {
+        Err(SourceError::Changed)
+    }
+}
+
+/// Returns `true` if two versions of a profile have the same secret for the same use: where it comes from, where and how
+/// it is sent, who is billed, and who gets it.
+fn is_same_use(one: &Profile, other: &Profile) -> bool {
+    one.source == other.source
+        && one.base_url == other.base_url
+        && one.auth == other.auth
+        && one.provenance == other.provenance
+        && one.family == other.family
+        && one.billing == other.billing
+        && one.secret_exposure == other.secret_exposure
+        && one.simulated == other.simulated
+}
+
+async fn fetch(
+    broker: &Arc<Broker>,
+    policy: &Policy,
+    profile: &Profile,
+) -> Result<Credential, SourceError> {
     match &profile.source {
         // Encrypted at rest (sealed): decrypted for each lease and dropped after it.
         Source::Sealed => {
@@ -139,4 +189,65 @@ pub(crate) fn fix_suffix(error: &FileError) -> String {
 
 fn bind(profile: &Profile, secret: Secret, family: Family, provenance: Provenance) -> Credential {
     Credential::new(secret, family, provenance, profile.base_url.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use keyreeve_core::origin::{BaseUrl, PlainHttp};
+    use keyreeve_core::profile::{Auth, BillingClass, ProfileId, SecretExposure};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn profile() -> Profile {
+        Profile {
+            id: ProfileId(Uuid::from_u128(1)),
+            name: "work".parse().unwrap(),
+            source: Source::Sealed,
+            base_url: BaseUrl::parse("https://api.anthropic.com", PlainHttp::Forbidden).unwrap(),
+            auth: Auth::ApiKey,
+            provenance: Provenance::Console,
+            billing: BillingClass::Metered,
+            family: Some(Family::ApiKey),
+            hint: None,
+            secret_exposure: SecretExposure::Programs,
+            simulated: false,
+            expires_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            rotated_at: None,
+        }
+    }
+
+    /// F-23: an edit of anything that a lease decided by ends it; a new name or secret of the same kind does not.
+    #[test]
+    fn edited_profile_is_not_used_as_it_was_chosen() {
+        let changed = |change: fn(&mut Profile)| {
+            let mut edited = profile();
+            change(&mut edited);
+            !is_same_use(&edited, &profile())
+        };
+        let other_url = |profile: &mut Profile| {
+            profile.base_url =
+                BaseUrl::parse("https://other.example", PlainHttp::Forbidden).unwrap();
+        };
+        assert!(changed(other_url));
+        assert!(changed(|profile| profile.auth = Auth::Bearer));
+        assert!(changed(|profile| profile.billing = BillingClass::Plan));
+        assert!(changed(
+            |profile| profile.secret_exposure = SecretExposure::RequestsOnly
+        ));
+        assert!(changed(
+            |profile| profile.provenance = Provenance::SetupToken
+        ));
+        assert!(changed(|profile| profile.family = None));
+        assert!(changed(|profile| profile.simulated = true));
+        assert!(changed(|profile| profile.source = Source::Environment {
+            variable: "V".to_owned()
+        }));
+        assert!(!changed(|profile| profile.name = "other".parse().unwrap()));
+        assert!(!changed(
+            |profile| profile.rotated_at = Some(Timestamp::UNIX_EPOCH)
+        ));
+    }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use keyreeve_broker::{AuthenticateError, LeaseError};
+use keyreeve_broker::{AuthenticateError, LeaseError, SourceError};
 use keyreeve_core::profile::Source;
 use keyreeve_core::secret::Fingerprint;
 use keyreeve_os::environment::Environment;
@@ -68,6 +68,32 @@ async fn key_revoked_during_a_run_gets_no_lease() {
         matches!(
             error,
             LeaseError::Authenticate(AuthenticateError::Refused(_))
+        ),
+        "{error:?}"
+    );
+    assert_eq!(harness.ledger_entries(), []);
+}
+
+/// F-23: a profile that is removed while the program runs gets no lease.
+#[tokio::test]
+async fn profile_removed_during_a_run_gets_no_lease() {
+    let (harness, folder) =
+        harness("while [ ! -e go ]; do sleep 0.01; done; echo printed-token-value");
+    let remove = async {
+        assert!(wait_until(|| folder.path().join("runs").exists()).await);
+        harness.remove_profile();
+        std::fs::write(folder.path().join("go"), "").unwrap();
+    };
+    let (leased, ()) = tokio::join!(harness.lease(), remove);
+    let error = leased.err().unwrap();
+    assert!(
+        matches!(
+            error,
+            LeaseError::NoProfile(_)
+                | LeaseError::Source {
+                    source: SourceError::Changed,
+                    ..
+                }
         ),
         "{error:?}"
     );

@@ -105,6 +105,13 @@ impl Harness {
             .unwrap();
     }
 
+    /// Removes the profile as another process does.
+    pub(crate) fn remove_profile(&self) {
+        let store = self.reopen_store();
+        let profile = store.policy().unwrap().profiles()[0].id;
+        store.remove_profile(profile).unwrap();
+    }
+
     /// Leases a credential for a message.
     pub(crate) async fn lease(&self) -> Result<(Lease, Credential), LeaseError> {
         let mut retry = RetryState::new(Instant::now(), Duration::ZERO);

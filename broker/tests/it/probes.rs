@@ -11,12 +11,15 @@ use http::Request;
 use keyreeve_broker::upstream::{RequestBody, Timeouts, Upstream};
 use keyreeve_broker::{ClaudeCliError, LeaseError, Probe, RawKeyError};
 use keyreeve_core::inject::InjectError;
-use keyreeve_core::profile::{BillingClass, Profile, Source};
+use keyreeve_core::profile::{BillingClass, Profile, ProfileId, Source};
+use keyreeve_core::secret::Secret;
 use keyreeve_core::verdict::CredentialStatus;
 use keyreeve_core::virtual_key::KeyId;
 use keyreeve_os::environment::Environment;
 use keyreeve_store::Ending;
 use keyreeve_testkit::upstream::{Handshake, Identity, Scripted, Step, TlsUpstream, responses};
+
+use uuid::Uuid;
 
 use crate::harness::Harness;
 
@@ -49,12 +52,16 @@ fn harness_for(listener: &TcpListener) -> (Harness, Profile) {
 /// Creates a harness whose profile is a plan login.
 fn harness_with_plan(environment: Environment) -> (Harness, Profile) {
     let harness = Harness::open(Source::Sealed, "https://api.anthropic.com", environment);
-    let policy = harness.broker.store().policy().unwrap();
-    let stored = Profile::clone(&policy.profiles()[0]);
+    let store = harness.broker.store();
+    let stored = Profile::clone(&store.policy().unwrap().profiles()[0]);
     let plan = Profile {
+        id: ProfileId(Uuid::from_u128(9)),
+        name: "plan".parse().unwrap(),
         billing: BillingClass::Plan,
         ..stored
     };
+    let login = Secret::new("login-of-nobody".to_owned());
+    store.add_profile(&plan, Some(&login)).unwrap();
     (harness, plan)
 }
 
