@@ -50,6 +50,7 @@ cargo xtask bench helper         measure only `keyreeve helper`, one at a time a
 cargo xtask bench statusline     measure only `keyreeve statusline`
 cargo xtask bench scan           measure only the scanner of request bodies
 cargo xtask bench instructions   count the instructions of parts of a request, which needs valgrind
+cargo xtask bench account        count the gateway's system calls and thread switches per request
 cargo xtask bench store          measure only the store: CPU for each attempt, lease and report
 cargo xtask long fuzz [SECONDS]  compare the scanner of request bodies with serde_json on random input, for a minute
 cargo xtask long kills           kill a gateway 1,000 times under load, and compare its ledger with the upstream's
@@ -94,6 +95,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
             bench::gateway::run(&root(), &bench::gateway::Options::parse(rest)?)
                 .map(|()| ExitCode::SUCCESS)
         }
+        ["bench", "account"] => bench::account::run(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "helper"] => bench::run_helper(&root()).map(|()| ExitCode::SUCCESS),
         ["bench", "scan"] => bench::run_scan(&root()),
         ["bench", "instructions"] => bench::instructions::run(&root()).map(|()| ExitCode::SUCCESS),

@@ -2,6 +2,7 @@
 //!
 //! The machine may be shared and noisy, so no figure here is asserted.
 
+pub(crate) mod account;
 mod command;
 pub(crate) mod gateway;
 pub(crate) mod instructions;
