@@ -317,7 +317,7 @@ fn announced_bodies_use_no_budget_until_they_arrive() {
     let request = gateway.request("POST /v1/messages", &[JSON], announced.as_bytes());
     let mut slow: Vec<_> = (0..20).map(|_| gateway.connect()).collect();
     for exchange in &mut slow {
-        assert!(exchange.write(&request[..request.len() - announced.len() + 1]));
+        assert!(exchange.write(&request[..=request.len() - announced.len()]));
     }
     assert_eq!(gateway.post(REQUEST_BODY).status(), 200);
 }
