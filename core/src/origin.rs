@@ -41,7 +41,10 @@ const ANTHROPIC_HOST: &str = "api.anthropic.com";
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct BaseUrl {
     origin: Origin,
-    path: String,
+    /// The origin, and the path without a trailing slash.
+    text: String,
+    /// The length of the origin in the text.
+    path_start: usize,
 }
 
 /// A base URL that was refused.
@@ -79,7 +82,7 @@ impl Origin {
     pub fn is_first_party(&self) -> bool {
         self.scheme == Scheme::Https
             && self.port == 443
-            && self.host == Host::Domain(ANTHROPIC_HOST.to_owned())
+            && matches!(&self.host, Host::Domain(name) if name == ANTHROPIC_HOST)
     }
 
     /// Returns `true` if the host is an IP-literal loopback address. A name never is, whatever it resolves to.
@@ -110,13 +113,22 @@ impl fmt::Display for Origin {
 impl BaseUrl {
     /// Returns the base URL of Anthropic's API.
     pub fn anthropic() -> Self {
+        let origin = Origin {
+            scheme: Scheme::Https,
+            host: Host::Domain(ANTHROPIC_HOST.to_owned()),
+            port: 443,
+        };
+        Self::new(origin, "")
+    }
+
+    fn new(origin: Origin, path: &str) -> Self {
+        let mut text = origin.to_string();
+        let path_start = text.len();
+        text.push_str(path);
         Self {
-            origin: Origin {
-                scheme: Scheme::Https,
-                host: Host::Domain(ANTHROPIC_HOST.to_owned()),
-                port: 443,
-            },
-            path: String::new(),
+            origin,
+            text,
+            path_start,
         }
     }
 
@@ -151,10 +163,7 @@ impl BaseUrl {
         while let Some(shorter) = path.strip_suffix("/v1") {
             path = shorter.trim_end_matches('/');
         }
-        Ok(Self {
-            origin,
-            path: path.to_owned(),
-        })
+        Ok(Self::new(origin, path))
     }
 
     /// Returns the origin that a credential is bound to.
@@ -164,13 +173,18 @@ impl BaseUrl {
 
     /// Returns the path before `/v1/…`, without a trailing slash; usually empty.
     pub fn path(&self) -> &str {
-        &self.path
+        self.text.get(self.path_start..).unwrap_or_default()
+    }
+
+    /// Returns the URL, without a trailing slash.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 }
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.path)
+        f.write_str(&self.text)
     }
 }
 

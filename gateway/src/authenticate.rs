@@ -12,6 +12,7 @@ use keyreeve_core::token::Family;
 use keyreeve_core::virtual_key::PresentedKey;
 
 use crate::error::GatewayError;
+use crate::headers::API_KEY;
 
 /// Authenticates a client by the headers of its request.
 ///
@@ -68,7 +69,7 @@ impl UnusableCredential {
 /// which is not a virtual key.
 pub(crate) fn credential_values(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let keys = headers
-        .get_all("x-api-key")
+        .get_all(&API_KEY)
         .iter()
         .map(|value| value.to_str().unwrap_or("?"));
     let bearers = headers.get_all(AUTHORIZATION).iter().map(|value| {

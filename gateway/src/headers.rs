@@ -5,6 +5,17 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyreeve_core::inject::{HeaderAction, connection_headers, response_header};
 
+// Named once: a name as text is parsed at each use.
+pub(crate) static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(crate) static SESSION_ID: HeaderName = HeaderName::from_static("x-claude-code-session-id");
+pub(crate) static BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+pub(crate) static ORGANIZATION_ID: HeaderName =
+    HeaderName::from_static("anthropic-organization-id");
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+pub(crate) static KEYREEVE_REQUEST_ID: HeaderName =
+    HeaderName::from_static("x-keyreeve-request-id");
+
 /// Removes the headers that `action` drops, and those that `Connection` names; the others keep their order.
 pub(crate) fn retain_forwarded(headers: &mut HeaderMap, action: impl Fn(&str) -> HeaderAction) {
     let hop_by_hop: Vec<String> = headers

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use axum::response::Response;
 
 use crate::error::GatewayError;
+use crate::headers::FETCH_SITE;
 use crate::state::AllowedHosts;
 
 /// The result of the ingress checks.
@@ -77,7 +78,7 @@ fn is_foreign_origin(headers: &HeaderMap, host: &str) -> bool {
         .iter()
         .any(|origin| !ours(origin));
     let foreign_site = headers
-        .get_all("sec-fetch-site")
+        .get_all(&FETCH_SITE)
         .iter()
         .any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"));
     foreign_origin || foreign_site

@@ -6,15 +6,16 @@
 //! ([`keyreeve_core::cache_ttl`]), never with an OAuth token.
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Uri, header};
 use keyreeve_broker::upstream::RequestBody;
 use keyreeve_broker::{HeaderValueError, Lease};
 use keyreeve_core::cache_ttl::{self, TtlEdit, TtlOutcome, TtlSkipReason};
 use keyreeve_core::credential::Credential;
-use keyreeve_core::inject::{BetaLines, edit_beta};
+use keyreeve_core::inject::{BetaEdit, BetaLines, edit_beta};
 use keyreeve_core::token::Family;
 
 use crate::attempt::{ForwardError, OutgoingRequest};
+use crate::headers::BETA;
 use crate::redact::Redactor;
 use crate::request::ClientRequest;
 
@@ -44,7 +45,7 @@ pub(crate) fn inject(
     let body = body_with_cache_ttl(request, lease, credential.family());
     let mut outgoing = Request::new(body);
     *outgoing.method_mut() = request.method.clone();
-    *outgoing.uri_mut() = upstream_url(request, &format!("{}/v1", lease.profile.base_url))?;
+    *outgoing.uri_mut() = upstream_url(request, lease.profile.base_url.as_str(), "/v1")?;
     *outgoing.headers_mut() = headers;
     Ok(OutgoingRequest {
         request: outgoing,
@@ -74,10 +75,12 @@ fn body_with_cache_ttl(request: &ClientRequest, lease: &mut Lease, token: Family
     body
 }
 
-fn edit_beta_header(headers: &mut HeaderMap, edit: keyreeve_core::inject::BetaEdit) {
-    let name = HeaderName::from_static("anthropic-beta");
+fn edit_beta_header(headers: &mut HeaderMap, edit: BetaEdit) {
+    if edit == BetaEdit::Keep {
+        return;
+    }
     let Ok(lines) = headers
-        .get_all(&name)
+        .get_all(&BETA)
         .iter()
         .map(HeaderValue::to_str)
         .collect::<Result<Vec<_>, _>>()
@@ -88,27 +91,29 @@ fn edit_beta_header(headers: &mut HeaderMap, edit: keyreeve_core::inject::BetaEd
     match edit_beta(&lines, edit) {
         BetaLines::Unchanged => {}
         BetaLines::Removed => {
-            headers.remove(&name);
+            headers.remove(&BETA);
         }
         BetaLines::Replaced(line) => {
             // Built from valid header values and a constant.
             if let Ok(value) = HeaderValue::from_str(&line) {
-                headers.insert(name, value);
+                headers.insert(&BETA, value);
             }
         }
     }
 }
 
-/// Returns the upstream URL: the client's path and query below a base URL.
-pub(crate) fn upstream_url(request: &ClientRequest, base: &str) -> Result<Uri, ForwardError> {
-    let query = request
-        .query
-        .as_ref()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
-    format!("{base}{}{query}", request.path)
-        .parse()
-        .map_err(|_| ForwardError::InvalidUrl)
+/// Returns the upstream URL: the client's path and query below a base URL and a version.
+pub(crate) fn upstream_url(
+    request: &ClientRequest,
+    base: &str,
+    version: &str,
+) -> Result<Uri, ForwardError> {
+    let mut url = [base, version, request.path.as_str()].concat();
+    if let Some(query) = &request.query {
+        url.push('?');
+        url.push_str(query);
+    }
+    Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| ForwardError::InvalidUrl)
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ fn build_request(
     };
     let mut outgoing = Request::new(request.body.to_send());
     *outgoing.method_mut() = request.method.clone();
-    *outgoing.uri_mut() = upstream_url(request, &format!("{}{version}", destination.base_url()))?;
+    *outgoing.uri_mut() = upstream_url(request, destination.base_url().as_str(), version)?;
     *outgoing.headers_mut() = headers;
     Ok(OutgoingRequest {
         request: outgoing,

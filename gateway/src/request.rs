@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderName, Method};
 use keyreeve_broker::{Client, LeaseRequest};
 use keyreeve_core::cache_ttl::Ttl;
 use keyreeve_core::peek::{BodyError, Peek, peek};
@@ -15,6 +15,7 @@ use keyreeve_core::token::contains_token;
 use keyreeve_store::{Operation, RequestId};
 
 use crate::client_body::{BodyBudgetError, ClientBody};
+use crate::headers::SESSION_ID;
 use crate::state::Gateway;
 
 /// The timeout of the SDKs if the request does not name one (docs/facts.md#endpoints).
@@ -25,7 +26,10 @@ const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// The headers in which SDKs send their timeout, in order of precedence. In the Python SDK the first has the timeout
 /// set for this one request, or a placeholder (`NOT_GIVEN`) if none is set (docs/facts.md#endpoints).
-const TIMEOUT_HEADERS: [&str; 2] = ["x-stainless-timeout", "x-stainless-read-timeout"];
+static TIMEOUT_HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("x-stainless-timeout"),
+    HeaderName::from_static("x-stainless-read-timeout"),
+];
 
 /// A client request that has been read whole.
 pub(crate) struct ClientRequest {
@@ -136,7 +140,7 @@ impl ClientRequest {
     pub(crate) fn timeout(&self) -> Duration {
         TIMEOUT_HEADERS
             .iter()
-            .filter_map(|name| self.headers.get(*name)?.to_str().ok())
+            .filter_map(|name| self.headers.get(name)?.to_str().ok())
             .find_map(parse_seconds)
             .unwrap_or(DEFAULT_TIMEOUT)
     }
@@ -144,11 +148,7 @@ impl ClientRequest {
     /// Returns the client's session id if it is printable ASCII. A token in its place is ignored, because the ledger
     /// would store it.
     fn session(&self) -> Option<String> {
-        let value = self
-            .headers
-            .get("x-claude-code-session-id")?
-            .to_str()
-            .ok()?;
+        let value = self.headers.get(&SESSION_ID)?.to_str().ok()?;
         let short = !value.is_empty() && value.len() <= 128;
         (short && !contains_token(value)).then(|| value.to_owned())
     }

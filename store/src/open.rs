@@ -201,12 +201,11 @@ impl Store {
         let sealed = policy.sealed(profile.id).ok_or(StoreError::NotFound {
             what: "encrypted secret",
         })?;
-        let base_url = profile.base_url.to_string();
         let context = SealContext {
             id: profile.id.0.into_bytes(),
             kind: RecordKind::Profile,
             generation: sealed.generation,
-            base_url: &base_url,
+            base_url: profile.base_url.as_str(),
         };
         let tampered = || StoreError::Tampered {
             record: profile.id.to_string(),

@@ -54,6 +54,9 @@ pub(super) fn is_token_char(byte: u8) -> bool {
 
 /// Returns the length of the prefix that these bytes start with.
 fn prefix_len(bytes: &[u8]) -> Option<usize> {
+    if !matches!(bytes.first(), Some(b's' | b'S' | b'k')) {
+        return None;
+    }
     let is_vendor_prefix = |start: &[u8]| start.eq_ignore_ascii_case(VENDOR.as_bytes());
     if bytes.get(..VENDOR.len()).is_some_and(is_vendor_prefix) {
         return Some(VENDOR.len());

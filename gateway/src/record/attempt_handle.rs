@@ -7,6 +7,8 @@ use keyreeve_broker::{Lease, PassThroughAttempt, Report};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::RequestId;
 
+use crate::headers::ORGANIZATION_ID;
+
 /// Closes the ledger entry of an attempt.
 pub(crate) enum AttemptHandle {
     /// A profile's credential was leased: the result affects its health.
@@ -98,5 +100,5 @@ impl From<PassThroughAttempt> for AttemptHandle {
 
 /// The organization that a response names.
 fn organization(headers: &HeaderMap) -> Option<&str> {
-    headers.get("anthropic-organization-id")?.to_str().ok()
+    headers.get(&ORGANIZATION_ID)?.to_str().ok()
 }

@@ -11,7 +11,7 @@ use keyreeve_core::verdict::Verdict;
 use keyreeve_store::Ending;
 
 use super::attempt_handle::AttemptHandle;
-use crate::headers::is_stream;
+use crate::headers::{KEYREEVE_REQUEST_ID, REQUEST_ID, is_stream};
 
 /// The record of one response.
 pub(super) struct ResponseRecorder {
@@ -45,7 +45,7 @@ impl ResponseRecorder {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Self {
-        let id = headers.get("request-id").and_then(|id| id.to_str().ok());
+        let id = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
         let usage = if is_stream(headers) {
             UsageReader::Stream(Box::default())
         } else {
@@ -80,7 +80,7 @@ impl ResponseRecorder {
             .as_ref()
             .map(|attempt| attempt.request().to_string());
         if let Some(Ok(id)) = id.as_deref().map(HeaderValue::from_str) {
-            headers.insert("x-keyreeve-request-id", id);
+            headers.insert(&KEYREEVE_REQUEST_ID, id);
         }
     }
 
