@@ -118,6 +118,8 @@ pub enum SdkCredentials {
     UnsendableToken,
     /// It is not JSON.
     Damaged,
+    /// It has no text, or only whitespace.
+    Empty,
     /// It contains no token.
     NoToken,
     /// It contains a token of whitespace, which is sent as an empty credential.
@@ -182,6 +184,16 @@ impl SdkStore {
     }
 }
 
+impl SdkProfile {
+    /// Returns `true` if its token is obtained in exchange for an identity token.
+    pub(crate) fn is_federation(&self) -> bool {
+        match self.config {
+            SdkConfig::Known { kind, .. } => kind == SdkKind::Federation,
+            SdkConfig::Damaged { .. } | SdkConfig::Refused => false,
+        }
+    }
+}
+
 impl SdkConfig {
     /// Parses the text of a configuration.
     pub fn parse(text: &str) -> Self {
@@ -210,10 +222,13 @@ impl SdkConfig {
             kind,
             base_url: truthy_text(&file.base_url),
             base_url_kind: match &file.base_url {
-                Value::Null | Value::String(_) => BaseUrlKind::Text,
-                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                    BaseUrlKind::Other
-                }
+                Value::String(_) => BaseUrlKind::Text,
+                value if truthy_text(value).is_none() => BaseUrlKind::Text,
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => BaseUrlKind::Other,
             },
             credentials_path: match &file.authentication.credentials_path {
                 Value::Null => CredentialsPath::Default,
@@ -268,6 +283,9 @@ fn truthy_text(value: &Value) -> Option<String> {
 impl SdkCredentials {
     /// Parses the text of a credential file and skips its tokens.
     pub fn parse(text: &str) -> Self {
+        if text.trim().is_empty() {
+            return Self::Empty;
+        }
         let Ok(Entries(entries)) = serde_json::from_str(text) else {
             return Self::Damaged;
         };
@@ -421,5 +439,6 @@ mod tests {
             );
         }
         assert_eq!(SdkCredentials::parse("{"), SdkCredentials::Damaged);
+        assert_eq!(SdkCredentials::parse(" \n"), SdkCredentials::Empty);
     }
 }

@@ -131,10 +131,25 @@ fn respond(request: &Request) -> String {
     let body = String::from_utf8_lossy(&request.body);
     match (request.method.as_str(), request.path()) {
         ("HEAD", _) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned(),
-        ("POST", "/v1/oauth/token") => response("200 OK", JSON, &token::token_response(&body)),
+        ("POST", _) if is_exchange(request) => {
+            // A base URL with a query moves the path, one with a fragment removes it.
+            if request.target.ends_with(TOKEN_PATH) {
+                response("200 OK", JSON, &token::token_response(&body))
+            } else {
+                response("404 Not Found", JSON, NOT_FOUND)
+            }
+        }
+        ("GET", PROFILE_PATH) => response("200 OK", JSON, PROFILE),
         ("POST", path) if is_message(path) => message(&body, path),
         _ => response("404 Not Found", JSON, NOT_FOUND),
     }
+}
+
+/// Returns `true` if a request exchanges or renews a token.
+pub(super) fn is_exchange(request: &Request) -> bool {
+    let body = String::from_utf8_lossy(&request.body);
+    let is_grant = body.contains("grant_type") && !body.contains("\"messages\"");
+    request.target.ends_with(TOKEN_PATH) || is_grant
 }
 
 /// Returns `true` if requests to a path are billed: the API's path for messages, or that of a cloud.
@@ -163,6 +178,10 @@ fn response(status: &str, content_type: &str, body: &str) -> String {
     )
 }
 
+const TOKEN_PATH: &str = "/v1/oauth/token";
+/// The path at which Claude Code asks for the organization of a login.
+const PROFILE_PATH: &str = "/api/oauth/profile";
+const PROFILE: &str = r#"{"account":{"uuid":"00000000-1111-4222-8333-555555555555","email":"person@example.com"},"organization":{"uuid":"00000000-1111-4222-8333-444444444444","organization_type":"claude_max"}}"#;
 const JSON: &str = "application/json";
 const NOT_FOUND: &str =
     r#"{"type":"error","error":{"type":"not_found_error","message":"Not found"}}"#;

@@ -18,4 +18,4 @@ pub use settings::{
 pub(crate) use settings::{
     Entries, EnvSetting, EnvValueKind, runs_credential_program, starts_program,
 };
-pub use state_file::{ApprovedKeys, RejectedKeys, StateFile, StoredKey};
+pub use state_file::{ApprovedKeys, RejectedKeys, StateFile, StoredKey, StoredKeyValue};

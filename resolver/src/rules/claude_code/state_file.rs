@@ -3,6 +3,7 @@
 //! Invariant: no key is ever shown; of a rejected key the file contains only the end.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::settings::{
     ClaudeSettings, Entries, Lines, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
@@ -31,10 +32,21 @@ pub struct StateFile {
 pub struct StoredKey {
     /// The state file.
     pub path: String,
-    /// The key, never blank.
-    pub key: HiddenText,
+    /// Its value.
+    pub value: StoredKeyValue,
     /// The line, counted from 1.
     pub line: usize,
+}
+
+/// The value of `primaryApiKey`; a value that JavaScript takes as false counts as absent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoredKeyValue {
+    /// A key.
+    Key(HiddenText),
+    /// Only whitespace, which is sent as an empty key.
+    Blank,
+    /// No text: it replaces a profile, and is sent only in the background.
+    NotText,
 }
 
 /// The keys that a terminal session ignores because the user rejected them.
@@ -69,11 +81,9 @@ impl StateFile {
             match key.as_str() {
                 "env" => settings.env = variables(raw, lines).unwrap_or_default(),
                 "primaryApiKey" => {
-                    let key: Option<String> = serde_json::from_str(raw.get()).unwrap_or_default();
-                    let key = key.filter(|key| !key.trim().is_empty());
-                    stored_key = key.map(|key| StoredKey {
+                    stored_key = StoredKeyValue::parse(raw.get()).map(|value| StoredKey {
                         path: path.clone(),
-                        key: HiddenText::new(key),
+                        value,
                         line: lines.line_of(raw),
                     });
                 }
@@ -90,6 +100,22 @@ impl StateFile {
             stored_key,
             rejected_keys: RejectedKeys(hidden(answers.rejected)),
             approved_keys: ApprovedKeys(hidden(answers.approved)),
+        }
+    }
+}
+
+impl StoredKeyValue {
+    fn parse(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        match value {
+            Value::Null | Value::Bool(false) => None,
+            Value::Number(number) if number.as_f64() == Some(0.0) => None,
+            Value::String(key) if key.is_empty() => None,
+            Value::String(key) if key.trim().is_empty() => Some(Self::Blank),
+            Value::String(key) => Some(Self::Key(HiddenText::new(key))),
+            Value::Bool(true) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Some(Self::NotText)
+            }
         }
     }
 }
@@ -179,7 +205,8 @@ mod tests {
             "{\n\"env\": {\"A\": \"one\"},\n\"hooks\": 3,\n\"primaryApiKey\": \" made-up\"\n}";
         let state = parse(text);
         let stored = state.stored_key.unwrap();
-        assert_eq!((stored.key.inspect(), stored.line), (" made-up", 4));
+        let key = StoredKeyValue::Key(HiddenText::new(" made-up".to_owned()));
+        assert_eq!((stored.value, stored.line), (key, 4));
         let SettingsState::Read(settings) = state.settings.state else {
             panic!("{:?}", state.settings);
         };
@@ -189,9 +216,25 @@ mod tests {
 
     #[test]
     fn values_of_another_type_decide_nothing() {
-        for value in ["null", "5", "true", "[]", "{}", "\"\"", "\" \""] {
+        for value in ["null", "0", "false", "\"\""] {
             let text = format!("{{\"primaryApiKey\": {value}, \"env\": {value}}}");
             assert_eq!(parse(&text), parse("{}"), "{value}");
+        }
+        for (value, expected) in [
+            ("5", StoredKeyValue::NotText),
+            ("true", StoredKeyValue::NotText),
+            ("[]", StoredKeyValue::NotText),
+            ("{}", StoredKeyValue::NotText),
+            ("\" \"", StoredKeyValue::Blank),
+        ] {
+            let text = format!("{{\"primaryApiKey\": {value}, \"env\": {value}}}");
+            let state = parse(&text);
+            assert_eq!(
+                state.stored_key.map(|key| key.value),
+                Some(expected),
+                "{value}"
+            );
+            assert_eq!(state.settings, parse("{}").settings, "{value}");
         }
     }
 }

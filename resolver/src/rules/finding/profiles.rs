@@ -209,6 +209,7 @@ fn sdk_profile_problem(
             SdkConfig::Known { .. },
             Some(
                 SdkCredentials::Damaged
+                | SdkCredentials::Empty
                 | SdkCredentials::NoToken
                 | SdkCredentials::BlankToken
                 | SdkCredentials::UnsendableToken,

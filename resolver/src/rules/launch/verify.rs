@@ -201,7 +201,13 @@ fn check_login_directory(planned: &Snapshot, plan: &LaunchPlan) -> Result<(), La
 /// ignores in favor of a login, to requests that it makes in the background (docs/facts.md#claude-code-host).
 fn check_background_keys(resolution: &Resolution, plan: &LaunchPlan) -> Result<(), LaunchError> {
     let is_sent = |step: &&ChainStep| match step.method {
-        Method::StoredKey => matches!(step.state, StepState::Shadowed { .. }),
+        Method::StoredKey => matches!(
+            step.state,
+            StepState::Shadowed { .. }
+                | StepState::NotRead {
+                    reason: SkipReason::Unusable(_)
+                }
+        ),
         Method::ApiKey | Method::AuthToken | Method::Helper => {
             let preferred = StepState::NotRead {
                 reason: SkipReason::LoginPreferred,

@@ -11,7 +11,9 @@ use super::releases::Rules;
 use super::sdk;
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
 use super::variables::{ProviderManagement, Variables};
-use crate::rules::claude_code::{LoginDamage, LoginState, Mode, SettingSources, SettingsScope};
+use crate::rules::claude_code::{
+    LoginDamage, LoginState, Mode, SettingSources, SettingsScope, StoredKeyValue,
+};
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     API_KEY, AUTH_TOKEN, BASE_URL, MANAGED_BY_HOST, SIMPLE, USE_GATEWAY,
@@ -71,6 +73,7 @@ pub(super) fn walk(
     chain.fail_on_arguments(sources, &mut walk);
     ClaudeCodeChain::fail_on_odd_credentials_path(&profiles, &mut walk);
     profiles.override_base_url(&mut walk);
+    profiles.fail_on_fragment(&mut walk);
     sdk::apply_custom_headers(client, &chain.variables, &mut walk);
     ClaudeCodeChain::fail_on_blank_key(&mut walk);
     chain.fail_on_socket(&mut walk);
@@ -155,9 +158,14 @@ impl<'a> ClaudeCodeChain<'a> {
             && token.is_some_and(|token| matches!(token.provides, Provides::Known(_)))
     }
 
+    fn profiles(&self) -> sdk::SdkProfiles<'a> {
+        let profiles = sdk::SdkProfiles::new(self.client, self.snapshot, &self.variables);
+        profiles.with_empty_file(self.rules.empty_credential_file)
+    }
+
     /// Returns the profiles and the federation, in order of precedence.
     pub(super) fn profile_candidates(&self) -> [Candidate<'a>; 3] {
-        let profiles = sdk::SdkProfiles::new(self.client, self.snapshot, &self.variables);
+        let profiles = self.profiles();
         let other_named = profiles.is_named().then_some(SkipReason::OtherProfileNamed);
         let bare = self.is_bare.then_some(SkipReason::Bare);
         let with_skip_reason = |candidate: Candidate<'a>| {
@@ -222,7 +230,7 @@ impl<'a> ClaudeCodeChain<'a> {
                 .or_else(|| self.disabled_by_host(candidate.method));
             vec![candidate.skipped(reason)]
         };
-        let profiles = sdk::SdkProfiles::new(self.client, self.snapshot, &self.variables);
+        let profiles = self.profiles();
         bearer(with_skip_reason(skip_if_missing(profiles.named())));
         // Once a profile is named, only the login can replace it.
         let other_named = profiles.is_named().then_some(SkipReason::OtherProfileNamed);
@@ -251,8 +259,6 @@ impl<'a> ClaudeCodeChain<'a> {
             .is_by_host()
             .then_some(SkipReason::ManagedByHost);
         let gateway = self.uses_gateway.then_some(SkipReason::Gateway);
-        let key = stored.key.inspect();
-        let value = ParsedValue::parse(key, self.rules.values, HeaderPrefix::Nothing);
         let candidate = Candidate {
             method: Method::StoredKey,
             location: Location::Setting {
@@ -261,10 +267,17 @@ impl<'a> ClaudeCodeChain<'a> {
                 line: stored.line,
                 key: "primaryApiKey".to_owned(),
             },
-            provides: match value {
-                ParsedValue::Value(value) => Provides::Known(value),
-                ParsedValue::Empty => Provides::Empty,
-                ParsedValue::Broken(flaw) => Provides::Broken(flaw),
+            provides: match &stored.value {
+                StoredKeyValue::Key(key) => {
+                    let syntax = self.rules.values;
+                    match ParsedValue::parse(key.inspect(), syntax, HeaderPrefix::Nothing) {
+                        ParsedValue::Value(value) => Provides::Known(value),
+                        ParsedValue::Empty => Provides::Empty,
+                        ParsedValue::Broken(flaw) => Provides::Broken(flaw),
+                    }
+                }
+                StoredKeyValue::Blank => Provides::Known(""),
+                StoredKeyValue::NotText => Provides::Fetched,
             },
             skip_reason: self
                 .is_bare
@@ -296,6 +309,10 @@ impl<'a> ClaudeCodeChain<'a> {
             )
             | None => OverriddenBy::SameHeader,
         };
+        // A value that is not text replaces a profile, too, but is not sent with messages.
+        let not_sent = (stored.value == StoredKeyValue::NotText)
+            .then_some(SkipReason::Unusable(Flaw::NotText));
+        let candidate = candidate.skipped(not_sent);
         walk.add_steps(vec![candidate], FilledHeaders::XApiKey, overridden_by);
     }
 
@@ -362,9 +379,12 @@ impl<'a> ClaudeCodeChain<'a> {
             LoginState::Damaged(LoginDamage::BadScopes) => {
                 candidate(&login.path, Provides::Broken(Flaw::Damaged), None)
             }
-            LoginState::Damaged(
-                LoginDamage::NotJson(_) | LoginDamage::NoToken | LoginDamage::UnsendableToken,
-            ) => candidate(&login.path, Provides::Fetched, Some(Flaw::Damaged)),
+            LoginState::Damaged(LoginDamage::UnsendableToken) => {
+                candidate(&login.path, Provides::Broken(Flaw::UnsendableToken), None)
+            }
+            LoginState::Damaged(LoginDamage::NotJson(_) | LoginDamage::NoToken) => {
+                candidate(&login.path, Provides::Fetched, Some(Flaw::Damaged))
+            }
             LoginState::Unreadable => {
                 candidate(&login.path, Provides::Fetched, Some(Flaw::Refused))
             }
@@ -401,12 +421,13 @@ impl<'a> ClaudeCodeChain<'a> {
     }
 }
 
-/// Marks a profile that does not exist, is damaged or has no credential as skipped; any other flaw is fatal.
+/// Marks a profile that does not exist, whose configuration is damaged or that has no credential as skipped; any other
+/// flaw is fatal.
 fn skip_if_missing(candidate: Candidate<'_>) -> Candidate<'_> {
     match candidate.provides {
-        Provides::Broken(flaw @ (Flaw::NoSuchProfile | Flaw::Damaged | Flaw::NoCredential)) => {
-            candidate.skipped(Some(SkipReason::Unusable(flaw)))
-        }
+        Provides::Broken(
+            flaw @ (Flaw::NoSuchProfile | Flaw::DamagedConfig | Flaw::NoCredential),
+        ) => candidate.skipped(Some(SkipReason::Unusable(flaw))),
         Provides::Nothing
         | Provides::Empty
         | Provides::Known(_)

@@ -27,6 +27,17 @@ struct Cloud {
     skip: SkipAuth,
     /// The credentials of Claude Code that 2.1.197 sends in addition to the account's.
     added_by_197: AddedCredentials,
+    /// The effect of a key of whitespace alone in 2.1.197; later releases take it as unset.
+    blank_key: BlankKey,
+}
+
+/// The effect of an account's key of whitespace alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BlankKey {
+    /// An empty credential is sent.
+    Sent,
+    /// It counts as unset.
+    Unset,
 }
 
 /// The credentials of Claude Code's own that are sent in addition to those of a cloud account.
@@ -124,6 +135,7 @@ static CLOUDS: [Cloud; 6] = [
             own(OwnMethod::AuthToken, FilledHeaders::Authorization),
             own(OwnMethod::Profile, FilledHeaders::Authorization),
         ]),
+        blank_key: BlankKey::Sent,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_FOUNDRY",
@@ -141,6 +153,7 @@ static CLOUDS: [Cloud; 6] = [
         ],
         skip: skip("CLAUDE_CODE_SKIP_FOUNDRY_AUTH", BEARER),
         added_by_197: AddedCredentials::WithKey(BEARER),
+        blank_key: BlankKey::Unset,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_ANTHROPIC_AWS",
@@ -151,6 +164,7 @@ static CLOUDS: [Cloud; 6] = [
         keys: &[key("ANTHROPIC_AWS_API_KEY", CredentialHeader::XApiKey)],
         skip: skip("CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH", BOTH),
         added_by_197: AddedCredentials::None,
+        blank_key: BlankKey::Sent,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
@@ -170,6 +184,7 @@ static CLOUDS: [Cloud; 6] = [
             ],
         },
         added_by_197: AddedCredentials::None,
+        blank_key: BlankKey::Sent,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_MANTLE",
@@ -180,6 +195,7 @@ static CLOUDS: [Cloud; 6] = [
         keys: &[BEDROCK_TOKEN],
         skip: skip("CLAUDE_CODE_SKIP_MANTLE_AUTH", BEARER),
         added_by_197: AddedCredentials::None,
+        blank_key: BlankKey::Unset,
     },
     Cloud {
         switch: "CLAUDE_CODE_USE_VERTEX",
@@ -190,6 +206,7 @@ static CLOUDS: [Cloud; 6] = [
         keys: &[],
         skip: skip("CLAUDE_CODE_SKIP_VERTEX_AUTH", KEY_AND_BEARER),
         added_by_197: AddedCredentials::None,
+        blank_key: BlankKey::Sent,
     },
 ];
 
@@ -255,7 +272,13 @@ impl<'a> ClaudeCodeChain<'a> {
             self.add_own_credentials(cloud.skip.sends, walk);
         } else {
             for key in cloud.keys.iter().filter(|key| key.since <= self.release) {
-                let key_steps = self.in_variable(key.name, Method::CloudKey);
+                let mut key_steps = self.in_variable(key.name, Method::CloudKey);
+                for step in &mut key_steps {
+                    let is_blank = matches!(step.provides, Provides::Known(""));
+                    if is_blank && cloud.blank_key == BlankKey::Unset {
+                        step.provides = Provides::Empty;
+                    }
+                }
                 walk.add_steps(key_steps, key.header.into(), OverriddenBy::AnyHeader);
             }
             let adds_own = match cloud.added_by_197 {

@@ -20,6 +20,8 @@ pub(super) struct RequestDestination {
     user: Option<UrlUser>,
     /// `true` if the address as set ends in a space.
     ends_in_space: bool,
+    /// The variable that sets an address of whitespace alone, which most clients ignore.
+    blank: Option<Location>,
 }
 
 /// The user name and password of a base URL.
@@ -106,7 +108,13 @@ impl RequestDestination {
             kind,
             user: None,
             ends_in_space: false,
+            blank: None,
         }
+    }
+
+    /// Returns the variable that sets an address of whitespace alone.
+    pub(super) fn blank(&self) -> Option<&Location> {
+        self.blank.as_ref()
     }
 
     /// Returns the user name and password of the base URL, if it has any.
@@ -119,6 +127,14 @@ impl RequestDestination {
         self.ends_in_space
     }
 
+    /// Returns `true` if the address has a fragment, in which the path of an exchange is lost.
+    pub(super) fn has_fragment(&self) -> bool {
+        let address = self.base_url_override.as_ref();
+        address
+            .and_then(|found| found.base_url.as_deref())
+            .is_some_and(|url| url.contains('#'))
+    }
+
     /// Marks the address as one that the client cannot use.
     pub(super) fn invalidate(&mut self) {
         self.kind = DestinationKind::Invalid;
@@ -128,9 +144,13 @@ impl RequestDestination {
     fn parse(text: &str, syntax: AddressSyntax, location: Location) -> Self {
         let is_accepted = syntax.accepts(text);
         let ends_in_space = text.trim_end_matches(['\n', '\r', '\t']).ends_with(' ');
+        let is_blank = !text.is_empty();
         let text = text.trim();
         if text.is_empty() {
-            return Self::first_party(None);
+            return Self {
+                blank: is_blank.then_some(location),
+                ..Self::first_party(None)
+            };
         }
         let user = UrlUser::parse(text, &location);
         let overridden = |base_url| Some(BaseUrlOverride { base_url, location });
@@ -156,6 +176,7 @@ impl RequestDestination {
             kind,
             user,
             ends_in_space,
+            blank: None,
         }
     }
 
@@ -174,7 +195,9 @@ impl RequestDestination {
         location: Location,
     ) {
         if self.base_url_override.is_none() {
+            let blank = self.blank.take();
             *self = Self::parse(base_url, syntax, location);
+            self.blank = self.blank.take().or(blank);
         }
     }
 

@@ -4,7 +4,9 @@ use super::chain::{ChainWalk, FilledHeader};
 use super::claude_code::ClaudeCodeChain;
 use super::location::Location;
 use super::parsed_value::Flaw;
-use super::releases::{AddressOfProfile, AddressUser, DamagedManagedSettings, EmptyStateFile};
+use super::releases::{
+    AddressOfProfile, AddressUser, DamagedManagedSettings, EmptyStateFile, SocketVariable,
+};
 use super::sdk::SdkProfiles;
 use super::step::Method;
 use crate::rules::claude_code::{
@@ -63,10 +65,14 @@ impl<'a> ClaudeCodeChain<'a> {
     /// Makes the request fail on damaged files with which Claude Code does not start: managed settings that are no JSON
     /// object, and a state file that is no JSON.
     pub(super) fn fail_on_damaged_files(&self, walk: &mut ChainWalk<'a>) {
+        let uses_login = Self::uses_login(walk);
         let is_fatal = |scope: SettingsScope, damage: &SettingsFileError| match scope {
             SettingsScope::Managed | SettingsScope::ManagedDropIn => {
-                let rule = self.rules.damaged_managed_settings;
-                rule == DamagedManagedSettings::Fatal && !damage.is_object
+                let is_strict = match self.rules.damaged_managed_settings {
+                    DamagedManagedSettings::Fatal => true,
+                    DamagedManagedSettings::FatalForLogins => uses_login,
+                };
+                is_strict && !damage.is_object
             }
             SettingsScope::State => {
                 self.rules.empty_state_file == EmptyStateFile::Fatal || !damage.is_empty
@@ -92,6 +98,21 @@ impl<'a> ClaudeCodeChain<'a> {
         if let Some(location) = self.snapshot.settings.iter().find_map(damaged) {
             walk.fail(location, Flaw::Damaged);
         }
+    }
+
+    /// Returns `true` if the only credential is a login, an OAuth token or a stored Console key.
+    fn uses_login(walk: &ChainWalk<'_>) -> bool {
+        let is_login = |filled: &FilledHeader<'_>| {
+            matches!(
+                filled.slot.method,
+                Method::Login | Method::OauthToken | Method::StoredKey
+            )
+        };
+        let mut filled = [&walk.x_api_key, &walk.authorization]
+            .into_iter()
+            .flatten()
+            .peekable();
+        filled.peek().is_some() && walk.cloud.is_none() && filled.all(is_login)
     }
 
     /// Makes the request fail on a profile whose `credentials_path` is no text: Claude Code does not start, whatever
@@ -123,9 +144,10 @@ impl<'a> ClaudeCodeChain<'a> {
         let is_of_profile = walk.authorization.as_ref().is_some_and(|filled| {
             matches!(filled.slot.method, Method::SdkProfile | Method::Federation)
         });
-        let has_space = walk.destination.ends_in_space()
-            && is_of_profile
-            && self.rules.address_of_profile == AddressOfProfile::WithoutSpace;
+        let is_strict =
+            is_of_profile && self.rules.address_of_profile == AddressOfProfile::WithoutSpace;
+        let has_space = walk.destination.ends_in_space() && is_strict;
+        let is_blank = walk.destination.blank().is_some() && is_strict;
         match (walk.destination.user().cloned(), self.rules.address_user) {
             (Some(user), AddressUser::Ignored) if is_request && !user.has_password => {
                 walk.destination.invalidate();
@@ -134,6 +156,11 @@ impl<'a> ClaudeCodeChain<'a> {
                 walk.send_address_user(user.location);
             }
             _ if has_space => walk.destination.invalidate(),
+            _ if is_blank => {
+                if let Some(location) = walk.destination.blank().cloned() {
+                    walk.fail(location, Flaw::InvalidAddress);
+                }
+            }
             _ => {}
         }
     }
@@ -158,9 +185,16 @@ impl<'a> ClaudeCodeChain<'a> {
 
     /// Returns the location of the socket to which all requests go.
     pub(super) fn socket(&self) -> Option<Location> {
-        let found = self.variables.effective(UNIX_SOCKET)?;
-        let is_set = found.value.is_ok_and(|path| !path.is_empty());
-        is_set.then_some(found.location)
+        let is_read = |location: &Location| match self.rules.socket {
+            SocketVariable::Process => matches!(location, Location::Variable { .. }),
+            SocketVariable::Anywhere => true,
+        };
+        let mut found = self.variables.all(UNIX_SOCKET).into_iter();
+        let found = found.find(|found| {
+            let is_set = found.value.is_ok_and(|path| !path.is_empty());
+            is_set && found.skip_reason.is_none() && is_read(&found.location)
+        })?;
+        Some(found.location)
     }
 
     /// Makes the request fail that goes to a socket: what listens there is not known.

@@ -53,6 +53,8 @@ pub enum Flaw {
     NoSuchProfile,
     /// Its file is damaged.
     Damaged,
+    /// Its configuration is damaged.
+    DamagedConfig,
     /// Its file cannot be read, or is open to other users.
     Refused,
     /// It has expired, and nothing refreshes it.
@@ -191,6 +193,7 @@ impl fmt::Display for Flaw {
             Self::SurroundingWhitespace => f.write_str("it has whitespace around it"),
             Self::NoSuchProfile => f.write_str("there is no such profile"),
             Self::Damaged => f.write_str("its file is damaged"),
+            Self::DamagedConfig => f.write_str("its configuration is damaged"),
             Self::Refused => f.write_str("its file cannot be read, or is open to other users"),
             Self::Expired => f.write_str("it has expired and nothing refreshes it"),
             Self::NoInference => f.write_str("it lacks the permission to call models"),

@@ -5,6 +5,7 @@ use keyreeve_os::environment::Environment;
 
 use super::entry_point::{EntryPointVariable, is_desktop};
 use super::parsed_value::{Switch, ValueSyntax};
+use super::sdk::EmptyCredentialFile;
 use super::step::Method;
 use super::variables::{
     ProviderManagement, RepositorySettings, Restriction, SettingsRules, SettingsSession,
@@ -31,6 +32,9 @@ pub(super) struct Rules {
     pub(super) sends_own_credentials_to_clouds: bool,
     pub(super) address_user: AddressUser,
     pub(super) address_of_profile: AddressOfProfile,
+    /// The effect of a profile's credential file that is empty.
+    pub(super) empty_credential_file: EmptyCredentialFile,
+    pub(super) socket: SocketVariable,
     /// `true` if `CLAUDE_CODE_RESTRICTED` is known.
     pub(super) knows_restriction: bool,
 }
@@ -60,15 +64,24 @@ pub(super) enum AddressUser {
 pub(super) enum AddressOfProfile {
     /// The same as with other credentials.
     Any,
-    /// Those without a space at the end.
+    /// Those without a space at the end, and not only whitespace.
     WithoutSpace,
+}
+
+/// The places in which `ANTHROPIC_UNIX_SOCKET` is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SocketVariable {
+    /// In the process environment.
+    Process,
+    /// There, and in settings; an empty value does not unset it.
+    Anywhere,
 }
 
 /// The effect of managed settings that are no JSON object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum DamagedManagedSettings {
-    /// They are ignored.
-    Ignored,
+    /// They are ignored, but with a login, an OAuth token or a stored Console key Claude Code does not start.
+    FatalForLogins,
     /// Claude Code does not start.
     Fatal,
 }
@@ -101,6 +114,8 @@ impl Rules {
         sends_own_credentials_to_clouds: false,
         address_user: AddressUser::Sent,
         address_of_profile: AddressOfProfile::Any,
+        empty_credential_file: EmptyCredentialFile::Absent,
+        socket: SocketVariable::Process,
         knows_restriction: true,
     };
 
@@ -138,12 +153,14 @@ impl Rules {
                 project_token: ProjectToken::UnlessReplaced,
                 repository_settings: RepositorySettings::Ignored,
                 state_values: StateValues::Texts,
-                damaged_managed_settings: DamagedManagedSettings::Ignored,
+                damaged_managed_settings: DamagedManagedSettings::FatalForLogins,
                 empty_state_file: EmptyStateFile::Fatal,
                 entry_point: EntryPointVariable::Anywhere,
                 sends_own_credentials_to_clouds: true,
                 address_user: AddressUser::Ignored,
                 address_of_profile: AddressOfProfile::WithoutSpace,
+                empty_credential_file: EmptyCredentialFile::Damaged,
+                socket: SocketVariable::Anywhere,
                 knows_restriction: false,
             },
             Release::V2_1_260 => &Self {

@@ -63,6 +63,7 @@ pub(super) fn walk(snapshot: &Snapshot, client: ClientProgram) -> ChainWalk<'_> 
         );
     }
     profiles.override_base_url(&mut walk);
+    profiles.fail_on_fragment(&mut walk);
     apply_custom_headers(client, &variables, &mut walk);
     if let (ClientProgram::SdkPython(_), Some(found)) = (client, variables.effective(BASE_URL))
         && found.value == Ok("")
@@ -188,6 +189,16 @@ pub(super) struct SdkProfiles<'a> {
     federation: FederationVariables<'a>,
     client: ClientProgram,
     snapshot: &'a Snapshot,
+    empty_file: EmptyCredentialFile,
+}
+
+/// The effect of a profile's credential file that is empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum EmptyCredentialFile {
+    /// It is damaged, as any other that is not JSON.
+    Damaged,
+    /// It counts as absent.
+    Absent,
 }
 
 impl<'a> SdkProfiles<'a> {
@@ -224,7 +235,13 @@ impl<'a> SdkProfiles<'a> {
             },
             client,
             snapshot,
+            empty_file: EmptyCredentialFile::Damaged,
         }
+    }
+
+    /// Sets the effect of an empty credential file.
+    pub(super) fn with_empty_file(self, empty_file: EmptyCredentialFile) -> Self {
+        Self { empty_file, ..self }
     }
 
     /// Returns the profile that `ANTHROPIC_PROFILE` names; a missing one is an error.
@@ -335,10 +352,7 @@ impl<'a> SdkProfiles<'a> {
     /// Returns `true` if the profile that is active by default is a federation.
     pub(super) fn active_is_federation(&self) -> bool {
         let profile = self.store.and_then(|store| store.profile(store.active()));
-        profile.is_some_and(|profile| match profile.config {
-            SdkConfig::Known { kind, .. } => kind == SdkKind::Federation,
-            SdkConfig::Damaged { .. } | SdkConfig::Refused => false,
-        })
+        profile.is_some_and(SdkProfile::is_federation)
     }
 
     fn candidate(&self, name: &str, provides: Provides<'a>) -> Candidate<'a> {
@@ -370,7 +384,7 @@ impl<'a> SdkProfiles<'a> {
                 return Provides::Broken(Flaw::NotText);
             }
             SdkConfig::Known { kind, .. } => *kind,
-            SdkConfig::Damaged { .. } => return Provides::Broken(Flaw::Damaged),
+            SdkConfig::Damaged { .. } => return Provides::Broken(Flaw::DamagedConfig),
             SdkConfig::Refused => return Provides::Broken(Flaw::Refused),
         };
         // Python sends an expired token all the same.
@@ -379,6 +393,10 @@ impl<'a> SdkProfiles<'a> {
         match &profile.credentials {
             None => Provides::Broken(Flaw::NoCredential),
             Some(SdkCredentials::Damaged) => Provides::Broken(Flaw::Damaged),
+            Some(SdkCredentials::Empty) => Provides::Broken(match self.empty_file {
+                EmptyCredentialFile::Damaged => Flaw::Damaged,
+                EmptyCredentialFile::Absent => Flaw::NoCredential,
+            }),
             Some(SdkCredentials::NoToken) => Provides::Broken(Flaw::NoToken),
             Some(SdkCredentials::BlankToken | SdkCredentials::NotForPython { .. }) if is_python => {
                 Provides::Broken(Flaw::UnsendableToken)
@@ -410,6 +428,27 @@ impl<'a> SdkProfiles<'a> {
                 ..
             } => Some(self.candidate(name, Provides::Nothing).location),
             SdkConfig::Known { .. } | SdkConfig::Damaged { .. } | SdkConfig::Refused => None,
+        }
+    }
+
+    /// Makes the exchange of an identity token fail at an address with a fragment: its path is lost.
+    pub(super) fn fail_on_fragment(&self, walk: &mut ChainWalk<'_>) {
+        let is_exchanged =
+            walk.authorization
+                .as_ref()
+                .is_some_and(|filled| match &filled.slot.location {
+                    Location::Federation => true,
+                    Location::SdkProfile { name, .. } => {
+                        let profile = self.store.and_then(|store| store.profile(name));
+                        profile.is_some_and(SdkProfile::is_federation)
+                    }
+                    Location::Variable { .. }
+                    | Location::Setting { .. }
+                    | Location::Login { .. }
+                    | Location::Profile { .. } => false,
+                });
+        if is_exchanged && walk.destination.has_fragment() {
+            walk.destination.invalidate();
         }
     }
 

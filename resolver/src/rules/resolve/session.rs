@@ -96,8 +96,9 @@ impl<'a> ClaudeCodeChain<'a> {
         let is_usable = |candidate: &Candidate<'_>| {
             candidate.skip_reason.is_none()
                 && match candidate.provides {
-                    Provides::Known(_) | Provides::Fetched => true,
-                    Provides::Nothing | Provides::Empty | Provides::Broken(_) => false,
+                    // One that cannot be sent takes precedence, too, and the request fails.
+                    Provides::Known(_) | Provides::Fetched | Provides::Broken(_) => true,
+                    Provides::Nothing | Provides::Empty => false,
                 }
         };
         let by_host = self.disabled_by_host(Method::Login);

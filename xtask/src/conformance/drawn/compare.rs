@@ -54,6 +54,7 @@ pub(super) fn differences(
         }
         // A cloud's own credentials are not part of a world, so the client may find none.
         (Some("request"), []) if uses_cloud_credentials(predicted) => Vec::new(),
+        (Some("request"), []) if adds_key_to_signature(predicted) => Vec::new(),
         (Some("request"), []) if uses_broken_helper(predicted, planted) => Vec::new(),
         (Some("request"), []) => different(
             DifferenceKind::NotSent,
@@ -162,6 +163,16 @@ fn header_matches(
 fn uses_cloud_credentials(predicted: &Value) -> bool {
     predicted["payer"]["class"] == "cloud"
         && HEADERS.iter().all(|header| predicted[header].is_null())
+}
+
+/// Returns `true` if the only header is an API key that 2.1.197 adds to Bedrock's signature, which needs credentials of
+/// the cloud (docs/facts.md#claude-code).
+fn adds_key_to_signature(predicted: &Value) -> bool {
+    let client = predicted["client"].as_str().unwrap_or_default();
+    client.starts_with("claude-code@2.1.197")
+        && predicted["payer"]["class"] == "cloud"
+        && predicted["x_api_key"]["method"] == "api_key"
+        && predicted["authorization"].is_null()
 }
 
 fn uses_broken_helper(predicted: &Value, planted: &[PlantedValue]) -> bool {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::setup::WorldSetup;
 use crate::conformance::anthropic_hosts;
 use crate::conformance::observe::{SentRequest, from_request};
-use crate::conformance::upstream::is_message;
+use crate::conformance::upstream::{is_exchange, is_message};
 use crate::http::Request;
 use crate::programs::{Program, client, ensure_success, keyreeve, run_with_timeout};
 
@@ -50,7 +50,8 @@ pub(super) fn predict(root: &Path, program: Program, setup: &WorldSetup) -> Resu
 pub(super) fn is_billed(request: &Request) -> bool {
     let is_moved = request.target.contains("/v1/messages") || request.path() == "/";
     let is_message = is_message(request.path()) || is_moved;
-    request.method == "POST" && is_message && !request.target.contains("/count_tokens")
+    let is_other = request.target.contains("/count_tokens") || is_exchange(request);
+    request.method == "POST" && is_message && !is_other
 }
 
 /// Runs the client until it exits or times out.
