@@ -139,11 +139,17 @@ impl MachineReader<'_> {
             .claude_directory
             .as_ref()
             .map(|directory| directory.join("settings.json"));
+        // In the home directory the project's file is the user's own, and read as the project's alone if
+        // `--setting-sources` excludes the user.
+        let sources = arguments.sources;
+        let is_of_project =
+            sources.includes(SettingsScope::Project) && !sources.includes(SettingsScope::User);
         let in_project = |name| {
             let path = self.directory?.join(".claude").join(name);
-            // In the home directory the project's file is the user's own.
-            (Some(&path) != user.as_ref()).then_some(path)
+            (Some(&path) != user.as_ref() || is_of_project).then_some(path)
         };
+        let of_project = in_project("settings.json");
+        let of_user = user.clone().filter(|_| of_project != user);
         let managed = Path::new(MANAGED_DIRECTORY);
         let mut settings: Vec<_> = [
             (
@@ -152,8 +158,8 @@ impl MachineReader<'_> {
             ),
             (SettingsScope::Repository, self.repository_settings()),
             (SettingsScope::Local, in_project("settings.local.json")),
-            (SettingsScope::Project, in_project("settings.json")),
-            (SettingsScope::User, user.clone()),
+            (SettingsScope::Project, of_project),
+            (SettingsScope::User, of_user),
         ]
         .into_iter()
         .filter_map(|(scope, path)| self.settings_file(scope, &path?))
@@ -411,6 +417,29 @@ mod tests {
             config_dir[2],
             (SettingsScope::User, "/other/settings.json".to_owned())
         );
+    }
+
+    /// F-02: in the home directory, `--setting-sources` without `user` reads the user's file as the project's.
+    #[test]
+    fn settings_of_the_home_directory_are_those_of_the_project() {
+        let path = PathBuf::from("/home/me/.claude/settings.json");
+        let files = FileSystem::Fake(BTreeMap::from([(path, FileState::fake(0o600, "{}"))]));
+        for (sources, scope) in [
+            ("user,project", SettingsScope::User),
+            ("project,local", SettingsScope::Project),
+            ("local", SettingsScope::User),
+        ] {
+            let machine = Machine {
+                environment: Arc::new(Environment::from_pairs([HOME])),
+                directory: Some("/home/me".into()),
+                files: &files,
+                now: Timestamp::UNIX_EPOCH,
+            };
+            let arguments = Arguments::parse(["--setting-sources", sources]);
+            let found = gather(machine, &arguments, KeyreeveState::default()).settings;
+            let scopes: Vec<_> = found.iter().map(|file| file.scope).collect();
+            assert_eq!(scopes, [scope], "{sources}");
+        }
     }
 
     #[test]

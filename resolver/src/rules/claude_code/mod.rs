@@ -16,6 +16,6 @@ pub use settings::{
     ClaudeSettings, HelperSetting, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
 };
 pub(crate) use settings::{
-    Entries, EnvSetting, EnvValueKind, runs_credential_program, starts_program,
+    DemandedLogins, Entries, EnvSetting, EnvValueKind, runs_credential_program, starts_program,
 };
 pub use state_file::{ApprovedKeys, RejectedKeys, StateFile, StoredKey, StoredKeyValue};

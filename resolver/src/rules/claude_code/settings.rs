@@ -175,7 +175,25 @@ pub struct ClaudeSettings {
     /// Other settings that start programs or control logins.
     pub(crate) others: Vec<OtherSetting>,
     /// The setting that demands a login of Claude Code's own, if an administrator set it.
-    pub(crate) login_demand: Option<OtherSetting>,
+    pub(crate) login_demand: Option<LoginDemand>,
+}
+
+/// A setting that demands a login.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LoginDemand {
+    /// The setting.
+    pub(crate) setting: OtherSetting,
+    /// The logins that satisfy it.
+    pub(crate) logins: DemandedLogins,
+}
+
+/// The logins that satisfy a demand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DemandedLogins {
+    /// Some, as far as we know.
+    Some,
+    /// None: the list of organizations is empty.
+    None,
 }
 
 /// A variable that a settings file sets.
@@ -284,8 +302,11 @@ impl ClaudeSettings {
                 _ => {
                     let known = OtherSetting::KEYS.into_iter().find(|known| *known == key);
                     let setting = known.map(|key| OtherSetting { key, line });
-                    if demands_login(&key, raw) {
-                        settings.login_demand.clone_from(&setting);
+                    if let (Some(logins), Some(setting)) = (demanded_logins(&key, raw), &setting) {
+                        settings.login_demand = Some(LoginDemand {
+                            setting: setting.clone(),
+                            logins,
+                        });
                     }
                     settings.others.extend(setting);
                 }
@@ -309,13 +330,23 @@ enum WrongType {
     IgnoresSetting,
 }
 
-/// Returns `true` if a setting of an administrator demands a login of Claude Code's own.
-fn demands_login(key: &str, raw: &RawValue) -> bool {
+/// Returns the logins that a setting of an administrator demands, or `None` if it demands none.
+fn demanded_logins(key: &str, raw: &RawValue) -> Option<DemandedLogins> {
     let value = serde_json::from_str::<Value>(raw.get()).unwrap_or_default();
-    match key {
-        "forceLoginMethod" => value == "claudeai" || value == "console",
-        "forceLoginOrgUUID" => value.is_string() || value.is_array(),
-        _ => false,
+    match (key, &value) {
+        ("forceLoginMethod", Value::String(method)) if method == "claudeai" => {
+            Some(DemandedLogins::Some)
+        }
+        ("forceLoginMethod", Value::String(method)) if method == "console" => {
+            Some(DemandedLogins::Some)
+        }
+        ("forceLoginOrgUUID", Value::Array(organizations)) if organizations.is_empty() => {
+            Some(DemandedLogins::None)
+        }
+        ("forceLoginOrgUUID", Value::String(_) | Value::Array(_) | Value::Number(_)) => {
+            Some(DemandedLogins::Some)
+        }
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::releases::{
 use super::sdk::SdkProfiles;
 use super::step::Method;
 use crate::rules::claude_code::{
-    SettingSources, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
+    DemandedLogins, SettingSources, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
 };
 use crate::rules::variables::{OAUTH_SERVICE, UNIX_SOCKET};
 
@@ -37,8 +37,9 @@ impl<'a> ClaudeCodeChain<'a> {
         };
         let slots = [&walk.x_api_key, &walk.authorization];
         let is_other = walk.cloud.is_none() && slots.into_iter().flatten().any(is_own);
+        let uses_login = Self::uses_login(walk);
         let demand = self.variables.files().iter().find_map(|file| {
-            let setting = match file.scope {
+            let demand = match file.scope {
                 SettingsScope::Managed | SettingsScope::ManagedDropIn => {
                     file.settings.login_demand.as_ref()
                 }
@@ -50,15 +51,20 @@ impl<'a> ClaudeCodeChain<'a> {
                 | SettingsScope::ReplacedUser
                 | SettingsScope::State => None,
             }?;
-            Some(Location::Setting {
+            let location = Location::Setting {
                 scope: file.scope,
                 path: file.path.to_owned(),
-                line: setting.line,
-                key: setting.key.to_owned(),
-            })
+                line: demand.setting.line,
+                key: demand.setting.key.to_owned(),
+            };
+            Some((location, demand.logins))
         });
-        if let (Some(location), true) = (demand, is_other) {
-            walk.fail(location, Flaw::LoginDemanded);
+        match demand {
+            Some((location, _)) if is_other => walk.fail(location, Flaw::LoginDemanded),
+            Some((location, DemandedLogins::None)) if uses_login => {
+                walk.fail(location, Flaw::NoLoginPermitted);
+            }
+            Some(_) | None => {}
         }
     }
 

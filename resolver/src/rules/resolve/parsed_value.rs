@@ -79,6 +79,8 @@ pub enum Flaw {
     TwoDestinations,
     /// It demands a login, and another credential would be used.
     LoginDemanded,
+    /// It permits no login.
+    NoLoginPermitted,
     /// Neither an address nor what would lead to one is set.
     NoDestination,
     /// It is not an address that the client can use.
@@ -210,6 +212,9 @@ impl fmt::Display for Flaw {
                 f.write_str("it is on, and both its base URL and its resource are set")
             }
             Self::LoginDemanded => f.write_str("it demands a login, and another credential is set"),
+            Self::NoLoginPermitted => {
+                f.write_str("its list of organizations is empty, so no login is permitted")
+            }
             Self::NoDestination => f.write_str(
                 "it is on, but neither its base URL nor its resource, project or workspace is set",
             ),

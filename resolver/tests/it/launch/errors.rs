@@ -214,6 +214,32 @@ fn console_key_next_to_a_plan_is_refused() {
     assert!(started.is_ok(), "{started:?}");
 }
 
+/// F-00: a stored key that is no text is sent in the background, too.
+#[test]
+fn stored_value_that_is_no_text_is_refused_next_to_a_plan() {
+    for text in [
+        r#"{"primaryApiKey": 7000001}"#,
+        r#"{"primaryApiKey": ["made-up"]}"#,
+        r#"{"primaryApiKey": " "}"#,
+    ] {
+        let machine = Machine {
+            stored_key: Some(text),
+            ..Machine::with_variables(&[])
+        };
+        for goal in [LaunchGoal::OwnLogin, LaunchGoal::Profile(&setup_token())] {
+            let error = machine.plan_and_verify(goal, &claude("-p")).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("primaryApiKey in /.claude.json:1"),
+                "{text}: {error}"
+            );
+        }
+        let started = machine.plan_and_verify(LaunchGoal::Profile(&key()), &claude("-p"));
+        assert!(started.is_ok(), "{text}: {started:?}");
+    }
+}
+
 /// F-00: a login of another directory does not pay in place of the profile's.
 #[test]
 fn login_that_a_setting_moves_is_refused() {
