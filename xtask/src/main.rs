@@ -35,9 +35,9 @@ cargo xtask tidy                 check the project rules that no compiler checks
 cargo xtask test                 run every test, the documentation examples, and the real clients
 cargo xtask clients              run only the real clients, in pinned versions, on a network with only loopback
 cargo xtask conformance [WORDS]  compare what real clients send with keyreeve's predictions; WORDS selects by name
-cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--record]
+cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--from NUMBER] [--record]
                                  compare them in worlds drawn from a grammar: N of the newest Claude Code
-cargo xtask conformance exec N SEED [--client NAME@VERSION]
+cargo xtask conformance exec N SEED [--client NAME@VERSION] [--from NUMBER]
                                  start Claude Code in N such worlds through `keyreeve exec`, in each of its ways
 cargo xtask conformance accounts run Claude Code with two accounts, one of them bound to a directory
 cargo xtask bench                measure the gateway's cost relative to nginx, and the latency of short commands

@@ -13,12 +13,15 @@ use super::world::DrawnWorld;
 use crate::conformance::anthropic_hosts::AnthropicHosts;
 use crate::environment::Scratch;
 use crate::namespace::{NO_NAMESPACE_REASON, in_namespace};
-use crate::output::Outcome;
+use crate::output::{self, Outcome};
 use crate::programs::{Program, build, client};
 use crate::tally::Tally;
 
 /// Maximum number of clients that run at once.
 const MAX_PARALLEL: usize = 3;
+
+/// The progress is printed after this many worlds.
+const PROGRESS_INTERVAL: usize = 50;
 
 /// The scratch directory and the simulated hosts that all worlds share.
 pub(super) struct Lab<'a> {
@@ -55,9 +58,10 @@ impl<'a> Lab<'a> {
     }
 }
 
-/// Calls `act` for each world with its number, for several at once.
+/// Calls `act` for each world with its number, for several at once, and prints the progress.
 pub(super) fn for_each_world(worlds: &[DrawnWorld], act: impl Fn(usize, &DrawnWorld) + Sync) {
     let next = AtomicUsize::new(0);
+    let done = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..MAX_PARALLEL {
             scope.spawn(|| {
@@ -67,6 +71,11 @@ pub(super) fn for_each_world(worlds: &[DrawnWorld], act: impl Fn(usize, &DrawnWo
                         return;
                     };
                     act(number, world);
+                    let done = done.fetch_add(1, Ordering::SeqCst) + 1;
+                    if done.is_multiple_of(PROGRESS_INTERVAL) {
+                        let all = worlds.len();
+                        output::print_line(format_args!("{done} of {all} worlds"));
+                    }
                 }
             });
         }

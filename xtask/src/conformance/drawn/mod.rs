@@ -65,10 +65,12 @@ const OUTCOME: &str = "clients send what keyreeve status predicts in drawn world
 struct Selection {
     worlds: Vec<(Program, usize)>,
     seed: u64,
+    /// The number of each client's first world.
+    from: u64,
     records: bool,
 }
 
-/// Draws worlds and runs them; the arguments are `N SEED [--client NAME@VERSION] [--record]`.
+/// Draws worlds and runs them; the arguments are `N SEED [--client NAME@VERSION] [--from NUMBER] [--record]`.
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<ExitCode> {
     let selection = parse(arguments)?;
     let programs: Vec<Program> = selection
@@ -127,7 +129,9 @@ fn print_kinds(differing: &[DifferingWorld]) {
 
 fn parse(arguments: &[&str]) -> Result<Selection> {
     let [count, seed, options @ ..] = arguments else {
-        bail!("usage: cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--record]");
+        bail!(
+            "usage: cargo xtask conformance drawn N SEED [--client NAME@VERSION] [--from NUMBER] [--record]"
+        );
     };
     let count: usize = count.parse().context("N must be a number")?;
     let seed = seed.parse().context("SEED must be a number")?;
@@ -137,12 +141,17 @@ fn parse(arguments: &[&str]) -> Result<Selection> {
             .map(|(program, share)| (program, (count * share).div_ceil(newest)))
             .to_vec(),
         seed,
+        from: 0,
         records: false,
     };
     let mut options = options.iter();
     while let Some(option) = options.next() {
         match *option {
             "--record" => selection.records = true,
+            "--from" => {
+                let number = options.next().context("--from needs a number")?;
+                selection.from = number.parse().context("--from needs a number")?;
+            }
             "--client" => {
                 let name = options.next().context("--client needs NAME@VERSION")?;
                 let mut programs = CLIENTS
@@ -164,7 +173,7 @@ fn parse(arguments: &[&str]) -> Result<Selection> {
 impl Selection {
     fn draw(&self) -> Vec<DrawnWorld> {
         let worlds = self.worlds.iter().flat_map(|(program, count)| {
-            (0_u64..)
+            (self.from..)
                 .take(*count)
                 .map(|number| draw(self.seed, *program, number))
         });
@@ -191,5 +200,9 @@ mod tests {
         );
         assert_eq!(counts(&["9", "7", "--client", "claude-code@2.1.329"]), [9]);
         assert!(parse(&["9", "7", "--client", "claude-code@1.0.0"]).is_err());
+        let worlds = |arguments: &[&str]| parse(arguments).expect("valid arguments").draw();
+        let client = ["--client", "claude-code@2.1.329"];
+        let rest = worlds(&[&["4", "7"], &client[..], &["--from", "5"]].concat());
+        assert_eq!(rest, worlds(&[&["9", "7"], &client[..]].concat())[5..]);
     }
 }

@@ -42,21 +42,19 @@ const MAX_SHRUNK: usize = 2;
 /// Name of the outcome.
 const OUTCOME: &str = "keyreeve exec sends the intended credential or refuses in drawn worlds";
 
-/// Starts clients through keyreeve in drawn worlds; the arguments are `N SEED [--client NAME@VERSION]`.
+/// Starts clients through keyreeve in drawn worlds; the arguments are `N SEED [--client NAME@VERSION] [--from NUMBER]`.
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<ExitCode> {
-    let (program, ..) = parse(arguments)?;
+    let Selection { program, .. } = parse(arguments)?;
     let inside = [&["conformance-exec-inside"], arguments].concat();
     run_inside_namespace(root, &[program], &inside, OUTCOME)
 }
 
 /// Runs the worlds inside the namespace, and prints the exceptions, the totals and an outcome.
 pub(crate) fn run_inside(root: &Path, arguments: &[&str]) -> Result<ExitCode> {
-    let (program, count, seed) = parse(arguments)?;
+    let selection = parse(arguments)?;
     namespace::prepare(root)?;
     let started = Instant::now();
-    let worlds: Vec<DrawnWorld> = (0..count)
-        .map(|number| draw(seed, program, number))
-        .collect();
+    let worlds = selection.draw();
     let totals = ExecTable::new(root)?.run_all(&worlds);
     let mut exceptions = 0;
     for (way, totals) in &totals {
@@ -82,22 +80,49 @@ pub(crate) fn run_inside(root: &Path, arguments: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn parse(arguments: &[&str]) -> Result<(Program, u64, u64)> {
-    let (count, seed, program) = match arguments {
-        [count, seed] => (count, seed, CLIENTS[0]),
-        [count, seed, "--client", name] => {
-            let mut programs = CLIENTS.into_iter();
-            let program = programs.find(|program| client::client_name(*program) == *name);
-            let program = program.with_context(|| format!("no pinned client {name}"))?;
-            (count, seed, program)
-        }
-        _ => bail!("usage: cargo xtask conformance exec N SEED [--client NAME@VERSION]"),
+/// The client, the numbers of its worlds, and the seed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Selection {
+    program: Program,
+    count: usize,
+    seed: u64,
+    /// The number of the first world.
+    from: u64,
+}
+
+impl Selection {
+    fn draw(self) -> Vec<DrawnWorld> {
+        let numbers = (self.from..).take(self.count);
+        numbers
+            .map(|number| draw(self.seed, self.program, number))
+            .collect()
+    }
+}
+
+fn parse(arguments: &[&str]) -> Result<Selection> {
+    let [count, seed, options @ ..] = arguments else {
+        bail!("usage: cargo xtask conformance exec N SEED [--client NAME@VERSION] [--from NUMBER]");
     };
-    Ok((
-        program,
-        count.parse().context("N must be a number")?,
-        seed.parse().context("SEED must be a number")?,
-    ))
+    let mut selection = Selection {
+        program: CLIENTS[0],
+        count: count.parse().context("N must be a number")?,
+        seed: seed.parse().context("SEED must be a number")?,
+        from: 0,
+    };
+    for option in options.chunks(2) {
+        match option {
+            ["--client", name] => {
+                let mut programs = CLIENTS.into_iter();
+                let program = programs.find(|program| client::client_name(*program) == *name);
+                selection.program = program.with_context(|| format!("no pinned client {name}"))?;
+            }
+            ["--from", number] => {
+                selection.from = number.parse().context("--from needs a number")?;
+            }
+            _ => bail!("unknown option {}", option.join(" ")),
+        }
+    }
+    Ok(selection)
 }
 
 /// The numbers of outcomes of one way.
@@ -210,9 +235,21 @@ mod tests {
 
     #[test]
     fn arguments_select_the_client() {
-        assert_eq!(parse(&["9", "7"]).unwrap(), (CLIENTS[0], 9, 7));
-        let older = parse(&["9", "7", "--client", "claude-code@2.1.197"]).unwrap();
-        assert_eq!(older, (CLIENTS[2], 9, 7));
+        let first = Selection {
+            program: CLIENTS[0],
+            count: 9,
+            seed: 7,
+            from: 0,
+        };
+        assert_eq!(parse(&["9", "7"]).unwrap(), first);
+        let older = Selection {
+            program: CLIENTS[2],
+            from: 3,
+            ..first
+        };
+        let arguments = ["9", "7", "--client", "claude-code@2.1.197", "--from", "3"];
+        assert_eq!(parse(&arguments).unwrap(), older);
+        assert!(parse(&["9", "7", "--from"]).is_err());
         assert!(parse(&["9", "7", "--client", "anthropic@2.14.0"]).is_err());
         assert!(parse(&["9"]).is_err());
     }
