@@ -192,7 +192,7 @@ pub(crate) struct LoginDemand {
 pub(crate) enum DemandedLogins {
     /// Some, as far as we know.
     Some,
-    /// None: the list of organizations is empty.
+    /// Not a single one: the list of organizations is empty.
     None,
 }
 

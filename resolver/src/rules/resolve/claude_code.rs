@@ -12,7 +12,7 @@ use super::sdk;
 use super::step::{ChainStep, CredentialHeader, FilledHeaders, Method, SkipReason, StepState};
 use super::variables::{ProviderManagement, Variables};
 use crate::rules::claude_code::{
-    LoginDamage, LoginState, Mode, SettingSources, SettingsScope, StoredKeyValue,
+    LoginDamage, LoginState, Mode, SettingSources, SettingsScope, StoredKey, StoredKeyValue,
 };
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
@@ -254,37 +254,7 @@ impl<'a> ClaudeCodeChain<'a> {
         let Some(stored) = &self.snapshot.stored_key else {
             return;
         };
-        let by_host = self
-            .management
-            .is_by_host()
-            .then_some(SkipReason::ManagedByHost);
-        let gateway = self.uses_gateway.then_some(SkipReason::Gateway);
-        let candidate = Candidate {
-            method: Method::StoredKey,
-            location: Location::Setting {
-                scope: SettingsScope::State,
-                path: stored.path.clone(),
-                line: stored.line,
-                key: "primaryApiKey".to_owned(),
-            },
-            provides: match &stored.value {
-                StoredKeyValue::Key(key) => {
-                    let syntax = self.rules.values;
-                    match ParsedValue::parse(key.inspect(), syntax, HeaderPrefix::Nothing) {
-                        ParsedValue::Value(value) => Provides::Known(value),
-                        ParsedValue::Empty => Provides::Empty,
-                        ParsedValue::Broken(flaw) => Provides::Broken(flaw),
-                    }
-                }
-                StoredKeyValue::Blank => Provides::Known(""),
-                StoredKeyValue::NotText => Provides::Fetched,
-            },
-            skip_reason: self
-                .is_bare
-                .then_some(SkipReason::Bare)
-                .or(by_host)
-                .or(gateway),
-        };
+        let candidate = self.stored_key(stored);
         if candidate.skip_reason.is_none() {
             walk.forgive_profile(&candidate.location);
         }
@@ -314,6 +284,41 @@ impl<'a> ClaudeCodeChain<'a> {
             .then_some(SkipReason::Unusable(Flaw::NotText));
         let candidate = candidate.skipped(not_sent);
         walk.add_steps(vec![candidate], FilledHeaders::XApiKey, overridden_by);
+    }
+
+    /// Returns the key of a Console sign-in.
+    fn stored_key(&self, stored: &'a StoredKey) -> Candidate<'a> {
+        let by_host = self
+            .management
+            .is_by_host()
+            .then_some(SkipReason::ManagedByHost);
+        let gateway = self.uses_gateway.then_some(SkipReason::Gateway);
+        Candidate {
+            method: Method::StoredKey,
+            location: Location::Setting {
+                scope: SettingsScope::State,
+                path: stored.path.clone(),
+                line: stored.line,
+                key: "primaryApiKey".to_owned(),
+            },
+            provides: match &stored.value {
+                StoredKeyValue::Key(key) => {
+                    let syntax = self.rules.values;
+                    match ParsedValue::parse(key.inspect(), syntax, HeaderPrefix::Nothing) {
+                        ParsedValue::Value(value) => Provides::Known(value),
+                        ParsedValue::Empty => Provides::Empty,
+                        ParsedValue::Broken(flaw) => Provides::Broken(flaw),
+                    }
+                }
+                StoredKeyValue::Blank => Provides::Known(""),
+                StoredKeyValue::NotText => Provides::Fetched,
+            },
+            skip_reason: self
+                .is_bare
+                .then_some(SkipReason::Bare)
+                .or(by_host)
+                .or(gateway),
+        }
     }
 
     /// Returns `apiKeyHelper` of each settings file, in order of precedence; an empty one turns a helper off.
