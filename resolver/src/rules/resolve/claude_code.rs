@@ -46,6 +46,9 @@ pub(super) fn walk(
     };
     let settings = rules.settings(management, &snapshot.environment);
     let mut variables = Variables::for_claude_code(snapshot, sources, settings);
+    if rules.follows_management_in_settings {
+        variables.follow_management();
+    }
     let session =
         SessionKind::from_variables(&mut variables, &snapshot.environment, rules.entry_point);
     let is_bare = mode == Mode::Bare || variables.switch(SIMPLE).is_on();

@@ -22,6 +22,8 @@ pub(super) struct Rules {
     pub(super) disabled_by_host: &'static [Method],
     /// The variables in settings that the same switch disables.
     pub(super) management: ProviderManagement,
+    /// `true` if the same switch in settings takes the provider's variables from a project's.
+    pub(super) follows_management_in_settings: bool,
     pub(super) project_token: ProjectToken,
     pub(super) repository_settings: RepositorySettings,
     pub(super) state_values: StateValues,
@@ -46,7 +48,8 @@ pub(super) enum ProjectToken {
     Ignored,
     /// It is used if there is no login file, without the OAuth beta.
     WithoutLogin,
-    /// It is used, unless there is a login and the same variable elsewhere.
+    /// It is used, unless there is a login and the same variable elsewhere, or a login and a stored Console key for
+    /// requests to the vendor.
     UnlessReplaced,
 }
 
@@ -105,6 +108,7 @@ impl Rules {
             Method::Federation,
             Method::Login,
         ],
+        follows_management_in_settings: false,
         project_token: ProjectToken::Ignored,
         repository_settings: RepositorySettings::Read,
         state_values: StateValues::Scalars,
@@ -150,6 +154,7 @@ impl Rules {
                 values: ValueSyntax::TrimmedAndSent,
                 disabled_by_host: &[],
                 management: ProviderManagement::ByHostExceptHeaders,
+                follows_management_in_settings: true,
                 project_token: ProjectToken::UnlessReplaced,
                 repository_settings: RepositorySettings::Ignored,
                 state_values: StateValues::Texts,

@@ -36,9 +36,17 @@ impl<'a> ClaudeCodeChain<'a> {
         let is_read = match self.rules.project_token {
             ProjectToken::Ignored => false,
             ProjectToken::WithoutLogin => !self.has_login_file(),
-            ProjectToken::UnlessReplaced => !(is_elsewhere && self.snapshot.has_login()),
+            ProjectToken::UnlessReplaced => {
+                let is_replaced = is_elsewhere || self.asks_with_stored_key();
+                !(is_replaced && self.snapshot.has_login())
+            }
         };
         (!is_read).then_some(SkipReason::ProjectLogin)
+    }
+
+    /// Returns `true` if 2.1.197 asks the vendor for settings with a stored key, before it reads a project's token.
+    fn asks_with_stored_key(&self) -> bool {
+        self.snapshot.stored_key.is_some() && self.destination().gateway().is_none()
     }
 
     /// Returns `true` if the login file has a login, usable or not.

@@ -13,7 +13,7 @@ use crate::rules::claude_code::{
 use crate::rules::snapshot::Snapshot;
 use crate::rules::variables::{
     CUSTOM_HEADERS, FEDERATION_ORGANIZATION, FEDERATION_RULE, IDENTITY_TOKEN, IDENTITY_TOKEN_FILE,
-    OAUTH_SCOPES, SDK_CONFIG_DIR, SDK_PROFILE, SIMPLE, XDG_CONFIG_HOME,
+    MANAGED_BY_HOST, OAUTH_SCOPES, SDK_CONFIG_DIR, SDK_PROFILE, SIMPLE, XDG_CONFIG_HOME,
 };
 
 /// Everything that sets variables, in order of precedence.
@@ -99,6 +99,8 @@ pub(super) enum ProviderManagement {
     ByHost,
     /// The same, but custom headers in settings files are read.
     ByHostExceptHeaders,
+    /// Settings say that a program manages them: those of a project are ignored, except custom headers.
+    BySettings,
     /// No program manages them.
     NotManaged,
 }
@@ -107,14 +109,15 @@ impl ProviderManagement {
     pub(super) fn is_by_host(self) -> bool {
         match self {
             Self::ByHost | Self::ByHostExceptHeaders => true,
-            Self::NotManaged => false,
+            Self::BySettings | Self::NotManaged => false,
         }
     }
 
-    fn skip_reason(self, name: &str) -> Option<SkipReason> {
+    fn skip_reason(self, scope: SettingsScope, name: &str) -> Option<SkipReason> {
         let is_read = match self {
             Self::ByHost => false,
             Self::ByHostExceptHeaders => name == CUSTOM_HEADERS,
+            Self::BySettings => name == CUSTOM_HEADERS || !scope.is_project(),
             Self::NotManaged => true,
         };
         (!is_read).then_some(SkipReason::ManagedByHost)
@@ -227,6 +230,19 @@ impl<'a> Variables<'a> {
         };
     }
 
+    /// Ignores the provider's variables in a project's settings if other settings say that a program manages them.
+    pub(super) fn follow_management(&mut self) {
+        let of_project = |location: &Location| matches!(location, Location::Setting { scope, .. } if scope.is_project());
+        let found = self.all(MANAGED_BY_HOST).into_iter();
+        let mut found = found
+            .filter(|found| found.skip_reason.is_none() && !of_project(&found.location))
+            .take(1);
+        let is_on = found.any(|found| Switch::parse(found.value.ok()).is_on());
+        if is_on && self.management == ProviderManagement::NotManaged {
+            self.management = ProviderManagement::BySettings;
+        }
+    }
+
     /// Returns the readable settings files, in order of precedence.
     pub(super) fn files(&self) -> &[ReadableFile<'a>] {
         &self.files
@@ -253,7 +269,7 @@ impl<'a> Variables<'a> {
                 },
                 skip_reason: file
                     .skip_reason
-                    .or_else(|| self.management.skip_reason(name))
+                    .or_else(|| self.management.skip_reason(file.scope, name))
                     .or_else(|| project_skip_reason(file.scope, name))
                     .or_else(|| self.session.skip_reason(file.scope, name, self.environment))
                     .or_else(|| self.value_skip_reason(file.scope, setting.kind)),
