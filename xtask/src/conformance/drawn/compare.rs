@@ -146,18 +146,18 @@ fn header_matches(
             .any(|planted| planted.is_broken_helper && expected.contains(&planted.name));
     match received {
         [] if slot.is_null() || is_broken => true,
-        // 2.1.197 does not wait for its helper if it has a bearer token (docs/facts.md#claude-code).
-        [] => {
-            let client = predicted["client"].as_str().unwrap_or_default();
-            client.starts_with("claude-code@2.1.197")
-                && header == "x_api_key"
-                && slot["method"] == "helper"
-                && predicted["authorization"]["method"] != "helper"
-        }
+        [] => header == "x_api_key" && may_precede_helper(predicted),
         [names] if is_broken && names.iter().any(|name| name == EMPTY) => true,
         [names] => !slot.is_null() && names.iter().any(|name| expected.contains(name)),
         _ => false,
     }
+}
+
+/// Returns `true` if Claude Code may send a request before its helper has finished: it does not wait for it if it has a
+/// bearer token (docs/facts.md#claude-code).
+fn may_precede_helper(predicted: &Value) -> bool {
+    let [key, bearer] = HEADERS.map(|header| &predicted[header]);
+    key["method"] == "helper" && !bearer.is_null() && bearer["method"] != "helper"
 }
 
 fn uses_cloud_credentials(predicted: &Value) -> bool {
