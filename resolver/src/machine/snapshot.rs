@@ -290,7 +290,7 @@ impl MachineReader<'_> {
             FileState::Text(TextFile { mode, .. }) if mode & 0o077 != 0 => {
                 Some(SdkCredentials::Refused)
             }
-            FileState::Text(file) => Some(SdkCredentials::parse(&file.text)),
+            FileState::Text(file) => Some(SdkCredentials::parse_for(config, &file.text)),
             FileState::Unreadable => Some(SdkCredentials::Refused),
         }
     }

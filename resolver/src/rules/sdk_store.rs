@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -211,7 +210,7 @@ impl SdkConfig {
                 };
             }
         };
-        let has_client = file.authentication.client_id.is_some();
+        let has_client = truthy_text(&file.authentication.client_id).is_some();
         let kind = match (file.authentication.r#type.as_str(), has_client) {
             ("oidc_federation", _) => SdkKind::Federation,
             ("user_oauth", true) => SdkKind::UserLogin,
@@ -258,7 +257,8 @@ struct ConfigFile {
 #[derive(Deserialize)]
 struct AuthenticationConfig {
     r#type: String,
-    client_id: Option<IgnoredAny>,
+    #[serde(default)]
+    client_id: Value,
     #[serde(default)]
     credentials_path: Value,
     #[serde(default)]
@@ -281,6 +281,23 @@ fn truthy_text(value: &Value) -> Option<String> {
 }
 
 impl SdkCredentials {
+    /// Parses the text of the credential file of a profile. Python wants a refresh token next to a client id.
+    pub fn parse_for(config: &SdkConfig, text: &str) -> Self {
+        let is_user_login = match config {
+            SdkConfig::Known { kind, .. } => *kind == SdkKind::UserLogin,
+            SdkConfig::Damaged { .. } | SdkConfig::Refused => false,
+        };
+        let parsed = Self::parse(text);
+        if let (Self::Present { expires_at }, true) = (&parsed, is_user_login)
+            && !has_refresh_token(text)
+        {
+            return Self::NotForPython {
+                expires_at: *expires_at,
+            };
+        }
+        parsed
+    }
+
     /// Parses the text of a credential file and skips its tokens.
     pub fn parse(text: &str) -> Self {
         if text.trim().is_empty() {
@@ -314,6 +331,16 @@ impl SdkCredentials {
             TokenField::Present if python_reads(token, &end, &kind) => Self::Present { expires_at },
             TokenField::Present => Self::NotForPython { expires_at },
         }
+    }
+}
+
+fn has_refresh_token(text: &str) -> bool {
+    let Ok(Entries(entries)) = serde_json::from_str(text) else {
+        return false;
+    };
+    match TokenField::parse(last(&entries, "refresh_token")) {
+        TokenField::Missing => false,
+        TokenField::Present | TokenField::Blank | TokenField::Unsendable => true,
     }
 }
 
@@ -393,6 +420,37 @@ mod tests {
             ("{\n}", SdkConfig::Damaged { line: 2 }),
         ] {
             assert_eq!(SdkConfig::parse(text), config, "{text}");
+        }
+    }
+
+    /// F-02: Python sends no token of a sign-in with a client id and without a refresh token.
+    #[test]
+    fn python_wants_a_refresh_token_next_to_a_client_id() {
+        let config = |client: &str| {
+            let authentication = format!(r#"{{"type": "user_oauth", "client_id": {client}}}"#);
+            SdkConfig::parse(&format!(r#"{{"authentication": {authentication}}}"#))
+        };
+        let present = SdkCredentials::Present { expires_at: None };
+        let not_for_python = SdkCredentials::NotForPython { expires_at: None };
+        let without = r#"{"access_token": "a"}"#;
+        for (client, text, expected) in [
+            ("\"c\"", without, &not_for_python),
+            ("true", without, &not_for_python),
+            ("\"\"", without, &present),
+            ("null", without, &present),
+            (
+                "\"c\"",
+                r#"{"access_token": "a", "refresh_token": ""}"#,
+                &not_for_python,
+            ),
+            (
+                "\"c\"",
+                r#"{"access_token": "a", "refresh_token": "r"}"#,
+                &present,
+            ),
+        ] {
+            let parsed = SdkCredentials::parse_for(&config(client), text);
+            assert_eq!(&parsed, expected, "{client} {text}");
         }
     }
 
