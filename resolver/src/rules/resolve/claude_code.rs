@@ -73,6 +73,7 @@ pub(super) fn walk(
     chain.add_stored_key(&mut walk);
     chain.fail_without_login(&mut walk);
     chain.fail_on_damaged_files(&mut walk);
+    chain.fail_on_bad_scopes(&mut walk);
     chain.fail_on_arguments(sources, &mut walk);
     ClaudeCodeChain::fail_on_odd_credentials_path(&profiles, &mut walk);
     profiles.override_base_url(&mut walk);

@@ -10,7 +10,8 @@ use super::releases::{
 use super::sdk::SdkProfiles;
 use super::step::Method;
 use crate::rules::claude_code::{
-    DemandedLogins, SettingSources, SettingsFile, SettingsFileError, SettingsScope, SettingsState,
+    DemandedLogins, LoginDamage, LoginState, SettingSources, SettingsFile, SettingsFileError,
+    SettingsScope, SettingsState,
 };
 use crate::rules::variables::{OAUTH_SERVICE, UNIX_SOCKET};
 
@@ -103,6 +104,24 @@ impl<'a> ClaudeCodeChain<'a> {
         };
         if let Some(location) = self.snapshot.settings.iter().find_map(damaged) {
             walk.fail(location, Flaw::Damaged);
+        }
+    }
+
+    /// Makes requests to the vendor with an auth token fail next to a login whose scopes are no list: Claude Code reads them
+    /// at its start.
+    pub(super) fn fail_on_bad_scopes(&self, walk: &mut ChainWalk<'a>) {
+        let login = self.snapshot.login.as_ref();
+        let Some(login) =
+            login.filter(|login| login.state == LoginState::Damaged(LoginDamage::BadScopes))
+        else {
+            return;
+        };
+        let is_token = |filled: &FilledHeader<'_>| filled.slot.method == Method::AuthToken;
+        let uses_token = walk.authorization.as_ref().is_some_and(is_token);
+        let is_vendor = walk.cloud.is_none() && walk.destination.gateway().is_none();
+        if is_vendor && !self.is_bare && uses_token {
+            let path = login.path.clone();
+            walk.fail(Location::Login { path }, Flaw::Damaged);
         }
     }
 
