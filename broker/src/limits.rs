@@ -98,7 +98,12 @@ impl LimitRecorder {
     ) {
         let headers = LimitHeaders::new(headers);
         if headers.is_plan() {
-            self.record(owner, class, headers.parse());
+            let observations = LimitObservation::from_limits(owner, class, headers.parse());
+            self.buffer(owner, |buffer, now| {
+                // These are newer.
+                buffer.unparsed.remove(&class.cloned());
+                buffer.insert(observations, now)
+            });
         } else if !headers.headers.is_empty() {
             self.buffer(owner, |buffer, now| {
                 buffer.insert_unparsed(class, headers, now)

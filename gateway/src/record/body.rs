@@ -110,13 +110,13 @@ impl RecordedBody {
         if let Some(cut) = self.cut.take() {
             return Poll::Ready(Some(Err(cut)));
         }
-        if let Poll::Ready(cut) = self.watch.poll(context, &self.recorder) {
-            return Poll::Ready(Some(Err(cut)));
-        }
         loop {
             match Pin::new(&mut self.rest).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.watch.last_chunk = Instant::now();
+                    if let Poll::Ready(cut) = self.watch.poll(context, &self.recorder) {
+                        return Poll::Ready(Some(Err(cut)));
+                    }
                     if let Ok(chunk) = frame.into_data() {
                         return Poll::Ready(Some(Ok(chunk)));
                     }

@@ -27,7 +27,7 @@ const START_COLUMNS: &[Column] = &[
 pub(super) fn run(bench: &Bench<'_>) -> Result<()> {
     let (_upstream, port) = bench.start_upstream(None)?;
     let home = bench.create_home("commands", &bench.keyreeve, plain(port))?;
-    let serve = home.serve(PROXY_CORE, &[])?;
+    let serve = home.serve(PROXY_CORE)?;
     // The first helper creates a key that later ones are given again.
     time_command(
         &mut arguments(&home, &["helper", "--profile", "upstream"]),
@@ -98,7 +98,7 @@ fn time_start(bench: &Bench<'_>, home: &Home, (started, port): (Started, u16)) -
     let start = Instant::now();
     let proxy = match started {
         Started::Minimal => start_minimal(programs, plain(port))?,
-        Started::Keyreeve => home.serve(PROXY_CORE, &[])?,
+        Started::Keyreeve => home.serve(PROXY_CORE)?,
     };
     let body = r#"{"model":"claude-haiku-5-5","max_tokens":16,"messages":[]}"#;
     let status = post_status((proxy.port, "/v1/messages"), &proxy.key, body)

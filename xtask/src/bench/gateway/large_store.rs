@@ -18,11 +18,8 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<()> {
     let nginx = start_nginx(&bench.scratch.folder("nginx")?, plain(port))?;
     let proxies = [
         ("nginx".to_owned(), nginx),
-        ("keyreeve".to_owned(), small.serve(PROXY_CORE, &[])?),
-        (
-            "keyreeve, large store".to_owned(),
-            large.serve(PROXY_CORE, &[])?,
-        ),
+        ("keyreeve".to_owned(), small.serve(PROXY_CORE)?),
+        ("keyreeve, large store".to_owned(), large.serve(PROXY_CORE)?),
     ];
     let table = bodies::measure(bench, &proxies, ONE_KB)?;
     table.print(&format!(

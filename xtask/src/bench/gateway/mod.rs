@@ -204,13 +204,13 @@ impl Bench<'_> {
             Kind::Minimal => start_minimal(&self.programs, upstream),
             Kind::Keyreeve => {
                 let home = self.create_home(name, &self.keyreeve, upstream)?;
-                home.serve(PROXY_CORE, &[])
+                home.serve(PROXY_CORE)
             }
             Kind::Also => {
                 let binary = self.options.also.as_deref();
                 let binary = binary.context("there is no further build")?;
                 let home = self.create_home(&format!("{name}-also"), binary, upstream)?;
-                home.serve(PROXY_CORE, &[])
+                home.serve(PROXY_CORE)
             }
         }
     }

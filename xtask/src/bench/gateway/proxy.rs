@@ -177,7 +177,7 @@ impl Home {
     }
 
     /// Starts `keyreeve serve` on these cores, with its log in a file that only its owner can read.
-    pub(super) fn serve(&self, cores: &str, options: &[&str]) -> Result<Proxy> {
+    pub(super) fn serve(&self, cores: &str) -> Result<Proxy> {
         let port = free_port()?;
         let inner = self.command();
         let mut command = pinned(cores, &self.binary);
@@ -193,7 +193,7 @@ impl Home {
             .mode(0o600)
             .open(self.folder.join("serve.log"))
             .context("cannot create the log")?;
-        let (server, _ready) = Server::start(command.args(options).stderr(log))?;
+        let (server, _ready) = Server::start(command.stderr(log))?;
         Ok(Proxy {
             port,
             key: self.key.clone(),
