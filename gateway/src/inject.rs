@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::classify::classify;
     use crate::forward::forward;
-    use crate::record::record;
+    use crate::record::{AttemptHandle, record};
 
     const BODY: &[u8] = br#"{"model":"claude-haiku-5-5","max_tokens":16,"messages":[]}"#;
 
@@ -201,7 +201,9 @@ mod tests {
         let outgoing = inject(&request, &mut lease, &foreign);
         let result = forward(&client, outgoing).await;
         let verdict = classify(&result);
-        let error = record(lease, verdict, result).await.unwrap_err();
+        let error = record(AttemptHandle::Lease(Box::new(lease)), verdict, result)
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), "wrong_origin");
         let response = error.into_response();
         assert_eq!(response.status(), 500);

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+mod auth;
 mod authenticate;
 mod classify;
 mod client_body;

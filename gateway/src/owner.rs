@@ -4,23 +4,23 @@
 //! injected and the same ledger entry written; a body that is dropped before its end closes the entry as incomplete.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use keyreeve_broker::upstream::{USER_AGENT, Upstream};
-use keyreeve_broker::{Broker, LeaseError, MIN_API_VERSION};
+use keyreeve_broker::{Broker, LeaseError, MIN_API_VERSION, RetryState};
 use keyreeve_core::profile::Profile;
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::AttemptId;
+use tokio::time::Instant;
 
-use crate::classify::classify;
+use crate::auth::Leased;
 use crate::error::GatewayError;
-use crate::forward::forward;
+use crate::flow::{Sent, send_once};
 use crate::headers::is_stream;
-use crate::inject::inject;
-use crate::record::record;
 use crate::request::ClientRequest;
 
 /// A response whose body has started; its ledger entry is closed when the body ends or is dropped.
@@ -75,22 +75,21 @@ pub async fn send_as_owner(
     let leased = broker
         .lease_for_owner(profile, &request.lease_request())
         .await;
-    let (mut lease, credential) = leased.map_err(SendError::Lease)?;
+    let (lease, credential) = leased.map_err(SendError::Lease)?;
     let attempt = lease.attempt;
-    let outgoing = inject(&request, &mut lease, &credential);
-    drop(credential);
-
-    let result = forward(upstream, outgoing).await;
-    let verdict = classify(&result);
-    let response = record(lease, verdict, result)
-        .await
-        .map_err(|error| match error {
-            GatewayError::Upstream { error, .. } => SendError::NoResponse {
-                verdict,
-                source: Box::new(error),
-            },
-            other => SendError::Request(Box::new(other)),
-        })?;
+    let leased = Leased::Profile(Box::new(lease), credential);
+    // The owner decides about retries.
+    let mut retry = RetryState::new(Instant::now(), Duration::ZERO);
+    let Sent {
+        verdict, response, ..
+    } = send_once(upstream, leased, &request, &mut retry).await;
+    let response = response.map_err(|error| match error {
+        GatewayError::Upstream { error, .. } => SendError::NoResponse {
+            verdict,
+            source: Box::new(error),
+        },
+        other => SendError::Request(Box::new(other)),
+    })?;
     Ok(OwnerResponse {
         attempt,
         verdict,

@@ -1,10 +1,9 @@
-//! Pass-through: forwards a request with the client's own credential, unchanged, and records it.
+//! Pass-through: what differs for a request that is sent with the client's own credential.
 //!
-//! The same steps as `flow.rs`, without a lease, retries or failover. Invariants: disabled unless it was turned on, and
-//! only while nothing but loopback addresses are bound; a virtual key in its own header identifies the client, and is
-//! not forwarded; the only destination is Anthropic's origin; of the client's credential only the family is looked at,
-//! and nothing of it is stored; the response goes to the client byte for byte, changes no profile's health and is never
-//! retried (docs/plan-logins.md).
+//! Invariants: disabled unless it was turned on, and only while nothing but loopback addresses are bound; a virtual key
+//! in its own header identifies the client, and is not forwarded; the only destination is Anthropic's origin; of the
+//! client's credential only the family is looked at, and nothing of it is stored; the response goes to the client byte
+//! for byte, changes no profile's health and is never retried (docs/plan-logins.md).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,15 +24,10 @@ use keyreeve_store::Operation;
 
 use crate::attempt::{ForwardError, OutgoingRequest};
 use crate::authenticate::credential_values;
-use crate::classify::classify;
 use crate::config::{Config, PassThrough};
 use crate::error::{GatewayError, PassThroughError};
-use crate::forward::forward;
-use crate::forwarded_route::ForwardedRoute;
 use crate::inject::upstream_url;
-use crate::models::{check_model, collect_body};
-use crate::read_request::read_request;
-use crate::record::record;
+use crate::models::collect_body;
 use crate::redact::Redactor;
 use crate::request::ClientRequest;
 use crate::state::Gateway;
@@ -41,45 +35,39 @@ use crate::state::Gateway;
 /// The path that reports how much of a plan's windows is used.
 const USAGE: &str = "/api/oauth/usage";
 
-/// Handles one pass-through request; an error becomes a response.
-pub(crate) async fn handle(
-    gateway: &Gateway,
-    route: ForwardedRoute,
-    request: Request<Incoming>,
-) -> Response {
-    process(gateway, route, request)
-        .await
-        .unwrap_or_else(GatewayError::into_response)
+/// The client's own credential, which is not kept: how it pays, and the only place it may be sent to.
+pub(crate) struct OwnCredential {
+    payment: PaymentKind,
+    pub(crate) destination: PassThrough,
 }
 
-async fn process(
+impl OwnCredential {
+    /// Returns the terms of an attempt.
+    pub(crate) fn terms(&self) -> PassThroughTerms {
+        PassThroughTerms {
+            payment: self.payment,
+            target: self.destination.target,
+        }
+    }
+}
+
+/// Authenticates the client of a request that passes through.
+///
+/// # Errors
+/// A [`GatewayError`] if pass-through is off, or for a missing or unusable credential.
+pub(crate) fn authenticate(
     gateway: &Gateway,
-    route: ForwardedRoute,
-    request: Request<Incoming>,
-) -> Result<Response, GatewayError> {
-    let destination = require_enabled(&gateway.config)?;
-    let client = authenticate(&gateway.broker, request.headers())?;
+    request: &Request<Incoming>,
+) -> Result<(Client, OwnCredential), GatewayError> {
+    let destination = require_enabled(&gateway.config)?.clone();
+    let client = authenticate_key(&gateway.broker, request.headers())?;
     let payment = payment_kind(request.headers())?;
-    check_no_keyreeve_key(&request)?;
-
-    let request = read_request(gateway, &client, route, request).await?;
-    check_model(&request, &client)?;
-
-    let terms = PassThroughTerms {
+    check_no_keyreeve_key(request)?;
+    let own = OwnCredential {
         payment,
-        target: destination.target,
+        destination,
     };
-    let attempt = gateway
-        .broker
-        .pass_through(&client, &request.lease_request(), terms)
-        .await?;
-    let outgoing = build_request(&request, destination);
-
-    let result = forward(&gateway.upstream, outgoing).await;
-    let verdict = classify(&result);
-    let response = record(attempt, verdict, result).await?;
-
-    record_usage_windows(&gateway.broker, &client, &request, response).await
+    Ok((client, own))
 }
 
 fn require_enabled(config: &Config) -> Result<&PassThrough, PassThroughError> {
@@ -90,7 +78,7 @@ fn require_enabled(config: &Config) -> Result<&PassThrough, PassThroughError> {
 }
 
 /// Authenticates the client by the virtual key it sends in addition to its own credential.
-fn authenticate(broker: &Arc<Broker>, headers: &HeaderMap) -> Result<Client, GatewayError> {
+fn authenticate_key(broker: &Arc<Broker>, headers: &HeaderMap) -> Result<Client, GatewayError> {
     let key = find_key(headers)?;
     Ok(broker.authenticate(&key)?)
 }
@@ -137,7 +125,7 @@ fn check_no_keyreeve_key(request: &Request<Incoming>) -> Result<(), PassThroughE
 
 /// Builds the outgoing request: the client's own, without hop-by-hop headers and keyreeve's. It asks for an
 /// uncompressed response, as on every other route, because the usage must be read.
-fn build_request(
+pub(crate) fn build_request(
     request: &ClientRequest,
     destination: &PassThrough,
 ) -> Result<OutgoingRequest, ForwardError> {
@@ -170,7 +158,7 @@ fn build_request(
 }
 
 /// Records the plan's windows that a usage response reports; the response is passed on unchanged.
-async fn record_usage_windows(
+pub(crate) async fn record_usage_windows(
     broker: &Broker,
     client: &Client,
     request: &ClientRequest,

@@ -20,7 +20,7 @@ use crate::error::GatewayError;
 use crate::forwarded_route::{ForwardedRoute, SentCredential, split_path};
 use crate::ingress::{Ingress, close_connection};
 use crate::state::Gateway;
-use crate::{flow, healthz, pass_through, status_page};
+use crate::{flow, healthz, status_page};
 
 /// A route of the API: its requests authenticate with a virtual key.
 struct ApiRoute {
@@ -121,9 +121,8 @@ impl Routes {
 
     async fn route(&self, request: hyper::Request<Incoming>) -> Response {
         match Target::of(request.method(), request.uri().path()) {
-            Target::Api(OfProfile, route) => flow::handle(&self.gateway, route, request).await,
-            Target::Api(OfClient, route) => {
-                Box::pin(pass_through::handle(&self.gateway, route, request)).await
+            Target::Api(credential, route) => {
+                flow::handle(&self.gateway, credential, route, request).await
             }
             Target::MethodNotAllowed => refuse_method(request.method()),
             Target::Page => match self.pages.clone().oneshot(request.map(Body::new)).await {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
-use keyreeve_broker::{Lease, PassThroughAttempt, Report};
+use keyreeve_broker::{
+    AttemptResult, Lease, PassThroughAttempt, Report, RetryDecision, RetryState,
+};
 use keyreeve_core::verdict::Verdict;
 use keyreeve_store::RequestId;
 
@@ -39,6 +41,19 @@ impl AttemptHandle {
         match self {
             Self::Lease(lease) => lease.is_key_accepted(),
             Self::PassThrough(attempt) => attempt.is_key_accepted(),
+        }
+    }
+
+    /// Decides whether another attempt may follow. A client's own credential is used once.
+    pub(crate) fn decide_retry(
+        &self,
+        retry: &mut RetryState,
+        verdict: Verdict,
+        result: AttemptResult,
+    ) -> RetryDecision {
+        match self {
+            Self::Lease(lease) => retry.record(lease, verdict, result),
+            Self::PassThrough(_) => RetryDecision::Final,
         }
     }
 
@@ -83,18 +98,6 @@ impl AttemptHandle {
             Self::Lease(lease) => lease.report_not_sent(report),
             Self::PassThrough(attempt) => attempt.report(report),
         };
-    }
-}
-
-impl From<Lease> for AttemptHandle {
-    fn from(lease: Lease) -> Self {
-        Self::Lease(Box::new(lease))
-    }
-}
-
-impl From<PassThroughAttempt> for AttemptHandle {
-    fn from(attempt: PassThroughAttempt) -> Self {
-        Self::PassThrough(Box::new(attempt))
     }
 }
 

@@ -18,7 +18,7 @@ use keyreeve_store::Ending;
 use crate::attempt::{ForwardError, UpstreamResponse};
 use crate::error::GatewayError;
 use crate::headers::filter_response_headers;
-use attempt_handle::AttemptHandle;
+pub(crate) use attempt_handle::AttemptHandle;
 use body::{RecordedBody, UpstreamCutError, Watch};
 use recorder::ResponseRecorder;
 
@@ -27,11 +27,10 @@ use recorder::ResponseRecorder;
 /// # Errors
 /// [`GatewayError::Upstream`] with the [`ForwardError`] of a failed attempt.
 pub(crate) async fn record(
-    attempt: impl Into<AttemptHandle>,
+    mut attempt: AttemptHandle,
     verdict: Verdict,
     result: Result<UpstreamResponse, ForwardError>,
 ) -> Result<Response, GatewayError> {
-    let mut attempt = attempt.into();
     let response = match result {
         Ok(response) => response,
         Err(error) => {
