@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use keyreeve_core::cache_ttl::TtlOutcome;
 use keyreeve_core::inject::Injection;
-use keyreeve_core::limits::{LimitOwner, is_plan_header};
+use keyreeve_core::limits::LimitOwner;
 use keyreeve_core::price::Cost;
 use keyreeve_core::profile::Profile;
 use keyreeve_core::secret::Fingerprint;
@@ -19,6 +19,7 @@ use keyreeve_store::{AttemptId, RequestId};
 use crate::attempt_guard::AttemptGuard;
 use crate::health::Observation;
 use crate::ledger_entry::OpenEntry;
+use crate::limits::ReportedKind;
 use crate::report::Report;
 
 /// The right to use one credential for one attempt. Must be reported.
@@ -41,12 +42,13 @@ impl Lease {
     /// Records the limits in the response headers; call it before [`Lease::observe_response`]. If the headers are those
     /// of a plan login, the profile is blocked from the next lease on, whatever it was declared to be.
     pub fn observe_limits(&mut self, headers: &HeaderMap) {
-        if headers.keys().any(|name| is_plan_header(name.as_str())) {
-            self.guard.mark_plan();
-        }
         let owner = LimitOwner::Profile(self.profile.id);
         let limits = &self.entry.broker.limits;
-        limits.record_headers(&owner, self.guard.attempt().class(), headers);
+        let class = self.guard.attempt().class();
+        match limits.record_headers(&owner, class, headers) {
+            ReportedKind::Plan => self.guard.mark_plan(),
+            ReportedKind::PerMinute => {}
+        }
     }
 
     /// Applies the verdict on the start of the response to the profile's health, so that the next lease sees it before

@@ -26,6 +26,15 @@ const MAX_BUFFERED: usize = 64;
 /// Maximum number of owners with buffered limits.
 const MAX_OWNERS: usize = 1024;
 
+/// The kind of limits that a response reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReportedKind {
+    /// Those of a plan login, which no other credential gets.
+    Plan,
+    /// Per-minute limits, or none.
+    PerMinute,
+}
+
 /// Headers of a response that report per-minute limits.
 struct LimitHeaders {
     received_at: Timestamp,
@@ -89,13 +98,13 @@ impl LimitRecorder {
         }
     }
 
-    /// Records the limits in the headers of a response to a request of `class`.
+    /// Records the limits in the headers of a response to a request of `class`, and returns their kind.
     pub(crate) fn record_headers(
         &self,
         owner: &LimitOwner,
         class: Option<&RequestClass>,
         headers: &HeaderMap,
-    ) {
+    ) -> ReportedKind {
         let headers = LimitHeaders::new(headers);
         if headers.is_plan() {
             let observations = LimitObservation::from_limits(owner, class, headers.parse());
@@ -104,11 +113,14 @@ impl LimitRecorder {
                 buffer.unparsed.remove(&class.cloned());
                 buffer.insert(observations, now)
             });
-        } else if !headers.headers.is_empty() {
+            return ReportedKind::Plan;
+        }
+        if !headers.headers.is_empty() {
             self.buffer(owner, |buffer, now| {
                 buffer.insert_unparsed(class, headers, now)
             });
         }
+        ReportedKind::PerMinute
     }
 
     /// Records limits that were reported for an owner, in a response to a request of `class`.
