@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::skip;
-use keyreeve_testkit::upstream::{ReceivedRequest, Scripted, Step, responses};
+use keyreeve_testkit::upstream::Scripted;
 use keyreeve_testkit::wire::{ResponseEnd, WireResponse};
 use serde_json::Value;
 
 use crate::case::Case;
 use crate::figures::print_figure;
 use crate::kills::{LedgerCheck, attempts, fingerprint, set_up};
-use crate::serving::{SERVE, Serving, message, streamed};
+use crate::serving::{SERVE, Serving, message, reply, streamed};
 
 const CHILD: &str = "full_disk::in_child_fill_the_disk_under_load";
 
@@ -88,7 +88,7 @@ fn in_child_fill_the_disk_under_load() {
     let _disk = SmallDisk::mount(&case);
     let canary = Canary::api_key("st03");
     case.home.plant(&canary);
-    let upstream = Scripted::start(respond);
+    let upstream = Scripted::start(|request| reply(request, 4, STREAM_PAUSE));
     let key = set_up(&case, &upstream, &canary);
     let mut load = Load {
         serving: Serving::start(&case),
@@ -137,21 +137,6 @@ fn in_child_fill_the_disk_under_load() {
         let refused = case.run(arguments).expect_code(7);
         let text = refused.stderr + &refused.stdout;
         assert!(text.contains("the disk is full"), "{text}");
-    }
-}
-
-/// Replies at once, or with a stream that takes some seconds.
-fn respond(request: &ReceivedRequest) -> Vec<Step> {
-    let body: Value = serde_json::from_slice(&request.body).unwrap();
-    if body["stream"] == true {
-        let fixture = keyreeve_testkit::fixtures::bytes("success-stream.sse");
-        let pieces = fixture.chunks(fixture.len() / 4 + 1);
-        responses::paced(responses::stream(pieces), STREAM_PAUSE)
-    } else {
-        responses::json(
-            200,
-            &keyreeve_testkit::fixtures::json("success.json").to_string(),
-        )
     }
 }
 

@@ -4,14 +4,14 @@ use std::io::{BufRead as _, BufReader, PipeReader, Read as _, Write as _, pipe};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::pipe::full_pipe;
 use keyreeve_testkit::process::Process;
 use keyreeve_testkit::upstream::{ReceivedRequest, Scripted, Step, responses};
 use keyreeve_testkit::wire;
 use serde_json::Value;
 
-use crate::case::{Case, assert_exit};
+use crate::case::Case;
+use crate::check::add_profile;
 use crate::serving::{SERVE, SERVE_SANDBOX, Serving, message};
 
 /// Requests whose log lines fill a pipe and the queue several times.
@@ -310,13 +310,9 @@ const HOSTILE: &str = "a\nb 2026-01-01T00:00:00Z INFO owned status=200\u{1b}]8;;
 #[test]
 fn text_from_outside_is_inert_in_the_log() {
     for format in ["text", "json"] {
-        let (case, canary) = (Case::new(), Canary::api_key("bi08"));
-        case.home.plant(&canary);
+        let case = Case::new();
         let upstream = Scripted::start(hostile_response);
-        let origin = upstream.base_url();
-        let add = ["profile", "add", "work", "--stdin", "--insecure-loopback"];
-        let add = [&add[..], &["--origin", &origin]].concat();
-        assert_exit(case.feed(&add, canary.value()), 0);
+        add_profile(&case, "work", &upstream.base_url(), &[]);
         let added = case.run(&["key", "add", "app", "--profile", "work"]);
         let key = added.expect_code(0).stdout.trim().to_owned();
         let limit = [

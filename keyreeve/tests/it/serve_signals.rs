@@ -3,15 +3,15 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use keyreeve_testkit::canary::Canary;
 use keyreeve_testkit::process::Signal;
 use keyreeve_testkit::terminal::ClosableTerminal;
-use keyreeve_testkit::upstream::{Scripted, responses};
+use keyreeve_testkit::upstream::Scripted;
 use keyreeve_testkit::wire::{Exchange, WireResponse};
 use serde_json::Value;
 
-use crate::case::{Case, assert_exit};
-use crate::serving::{SERVE, Serving, message, request, streamed};
+use crate::case::Case;
+use crate::check::add_profile;
+use crate::serving::{SERVE, Serving, message, reply, request, streamed};
 
 /// Pause between two parts of a stream.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -25,25 +25,9 @@ struct SignalTest {
 
 impl SignalTest {
     fn new() -> Self {
-        let (case, canary) = (Case::new(), Canary::api_key("f28"));
-        case.home.plant(&canary);
-        let upstream = Scripted::start(|received| {
-            let body: Value = serde_json::from_slice(&received.body).unwrap();
-            if body["stream"] == true {
-                let fixture = keyreeve_testkit::fixtures::bytes("success-stream.sse");
-                let pieces = fixture.chunks(fixture.len() / 6 + 1);
-                responses::paced(responses::stream(pieces), PAUSE)
-            } else {
-                responses::json(
-                    200,
-                    &keyreeve_testkit::fixtures::json("success.json").to_string(),
-                )
-            }
-        });
-        let origin = upstream.base_url();
-        let add = ["profile", "add", "work", "--stdin", "--insecure-loopback"];
-        let add = [&add[..], &["--origin", &origin]].concat();
-        assert_exit(case.feed(&add, canary.value()), 0);
+        let case = Case::new();
+        let upstream = Scripted::start(|received| reply(received, 6, PAUSE));
+        add_profile(&case, "work", &upstream.base_url(), &[]);
         let added = case.run(&["key", "add", "app", "--profile", "work"]);
         let key = added.expect_code(0).stdout.trim().to_owned();
         Self {

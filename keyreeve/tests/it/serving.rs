@@ -5,7 +5,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use keyreeve_testkit::fixtures;
 use keyreeve_testkit::process::{Daemon, ProcessOutput, Signal};
+use keyreeve_testkit::upstream::{ReceivedRequest, Step, responses};
 use keyreeve_testkit::wire::{self, WireResponse};
 use serde_json::{Value, json};
 
@@ -20,6 +22,18 @@ pub(crate) const SERVE_SANDBOX: [&str; 5] =
 
 /// Time limit for a shutdown of `serve`.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Replies at once, or with a stream of this many pieces and a pause between two of them.
+pub(crate) fn reply(request: &ReceivedRequest, pieces: usize, pause: Duration) -> Vec<Step> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    if body["stream"] == true {
+        let fixture = fixtures::bytes("success-stream.sse");
+        let pieces = fixture.chunks(fixture.len() / pieces + 1);
+        responses::paced(responses::stream(pieces), pause)
+    } else {
+        responses::json(200, &fixtures::json("success.json").to_string())
+    }
+}
 
 /// A gateway that is ready.
 pub(crate) struct Serving {
